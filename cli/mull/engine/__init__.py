@@ -1,0 +1,1 @@
+"""The only importer of llama_cpp: library, model, sampling, the one decode loop, KV reuse."""

@@ -1,0 +1,109 @@
+"""The only interface between the model and a screen.
+
+A turn is an iterator of these frozen values: any number of the first five, then exactly one `Done`, last.
+No delta is empty; the deltas joined equal `Done.thinking` and `Done.answer`; text is decoded UTF-8 and was never
+cut inside a character. A view is a function of this stream and of nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mull.errors import MullError
+
+Finish = Literal["stop", "length", "thinking", "interrupted", "schema", "error"]
+Limit = Literal["max_tokens", "default", "context"]
+Asked = Literal["default", "on", "off", "low", "medium", "high"]
+Applied = Literal["default", "on", "off", "low", "medium", "high", "always", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The model file is being read; `fraction` runs from 0.0 to 1.0."""
+
+    model: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """Prompt processing: `done` of `total` prompt tokens are in the KV cache, `cached` of them were reused."""
+
+    done: int
+    total: int
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """More thinking. `tokens` counts the thinking tokens so far, this delta's included."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """More of the answer. `tokens` counts the answer tokens so far, this delta's included."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line the user should know ("thinking cannot be switched off in this model"). `code` is stable."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningReport:
+    """What was asked of the model's thinking, what was really applied, by which means, and what to tell the user."""
+
+    asked: Asked
+    applied: Applied
+    how: str
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts. `cached` of the `prompt` tokens were not processed again."""
+
+    prompt: int = 0
+    cached: int = 0
+    thinking: int = 0
+    answer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, except `tokens_per_second` (generated tokens over the time from the first to the last of them)."""
+
+    load: float = 0.0
+    prompt: float = 0.0
+    first_token: float = 0.0
+    thinking: float = 0.0
+    answer: float = 0.0
+    tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a turn, however it ended. `limit` says which limit cut it when `finish` is length or thinking."""
+
+    model: str
+    answer: str
+    thinking: str
+    reasoning: ReasoningReport
+    finish: Finish
+    usage: Usage
+    timing: Timing
+    limit: Limit | None = None
+    error: MullError | None = None
+
+
+Event = Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done

@@ -1,0 +1,1 @@
+"""Pure: messages to prompt segments, each trusted or not."""

@@ -1,0 +1,98 @@
+"""What can be set: frozen values, `None` meaning "not said", so that layers merge by `over()`.
+
+Layers, strongest first: flags, environment, config file, the model's catalogue entry, the built-in defaults.
+Nothing here reads a file or knows a flag's spelling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, TypeVar
+
+from mull.events import Asked
+
+Effort = Literal["low", "medium", "high"]
+ThinkingView = Literal["auto", "show", "fold", "hide"]
+
+
+LayerT = TypeVar("LayerT", "ReasoningAsk", "Sampling", "EngineSettings")
+
+
+def over(stronger: LayerT, weaker: LayerT) -> LayerT:
+    """The stronger layer where it says something, else the weaker one, field by field."""
+    said = {f.name: getattr(stronger, f.name) for f in fields(stronger)}
+    return replace(weaker, **{name: value for name, value in said.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningAsk:
+    """What the user asked of the thinking. `on` None: the model's own default. `budget` in tokens."""
+
+    on: bool | None = None
+    effort: Effort | None = None
+    budget: int | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """The word for the JSON result: effort implies on."""
+        if self.on is False:
+            return "off"
+        if self.effort is not None:
+            return self.effort
+        return "on" if self.on else "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """A sampler chain's parameters, named as llama.cpp names them. Temperature 0 is greedy; seed None is random."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    seed: int | None = None
+
+
+DEFAULT_SAMPLING = Sampling(
+    # llama.cpp's common defaults (common/common.h, common_params_sampling), except the repeat penalty, which is off
+    temperature=0.8,
+    top_k=40,
+    top_p=0.95,
+    min_p=0.05,
+    repeat_penalty=1.0,
+    repeat_last_n=64,
+    presence_penalty=0.0,
+    frequency_penalty=0.0,
+    dry_multiplier=0.0,
+    dry_base=1.75,
+    dry_allowed_length=2,
+    dry_penalty_last_n=-1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0."""
+
+    ctx: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    kv_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end."""
+
+    reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
+    sampling: Sampling = DEFAULT_SAMPLING
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
