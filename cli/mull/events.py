@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mull.errors import MullError
+from mull.errors import ExitCode, MullError
 
 Finish = Literal["stop", "length", "thinking", "interrupted", "schema", "error"]
 Limit = Literal["max_tokens", "default", "context"]
@@ -104,6 +104,25 @@ class Done:
     timing: Timing
     limit: Limit | None = None
     error: MullError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the shell is told. A limit that the user gave is no failure."""
+        if self.finish == "error" and self.error is not None:
+            return self.error.exit_code
+        if self.finish == "length" and self.limit == "max_tokens":
+            return ExitCode.OK
+        return _EXIT[self.finish]
+
+
+_EXIT: dict[Finish, ExitCode] = {
+    "stop": ExitCode.OK,
+    "length": ExitCode.CUT,
+    "thinking": ExitCode.NO_ANSWER,
+    "schema": ExitCode.SCHEMA,
+    "error": ExitCode.FAILURE,
+    "interrupted": ExitCode.INTERRUPTED,
+}
 
 
 Event = Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done

@@ -6,7 +6,15 @@ A key reader, a signal handler or a test sets these from any thread; the turn lo
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+TWICE = 2.0
+"""Seconds within which a second Ctrl+C leaves at once."""
 
 
 class Steering:
@@ -31,3 +39,29 @@ class Steering:
     @property
     def wants_answer(self) -> bool:
         return self._answer_now.is_set()
+
+
+@contextmanager
+def stop_on_interrupt(steering: Steering) -> Iterator[None]:
+    """Ctrl+C stops the turn, so that what was said is kept; a second one within two seconds raises KeyboardInterrupt.
+
+    For runs without a key reader. Only the main thread can have signal handlers; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    last = -TWICE
+
+    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < TWICE:
+            raise KeyboardInterrupt
+        last = now
+        steering.stop()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,153 @@
+"""Build llama-cpp-python for this machine and put it into a virtual environment.
+
+In: the interpreter of that environment (bare standard library, nothing of the project installed yet), the
+version and hash pinned in the lock file, the environment's CMAKE_ARGS and CXXFLAGS. Out: the wheel installed,
+built with flags that are right for this compiler and CPU. Does nothing when that very build is installed already.
+
+Built wheels are kept under a key made of everything that shapes them; pip's own wheel cache knows only the
+version, so a wheel built with other flags would come back from it, and it is not used.
+
+    python cli/llama_build --python .venv/bin/python
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LOCK = HERE.parents[1] / "requirements.lock"
+PACKAGE = "llama-cpp-python"
+STAMP = "llama-build.json"  # in the virtual environment: the key of the build that is installed
+
+
+def main() -> int:
+    """Build or fetch the wheel, install it, remember its key. Returns a process exit code."""
+    parser = argparse.ArgumentParser(description="Build llama-cpp-python for this machine.")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="install for it")
+    parser.add_argument("--force", action="store_true", help="build again in any case")
+    options = parser.parse_args()
+
+    pinned = pinned_requirement(LOCK.read_text(encoding="utf-8"))
+    flags = compiler_flags(compiler_macros())
+    key = build_key(pinned, flags)
+    stamp = options.python.absolute().parents[1] / STAMP
+    if not options.force and stamp.is_file() and json.loads(stamp.read_text())["key"] == key:
+        return 0
+
+    wheel = None if options.force else next(iter(sorted(wheel_folder(key).glob("*.whl"))), None)
+    if wheel is None:
+        say(f"Building {PACKAGE} for this machine; this happens once and takes some minutes.")
+        wheel = build(options.python, pinned, flags, wheel_folder(key))
+    run([options.python, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", wheel])
+    stamp.write_text(json.dumps({"key": key, "wheel": wheel.name, "flags": flags}))
+    return 0
+
+
+def pinned_requirement(lock: str) -> str:
+    """The lock file's lines for llama-cpp-python: version and hashes, as pip wants them."""
+    found = re.search(rf"^{PACKAGE}==.*?(?=^\S|\Z)", lock, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise SystemExit(f"{LOCK.name} does not pin {PACKAGE}; make lock writes it.")
+    return found.group()
+
+
+def compiler_macros() -> str:
+    """What the C++ compiler predefines (empty where it can't say, as with MSVC)."""
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if not compiler:
+        if platform.system() != "Windows":
+            raise SystemExit(
+                "No C++ compiler was found.\n"
+                "Install one: apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora), "
+                "xcode-select --install (macOS)."
+            )
+        return ""
+    command = [*shlex.split(compiler), "-dM", "-E", "-x", "c++", os.devnull]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def compiler_flags(macros: str) -> str:
+    """CXXFLAGS to add. Only GCC on x86-64 needs any (see amx_tiles.h): other compilers and CPUs get none."""
+    defined = set(re.findall(r"^#define (\w+)", macros, re.MULTILINE))
+    if {"__GNUC__", "__x86_64__"} <= defined and "__clang__" not in defined:
+        return f"-include {shlex.quote(str(HERE / 'amx_tiles.h'))}"
+    return ""
+
+
+def build_key(pinned: str, flags: str) -> str:
+    """Everything that shapes the wheel, in one hash; -march=native makes the CPU's features part of it."""
+    version = re.search(r'#define __VERSION__ "(.*)"', compiler_macros())
+    parts = [
+        pinned,
+        platform.system(),
+        platform.machine(),
+        cpu_features(),
+        version.group(1) if version else "",
+        flags.replace(str(HERE), ""),
+        (HERE / "amx_tiles.h").read_text(encoding="utf-8"),
+        *(os.environ.get(name, "") for name in ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX")),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def cpu_features() -> str:
+    """The CPU's feature flags, or its name where the system does not list them."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        listed = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", info.read_text(), re.MULTILINE)
+        if listed:
+            return listed.group(1)
+    return platform.processor()
+
+
+def wheel_folder(key: str) -> Path:
+    """Where the built wheel of this key is kept."""
+    if platform.system() == "Windows":
+        base = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir()))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "mull" / "wheels" / key
+
+
+def build(python: Path, pinned: str, flags: str, folder: Path) -> Path:
+    """Compile the source distribution; the wheel appears in `folder` only when it is whole."""
+    environment = dict(os.environ)
+    if flags:
+        environment["CXXFLAGS"] = " ".join(filter(None, [environment.get("CXXFLAGS", ""), flags]))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        requirement = Path(scratch, "requirement.txt")
+        requirement.write_text(pinned)
+        options = ["--no-cache-dir", "--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
+        run([python, "-m", "pip", "wheel", *options, "-r", requirement, "-w", scratch], environment)
+        wheel = next(Path(scratch).glob("*.whl"))
+        return wheel.replace(folder / wheel.name)
+
+
+def run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
+    """Run a step; its own output says what went wrong."""
+    result = subprocess.run([str(word) for word in command], env=environment, check=False)
+    if result.returncode:
+        raise SystemExit(result.returncode)
+
+
+def say(text: str) -> None:
+    """One line for the person who waits."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

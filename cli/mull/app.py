@@ -1,0 +1,195 @@
+"""The Typer app: the table of commands, the default command, and the one place where an error becomes words and a code.
+
+In: the command line. Out: a process that ends with a code of `errors.ExitCode`. The three streams are looked at
+here, once, and handed down as `context.obj`. A command's module is imported when that command is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mull import __version__
+from mull.errors import ExitCode, MullError, UsageError
+from mull.terminal.streams import ColorChoice, Streams, quiet_when_closed
+
+COMMANDS: dict[str, str] = {
+    "ask": "mull.commands.ask:ask",
+    "chat": "mull.commands.chat:chat",
+    "models": "mull.commands.models:app",
+    "list": "mull.commands.models:installed",
+    "pull": "mull.commands.pull:pull",
+    "rm": "mull.commands.rm:rm",
+    "show": "mull.commands.show:show",
+    "verify": "mull.commands.verify:verify",
+    "inspect": "mull.commands.inspect:inspect",
+    "sessions": "mull.commands.sessions:app",
+    "config": "mull.commands.config:app",
+    "doctor": "mull.commands.doctor:doctor",
+}
+DEFAULT = "mull.commands.ask:ask_or_chat"
+DEFAULT_NAME = "ask-or-chat"  # hidden: what `mull WORDS…` runs
+COLORS: tuple[ColorChoice, ...] = ("auto", "always", "never")
+_ClickException: Any = typer.BadParameter.__mro__[
+    2
+]  # base of the usage errors, wherever this Typer keeps its Click
+
+
+class _Commands(TyperGroup):
+    """Commands by name, imported on demand. A word that is no command is the start of a prompt."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        where = DEFAULT if cmd_name == DEFAULT_NAME else COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, _, attribute = where.partition(":")
+        target = getattr(importlib.import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(target)
+            target = alone
+        command = typer.main.get_command(target)
+        command.name = cmd_name
+        return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = {
+            name
+            for parameter in self.get_params(ctx)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        if not args or (args[0] not in COMMANDS and args[0].partition("=")[0] not in own):
+            args = [DEFAULT_NAME, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="mull",
+    cls=_Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(
+    epilog="mull PROMPT asks; mull alone opens a chat. --color auto|always|never works with every command."
+)
+def root(
+    _version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
+) -> None:
+    """Chat with open-weights models in the terminal, and decide how much they think."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["-V"]):
+        sys.stdout.write(f"mull {__version__}\n")
+        return
+    streams = Streams.detect()
+    try:
+        color, words = _take_color(words)
+        if color != "auto":
+            streams = Streams.detect(color)
+        with quiet_when_closed(streams):
+            code = _run(words, streams)
+    except MullError as error:
+        code = _report(error, words, streams)
+    _leave(code, streams)
+
+
+def _run(words: Sequence[str], streams: Streams) -> int:
+    """Parse and run; every known failure becomes a MullError. Returns the exit code."""
+    try:
+        result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except (typer.Abort, KeyboardInterrupt) as stop:
+        raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED) from stop
+    except _ClickException as usage:
+        raise UsageError("usage", usage.format_message().rstrip("."), _help_line(usage)) from usage
+    except MemoryError as full:
+        raise MullError("memory", "There is not enough memory.", "Try a smaller model or --ctx.") from full
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        raise MullError(
+            "system", f"{failure}.", "Check the path, the permissions and the free disk space."
+        ) from failure
+    except MullError:
+        raise
+    except Exception as bug:
+        raise MullError(
+            "bug", f"Something went wrong inside mull: {bug!r}.", "MULL_DEBUG=1 shows where."
+        ) from bug
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
+    """One sentence and one hint on stderr; with --json or --jsonl the object on stdout as well."""
+    if os.environ.get("MULL_DEBUG"):
+        traceback.print_exc()
+    flags = words[: words.index("--")] if "--" in words else words
+    if "--json" in flags or "--jsonl" in flags:
+        streams.stdout.write(json.dumps(_failure(error, words), ensure_ascii=False) + "\n")
+    if error.exit_code is not ExitCode.INTERRUPTED:
+        streams.error(error.message, error.hint)
+    return error.exit_code
+
+
+def _failure(error: MullError, words: Sequence[str]) -> dict[str, Any]:
+    from mull.terminal.result import error_object
+
+    result = error_object(error)
+    if words and words[0] in COMMANDS and words[0] not in ("ask", "chat"):
+        return {"v": result["v"], "error": result["error"]}
+    return result
+
+
+def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:
+    """--color may stand anywhere before `--`: it decides how the very first message looks. Raises UsageError."""
+    end = words.index("--") if "--" in words else len(words)
+    rest, color = [], "auto"
+    position = 0
+    while position < end:
+        name, equals, value = words[position].partition("=")
+        if name != "--color":
+            rest.append(words[position])
+        else:
+            if not equals:
+                position += 1
+                value = words[position] if position < end else ""
+            color = value
+        position += 1
+    for choice in COLORS:
+        if color == choice:
+            return choice, [*rest, *words[end:]]
+    raise UsageError(
+        "usage", f'--color is auto, always or never, not "{color}"', "mull --help shows the options."
+    )
+
+
+def _help_line(usage: Any) -> str:
+    path = usage.ctx.command_path if getattr(usage, "ctx", None) is not None else "mull"
+    return f"{path.replace(DEFAULT_NAME, 'ask')} --help shows what it takes."
+
+
+def _leave(code: int, streams: Streams) -> None:
+    """End the process with the code, also while a thread that was told to stop is still loading a model."""
+    if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):
+        streams.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

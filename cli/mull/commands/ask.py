@@ -1,0 +1,119 @@
+"""`mull ask` and the default command: one question, one answer on stdout, an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from mull.commands.merge import Plan, merge, read_config
+from mull.commands.options import Json, Jsonl, TurnFlags, takes_turn_flags
+from mull.errors import ExitCode, UsageError
+from mull.events import Done, Event
+from mull.loading import load
+from mull.question import Question, read_question
+from mull.steering import Steering, stop_on_interrupt
+from mull.terminal.stats import stats_line
+from mull.terminal.streams import Streams
+from mull.turn import run
+
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="[PROMPT]...", help="The question; - reads stdin.")
+]
+
+
+@takes_turn_flags
+def ask(
+    context: typer.Context, words: Words = None, *, flags: TurnFlags, json: Json = False, jsonl: Jsonl = False
+) -> None:
+    """Ask one question; the answer goes to stdout.
+
+    Piped input comes first, then the prompt: git diff | mull "write a commit message"
+    """
+    raise typer.Exit(ask_once(words or [], flags, _view(flags, json=json, jsonl=jsonl), context.obj))
+
+
+@takes_turn_flags
+def ask_or_chat(
+    context: typer.Context, words: Words = None, *, flags: TurnFlags, json: Json = False, jsonl: Jsonl = False
+) -> None:
+    """Ask, when there is a prompt or piped input; otherwise, on a terminal, chat."""
+    streams: Streams = context.obj
+    if words or json or jsonl or not (streams.stdin_tty and streams.stdout_tty):
+        raise typer.Exit(ask_once(words or [], flags, _view(flags, json=json, jsonl=jsonl), streams))
+    from mull.commands.chat import start
+
+    raise typer.Exit(start(flags, streams))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the answer is shown: as text, json or jsonl; without notices; with figures at the end."""
+
+    form: Literal["text", "json", "jsonl"]
+    quiet: bool
+    stats: bool
+
+    @property
+    def talks(self) -> bool:
+        """Whether there is room for notices on stderr."""
+        return self.form == "text" and not self.quiet
+
+
+def _view(flags: TurnFlags, *, json: bool, jsonl: bool) -> View:
+    if json and jsonl:
+        raise UsageError("format_conflict", "--json and --jsonl contradict each other.", "Give one of them.")
+    return View("json" if json else "jsonl" if jsonl else "text", flags.quiet, flags.stats)
+
+
+def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Streams) -> ExitCode:
+    """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
+    plan = merge(flags, read_config())
+    question = read_question(words, streams)
+    if view.talks:
+        _announce(plan, question, streams)
+    steering = Steering()
+    with stop_on_interrupt(steering):
+        done = _show(answer(plan, question.text, steering), plan, view, streams, steering)
+    if view.form == "text" and done.error is not None:
+        streams.error(done.error.message, done.error.hint)
+    if view.form == "text" and view.stats:
+        streams.note(stats_line(done))
+    return done.exit_code
+
+
+def _announce(plan: Plan, question: Question, streams: Streams) -> None:
+    if question.replaced:
+        streams.note("Some bytes of the input were no UTF-8; they were replaced.")
+    if plan.resolved.chosen_by == "builtin" and streams.stderr_tty:
+        streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
+
+
+def answer(plan: Plan, question: str, steering: Steering) -> Iterator[Event]:
+    """The whole stream of a one-shot: loading, then the turn."""
+    resolved = plan.resolved
+    speaker = yield from load(resolved.name, resolved.path, plan.engine, steering, trusted=resolved.trusted)
+    yield from run(speaker, plan.messages(question), plan.turn, steering)
+
+
+def _show(events: Iterator[Event], plan: Plan, view: View, streams: Streams, steering: Steering) -> Done:
+    """Hand the events to the view; each is imported only when it is used."""
+    if view.form == "json":
+        from mull.terminal.result import show_json
+
+        return show_json(events, streams)
+    if view.form == "jsonl":
+        from mull.terminal.result import show_jsonl
+
+        return show_jsonl(events, streams)
+    if streams.stdout_live:
+        from mull.terminal import live
+
+        return live.show(
+            events, streams, steering, thinking=plan.thinking, markdown=plan.markdown, quiet=view.quiet
+        )
+    from mull.terminal import plain
+
+    return plain.show(events, streams, steering=steering, thinking=plan.thinking, quiet=view.quiet)

@@ -1,0 +1,88 @@
+"""`mull config`: show, get, set, unset, edit and find the config file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from mull import config, paths
+from mull.commands.merge import CONFIG_FILE, read_config
+from mull.errors import MullError
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting; mull config lists them.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Read and change the settings; alone it lists them all."""
+    if context.invoked_subcommand is None:
+        listing(context)
+
+
+@app.command("list")
+def listing(context: typer.Context) -> None:
+    """List every setting with its value and meaning."""
+    settings = read_config()
+    rows = [(key.name, config.show_value(settings[key.name]) or "–", key.help) for key in config.KEYS]
+    table(context.obj, ("Setting", "Value", "Meaning"), rows)
+
+
+@app.command("get")
+def get(context: typer.Context, name: Name) -> None:
+    """Print one setting's value (nothing when it is unset)."""
+    streams: Streams = context.obj
+    value = config.show_value(read_config()[config.find_key(name).name])
+    if value:
+        streams.stdout.write(value + "\n")
+
+
+@app.command("set")
+def set_(name: Name, value: Annotated[str, typer.Argument(help="Its new value.")]) -> None:
+    """Set one setting."""
+    config.save_value(paths.config_dir() / CONFIG_FILE, name, value)
+
+
+@app.command("unset")
+def unset(name: Name) -> None:
+    """Go back to the default of one setting."""
+    config.save_value(paths.config_dir() / CONFIG_FILE, name, None)
+
+
+@app.command("path")
+def path(context: typer.Context) -> None:
+    """Print where the config file is."""
+    streams: Streams = context.obj
+    streams.stdout.write(f"{paths.config_dir() / CONFIG_FILE}\n")
+
+
+@app.command("edit")
+def edit(context: typer.Context) -> None:
+    """Open the config file in $VISUAL or $EDITOR, then check it."""
+    streams: Streams = context.obj
+    file = paths.config_dir() / CONFIG_FILE
+    paths.private_dir(file.parent)
+    with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
+        new.write("".join(f"# {key.name} = …   # {key.help}\n" for key in config.KEYS))
+    editor = (
+        os.environ.get("VISUAL")
+        or os.environ.get("EDITOR")
+        or ("notepad" if sys.platform == "win32" else "vi")
+    )
+    try:
+        subprocess.run([*shlex.split(editor), str(file)], check=True)
+    except (OSError, subprocess.CalledProcessError) as failure:
+        raise MullError(
+            "editor", f'The editor "{editor}" failed.', f"Set EDITOR, or edit {file} yourself."
+        ) from failure
+    config.load(file)
+    streams.note("The settings are in order.")

@@ -1,0 +1,80 @@
+"""From flags, environment, config and catalogue to one plan: which model, loaded how, asked how, shown how.
+
+Layers, strongest first: flags, environment, config file, what the model's vendor advises, the built-in defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mull import config, paths
+from mull.commands.options import TurnFlags
+from mull.library.resolve import Resolved, resolve
+from mull.messages import Message
+from mull.settings import (
+    DEFAULT_SAMPLING,
+    EngineSettings,
+    ReasoningAsk,
+    Sampling,
+    ThinkingView,
+    TurnSettings,
+    over,
+)
+
+CONFIG_FILE = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a command needs before a model is loaded."""
+
+    resolved: Resolved
+    engine: EngineSettings
+    turn: TurnSettings
+    system: str | None
+    thinking: ThinkingView
+    markdown: bool
+    save: bool
+
+    def messages(self, question: str) -> list[Message]:
+        """A fresh conversation with this question."""
+        system = [Message("system", self.system)] if self.system else []
+        return [*system, Message("user", question)]
+
+
+def read_config() -> config.Config:
+    """The user's config file."""
+    return config.load(paths.config_dir() / CONFIG_FILE)
+
+
+def merge(flags: TurnFlags, settings: config.Config) -> Plan:
+    """Merge every layer and find the model's file. Raises UsageError and what `resolve` raises."""
+    resolved = resolve(flags.model, environment=os.environ.get("MULL_MODEL"), configured=settings["model"])
+    said = over(flags.layer(Sampling), settings.sampling())
+    reasoning = _reasoning(flags, settings.reasoning())
+    return Plan(
+        resolved=resolved,
+        engine=over(flags.layer(EngineSettings), settings.engine()),
+        turn=TurnSettings(
+            reasoning=reasoning,
+            sampling=over(said, over(resolved.sampling(reasoning.on), DEFAULT_SAMPLING)),
+            max_tokens=flags.max_tokens or settings["max_tokens"],
+            stop=tuple(flags.stop or ()),
+        ),
+        system=flags.system if flags.system is not None else settings["system"],
+        thinking=flags.thinking.value if flags.thinking else settings["thinking"],
+        markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
+        save=settings["save"] and not flags.no_save,
+    )
+
+
+def _reasoning(flags: TurnFlags, configured: ReasoningAsk) -> ReasoningAsk:
+    """Flags beat the config as a whole where they switch: --no-reason is not undone by a configured effort."""
+    asked = flags.ask()
+    if asked.on is False:
+        return asked
+    if asked.on is True and asked.effort is None:
+        configured = ReasoningAsk(effort=configured.effort, budget=configured.budget)
+    merged = over(asked, configured)
+    return merged if merged.on is not False else ReasoningAsk(on=False)

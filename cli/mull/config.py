@@ -1,0 +1,205 @@
+"""The config file: one table of keys drives reading, checking, `mull config` and the docs.
+
+In: `config.toml` (TOML, flat keys). Out: a frozen `Config` whose values are checked and typed, and the layers of
+settings made from it. An unknown key or a wrong value is an error that names the key, never a silent default.
+Writing keeps the user's comments and order, and replaces the file in one step.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mull.errors import MullError
+from mull.settings import EngineSettings, ReasoningAsk, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: its name, type, allowed values, default when unset, and a line of help."""
+
+    name: str
+    kind: type
+    help: str
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    low: float | None = None
+
+
+KEYS: tuple[Key, ...] = (
+    Key("model", str, "the model that answers when -m and MULL_MODEL name none"),
+    Key("reason", bool, "think (true) or not (false); unset: the model's own default"),
+    Key("effort", str, "how much to think", ("low", "medium", "high")),
+    Key("think_budget", int, "at most this many thinking tokens", low=0),
+    Key("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
+    Key("system", str, "a system prompt for every conversation"),
+    Key("markdown", bool, "draw answers as Markdown on a terminal", default=True),
+    Key("max_tokens", int, "at most this many generated tokens, thinking included", low=1),
+    Key("temperature", float, "0 is greedy", low=0),
+    Key("top_k", int, "keep the k likeliest tokens; 0 keeps all", low=0),
+    Key("top_p", float, "keep the likeliest tokens up to this probability", low=0),
+    Key("min_p", float, "drop tokens below this share of the likeliest one", low=0),
+    Key("repeat_penalty", float, "above 1 makes repetition less likely", low=0),
+    Key("presence_penalty", float, "penalty for a token that occurred"),
+    Key("frequency_penalty", float, "penalty per occurrence of a token"),
+    Key("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off", low=0),
+    Key("seed", int, "the same seed gives the same answer", low=0),
+    Key("ctx", int, "context size in tokens; unset: what the conversation needs", low=1),
+    Key("threads", int, "CPU threads; unset: one per physical core", low=1),
+    Key("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
+    Key("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
+    Key("save", bool, "keep conversations on disk", default=True),
+    Key("history", bool, "keep the chat's input history on disk", default=True),
+    Key("keys", str, "editing keys at the prompt", ("emacs", "vi"), "emacs"),
+    Key(
+        "context_full",
+        str,
+        "what to do when the context is full",
+        ("ask", "stop", "drop", "summarize"),
+        "ask",
+    ),
+    Key("model_folders", list, "more folders to look for .gguf files in", default=()),
+)
+_BY_NAME = {key.name: key for key in KEYS}
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list of texts",
+}
+
+SettingsT = TypeVar("SettingsT", ReasoningAsk, Sampling, EngineSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The checked values of one config file; a key that is not set has its default."""
+
+    path: Path
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values.get(name, _BY_NAME[name].default)
+
+    def reasoning(self) -> ReasoningAsk:
+        """The reasoning layer."""
+        return ReasoningAsk(on=self["reason"], effort=self["effort"], budget=self["think_budget"])
+
+    def sampling(self) -> Sampling:
+        """The sampling layer."""
+        return self._layer(Sampling)
+
+    def engine(self) -> EngineSettings:
+        """The layer of how a model is loaded."""
+        return self._layer(EngineSettings)
+
+    def _layer(self, layer: type[SettingsT]) -> SettingsT:
+        return layer(**{f.name: self.values.get(f.name) for f in fields(layer)})
+
+
+def load(path: Path) -> Config:
+    """Read and check the file; a missing one is an empty one. Raises MullError (config_invalid)."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Config(path)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _invalid(path, f"cannot be read: {error}") from error
+    return Config(path, {name: _checked(path, name, value) for name, value in values.items()})
+
+
+def save_value(path: Path, name: str, text: str | None) -> None:
+    """Set one key from its text form (None: remove it), keeping comments and order. Raises MullError, OSError."""
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    key = find_key(name)
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (OSError, UnicodeDecodeError, ParseError) as error:
+        raise _invalid(path, f"cannot be read: {error}") from error
+    if text is None:
+        document.pop(name, None)
+    else:
+        document[name] = _checked(path, name, _parse(key, text))
+    _replace(path, tomlkit.dumps(document))
+
+
+def find_key(name: str) -> Key:
+    """The key of that name. Raises MullError (config_key) that names the nearest ones."""
+    if key := _BY_NAME.get(name):
+        return key
+    near = difflib.get_close_matches(name, _BY_NAME, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else "mull config lists them all."
+    raise MullError("config_key", f'There is no setting "{name}".', hint)
+
+
+def show_value(value: Any) -> str:
+    """A value as `mull config set` would take it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return os.pathsep.join(value)
+    return "" if value is None else str(value)
+
+
+def _parse(key: Key, text: str) -> Any:
+    if key.kind is bool:
+        word = text.strip().lower()
+        on, off = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
+        return True if word in on else False if word in off else text
+    if key.kind is list:
+        return [part for part in text.split(os.pathsep) if part]
+    try:
+        return key.kind(text)
+    except ValueError:
+        return text
+
+
+def _checked(path: Path, name: str, value: Any) -> Any:
+    if name not in _BY_NAME:
+        near = difflib.get_close_matches(name, _BY_NAME, n=1)
+        raise _invalid(
+            path, f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+        )
+    key = _BY_NAME[name]
+    if key.kind is float and type(value) is int:
+        value = float(value)
+    if not _has_kind(key.kind, value):
+        raise _invalid(path, f'wants {_WORDS[key.kind]} for "{name}", not {value!r}')
+    if key.choices and value not in key.choices:
+        raise _invalid(
+            path, f'wants {", ".join(key.choices[:-1])} or {key.choices[-1]} for "{name}", not {value!r}'
+        )
+    if key.low is not None and not value >= key.low:
+        raise _invalid(path, f'wants at least {key.low:g} for "{name}", not {value!r}')
+    return value
+
+
+def _has_kind(kind: type, value: Any) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _invalid(path: Path, what: str) -> MullError:
+    return MullError("config_invalid", f"The config {what}.", f"mull config edit opens it: {path}")
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".config-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,88 @@
+"""From a model's name to a `Speaker`, with progress as events.
+
+`load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback) and returns
+the speaker. Raises what resolving and loading raise; a stop while loading raises `Interrupted`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from mull.errors import ExitCode, MullError
+from mull.events import Loading
+from mull.paths import state_dir
+from mull.settings import EngineSettings
+from mull.steering import Steering
+from mull.turn import Speaker
+
+POLL = 0.05
+"""Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
+
+
+class Interrupted(MullError):
+    """The user stopped before there was anything to keep."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+
+
+def load(
+    name: str, path: Path, settings: EngineSettings, steering: Steering, *, trusted: bool = False
+) -> Generator[Loading, None, Speaker]:
+    """Load `path` as `name`. Yields progress, returns the speaker."""
+    progress: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+    outcome: list[Speaker | BaseException] = []
+
+    def report(fraction: float) -> bool:
+        progress.put(fraction)
+        return not steering.stopped
+
+    def work() -> None:
+        try:
+            outcome.append(_open(name, path, settings, report, trusted=trusted))
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
+            outcome.append(error)
+        finally:
+            progress.put(None)
+
+    yield Loading(name, 0.0)
+    worker = threading.Thread(target=work, name="load", daemon=True)
+    worker.start()
+    while True:
+        try:
+            fraction = progress.get(timeout=POLL)
+        except queue.Empty:
+            if steering.stopped:  # the thread is a daemon, and stops at its next report
+                raise Interrupted from None
+            continue
+        if fraction is None:
+            break
+        yield Loading(name, fraction)
+    worker.join()
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise Interrupted from None if steering.stopped else result
+    return result
+
+
+def _open(
+    name: str, path: Path, settings: EngineSettings, report: Callable[[float], bool], *, trusted: bool
+) -> Speaker:
+    from mull.engine.loop import Engine
+    from mull.engine.model import load as load_model
+    from mull.prompt.template import Template
+    from mull.reasoning.profile import profile
+
+    began = time.perf_counter()
+
+    model = load_model(path, settings, state_dir=state_dir(), on_progress=report, trusted=trusted)
+    template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
+    ability = profile(
+        model.template, special=model.markers, architecture=model.architecture, bos=model.bos, eos=model.eos
+    )
+    engine = Engine(model, settings)
+    return Speaker(name, engine, template, ability, time.perf_counter() - began)

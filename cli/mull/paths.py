@@ -1,0 +1,42 @@
+"""Where mull keeps its files: config, state and data in the platform's own places (XDG on Linux).
+
+Nothing is created here except by `private_dir`. A machine without a home directory (a container, a cron job with
+an empty environment) gets folders under the temporary directory instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def config_dir() -> Path:
+    """Where `config.toml`, user catalogues and templates live."""
+    return _place("user_config_path", "MULL_CONFIG_DIR", "config")
+
+
+def state_dir() -> Path:
+    """Where logs, verdicts, history and sessions live: files that mull writes by itself."""
+    return _place("user_state_path", "MULL_STATE_DIR", "state")
+
+
+def private_dir(path: Path) -> Path:
+    """`path`, created if missing, readable by its owner alone. Raises OSError where the disk refuses."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _place(function: str, variable: str, kind: str) -> Path:
+    if chosen := os.environ.get(variable):
+        return Path(chosen)
+    import platformdirs
+
+    try:
+        place: Path = getattr(platformdirs, function)("mull", appauthor=False)
+        if place.is_absolute() and "~" not in place.parts:
+            return place
+    except (RuntimeError, KeyError):  # no HOME, and no entry in the password file either
+        pass
+    owner = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"mull-{owner}" / kind

@@ -1,0 +1,233 @@
+"""One turn of a conversation: messages, settings and a loaded model in, a stream of events out.
+
+`run` decides what to ask of the model's thinking, renders and tokenizes the prompt, generates, splits thinking from
+answer, holds the budget, and ends with exactly one `Done`. A failure before the first token is raised (MullError);
+after it, nothing is lost: `Done` carries what was said and the error. It never formats, stores or draws.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
+from mull.errors import MullError
+from mull.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    Finish,
+    Limit,
+    Notice,
+    PromptProgress,
+    ReasoningReport,
+    ThinkingDelta,
+    Timing,
+    Usage,
+)
+from mull.messages import Message
+from mull.prompt.render import Segment, render
+from mull.prompt.template import Template
+from mull.prompt.tokens import to_tokens
+from mull.reasoning.control import Control, control
+from mull.reasoning.history import to_chat
+from mull.reasoning.profile import Profile
+from mull.reasoning.splitter import Answer, Hidden, Splitter, Thinking, way_out
+from mull.settings import TurnSettings
+from mull.steering import Steering
+from mull.stops import StopFilter
+
+DEFAULT_LIMIT = 16_384
+"""Generated tokens when the user gave no --max-tokens: twice the budget of the highest effort, so that only a model
+that runs away meets it; the exit code then says that the answer was cut."""
+
+BASE_LIMIT = 256
+"""The same for a model without a chat template: it continues text and seldom ends by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A loaded model ready to take turns: its engine, what its template can do, and how long it took to load."""
+
+    name: str
+    engine: Engine
+    template: Template | None
+    profile: Profile
+    load_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered turn: the decision on thinking, the prompt's segments and their tokens."""
+
+    decision: Control
+    segments: tuple[Segment, ...]
+    tokens: list[int]
+
+    @property
+    def tail(self) -> str:
+        """The trusted text that the prompt ends with: the state in which it leaves the model."""
+        last = self.segments[-1] if self.segments else None
+        return last.text if last and last.trusted else ""
+
+
+def prepare(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings) -> Prompt:
+    """Decide, render and tokenize, without generating. Raises TemplateError."""
+    decision = control(settings.reasoning, speaker.profile)
+    chat = to_chat(messages, speaker.profile, decision)
+    segments = render(speaker.template, chat, arguments=decision.arguments, prefill=decision.prefill)
+    return Prompt(decision, segments, to_tokens(segments, speaker.engine.model))
+
+
+def run(
+    speaker: Speaker, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+) -> Iterator[Event]:
+    """Generate one answer. Raises ContextOverflow, TemplateError or EngineError before the first token only."""
+    began = time.perf_counter()
+    prompt = prepare(speaker, messages, settings)
+    limit = settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT)
+    request = Request(tokens=prompt.tokens, sampling=settings.sampling, max_tokens=limit)
+    generation = speaker.engine.generate(request, lambda: steering.stopped)
+    if prompt.decision.notice:
+        yield Notice("reasoning", prompt.decision.notice)
+    run_ = _Run(speaker, settings, steering, prompt, generation, began)
+    try:
+        yield from run_.events()
+    except MullError as error:
+        if not run_.tokens:
+            raise
+        yield from run_.flush()
+        yield run_.done("error", error=error)
+        return
+    finally:
+        generation.close()
+    yield run_.done(*run_.finish())
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one generation: counts, clocks, and what was said so far."""
+
+    speaker: Speaker
+    settings: TurnSettings
+    steering: Steering
+    prompt: Prompt
+    generation: Generation
+    began: float
+    thinking: list[str] = field(default_factory=list)
+    answer: list[str] = field(default_factory=list)
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    cached: int = 0
+    closed: bool = False  # the way out of the thinking was injected
+    prefilled: float = 0.0  # clock readings, seconds
+    first: float = 0.0
+    answering: float = 0.0
+    last: float = 0.0
+    splitter: Splitter = field(init=False)
+    stops: StopFilter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.splitter = Splitter(self.speaker.profile, self.prompt.tail)
+        self.stops = StopFilter((*self.settings.stop, *self.speaker.profile.stops))
+
+    @property
+    def tokens(self) -> int:
+        return self.thinking_tokens + self.answer_tokens
+
+    def events(self) -> Iterator[Event]:
+        """Everything but the last `Done`."""
+        for item in self.generation:
+            if isinstance(item, Prefill):
+                self.cached = item.cached
+                self.prefilled = time.perf_counter()
+                yield PromptProgress(item.done, item.total, item.cached)
+                continue
+            yield from self._take(item)
+            if self.stops.stopped:
+                break
+            if self._enough() and not item.injected:
+                self._close_thinking()
+        yield from self.flush()
+
+    def flush(self) -> Iterator[Event]:
+        """What the splitter and the stop strings still hold."""
+        yield from self._show(self.splitter.finish())
+        if held := self.stops.finish():
+            self.answer.append(held)
+            yield AnswerDelta(held, self.answer_tokens)
+
+    def _take(self, piece: Piece) -> Iterator[Event]:
+        self.last = time.perf_counter()
+        self.first = self.first or self.last
+        if self.splitter.thinking:
+            self.thinking_tokens += 1
+        else:
+            self.answering = self.answering or self.last
+            self.answer_tokens += 1
+        yield from self._show(self.splitter.feed(piece.token, piece.data, piece.special))
+
+    def _show(self, parts: Sequence[Thinking | Answer | Hidden]) -> Iterator[Event]:
+        for part in parts:
+            if isinstance(part, Thinking):
+                self.thinking.append(part.text)
+                yield ThinkingDelta(part.text, self.thinking_tokens)
+            elif isinstance(part, Answer):
+                if text := self.stops.feed(part.text):
+                    self.answer.append(text)
+                    yield AnswerDelta(text, self.answer_tokens)
+            else:
+                yield Notice("hidden", f"The model wrote a {part.kind}, which is not part of the answer.")
+
+    def _enough(self) -> bool:
+        """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
+        if self.closed or not self.splitter.thinking:
+            return False
+        budget = self.prompt.decision.budget
+        return self.steering.wants_answer or (budget is not None and self.thinking_tokens >= budget)
+
+    def _close_thinking(self) -> None:
+        """Force the family's way out as if the model had said it; it then answers in the same stream."""
+        self.closed = True
+        words = (Segment(way_out(self.speaker.profile), trusted=True),)
+        self.generation.inject(to_tokens(words, self.speaker.engine.model, bos=False))
+
+    def finish(self) -> tuple[Finish, Limit | None]:
+        """How it ended, and the limit that ended it."""
+        ended = self.generation.ended
+        silent = bool(self.thinking) and not "".join(self.answer).strip()
+        if ended == "stopped" and self.steering.stopped:
+            return "interrupted", None
+        limit: Limit | None = None
+        if ended == "length":
+            limit = "max_tokens" if self.settings.max_tokens else "default"
+        elif ended == "context":
+            limit = "context"
+        if silent:
+            return "thinking", limit
+        return ("length" if limit else "stop"), limit
+
+    def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
+        """The turn's end, with counts and times."""
+        decision = self.prompt.decision
+        spent = self.last - self.first
+        answering = self.answering or self.last
+        return Done(
+            model=self.speaker.name,
+            answer="".join(self.answer),
+            thinking="".join(self.thinking),
+            reasoning=ReasoningReport(decision.asked, decision.applied, decision.how, decision.notice),
+            finish=finish,
+            limit=limit,
+            error=error,
+            usage=Usage(len(self.prompt.tokens), self.cached, self.thinking_tokens, self.answer_tokens),
+            timing=Timing(
+                load=self.speaker.load_seconds,
+                prompt=max(0.0, (self.prefilled or self.began) - self.began),
+                first_token=self.speaker.load_seconds + (self.first - self.began if self.first else 0.0),
+                thinking=answering - self.first if self.thinking_tokens else 0.0,
+                answer=self.last - answering if self.answer_tokens else 0.0,
+                tokens_per_second=(self.tokens - 1) / spent if spent > 0 else 0.0,
+            ),
+        )
