@@ -17,7 +17,7 @@ JOBS   ?= 2
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml cli/llama_build/__main__.py cli/llama_build/amx_tiles.h
+$(STAMP): requirements.lock pyproject.toml cli/llama_build/__main__.py cli/mull/data/amx_tiles.h
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: make setup PYTHON=python3.12, for instance.')"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PYTHON) cli/llama_build --python $(BIN)/python

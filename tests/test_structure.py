@@ -57,7 +57,9 @@ def imported_rooms(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        found |= {name.split(".")[1] for name in names if name.startswith("mull.") and name != "mull.__version__"}
+        found |= {
+            name.split(".")[1] for name in names if name.startswith("mull.") and name != "mull.__version__"
+        }
     return found
 
 
@@ -110,7 +112,9 @@ def test_files_hold_one_idea() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), "a module's docstring is its contract"
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
+        "a module's docstring is its contract"
+    )
 
 
 def test_posix_only_modules_are_not_imported_at_module_level() -> None:
@@ -119,10 +123,10 @@ def test_posix_only_modules_are_not_imported_at_module_level() -> None:
 
 
 def test_the_public_surface_has_no_machine_in_it() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     machine = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/")
     found = []
-    for name in filter(None, tracked):
+    for name in listing.stdout.splitlines():
         path = ROOT / name
         if path.suffix in {".gguf", ".lock", ".svg"} or not path.is_file() or path == Path(__file__):
             continue

@@ -28,6 +28,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parents[1] / "requirements.lock"
+HEADER = HERE.parent / "mull" / "data" / "amx_tiles.h"
 PACKAGE = "llama-cpp-python"
 STAMP = "llama-build.json"  # in the virtual environment: the key of the build that is installed
 
@@ -82,7 +83,7 @@ def compiler_flags(macros: str) -> str:
     """CXXFLAGS to add. Only GCC on x86-64 needs any (see amx_tiles.h): other compilers and CPUs get none."""
     defined = set(re.findall(r"^#define (\w+)", macros, re.MULTILINE))
     if {"__GNUC__", "__x86_64__"} <= defined and "__clang__" not in defined:
-        return f"-include {shlex.quote(str(HERE / 'amx_tiles.h'))}"
+        return f"-include {shlex.quote(str(HEADER))}"
     return ""
 
 
@@ -95,8 +96,8 @@ def build_key(pinned: str, flags: str) -> str:
         platform.machine(),
         cpu_features(),
         version.group(1) if version else "",
-        flags.replace(str(HERE), ""),
-        (HERE / "amx_tiles.h").read_text(encoding="utf-8"),
+        flags.replace(str(HEADER.parent), ""),
+        HEADER.read_text(encoding="utf-8"),
         *(os.environ.get(name, "") for name in ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX")),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

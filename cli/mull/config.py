@@ -67,7 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key("model_folders", list, "more folders to look for .gguf files in", default=()),
 )
 _BY_NAME = {key.name: key for key in KEYS}
-_WORDS = {
+WORDS = {
     str: "text",
     bool: "true or false",
     int: "a whole number",
@@ -173,7 +173,7 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if key.kind is float and type(value) is int:
         value = float(value)
     if not _has_kind(key.kind, value):
-        raise _invalid(path, f'wants {_WORDS[key.kind]} for "{name}", not {value!r}')
+        raise _invalid(path, f'wants {WORDS[key.kind]} for "{name}", not {value!r}')
     if key.choices and value not in key.choices:
         raise _invalid(
             path, f'wants {", ".join(key.choices[:-1])} or {key.choices[-1]} for "{name}", not {value!r}'

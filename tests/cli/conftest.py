@@ -1,0 +1,29 @@
+"""Models that the command-line tests talk to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.models.scripted import write_scripted
+
+CHATML = (
+    "{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{%- if add_generation_prompt %}<|im_start|>assistant\n"
+    "{%- if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+THINKING = ["<think>", "\n", "Let me", " see.", "\n", "</think>", "\n\n", "Forty", "-two", "."]
+
+
+@pytest.fixture(scope="session")
+def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Says "Let me see." in its thinking and "Forty-two." as its answer; without thinking it says "42"."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "thinker.gguf",
+        ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],
+        starts={"\n\n": ["42"]},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        name="thinker",
+    )

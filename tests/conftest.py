@@ -1,0 +1,72 @@
+"""What every room's tests share: a `mull` that runs in a home of its own, with the native library's check done once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(scope="session")
+def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder in which the library's verdict is known, so that tests need not pay for it again."""
+    from mull.engine import check, native
+
+    state = tmp_path_factory.mktemp("checked-state")
+    native.prepare(state)
+    check.library(state)
+    return state
+
+
+@pytest.fixture
+def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
+    """The environment of a user of his own: no config, no models, no terminal quirks of the machine."""
+    base = tmp_path / "home"
+    state = base / "state"
+    state.mkdir(parents=True)
+    for verdict in checked_state.glob("*.json"):
+        shutil.copy(verdict, state)
+    kept = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return {
+        **environment,
+        "HOME": str(base),
+        "MULL_CONFIG_DIR": str(base / "config"),
+        "MULL_STATE_DIR": str(state),
+        "HF_HOME": str(base / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8"),
+        "PYTHONPATH": str(Path(__file__).parents[1] / "cli"),
+    }
+
+
+@pytest.fixture
+def mull(home: dict[str, str], tmp_path: Path) -> Run:
+    """Run `mull ARGS…` with bytes on stdin (default: nothing) and captured streams."""
+
+    def run(
+        *arguments: str | Path,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+        **options: object,
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "mull", *map(str, arguments)],
+            input=b"" if stdin is None else stdin,
+            capture_output=True,
+            env={**home, **(env or {})},
+            cwd=tmp_path,
+            timeout=timeout,
+            check=False,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
