@@ -1,1 +1,1 @@
-"""Conversations on the disk."""
+"""Conversations on the disk: sessions, turns, search and exports."""

@@ -1,0 +1,202 @@
+"""A llama_context of a given size, with the one batch that it decodes and the means to interrupt it.
+
+In: rows (token, position, sequence, whether its logits are wanted). Out: logits in the context, or "aborted".
+It never hands llama.cpp a batch longer than the context was made for, which would abort the process.
+A big model computes in a thread beside the caller, so that signals and stops are seen while the library works.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mull.engine import native
+from mull.engine.model import Model
+from mull.engine.threads import default_threads
+from mull.errors import EngineError, UsageError
+from mull.settings import EngineSettings
+
+BATCH = 512  # tokens per llama_decode, llama.cpp's own n_ubatch; more would only be split there
+
+_POLL = 0.05  # seconds between two looks at the wish to stop
+_BIG = 20_000_000  # parameters; below, a step takes a few milliseconds and is not worth a second thread
+
+ABORTED = 2  # llama.h, llama_decode
+NO_ROOM = 1
+
+_KV_TYPES = {"f16": "GGML_TYPE_F16", "q8_0": "GGML_TYPE_Q8_0", "q4_0": "GGML_TYPE_Q4_0"}
+
+
+class Context:
+    """`n_ctx` tokens of KV cache for `n_seq` sequences. Raises EngineError when there is no memory for it."""
+
+    def __init__(self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int) -> None:
+        llama = native.bindings()
+        self._llama = llama
+        self._interrupt = _Interrupt(llama)
+        params = llama.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = params.n_ubatch = min(BATCH, n_ctx)
+        params.n_seq_max = n_seq
+        # One row of logits per sequence: the default reserves one per token, 300 MB at a vocabulary of 150,000.
+        params.n_outputs_max = n_seq
+        params.kv_unified = n_seq > 1
+        params.no_perf = True
+        params.n_threads = params.n_threads_batch = settings.threads or default_threads()
+        params.abort_callback = self._interrupt.callback
+        params.abort_callback_data = self._interrupt.data
+        _set_kv_type(llama, params, settings.kv_type)
+        native.forget_log_errors()
+        self.handle: int | None = llama.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise EngineError(
+                "context",
+                f"A context of {n_ctx:,} tokens cannot be made: {native.last_log_error() or 'no memory for it'}.",
+                "Give a smaller --ctx, or use a smaller model.",
+            )
+        self.memory = llama.llama_get_memory(self.handle)
+        self.n_ctx = int(llama.llama_n_ctx(self.handle))
+        self.n_batch = int(llama.llama_n_batch(self.handle))
+        self.batch = Batch(llama, self.n_batch)
+        self._worker = _Worker() if model.n_params > _BIG else None
+
+    def decode(self, stopped: Callable[[], bool]) -> int:
+        """Compute the batch: llama_decode's code. `stopped` is asked while a big model computes."""
+        self._interrupt.clear()
+        if self._worker is None:
+            return int(self._llama.llama_decode(self.handle, self.batch.raw))
+        return self._worker.run(self._compute, stopped, self._interrupt)
+
+    def _compute(self) -> int:
+        code = int(self._llama.llama_decode(self.handle, self.batch.raw))
+        self._llama.llama_synchronize(self.handle)
+        return code
+
+    def save(self, seq: int) -> Any | None:
+        """One sequence's KV as bytes (a ctypes array), None when it cannot be saved."""
+        size = self._llama.llama_state_seq_get_size(self.handle, seq)
+        data = (ctypes.c_uint8 * size)()
+        return (
+            data if self._llama.llama_state_seq_get_data(self.handle, data, size, seq) == size > 0 else None
+        )
+
+    def restore(self, seq: int, data: Any) -> bool:
+        """Put a saved sequence back, into this or an equal but longer context."""
+        return bool(self._llama.llama_state_seq_set_data(self.handle, data, len(data), seq))
+
+    def close(self) -> None:
+        if self.handle is not None:
+            if self._worker is not None:
+                self._worker.close()
+            self._llama.llama_free(self.handle)
+            self.handle = None
+
+
+def _set_kv_type(llama: Any, params: Any, kv_type: str | None) -> None:
+    if kv_type is None:
+        return
+    if kv_type not in _KV_TYPES:
+        raise UsageError("kv_type", f"There is no KV cache type {kv_type}.", f"Use {', '.join(_KV_TYPES)}.")
+    params.type_k = params.type_v = getattr(llama, _KV_TYPES[kv_type])
+    if kv_type != "f16":
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED  # a quantized V needs it
+
+
+class Batch:
+    """A llama_batch whose arrays are written in place; nothing is allocated per step."""
+
+    def __init__(self, llama: Any, capacity: int) -> None:
+        self.capacity = capacity
+        self._tokens = (ctypes.c_int32 * capacity)()
+        self._positions = (ctypes.c_int32 * capacity)()
+        self._seqs = (ctypes.c_int32 * capacity)()
+        self._logits = (ctypes.c_int8 * capacity)()
+        self._one_each = (ctypes.c_int32 * capacity)(*[1] * capacity)
+        first = ctypes.addressof(self._seqs)
+        size = ctypes.sizeof(ctypes.c_int32)
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        self._seq_pointers = (pointer * capacity)(
+            *(ctypes.cast(first + i * size, pointer) for i in range(capacity))
+        )
+        self.raw = llama.llama_batch()
+        self.raw.token = ctypes.cast(self._tokens, pointer)
+        self.raw.pos = ctypes.cast(self._positions, pointer)
+        self.raw.n_seq_id = ctypes.cast(self._one_each, pointer)
+        self.raw.seq_id = ctypes.cast(self._seq_pointers, ctypes.POINTER(pointer))
+        self.raw.logits = ctypes.cast(self._logits, ctypes.POINTER(ctypes.c_int8))
+        self.size = 0
+
+    def clear(self) -> None:
+        self.size = 0
+
+    def add(self, tokens: Sequence[int], position: int, seq: int, *, logits: bool) -> int:
+        """Append tokens of one sequence; the row of the last one, whose logits are wanted or not."""
+        start, end = self.size, self.size + len(tokens)
+        if end > self.capacity:
+            raise ValueError(f"{end} rows in a batch of {self.capacity}")
+        if end == start + 1:
+            self._tokens[start], self._positions[start], self._seqs[start] = tokens[0], position, seq
+        else:
+            self._tokens[start:end] = list(tokens)
+            self._positions[start:end] = list(range(position, position + len(tokens)))
+            self._seqs[start:end] = [seq] * len(tokens)
+            ctypes.memset(ctypes.addressof(self._logits) + start, 0, len(tokens))
+        self._logits[end - 1] = logits
+        self.size = self.raw.n_tokens = end
+        return end - 1
+
+
+class _Interrupt:
+    """llama.cpp's abort callback without Python in it.
+
+    It is called after every node of the graph, hundreds of times per token, so it must not enter the interpreter. C's
+    own `strlen` on one byte of ours is exactly the function needed: 0 for the empty string, 1 (abort) for "x".
+    """
+
+    def __init__(self, llama: Any) -> None:
+        libc = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+        self._flag = ctypes.create_string_buffer(2)
+        self.callback = llama.ggml_abort_callback(ctypes.cast(libc.strlen, ctypes.c_void_p).value)
+        self.data = ctypes.cast(self._flag, ctypes.c_void_p)
+
+    def set(self) -> None:
+        self._flag[0] = b"x"
+
+    def clear(self) -> None:
+        self._flag[0] = b"\0"
+
+
+class _Worker:
+    """One thread that computes while the caller waits in Python, where signals are handled."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], int] | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="mull-decode", daemon=True)
+        self._thread.start()
+
+    def run(self, job: Callable[[], int], stopped: Callable[[], bool], interrupt: _Interrupt) -> int:
+        self._jobs.put(job)
+        try:
+            while True:
+                try:
+                    return self._results.get(timeout=_POLL)
+                except queue.Empty:
+                    if stopped():
+                        interrupt.set()
+        except BaseException:
+            interrupt.set()
+            self._results.get()
+            raise
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._results.put(job())

@@ -1,0 +1,81 @@
+"""llama.cpp's log: into a file of the state folder, never to a screen.
+
+In: log events from any thread of the library. Out: lines in `llama.log` (at most about a megabyte), and the one
+error line that says why the last operation failed.
+A full, read-only or missing disk costs the file, never the program: the errors are remembered in memory all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+LIMIT = 1_000_000  # bytes; about two hundred model loads
+
+# ggml.h, enum ggml_log_level
+_ERROR = 4
+_CONTINUED = 5
+
+_KEPT_ERRORS = 32
+
+
+class Log:
+    """A sink for `llama_log_set`. Call it with level and text; it never raises."""
+
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._errors: list[str] = []
+        self._level = 0
+        self._file: BinaryIO | None = None
+        self._size = 0
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: if the library kills the process, the last lines are on the disk.
+            self._file = path.open("ab", buffering=0)
+            self._size = path.stat().st_size
+        self._write(time.strftime("--- %Y-%m-%d %H:%M:%S\n").encode())
+
+    def __call__(self, level: int, text: bytes | None) -> None:
+        if not text:
+            return
+        if level != _CONTINUED:
+            self._level = level
+        if self._level == _ERROR:
+            self._remember(text.decode("utf-8", "replace"), continued=level == _CONTINUED)
+        self._write(text)
+
+    def forget(self) -> None:
+        """Start of an operation: errors of earlier ones explain nothing any more."""
+        self._errors.clear()
+
+    def reason(self) -> str | None:
+        """The one line since `forget()` that says why: llama.cpp's own cause, without its function names."""
+        if not self._errors:
+            return None
+        cause = next((line for line in self._errors if ": error loading" in line), self._errors[0])
+        # "llama_model_load: error loading model: missing tensor 'output_norm.weight'"
+        head, _, rest = cause.partition(": ")
+        if rest and " " not in head:
+            cause = rest
+        return re.sub(r"^error loading model[^:]*: ", "", cause).strip() or None
+
+    def _remember(self, text: str, *, continued: bool) -> None:
+        if continued and self._errors:
+            self._errors[-1] += text.rstrip("\n")
+        elif text.strip() and len(self._errors) < _KEPT_ERRORS:
+            self._errors.append(text.rstrip("\n"))
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            if self._size + len(data) > self._limit:
+                self._file.truncate(0)
+                self._size = 0
+            self._file.write(data)
+            self._size += len(data)
+        except (OSError, ValueError):
+            self._file = None

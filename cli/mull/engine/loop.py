@@ -1,0 +1,345 @@
+"""The one decode loop: requests in, streams of token pieces out.
+
+A request owns a sequence. Each step gathers one batch from all sequences whose reader has caught up (one token for
+each that generates, prompt chunks from the others), decodes it once, and samples each finished row with its own chain.
+A stop is looked at between steps and while the library computes; it leaves the cache fit for the next request.
+Tokens can be injected as if they had been sampled. It knows nothing of text, thinking or screens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from mull.engine import native
+from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
+from mull.engine.model import Model
+from mull.engine.prefix import Slot, common_prefix
+from mull.engine.sampling import Chain
+from mull.errors import ContextOverflow, EngineError
+from mull.settings import DEFAULT_SAMPLING, EngineSettings, Sampling
+
+Ended = Literal["eog", "stop", "length", "context", "stopped"]
+
+_ROUND = 256  # tokens; llama.cpp pads contexts to it
+_ROOM = 1024  # tokens of answer that a new context has room for; it grows when they are used up
+_FIRST_CHUNK = 128  # tokens, before the speed is known
+_SMALLEST_CHUNK = 32
+_CHUNK_SECONDS = 2.0  # of prompt processing per step: how often progress is seen
+_GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a chunk must be shorter than a stop may take
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt and how to go on from it. `max_tokens` counts generated and injected tokens, None: no limit."""
+
+    tokens: Sequence[int]
+    sampling: Sampling = DEFAULT_SAMPLING
+    max_tokens: int | None = None
+    stop_tokens: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Prompt processing: `done` of `total` prompt tokens are in the cache, the first `cached` of them from before."""
+
+    done: int
+    total: int
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A token and its bytes. `special`: a control or user-defined token, spelled out. `injected`: not the model's."""
+
+    token: int
+    data: bytes
+    special: bool
+    injected: bool = False
+
+
+class Engine:
+    """Computes with one model. `n_parallel` requests can be live at once; a context manager."""
+
+    def __init__(self, model: Model, settings: EngineSettings, *, n_parallel: int = 1) -> None:
+        self.model = model
+        self._settings = settings
+        # What one sequence may hold, in tokens. Models that name no limit get llama.cpp's own default of sorts.
+        self.n_ctx_max = settings.ctx or model.n_ctx_train or 4096
+        self._slots = [Slot(seq, model.window) for seq in range(n_parallel)]
+        self._live: list[Generation] = []
+        self._context: Context | None = None
+        self._chunk = _FIRST_CHUNK
+        self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
+        self._pieces: dict[int, Piece] = {}
+
+    @property
+    def n_ctx(self) -> int:
+        """The size of the context as it is now, in tokens; it grows on demand up to `n_ctx_max` per sequence."""
+        return self._context.n_ctx if self._context is not None else 0
+
+    def cached(self, tokens: Sequence[int]) -> int:
+        """How many of a prompt's first tokens a request would find in the cache now."""
+        return max((common_prefix(slot.tokens, tokens) for slot in self._slots if not slot.busy), default=0)
+
+    def generate(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Generation:
+        """Start a request. Raises ContextOverflow before anything is computed, EngineError when all slots are busy."""
+        prompt = list(request.tokens)
+        if not prompt:
+            raise EngineError("empty_prompt", "There is nothing to answer.", "Give a prompt.")
+        if len(prompt) >= self.n_ctx_max:
+            raise ContextOverflow(len(prompt), self.n_ctx_max)
+        idle = [slot for slot in self._slots if not slot.busy]
+        if not idle:
+            raise EngineError(
+                "busy", f"{len(self._slots)} requests are being answered.", "Wait for one to end."
+            )
+        slot = max(idle, key=lambda slot: common_prefix(slot.tokens, prompt))
+        cached = slot.reuse(self._context, prompt) if self._context is not None else 0
+        room = _ROOM if request.max_tokens is None else min(request.max_tokens, _ROOM)
+        chain = Chain(self.model, request.sampling)
+        chain.accept(prompt)
+        generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached)
+        slot.busy = True
+        self._live.append(generation)
+        try:
+            self._make_room(min(len(prompt) + room, self.n_ctx_max) - cached)
+        except BaseException:
+            generation.close()
+            raise
+        return generation
+
+    def close(self) -> None:
+        """End every request and free the context."""
+        for generation in list(self._live):
+            generation.close()
+        if self._context is not None:
+            self._context.close()
+            self._context = None
+        for slot in self._slots:
+            slot.tokens = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # one step
+
+    def _step(self) -> None:
+        """Decode one batch for every live sequence whose events have been read."""
+        waiting = [generation for generation in self._live if generation.wants_step]
+        shares = self._shares(waiting)
+        if not shares or not self._make_room(sum(count for _, count in shares)):
+            return
+        if (context := self._context) is None:  # _make_room made one
+            return
+        batch = context.batch
+        batch.clear()
+        rows = [
+            batch.add(g.pending[:count], len(g.slot.tokens), g.slot.seq, logits=count == len(g.pending))
+            for g, count in shares
+        ]
+        begun = time.monotonic()
+        try:
+            code = context.decode(lambda: any(g.stopped() for g, _ in shares))
+        except BaseException:
+            self._roll_back(context, shares)
+            raise
+        if code:
+            self._failed(context, shares, code)
+            return
+        if batch.size >= _SMALLEST_CHUNK:
+            rate = batch.size / max(time.monotonic() - begun, 1e-6)
+            self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(rate * self._chunk_seconds)))
+        for (generation, count), row in zip(shares, rows, strict=True):
+            generation.decoded(count, context, row)
+
+    def _shares(self, waiting: list[Generation]) -> list[tuple[Generation, int]]:
+        """How many pending tokens each sequence may put into this batch: the generating ones first, one each."""
+        room = max(self._chunk, len(waiting))
+        if self._context is not None:
+            room = min(room, self._context.n_batch)
+        shares = []
+        for generation in sorted(waiting, key=lambda g: len(g.pending)) if len(waiting) > 1 else waiting:
+            if generation.overflows:
+                generation.finish("context")
+            elif room:
+                count = min(len(generation.pending), room)
+                room -= count
+                shares.append((generation, count))
+        return shares
+
+    def _failed(self, context: Context, shares: list[tuple[Generation, int]], code: int) -> None:
+        self._roll_back(context, shares)
+        if code == ABORTED:
+            return  # each reader's next look at `stopped` ends its own request; the others go on
+        if code == NO_ROOM and self._grow(context.n_ctx + BATCH):
+            return
+        reason = native.last_log_error() or f"llama_decode returned {code}"
+        raise EngineError("decode", f"llama.cpp could not compute: {reason}.", "`mull doctor` may know why.")
+
+    def _roll_back(self, context: Context, shares: list[tuple[Generation, int]]) -> None:
+        """Forget what an interrupted batch left in the cache."""
+        for generation, _ in shares:
+            slot, known = generation.slot, generation.slot.tokens
+            slot.cut(context, len(known))
+            if len(slot.tokens) < len(known):
+                generation.pending[:0] = known
+
+    # the context's size
+
+    def _make_room(self, tokens: int) -> bool:
+        """Have a context with room for so many more tokens, as far as the limit allows; False when there is none."""
+        needed = sum(len(slot.tokens) for slot in self._slots) + tokens
+        if needed <= self.n_ctx:
+            return True
+        for slot in self._slots:  # what idle sequences remember is worth less than a live one's next token
+            if not slot.busy and slot.tokens and self._context is not None and len(self._slots) > 1:
+                needed -= len(slot.tokens)
+                slot.clear(self._context)
+        return needed <= self.n_ctx or self._grow(needed)
+
+    def _grow(self, needed: int) -> bool:
+        """Replace the context by one of at least `needed` tokens, the cache moved over. False at the limit."""
+        old = self._context
+        limit = _rounded(self.n_ctx_max * len(self._slots))
+        size = min(limit, max(_rounded(needed), 2 * old.n_ctx if old is not None else 0))
+        if old is not None and size <= old.n_ctx:
+            return False
+        states = [slot.move(old) if old is not None else None for slot in self._slots]
+        if old is not None:
+            old.close()
+            self._context = None
+        self._context = Context(self.model, self._settings, size, len(self._slots))
+        for slot, state in zip(self._slots, states, strict=True):
+            lost = slot.settle(self._context, state)
+            for generation in self._live:
+                if generation.slot is slot:
+                    generation.pending[:0] = lost
+        return True
+
+    def _piece(self, token: int) -> Piece:
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = Piece(token, self.model.piece(token), self.model.is_marker(token))
+            self._pieces[token] = piece
+        return piece
+
+    def _release(self, generation: Generation) -> None:
+        if generation in self._live:
+            self._live.remove(generation)
+            generation.slot.busy = False
+
+
+@dataclass(eq=False)
+class Generation:
+    """A running request: an iterator of `Prefill` and `Piece`. After its end, `ended` says why.
+
+    Close it (or read it to its end) to give its sequence back; the cache keeps what it computed.
+    """
+
+    _engine: Engine
+    slot: Slot
+    _chain: Chain
+    _request: Request
+    pending: list[int]  # tokens that are said but not yet in the cache
+    stopped: Callable[[], bool]
+    cached: int
+    ended: Ended | None = None
+    generated: int = 0
+    _events: deque[Prefill | Piece] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._total = len(self._request.tokens)
+        self._limit = self._request.max_tokens if self._request.max_tokens is not None else 1 << 62
+        self._events.append(Prefill(self.cached, self._total, self.cached))
+
+    def __iter__(self) -> Iterator[Prefill | Piece]:
+        return self
+
+    def __next__(self) -> Prefill | Piece:
+        events = self._events
+        while not events:
+            if self.ended is not None:
+                self.close()
+                raise StopIteration
+            if self.stopped():
+                self.finish("stopped")
+            elif self.generated >= self._limit:
+                self.finish("length")
+            else:
+                self._engine._step()  # noqa: SLF001 - the engine and its generations are one thing in two classes
+        return events.popleft()
+
+    def inject(self, tokens: Sequence[int]) -> None:
+        """Go on with these tokens as if the model had chosen them. No effect once it has ended."""
+        if self.ended is not None:
+            return
+        piece = self._engine.model.piece
+        marker = self._engine.model.is_marker
+        self.pending.extend(tokens)
+        self._chain.accept(tokens)
+        self.generated += len(tokens)
+        self._events.extend(Piece(token, piece(token), marker(token), injected=True) for token in tokens)
+
+    def close(self) -> None:
+        """End it now, whatever it was doing."""
+        self.finish("stopped")
+        self._chain.free()
+        self._engine._release(self)  # noqa: SLF001
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # what the engine asks and tells
+
+    @property
+    def wants_step(self) -> bool:
+        """Its reader has caught up, and there is something to compute."""
+        return not self._events and self.ended is None and self.generated < self._limit
+
+    @property
+    def overflows(self) -> bool:
+        """What is pending does not fit the context even at its greatest."""
+        return len(self.slot.tokens) + len(self.pending) > self._engine.n_ctx_max
+
+    def finish(self, ended: Ended) -> None:
+        if self.ended is None:
+            self.ended = ended
+
+    def decoded(self, count: int, context: Context, row: int) -> None:
+        """The first `count` pending tokens are in the cache; when they were all, sample from their last row."""
+        slot, pending = self.slot, self.pending
+        slot.tokens += pending[:count]
+        del pending[:count]
+        if self.generated == 0 and len(slot.tokens) <= self._total:
+            self._events.append(Prefill(len(slot.tokens), self._total, self.cached))
+        if pending:
+            return
+        token = self._chain.sample(context, row)
+        if token in self._request.stop_tokens:
+            self.finish("stop")
+        elif self._engine.model.is_eog(token):
+            self.finish("eog")
+        else:
+            pending.append(token)
+            self.generated += 1
+            self._events.append(self._engine._piece(token))  # noqa: SLF001
+
+
+def _rounded(tokens: int) -> int:
+    return -(-tokens // _ROUND) * _ROUND
+
+
+def _offloads(settings: EngineSettings) -> bool:
+    if settings.gpu_layers == 0:
+        return False
+    return any(device.kind in {"gpu", "igpu"} for device in native.devices())

@@ -1,0 +1,284 @@
+"""A model file, loaded: its weights, its vocabulary, and the facts it states about itself.
+
+In: a path to a GGUF file. Out: a `Model` (a context manager) that tokenizes text and spells tokens.
+A file that cannot be used raises ModelFileError with one sentence and the library's own reason; a file nobody vouched
+for is opened once in a child process first (`check.py`), because a malformed one can abort the process.
+Loading blocks: whoever wants to watch signals meanwhile loads in a thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from mull.engine import check, native
+from mull.errors import EngineError, ExitCode, ModelFileError, MullError
+from mull.settings import EngineSettings
+
+Progress = Callable[[float], bool]
+
+_MAGIC = b"GGUF"
+_SMALLEST = 24  # bytes: magic, version and two counts
+
+
+class LoadStopped(MullError):
+    """The caller's `on_progress` said no."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", "Stopped while loading.", exit_code=ExitCode.INTERRUPTED)
+
+
+def load(
+    path: Path,
+    settings: EngineSettings,
+    *,
+    state_dir: Path,
+    on_progress: Progress | None = None,
+    trusted: bool = False,
+) -> Model:
+    """Load a model; `on_progress` gets 0.0 to 1.0 and returns False to stop (LoadStopped).
+
+    `trusted`: the file came from a verified download or ships with mull.
+    Raises ModelFileError (the file), EngineError (the library), LoadStopped.
+    """
+    look_at(path)
+    verdict = check.library(state_dir)
+    if not trusted:
+        check.file(path, state_dir)
+    llama = native.prepare(state_dir)
+    params = llama.llama_model_default_params()
+    params.use_extra_bufts = verdict.use_extra_bufts
+    if settings.gpu_layers is not None:
+        params.n_gpu_layers = settings.gpu_layers
+    native.forget_log_errors()
+    handle = _load(llama, path, params, on_progress)
+    if not handle:
+        raise _refused(path)
+    model = Model(handle, path)
+    try:
+        model.require_generation()
+    except ModelFileError:
+        model.close()
+        raise
+    return model
+
+
+def look_at(path: Path) -> None:
+    """What can be said without the library. Raises ModelFileError: missing, a folder, empty, unreadable, no GGUF."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SMALLEST)
+    except FileNotFoundError as error:
+        raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
+    except IsADirectoryError as error:
+        raise ModelFileError(
+            "model_directory", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
+        ) from error
+    except OSError as error:
+        if path.is_dir():  # Windows says "permission denied" for a folder
+            raise ModelFileError("model_directory", f"{path} is a folder, not a model file.") from error
+        reason = error.strerror or error
+        raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason}.") from error
+    if not head:
+        raise ModelFileError("model_empty", f"{path} is empty.", "Download it again.")
+    if not head.startswith(_MAGIC):
+        raise ModelFileError(
+            "model_not_gguf", f"{path} is not a GGUF file.", "mull runs models in the GGUF format (.gguf)."
+        )
+    if len(head) < _SMALLEST:
+        raise ModelFileError("model_truncated", f"{path} ends in its header.", "Download it again.")
+
+
+def _refused(path: Path) -> ModelFileError:
+    reason = native.last_log_error() or "llama.cpp gave no reason"
+    return ModelFileError(
+        "model_refused",
+        f"{path} cannot be loaded: {reason.rstrip('.')}.",
+        "If the file was cut short or damaged, download it again; a newer llama.cpp may know newer models.",
+    )
+
+
+def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> int | None:
+    """llama_model_load_from_file with a callback that may stop it or raise."""
+    raised: list[BaseException] = []
+    stopped = False
+
+    def report(progress: float, _data: object) -> bool:
+        nonlocal stopped
+        try:
+            stopped = on_progress is not None and not on_progress(min(progress, 1.0))
+        except BaseException as error:  # noqa: BLE001 - ctypes would print and swallow it; it is raised below
+            raised.append(error)
+        return not (stopped or raised)
+
+    params.progress_callback = llama.llama_progress_callback(report)
+    handle = llama.llama_model_load_from_file(str(path).encode(), params)
+    if stopped or raised:
+        if handle:
+            llama.llama_model_free(handle)
+        raise raised[0] if raised else LoadStopped()
+    return int(handle) if handle else None
+
+
+class Model:
+    """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
+
+    def __init__(self, handle: int, path: Path) -> None:
+        self._llama = native.bindings()
+        self.handle: int | None = handle
+        self.path = path
+        self.vocabulary = self._llama.llama_model_get_vocab(handle)
+        self._buffer = ctypes.create_string_buffer(64)
+        self._pieces: dict[int, bytes] = {}
+        self._attributes: dict[int, int] = {}
+        self.n_ctx_train = int(self._llama.llama_model_n_ctx_train(handle))
+        self.n_vocab = int(self._llama.llama_vocab_n_tokens(self.vocabulary))
+        self.n_params = int(self._llama.llama_model_n_params(handle))
+        self.window = int(self._llama.llama_model_n_swa(handle))  # of sliding attention, tokens; 0 for none
+        self.size = int(self._llama.llama_model_size(handle))  # bytes of all tensors
+        self.has_tokenizer = (
+            self._llama.llama_vocab_type(self.vocabulary) != self._llama.LLAMA_VOCAB_TYPE_NONE
+        )
+        self.add_bos = self.has_tokenizer and bool(self._llama.llama_vocab_get_add_bos(self.vocabulary))
+
+    def require_generation(self) -> None:
+        """Raises ModelFileError for files that hold something else than a text generator."""
+        if not self.has_tokenizer or self.n_vocab == 0:
+            raise ModelFileError(
+                "model_no_tokenizer",
+                f"{self.path} has no tokenizer, so it cannot read text.",
+                "Use a GGUF file that was converted with its tokenizer.",
+            )
+        if not self._llama.llama_model_has_decoder(self.handle) or self._llama.llama_model_is_diffusion(
+            self.handle
+        ):
+            raise ModelFileError(
+                "model_no_generator",
+                f"{self.path} is a model of kind {self.architecture}, which does not generate text token by token.",
+                "Use a chat or text model.",
+            )
+
+    # facts
+
+    @cached_property
+    def architecture(self) -> str:
+        return self.metadata("general.architecture") or ""
+
+    @cached_property
+    def name(self) -> str:
+        """What the file calls itself, else its file name."""
+        return self.metadata("general.name") or self.path.stem
+
+    @cached_property
+    def template(self) -> str | None:
+        """The chat template's source; None for base models."""
+        source = self._llama.llama_model_chat_template(self.handle, None)
+        return source.decode("utf-8", "replace") if source else None
+
+    @cached_property
+    def bos(self) -> str:
+        return self._spelling(self._llama.llama_vocab_bos(self.vocabulary))
+
+    @cached_property
+    def eos(self) -> str:
+        return self._spelling(self._llama.llama_vocab_eos(self.vocabulary))
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its memory cannot be rolled back to an earlier position."""
+        return bool(
+            self._llama.llama_model_is_recurrent(self.handle)
+            or self._llama.llama_model_is_hybrid(self.handle)
+        )
+
+    def metadata(self, key: str) -> str | None:
+        """A scalar of the GGUF header as text, None when absent."""
+        buffer = ctypes.create_string_buffer(256)
+        size = self._llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        if size >= len(buffer):
+            buffer = ctypes.create_string_buffer(size + 1)
+            size = self._llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if size >= 0 else None
+
+    # vocabulary
+
+    def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:
+        """Token ids of `text`. `special`: control tokens' spellings become those tokens. `bos`: the model's own
+        beginning and end tokens are added where the model wants them."""
+        data = text.encode("utf-8", "replace")
+        size = len(data) + 8
+        while True:
+            buffer = (ctypes.c_int32 * size)()
+            count = self._llama.llama_tokenize(self.vocabulary, data, len(data), buffer, size, bos, special)
+            if count >= 0:
+                return list(buffer[:count])
+            if -count <= size:
+                raise EngineError("tokenize", "The text cannot be tokenized.", "It may be too long.")
+            size = -count
+
+    def piece(self, token: int) -> bytes:
+        """A token's bytes, of any length; they may end inside a UTF-8 character. Control tokens are spelled out."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._read_piece(token)
+        return piece
+
+    def is_eog(self, token: int) -> bool:
+        """Whether generation ends with this token."""
+        return bool(self._llama.llama_vocab_is_eog(self.vocabulary, token))
+
+    def is_control(self, token: int) -> bool:
+        return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)
+
+    def is_marker(self, token: int) -> bool:
+        """Control or user-defined: a token that the tokenizer matches by its spelling as a whole."""
+        return bool(self._attribute(token) & self._marker_bits)
+
+    @cached_property
+    def markers(self) -> Mapping[str, int]:
+        """Spelling to id of every control and user-defined token."""
+        bits, attribute, vocabulary = self._marker_bits, self._llama.llama_vocab_get_attr, self.vocabulary
+        found = [token for token in range(self.n_vocab) if attribute(vocabulary, token) & bits]
+        return MappingProxyType({self._spelling(token): token for token in found})
+
+    @cached_property
+    def _marker_bits(self) -> int:
+        return int(self._llama.LLAMA_TOKEN_ATTR_CONTROL | self._llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
+
+    def _attribute(self, token: int) -> int:
+        attribute = self._attributes.get(token)
+        if attribute is None:
+            attribute = int(self._llama.llama_vocab_get_attr(self.vocabulary, token))
+            self._attributes[token] = attribute
+        return attribute
+
+    def _spelling(self, token: int) -> str:
+        return self.piece(token).decode("utf-8", "replace") if token >= 0 else ""
+
+    def _read_piece(self, token: int) -> bytes:
+        if not 0 <= token < self.n_vocab:
+            raise ValueError(f"no token {token} in a vocabulary of {self.n_vocab}")
+        size = len(self._buffer)
+        count = self._llama.llama_token_to_piece(self.vocabulary, token, self._buffer, size, 0, True)
+        if count < 0:
+            self._buffer = ctypes.create_string_buffer(-count)
+            count = self._llama.llama_token_to_piece(self.vocabulary, token, self._buffer, -count, 0, True)
+        return self._buffer.raw[:count]
+
+    # life
+
+    def close(self) -> None:
+        """Give the memory back. Engines of this model must be closed first."""
+        if self.handle is not None:
+            self._llama.llama_model_free(self.handle)
+            self.handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

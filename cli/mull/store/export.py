@@ -1,0 +1,183 @@
+"""A session as a document: Markdown, JSON that can be read back, or one HTML page that needs nothing else.
+
+In: a session and its turns. Out: text. Markdown and HTML show the branch the session stands at, JSON holds all of
+them. In HTML everything a person or a model wrote is escaped: no word of a conversation ever becomes markup.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from mull.errors import MullError
+from mull.events import ReasoningReport, Timing, Usage
+from mull.store.records import Attachment, Session, Turn
+
+_T = TypeVar("_T")
+FORMAT = "mull session"
+VERSION = 1
+
+_STYLE = """
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.55 system-ui, sans-serif;
+  color: #1c1e21; background: #fff; }
+header p, .meta { color: #6b7178; font-size: .85rem; }
+.question { background: #f0f3f6; border-radius: .5rem; padding: .6rem .9rem; margin-top: 2rem; }
+.question, .answer, pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+details { color: #6b7178; border-left: 3px solid #d4dae0; padding-left: .8rem; margin: .6rem 0; }
+summary { cursor: pointer; }
+pre { background: #f6f8fa; border-radius: .4rem; padding: .6rem .8rem; font: .88rem/1.45 ui-monospace, monospace; }
+@media (prefers-color-scheme: dark) {
+  body { color: #dfe3e8; background: #15181c; }
+  .question, pre { background: #20252b; }
+  details { border-color: #3a424b; }
+}
+"""
+
+
+def to_markdown(session: Session, turns: Sequence[Turn]) -> str:
+    """The branch as Markdown; thoughts in folded `<details>`, as GitHub and most viewers show them."""
+    parts = [
+        f"# {_one_line(session.title)}",
+        f"{_date(session.created)} · {session.model} · session {session.id}",
+    ]
+    if session.system:
+        parts.append(f"**System:**\n\n{_quoted(session.system)}")
+    for turn in turns:
+        parts.append(f"## {_one_line(turn.question)[:70] or 'Question'}\n\n{_quoted(turn.question)}")
+        parts += [f"Attached: `{file.name}`\n\n{_fenced(file.text)}" for file in turn.files]
+        if turn.thinking:
+            parts.append(
+                f"<details><summary>{_summary(turn)}</summary>\n\n{_fenced(turn.thinking)}\n\n</details>"
+            )
+        if turn.answer:
+            parts.append(turn.answer.strip())
+        if turn.partial:
+            parts.append(f"*({_ending(turn)})*")
+    return "\n\n".join(parts) + "\n"
+
+
+def to_html(session: Session, turns: Sequence[Turn]) -> str:
+    """The branch as one page without scripts or outside references."""
+    title = html.escape(_one_line(session.title))
+    about = f"{_date(session.created)} · {html.escape(session.model)} · session {html.escape(session.id)}"
+    body = [f"<header><h1>{title}</h1><p>{about}</p></header>"]
+    if session.system:
+        body.append(
+            f"<details><summary>System prompt</summary><pre>{html.escape(session.system)}</pre></details>"
+        )
+    for turn in turns:
+        body.append(f'<section>\n<div class="question">{html.escape(turn.question)}</div>')
+        body += [
+            f"<details><summary>{html.escape(file.name)}</summary><pre>{html.escape(file.text)}</pre></details>"
+            for file in turn.files
+        ]
+        if turn.thinking:
+            thinking = html.escape(turn.thinking)
+            body.append(f"<details><summary>{_summary(turn)}</summary><pre>{thinking}</pre></details>")
+        body.append(_html_answer(turn.answer))
+        if turn.partial:
+            body.append(f'<p class="meta">({_ending(turn)})</p>')
+        body.append("</section>")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
+        f"<style>{_STYLE}</style>\n" + "\n".join(body) + "\n</html>\n"
+    )
+
+
+def to_data(session: Session, turns: Sequence[Turn]) -> dict[str, Any]:
+    """The session with all its turns as JSON values; `from_data` reads it back."""
+    values = dataclasses.asdict(session) | {"title": session.title}
+    return {
+        "v": VERSION,
+        "format": FORMAT,
+        "session": values,
+        "turns": [dataclasses.asdict(turn) for turn in turns],
+    }
+
+
+def to_json(session: Session, turns: Sequence[Turn]) -> str:
+    """`to_data` as text."""
+    return json.dumps(to_data(session, turns), ensure_ascii=False, indent=2) + "\n"
+
+
+def from_json(text: str) -> tuple[Session, list[Turn]]:
+    """What `to_json` wrote. Raises MullError for anything else; fields of a later version are ignored."""
+    try:
+        data = json.loads(text)
+        if data["format"] != FORMAT or data["v"] > VERSION:
+            raise ValueError(f"version {data['v']} of “{data['format']}”")
+        turns = [_turn(values) for values in data["turns"]]
+        session = _make(Session, data["session"] | {"turns": len(turns)})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MullError(
+            "not_a_session",
+            f"This is no exported session: {error}.",
+            "mull sessions export --format json writes one.",
+        ) from error
+    return session, turns
+
+
+def _turn(values: Mapping[str, Any]) -> Turn:
+    parts = {
+        "usage": _make(Usage, values["usage"]),
+        "timing": _make(Timing, values["timing"]),
+        "reasoning": _make(ReasoningReport, values["reasoning"]) if values["reasoning"] else None,
+        "files": tuple(_make(Attachment, file) for file in values["files"]),
+    }
+    turn = _make(Turn, {**values, **parts})
+    if not (isinstance(turn.id, int) and isinstance(turn.question, str) and isinstance(turn.answer, str)):
+        raise TypeError("a turn without an id, a question or an answer")
+    return turn
+
+
+def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # all of ours are dataclasses
+    return kind(**{name: value for name, value in values.items() if name in known})
+
+
+def _html_answer(answer: str) -> str:
+    """Text as it was said; only fenced code gets a box of its own."""
+    parts = re.split(r"^```[^\n]*\n(.*?)(?:^```[ \t]*$|\Z)", answer, flags=re.MULTILINE | re.DOTALL)
+    boxes = []
+    for number, part in enumerate(parts):
+        if part.strip():
+            text = html.escape(part.strip("\n"))
+            boxes.append(
+                f"<pre><code>{text}</code></pre>" if number % 2 else f'<div class="answer">{text}</div>'
+            )
+    return "\n".join(boxes)
+
+
+def _summary(turn: Turn) -> str:
+    tokens = f" · {turn.usage.thinking:,} tokens" if turn.usage.thinking else ""
+    return f"Thought for {turn.timing.thinking:.1f} s{tokens}"
+
+
+def _ending(turn: Turn) -> str:
+    words = {"length": "cut at a limit", "thinking": "thought, but never answered", "error": "failed"}
+    return words.get(turn.finish or "", "stopped before its end")
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def _fenced(text: str) -> str:
+    """A code fence longer than any in the text, so that the text cannot end it."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text.strip(chr(10))}\n{fence}"

@@ -1,0 +1,229 @@
+"""The database file: opening it safely, its versions, and what happens to a damaged one.
+
+In: a path, or None for a database in memory. Out: a connection whose schema is the newest, and a notice or None.
+A damaged file is moved aside, never emptied; a file of a newer mull is refused, never touched. Files are 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mull.errors import MullError
+
+BUSY_SECONDS = 5.0  # how long a second mull waits for the first one's write
+QUICK_CHECK_BYTES = 8 << 20  # below this a full consistency check costs some 10 ms: always done
+
+# Only finished turns are in the full-text index: a running one is saved every second and would churn it.
+_VERSION_1 = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    name TEXT UNIQUE COLLATE NOCASE,
+    auto_title TEXT NOT NULL DEFAULT '',
+    system TEXT NOT NULL DEFAULT '',
+    model TEXT NOT NULL DEFAULT '',
+    created REAL NOT NULL,
+    updated REAL NOT NULL,
+    leaf INTEGER,
+    turns INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT '{}'
+) WITHOUT ROWID;
+CREATE INDEX sessions_updated ON sessions (updated, id);
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    parent INTEGER REFERENCES turns (id) ON DELETE CASCADE,
+    started REAL NOT NULL,
+    ended REAL,
+    saved REAL NOT NULL,
+    finish TEXT,
+    cut TEXT,
+    model TEXT NOT NULL DEFAULT '',
+    details TEXT NOT NULL DEFAULT '{}',
+    files TEXT NOT NULL DEFAULT '[]',
+    question TEXT NOT NULL,
+    thinking TEXT NOT NULL DEFAULT '',
+    answer TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX turns_session ON turns (session);
+CREATE INDEX turns_parent ON turns (parent);
+CREATE INDEX turns_running ON turns (saved) WHERE finish IS NULL;
+CREATE VIRTUAL TABLE words USING fts5(
+    question, thinking, answer, content='turns', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER words_insert AFTER INSERT ON turns WHEN new.finish IS NOT NULL BEGIN
+    INSERT INTO words (rowid, question, thinking, answer) VALUES (new.id, new.question, new.thinking, new.answer);
+END;
+CREATE TRIGGER words_delete AFTER DELETE ON turns WHEN old.finish IS NOT NULL BEGIN
+    INSERT INTO words (words, rowid, question, thinking, answer)
+    VALUES ('delete', old.id, old.question, old.thinking, old.answer);
+END;
+CREATE TRIGGER words_update AFTER UPDATE OF finish, question, thinking, answer ON turns BEGIN
+    INSERT INTO words (words, rowid, question, thinking, answer)
+    SELECT 'delete', old.id, old.question, old.thinking, old.answer WHERE old.finish IS NOT NULL;
+    INSERT INTO words (rowid, question, thinking, answer)
+    SELECT new.id, new.question, new.thinking, new.answer WHERE new.finish IS NOT NULL;
+END;
+"""
+MIGRATIONS = (_VERSION_1,)  # entry n leads from version n to n + 1; old entries never change
+
+
+class StoreError(MullError):
+    """The sessions cannot be read or kept: no right to write, a full disk, a damaged or a newer database."""
+
+
+def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
+    """A connection with the newest schema. Raises StoreError; the notice says where a damaged file went."""
+    if path is None:
+        connection = _configure(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
+        _migrate(connection)
+        return connection, None
+    try:
+        make_private(path)
+        try:
+            return _open_checked(path), None
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            aside = _move_aside(path)
+            make_private(path)
+            return _open_checked(path), f"The session database was damaged; it is kept as {aside}."
+    except (OSError, sqlite3.Error) as error:
+        raise store_error(error, path) from error
+
+
+def store_error(error: Exception, path: Path | None) -> StoreError:
+    """The sentence for an operating system's or SQLite's refusal."""
+    where = str(path) if path else "memory"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    code = (
+        "store_damaged" if isinstance(error, sqlite3.DatabaseError) and is_damage(error) else "store_failed"
+    )
+    return StoreError(
+        code, f"Sessions cannot be kept in {where}: {reason}.", "Free the disk or fix its rights."
+    )
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Is the file itself broken (and not merely locked, full or read-only)?"""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def suspect(path: Path) -> Path:
+    """A marker beside the database: something in it was found broken, so the next opening checks all of it."""
+    return path.with_name(path.name + ".suspect")
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; takes the write lock at once, so that two processes wait instead of failing half-way."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # a full disk has already rolled back
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def make_private(path: Path) -> None:
+    """The file exists and only its owner may read it; its -wal and -shm inherit that from SQLite."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    elif path.stat().st_mode & 0o077 and os.name == "posix":
+        path.chmod(0o600)
+
+
+def _open_checked(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    try:
+        _configure(connection)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                "store_newer", f"{path} was written by a newer mull.", "Update mull, or use --no-save."
+            )
+        _use_wal(connection)
+        if path.stat().st_size < QUICK_CHECK_BYTES or suspect(path).exists():
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise damage(verdict)
+            suspect(path).unlink(missing_ok=True)
+        if version < len(MIGRATIONS):
+            _migrate(connection)
+        connection.execute("SELECT id, leaf FROM sessions ORDER BY updated DESC LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def damage(text: str) -> sqlite3.DatabaseError:
+    """The error SQLite would raise for a broken file, for a fault that only its own check reports."""
+    error = sqlite3.DatabaseError(text)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _configure(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; finish() asks for more
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Readers beside a writer. SQLite does not wait for its turn here, so two first starts at once need this loop."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[
+            0
+        ]  # another process may have been first
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number:d}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One statement at a time: `executescript` would commit the transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _move_aside(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    number = 1
+    while aside.exists():
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+        number += 1
+    for suffix in ("-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.replace(aside.with_name(aside.name + suffix))
+    path.replace(aside)
+    suspect(path).unlink(missing_ok=True)
+    return aside

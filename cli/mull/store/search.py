@@ -1,0 +1,104 @@
+"""Full-text search over questions, thinking and answers.
+
+In: an open database and what the user typed (never FTS syntax: every word is quoted). Out: hits with a snippet,
+the newest first, which needs no ranking of 50,000 rows. What the index cannot find, a plain scan looks for: text
+without words, scripts without spaces (there any part is found), and turns that are still running.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+from mull.store.records import Hit, title_of
+
+OPEN, CLOSE = "\x02", "\x03"  # enclose a match inside a snippet
+SNIPPET_WORDS = 14
+SHORTEST_PREFIX = 3  # letters; a shorter last word would mean thousands of words and is taken as it stands
+_AROUND = 60  # characters each side of a match that the plain scan found
+_FIELDS = ("answer", "question", "thinking")
+
+# The inner query alone touches the index; ORDER BY rowid is its own order, so LIMIT ends the work.
+_INDEXED = """
+SELECT found.*, sessions.id AS session, sessions.name, sessions.auto_title, turns.started
+FROM (
+    SELECT rowid AS turn, snippet(words, 0, ?3, ?4, '…', ?5) AS question,
+        snippet(words, 1, ?3, ?4, '…', ?5) AS thinking, snippet(words, 2, ?3, ?4, '…', ?5) AS answer
+    FROM words WHERE words MATCH ?1 ORDER BY rowid DESC LIMIT ?2
+) AS found
+JOIN turns ON turns.id = found.turn JOIN sessions ON sessions.id = turns.session
+ORDER BY found.turn DESC
+"""
+_SCAN = """
+SELECT turns.id AS turn, sessions.id AS session, sessions.name, sessions.auto_title, turns.started,
+    turns.question, turns.thinking, turns.answer
+FROM turns JOIN sessions ON sessions.id = turns.session
+WHERE (question LIKE ?1 ESCAPE '!' OR thinking LIKE ?1 ESCAPE '!' OR answer LIKE ?1 ESCAPE '!')
+"""
+_SCAN_ALL = _SCAN + "ORDER BY turns.id DESC LIMIT ?2"
+_SCAN_RUNNING = (
+    _SCAN + "AND turns.finish IS NULL ORDER BY +turns.id DESC LIMIT ?2"
+)  # +: by the index turns_running
+_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
+    """At most `limit` turns. Quoted parts are phrases; the last word may be a beginning."""
+    query = query.replace("\0", " ").encode(errors="replace").decode()
+    text = query.strip().strip('"').strip()
+    if not text:
+        return []
+    expression = _expression(query)
+    found: list[sqlite3.Row] = []
+    if expression:
+        found = db.execute(_INDEXED, (expression, limit, OPEN, CLOSE, SNIPPET_WORDS)).fetchall()
+    pattern = "%" + re.sub(r"([!%_])", r"!\1", text) + "%"
+    everything = not found and (not expression or _SPACELESS.search(text))
+    scanned = db.execute(_SCAN_ALL if everything else _SCAN_RUNNING, (pattern, limit)).fetchall()
+    hits = [_hit(row, {name: _around(row[name], text) for name in _FIELDS}) for row in scanned]
+    return (hits + [_hit(row, {name: row[name] for name in _FIELDS}) for row in found])[:limit]
+
+
+def _expression(query: str) -> str:
+    """FTS5's own language, with nothing of the user's left unquoted. Empty when there is no word in it."""
+    parts = re.findall(r'"([^"]*)"|([^\s"]+)', query)
+    terms = [(phrase or word).strip() for phrase, word in parts]
+    terms = [term for term in terms if re.search(r"\w", term)]
+    if not terms:
+        return ""
+    open_ended = "*" if len(parts[-1][1]) >= SHORTEST_PREFIX else ""
+    return " ".join(f'"{term}"' for term in terms) + open_ended
+
+
+def _hit(row: sqlite3.Row, texts: dict[str, str]) -> Hit:
+    """The field that holds a match, answers first; where the words are spread over fields, the first of them."""
+    field = next((name for name in _FIELDS if OPEN in texts[name]), "question")
+    return Hit(
+        session=row["session"],
+        title=row["name"] or row["auto_title"],
+        turn=row["turn"],
+        field=field,
+        snippet=_clipped(texts[field]) if OPEN in texts[field] else title_of(texts[field]),
+        when=row["started"],
+    )
+
+
+def _around(text: str, wanted: str) -> str:
+    at = text.casefold().find(wanted.casefold())
+    if at < 0:
+        return text[: 2 * _AROUND]
+    end = at + len(wanted)
+    head, tail = max(at - _AROUND, 0), min(end + _AROUND, len(text))
+    return (
+        ("…" if head else "")
+        + f"{text[head:at]}{OPEN}{text[at:end]}{CLOSE}{text[end:tail]}"
+        + ("…" if tail < len(text) else "")
+    )
+
+
+def _clipped(snippet: str) -> str:
+    """One line, with no more than some letters each side of the first match, however long its words are."""
+    line = " ".join(snippet.split())
+    start, end = line.index(OPEN), line.index(CLOSE)
+    head, tail = max(start - 2 * _AROUND, 0), end + 2 * _AROUND
+    return ("…" if head else "") + line[head:tail] + ("…" if tail < len(line) else "")

@@ -1,0 +1,366 @@
+"""Conversations in SQLite: every turn is on the disk before the prompt comes back, thinking apart from the answer.
+
+In: questions, partial text, `Done`. Out: `Session`, `Turn`, `Message` and search `Hit` values.
+One `Store` may be used from several threads, and several processes may share one file.
+Every refusal of the disk is a `StoreError`; whoever holds the conversation goes on unsaved (`open_store(None)`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from mull.errors import UsageError
+from mull.events import Done
+from mull.messages import Message
+from mull.store import rows, schema
+from mull.store.records import Attachment, Hit, Session, Turn, session_id, title_of, to_messages
+from mull.store.search import search_words
+
+STALE_SECONDS = 30.0  # a running turn is saved every second: one this old has lost its process
+_LEAF: Final = -1  # begin_turn's default parent: wherever the session stands
+
+
+def open_store(path: Path | None) -> Store:
+    """The store in this file (made when missing), or one in memory for `None`. Raises StoreError.
+
+    `Store.notice` says in one sentence when a damaged file had to be moved aside.
+    """
+    connection, notice = schema.open_database(path)
+    store = Store(connection, path, notice)
+    if path is not None:
+        with suppress(schema.StoreError):  # somebody else's dead turn is no reason to fail now
+            store.recover()
+    return store
+
+
+class Store:
+    """Sessions and their turns. A context manager; `close()` twice is fine."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, notice: str | None) -> None:
+        self.path = path
+        self.notice = notice
+        self._db = connection
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @property
+    def saved(self) -> bool:
+        """Does this store outlive the process?"""
+        return self.path is not None
+
+    # Turns: the chat's path through begin_turn, partial (every second) and finish.
+
+    def start(
+        self,
+        *,
+        model: str = "",
+        system: str = "",
+        name: str | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> Session:
+        """A new, empty session. Raises UsageError when the name is taken."""
+        now = time.time()
+        with self._writing():
+            chosen = self._free_id(now)
+            if name is not None:
+                self._check_name(name, chosen)
+            columns = {
+                "id": chosen,
+                "name": name,
+                "system": system,
+                "model": model,
+                "created": now,
+                "updated": now,
+            }
+            rows.insert(self._db, "sessions", columns | {"state": json.dumps(dict(state or {}))})
+        return self.session(chosen)
+
+    def begin_turn(
+        self,
+        session: str,
+        question: str,
+        *,
+        parent: int | None = _LEAF,
+        model: str = "",
+        settings: Mapping[str, Any] | None = None,
+        files: Sequence[Attachment] = (),
+    ) -> int:
+        """Keep a question, and make its turn the one the session stands at. `parent` None starts a new tree."""
+        now = time.time()
+        with self._writing():
+            row = self._session_row(session)
+            turn = rows.insert(
+                self._db,
+                "turns",
+                {
+                    "session": session,
+                    "parent": row["leaf"] if parent == _LEAF else parent,
+                    "started": now,
+                    "saved": now,
+                    "model": model,
+                    "details": json.dumps({"settings": dict(settings or {})}),
+                    "files": rows.from_files(files),
+                    "question": question,
+                },
+            )
+            changes = {
+                "leaf": turn,
+                "updated": now,
+                "model": model or row["model"],
+                "turns": row["turns"] + 1,
+                "auto_title": row["auto_title"] or title_of(question),
+            }
+            rows.update(self._db, "sessions", session, changes)
+        return turn
+
+    def partial(self, turn: int, answer: str, thinking: str) -> None:
+        """Keep what a running turn has said so far. Cheap: no wait for the disk, no indexing."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE turns SET answer = ?, thinking = ?, saved = ? WHERE id = ? AND finish IS NULL",
+                (answer, thinking, time.time(), turn),
+            )
+
+    def finish(self, turn: int, done: Done) -> None:
+        """Keep a turn's end; on the disk, also through a power cut, when this returns."""
+        now = time.time()
+        with self._lock:
+            with self._errors():
+                self._db.execute("PRAGMA synchronous = FULL")
+            try:
+                with self._writing():
+                    row = self._db.execute(
+                        "SELECT session, details FROM turns WHERE id = ?", (turn,)
+                    ).fetchone()
+                    if row is not None:  # else another process has removed the session: nothing to keep
+                        rows.update(self._db, "turns", turn, rows.from_done(done, row["details"], now))
+                        rows.update(self._db, "sessions", row["session"], {"updated": now})
+            finally:
+                with suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def recover(self) -> int:
+        """Close the turns whose process died: their last saved text stays, as interrupted. Returns how many.
+
+        Harmless when the process is alive after all: its own `finish` replaces this.
+        """
+        stale = time.time() - STALE_SECONDS
+        with self._reading():
+            lost = self._db.execute(
+                "SELECT 1 FROM turns WHERE finish IS NULL AND saved < ?", (stale,)
+            ).fetchone()
+        if lost is None:  # the usual case asks for no write lock
+            return 0
+        with self._writing():
+            return self._db.execute(
+                "UPDATE turns SET finish = 'interrupted', ended = saved WHERE finish IS NULL AND saved < ?",
+                (stale,),
+            ).rowcount
+
+    # Looking things up.
+
+    def session(self, identity: str) -> Session:
+        """The session with exactly this id. Raises UsageError."""
+        with self._reading():
+            return rows.to_session(self._session_row(identity))
+
+    def sessions(self, limit: int | None = None) -> list[Session]:
+        """All sessions, the last used first."""
+        with self._reading():
+            found = self._db.execute(
+                "SELECT * FROM sessions ORDER BY updated DESC, id DESC LIMIT ?",
+                (-1 if limit is None else limit,),
+            )
+            return [rows.to_session(row) for row in found]
+
+    def last(self) -> Session | None:
+        """The session used last, by any process."""
+        found = self.sessions(limit=1)
+        return found[0] if found else None
+
+    def find(self, wanted: str) -> Session:
+        """By id or name, or by the beginning of one if that is unique. Raises UsageError otherwise."""
+        wanted = wanted.strip()
+        with self._reading():
+            exact = self._db.execute(
+                "SELECT * FROM sessions WHERE id = ? OR name = ?", (wanted.lower(), wanted)
+            ).fetchall()
+            found = [rows.to_session(row) for row in exact] or [
+                session
+                for row in self._db.execute("SELECT * FROM sessions ORDER BY updated DESC")
+                if wanted and _begins(session := rows.to_session(row), wanted)
+            ]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise UsageError(
+                "no_session", f"There is no session “{wanted}”.", "mull sessions list shows what there is."
+            )
+        names = ", ".join(f"{session.id} ({session.title})" for session in found[:4])
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")
+
+    def turns(self, session: str) -> list[Turn]:
+        """Every turn of every branch, oldest first."""
+        with self._reading():
+            found = self._db.execute("SELECT * FROM turns WHERE session = ? ORDER BY id", (session,))
+            return [rows.to_turn(row) for row in found]
+
+    def branch(self, session: str, leaf: int | None = _LEAF) -> list[Turn]:
+        """The turns from the first to `leaf` (where the session stands, unless said)."""
+        with self._reading():
+            if leaf == _LEAF:
+                leaf = self._session_row(session)["leaf"]
+            found = self._db.execute(
+                "WITH RECURSIVE up (id, parent) AS ("
+                " SELECT id, parent FROM turns WHERE id = ? AND session = ?"
+                " UNION SELECT turns.id, turns.parent FROM turns JOIN up ON turns.id = up.parent)"
+                " SELECT turns.* FROM turns JOIN up USING (id) ORDER BY turns.id",
+                (leaf, session),
+            )
+            return [rows.to_turn(row) for row in found]
+
+    def messages(self, session: str) -> list[Message]:
+        """What the model is handed when the session goes on; a lost turn's partial answer included."""
+        return to_messages(self.branch(session), self.session(session).system)
+
+    def search(self, query: str, limit: int = 20) -> list[Hit]:
+        """Turns that hold every word of the query in question, thinking or answer; the newest first."""
+        with self._reading():
+            return search_words(self._db, query, limit)
+
+    # Changing a session.
+
+    def move(self, session: str, leaf: int | None) -> None:
+        """Stand at another turn (undo, retry, another branch), or before the first with None."""
+        self._update(session, leaf=leaf)
+
+    def rename(self, session: str, name: str | None) -> None:
+        """Give it a name to find it by; None goes back to the automatic title. Raises UsageError if taken."""
+        with self._writing():
+            if name is not None:
+                self._check_name(name, session)
+            self._update(session, name=name)
+
+    def update(
+        self,
+        session: str,
+        *,
+        system: str | None = None,
+        model: str | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a changed system prompt, model or chat state; None leaves a thing alone."""
+        changes: dict[str, Any] = {"system": system, "model": model}
+        changes["state"] = None if state is None else json.dumps(dict(state))
+        self._update(session, **{name: value for name, value in changes.items() if value is not None})
+
+    def remove(self, session: str) -> None:
+        """Delete it with all its branches, and its words from the index."""
+        with self._writing():
+            self._session_row(session)
+            self._db.execute(
+                "UPDATE turns SET parent = NULL WHERE session = ?", (session,)
+            )  # no deep recursion
+            self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
+            self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+
+    def insert(self, session: Session, turns: Iterable[Turn]) -> Session:
+        """A copy of a session from elsewhere, with all its branches. Keeps id and name where they are free."""
+        numbers: dict[int, int] = {}
+        with self._writing():
+            taken = self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session.id,)).fetchone()
+            chosen = self._free_id(time.time()) if taken else session.id
+            named = self._db.execute("SELECT 1 FROM sessions WHERE name = ?", (session.name,)).fetchone()
+            columns = {
+                "id": chosen,
+                "name": None if named else session.name,
+                "auto_title": session.title if named else session.auto_title,
+                "system": session.system,
+                "model": session.model,
+                "created": session.created,
+                "updated": session.updated,
+                "state": json.dumps(dict(session.state)),
+            }
+            rows.insert(self._db, "sessions", columns)
+            for turn in sorted(turns, key=lambda turn: turn.id):  # parents are older than their children
+                place = {"session": chosen, "parent": numbers.get(turn.parent or 0)}
+                numbers[turn.id] = rows.insert(self._db, "turns", place | rows.from_turn(turn))
+            place = {"leaf": numbers.get(session.leaf or 0), "turns": len(numbers)}
+            rows.update(self._db, "sessions", chosen, place)
+        return self.session(chosen)
+
+    # Inside.
+
+    def _session_row(self, identity: str) -> sqlite3.Row:
+        row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()
+        if row is None:
+            raise UsageError("no_session", f"There is no session “{identity}”.", "It may have been removed.")
+        found: sqlite3.Row = row
+        return found
+
+    def _update(self, session: str, **columns: Any) -> None:
+        with self._writing():
+            self._session_row(session)
+            rows.update(self._db, "sessions", session, columns)
+
+    def _check_name(self, name: str, session: str) -> None:
+        other = self._db.execute(
+            "SELECT id FROM sessions WHERE (name = ? OR id = ?) AND id <> ?", (name, name.lower(), session)
+        ).fetchone()
+        if other is not None:
+            raise UsageError(
+                "session_name_taken",
+                f"Session {other['id']} is called “{name}” already.",
+                "Choose another name.",
+            )
+
+    def _free_id(self, seconds: float) -> str:
+        while self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id(seconds),)).fetchone():
+            seconds += 1
+        return session_id(seconds)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, self._errors():
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; nested uses join the outer one."""
+        with self._lock, self._errors():
+            if self._db.in_transaction:
+                yield
+            else:
+                with schema.transaction(self._db):
+                    yield
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if self.path is not None and isinstance(error, sqlite3.DatabaseError) and schema.is_damage(error):
+                with suppress(OSError):
+                    schema.suspect(self.path).touch()
+            raise schema.store_error(error, self.path) from error
+
+
+def _begins(session: Session, wanted: str) -> bool:
+    return session.id.startswith(wanted.lower()) or session.title.casefold().startswith(wanted.casefold())

@@ -1,0 +1,97 @@
+"""Columns: how wide text is on a terminal, and where a line breaks.
+
+In: sanitized text. Out: widths in cells and lines that fit. Widths are upper bounds (an emoji sequence counts the sum of its
+parts), since a line that is wider than counted would break the cursor arithmetic of a live region, and a narrower one harms nothing.
+Breaking is greedy, so the lines of a text never change when more text follows, but for the last one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+TAB = 4
+_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+_WIDE += "\U00020000-\U0003fffd"
+# Chinese and Japanese break between any two characters, but a closing mark does not begin a line.
+_TOKEN = re.compile(rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+")
+_VARIATION_16 = "\ufe0f"
+
+
+@lru_cache(maxsize=8192)
+def char_width(char: str) -> int:
+    """Cells of one character: 0, 1 or 2, rounded up where terminals disagree."""
+    if char == _VARIATION_16:
+        return 1  # asks for the wide, coloured form of the character before it
+    if unicodedata.east_asian_width(char) in "WF" or "\U0001f000" <= char <= "\U0001faff":
+        return 2
+    return 0 if unicodedata.category(char) in {"Mn", "Me"} or char in "\u200b\u200c\u200d\u200e\u200f" else 1
+
+
+def width(text: str) -> int:
+    """Cells that `text` takes, at most. It must hold no control characters."""
+    return len(text) if text.isascii() else sum(map(char_width, text))
+
+
+def clip(text: str, columns: int, ellipsis: str = "…") -> str:
+    """`text` cut to `columns` cells, with an ellipsis when something went."""
+    if width(text) <= columns:
+        return text
+    end = _fit(text, 0, max(0, columns - width(ellipsis)))
+    return (text[:end] + ellipsis) if columns > 0 else ""
+
+
+def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int, int]]:
+    """The lines of `text` (one logical line, tabs expanded) as half-open ranges of it, each at most `columns` cells wide.
+
+    `first` is the room on the first line, where it differs. Spaces at a break belong to neither line.
+    A character wider than the line still gets one to itself. Always at least one range.
+    """
+    columns = max(1, columns)
+    room = columns if first is None else first
+    lines: list[tuple[int, int]] = []
+    start = end = 0  # the current line so far: text[start:end]
+    used = 0
+    for token in _TOKEN.finditer(text):
+        at, stop = token.span()
+        size = width(text[at:stop])
+        if text[at] == " ":
+            if at == start:  # indentation is kept, as far as it leaves room for text
+                keep = min(size, room // 2)
+                start, end, used = at + size - keep, stop, keep
+            continue
+        gap = at - end
+        if used + gap + size <= room:
+            end, used = stop, used + gap + size
+            continue
+        if end > start or room < columns:
+            lines.append((start, end))
+            room = columns
+        while size > room:
+            cut = max(_fit(text, at, room), at + 1)
+            lines.append((at, cut))
+            at, room = cut, columns
+            size = width(text[at:stop])
+        start, end, used = at, stop, size
+    lines.append((start, max(start, end)))
+    return lines
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """`text` (newlines and tabs allowed) as lines of at most `columns` cells."""
+    return [
+        line[start:end].rstrip(" ")
+        for line in text.expandtabs(TAB).split("\n")
+        for start, end in breaks(line, columns)
+    ]
+
+
+def _fit(text: str, start: int, columns: int) -> int:
+    """The end of the longest piece of `text` from `start` that takes at most `columns` cells."""
+    used = 0
+    for index in range(start, len(text)):
+        used += char_width(text[index])
+        if used > columns:
+            return index
+    return len(text)

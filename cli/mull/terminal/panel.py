@@ -1,0 +1,134 @@
+"""The thinking panel: what the screen shows of a model that thinks, and the line that is left of it.
+
+In: thinking text as it comes, the clock, and whether it is folded. Out: lines for the live region, at most as many as asked for, and
+the lines for the scrollback once the thinking is over. It holds the text and paints nothing.
+
+Views (`--thinking`): `auto` shows the newest lines and folds to a summary; `show` leaves the whole text on the screen; `fold` shows
+one line only; `hide` shows one line that does not even leave a summary. Ctrl+O overrides each.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mull.settings import ThinkingView
+from mull.terminal.cells import clip, wrap
+from mull.terminal.ink import Ink
+from mull.terminal.sanitize import Sanitizer
+
+PEEK_LINES = 6
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_FRAMES = "|/-\\"
+FRAME_SECONDS = 0.1
+Fold = Literal["folded", "peek", "open"]
+
+
+class Panel:
+    """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller."""
+
+    def __init__(self, view: ThinkingView, ink: Ink, *, unicode: bool, began: float) -> None:
+        self.view = view
+        self.ink = ink
+        self.unicode = unicode
+        self.began = began
+        self.ended: float | None = None
+        self.tokens = 0
+        self.answer_now = False  # Tab was pressed: shown until the answer begins
+        starts: dict[ThinkingView, Fold] = {
+            "auto": "peek",
+            "show": "open",
+            "fold": "folded",
+            "hide": "folded",
+        }
+        self.fold: Fold = starts[view]
+        self._text = ""
+        self._sanitizer = Sanitizer()
+
+    def feed(self, text: str, tokens: int) -> None:
+        self._text += self._sanitizer.feed(text)
+        self.tokens = tokens
+
+    def finish(self, now: float) -> None:
+        """The thinking is over. May be called again."""
+        if self.ended is None:
+            self.ended = now
+            self._text += self._sanitizer.finish()
+
+    def toggle(self) -> None:
+        """Ctrl+O. What the user opens by hand opens fully, and stays on the screen when the thinking ends."""
+        self.fold = "open" if self.fold == "folded" else "folded"
+
+    def live(self, columns: int, rows: int, now: float) -> list[str]:
+        """While it thinks: the status line, and below it the newest lines of text, `rows` lines at most."""
+        lines = [self._status(f"{spinner(now - self.began, self.unicode)} ", columns, now)]
+        room = rows - 1
+        if self.fold == "folded" or room < 1:
+            return lines
+        return lines + self._newest(columns, min(room, PEEK_LINES) if self.fold == "peek" else room)
+
+    def reopened(self, columns: int, rows: int) -> list[str]:
+        """After it thought, unfolded below its summary: the text's last lines."""
+        lines = [self.ink(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
+        return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
+
+    def left(self, columns: int) -> list[str]:
+        """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
+        if self.fold == "open":
+            head = self.ink(f"{self._mark('▾')} {self.summary()}", "dim")
+            return [head, *self._gutter(wrap(self._text.strip("\n"), columns - 2)), ""]
+        if self.view == "hide":
+            return []
+        return [self.ink(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
+
+    def summary(self) -> str:
+        """`Thought for 4.2 s · 312 tokens`."""
+        seconds = (self.ended if self.ended is not None else self.began) - self.began
+        return f"Thought for {duration(seconds)} {self._mark('·')} {count(self.tokens)}"
+
+    def _status(self, prefix: str, columns: int, now: float) -> str:
+        elapsed = max(now - self.began, 1e-6)
+        parts = ["Enough: the answer is coming" if self.answer_now else "Thinking"]
+        parts.append(duration(elapsed))
+        parts.append(count(self.tokens))
+        if elapsed >= 0.5:
+            parts.append(f"{self.tokens / elapsed:.0f} tok/s")
+        head = prefix + f" {self._mark('·')} ".join(parts)
+        hint = (
+            ""
+            if self.answer_now
+            else f"  tab answers now, ctrl+o {'unfolds' if self.fold == 'folded' else 'folds'}"
+        )
+        if len(head) + len(hint) > columns - 1:
+            hint = ""
+        style = "accent" if self.answer_now else "bold"
+        return self.ink(clip(head, columns - 1), style) + self.ink(hint, "dim")
+
+    def _newest(self, columns: int, rows: int) -> list[str]:
+        """The last `rows` lines; only as much of the text is wrapped as can show."""
+        tail = self._text.rstrip("\n")[-rows * columns * 2 :]
+        return self._gutter(wrap(tail, columns - 3)[-rows:]) if tail else []
+
+    def _gutter(self, lines: list[str]) -> list[str]:
+        return [self.ink(f"{self._mark('│')} {line}", "dim") for line in lines]
+
+    def _mark(self, char: str) -> str:
+        return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `1 min 12 s`, `1 h 3 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(tokens: int) -> str:
+    """`1 token`, `1,312 tokens`."""
+    return f"{tokens:,} token{'' if tokens == 1 else 's'}"
+
+
+def spinner(seconds: float, unicode: bool) -> str:
+    """The frame to show `seconds` after it began to turn."""
+    frames = _FRAMES if unicode else _ASCII_FRAMES
+    return frames[int(seconds / FRAME_SECONDS) % len(frames)]

@@ -1,0 +1,116 @@
+"""Markdown source → markdown-it tokens, with what a streaming view needs.
+
+CommonMark with tables and strikethrough, without HTML (shown as text) and without link references, whose definitions may come long after
+their use. LaTeX between `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and
+underscores stay what they are. Long inline text is parsed in pieces, so that the work per character is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+PIECE = 2000  # characters of inline text that are parsed together; emphasis does not reach across
+SENTINEL = "\ue000"  # keeps the rest of a cut paragraph a paragraph, whatever it begins with
+_PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
+# Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
+_DOLLAR = re.compile(r"\$(?![\s$])(?:[^$\\\n]|\\.)*?(?<!\s)\$(?!\d)")
+
+
+def parse(source: str) -> list[Token]:
+    """The block tokens of `source`, `map` in lines of it."""
+    return _markdown().parse(source)
+
+
+def inline(token: Token) -> list[Token]:
+    """The inline tokens of an `inline` block token."""
+    content = token.content.removeprefix(SENTINEL)
+    if len(content) <= PIECE and content == token.content:
+        return token.children or []
+    tokens: list[Token] = []
+    while content:
+        cut = piece_end(content)
+        for parsed in _markdown().parseInline(content[:cut]):
+            tokens += parsed.children or []
+        content = content[cut:]
+    return tokens
+
+
+def piece_end(text: str) -> int:
+    """Where the first piece of `text` ends: before white space, if there is some within reach."""
+    if len(text) <= PIECE:
+        return len(text)
+    space = max(text.rfind(" ", 1, PIECE), text.rfind("\n", 1, PIECE))
+    return space if space > 0 else PIECE
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    markdown = (
+        MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
+    )
+    markdown.inline.ruler.before("escape", "math", _math_inline)
+    markdown.block.ruler.before(
+        "fence", "math_block", _math_block, {"alt": ["paragraph", "blockquote", "list"]}
+    )
+    return markdown
+
+
+def _math_inline(state: StateInline, silent: bool) -> bool:
+    source, start = state.src, state.pos
+    if source[start] not in "$\\":
+        return False
+    end = -1
+    for opening, closing in _PAIRS:
+        if source.startswith(opening, start):
+            found = source.find(closing, start + 2, start + PIECE)
+            end = found + 2 if found > start + 2 else -1
+            break
+    else:
+        match = _DOLLAR.match(source, start)
+        end = match.end() if match else -1
+    if end < 0:
+        return False
+    if not silent:
+        token = state.push("math_inline", "", 0)
+        token.content = source[start:end]
+    state.pos = end
+    return True
+
+
+def _math_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """Display mathematics on lines of its own, up to its closing sign; a blank line before that makes it a paragraph."""
+    text = _line(state, first)
+    closing = next(
+        (closing for opening, closing in _PAIRS if text.startswith(opening) and opening != "\\("), None
+    )
+    if closing is None or state.is_code_block(first):
+        return False
+    line = first
+    rest = text[2:]
+    while closing not in rest:
+        line += 1
+        if line >= last:
+            break  # unclosed as yet
+        rest = _line(state, line)
+        if not rest or state.sCount[line] < state.blkIndent:
+            return False
+    else:
+        if not rest.endswith(closing):
+            return False
+    if not silent:
+        end = min(line + 1, last)
+        state.line = end
+        token = state.push("math_block", "", 0)
+        token.content = "\n".join(_line(state, number) for number in range(first, end))
+        token.map = [first, end]
+    return True
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()

@@ -1,0 +1,50 @@
+"""Text of a model (or of a file name) made safe for a terminal, without hiding that anything was there.
+
+In: decoded text in any chunks. Out: the same text with every control character spelled visibly: ESC as `␛`, C1 controls and
+bidirectional overrides as `\\x9b` and `\\u202e`. Newlines, tabs, right-to-left letters and their marks stay.
+Only what goes to a terminal comes through here; a pipe gets the model's own bytes.
+"""
+
+from __future__ import annotations
+
+
+def _table() -> dict[int, str]:
+    shown = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
+    shown[0x7F] = "␡"
+    shown |= {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
+    # Embeddings, overrides and isolates can make a line read as what it is not ("trojan source"); the harmless
+    # marks U+200E, U+200F and U+061C are left to right-to-left text.
+    shown |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+    shown |= {0x2028: "\n", 0x2029: "\n"}
+    return shown | dict.fromkeys(range(0xD800, 0xE000), "�")
+
+
+_TABLE = _table()
+
+
+def visible(text: str) -> str:
+    """`text` with its control characters spelled out; `\\r\\n` counts as one newline."""
+    if text.isascii() and text.isprintable():
+        return text
+    return text.replace("\r\n", "\n").translate(_TABLE)
+
+
+def one_line(text: str) -> str:
+    """`visible`, with runs of white space (newlines included) as single spaces: for notices and names."""
+    return visible(" ".join(text.split()))
+
+
+class Sanitizer:
+    """`visible` for text that arrives in pieces: the same result for any chunking."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") else ""  # it may be the first half of a line end
+        return visible(text[: len(text) - len(self._held)])
+
+    def finish(self) -> str:
+        held, self._held = self._held, ""
+        return visible(held)

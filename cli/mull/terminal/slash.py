@@ -1,0 +1,270 @@
+"""The slash commands of the chat: one table for parsing, help, completion and the docs page.
+
+In: a line the user typed. Out: a question, a call of a command, or an unknown word with the nearest known one.
+`commands/chat.py` binds each entry's `name` to what it does; a command that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Literal
+
+Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
+
+_WIDE = 78  # columns from which the help has two columns
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SlashCommand:
+    """One command. `help` fits half a screen's width, `about` is for `/help NAME` and the docs."""
+
+    name: str
+    arguments: str
+    help: str
+    about: str
+    aliases: tuple[str, ...] = ()
+    completes: Completes = "nothing"
+    choices: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        return f"/{self.name} {self.arguments}".rstrip()
+
+
+COMMANDS: tuple[SlashCommand, ...] = (
+    SlashCommand(
+        "help",
+        "[COMMAND]",
+        "this, or more on one",
+        "The commands and keys; with a name, all about that command.",
+        aliases=("?",),
+        completes="command",
+    ),
+    SlashCommand(
+        "model",
+        "[NAME]",
+        "show or switch models",
+        "Which model answers; with a name, another one goes on with this conversation. "
+        "A name is what `-m` takes: a catalogue name, `owner/repo[:QUANT]` or a path to a .gguf file.",
+        completes="model",
+    ),
+    SlashCommand(
+        "reason",
+        "[on|off]",
+        "think, or don't",
+        "Switch the thinking on or off from the next question on; `auto` leaves it to the model.",
+        completes="choice",
+        choices=("on", "off", "auto"),
+    ),
+    SlashCommand(
+        "effort",
+        "[LEVEL]",
+        "low, medium or high",
+        "How much to think: `low`, `medium` or `high`; `auto` takes it back. It switches the thinking on.",
+        completes="choice",
+        choices=("low", "medium", "high", "auto"),
+    ),
+    SlashCommand(
+        "think",
+        "TEXT",
+        "ask once with thinking",
+        "Ask this one question with thinking, whatever /reason says.",
+    ),
+    SlashCommand(
+        "nothink",
+        "TEXT",
+        "ask once without",
+        "Ask this one question without thinking, whatever /reason says.",
+    ),
+    SlashCommand(
+        "thinking",
+        "[N]",
+        "a turn's thoughts",
+        "Print the thinking of the last turn, or of the Nth last. "
+        "With `auto`, `show`, `fold` or `hide`: how thinking is shown from now on.",
+        completes="choice",
+        choices=("auto", "show", "fold", "hide"),
+    ),
+    SlashCommand(
+        "system",
+        "[TEXT]",
+        "the system prompt",
+        "Show the system prompt; with a text, replace it from the next question on; with `none`, remove it.",
+        completes="choice",
+        choices=("none",),
+    ),
+    SlashCommand(
+        "file",
+        "PATH",
+        "add a text file",
+        "Hand a text file to the model with the next question. Says how many tokens it is, and refuses one that does "
+        "not fit. `none` takes waiting files back.",
+        completes="path",
+    ),
+    SlashCommand(
+        "retry",
+        "",
+        "answer again",
+        "Ask the last question again; the earlier answer stays in the session as a branch.",
+    ),
+    SlashCommand(
+        "edit",
+        "",
+        "change the question",
+        "Change the last question in the editor and ask it again; the earlier one stays in the session as a branch.",
+    ),
+    SlashCommand(
+        "undo",
+        "",
+        "take the turn back",
+        "Take the last question and its answer back; they stay in the session as a branch.",
+    ),
+    SlashCommand(
+        "copy",
+        "[code]",
+        "copy the answer",
+        "Copy the last answer to the clipboard; with `code`, its last code block.",
+        completes="choice",
+        choices=("code",),
+    ),
+    SlashCommand("new", "", "a new conversation", "Start a new conversation; this one is kept."),
+    SlashCommand(
+        "open",
+        "NAME",
+        "go to another one",
+        "Go on with another session, by its name, its id, or the beginning of either.",
+        completes="session",
+    ),
+    SlashCommand(
+        "save",
+        "[NAME]",
+        "keep under a name",
+        "Give this conversation a name. A private one (--no-save) is written to the disk by this.",
+    ),
+    SlashCommand(
+        "sessions", "[TEXT]", "list or search", "The last sessions; with a text, the turns that contain it."
+    ),
+    SlashCommand(
+        "export",
+        "[FORMAT]",
+        "md, html, json file",
+        "Write this conversation to a file: `md`, `html` or `json`, then perhaps a path.",
+        completes="choice",
+        choices=("md", "html", "json"),
+    ),
+    SlashCommand(
+        "set",
+        "[KEY VALUE]",
+        "all the settings",
+        "Show the settings, or change one for this chat: `/set temperature 0.2`, `/set seed none`.",
+        completes="setting",
+    ),
+    SlashCommand(
+        "stats",
+        "",
+        "tokens and times",
+        "What the last answer and the whole conversation took, in tokens and seconds.",
+    ),
+    SlashCommand("context", "", "what takes up room", "What the context holds, part by part, in tokens."),
+    SlashCommand("quit", "", "leave (also Ctrl+D)", "Leave the chat.", aliases=("bye", "exit")),
+)
+BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("While it answers", "Ctrl+O folds thinking · Tab: answer now · Ctrl+C, Esc: stop"),
+    ("At the prompt", "Ctrl+O thoughts · Alt+Enter new line · Ctrl+X Ctrl+E editor"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Text for the model."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command and the text after its name."""
+
+    command: SlashCommand
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A slash and a word that is no command; `nearest` is what was probably meant."""
+
+    word: str
+    nearest: str | None
+
+
+def parse(line: str) -> Question | Call | Unknown:
+    """What a line means. `//` begins a question with a slash, and a path like `/etc/hosts` is no command."""
+    text = line.strip()
+    if text.startswith("//"):
+        return Question(text[1:])
+    match = re.match(r"/([A-Za-z?][\w-]*)?(?:\s+(.*)|$)", text, re.DOTALL)
+    if match is None:
+        return Question(text)
+    word, argument = (match[1] or "").lower(), (match[2] or "").strip()
+    if command := BY_NAME.get(word):
+        return Call(command, argument)
+    near = difflib.get_close_matches(word, BY_NAME, n=1, cutoff=0.5) if word else []
+    begun = [name for name in BY_NAME if word and name.startswith(word)]
+    return Unknown(word, next(iter(begun or near), None))
+
+
+def help_lines(columns: int) -> list[str]:
+    """The help as lines of at most `columns` characters: one screen of 24 rows where there are 80 columns."""
+    half = -(-len(COMMANDS) // 2) if columns >= _WIDE else len(COMMANDS)
+    left, right = _entries(COMMANDS[:half]), _entries(COMMANDS[half:])
+    width = max(map(len, left)) + _GAP
+    rows = [f"{first:<{width}}{second}".rstrip() for first, second in zip_longest(left, right, fillvalue="")]
+    lines = [*rows, "", *(f"{where}: {what}" for where, what in KEYS)]
+    return [piece for line in lines for piece in _wrapped(line, columns)]
+
+
+def help_on(name: str, columns: int) -> list[str]:
+    """All about one command (its name with or without the slash); raises KeyError when there is none."""
+    command = BY_NAME[name.removeprefix("/").lower()]
+    also = f" Also: {', '.join('/' + alias for alias in command.aliases)}." if command.aliases else ""
+    return _wrapped(command.usage, columns) + _wrapped(command.about.replace("`", "") + also, columns)
+
+
+def completions(line: str) -> Iterator[tuple[str, str]]:
+    """Names that complete the command being typed, each with its help. Arguments are the caller's business."""
+    if line.startswith("/") and not re.search(r"\s", line):
+        for command in COMMANDS:
+            if command.name.startswith(line[1:].lower()):
+                yield "/" + command.name, command.help
+
+
+def docs_table() -> str:
+    """The table of the docs page, as Markdown."""
+    rows = [f"| `{_cell(command.usage)}` | {_cell(_about(command))} |" for command in COMMANDS]
+    return "\n".join(["| command | does |", "| --- | --- |", *rows]) + "\n"
+
+
+def _about(command: SlashCommand) -> str:
+    also = " ".join(f"`/{alias}`" for alias in command.aliases)
+    return f"{command.about} Also: {also}." if also else command.about
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    return textwrap.wrap(text, max(columns - 1, 20), subsequent_indent="  ") or [""]
+
+
+def _entries(commands: Sequence[SlashCommand]) -> list[str]:
+    usage = max((len(command.usage) for command in commands), default=0) + _GAP
+    return [f"{command.usage:<{usage}}{command.help}" for command in commands]
