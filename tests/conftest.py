@@ -31,6 +31,11 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
     base = tmp_path / "home"
     state = base / "state"
     state.mkdir(parents=True)
+    config = base / "config" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(
+        "threads = 1\n"
+    )  # the tests already use every core, and threads that wait for each other crawl
     for verdict in checked_state.glob("*.json"):
         shutil.copy(verdict, state)
     kept = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -38,7 +43,7 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
     return {
         **environment,
         "HOME": str(base),
-        "MULL_CONFIG_DIR": str(base / "config"),
+        "MULL_CONFIG_DIR": str(config.parent),
         "MULL_STATE_DIR": str(state),
         "HF_HOME": str(base / "hf"),
         "HF_HUB_OFFLINE": "1",

@@ -22,6 +22,7 @@ FLOORS = {
     "steering": 1,
     "paths": 1,
     "stops": 1,
+    "transfers": 1,
     "config": 2,
     "prompt": 2,
     "library": 2,
@@ -31,13 +32,14 @@ FLOORS = {
     "engine": 3,
     "question": 3,
     "turn": 4,
+    "diagnosis": 4,
     "loading": 5,
     "conversation": 5,
     "commands": 6,
     "app": 7,
 }
 # Floor 1 in the order in which its modules build on each other.
-GROUND = ("errors", "paths", "stops", "messages", "steering", "events", "settings")
+GROUND = ("errors", "paths", "stops", "messages", "steering", "events", "settings", "transfers")
 
 
 def modules() -> list[Path]:
@@ -133,3 +135,27 @@ def test_the_public_surface_has_no_machine_in_it() -> None:
         if machine.search(path.read_text(encoding="utf-8", errors="replace")):
             found.append(name)
     assert not found
+
+
+DISTRIBUTIONS = {
+    "llama_cpp": "llama-cpp-python",
+    "prompt_toolkit": "prompt-toolkit",
+    "markdown_it": "markdown-it-py",
+}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    import sys
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
+    imported = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module.split(".")[0])
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+    foreign = imported - set(sys.stdlib_module_names) - {"mull"}
+    assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} <= declared

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
-from mull.terminal.streams import ColorChoice, Streams, quiet_when_closed
+from mull.terminal.streams import ColorChoice, Streams, detach, quiet_when_closed
 
 COMMANDS: dict[str, str] = {
     "ask": "mull.commands.ask:ask",
@@ -74,6 +74,10 @@ class _Commands(TyperGroup):
             args = [DEFAULT_NAME, *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        with quiet_when_closed(ctx.obj):  # inside, because Click would make a failure of it
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="mull",
@@ -100,14 +104,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout.write(f"mull {__version__}\n")
         return
     streams = Streams.detect()
-    try:
-        color, words = _take_color(words)
-        if color != "auto":
-            streams = Streams.detect(color)
-        with quiet_when_closed(streams):
+    with quiet_when_closed(streams):
+        try:
+            color, words = _take_color(words)
+            streams = streams if color == "auto" else Streams.detect(color)
             code = _run(words, streams)
-    except MullError as error:
-        code = _report(error, words, streams)
+        except MullError as error:
+            code = _report(error, words, streams)
     _leave(code, streams)
 
 
@@ -123,8 +126,6 @@ def _run(words: Sequence[str], streams: Streams) -> int:
         raise UsageError("usage", usage.format_message().rstrip("."), _help_line(usage)) from usage
     except MemoryError as full:
         raise MullError("memory", "There is not enough memory.", "Try a smaller model or --ctx.") from full
-    except BrokenPipeError:
-        raise
     except OSError as failure:
         raise MullError(
             "system", f"{failure}.", "Check the path, the permissions and the free disk space."
@@ -142,6 +143,10 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     """One sentence and one hint on stderr; with --json or --jsonl the object on stdout as well."""
     if os.environ.get("MULL_DEBUG"):
         traceback.print_exc()
+    try:
+        streams.stdout.flush()
+    except OSError:  # what could not be written is said below; the interpreter's own flush would fail again
+        detach(streams)
     flags = words[: words.index("--")] if "--" in words else words
     if "--json" in flags or "--jsonl" in flags:
         streams.stdout.write(json.dumps(_failure(error, words), ensure_ascii=False) + "\n")
@@ -190,6 +195,5 @@ def _help_line(usage: Any) -> str:
 def _leave(code: int, streams: Streams) -> None:
     """End the process with the code, also while a thread that was told to stop is still loading a model."""
     if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):
-        streams.stdout.flush()
         os._exit(code)
     sys.exit(code)

@@ -65,7 +65,7 @@ def load(
     worker.join()
     result = outcome[0]
     if isinstance(result, BaseException):
-        raise Interrupted from None if steering.stopped else result
+        raise Interrupted if steering.stopped else result
     return result
 
 

@@ -33,7 +33,8 @@ from mull.prompt.tokens import to_tokens
 from mull.reasoning.control import Control, control
 from mull.reasoning.history import to_chat
 from mull.reasoning.profile import Profile
-from mull.reasoning.splitter import Answer, Hidden, Splitter, Thinking, way_out
+from mull.reasoning.splitter import Answer, Part, Splitter, Thinking
+from mull.reasoning.wayout import way_out
 from mull.settings import TurnSettings
 from mull.steering import Steering
 from mull.stops import StopFilter
@@ -119,6 +120,7 @@ class _Run:
     answer: list[str] = field(default_factory=list)
     thinking_tokens: int = 0
     answer_tokens: int = 0
+    undecided: int = 0  # tokens of which it is not known yet what they begin
     cached: int = 0
     closed: bool = False  # the way out of the thinking was injected
     prefilled: float = 0.0  # clock readings, seconds
@@ -130,11 +132,11 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.speaker.profile, self.prompt.tail)
-        self.stops = StopFilter((*self.settings.stop, *self.speaker.profile.stops))
+        self.stops = StopFilter(self.settings.stop)
 
     @property
     def tokens(self) -> int:
-        return self.thinking_tokens + self.answer_tokens
+        return self.thinking_tokens + self.answer_tokens + self.undecided
 
     def events(self) -> Iterator[Event]:
         """Everything but the last `Done`."""
@@ -145,7 +147,7 @@ class _Run:
                 yield PromptProgress(item.done, item.total, item.cached)
                 continue
             yield from self._take(item)
-            if self.stops.stopped:
+            if self.stops.stopped or self.splitter.ended:
                 break
             if self._enough() and not item.injected:
                 self._close_thinking()
@@ -161,14 +163,20 @@ class _Run:
     def _take(self, piece: Piece) -> Iterator[Event]:
         self.last = time.perf_counter()
         self.first = self.first or self.last
-        if self.splitter.thinking:
-            self.thinking_tokens += 1
-        else:
-            self.answering = self.answering or self.last
-            self.answer_tokens += 1
-        yield from self._show(self.splitter.feed(piece.token, piece.data, piece.special))
+        parts = self.splitter.feed(piece.token, piece.data, piece.special)
+        self._count(parts)
+        yield from self._show(parts)
 
-    def _show(self, parts: Sequence[Thinking | Answer | Hidden]) -> Iterator[Event]:
+    def _count(self, parts: Sequence[Part]) -> None:
+        """One more token: of the thinking, of the answer, or not yet known of which."""
+        self.undecided += 1
+        if self.splitter.answered:
+            self.answering = self.answering or self.last
+            self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
+        elif self.splitter.thinking or any(isinstance(part, Thinking) for part in parts):
+            self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
+
+    def _show(self, parts: Sequence[Part]) -> Iterator[Event]:
         for part in parts:
             if isinstance(part, Thinking):
                 self.thinking.append(part.text)
@@ -190,8 +198,8 @@ class _Run:
     def _close_thinking(self) -> None:
         """Force the family's way out as if the model had said it; it then answers in the same stream."""
         self.closed = True
-        words = (Segment(way_out(self.speaker.profile), trusted=True),)
-        self.generation.inject(to_tokens(words, self.speaker.engine.model, bos=False))
+        words = way_out(self.speaker.profile)
+        self.generation.inject(self.speaker.engine.model.tokenize(words, special=True))
 
     def finish(self) -> tuple[Finish, Limit | None]:
         """How it ended, and the limit that ended it."""
@@ -221,7 +229,12 @@ class _Run:
             finish=finish,
             limit=limit,
             error=error,
-            usage=Usage(len(self.prompt.tokens), self.cached, self.thinking_tokens, self.answer_tokens),
+            usage=Usage(
+                len(self.prompt.tokens),
+                self.cached,
+                self.thinking_tokens,
+                self.answer_tokens + self.undecided,
+            ),
             timing=Timing(
                 load=self.speaker.load_seconds,
                 prompt=max(0.0, (self.prefilled or self.began) - self.began),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +45,12 @@ def test_json_has_the_shape_of_the_contract(mull: Run, thinker: Path) -> None:
     assert set(done) == KEYS
     assert (done["v"], done["finish"], done["error"]) == (1, "stop", None)
     assert (done["answer"], done["thinking"]) == ("Forty-two.", "Let me see.")
-    assert done["reasoning"] == {**done["reasoning"], "asked": "default", "applied": "on", "notice": None}  # type: ignore[dict-item]
+    assert done["reasoning"] == {
+        **done["reasoning"],
+        "asked": "default",
+        "applied": "default",
+        "notice": None,
+    }  # type: ignore[dict-item]
     usage, timing = done["usage"], done["timing"]
     assert isinstance(usage, dict)
     assert set(usage) == {"prompt", "cached", "thinking", "answer"}
@@ -190,7 +194,7 @@ def test_the_model_from_the_environment_and_the_config(
     assert mull("--reason", "hi").stdout == b"Forty-two.\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_an_error(home: dict[str, str], thinker: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(

@@ -40,8 +40,10 @@ def test_a_folder(mull: Run, tmp_path: Path) -> None:
 
 def test_no_gguf(mull: Run, tmp_path: Path) -> None:
     path = tmp_path / "page.gguf"
-    path.write_text("<html>Not found</html>" * 100)
+    path.write_text("something else altogether " * 100)
     assert "GGUF" in refused(mull, path)
+    path.write_text("<!doctype html><html>Not found</html>" * 100)
+    assert "web page" in refused(mull, path)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.98])

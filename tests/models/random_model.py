@@ -98,7 +98,9 @@ class _Weights:
     def write(self) -> None:
         s = self._shape
         self._matrix("token_embd.weight", s.n_vocab, s.width, fine=True, spread=1.0)
-        if not s.quantized:  # else tied, as in the small Qwen3 models; tied random weights only repeat themselves
+        if (
+            not s.quantized
+        ):  # else tied, as in the small Qwen3 models; tied random weights only repeat themselves
             self._matrix("output.weight", s.n_vocab, s.width, spread=0.5)
         self._norm("output_norm.weight", s.width)
         for layer in range(s.layers):

@@ -41,6 +41,7 @@ class Vocabulary:
             self._append("<unk>", _UNKNOWN, "<unk>")
             for byte in range(256):
                 self._append(f"<0x{byte:02X}>", _BYTE, bytes([byte]))
+            self._append("▁", _NORMAL, b" ")
         else:
             for byte in range(256):
                 self._append(ALPHABET[byte], _NORMAL, bytes([byte]))

@@ -183,7 +183,7 @@ class TurnFlags:
 
     def layer(self, kind: type[LayerT]) -> LayerT:
         """The flags that bear the names of `kind`'s fields, as a layer of settings."""
-        return kind(**{f.name: _plain(getattr(self, f.name)) for f in fields(kind)})
+        return kind(**{f.name: _plain(getattr(self, f.name, None)) for f in fields(kind)})
 
     def ask(self) -> ReasoningAsk:
         """The reasoning layer. Raises UsageError where two flags contradict each other."""

@@ -8,10 +8,10 @@ A full, read-only or missing disk costs the file, never the program: the errors 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from pathlib import Path
-from typing import BinaryIO
 
 LIMIT = 1_000_000  # bytes; about two hundred model loads
 
@@ -29,13 +29,13 @@ class Log:
         self._limit = limit
         self._errors: list[str] = []
         self._level = 0
-        self._file: BinaryIO | None = None
+        self._file: int | None = None
         self._size = 0
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: if the library kills the process, the last lines are on the disk.
-            self._file = path.open("ab", buffering=0)
-            self._size = path.stat().st_size
+            # A bare descriptor: open until the process ends, and nothing is buffered when the library kills it.
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._size = os.fstat(self._file).st_size
         self._write(time.strftime("--- %Y-%m-%d %H:%M:%S\n").encode())
 
     def __call__(self, level: int, text: bytes | None) -> None:
@@ -73,9 +73,9 @@ class Log:
             return
         try:
             if self._size + len(data) > self._limit:
-                self._file.truncate(0)
+                os.ftruncate(self._file, 0)
                 self._size = 0
-            self._file.write(data)
+            os.write(self._file, data)
             self._size += len(data)
-        except (OSError, ValueError):
+        except OSError:
             self._file = None

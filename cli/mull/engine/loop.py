@@ -22,10 +22,12 @@ from mull.engine.sampling import Chain
 from mull.errors import ContextOverflow, EngineError
 from mull.settings import DEFAULT_SAMPLING, EngineSettings, Sampling
 
+ROOM = 1024
+"""Tokens of answer that a context is made for; it grows when they are used up."""
+
 Ended = Literal["eog", "stop", "length", "context", "stopped"]
 
 _ROUND = 256  # tokens; llama.cpp pads contexts to it
-_ROOM = 1024  # tokens of answer that a new context has room for; it grows when they are used up
 _FIRST_CHUNK = 128  # tokens, before the speed is known
 _SMALLEST_CHUNK = 32
 _CHUNK_SECONDS = 2.0  # of prompt processing per step: how often progress is seen
@@ -99,7 +101,7 @@ class Engine:
             )
         slot = max(idle, key=lambda slot: common_prefix(slot.tokens, prompt))
         cached = slot.reuse(self._context, prompt) if self._context is not None else 0
-        room = _ROOM if request.max_tokens is None else min(request.max_tokens, _ROOM)
+        room = ROOM if request.max_tokens is None else min(request.max_tokens, ROOM)
         chain = Chain(self.model, request.sampling)
         chain.accept(prompt)
         generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached)

@@ -12,11 +12,13 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.events import ReasoningReport, Timing, Usage
 from mull.store.records import Attachment, Session, Turn
+from mull.store.sessions import Store
 
 _T = TypeVar("_T")
 FORMAT = "mull session"
@@ -121,6 +123,26 @@ def from_json(text: str) -> tuple[Session, list[Turn]]:
             "mull sessions export --format json writes one.",
         ) from error
     return session, turns
+
+
+def exported(store: Store, session: Session, form: str) -> str:
+    """A session as text in one of the formats."""
+    if form == "json":
+        return to_json(session, store.turns(session.id))
+    turns = store.branch(session.id)
+    return to_html(session, turns) if form == "html" else to_markdown(session, turns)
+
+
+def write_export(path: Path, text: str) -> None:
+    """Write it for the owner's eyes, in one step. Raises OSError."""
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        scratch.touch(mode=0o600)
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def _turn(values: Mapping[str, Any]) -> Turn:

@@ -16,15 +16,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
+from mull import paths
 from mull.errors import UsageError
 from mull.events import Done
 from mull.messages import Message
 from mull.store import rows, schema
+from mull.store.lookup import choose
 from mull.store.records import Attachment, Hit, Session, Turn, session_id, title_of, to_messages
 from mull.store.search import search_words
 
 STALE_SECONDS = 30.0  # a running turn is saved every second: one this old has lost its process
 _LEAF: Final = -1  # begin_turn's default parent: wherever the session stands
+
+
+def default_path() -> Path:
+    """Where the conversations of this user are."""
+    return paths.state_dir() / "sessions.db"
 
 
 def open_store(path: Path | None) -> Store:
@@ -140,20 +147,11 @@ class Store:
     def finish(self, turn: int, done: Done) -> None:
         """Keep a turn's end; on the disk, also through a power cut, when this returns."""
         now = time.time()
-        with self._lock:
-            with self._errors():
-                self._db.execute("PRAGMA synchronous = FULL")
-            try:
-                with self._writing():
-                    row = self._db.execute(
-                        "SELECT session, details FROM turns WHERE id = ?", (turn,)
-                    ).fetchone()
-                    if row is not None:  # else another process has removed the session: nothing to keep
-                        rows.update(self._db, "turns", turn, rows.from_done(done, row["details"], now))
-                        rows.update(self._db, "sessions", row["session"], {"updated": now})
-            finally:
-                with suppress(sqlite3.Error):
-                    self._db.execute("PRAGMA synchronous = NORMAL")
+        with self._lock, self._errors(), schema.durable(self._db), self._writing():
+            row = self._db.execute("SELECT session, details FROM turns WHERE id = ?", (turn,)).fetchone()
+            if row is not None:  # else another process has removed the session: nothing to keep
+                rows.update(self._db, "turns", turn, rows.from_done(done, row["details"], now))
+                rows.update(self._db, "sessions", row["session"], {"updated": now})
 
     def recover(self) -> int:
         """Close the turns whose process died: their last saved text stays, as interrupted. Returns how many.
@@ -161,12 +159,10 @@ class Store:
         Harmless when the process is alive after all: its own `finish` replaces this.
         """
         stale = time.time() - STALE_SECONDS
+        lost = "FROM turns WHERE finish IS NULL AND saved < ?"
         with self._reading():
-            lost = self._db.execute(
-                "SELECT 1 FROM turns WHERE finish IS NULL AND saved < ?", (stale,)
-            ).fetchone()
-        if lost is None:  # the usual case asks for no write lock
-            return 0
+            if self._db.execute(f"SELECT 1 {lost}", (stale,)).fetchone() is None:  # asks for no write lock
+                return 0
         with self._writing():
             return self._db.execute(
                 "UPDATE turns SET finish = 'interrupted', ended = saved WHERE finish IS NULL AND saved < ?",
@@ -189,6 +185,11 @@ class Store:
             )
             return [rows.to_session(row) for row in found]
 
+    def count(self) -> int:
+        """How many sessions there are."""
+        with self._reading():
+            return int(self._db.execute("SELECT count(*) FROM sessions").fetchone()[0])
+
     def last(self) -> Session | None:
         """The session used last, by any process."""
         found = self.sessions(limit=1)
@@ -201,20 +202,7 @@ class Store:
             exact = self._db.execute(
                 "SELECT * FROM sessions WHERE id = ? OR name = ?", (wanted.lower(), wanted)
             ).fetchall()
-            found = [rows.to_session(row) for row in exact] or [
-                session
-                for row in self._db.execute("SELECT * FROM sessions ORDER BY updated DESC")
-                if wanted and _begins(session := rows.to_session(row), wanted)
-            ]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise UsageError(
-                "no_session", f"There is no session “{wanted}”.", "mull sessions list shows what there is."
-            )
-        names = ", ".join(f"{session.id} ({session.title})" for session in found[:4])
-        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-        raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")
+        return choose([rows.to_session(row) for row in exact] or self.sessions(), wanted, exact=bool(exact))
 
     def turns(self, session: str) -> list[Turn]:
         """Every turn of every branch, oldest first."""
@@ -360,7 +348,3 @@ class Store:
                 with suppress(OSError):
                     schema.suspect(self.path).touch()
             raise schema.store_error(error, self.path) from error
-
-
-def _begins(session: Session, wanted: str) -> bool:
-    return session.id.startswith(wanted.lower()) or session.title.casefold().startswith(wanted.casefold())

@@ -19,13 +19,12 @@ from typing import Protocol, Self
 from mull.errors import ExitCode
 from mull.events import Event
 from mull.steering import Steering
-from mull.terminal.keys import Key, Keyboard, Leave
+from mull.terminal.keys import LEAVE_SECONDS, Key, Keyboard, Leave
 from mull.terminal.streams import Streams
 
 FRAME_SECONDS = 1 / 12  # between two repaints; never below 1/15
 SLOWEST_FRAME_SECONDS = 1 / 4
 PAINT_SHARE = 0.03  # of one core; a view that costs more is painted less often
-LEAVE_SECONDS = 2.0  # a second Ctrl+C within this leaves
 PATIENCE_SECONDS = 1.0  # for the turn to end once the user leaves
 
 
@@ -35,7 +34,6 @@ class View(Protocol):
     def take(self, event: Event) -> None: ...
     def press(self, key: Key) -> None: ...
     def paint(self, now: float) -> None: ...
-    def stopping(self) -> None: ...
     def pause(self) -> None: ...
     def end(self) -> None: ...
 
@@ -145,10 +143,7 @@ class Attendant:
         elif key.name == "suspend":
             self._suspend()
         if self._view is not None:
-            if key.name in {"interrupt", "terminate", "escape"}:
-                self._view.stopping()
-            else:
-                self._view.press(key)
+            self._view.press(key)
 
     def _suspend(self) -> None:
         """Ctrl+Z: the shell gets its terminal back, and we ours with `fg`."""

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 from markdown_it.token import Token
 
-from mull.terminal.cells import TAB, breaks, clip, width
-from mull.terminal.highlight import Line, Span, highlight
-from mull.terminal.parser import inline
+from mull.terminal.cells import TAB, width
+from mull.terminal.highlight import highlight
+from mull.terminal.inline import lines_of
 from mull.terminal.sanitize import visible
+from mull.terminal.spans import Line, bold, chop, joined, put, stripped, wrap_spans
 
 SIZING_ROWS = 12  # of a table: later rows wrap in the columns that these make
 _BULLETS = "•◦▪"
 _NARROWEST_COLUMN = 4
 _INDENT = "  "
-_EMPHASIS = {"em_open": "italic", "strong_open": "bold", "s_open": "strike"}
 
 
 @dataclass(slots=True)
@@ -116,18 +116,18 @@ class Layout:
             case "fence" | "code_block":
                 lines = highlight(_code_lines(token.content), token.info)
                 return [
-                    _put(_INDENT, "", line) for code in lines for line in _chop(code, columns - len(_INDENT))
+                    put(_INDENT, "", line) for code in lines for line in chop(code, columns - len(_INDENT))
                 ]
             case "math_block":
                 math = [[(line, "math")] for line in token.content.split("\n")]
                 return [
-                    _put(_INDENT, "", line) for code in math for line in _chop(code, columns - len(_INDENT))
+                    put(_INDENT, "", line) for code in math for line in chop(code, columns - len(_INDENT))
                 ]
             case "hr":
                 return [[(("-" if self.ascii_only else "─") * columns, "dim")]]
             case "blockquote_open":
                 inner = self._siblings(group.inside, columns - 2, depth)
-                return [_put("| " if self.ascii_only else "│ ", "dim", line) for line in inner]
+                return [put("| " if self.ascii_only else "│ ", "dim", line) for line in inner]
             case "bullet_list_open" | "ordered_list_open":
                 return self._list(group, columns, depth, resume)
             case "table_open":
@@ -151,9 +151,9 @@ class Layout:
                 lines.append([])
             bullet = "-" if self.ascii_only else _BULLETS[min(depth, len(_BULLETS) - 1)]
             mark = f"{number + index}. " if ordered else f"{bullet} "
-            inner = self._siblings(item.inside, columns - len(mark), depth + 1) or [[]]
-            lines.append(_put(mark, "accent", inner[0]))
-            lines += [_put(" " * len(mark), "", line) if line else [] for line in inner[1:]]
+            inner = self._siblings(item.inside, columns - len(mark), depth + (not ordered)) or [[]]
+            lines.append(put(mark, "accent", inner[0]))
+            lines += [put(" " * len(mark), "", line) if line else [] for line in inner[1:]]
         return lines
 
     def _table(self, group: Group, columns: int, resume: Resume | None) -> list[Line]:
@@ -167,11 +167,11 @@ class Layout:
             for number, row in enumerate(rows[1:]):
                 lines += [[]] if number or resumed else []
                 for head, cell in zip(rows[0], row, strict=False):
-                    lines += wrap_spans([*_bold(head), (": ", "bold"), *cell], columns)
-            return lines if len(rows) > 1 else wrap_spans(_joined(rows[0]), columns)
+                    lines += wrap_spans([*bold(head), (": ", "bold"), *cell], columns)
+            return lines if len(rows) > 1 else wrap_spans(joined(rows[0]), columns)
         widths = _share(natural, room)
         if not resumed:
-            lines += self._row([_bold(cell) for cell in rows[0]], widths, aligns)
+            lines += self._row([bold(cell) for cell in rows[0]], widths, aligns)
             lines.append(
                 [(("-+-" if self.ascii_only else "─┼─").join(self._rule(size) for size in widths), "dim")]
             )
@@ -198,52 +198,14 @@ class Layout:
                 if index:
                     line.append((" | " if self.ascii_only else " │ ", "dim"))
                 line += [(" " * left, ""), *spans, (" " * (free - left), "")]
-            lines.append(_stripped(line))
+            lines.append(stripped(line))
         return lines
+
+    def _spans(self, token: Token, style: str = "") -> list[Line]:
+        return lines_of(token, style, mark_code=self.mark_code)
 
     def _cell(self, cell: Group) -> Line:
-        return _joined(self._spans(cell.inside[0], "")) if cell.inside else []
-
-    def _spans(self, token: Token, base: str) -> list[Line]:
-        """Inline text as logical lines: every line end of the source is one, as the model wrote it."""
-        lines: list[Line] = [[]]
-        styles = [base] if base else []
-        targets: list[tuple[str, int]] = []  # open links: where they go, and where their text began
-        for item in inline(token):
-            style = " ".join(styles)
-            match item.type:
-                case "text" | "text_special":
-                    text = visible(item.content).expandtabs(TAB)
-                    if text:
-                        lines[-1].append((text.replace("\n", " "), style))
-                case "code_inline":
-                    mark = "`" if self.mark_code else ""
-                    lines[-1].append((f"{mark}{visible(item.content)}{mark}", f"{style} code".strip()))
-                case "math_inline":
-                    first, *rest = item.content.split("\n")
-                    lines[-1].append((first, f"{style} math".strip()))
-                    lines += [[(line.strip(), f"{style} math".strip())] for line in rest]
-                case "softbreak" | "hardbreak":
-                    lines.append([])
-                case "link_open":
-                    targets.append((visible(str(item.attrGet("href") or "")), len(lines[-1])))
-                    styles.append("underline")
-                case "link_close":
-                    styles.pop()
-                    target, start = targets.pop()
-                    shown = "".join(text for text, _ in lines[-1][start:])
-                    if target and target.removeprefix("mailto:") != shown:
-                        lines[-1].append((f" ({target})", "url"))
-                case "image":
-                    lines[-1].append((f"[{visible(item.content) or 'image'}]", style))
-                    lines[-1].append((f" ({visible(str(item.attrGet('src') or ''))})", "url"))
-                case kind if kind in _EMPHASIS:
-                    styles.append(_EMPHASIS[kind])
-                case "em_close" | "strong_close" | "s_close":
-                    styles.pop()
-                case _:
-                    lines[-1].append((visible(item.content), style))
-        return lines
+        return joined(self._spans(cell.inside[0])) if cell.inside else []
 
 
 def table_rows(group: Group) -> list[Group]:
@@ -257,75 +219,9 @@ def natural_widths(rows: Sequence[Sequence[Line]]) -> list[int]:
     return [max(1, *(row[index] for row in sizes if index < len(row))) for index in range(len(rows[0]))]
 
 
-def wrap_spans(spans: Line, columns: int) -> list[Line]:
-    """One logical line of spans as lines of at most `columns` cells; at least one."""
-    text = "".join(piece for piece, _ in spans)
-    if len(text) <= columns and width(text) <= columns:
-        return [_stripped(spans)]
-    return _cut(spans, breaks(text, columns))
-
-
-def _cut(spans: Line, ranges: Sequence[tuple[int, int]]) -> list[Line]:
-    """The lines that ascending ranges of the spans' text make, without spaces at their ends."""
-    lines: list[Line] = []
-    index = at = 0  # the span to look at, and where its text begins
-    for start, end in ranges:
-        line: Line = []
-        while index < len(spans):
-            text, style = spans[index]
-            piece = text[max(0, start - at) : max(0, end - at)]
-            if piece:
-                line.append((piece, style))
-            if at + len(text) > end:
-                break
-            at += len(text)
-            index += 1
-        lines.append(_stripped(line))
-    return lines
-
-
-def _chop(spans: Line, columns: int) -> list[Line]:
-    """Code breaks anywhere, and keeps every space."""
-    columns = max(1, columns)
-    text = "".join(piece for piece, _ in spans)
-    ranges: list[tuple[int, int]] = []
-    start = 0
-    while width(text[start:]) > columns:
-        end = start + max(1, len(clip(text[start:], columns, "")))
-        ranges.append((start, end))
-        start = end
-    return _cut(spans, [*ranges, (start, len(text))])
-
-
 def _code_lines(content: str) -> list[str]:
     lines = content.split("\n")
     return [visible(line).expandtabs(TAB) for line in (lines[:-1] if lines[-1] == "" else lines)]
-
-
-def _put(prefix: str, style: str, line: Line) -> Line:
-    return _stripped([(prefix, style), *line])
-
-
-def _stripped(line: Line) -> Line:
-    """Without spaces at the end, which only get in the way of copying."""
-    line = list(line)
-    while line and not line[-1][0].strip(" "):
-        line.pop()
-    if line and line[-1][0].endswith(" "):
-        line[-1] = (line[-1][0].rstrip(" "), line[-1][1])
-    return line
-
-
-def _bold(line: Line) -> Line:
-    return [(text, f"{style} bold".strip()) for text, style in line]
-
-
-def _joined(lines: Sequence[Line]) -> Line:
-    """Logical lines on one, with spaces between."""
-    line: Line = []
-    for index, spans in enumerate(lines):
-        line += [(" ", ""), *spans] if index else spans
-    return line
 
 
 def _share(natural: Sequence[int], room: int) -> list[int]:
@@ -340,16 +236,3 @@ def _share(natural: Sequence[int], room: int) -> list[int]:
         for index in wide[: excess if step == 1 else len(wide)]:
             widths[index] -= step
     return widths
-
-
-__all__ = [
-    "Group",
-    "Layout",
-    "Line",
-    "Resume",
-    "Span",
-    "gap_before",
-    "groups",
-    "natural_widths",
-    "table_rows",
-]

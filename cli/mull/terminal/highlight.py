@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-Span = tuple[str, str]  # text without newline, style names for `Ink`
-Line = list[Span]
+from mull.terminal.spans import Line
 
 SHORT_CHUNK, LONG_CHUNK = 12, 40  # lines
 # By pygments' short names for token types, the longest prefix wins.
@@ -76,7 +75,7 @@ def _colour(lines: Sequence[str], lexer: Any) -> list[Line]:
 
 @lru_cache(maxsize=256)
 def _style(kind: Any) -> str:
-    from pygments.token import STANDARD_TYPES
+    from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped,unused-ignore]
 
     while kind not in STANDARD_TYPES:
         kind = kind.parent
@@ -89,8 +88,8 @@ def _lexer(language: str) -> Any:
     """The lexer for a language's name or alias; None where there is none or nothing to colour."""
     if language in {"text", "plain", "plaintext", "txt", "output", "none"}:
         return None
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped,unused-ignore]
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped,unused-ignore]
 
     try:
         return get_lexer_by_name(language, stripnl=False, ensurenl=False)

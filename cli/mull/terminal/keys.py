@@ -34,6 +34,7 @@ Name = Literal[
     "text",
     "terminate",
 ]
+LEAVE_SECONDS = 2.0  # a second Ctrl+C within this leaves
 ESCAPE_SECONDS = 0.05  # an escape that nothing follows for so long was the key; sequences arrive in one piece
 _CONTROL: dict[str, Name] = {
     "\x03": "interrupt",
@@ -69,9 +70,12 @@ class Typeahead:
 
     lines: list[str] = field(default_factory=list)
     text: str = ""
+    interrupted_at: float = float("-inf")  # the last Ctrl+C, in `time.monotonic()` seconds
 
     def press(self, key: Key) -> None:
-        if key.name == "text":
+        if key.name == "interrupt":
+            self.interrupted_at = time.monotonic()
+        elif key.name == "text":
             self.text += key.text
         elif key.name == "newline":
             self.text += "\n"
@@ -156,6 +160,7 @@ class Keyboard:
         self._wakeup_before = -1
         self._wake_read = self._wake_write = -1
         self._lock = threading.Lock()
+        self._woken = threading.Event()  # for consoles, which cannot be waited for together with a pipe
 
     def __enter__(self) -> Self:
         self._wake_read, self._wake_write = os.pipe()
@@ -186,6 +191,7 @@ class Keyboard:
 
     def wake(self) -> None:
         """Make a `read` in another thread return at once."""
+        self._woken.set()
         with self._lock, suppress(OSError):
             if self._wake_write >= 0:
                 os.write(self._wake_write, _WAKE)
@@ -257,24 +263,23 @@ class Keyboard:
 
     def _read_console(self, seconds: float) -> list[Key]:  # pragma: no cover
         """Windows: consoles cannot be waited for with pipes, so look at short intervals."""
-        if sys.platform != "win32":
-            return []
-        import msvcrt
+        if sys.platform == "win32":
+            import msvcrt
 
-        until = time.monotonic() + seconds
-        while True:
-            data = ""
-            while self._fd >= 0 and msvcrt.kbhit():
-                char = msvcrt.getwch()
-                if char in "\x00\xe0":  # the first half of a function key
-                    msvcrt.getwch()
-                else:
-                    data += char
-            if data:
-                return self._parser.feed(data.encode("utf-8", "ignore")) or self._parser.flush()
-            if time.monotonic() >= until:
-                return self._parser.flush()
-            time.sleep(0.02)
+            until = time.monotonic() + seconds
+            while time.monotonic() < until and not self._woken.is_set():
+                data = ""
+                while self._fd >= 0 and msvcrt.kbhit():
+                    char = msvcrt.getwch()
+                    if char in "\x00\xe0":  # the first half of a function key
+                        msvcrt.getwch()
+                    else:
+                        data += char
+                if data:
+                    return self._parser.feed(data.encode("utf-8", "ignore")) or self._parser.flush()
+                self._woken.wait(0.02)
+            self._woken.clear()
+        return self._parser.flush()
 
 
 def _unheard(_number: int, _frame: FrameType | None) -> None:

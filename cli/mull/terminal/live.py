@@ -125,15 +125,14 @@ class LiveView:
             self._finish = event.finish
 
     def press(self, key: Key) -> None:
+        if key.name in {"interrupt", "terminate", "escape"}:
+            self._stopping = True
         if key.name == "fold" and self._panel is not None:
             self._panel.toggle()
         elif key.name == "tab" and self._panel is not None and not self._answering:
             self._panel.answer_now = True
         elif self._typeahead is not None:
             self._typeahead.press(key)
-
-    def stopping(self) -> None:
-        self._stopping = True
 
     def pause(self) -> None:
         self._region.close()

@@ -15,7 +15,6 @@ from mull.terminal.blocks import (
     SIZING_ROWS,
     Group,
     Layout,
-    Line,
     Resume,
     gap_before,
     groups,
@@ -26,9 +25,12 @@ from mull.terminal.highlight import chunk_end
 from mull.terminal.ink import Ink
 from mull.terminal.parser import PIECE, SENTINEL, parse, piece_end
 from mull.terminal.sanitize import Sanitizer, visible
+from mull.terminal.spans import Line
 
 # The beginning of a line that may become anything (a rule, a heading, a fence): not shown before it has.
 _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
+# Blocks that go on after a blank line; all others are over.
+_GOES_ON = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
 def render(source: str, columns: int, ink: Ink, *, unicode: bool = True) -> list[str]:
@@ -105,7 +107,10 @@ class Markdown:
             layout = _layout(source, columns, self._ink, self._unicode)
             (last,) = groups(parse(source))
         kind = last.token.type
-        if kind in {"bullet_list_open", "ordered_list_open"}:
+        if last.end < source.count("\n") and kind not in _GOES_ON:
+            lines += layout.document([last], self._resume)
+            self._drop(source.count("\n"), Resume(gap=True))
+        elif kind in {"bullet_list_open", "ordered_list_open"}:
             lines += self._cut_list(last, layout)
         elif kind == "table_open":
             lines += self._cut_table(last, layout)
@@ -149,22 +154,28 @@ class Markdown:
         return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
-        """Take whole pieces off a paragraph that is alone in the tail and longer than one."""
-        (first, *more) = groups(parse(self._tail))
-        if more or first.token.type != "paragraph_open":
+        """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended yet."""
+        layout = _layout(self._tail, columns, self._ink, self._unicode)
+        parts = list(groups(parse(self._tail)))
+        if not parts:
             return []
-        content = first.inside[0].content.removeprefix(SENTINEL)
+        last = parts[-1]
+        content = last.inside[0].content.removeprefix(SENTINEL) if last.token.type == "paragraph_open" else ""
         end = 0
         while len(content) - end > PIECE:
             end += piece_end(content[end:])
         if not end:
             return []
-        marked = SENTINEL if self._resume.kind == "paragraph" else ""
-        layout = _layout(marked + content[:end], columns, self._ink, self._unicode)
-        *lines, lead = layout.document(list(groups(parse(marked + content[:end]))), self._resume)
+        lines: list[Line] = []
+        if len(parts) > 1:
+            lines += layout.document(parts[:-1], self._resume)
+            self._resume = Resume(gap=gap_before(last, layout.source))
+        source = SENTINEL + content[:end]
+        layout = _layout(source, columns, self._ink, self._unicode)
+        lines += layout.document(list(groups(parse(source))), self._resume)
         space = self._tail[len(self._tail.rstrip()) :]  # the parser drops it, but more text follows
         self._tail = SENTINEL + content[end:] + space
-        self._resume = Resume("paragraph", lead=lead)
+        self._resume = Resume("paragraph", lead=lines.pop())
         return lines
 
     def _head(self, layout: Layout, line: int) -> list[Line]:

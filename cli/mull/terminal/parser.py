@@ -8,49 +8,55 @@ underscores stay what they are. Long inline text is parsed in pieces, so that th
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-PIECE = 2000  # characters of inline text that are parsed together; emphasis does not reach across
+PIECE = 1000  # characters of inline text that are parsed together; emphasis does not reach across
 SENTINEL = "\ue000"  # keeps the rest of a cut paragraph a paragraph, whatever it begins with
+_SENTENCE = re.compile(r"[.!?:;][\"')\]]*(?=\s)|[。！？]")
 _PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 # Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
 _DOLLAR = re.compile(r"\$(?![\s$])(?:[^$\\\n]|\\.)*?(?<!\s)\$(?!\d)")
 
 
 def parse(source: str) -> list[Token]:
-    """The block tokens of `source`, `map` in lines of it."""
-    return _markdown().parse(source)
+    """The block tokens of `source`, `map` in lines of it; inline text is left for `inline`."""
+    return _block_parser().parse(source)
 
 
 def inline(token: Token) -> list[Token]:
     """The inline tokens of an `inline` block token."""
     content = token.content.removeprefix(SENTINEL)
-    if len(content) <= PIECE and content == token.content:
-        return token.children or []
     tokens: list[Token] = []
     while content:
         cut = piece_end(content)
-        for parsed in _markdown().parseInline(content[:cut]):
-            tokens += parsed.children or []
+        tokens += _inline(content[:cut])
         content = content[cut:]
     return tokens
 
 
 def piece_end(text: str) -> int:
-    """Where the first piece of `text` ends: before white space, if there is some within reach."""
+    """Where the first piece of `text` ends: after a sentence if one ends within reach, else before white space."""
     if len(text) <= PIECE:
         return len(text)
+    ends = [match.end() for match in _SENTENCE.finditer(text, PIECE // 2, PIECE)]
+    if ends:
+        return ends[-1]
     space = max(text.rfind(" ", 1, PIECE), text.rfind("\n", 1, PIECE))
     return space if space > 0 else PIECE
 
 
-@cache
-def _markdown() -> MarkdownIt:
+@lru_cache(maxsize=512)
+def _inline(text: str) -> tuple[Token, ...]:
+    """Cached, since a tail that is painted again has mostly the same text."""
+    return tuple(token for parsed in _inline_parser().parseInline(text) for token in parsed.children or ())
+
+
+def _parser() -> MarkdownIt:
     markdown = (
         MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
     )
@@ -58,6 +64,18 @@ def _markdown() -> MarkdownIt:
     markdown.block.ruler.before(
         "fence", "math_block", _math_block, {"alt": ["paragraph", "blockquote", "list"]}
     )
+    return markdown
+
+
+@cache
+def _inline_parser() -> MarkdownIt:
+    return _parser()
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    markdown = _parser()
+    markdown.core.ruler.enableOnly(["normalize", "block"])
     return markdown
 
 

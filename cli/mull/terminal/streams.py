@@ -184,16 +184,14 @@ def _ink(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bo
 
 def _enable_escapes() -> bool:  # pragma: no cover
     """Ask a Windows console to understand escape sequences; false where it is too old to."""
-    if sys.platform != "win32":
-        return True
-    import ctypes
+    done = True
+    if sys.platform == "win32":
+        import ctypes
 
-    kernel = ctypes.windll.kernel32
-    done = False
-    for number in (-11, -12):  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE
-        handle, mode = kernel.GetStdHandle(number), ctypes.c_uint32()
-        if kernel.GetConsoleMode(handle, ctypes.byref(mode)):
-            done |= bool(
-                kernel.SetConsoleMode(handle, mode.value | 0x0004)
-            )  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+        kernel, done = ctypes.windll.kernel32, False
+        for number in (-11, -12):  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE
+            handle, mode = kernel.GetStdHandle(number), ctypes.c_uint32()
+            if kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+                virtual = mode.value | 0x0004  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+                done |= bool(kernel.SetConsoleMode(handle, virtual))
     return done

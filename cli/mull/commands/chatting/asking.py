@@ -1,0 +1,191 @@
+"""The slash commands that ask, and that change what the next question meets: model, wishes, files, branches."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from mull.commands.chatting.actions import action, choice, needed, say, wait_for_model
+from mull.commands.chatting.editing import edit_text, editor
+from mull.commands.chatting.model import ChatModel
+from mull.conversation.conversation import Query
+from mull.errors import MullError
+from mull.library.resolve import find
+from mull.settings import Effort, ReasoningAsk
+from mull.store.records import Attachment
+from mull.terminal.sanitize import one_line, visible
+
+if TYPE_CHECKING:
+    from mull.commands.chatting.session import Chat
+
+_BYTES_PER_TOKEN = 16  # more than any tokenizer needs: a longer file is refused unread
+_EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
+
+
+@action("model")
+def _model(chat: Chat, argument: str) -> None:
+    if not argument:
+        state = "" if chat.model.ready else " (loading)"
+        chat.streams.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
+        return
+    folders = [Path(folder) for folder in chat.settings["model_folders"]]
+    resolved = find(argument, "flag", folders)
+    if resolved.path == chat.model.resolved.path:
+        chat.streams.note(f"{chat.model.name} answers already.")
+        return
+    before = chat.model.resolved
+    chat.model.close()  # two big models need not fit together
+    chat.model = ChatModel(resolved, chat.engine)
+    try:
+        wait_for_model(chat)
+    except (MullError, KeyboardInterrupt) as failure:
+        chat.model.close()
+        chat.model = ChatModel(before, chat.engine)
+        chat.model.start()
+        chat.streams.note(f"{before.name} goes on.")
+        if isinstance(failure, MullError):
+            raise
+        return
+    chat.conversation.branch.set_reference(chat.model.reference)
+    chat.streams.note(f"From now on {resolved.name} answers.")
+    chat.measure()
+
+
+@action("reason")
+def _reason(chat: Chat, argument: str) -> None:
+    wishes = chat.conversation.wishes
+    if argument:
+        wishes.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
+    chat.streams.note(f"Thinking: {wishes.said}.")
+
+
+@action("effort")
+def _effort(chat: Chat, argument: str) -> None:
+    wishes = chat.conversation.wishes
+    if argument == "auto":
+        wishes.reasoning = dataclasses.replace(wishes.reasoning, effort=None)
+    elif argument:
+        wishes.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
+    chat.streams.note(f"Thinking: {wishes.said}.")
+
+
+@action("think")
+def _think(chat: Chat, argument: str) -> None:
+    held = chat.conversation.wishes.reasoning
+    chat.ask(chat.conversation.query(needed(argument, "/think"), dataclasses.replace(held, on=True)))
+
+
+@action("nothink")
+def _nothink(chat: Chat, argument: str) -> None:
+    chat.ask(chat.conversation.query(needed(argument, "/nothink"), ReasoningAsk(on=False)))
+
+
+@action("system")
+def _system(chat: Chat, argument: str) -> None:
+    branch = chat.conversation.branch
+    if argument:
+        branch.set_system("" if argument == "none" else argument)
+    chat.streams.note(f"System prompt: {branch.system or 'none'}")
+
+
+@action("set")
+def _set(chat: Chat, argument: str) -> None:
+    name, _, value = argument.partition(" ")
+    wishes = chat.conversation.wishes
+    if value.strip():
+        wishes.set(name, value.strip())
+    shown = [row for row in wishes.shown(chat.model.advice) if not name or row[0] == name]
+    if not shown:
+        wishes.set(name, "none")  # says that there is no such setting
+    width = max(len(row[0]) for row in shown)
+    say(chat, *(f"{name:<{width}}  {value}{'' if said else '  (default)'}" for name, value, said in shown))
+
+
+@action("file")
+def _file(chat: Chat, argument: str) -> None:
+    waiting = chat.conversation.files
+    if argument == "none":
+        waiting.clear()
+        chat.streams.note("No files wait.")
+        return
+    if not argument:
+        names = ", ".join(one.name for one in waiting)
+        chat.streams.note(f"With the next question go: {names}." if waiting else "No files wait.")
+        return
+    wait_for_model(chat)
+    path = Path(argument.strip("\"'")).expanduser()
+    new = Attachment(path.name, _text_of(path, chat.model.context_tokens * _BYTES_PER_TOKEN))
+    before = chat.conversation.room(chat.model, Query("", tuple(waiting)))
+    after = chat.conversation.room(chat.model, Query("", (*waiting, new)))
+    size = after.used - before.used
+    if after.full:
+        left = max(after.limit - after.reserve - before.used, 0)
+        raise MullError(
+            "file_too_long",
+            f"{new.name} is {size:,} tokens; the context has room for {left:,}.",
+            "Give a part of it, or more context with --ctx.",
+        )
+    waiting.append(new)
+    chat.streams.note(f"{new.name}, {size:,} tokens, goes with the next question.")
+
+
+@action("retry")
+def _retry(chat: Chat, _argument: str) -> None:
+    chat.ask(chat.conversation.again())
+
+
+@action("edit")
+def _edit(chat: Chat, _argument: str) -> None:
+    question = chat.conversation.again().text
+    if editor() is None:  # the prompt is an editor too
+        chat.draft, chat.replacing = question, True
+        return
+    changed = edit_text(question).strip()
+    if not changed or changed == question.strip():
+        chat.streams.note("Unchanged.")
+        return
+    say(chat, *(f"> {line}" for line in visible(changed).splitlines()))
+    chat.ask(chat.conversation.again(changed))
+
+
+@action("undo")
+def _undo(chat: Chat, _argument: str) -> None:
+    gone = chat.conversation.branch.undo()
+    chat.streams.note(f"Taken back: {one_line(gone.question)}")
+    chat.measure()
+
+
+def _text_of(path: Path, most: int) -> str:
+    """A file's text. Raises MullError where it is none, or longer than `most` bytes."""
+    try:
+        if not path.is_file():
+            what = (
+                "is a folder"
+                if path.is_dir()
+                else "is not there"
+                if not path.exists()
+                else "is no regular file"
+            )
+            raise MullError("no_file", f"{path} {what}.", "Give the path of a text file.")
+        size = path.stat().st_size
+        if size > most:
+            raise MullError(
+                "file_too_long",
+                f"{path.name} is {size:,} bytes, far more than the context holds.",
+                "Give a part of it.",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise MullError(
+            "no_file", f"{path} cannot be read: {error.strerror}.", "Check its rights."
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise MullError("binary_file", f"{path.name} is no UTF-8 text.", "Only text files can be added.")
+    if not text.strip():
+        raise MullError("empty_file", f"{path.name} is empty.", "Give a file with something in it.")
+    return text

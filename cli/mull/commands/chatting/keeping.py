@@ -1,0 +1,127 @@
+"""The slash commands about conversations as a whole, and what leaves them: sessions, exports, the clipboard."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mull.commands.chatting.actions import action, needed, say
+from mull.commands.sessions import marked
+from mull.errors import MullError, UsageError
+from mull.store.export import exported, write_export
+from mull.store.records import Session
+from mull.store.sessions import default_path, open_store
+from mull.terminal.clipboard import copy as to_clipboard
+from mull.terminal.sanitize import one_line
+from mull.terminal.tables import table
+
+if TYPE_CHECKING:
+    from mull.commands.chatting.session import Chat
+
+LISTED = 10  # sessions and hits that the chat shows
+
+
+@action("copy")
+def _copy(chat: Chat, argument: str) -> None:
+    if argument not in {"", "code"}:
+        raise UsageError("bad_argument", f"/copy takes nothing or code, not “{argument}”.")
+    last = next((turn for turn in reversed(chat.conversation.path) if turn.answer), None)
+    if last is None:
+        raise UsageError("no_answer", "There is no answer to copy.", "Ask something first.")
+    text = last.answer.strip()
+    if argument:
+        blocks = re.findall(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1", text + "\n", re.MULTILINE | re.DOTALL)
+        if not blocks:
+            raise UsageError(
+                "no_code", "There is no code block in the last answer.", "/copy takes all of it."
+            )
+        text = blocks[-1][1]
+    taken = to_clipboard(text, chat.streams)
+    if taken is None:
+        raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
+    lines = text.count("\n") + 1
+    chat.streams.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
+
+
+@action("new")
+def _new(chat: Chat, _argument: str) -> None:
+    chat.conversation.new()
+    chat.room = None
+    chat.streams.note("A new conversation.")
+
+
+@action("open")
+def _open(chat: Chat, argument: str) -> None:
+    needed(argument, "/open")
+    if chat.private:
+        raise UsageError(
+            "private", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
+        )
+    chat.conversation.open(chat.conversation.branch.store.find(argument))
+    chat.greet()
+    chat.measure()
+
+
+@action("save")
+def _save(chat: Chat, argument: str) -> None:
+    branch = chat.conversation.branch
+    if not branch.store.saved:
+        chat.keep_on(open_store(default_path()))
+    if argument:
+        branch.rename(argument)
+    session = _session(chat)
+    chat.streams.note(f"Kept as {session.id}, “{session.title}”.")
+
+
+@action("sessions")
+def _sessions(chat: Chat, argument: str) -> None:
+    store = chat.conversation.branch.store
+    if argument:
+        hits = store.search(argument, LISTED)
+        for hit in hits:
+            say(chat, f"{hit.session}  {one_line(hit.title)} · {hit.field}", style="dim")
+            chat.streams.stdout.write(f"  {marked(hit.snippet, chat.streams)}\n")
+        if not hits:
+            chat.streams.note("Nothing was found.")
+        return
+    rows = [(one.id, one_line(one.title), str(one.turns), one.model) for one in store.sessions(LISTED)]
+    if rows:
+        table(chat.streams, ("Session", "Title", "Turns", "Model"), rows)
+    else:
+        chat.streams.note("Nothing has been kept yet.")
+
+
+@action("export")
+def _export(chat: Chat, argument: str) -> None:
+    form, _, where = argument.partition(" ")
+    form = form or "md"
+    if form not in {"md", "html", "json"}:
+        raise UsageError(
+            "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
+        )
+    session = _session(chat)
+    path = Path(where.strip()).expanduser() if where.strip() else Path(f"{_file_name(session)}.{form}")
+    try:
+        write_export(path, exported(chat.conversation.branch.store, session, form))
+    except OSError as error:
+        raise MullError(
+            "not_written", f"{path} was not written: {error.strerror}.", "Give another path."
+        ) from error
+    chat.streams.note(f"Written: {path}")
+
+
+@action("quit")
+def _quit(chat: Chat, _argument: str) -> None:
+    chat.left = True
+
+
+def _session(chat: Chat) -> Session:
+    if chat.conversation.branch.session is None:
+        raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+    return chat.conversation.branch.session
+
+
+def _file_name(session: Session) -> str:
+    name = re.sub(r"[^\w-]+", "-", session.title).strip("-").lower()[:40].strip("-")
+    return f"mull-{name or session.id}"

@@ -1,0 +1,114 @@
+"""The model of a chat: it loads in the background while the prompt is already there.
+
+In: a resolved name. Out: what a conversation needs of a model (`Talker`), and `Loading` events for as long as it is
+not ready. A load that failed is reported to whoever asks for the model next, and tried again after that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from mull.errors import MullError
+from mull.events import Event, Loading
+from mull.library.resolve import Resolved
+from mull.loading import Interrupted, load
+from mull.messages import Message
+from mull.settings import EngineSettings, Sampling, TurnSettings
+from mull.steering import Steering
+from mull.turn import Speaker, prepare, run
+
+POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
+
+
+class ChatModel:
+    """One model, loading or loaded. Its methods but `start` and `close` belong to the chat's thread."""
+
+    def __init__(self, resolved: Resolved, engine: EngineSettings) -> None:
+        self.resolved = resolved
+        self._engine = engine
+        self._fraction = 0.0
+        self._speaker: Speaker | None = None
+        self._error: Exception | None = None
+        self._settled = threading.Event()
+        self._unwanted = Steering()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        return self.resolved.name
+
+    @property
+    def reference(self) -> str:
+        """What to ask for to get this model again."""
+        return str(self.resolved.path.absolute()) if self.resolved.source == "file" else self.resolved.name
+
+    @property
+    def ready(self) -> bool:
+        return self._speaker is not None
+
+    def start(self) -> None:
+        """Begin to load, unless that has begun."""
+        if self._thread is None:
+            self._settled.clear()
+            self._error = None
+            self._thread = threading.Thread(target=self._load, name="mull-loader", daemon=True)
+            self._thread.start()
+
+    def loading(self, steering: Steering) -> Iterator[Event]:
+        """Progress until it is loaded. Raises what loading raised, and Interrupted when the user does not wait."""
+        if self.ready:
+            return
+        self.start()
+        yield Loading(self.name, self._fraction)
+        while not self._settled.wait(POLL_SECONDS):
+            if steering.stopped:
+                raise Interrupted  # it goes on loading: the next question finds it further on
+            yield Loading(self.name, self._fraction)
+        if self._error is not None:
+            self._thread = None  # the next one who asks tries again
+            raise self._error
+
+    def close(self) -> None:
+        """Give its memory back; a load that still runs ends at its next report."""
+        self._unwanted.stop()
+        if self._settled.is_set() and self._speaker is not None:
+            self._speaker.engine.close()
+            self._speaker.engine.model.close()
+            self._speaker = None
+
+    # What a conversation asks.
+
+    @property
+    def context_tokens(self) -> int:
+        return self._loaded.engine.n_ctx_max
+
+    def advice(self, on: bool | None) -> Sampling:
+        return self.resolved.sampling(on)
+
+    def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
+        return len(prepare(self._loaded, messages, settings).tokens)
+
+    def answer(
+        self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+    ) -> Iterator[Event]:
+        return run(self._loaded, messages, settings, steering)
+
+    @property
+    def _loaded(self) -> Speaker:
+        if self._speaker is None:
+            raise MullError("not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
+        return self._speaker
+
+    def _load(self) -> None:
+        resolved = self.resolved
+        events = load(resolved.name, resolved.path, self._engine, self._unwanted, trusted=resolved.trusted)
+        try:
+            while True:
+                self._fraction = next(events).fraction
+        except StopIteration as end:
+            self._speaker = end.value
+        except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model
+            self._error = error
+        finally:
+            self._settled.set()

@@ -1,0 +1,285 @@
+"""One interactive session: reads a line, does what it means, shows what comes, until the user leaves.
+
+It joins the conversation, the model that may still be loading, and the terminal. What a slash command does is in
+`actions.py`; what is said and kept is the conversation's; what is drawn is the terminal room's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mull.commands.chatting import asking, keeping, looking  # noqa: F401 - they bind the actions
+from mull.commands.chatting.actions import ACTIONS
+from mull.commands.chatting.model import ChatModel
+from mull.commands.chatting.prompt import make_prompt
+from mull.commands.merge import Plan
+from mull.commands.options import TurnFlags
+from mull.config import Config
+from mull.conversation.conversation import Conversation, Query
+from mull.conversation.fullness import Room
+from mull.errors import ContextOverflow, MullError, UsageError
+from mull.events import AnswerDelta, Done, Event, Notice, ReasoningReport
+from mull.loading import Interrupted
+from mull.steering import Steering
+from mull.store.records import Turn, title_of
+from mull.store.sessions import Store
+from mull.terminal import live, slash
+from mull.terminal.keys import Typeahead
+from mull.terminal.stats import stats_line
+from mull.terminal.streams import Streams
+
+CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
+
+
+class _Full(Exception):
+    """There is too little room in the context for a question."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.room = room
+
+
+class Chat:
+    """The state of a session beside its conversation. `room` is what the context held after the last turn."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        model: ChatModel,
+        plan: Plan,
+        settings: Config,
+        streams: Streams,
+        *,
+        private: bool,
+        flags: TurnFlags,
+    ) -> None:
+        self.conversation = conversation
+        self.model = model
+        self.engine = plan.engine
+        self.settings = settings
+        self.streams = streams
+        self.private = private
+        self.flags = flags
+        self.room: Room | None = None
+        self.draft = ""  # what the next prompt begins with
+        self.replacing = False  # the next question takes the place of the last one
+        self.left = False
+        self._warned = False
+        self._typeahead = Typeahead()
+        self._prompt = make_prompt(self)
+
+    def run(self) -> None:
+        """Until the user leaves. Raises `keys.Leave` for the second Ctrl+C while a turn runs."""
+        self.greet()
+        self.model.start()
+        while not self.left:
+            self._tell_notices()
+            try:
+                line = self._read()
+                self._take(line)
+            except EOFError:
+                break
+            except MullError as error:
+                self.streams.error(error.message, error.hint)
+
+    def greet(self) -> None:
+        """Two lines at most: what answers, what there is to know first, and where a session stands."""
+        note, last = self.streams.note, self.conversation.last
+        if self.flags.quiet:
+            return
+        if last is not None:
+            session = self.conversation.branch.session
+            title = session.title if session else ""
+            note(f"Going on with “{title}”, {len(self.conversation.path)} turns, with {self.model.name}.")
+            self.show_turn(last)
+        elif self.model.resolved.chosen_by == "builtin":
+            note(
+                "This is mull with pebble, its small built-in model: it counts, sorts, reckons, and knows mull."
+            )
+            note(
+                "For a real model: mull models shows what fits here, mull pull NAME gets it. /help: commands"
+            )
+        else:
+            note(f"{self.model.name} · /help shows commands and keys")
+
+    def show_turn(self, turn: Turn) -> None:
+        """A turn of the past, as it looked."""
+        self.streams.note(f"> {title_of(turn.question)}")
+        if turn.answer:
+            self._show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
+        elif turn.partial:
+            self.streams.note("(stopped)")
+
+    def keep_on(self, store: Store) -> None:
+        """From now on the conversation is kept in this store, what was said before included."""
+        self.conversation.branch.move_to(store)
+        self.private = False
+
+    # Asking.
+
+    def ask(self, query: Query) -> None:
+        """Ask, show and keep; a full context is decided about first. Raises MullError when there is no answer."""
+        policy = self.conversation.wishes.context_full
+        while True:
+            steering = Steering()
+            try:
+                self._after(self._show(self._events(query, steering, policy), steering))
+            except _Full as full:
+                policy = self._decide(full.room, policy)
+                if policy == "summarize":
+                    self._summarize(query)
+                    policy = "drop"  # in case the summary is not enough
+                continue
+            except Interrupted:
+                self.draft = query.text  # nothing was said yet: the question is back at the prompt
+            except ContextOverflow:
+                self.draft = query.text
+                raise
+            return
+
+    def _events(self, query: Query, steering: Steering, policy: str) -> Iterator[Event]:
+        yield from self.model.loading(steering)
+        talk = self.conversation
+        room = talk.room(self.model, query)
+        if room.full and policy == "stop":
+            raise ContextOverflow(
+                room.used,
+                room.limit,
+                "/new begins afresh; /set context_full drop goes on without the oldest turns.",
+            )
+        if room.full and talk.can_drop(query) and policy in {"ask", "summarize"}:
+            raise _Full(room)
+        if room.full and (dropped := talk.drop(self.model, query)):
+            yield Notice("dropped", _named(dropped))
+        yield from talk.ask(query, self.model, steering)
+
+    def _show(self, events: Iterator[Event], steering: Steering) -> Done:
+        wishes = self.conversation.wishes
+        return live.show(
+            events,
+            self.streams,
+            steering,
+            thinking=wishes.thinking,
+            markdown=wishes.markdown,
+            quiet=self.flags.quiet,
+            typeahead=self._typeahead,
+        )
+
+    def _after(self, done: Done) -> None:
+        """What there is to say once a turn has ended."""
+        if done.error is not None:
+            self.streams.error(done.error.message, done.error.hint)
+        elif done.finish == "thinking":
+            self.streams.note(
+                "It thought and never answered. /retry asks again, /nothink asks without thinking."
+            )
+        elif done.finish == "length" and done.limit == "context":
+            self.streams.note("The context is full: the answer was cut. /context shows what fills it.")
+        elif done.finish == "length":
+            self.streams.note("The answer was cut at the limit of tokens. /set max_tokens changes it.")
+        if self.flags.stats:
+            self.streams.note(stats_line(done))
+        self.measure()
+
+    def measure(self) -> None:
+        """Look how full the context is; from 80% on the user is told, once."""
+        self.room = None
+        if not self.model.ready:
+            return
+        try:
+            self.room = self.conversation.room(self.model)
+        except MullError:  # a template that wants a question at the end
+            return
+        if self.room.tight and not self._warned:
+            self.streams.note(
+                f"The context is {self.room.share:.0%} full ({self.room.used:,} of {self.room.limit:,} tokens). "
+                "/context shows with what, /new begins afresh."
+            )
+        self._warned = self.room.tight
+
+    # A full context.
+
+    def _decide(self, room: Room, policy: str) -> str:
+        """What to do: as configured, else as the user says. Raises ContextOverflow for "nothing"."""
+        if policy == "ask":
+            self.streams.note(
+                f"The context is full: with this question it is {room.used:,} of {room.limit:,} tokens, "
+                f"and an answer needs {room.reserve:,} more."
+            )
+            policy = self.choose(
+                "Leave out the oldest turns (d), summarize them (s), or not ask (Enter)? ", CHOICES
+            )
+        if policy == "stop":
+            raise ContextOverflow(room.used, room.limit, "/new begins afresh.")
+        return policy
+
+    def choose(self, question: str, choices: dict[str, str]) -> str:
+        """One of the choices, by its first letter; anything unknown asks again, Ctrl+C and Ctrl+D choose Enter's."""
+        while True:
+            self.streams.stderr.write(question)
+            self.streams.stderr.flush()
+            try:
+                line = self.streams.stdin.readline()
+            except KeyboardInterrupt:
+                line = ""
+            if not line.endswith("\n"):
+                self.streams.stderr.write("\n")
+            if (chosen := choices.get(line.strip().lower()[:1])) is not None:
+                return chosen
+
+    def _summarize(self, query: Query) -> None:
+        """Have the model summarize, in view. Raises ContextOverflow when that came to nothing."""
+        before = len(self.conversation.left_out)
+        self.streams.note(f"{self.model.name} summarizes the oldest turns:")
+        steering = Steering()
+        self._show(self.conversation.summarize(self.model, steering), steering)
+        gone = len(self.conversation.left_out) - before
+        if not gone:
+            room = self.conversation.room(self.model, query)
+            raise ContextOverflow(room.used, room.limit, "The summary was not finished; /new begins afresh.")
+        self.streams.note(f"From now on this summary stands for {gone} turns; the session keeps them.")
+
+    # One line.
+
+    def _read(self) -> str:
+        """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
+        if self._typeahead.lines:
+            line = self._typeahead.lines.pop(0)
+            self.streams.note(f"> {line}")
+            return line
+        default, self.draft = self.draft or self._typeahead.text, ""
+        self._typeahead.text = ""
+        return self._prompt.read(default)
+
+    def _take(self, line: str) -> None:
+        meant = slash.parse(line)
+        replacing, self.replacing = self.replacing, False
+        if isinstance(meant, slash.Call):
+            ACTIONS[meant.command.name](self, meant.argument)
+        elif isinstance(meant, slash.Unknown):
+            hint = f"Did you mean /{meant.nearest}?" if meant.nearest else "/help lists the commands."
+            raise UsageError("unknown_command", f"There is no command /{meant.word}.", hint)
+        elif meant.text:
+            talk = self.conversation
+            self.ask(talk.again(meant.text) if replacing else talk.query(meant.text))
+
+    def _tell_notices(self) -> None:
+        notices = self.conversation.branch.notices
+        while notices:
+            self.streams.note(notices.pop(0))
+
+
+def _done(turn: Turn) -> Done:
+    """The end of a turn of the past."""
+    report = turn.reasoning or ReasoningReport("default", "default", "")
+    finish = turn.finish or "interrupted"
+    return Done(
+        turn.model, turn.answer, turn.thinking, report, finish, turn.usage, turn.timing, limit=turn.limit
+    )
+
+
+def _named(dropped: Sequence[Turn]) -> str:
+    """Which turns are left out, by the beginnings of their questions."""
+    names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
+    more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
+    return f"To make room, the model no longer sees the oldest turns: {names}{more}."

@@ -1,0 +1,247 @@
+"""`mull models`: the catalogue and what is installed, each with a verdict for this machine; and searching the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mull import config, paths
+from mull.errors import MullError, UsageError
+from mull.library import advice
+from mull.library.catalogue import Catalogue, load_catalogue
+from mull.library.fit import Plan
+from mull.library.machine import Machine, measure
+from mull.library.survey import Row, record, select, survey
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.terminal.tables import card, table
+
+HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
+FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
+WIDE = 110  # columns; a narrower screen gets shorter cells
+FAST = 200  # tokens per second; nobody reads faster, and the estimate is no better
+_THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
+_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[WORDS]...", help="Only models with these words; `search WORDS` asks the Hub."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Licence = Annotated[
+    str | None,
+    typer.Option(
+        "--licence",
+        "--license",
+        metavar="KIND",
+        help="permissive, or a part of an SPDX id.",
+        show_default=False,
+    ),
+]
+Installed = Annotated[bool, typer.Option("--installed", help="Only what is on this disk.")]
+Best = Annotated[bool, typer.Option("--best", help="Recommend one for this machine, and say why.")]
+Refresh = Annotated[
+    str | None,
+    typer.Option(
+        "--refresh",
+        metavar="SOURCE",
+        help="Read a newer catalogue: an address or a path.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("models", context_settings={"help_option_names": ["-h", "--help"]})
+def models(
+    context: typer.Context,
+    words: Words = None,
+    *,
+    licence: Licence = None,
+    installed: Installed = False,
+    best: Best = False,
+    refresh: Refresh = None,
+    json: Json = False,
+) -> None:
+    """List the models mull knows and those on this disk, with a verdict for this machine."""
+    streams: Streams = context.obj
+    words = words or []
+    if refresh is not None:
+        _refresh(streams, refresh, json=json)
+        return
+    if words[:1] == ["search"]:
+        _search(streams, words[1:], json=json)
+        return
+    catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
+    for notice in catalogue.notices:
+        streams.note(notice)
+    if best:
+        _best(streams, catalogue, machine, licence, words, json=json)
+        return
+    rows = select(rows_here(catalogue, machine), words=words, licence=licence, installed=installed)
+    if json:
+        write_object(streams, {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]})
+        return
+    short = streams.stdout_tty and streams.width < WIDE
+    table(streams, HEADS, [cells(row, short=short) for row in rows])
+    if not rows:
+        near = ", ".join(catalogue.nearest(" ".join(words)))
+        streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
+
+
+def installed(context: typer.Context, *, json: Json = False) -> None:
+    """List the models on this disk, as `mull models --installed` does."""
+    models(context, installed=True, json=json)
+
+
+def this_machine() -> Machine:
+    """What this machine has. llama.cpp is asked for its devices only where it was built with a backend that has any."""
+    if not _has_gpu_backend():
+        return measure()
+    from mull.engine import native
+
+    try:
+        native.prepare(paths.private_dir(paths.state_dir()))
+        return measure(native.devices())
+    except (
+        MullError,
+        OSError,
+    ):  # `mull doctor` explains a library that does not load; a list of models need not
+        return measure()
+
+
+def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
+    """Every row, with what is on this disk."""
+    from mull.library import local
+
+    folders = [Path(folder) for folder in config.load(paths.config_dir() / "config.toml")["model_folders"]]
+    return survey(catalogue, local.installed(folders), machine)
+
+
+def cells(row: Row, *, short: bool = False) -> Sequence[str]:
+    """One row of the table. `short`: for a narrow screen, the licence only as ✓ where it is permissive."""
+    entry, plan = row.entry, row.offer.plan if row.offer else None
+    licence, thinks = "", ""
+    if entry is not None:
+        mark = "✓" if entry.licence.permissive else ""
+        licence = mark if short else f"{entry.licence.spdx.removeprefix('LicenseRef-')} {mark}".rstrip()
+        thinks = _THINKS[entry.reasoning.kind]
+    return (
+        row.name,
+        _size(row),
+        licence,
+        thinks,
+        "yes" if row.installed else "",
+        _verdict(plan, short=short) if plan else "",
+        _tokens(plan.ctx) if plan and plan.fits else "",
+        _pace(plan.speed) if plan and plan.speed else "",
+    )
+
+
+def _verdict(plan: Plan, *, short: bool) -> str:
+    if not short:
+        return plan.words
+    return {"gpu": "GPU", "memory": "memory", "slow": "slow", "no": "no"}.get(
+        plan.verdict, f"{plan.gpu_layers} layers GPU"
+    )
+
+
+def _pace(speed: float) -> str:
+    if speed > FAST:
+        return f"{FAST}+"
+    return f"~{speed:.{0 if speed >= 10 else 1}f}"
+
+
+def _size(row: Row) -> str:
+    if not row.bytes:
+        return "?"
+    size = f"{row.bytes / 1e9:.1f} GB" if row.bytes >= 1e8 else f"{row.bytes / 1e6:.0f} MB"
+    return f"~{size}" if row.approximate else size
+
+
+def _best(
+    streams: Streams,
+    catalogue: Catalogue,
+    machine: Machine,
+    licence: str | None,
+    words: Sequence[str],
+    *,
+    json: bool,
+) -> None:
+    rows = select(
+        [Row(entry.name, entry, None, None) for entry in catalogue.entries], words=words, licence=licence
+    )
+    found = advice.best([row.entry for row in rows if row.entry], machine)
+    if found is None:
+        raise MullError(
+            "nothing_fits", "No model with a published score fits this machine.", "pebble always runs."
+        )
+    offer, why = found
+    if json:
+        row = Row(offer.entry.name, offer.entry, offer, None)
+        write_object(
+            streams, {"v": 1, "best": record(row), "why": why, "pull": f"mull pull {offer.entry.name}"}
+        )
+        return
+    card(
+        streams, [("Best here", offer.entry.name), ("Why", why), ("Get it", f"mull pull {offer.entry.name}")]
+    )
+
+
+def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
+    from mull.library.search import search
+
+    if not words:
+        raise UsageError("usage", "Search for what?", "mull models search WORDS")
+    found = search(" ".join(words))
+    if json:
+        fields = ("repo", "downloads", "likes", "updated", "licence", "gated")
+        write_object(
+            streams, {"v": 1, "found": [{name: getattr(one, name) for name in fields} for one in found]}
+        )
+        return
+    rows = [
+        (
+            one.repo,
+            f"{one.downloads:,}",
+            f"{one.likes:,}",
+            one.updated,
+            one.licence + (" (gated)" if one.gated else ""),
+        )
+        for one in found
+    ]
+    table(streams, FOUND_HEADS, rows)
+    streams.note(
+        f"Get one with: mull pull {found[0].repo}"
+        if found
+        else "The Hub has no GGUF repository with these words."
+    )
+
+
+def _refresh(streams: Streams, source: str, *, json: bool) -> None:
+    from mull.library.refresh import refresh
+
+    count, updated = refresh(source, paths.config_dir())
+    if json:
+        write_object(streams, {"v": 1, "models": count, "updated": updated})
+        return
+    streams.note(f"The catalogue now has {count} models, as of {updated or 'an unknown date'}.")
+
+
+def _has_gpu_backend() -> bool:
+    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
+    spec = find_spec("llama_cpp")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        names = [path.name.lower() for path in Path(place, "lib").glob("*ggml-*")]
+        if any(backend in name for name in names for backend in _GPU_LIBRARIES):
+            return True
+    return False
+
+
+def _tokens(count: int) -> str:
+    return f"{count // 1024}k" if count >= 1024 else str(count)

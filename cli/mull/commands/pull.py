@@ -1,0 +1,100 @@
+"""`mull pull`: download models into the shared cache, verified; progress on stderr, the file's path on stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mull.commands.merge import read_config
+from mull.commands.options import Json
+from mull.errors import ExitCode, MullError
+from mull.library.pull import pull as pull_model
+from mull.steering import Steering, stop_on_interrupt
+from mull.terminal import download
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.transfers import Pulled, size_text
+
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", help="A catalogue name, owner/repo[:QUANT], or a file's address on the Hub."
+    ),
+]
+Quant = Annotated[str | None, typer.Option("--quant", metavar="QUANT", help="The quantization, as Q4_K_M.")]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", metavar="REV", help="A branch, tag or commit, instead of the one in the catalogue."
+    ),
+]
+Update = Annotated[
+    bool, typer.Option("--update", help="Ask the Hub for a newer file, even when the model is installed.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notices.")]
+
+
+def pull(
+    context: typer.Context,
+    names: Names,
+    quant: Quant = None,
+    revision: Revision = None,
+    update: Update = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Download models. What is installed, here or by another tool, is not downloaded again.
+
+    An interrupted download goes on where it stopped: run the same line again.
+    """
+    streams: Streams = context.obj
+    folders = [Path(folder) for folder in read_config()["model_folders"]]
+    steering = Steering()
+    with stop_on_interrupt(steering):
+        for name in names:
+            events = pull_model(name, steering, quant=quant, revision=revision, again=update, folders=folders)
+            try:
+                pulled = download.show(events, streams, quiet=quiet or json)
+            except MullError as error:
+                if error.exit_code is ExitCode.INTERRUPTED and not quiet:
+                    streams.note(f"{error.message} {error.hint}")
+                raise
+            _tell(pulled, streams, quiet=quiet, json=json)
+
+
+def _tell(pulled: Pulled, streams: Streams, *, quiet: bool, json: bool) -> None:
+    if json:
+        write_object(streams, _object(pulled))
+        return
+    if not quiet:
+        streams.note(_sentence(pulled))
+    streams.stdout.write(f"{pulled.path}\n")
+    streams.stdout.flush()
+
+
+def _sentence(pulled: Pulled) -> str:
+    if pulled.already and pulled.fetched == 0:
+        owner = "" if pulled.source == "hub" else f" ({pulled.source})"
+        checked = "" if pulled.verified else f"; mull verify {pulled.model} checks it"
+        return f"{pulled.model} is installed{owner}, {size_text(pulled.bytes)}{checked}."
+    rate = f", {size_text(int(pulled.fetched / pulled.seconds))}/s" if pulled.seconds > 1 else ""
+    time = download.seconds_text(pulled.seconds)
+    return f"{pulled.model} is installed: {size_text(pulled.bytes)} in {time}{rate}, SHA-256 verified."
+
+
+def _object(pulled: Pulled) -> dict[str, object]:
+    return {
+        "v": 1,
+        "model": pulled.model,
+        "path": str(pulled.path),
+        "bytes": pulled.bytes,
+        "fetched": pulled.fetched,
+        "seconds": round(pulled.seconds, 3),
+        "verified": pulled.verified,
+        "already": pulled.already,
+        "source": pulled.source,
+        "sha256": list(pulled.sha256),
+        "error": None,
+    }

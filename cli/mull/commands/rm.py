@@ -1,0 +1,36 @@
+"""`mull rm`: remove downloaded models and say how much room that made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mull.commands.merge import read_config
+from mull.commands.options import Json
+from mull.library.remove import Removed, remove
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.transfers import size_text
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="A model as mull list names it.")]
+Every = Annotated[bool, typer.Option("--all", help="All quantizations of it that are installed.")]
+
+
+def rm(context: typer.Context, names: Names, every: Every = False, json: Json = False) -> None:
+    """Remove downloaded models. Files of LM Studio, Ollama or llama.cpp are never touched."""
+    streams: Streams = context.obj
+    folders = [Path(folder) for folder in read_config()["model_folders"]]
+    for name in names:
+        for removed in remove(name, every=every, folders=folders):
+            if json:
+                value = {"v": 1, "model": removed.name, "freed": removed.freed, "partial": removed.partial}
+                write_object(streams, {**value, "error": None})
+            else:
+                streams.note(_sentence(removed))
+
+
+def _sentence(removed: Removed) -> str:
+    what = f"The unfinished download of {removed.name}" if removed.partial else removed.name
+    return f"{what} is removed; {size_text(removed.freed)} are free again."

@@ -1,0 +1,269 @@
+"""`mull sessions`: list, show, search, export, import, rename and remove what was said."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mull.errors import MullError, UsageError
+from mull.store import export as exports
+from mull.store.records import Session, Turn
+from mull.store.search import CLOSE, OPEN
+from mull.store.sessions import Store, default_path, open_store
+from mull.terminal.sanitize import one_line, visible
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+
+SHOWN = 30  # sessions that a list on a terminal shows, unless more are asked for
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Format(StrEnum):
+    """The values of --format."""
+
+    md = "md"
+    json = "json"
+    html = "html"
+
+
+def complete_name(incomplete: str) -> list[tuple[str, str]]:
+    """Session ids and names that begin like this, for the shell's completion. Says nothing when anything is wrong."""
+    try:
+        with open_store(default_path()) as store:
+            found = [(session.name or session.id, session.title) for session in store.sessions()]
+    except MullError:
+        return []
+    return [(name, title) for name, title in found if name.lower().startswith(incomplete.lower())]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="SESSION",
+        help="A session's id or name, or the beginning of one.",
+        autocompletion=complete_name,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Look at, export and tidy the conversations that were kept; alone it lists them."""
+    if context.invoked_subcommand is None:
+        listing(context)
+
+
+@app.command("list")
+def listing(
+    context: typer.Context,
+    limit: Annotated[
+        int | None,
+        typer.Option("-n", "--limit", min=1, metavar="N", help="The last N only.", show_default=False),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List the sessions, the last used first (on a terminal the last 30)."""
+    streams: Streams = context.obj
+    if limit is None and streams.stdout_tty and not json:
+        limit = SHOWN
+    with _store(streams) as store:
+        found, count = store.sessions(limit), store.count()
+    if json:
+        _print_json(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
+        return
+    rows = [
+        (each.id, one_line(each.title), str(each.turns), each.model, _when(each.updated)) for each in found
+    ]
+    if rows:
+        table(streams, ("Session", "Title", "Turns", "Model", "Used"), rows)
+    else:
+        streams.note("Nothing has been kept yet.")
+    if len(found) < count:
+        streams.note(f"{count - len(found):,} more: mull sessions list -n {count}")
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    name: Name,
+    *,
+    thinking: Annotated[bool, typer.Option("--thinking", help="Show the thoughts too.")] = False,
+    json: Json = False,
+) -> None:
+    """Print a conversation."""
+    streams: Streams = context.obj
+    with _store(streams) as store:
+        session = store.find(name)
+        turns = store.turns(session.id) if json else store.branch(session.id)
+    if json:
+        _print_json(streams, exports.to_data(session, turns))
+    else:
+        _print_turns(streams, session, turns, thinking=thinking)
+
+
+@app.command("search")
+def search(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS...", help='All of them; "a phrase" in quotes.')
+    ],
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, metavar="N", help="At most N turns.")] = 20,
+    *,
+    json: Json = False,
+) -> None:
+    """Find words in questions, answers and thoughts; the newest first."""
+    streams: Streams = context.obj
+    with _store(streams) as store:
+        hits = store.search(" ".join(words), limit)
+    if json:
+        plain = str.maketrans("", "", OPEN + CLOSE)
+        found = [{**dataclasses.asdict(hit), "snippet": hit.snippet.translate(plain)} for hit in hits]
+        _print_json(streams, {"v": 1, "hits": found})
+        return
+    for hit in hits:
+        head = f"{hit.session}  {one_line(hit.title)} · {hit.field}, {_when(hit.when)}"
+        streams.stdout.write(streams.stdout_ink(_safe(streams, head), "dim") + "\n")
+        streams.stdout.write("  " + marked(hit.snippet, streams) + "\n")
+    if not hits:
+        streams.note("Nothing was found.")
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    name: Name,
+    form: Annotated[
+        Format, typer.Option("-f", "--format", help="Markdown, JSON or one HTML page.")
+    ] = Format.md,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write here instead of to stdout.")
+    ] = None,
+) -> None:
+    """Write a conversation as Markdown, JSON (import reads it back) or a page that needs nothing else."""
+    streams: Streams = context.obj
+    with _store(streams) as store:
+        session = store.find(name)
+        text = exports.exported(store, session, form)
+    if output is None:
+        streams.stdout.write(text if not streams.stdout_tty else visible(text))
+    else:
+        exports.write_export(output, text)
+        streams.note(f"Written: {output}")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="A file that export wrote as JSON.")]
+) -> None:
+    """Take in a conversation that was exported as JSON."""
+    streams: Streams = context.obj
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MullError("not_a_session", f"{file} is no text.", "Give a file that export wrote.") from error
+    session, turns = exports.from_json(text)
+    with _store(streams) as store:
+        copy = store.insert(session, turns)
+    streams.stdout.write(f"{copy.id}\n")
+
+
+@app.command("rename")
+def rename(
+    context: typer.Context, name: Name, new: Annotated[str, typer.Argument(metavar="NEW-NAME")]
+) -> None:
+    """Give a session a name to find it by."""
+    if not new.strip():
+        raise UsageError("no_name", "A name needs at least one character.", "Give one.")
+    with _store(context.obj) as store:
+        store.rename(store.find(name).id, new.strip())
+
+
+@app.command("rm")
+def remove(
+    context: typer.Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="SESSION...", help="Ids or names.", autocompletion=complete_name),
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
+) -> None:
+    """Remove sessions for good. On a terminal it asks first."""
+    streams: Streams = context.obj
+    with _store(streams) as store:
+        found = list({session.id: session for session in map(store.find, names)}.values())
+        if not yes and streams.stdin_tty and streams.stderr_tty:
+            titles = ", ".join(f"{each.id} ({one_line(each.title)}, {each.turns} turns)" for each in found)
+            streams.stderr.write(f"Remove {titles}? [y/N] ")
+            streams.stderr.flush()
+            if streams.stdin.readline().strip().lower() not in {"y", "yes"}:
+                raise typer.Exit(1)
+        for session in found:
+            store.remove(session.id)
+
+
+def marked(snippet: str, streams: Streams) -> str:
+    """A snippet with its matches in bold."""
+    out = ""
+    for number, part in enumerate(snippet.replace(OPEN, CLOSE).split(CLOSE)):
+        out += streams.stdout_ink(_safe(streams, part), "bold" if number % 2 else "")
+    return out
+
+
+@contextmanager
+def _store(streams: Streams) -> Iterator[Store]:
+    with open_store(default_path()) as store:
+        if store.notice:
+            streams.note(store.notice)
+        yield store
+
+
+def _print_turns(streams: Streams, session: Session, turns: Sequence[Turn], *, thinking: bool) -> None:
+    ink, write = streams.stdout_ink, streams.stdout.write
+    write(ink(_safe(streams, one_line(session.title)), "bold") + "\n")
+    write(ink(f"session {session.id} · {session.model} · {_when(session.updated)}", "dim") + "\n")
+    for turn in turns:
+        asked = _safe(streams, turn.question).splitlines() or [""]
+        write("\n" + "\n".join(ink(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
+        for file in turn.files:
+            write(ink(f"  with {_safe(streams, file.name)}", "dim") + "\n")
+        if thinking and turn.thinking:
+            write(
+                "\n"
+                + "\n".join(ink(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
+                + "\n"
+            )
+        write(f"\n{_safe(streams, turn.answer.rstrip())}\n" if turn.answer else "\n")
+        if turn.partial:
+            write(ink("(stopped)", "dim") + "\n")
+
+
+def _safe(streams: Streams, text: str) -> str:
+    return visible(text) if streams.stdout_tty else text
+
+
+def _summary(session: Session) -> dict[str, Any]:
+    values = dataclasses.asdict(session) | {"title": session.title}
+    return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
+
+
+def _print_json(streams: Streams, value: object) -> None:
+    streams.stdout.write(json_.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _when(seconds: float) -> str:
+    """Today's time, else the date."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)

@@ -1,0 +1,109 @@
+"""`mull verify`: read model files and compare their SHA-256 with what was published; exit 1 when one differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mull import paths
+from mull.commands.merge import read_config
+from mull.commands.options import Json
+from mull.errors import ExitCode, MullError
+from mull.library.catalogue import load_catalogue
+from mull.library.local import LocalModel, installed
+from mull.library.reference import parts_of
+from mull.library.resolve import find, matching
+from mull.library.verify import Verdict
+from mull.library.verify import verify as verify_model
+from mull.steering import Steering, stop_on_interrupt
+from mull.terminal import download
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+from mull.transfers import size_text
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Models or paths; all that are installed, if none."),
+]
+_AGAINST = {
+    "hub": "the Hub's record",
+    "ollama": "Ollama's record",
+    "catalogue": "the catalogue",
+    "earlier": "an earlier reading",
+    "nothing": "nothing: first reading",
+}
+_WORDS = {True: "ok", False: "CHANGED", None: "remembered"}
+
+
+def verify(context: typer.Context, names: Names = None, json: Json = False) -> None:
+    """Check that the weights on the disk are what was published, and unchanged since."""
+    streams: Streams = context.obj
+    folders = [Path(folder) for folder in read_config()["model_folders"]]
+    catalogue = load_catalogue(paths.config_dir())
+    models = _chosen(names or [], folders)
+    steering = Steering()
+    verdicts: list[Verdict] = []
+    with stop_on_interrupt(steering):
+        for model in models:
+            reading = verify_model(model, catalogue, steering)
+            verdicts += download.watch(reading, streams, model.name, quiet=json)
+            if steering.stopped:
+                raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+    if json:
+        write_object(streams, {"v": 1, "files": [_object(verdict) for verdict in verdicts], "error": None})
+    else:
+        rows = [_row(verdict) for verdict in verdicts]
+        table(streams, ("Model", "Size", "SHA-256", "Compared with", "Verdict"), rows)
+    _conclude(verdicts)
+
+
+def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
+    """The models to read. Raises what `resolve.find` raises for a name that means none."""
+    if not names:
+        return installed(folders)
+    models: list[LocalModel] = []
+    for name in names:
+        found = matching(name, folders)
+        if not found:
+            here = find(name, folders=folders)
+            parts = tuple(here.path.with_name(part) for part in parts_of(here.path.name))
+            size = sum(part.stat().st_size for part in parts)
+            found = [LocalModel(here.name, "folder", parts, size, filename=here.path.name)]
+        models += found
+    return models
+
+
+def _conclude(verdicts: Sequence[Verdict]) -> None:
+    """Raises MullError when a file is not what it should be, or not what the catalogue knows."""
+    changed = [verdict for verdict in verdicts if verdict.same is False]
+    if changed:
+        first = changed[0]
+        raise MullError(
+            "changed",
+            f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
+            f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
+        )
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    word = _WORDS[verdict.same]
+    if verdict.catalogue is False and verdict.same:
+        word = "ok, but not the catalogue's"
+    digest = f"{verdict.sha256[:12]}…"
+    return verdict.model, size_text(verdict.bytes), digest, _AGAINST[verdict.against], word
+
+
+def _object(verdict: Verdict) -> dict[str, object]:
+    return {
+        "model": verdict.model,
+        "path": str(verdict.path),
+        "bytes": verdict.bytes,
+        "sha256": verdict.sha256,
+        "against": verdict.against,
+        "same": verdict.same,
+        "catalogue": verdict.catalogue,
+    }

@@ -1,0 +1,224 @@
+"""The branch a conversation stands on, and its copy in a store: every change is kept before it is used.
+
+In: the beginning, the running text and the end of each turn. Out: `path`, the turns from the first to the last.
+Where the store refuses (no right to write, a full disk), the branch goes on in memory and a notice says so, once;
+where another process has removed the session, it is put back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from mull.errors import UsageError
+from mull.events import Done
+from mull.settings import TurnSettings
+from mull.store.records import Attachment, Session, Turn
+from mull.store.schema import StoreError
+from mull.store.sessions import Store, open_store
+
+T = TypeVar("T")
+
+
+class Branch:
+    """The turns of a conversation, oldest first, with the session they belong to (None until something is said).
+
+    `behind` is the last turn that no longer reaches the model, `summary` what reaches it instead of those up to there,
+    `reference` what to ask for to get the session's model again (a name or a path).
+    """
+
+    def __init__(self, store: Store, system: str = "") -> None:
+        self.store = store
+        self.system = system
+        self.session: Session | None = None
+        self.path: list[Turn] = []
+        self.behind: int | None = None
+        self.summary = ""
+        self.reference = ""
+        self.notices: list[str] = [store.notice] if store.notice else []
+
+    @property
+    def last(self) -> Turn | None:
+        return self.path[-1] if self.path else None
+
+    def first(self, path: Sequence[Turn]) -> int:
+        """The index of the first turn in `path` that is handed to the model."""
+        return next((i + 1 for i, turn in enumerate(path) if turn.id == self.behind), 0)
+
+    # Whole conversations.
+
+    def clear(self) -> None:
+        """An empty branch, of no session yet."""
+        self.session, self.path = None, []
+        self.behind, self.summary = None, ""
+
+    def open(self, session: Session) -> None:
+        """Stand where this session of the store stands. Raises StoreError."""
+        self.path = self.store.branch(session.id)
+        self.session, self.system = session, session.system
+        self.behind, self.summary = session.state.get("behind"), session.state.get("summary", "")
+        self.reference = session.state.get("model", "")
+
+    def move_to(self, store: Store) -> None:
+        """Copy the whole session, other branches included, into another store, and go on there. Raises StoreError."""
+        session = self._ensure_session()
+        self._adopt(store, self.store.session(session.id), self.store.turns(session.id))
+
+    def rename(self, name: str) -> None:
+        """Raises UsageError when the name is taken."""
+        self._ensure_session()
+        self._keep(lambda store, session: store.rename(session, name))
+
+    def set_system(self, text: str) -> None:
+        """Replace the system prompt."""
+        self.system = text
+        if self.session is not None:
+            self._keep(lambda store, session: store.update(session, system=text))
+
+    def set_reference(self, reference: str) -> None:
+        """Remember the model that answers from now on."""
+        if reference != self.reference:
+            self.reference = reference
+            if self.session is not None:
+                self._keep(self._keep_state)
+
+    def leave_out(self, path: Sequence[Turn], count: int, summary: str) -> None:
+        """From now on, the first `count` turns of `path` do not reach the model, but this summary does."""
+        if count:
+            self.behind, self.summary = path[count - 1].id, summary
+            if self.session is not None:
+                self._keep(self._keep_state)
+
+    # Turns.
+
+    def begin(
+        self,
+        question: str,
+        base: Sequence[Turn],
+        model: str,
+        settings: TurnSettings,
+        files: Sequence[Attachment] = (),
+    ) -> None:
+        """A new turn after those of `base`, kept before the model has seen it."""
+        self.path = list(base)
+        self._ensure_session(model)
+        said = _plain(settings)
+
+        def keep(store: Store, session: str) -> Turn:
+            parent = self.path[-1].id if self.path else None
+            number = store.begin_turn(
+                session, question, parent=parent, model=model, settings=said, files=files
+            )
+            return Turn(
+                number,
+                session,
+                parent,
+                question,
+                model=model,
+                settings=said,
+                files=tuple(files),
+                started=time.time(),
+            )
+
+        turn = self._keep(keep)  # which may put another list in the path's place
+        self.path.append(turn)
+
+    def partial(self, answer: str, thinking: str) -> None:
+        """Keep what the last turn has said so far; called from another thread, so it never changes the branch."""
+        with suppress(StoreError):  # the end of the turn will meet it too, and say so
+            self.store.partial(self.path[-1].id, answer, thinking)
+
+    def finish(self, done: Done) -> None:
+        """Keep the end of the last turn."""
+        self.path[-1] = dataclasses.replace(
+            self.path[-1],
+            answer=done.answer,
+            thinking=done.thinking,
+            finish=done.finish,
+            limit=done.limit,
+            model=done.model,
+            reasoning=done.reasoning,
+            usage=done.usage,
+            timing=done.timing,
+            ended=time.time(),
+        )
+        self._keep(lambda store, _: store.finish(self.path[-1].id, done))
+
+    def undo(self) -> Turn:
+        """Take the last turn back; it stays in the store as a branch. Raises UsageError when there is none."""
+        if not self.path:
+            raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+        gone = self.path[-1]
+
+        def keep(store: Store, session: str) -> None:
+            store.move(session, self.path[-2].id if len(self.path) > 1 else None)
+
+        self._keep(keep)
+        self.path.pop()
+        return gone
+
+    # Inside.
+
+    def _keep(self, operation: Callable[[Store, str], T]) -> T:
+        """Do it in the store; where that refuses, in memory from now on."""
+        session = self._ensure_session()
+        try:
+            result = operation(self.store, session.id)
+        except StoreError as error:
+            self._go_unsaved(error)
+            result = operation(self.store, self._ensure_session().id)
+        except UsageError as error:
+            if error.code != "no_session":
+                raise
+            self._adopt(self.store, session, self.path)  # another mull has removed it: this chat still has it
+            result = operation(self.store, self._ensure_session().id)
+        self.session = self.store.session(self._ensure_session().id)
+        return result
+
+    def _keep_state(self, store: Store, session: str) -> None:
+        store.update(session, state=self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {"behind": self.behind, "summary": self.summary, "model": self.reference}
+
+    def _ensure_session(self, model: str = "") -> Session:
+        if self.session is None:
+            try:
+                self.session = self.store.start(model=model, system=self.system, state=self._state())
+            except StoreError as error:
+                self._go_unsaved(error)
+                self.session = self.store.start(model=model, system=self.system, state=self._state())
+        return self.session
+
+    def _go_unsaved(self, error: StoreError) -> None:
+        if not self.store.saved:
+            raise error
+        self.notices.append(f"{error.message} The chat goes on unsaved.")
+        memory = open_store(None)
+        if self.session is None:
+            self.store = memory
+        else:
+            self._adopt(memory, self.session, self.path)
+
+    def _adopt(self, store: Store, session: Session, turns: Sequence[Turn]) -> None:
+        """Put the session into a store, under new numbers, and go on there."""
+        first = self.first(self.path)
+        leaf = self.path[-1].id if self.path else None
+        copy = store.insert(dataclasses.replace(session, leaf=leaf), turns)
+        self.store, self.session, self.path = store, copy, store.branch(copy.id)
+        self.behind = self.path[first - 1].id if first else None
+        self._keep_state(store, copy.id)
+
+
+def _plain(settings: TurnSettings) -> dict[str, Any]:
+    """The settings as JSON values, without what was left unsaid."""
+    values = dataclasses.asdict(settings.sampling) | {
+        "reason": settings.reasoning.asked,
+        "think_budget": settings.reasoning.budget,
+        "max_tokens": settings.max_tokens,
+        "stop": list(settings.stop) or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,113 @@
+"""What the user of a chat wants of its turns, changeable between any two of them.
+
+In: the layers that flags and config have said, then `/set`, `/reason` and `/effort`. Out: a turn's `TurnSettings`,
+merged with what the model's vendor advises. Values are checked against the config's own table of keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from mull import config
+from mull.errors import UsageError
+from mull.settings import DEFAULT_SAMPLING, ReasoningAsk, Sampling, ThinkingView, TurnSettings, over
+
+Advice = Callable[[bool | None], Sampling]  # thinking on, off, or unsaid → what the vendor advises
+
+_SAMPLING = tuple(f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
+SETTABLE: tuple[str, ...] = (*_SAMPLING, "max_tokens", "think_budget", "thinking", "markdown", "context_full")
+
+
+@dataclass(slots=True)
+class Wishes:
+    """The user's side of the settings. `sampling` holds only what was said; `None` leaves a value to the model."""
+
+    reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    thinking: ThinkingView = "auto"
+    markdown: bool = True
+    context_full: str = "ask"
+
+    def settings(self, advice: Advice, once: ReasoningAsk | None = None) -> TurnSettings:
+        """One turn's settings; `once` replaces the standing wish about thinking."""
+        reasoning = once or self.reasoning
+        sampling = over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING))
+        return TurnSettings(reasoning, sampling, self.max_tokens, self.stop)
+
+    def think(self, on: bool | None) -> None:
+        """Switch the thinking; a budget stays only where thinking stays."""
+        budget = self.reasoning.budget if on is not False else None
+        self.reasoning = ReasoningAsk(on=on, budget=budget)
+
+    @property
+    def said(self) -> str:
+        """The wish about thinking in words: `on`, `off`, `low`, `auto`, `on, at most 100 tokens`."""
+        ask = self.reasoning
+        word = "auto" if ask.asked == "default" else ask.asked
+        limited = ask.budget is not None and ask.on is not False
+        return f"{word}, at most {ask.budget:,} tokens" if limited else word
+
+    def set(self, name: str, text: str) -> None:
+        """Change one setting from its text form; `none` takes it back. Raises UsageError."""
+        value = _value(name, text)
+        if name in _SAMPLING:
+            self.sampling = replace(self.sampling, **{name: value})
+        elif name == "think_budget":
+            self.reasoning = replace(
+                self.reasoning, budget=value, on=self.reasoning.on or (value is not None or None)
+            )
+        else:
+            setattr(self, name, value)
+
+    def shown(self, advice: Advice) -> list[tuple[str, str, bool]]:
+        """Every settable name, the value that holds, and whether the user has said it."""
+        settings = self.settings(advice)
+        rows = []
+        for name in SETTABLE:
+            if name in _SAMPLING:
+                said, value = getattr(self.sampling, name), getattr(settings.sampling, name)
+            elif name == "think_budget":
+                said = value = self.reasoning.budget
+            else:
+                said = value = getattr(self, name)
+            rows.append((name, config.show_value(value) or "none", said is not None))
+        return rows
+
+
+def _value(name: str, text: str) -> Any:
+    if name not in SETTABLE:
+        near = difflib.get_close_matches(name, SETTABLE, n=1)
+        raise UsageError(
+            "unknown_setting",
+            f"There is no setting “{name}”.",
+            f"Did you mean {near[0]}?" if near else "/set alone lists them.",
+        )
+    key = config.find_key(name)
+    if text.lower() in {"none", "default"}:
+        return key.default
+    try:
+        value = _read(key, text)
+    except (ValueError, KeyError):
+        value = None
+    allowed = value is not None and (not key.choices or value in key.choices)
+    if not allowed or (key.low is not None and value < key.low):
+        wanted = ", ".join(key.choices) or _KINDS[key.kind]
+        least = f", at least {key.low:g}" if key.low is not None else ""
+        raise UsageError("bad_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"It is: {key.help}.")
+    return value
+
+
+_KINDS = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
+
+
+def _read(key: config.Key, text: str) -> Any:
+    if key.kind is bool:
+        return {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}[
+            text.lower()
+        ]
+    return key.kind(text)

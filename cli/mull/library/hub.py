@@ -1,0 +1,273 @@
+"""What a repository on the Hub holds: one request for the commit, the files, their sizes and their SHA-256.
+
+In: `owner/repo` and a revision. Out: a `Repository` of checked values: a name, hash or size that cannot be right never
+leaves here. Failures of the network and refusals of the Hub become `HubError`s that say what to do.
+Everything goes through huggingface_hub, imported when first needed; HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE are its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mull.errors import MullError
+from mull.library.reference import is_safe
+
+REQUEST_SECONDS = 10.0
+LONGEST_WAIT = 300.0  # seconds; a Retry-After beyond this is told instead of waited for
+UNREACHABLE = frozenset({"dns", "no_network"})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+T = TypeVar("T")
+
+
+class HubError(MullError):
+    """The Hub could not be reached, or refused. `wait`: seconds after which it wants to be asked again."""
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, passing: bool = False, wait: float | None = None
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.passing = passing
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a commit. `etag` names its blob: the SHA-256 for large files, git's SHA-1 for small ones."""
+
+    filename: str
+    bytes: int
+    etag: str
+
+    @property
+    def sha256(self) -> str | None:
+        return self.etag if len(self.etag) == 64 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository at one commit. `refused`: names of files that may not become paths."""
+
+    repo: str
+    revision: str
+    commit: str
+    files: tuple[RemoteFile, ...]
+    refused: tuple[str, ...] = ()
+
+    def file(self, filename: str) -> RemoteFile | None:
+        return next((file for file in self.files if file.filename == filename), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often and how patiently a passing failure is tried again: `first` seconds, doubling up to `longest`.
+
+    `blind`: how often when the Hub cannot be reached at all and nothing has begun, so that "offline" is said soon.
+    """
+
+    tries: int = 5
+    blind: int = 2
+    first: float = 1.0
+    longest: float = 30.0
+
+    def pause(self, failures: int, error: HubError) -> float:
+        """Seconds before the next try, after `failures` of them; what the server asks for goes first."""
+        if error.wait is not None:
+            return error.wait
+        return min(self.longest, self.first * float(2 ** (failures - 1)))
+
+
+def endpoint() -> str:
+    """The Hub's address: HF_ENDPOINT, or huggingface_hub's own default.
+
+    The library is told on the way to send no telemetry, which includes asking which program calls it, and to be quiet.
+    """
+    from huggingface_hub import constants, logging
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    logging.set_verbosity_error()
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def look_up(
+    repo: str,
+    revision: str = "main",
+    *,
+    backoff: Backoff | None = None,
+    stop: threading.Event | None = None,
+    on_wait: Callable[[float, HubError], None] = lambda _seconds, _error: None,
+) -> Repository:
+    """Ask the Hub. Raises HubError; passing failures (429, 5xx, timeouts) are tried again first."""
+    from huggingface_hub import HfApi
+
+    def ask() -> Repository:
+        api = HfApi(endpoint=endpoint(), library_name="mull")
+        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=REQUEST_SECONDS)
+        return _repository(repo, revision, info)
+
+    return persist(ask, repo, revision, backoff or Backoff(), stop or threading.Event(), on_wait)
+
+
+def persist(
+    ask: Callable[[], T],
+    repo: str,
+    revision: str,
+    backoff: Backoff,
+    stop: threading.Event,
+    on_wait: Callable[[float, HubError], None],
+) -> T:
+    """Call until it succeeds, fails for good, or has failed in passing too often."""
+    failures = 0
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            failure = explain(error, repo, revision)
+            if failure is None:
+                raise
+            failures += 1
+            tries = backoff.blind if failure.code in UNREACHABLE else backoff.tries
+            if not failure.passing or failures >= tries or (failure.wait or 0) > LONGEST_WAIT:
+                raise failure from error
+        pause = backoff.pause(failures, failure)
+        on_wait(pause, failure)
+        if stop.wait(pause):
+            raise failure
+
+
+def explain(error: Exception, repo: str, revision: str = "main") -> HubError | None:
+    """What happened and what to do, for everything huggingface_hub and its HTTP client raise; None for a bug."""
+    from huggingface_hub import errors
+
+    hub = endpoint()
+    if isinstance(error, HubError):
+        return error
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return HubError(
+            "offline", "HF_HUB_OFFLINE is set: nothing is downloaded.", "Unset it to reach the Hub."
+        )
+    if isinstance(error, errors.HFValidationError):
+        return HubError("bad_repository", f'"{repo}" cannot be a repository on the Hub.', "It is owner/name.")
+    if isinstance(error, errors.GatedRepoError):
+        return _gated(repo, hub)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return HubError(
+            "no_revision",
+            f'{repo} has no revision "{revision}".',
+            f"See {hub}/{repo}/tree/main for what it has.",
+        )
+    if isinstance(error, errors.EntryNotFoundError):
+        return HubError("no_file", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main.")
+    if isinstance(error, errors.HfHubHTTPError):
+        return _refused(error.response.status_code, dict(error.response.headers), repo, hub)
+    if isinstance(
+        error, errors.HfHubHTTPError.__bases__[0]
+    ):  # the HTTP client's own base: httpx, or its successor
+        return _unreachable(error, hub)
+    if isinstance(error, ValueError | KeyError | TypeError):  # JSON that is none, or has another shape
+        return HubError(
+            "not_a_hub",
+            f"{hub} does not answer like the Hub.",
+            "A proxy or a login page may be in between; HF_ENDPOINT sets the address.",
+        )
+    return None
+
+
+def _gated(repo: str, hub: str) -> HubError:
+    return HubError(
+        "gated",
+        f"{repo} is gated: its makers want a licence accepted first.",
+        f"Accept it at {hub}/{repo}, then set HF_TOKEN to a token from {hub}/settings/tokens.",
+    )
+
+
+def _refused(status: int, headers: dict[str, str], repo: str, hub: str) -> HubError:
+    headers = {name.lower(): value for name, value in headers.items()}
+    if status == 401 and "credentials" in headers.get("x-error-message", "").lower():
+        return HubError(
+            "bad_token",
+            "The Hub does not accept your token.",
+            f"Make a new one at {hub}/settings/tokens.",
+        )
+    if status in {401, 404}:
+        return HubError(
+            "no_repository",
+            f"There is no repository {repo} on the Hub, or it is private.",
+            "Check the spelling; for a private one set HF_TOKEN.",
+        )
+    if status == 403:
+        return HubError(
+            "forbidden",
+            f"The Hub refuses access to {repo}.",
+            f"See {hub}/{repo}; it may want a licence accepted, or a token with more rights in HF_TOKEN.",
+        )
+    wait = _retry_after(headers.get("retry-after"))
+    if status == 429:
+        later = f"in {wait:.0f} seconds" if wait else "later"
+        return HubError(
+            "rate_limited",
+            "The Hub wants fewer requests from here.",
+            f"Try again {later}; a token in HF_TOKEN raises the limit.",
+            passing=True,
+            wait=wait,
+        )
+    return HubError(
+        "hub_failed",
+        f"The Hub failed (HTTP {status}).",
+        "Try again later; what was downloaded is kept.",
+        passing=status in _PASSING,
+        wait=wait,
+    )
+
+
+def _unreachable(error: Exception, hub: str) -> HubError:
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    host = hub.rsplit("://", maxsplit=1)[-1].split("/", maxsplit=1)[0]
+    hint = "Check the network; what was downloaded is kept, and the same command goes on from there."
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return HubError("dns", f"The address of {host} cannot be found.", hint, passing=True)
+    if "Timeout" in type(error).__name__:
+        return HubError("timeout", f"{host} does not answer.", hint, passing=True)
+    return HubError("no_network", f"There is no connection to {host}.", hint, passing=True)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from either form that the header may have."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _repository(repo: str, revision: str, info: Any) -> Repository:
+    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
+        raise ValueError("no commit")
+    files, refused = [], []
+    for sibling in info.siblings or ():
+        name, size = sibling.rfilename, sibling.size
+        etag = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
+        if not isinstance(name, str) or not is_safe(name):
+            refused.append(str(name))
+        elif isinstance(size, int) and size >= 0 and isinstance(etag, str):
+            if not _SHA256.fullmatch(etag) and not _COMMIT.fullmatch(etag):
+                raise ValueError("no hash")
+            files.append(RemoteFile(name, size, etag))
+    return Repository(repo, revision, info.sha, tuple(files), tuple(refused))

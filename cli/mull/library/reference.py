@@ -1,0 +1,157 @@
+"""What a model's name means, read from its spelling alone: no disk, no network.
+
+In: `owner/repo[:QUANT]`, `hf.co/…`, the address of a file on the Hub, or a path. Out: a `HubReference`, and what a
+file's name tells: its quantization, and whether it is one part of a split model. Names of files come from strangers,
+so `is_safe` says which of them may become a path below the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+DEFAULT_QUANT = "Q4_K_M"  # what llama.cpp and Ollama take when nobody says otherwise
+HUB_PREFIX = re.compile(r"^(?:https?://)?(?:www\.)?(?:hf\.co|huggingface\.co)/", re.IGNORECASE)
+_PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
+_WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
+_REPOSITORY = re.compile(rf"(?P<repo>{_WORD}/{_WORD})(?:/(?P<rest>[^:]+))?(?::(?P<quant>[^:/]+))?")
+_QUANT = re.compile(
+    r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8](?:_[0-9]|_[KN]L?|_X?X?[SML]|_X[SML])*|BF16|FP?16|FP?32|MXFP4(?:_MOE)?|NVFP4|TQ[12]_0))"
+    r"(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix)(?:[-_.]|$)", re.IGNORECASE)
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HubReference:
+    """A repository on the Hub; `quant` and `file` (a path inside it) narrow it down, `revision` pins it."""
+
+    repo: str
+    quant: str | None = None
+    file: str | None = None
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return self.repo + (f"/{self.file}" if self.file else f":{self.quant}" if self.quant else "")
+
+
+def parse_hub(name: str) -> HubReference | None:
+    """`owner/repo`, `owner/repo:QUANT`, `owner/repo/path.gguf`, each also behind hf.co/ or as the page's address."""
+    bare = HUB_PREFIX.sub("", name.strip()).split("?")[0].rstrip("/")
+    match = _REPOSITORY.fullmatch(bare)
+    if match is None:
+        return None
+    repo, rest, quant = match["repo"], match["rest"], match["quant"]
+    if "--" in repo or ".." in repo or len(repo) > 96:  # the Hub refuses such names too
+        return None
+    if rest is None:
+        return HubReference(repo, quant)
+    page = re.fullmatch(r"(?:blob|resolve|raw|tree)/([^/]+)(?:/(.+))?", rest)
+    revision, file = (page[1], page[2]) if page else (None, rest)
+    if file is None:
+        return HubReference(repo, quant, revision=revision)
+    if not file.lower().endswith(".gguf") or not is_safe(file):
+        return None
+    return HubReference(repo, quant, file, revision)
+
+
+def is_path(name: str) -> bool:
+    """Is it spelled like a path? `owner/repo` is not; `./x`, `~/x`, `C:\\x`, `/x` and anything ending in .gguf are."""
+    if HUB_PREFIX.match(name):
+        return False
+    looks = name.startswith(("./", "../", "/", "~", ".\\", "..\\", "\\\\")) or name in {".", ".."}
+    return looks or name.lower().endswith(".gguf") or bool(re.match(r"[A-Za-z]:[\\/]", name))
+
+
+def quantization(filename: str) -> str | None:
+    """The quantization that a file's name (or the folder it lies in) speaks of, in upper case."""
+    path = PurePosixPath(_PART.sub("", filename))
+    for text in (path.name.removesuffix(".gguf"), *reversed(path.parts[:-1])):
+        if found := _QUANT.findall(text):
+            return str(found[-1]).upper()
+    return None
+
+
+def same_quant(one: str | None, other: str | None) -> bool:
+    """Do two spellings mean one quantization? F16 and FP16 do."""
+    return one is not None and other is not None and _plain(one) == _plain(other)
+
+
+def _plain(quant: str) -> str:
+    return quant.upper().replace("FP16", "F16").replace("FP32", "F32").replace("-", "_")
+
+
+def is_weights(filename: str) -> bool:
+    """A GGUF that holds a language model: no vision projector, no importance matrix."""
+    return filename.lower().endswith(".gguf") and not _NO_MODEL.search(PurePosixPath(filename).stem)
+
+
+def is_safe(filename: str) -> bool:
+    """May this name from a repository become a path below the cache, on every system?"""
+    if not filename or len(filename) > 512 or filename.startswith(("/", "~")):
+        return False
+    if any(ord(letter) < 32 or ord(letter) == 127 or letter in '\\:*?"<>|' for letter in filename):
+        return False
+    return all(
+        part not in {"", ".", ".."}
+        and part == part.rstrip(" .")
+        and part.split(".")[0].lower() not in _DEVICES
+        for part in filename.split("/")
+    )
+
+
+def part_of(filename: str) -> tuple[int, int] | None:
+    """(number, count) of a split model's part, from 1."""
+    match = _PART.search(filename)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def whole_name(filename: str) -> str:
+    """The name that a split model's parts share."""
+    return _PART.sub("", filename)
+
+
+def parts_of(filename: str) -> tuple[str, ...]:
+    """All the parts' names of the model that this file is one of, in order; itself alone when it is not split."""
+    part = part_of(filename)
+    if part is None:
+        return (filename,)
+    return tuple(_PART.sub(f"-{number:05d}-of-{part[1]:05d}", filename) for number in range(1, part[1] + 1))
+
+
+def group_parts(filenames: Iterable[str]) -> list[tuple[str, ...]]:
+    """Files gathered into models: the parts of a split one together and in order. Incomplete ones are left out."""
+    present = [name for name in filenames if is_weights(name)]
+    known = set(present)
+    models = [parts_of(name) for name in present if (part := part_of(name)) is None or part[0] == 1]
+    return [parts for parts in models if known.issuperset(parts)]
+
+
+def select(models: Sequence[tuple[str, ...]], wanted: str) -> list[tuple[str, ...]]:
+    """The models that `wanted` may mean: a quantization, or a file's name with or without its ending.
+
+    An exact quantization beats a dynamic one (`Q4_K_XL` also finds `UD-Q4_K_XL` where nothing else bears the name).
+    """
+    exact = [parts for parts in models if wanted.lower() in _spellings(parts[0])]
+    if exact:
+        return exact
+    named = [parts for parts in models if same_quant(quantization(parts[0]), wanted)]
+    return named or [parts for parts in models if same_quant(quantization(parts[0]), f"UD-{wanted}")]
+
+
+def _spellings(filename: str) -> set[str]:
+    whole = whole_name(filename).lower()
+    base = whole.rsplit("/", 1)[-1]
+    return {filename.lower(), whole, base, base.removesuffix(".gguf")}
+
+
+def as_local(filename: str) -> str:
+    """A repository's path with this system's separator."""
+    return filename.replace("/", os.sep)

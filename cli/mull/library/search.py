@@ -1,0 +1,70 @@
+"""Repositories on the Hub that hold GGUF files, by words.
+
+In: words. Out: `Found`s, the most downloaded first. One request through huggingface_hub, imported when first needed;
+failures become `HubError`s that say what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mull.library.hub import REQUEST_SECONDS, explain
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One repository. `licence` as its page tags it; `gated`: a page has to be accepted before downloading."""
+
+    repo: str
+    downloads: int
+    likes: int
+    updated: str
+    licence: str
+    gated: bool
+
+
+def search(words: str, limit: int = 20) -> list[Found]:
+    """Up to `limit` repositories tagged gguf whose names hold the words. Raises HubError.
+
+    One plain request: the library's own call would retry five times, with its messages on the user's screen.
+    """
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+    fields = ["downloads", "likes", "lastModified", "tags", "gated"]
+    asked = {
+        "search": words,
+        "filter": "gguf",
+        "sort": "downloads",
+        "direction": -1,
+        "limit": limit,
+        "expand": fields,
+    }
+    try:
+        if constants.is_offline_mode():
+            raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
+        headers = build_hf_headers(library_name="mull")
+        answer = get_session().get(
+            f"{constants.ENDPOINT}/api/models", params=asked, headers=headers, timeout=REQUEST_SECONDS
+        )
+        hf_raise_for_status(answer)
+        return [_found(info) for info in answer.json()[:limit]]
+    except Exception as error:
+        told = explain(error, words)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _found(info: dict[str, Any]) -> Found:
+    tags = [str(tag) for tag in info.get("tags") or ()]
+    return Found(
+        repo=str(info["id"]),
+        downloads=int(info.get("downloads") or 0),
+        likes=int(info.get("likes") or 0),
+        updated=str(info.get("lastModified") or "")[:10],
+        licence=next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), ""),
+        gated=bool(info.get("gated")),
+    )

@@ -1,0 +1,148 @@
+"""Everything `mull models` knows, row by row: catalogue entries and files on this disk, with verdicts.
+
+In: the catalogue, the models found on the disk, a machine. Out: `Row`s, in the catalogue's order and then the local
+models that it does not know; `record` turns one into the JSON object that scripts read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mull.library.advice import Offer, offer
+from mull.library.catalogue import Catalogue
+from mull.library.entry import Entry
+from mull.library.local import LocalModel
+from mull.library.machine import Machine
+from mull.library.resolve import entry_of
+
+BUILTIN = Path(__file__).parents[1] / "data" / "pebble.gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: its file here, if any."""
+
+    name: str
+    entry: Entry | None
+    offer: Offer | None
+    local: LocalModel | None
+
+    @property
+    def installed(self) -> bool:
+        return self.local is not None or (self.entry is not None and self.entry.builtin)
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """The files here, in order; none where the model is not installed."""
+        if self.local is not None:
+            return self.local.parts
+        return (BUILTIN,) if self.installed and BUILTIN.is_file() else ()
+
+    @property
+    def bytes(self) -> int | None:
+        """Size on this disk, or of the file that `mull pull` would fetch."""
+        if self.parts:
+            return self.local.bytes if self.local else BUILTIN.stat().st_size
+        return self.offer.file.bytes if self.offer and self.offer.file else None
+
+    @property
+    def approximate(self) -> bool:
+        return not self.parts and bool(self.offer and self.offer.file and self.offer.file.approximate)
+
+
+def survey(catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine) -> list[Row]:
+    """One row per entry, and one per local file that no entry knows or that is a second file of one."""
+    of_entry: dict[str, list[LocalModel]] = {}
+    unknown = []
+    for model in local:
+        entry = entry_of(model, catalogue)
+        if entry is None:
+            unknown.append(model)
+        else:
+            of_entry.setdefault(entry.name, []).append(model)
+    rows = []
+    for entry in catalogue.entries:
+        here = of_entry.get(entry.name, [])
+        here.sort(key=lambda model: (model.quant or "").lower() != (entry.default_quant or "").lower())
+        rows.append(Row(entry.name, entry, offer(entry, machine), here[0] if here else None))
+        rows += [
+            Row(f"{entry.name}:{model.quant or model.filename}", entry, None, model) for model in here[1:]
+        ]
+    return rows + [Row(model.name, None, None, model) for model in unknown]
+
+
+def select(
+    rows: Sequence[Row], *, words: Sequence[str] = (), licence: str | None = None, installed: bool = False
+) -> list[Row]:
+    """The rows whose name, aliases, maker or family hold every word; `licence` permissive, or part of an SPDX id."""
+    return [
+        row
+        for row in rows
+        if (not installed or row.installed)
+        and (licence is None or _licensed(row.entry, licence.lower()))
+        and all(word.lower() in _searchable(row) for word in words)
+    ]
+
+
+def record(row: Row) -> dict[str, Any]:
+    """One row as JSON; what is not known is null."""
+    entry, plan = row.entry, row.offer.plan if row.offer else None
+    return {
+        "name": row.name,
+        "aliases": list(entry.aliases) if entry else [],
+        "made_by": entry.made_by if entry else None,
+        "repo": (row.local.repo if row.local else None) or (entry.repo if entry else None),
+        "quant": row.local.quant
+        if row.local
+        else row.offer.file.quant
+        if row.offer and row.offer.file
+        else None,
+        "bytes": row.bytes,
+        "approximate": row.approximate,
+        "licence": (
+            {
+                "spdx": entry.licence.spdx,
+                "permissive": entry.licence.permissive,
+                "asks": entry.licence.asks or None,
+            }
+            if entry
+            else None
+        ),
+        "parameters": {"total": entry.total, "active": entry.active or entry.total} if entry else None,
+        "context": entry.context if entry else None,
+        "reasoning": entry.reasoning.kind if entry else None,
+        "installed": row.installed,
+        "source": row.local.source if row.local else "builtin" if row.installed else None,
+        "path": str(row.parts[0]) if row.parts else None,
+        "verdict": (
+            {
+                "kind": plan.verdict,
+                "words": plan.words,
+                "context": plan.ctx,
+                "gpu_layers": plan.gpu_layers,
+                "expert_offload": plan.expert_offload,
+                "kv_type": plan.kv_type,
+                "memory_bytes": plan.ram,
+                "gpu_bytes": plan.vram,
+                "tokens_per_second": round(plan.speed, 1) if plan.speed else None,
+                "estimate": True,
+                "reasons": list(plan.reasons),
+            }
+            if plan
+            else None
+        ),
+    }
+
+
+def _licensed(entry: Entry | None, licence: str) -> bool:
+    if entry is None:
+        return False
+    return entry.licence.permissive if licence == "permissive" else licence in entry.licence.spdx.lower()
+
+
+def _searchable(row: Row) -> str:
+    known = (*row.entry.aliases, row.entry.made_by, row.entry.family) if row.entry else ()
+    return " ".join((row.name, *known)).lower()

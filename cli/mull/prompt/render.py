@@ -1,0 +1,185 @@
+"""Messages to prompt segments, each trusted (the template's own text) or not (anybody else's).
+
+Every character of untrusted text, white space aside, goes through the template as a private-use character assigned
+for this one rendering, so the template cannot confuse it with its own text and the result shows where each character
+came from. Trimming, slicing and joining work as ever; a test for `</think>` in an old answer finds nothing, and the
+answer stays plain text. Where a template changes text in ways that lose those characters (escapes, upper case), the
+prompt is rendered from texts whose brackets are broken up, and everything that came from them stays apart as well as
+can be told. Nothing untrusted is ever called trusted because it could not be followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mull.errors import TemplateError
+from mull.prompt.template import HINT, NOTHING, Template
+
+FIRST, LAST = 0xF0000, 0x10FFFD  # planes 15 and 16: private use, never white space, without case
+SKIPPED = (0xFFFFE, 0xFFFFF)  # noncharacters between the two planes
+OWN_KEYS = frozenset(["role", "type"])  # keys whose values are ours, not anybody's text
+PRIVATE = re.compile("[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+")
+PROBE = "Ab9 zß\tÉ漢字\n\n <|x|> [y] {z} & \"q\" 'r' \\n /s #t %u </v> 😀 mM"
+BRACKET = re.compile(r"[<>\[\]{}|｜〈〉《》【】]")
+SPELLED = re.compile(rf"({BRACKET.pattern}\S*{BRACKET.pattern})")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the prompt. Trusted text may contain control tokens; untrusted text never does."""
+
+    text: str
+    trusted: bool
+
+
+class Mixed(str):
+    """A message's text of which parts are ours (a family's switch word): `parts` joined is the text."""
+
+    parts: tuple[Segment, ...]
+
+    def __new__(cls, *parts: Segment) -> Mixed:
+        text = super().__new__(cls, "".join(part.text for part in parts))
+        text.parts = parts
+        return text
+
+
+def render(
+    template: Template | None,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    arguments: Mapping[str, Any] = NOTHING,
+    prefill: str = "",
+) -> tuple[Segment, ...]:
+    """The prompt for the next assistant turn; `prefill` (trusted) begins that turn. Raises `TemplateError`.
+
+    Without a template the model is a base model: it gets the texts and nothing else.
+    """
+    if template is None:
+        text = "\n\n".join(str(message["content"]) for message in messages)
+        return _segments([(text, False), (prefill, True)])
+    now = datetime.now()  # noqa: DTZ005 - templates tell the model the user's own date
+    pieces = _followed(template, messages, arguments, now)
+    if pieces is None:
+        pieces = _broken_up(template, messages, arguments, now)
+    return _segments([*pieces, (prefill, True)])
+
+
+class _Disguise:
+    """Private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
+
+    def __init__(self, texts: Iterable[str], taken: str) -> None:
+        used = {ord(character) for character in taken if character >= chr(FIRST)}
+        free = (code for code in range(FIRST, LAST + 1) if code not in used and code not in SKIPPED)
+        wanted = sorted({character for text in texts for character in set(text) if not character.isspace()})
+        # More than 131,068 different characters in one conversation: the rest share the last one and show as U+FFFD.
+        self._hide = {ord(character): next(free, LAST) for character in wanted}
+        self._show = {hidden: plain for plain, hidden in self._hide.items()}
+        if len(self._show) < len(self._hide):
+            self._show[LAST] = 0xFFFD
+
+    def on(self, messages: Sequence[Mapping[str, Any]]) -> Any:
+        """A copy of the messages with all foreign text disguised."""
+        return _replaced(messages, lambda text: text.translate(self._hide))
+
+    def off(self, rendered: str) -> list[tuple[str, bool]]:
+        """The rendering as (text, trusted) pieces, undisguised."""
+        pieces: list[tuple[str, bool]] = []
+        at = 0
+        for match in PRIVATE.finditer(rendered):
+            pieces += [(rendered[at : match.start()], True), *self._foreign(match.group())]
+            at = match.end()
+        return [*pieces, (rendered[at:], True)]
+
+    def _foreign(self, run: str) -> list[tuple[str, bool]]:
+        if all(ord(character) in self._show for character in set(run)):
+            return [(run.translate(self._show), False)]
+        # The template has private-use characters of its own: they are its text.
+        return [
+            (character.translate(self._show), ord(character) not in self._show) for character in run
+        ]
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """All foreign text in messages."""
+    if isinstance(value, Mixed):
+        yield from (part.text for part in value.parts if not part.trusted)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in OWN_KEYS:
+                yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+# ---- templates that change text beyond recognition
+
+
+def _followed(
+    template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
+) -> list[tuple[str, bool]] | None:
+    """The pieces of the rendering, or None where the template changes text in ways that cannot be followed.
+
+    Differing from the straightforward rendering is not enough for that: the template may have looked for its own
+    markers in somebody's text and found none. So the same conversation with harmless texts decides.
+    """
+    disguise = _Disguise(_texts(messages), template.source + template.bos + template.eos)
+    hidden = template.render(disguise.on(messages), arguments=arguments, now=now)
+    pieces = disguise.off(hidden)
+    try:
+        plain = template.render(messages, arguments=arguments, now=now)
+    except TemplateError:
+        plain = ""
+    if "".join(text for text, _ in pieces) == plain:
+        return pieces
+    harmless = _replaced(messages, lambda text: PROBE if text.strip() else text)
+    if harmless == messages:
+        return None
+    return None if _followed(template, harmless, arguments, now) is None else pieces
+
+
+def _broken_up(
+    template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
+) -> list[tuple[str, bool]]:
+    """A rendering of altered texts that spell no control token; only what is spelled in brackets is trusted."""
+    expected = SPELLED.findall(
+        template.render(_replaced(messages, lambda text: re.sub(r"\S+", "x", text)), arguments=arguments, now=now)
+    )
+    for change in (lambda text: BRACKET.sub(r" \g<0> ", text), lambda text: re.sub(r"[^\w\s]", " ", text)):
+        rendered = template.render(_replaced(messages, change), arguments=arguments, now=now)
+        if SPELLED.findall(rendered) == expected:
+            parts = SPELLED.split(rendered)
+            return [(text, bool(index % 2)) for index, text in enumerate(parts)]
+    raise TemplateError(
+        "template_unsafe", "The model's chat template mixes its own markers with your text beyond telling.", HINT
+    )
+
+
+def _replaced(value: Any, change: Callable[[str], str]) -> Any:
+    """A copy of messages with every foreign text changed."""
+    if isinstance(value, Mixed):
+        return "".join(part.text if part.trusted else change(part.text) for part in value.parts)
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: item if key in OWN_KEYS else _replaced(item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(item, change) for item in value]
+    return value
+
+
+def _segments(pieces: Iterable[tuple[str, bool]]) -> tuple[Segment, ...]:
+    """Pieces joined where neighbours agree, without empty ones."""
+    joined: list[tuple[str, bool]] = []
+    for text, trusted in pieces:
+        if joined and joined[-1][1] == trusted:
+            joined[-1] = (joined[-1][0] + text, trusted)
+        elif text:
+            joined.append((text, trusted))
+    return tuple(Segment(text, trusted) for text, trusted in joined)

@@ -1,0 +1,151 @@
+"""What was asked of the thinking, turned into what is done about it, and what the user is told.
+
+In: the user's wish and the model's profile. Out: template arguments, prefill, budget, and a report of what was really
+applied and how. It never pretends: where a wish cannot be met, `applied` says what happens and `notice` says it in one
+sentence. Pure; renders nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mull.events import Applied, Asked, ReasoningReport
+from mull.reasoning.profile import Profile
+from mull.reasoning.switches import BUDGETS
+from mull.settings import Effort, ReasoningAsk
+
+LEAST = 256  # tokens of thinking granted where none was asked for and none cannot be had
+
+
+@dataclass(frozen=True)
+class Control:
+    """What to do in one turn. `budget` in thinking tokens; `hide`: do not show thinking that nobody asked for."""
+
+    asked: Asked = "default"
+    applied: Applied = "default"
+    how: str = "nothing asked"
+    notice: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    prefill: str = ""
+    budget: int | None = None
+    hide: bool = False
+    word: str | None = None  # the family's switch word for this turn, to be written into a message
+
+    @property
+    def report(self) -> ReasoningReport:
+        return ReasoningReport(self.asked, self.applied, self.how, self.notice)
+
+
+def control(ask: ReasoningAsk, profile: Profile) -> Control:
+    """Decide one turn. `ask.budget` 0 means off; a budget without a word on or off implies on."""
+    if ask.on is False or (ask.budget == 0 and ask.on is None and ask.effort is None):
+        return _off(ask.asked, profile)
+    if not profile.reasons:
+        return _without(ask)
+    if ask.effort is not None:
+        return _effort(ask.effort, ask, profile)
+    if ask.on or ask.budget is not None:
+        return _on(ask, profile)
+    return _default(ask, profile)
+
+
+def _without(ask: ReasoningAsk) -> Control:
+    """A model that does not think."""
+    if ask.asked == "default" and ask.budget is None:
+        return Control("default", "none", "this model has no thinking to control")
+    return Control(
+        ask.asked,
+        "none",
+        "this model has no thinking to control",
+        "This model does not think before it answers, so there is nothing to switch on."
+        if ask.on or ask.effort
+        else "This model does not think before it answers, so the thinking budget does nothing.",
+        budget=ask.budget,
+    )
+
+
+def _default(ask: ReasoningAsk, profile: Profile) -> Control:
+    if profile.kind == "switchable":
+        how = {"on": "the model's default (on)", "off": "the model's default (off)"}.get(
+            profile.default, "the model decides"
+        )
+        return Control(ask.asked, "default", how)
+    return Control(ask.asked, "always" if profile.kind == "always" else "default", "this model always thinks")
+
+
+def _on(ask: ReasoningAsk, profile: Profile) -> Control:
+    arguments, word, how = _switched(profile, on=True)
+    applied: Applied = "always" if profile.kind == "always" else "on"
+    if ask.budget is not None:
+        how += f"; budget of {ask.budget} tokens"
+    return Control(ask.asked, applied, how, None, arguments, budget=ask.budget, word=word)
+
+
+def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
+    """The family's own control where it has one, else a budget."""
+    arguments, word, how = _switched(profile, on=True)
+    own = profile.effort
+    budget: int | None = BUDGETS[effort]
+    if own is not None:
+        if own.values[effort] is not None:
+            arguments = {**arguments, own.argument: own.values[effort]}
+            how = f"template: {own.argument}={_shown(own.values[effort])}"
+        budget = BUDGETS[effort] if effort in own.budget else None
+    if ask.budget is not None:
+        budget = ask.budget if budget is None else min(budget, ask.budget)
+    if budget is not None:
+        how += f"; budget of {budget} tokens"
+    notice = None
+    if own is not None and own.values[effort] != effort and isinstance(own.values[effort], str):
+        notice = f"This model has no effort named {effort}; its nearest, {own.values[effort]}, is used" + (
+            f" with at most {budget} thinking tokens." if budget is not None else "."
+        )
+    return Control(ask.asked, effort, how, notice, arguments, budget=budget, word=word)
+
+
+def _off(asked: Asked, profile: Profile) -> Control:
+    """Switch off by the family's own means, or say honestly that it cannot be."""
+    if not profile.reasons:
+        return Control(asked, "none", "this model has no thinking to control")
+    if profile.off in ("template", "text"):
+        arguments, word, how = _switched(profile, on=False)
+        return Control(asked, "off", how, None, arguments, hide=True, word=word)
+    arguments = {}
+    how = ""
+    if profile.effort is not None and profile.effort.values["low"] is not None:
+        arguments = {profile.effort.argument: profile.effort.values["low"]}
+        how = f"template: {profile.effort.argument}={_shown(profile.effort.values['low'])}"
+    if profile.off == "prefill":
+        shown = profile.off_prefill.strip().replace("\n", " ")
+        return Control(asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True)
+    how = f"{how + '; ' if how else ''}budget of {LEAST} tokens, hidden"
+    return Control(
+        asked,
+        "always",
+        how,
+        "This model's thinking cannot be switched off; it is kept short and hidden.",
+        arguments,
+        budget=LEAST,
+        hide=True,
+    )
+
+
+def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None, str]:
+    """Template arguments, switch word and wording for one position of the switch."""
+    switch = profile.switch
+    if switch is None:
+        return {}, None, "this model always thinks" if profile.kind == "always" else "the model's default (on)"
+    value = switch.on if on else switch.off
+    if switch.argument is not None:
+        return {switch.argument: value}, None, f"template: {switch.argument}={_shown(value)}"
+    if switch.place == "custom system":
+        return {}, value, "text: " + ("the model's own system prompt" if on else "a system prompt of ours")
+    if not value:
+        return {}, None, "the model's default (on)"
+    return {}, value, f"text: {value} in the {switch.place} message"
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,142 @@
+"""A profile in words and as data: what `mull inspect` says, and what the families' table in the docs is made of.
+
+In: a profile. Out: label and text pairs for a screen, or the `reasoning` object of the versioned JSON. No printing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mull.reasoning.profile import Profile
+from mull.reasoning.switches import BUDGETS
+
+PREFILLS = {
+    "open": "the prompt opens the thinking",
+    "closed": "the prompt holds an empty, closed block",
+    "bare": "the prompt holds a bare end marker",
+    "none": "the prompt adds nothing",
+}
+
+
+def as_json(profile: Profile) -> dict[str, Any]:
+    """The `reasoning` object. Its first seven keys are the contract; the rest may grow."""
+    switch, effort, tails = profile.switch, profile.effort, profile.tails
+    return {
+        "kind": profile.kind,
+        "default": profile.default,
+        "switch": {"argument": switch.argument, "on": switch.on, "off": switch.off} if switch else None,
+        "effort": {word: effort.values.get(word) for word in BUDGETS} if effort else None,
+        "markers": {"start": profile.start, "end": profile.end} if profile.end else None,
+        "prefill": {"on": profile.prefill(tails.on), "off": profile.prefill(_off_tail(profile))},
+        "off": profile.off,
+        "family": profile.family or None,
+        "effort_argument": effort.argument if effort else None,
+        "switch_place": switch.place if switch and switch.argument is None else None,
+        "answer_markers": {"start": profile.answer_start, "end": profile.answer_end},
+        "headers": profile.header is not None,
+        "history": profile.history_field,
+        "stops": list(profile.stops),
+        "system_prompt": profile.system,
+        "note": profile.note or None,
+    }
+
+
+def as_lines(profile: Profile) -> list[tuple[str, str]]:
+    """Label and sentence, for people."""
+    lines = [("Thinking", _kind(profile))]
+    if profile.reasons:
+        lines += [("Off", off(profile)), ("Effort", effort(profile))]
+        lines.append(("Markers", _markers(profile)))
+        lines.append(("Old thinking", _history(profile)))
+    if not profile.system:
+        lines.append(("System prompt", "not taken by the template; mull puts it before the first message"))
+    if profile.system_blocks_switch:
+        lines.append(
+            ("System prompt", "the template would ignore the switch beside one; mull puts it before the first message")
+        )
+    if profile.note:
+        lines.append(("Note", profile.note))
+    return lines
+
+
+def on(profile: Profile) -> str:
+    """What `--reason` does."""
+    if not profile.reasons:
+        return "nothing: it does not think"
+    if profile.switch is None:
+        return "nothing to do: it always thinks"
+    return _position(profile, on=True)
+
+
+def off(profile: Profile) -> str:
+    """What `--no-reason` really does."""
+    if not profile.reasons:
+        return "nothing to switch off"
+    if profile.off == "cannot":
+        return "cannot be switched off: the least thinking is asked for, and it is hidden"
+    if profile.off == "prefill":
+        return f"starts the answer with {_shown(profile.off_prefill)}; known to work"
+    return _position(profile, on=False)
+
+
+def effort(profile: Profile) -> str:
+    """What `--effort low|medium|high` does."""
+    if not profile.reasons:
+        return "nothing"
+    budgets = " / ".join(str(tokens) for tokens in BUDGETS.values())
+    if profile.effort is None:
+        return f"a budget of {budgets} tokens"
+    values = profile.effort.values
+    own = " / ".join("–" if values[word] is None else str(values[word]) for word in BUDGETS)
+    held = [f"{word} also a budget of {BUDGETS[word]} tokens" for word in BUDGETS if word in profile.effort.budget]
+    return f"{profile.effort.argument} = {own}" + (f"; {', '.join(held)}" if held else "")
+
+
+def _position(profile: Profile, *, on: bool) -> str:
+    switch = profile.switch
+    if switch is None:
+        return ""
+    value = switch.on if on else switch.off
+    tail = profile.tails.on if on else profile.tails.off
+    done = PREFILLS[profile.prefill(tail)]
+    if switch.argument is not None:
+        return f"template argument {switch.argument} = {_value(value)}; {done}"
+    if switch.place == "custom system":
+        return "its own system prompt" if on else "a plain system prompt in place of its own"
+    if not value:
+        return "nothing to do: it thinks unless told not to"
+    return f"the words {value} in the {switch.place} message; {done}"
+
+
+def _kind(profile: Profile) -> str:
+    if profile.kind == "none":
+        return "none known from the template; what the model marks as thinking is split off anyway"
+    if profile.kind == "always":
+        return "always"
+    if profile.kind == "effort":
+        return "always, more or less: only how much can be chosen"
+    default = {"on": "on", "off": "off", "none": "the model decides"}[profile.default]
+    return f"can be switched; by default {default}"
+
+
+def _markers(profile: Profile) -> str:
+    begin = _shown(profile.start) if profile.start else "the first word"
+    return f"from {begin} to {_shown(profile.end or '')}"
+
+
+def _history(profile: Profile) -> str:
+    if profile.history_field in (None, "content.blocks"):
+        return "dropped"
+    return f"handed to the template ({profile.history_field}), which keeps or drops it"
+
+
+def _off_tail(profile: Profile) -> str:
+    return profile.tails.off if profile.off in ("template", "text") else profile.tails.default
+
+
+def _shown(text: str) -> str:
+    return text.replace("\n", "⏎")
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,118 @@
+"""What probing cannot see: facts about families, each with where it is from. Kept small on purpose.
+
+In: a detected profile, the template's source and the model's names. Out: the corrected profile. A family is recognized
+by what only its template writes, or by the name in the GGUF where the template is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mull.reasoning.markers import header
+from mull.reasoning.profile import Profile, Switch
+
+@dataclass(frozen=True)
+class Family:
+    """A rule: whom it concerns, and what to put right."""
+
+    name: str
+    matches: Callable[[str, str, str], bool]  # the template's source; architecture and name in lower case
+    facts: Mapping[str, Any]  # fields of `Profile`
+
+
+THINK_TAGS: dict[str, Any] = {
+    "kind": "always",
+    "default": "on",
+    "start": "<think>",
+    "end": "</think>",
+    "between": "\n</think>\n\n",
+}
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "gpt-oss",
+        lambda source, *_: "<|channel|>analysis<|message|>" in source and "<|start|>assistant" in source,
+        # The model then writes its final message at once. Reported to work by two servers that do it (BigMoeOnEdge pull
+        # request 85, Rapid-MLX pull request 1093), as special tokens only. "Reasoning: none" is not trained.
+        {"off": "prefill", "off_prefill": "<|channel|>final<|message|>"},
+    ),
+    Family(
+        "DeepSeek-R1 distill",
+        lambda source, architecture, name: "<｜Assistant｜><think>" in source
+        and "enable_thinking" not in source
+        and ("distill" in name or architecture in ("llama", "qwen2")),
+        # Closing the opened tag works on the distilled models at a price in quality; the maker advises against it. For
+        # R1 itself reports are mixed (a server got garbage, tenstorrent issue 3234): there we refuse.
+        {"off": "prefill", "off_prefill": "\n</think>\n\n", "note": "off works at a price in quality"},
+    ),
+    Family(
+        "Apriel",
+        lambda source, *_: "[BEGIN FINAL RESPONSE]" in source,
+        # All that comes before the final response is thinking, opened by nothing (vLLM's parser for it does the same).
+        # The <thinking> tags in the template belong to tool calls. A prefilled final response is untested: refused.
+        {
+            "kind": "always",
+            "default": "on",
+            "start": None,
+            "end": "[BEGIN FINAL RESPONSE]",
+            "answer_start": "[BEGIN FINAL RESPONSE]",
+            "answer_end": "[END FINAL RESPONSE]",
+            "between": "\n[BEGIN FINAL RESPONSE]\n",
+            "opens_thinking": True,
+        },
+    ),
+    Family(
+        "Apriel 1.6",
+        lambda source, *_: "Here are my reasoning steps:" in source and "[BEGIN FINAL RESPONSE]" in source,
+        {"start": "Here are my reasoning steps:", "opens_thinking": False, "tool_start": "<tool_calls>"},  # its generation prompt writes this
+    ),
+    Family(
+        "MiMo-VL",
+        lambda source, *_: "You are MiMo, an AI assistant developed by Xiaomi" in source,
+        # The template is silent; the model card of the later releases gives the word for the user's text.
+        {
+            **THINK_TAGS,
+            "kind": "switchable",
+            "switch": Switch(None, "", "/no_think", "user"),
+            "off": "text",
+            "note": "the switch is the model's own and not in its template",
+        },
+    ),
+    Family(
+        "MiniMax-M1",
+        lambda source, *_: "<beginning_of_sentence>ai name=" in source,
+        # The template is silent; its output is not.
+        {**THINK_TAGS, "note": "the template says nothing of thinking; the model does it anyway"},
+    ),
+    Family(
+        "Llama-Nemotron",
+        lambda source, architecture, name: "nemotron" in name
+        and architecture in ("llama", "deci", "")
+        and "think" not in source,
+        # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong into the system prompt.
+        {
+            **THINK_TAGS,
+            "kind": "switchable",
+            "switch": Switch(None, "detailed thinking on", "detailed thinking off", "system"),
+            "off": "text",
+        },
+    ),
+    Family(
+        "pebble",
+        lambda _source, _architecture, name: name.startswith("pebble"),
+        {"bridge": ""},  # mull's own tiny model never saw such a sentence
+    ),
+)
+
+
+def corrected(found: Profile, source: str, *, architecture: str, name: str) -> Profile:
+    """The profile with the family's facts put in."""
+    for family in FAMILIES:
+        if family.matches(source, architecture.lower(), name.lower()):
+            found = replace(found, family=family.name, **family.facts)
+            tails = found.tails
+            head = header((tails.default, tails.on, tails.off), found.start, found.end)
+            found = replace(found, tails=replace(tails, head=head))
+    return found

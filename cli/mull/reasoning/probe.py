@@ -1,0 +1,108 @@
+"""Renders a template with needles, and reads off what it does to them.
+
+In: a template. Out: the generation prompt under any arguments, and what stands around a past turn's thinking, answer
+and tool call. Each probe is a rendering of a few words; a template that refuses a probe answers None. Nothing is
+concluded here: `profile.py` does that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mull.errors import TemplateError
+from mull.prompt.template import NOTHING, Template
+
+USER, ANSWER, THOUGHT, TOOL, VALUE = "Qzuser", "Qzanswer", "Qzthought", "qztool", "Qzvalue"
+QUESTION: Mapping[str, Any] = {"role": "user", "content": USER}
+CALL: Mapping[str, Any] = {
+    "type": "function",
+    "id": "123456789",
+    "function": {"name": TOOL, "arguments": {"arg": VALUE}},
+}
+FIELDS = ("reasoning_content", "reasoning", "thinking")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a template writes about one past assistant turn: before, between and after thinking and answer."""
+
+    before: str
+    between: str
+    after: str
+
+
+class Probe:
+    """Probing renderings of one template, each made once."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self._made: dict[Any, str | None] = {}
+
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any] = NOTHING, *, prompt: bool = True
+    ) -> str | None:
+        """The rendering, or None where the template refuses."""
+        key = (repr(messages), repr(sorted(arguments.items())), prompt)
+        if key not in self._made:
+            try:
+                self._made[key] = self.template.render(messages, add_generation_prompt=prompt, arguments=arguments)
+            except TemplateError:
+                self._made[key] = None
+        return self._made[key]
+
+    def tail(self, arguments: Mapping[str, Any] = NOTHING, text: str = USER) -> str | None:
+        """What the generation prompt adds after a user's turn: the assistant's header and any prefill."""
+        messages = [{"role": "user", "content": text}]
+        with_prompt = self.render(messages, arguments)
+        if with_prompt is None or USER not in with_prompt:
+            return None
+        after = with_prompt.rpartition(USER)[2]
+        without = (self.render(messages, arguments, prompt=False) or "").rpartition(USER)[2]
+        shared = _shared(after, without)
+        if shared == len(after):  # the template ignores the flag, or a family needs no header
+            return after
+        if shared == len(without):
+            return after[shared:]
+        # The two differ in the middle: do not cut inside a bracket.
+        opened = max(after.rfind(bracket, 0, shared) for bracket in "<[")
+        closed = max(after.rfind(bracket, 0, shared) for bracket in ">]")
+        return after[opened if opened > closed else shared :]
+
+    def past(
+        self, turn: Mapping[str, Any], arguments: Mapping[str, Any] = NOTHING, *, last: bool = False
+    ) -> Around | None:
+        """What surrounds THOUGHT and ANSWER in an assistant turn; None where the thought is not written."""
+        messages = [QUESTION, {"role": "assistant", **turn}]
+        if "tool_calls" in turn:
+            messages.append({"role": "tool", "name": TOOL, "tool_call_id": "123456789", "content": "Qzresult"})
+        elif not last:
+            messages.append({"role": "user", "content": "Qznext"})
+        text = self.render(messages, arguments, prompt=not last)
+        if text is None or THOUGHT not in text:
+            return None
+        before, _, rest = text.partition(THOUGHT)
+        before = before.rpartition(USER)[2]
+        goal = ANSWER if ANSWER in rest else TOOL if TOOL in rest else None
+        if goal is None:
+            return Around(before, rest, "")
+        between, _, after = rest.partition(goal)
+        return Around(before, between, re.split(r"Qznext|Qzresult", after)[0])
+
+    def plain(self, arguments: Mapping[str, Any] = NOTHING) -> Around | None:
+        """What surrounds the ANSWER of a past turn without thinking, up to the next user's text."""
+        text = self.render(
+            [QUESTION, {"role": "assistant", "content": ANSWER}, {"role": "user", "content": "Qznext"}], arguments
+        )
+        if text is None or ANSWER not in text:
+            return None
+        before, _, after = text.rpartition(ANSWER)
+        return Around(before.rpartition(USER)[2], "", after.partition("Qznext")[0])
+
+
+def _shared(left: str, right: str) -> int:
+    """Length of the common beginning."""
+    length = min(len(left), len(right))
+    return next((index for index in range(length) if left[index] != right[index]), length)

@@ -1,0 +1,151 @@
+"""Finding a template's switch and its effort control, by trying every variable that speaks of thinking.
+
+In: probing renderings. Out: the argument with its values for on and off, and an effort argument with the family's own
+values. A value counts by what it does to the prompt, never by its name alone; a value that raises is not legal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mull.reasoning import markers
+from mull.reasoning.probe import QUESTION, USER, Probe
+from mull.reasoning.profile import EffortControl, Switch
+from mull.settings import Effort
+
+# Those about past thinking (`preserve_thinking`) do nothing in a first turn and drop out by themselves.
+SPEAKING = re.compile(r"think|thought|reason|effort|budget|deliberat|reflect", re.IGNORECASE)
+# Where a template has several names for one switch, the vendor's own comes first.
+FIRST_NAMES = ("thinking", "enable_thinking", "thinking_mode", "reasoning")
+GRADED = re.compile(r"effort|strength|level|intensity", re.IGNORECASE)
+COUNTED = re.compile(r"budget|tokens", re.IGNORECASE)
+INVERTED = re.compile(r"(^|_)(no|not|disable|disabled|skip|without|hide)(_|$)", re.IGNORECASE)
+GRADES = ("none", "no_think", "minimal", "low", "medium", "high", "max", "xhigh")
+ON_WORDS = ("enabled", "on", "true", "think", "thinking", "enable", "yes", "deep", "slow")
+OFF_WORDS = ("disabled", "off", "false", "no_think", "none", "disable", "no", "nothink", "chat", "instruct", "fast")
+TEXTS = (("/think", "/no_think"), ("/think", "/nothink"), ("/think", "/no-think"))  # on and off, written in a message
+BUDGETS: Mapping[Effort, int] = {"low": 512, "medium": 2048, "high": 8192}  # tokens
+RANKS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 3}
+
+Found = tuple[Switch | None, str | None, str | None]
+
+
+def find_switch(probe: Probe, base: str) -> Found:
+    """The switch, and the generation prompt's tail with thinking on and off."""
+    known = probe.template.variables
+    names = sorted(
+        (name for name in known if SPEAKING.search(name)),
+        key=lambda name: (FIRST_NAMES.index(name) if name in FIRST_NAMES else len(FIRST_NAMES), name),
+    )
+    for name in names:
+        for values in _candidates(name, known[name]):
+            switch = _switch(probe, name, values)
+            if switch is not None:
+                return switch, probe.tail({name: switch.on}), probe.tail({name: switch.off})
+    for on, off in TEXTS:
+        if off in probe.template.source:
+            tail = probe.tail(text=f"{USER} {off}")
+            if tail is not None and _shuts(tail, [base, tail]):
+                return Switch(None, on, off), probe.tail(text=f"{USER} {on}"), tail
+    return None, None, None
+
+
+def _candidates(name: str, constants: Sequence[Any]) -> list[list[Any]]:
+    """Value sets to try for a variable, the likeliest first."""
+    words = [value for value in constants if isinstance(value, str) and value]
+    if COUNTED.search(name):
+        return [[-1, 0]]
+    if GRADED.search(name):
+        return [list(dict.fromkeys([*GRADES, *words]))]
+    return [[True, False], words] if words else [[True, False]]
+
+
+def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
+    """The switch that this variable is with these values, if any."""
+    legal = [value for value in values if probe.render([QUESTION], {name: value}) is not None]
+    tails = {repr(value): probe.tail({name: value}) or "" for value in legal}
+    if len({probe.render([QUESTION], {name: value}) for value in legal}) < 2:
+        return None
+    every = list(tails.values())
+    shut = [value for value in legal if _shuts(tails[repr(value)], every)]
+    others = [value for value in legal if value not in shut]
+    if len(legal) == 2 and set(map(type, legal)) == {bool}:
+        inverted = shut == [True] or (not shut and bool(INVERTED.search(name)) and not _opens(tails["True"], every))
+        return Switch(name, not inverted, inverted)
+    if COUNTED.search(name):
+        return Switch(name, -1, 0) if tails["0"] != tails["-1"] else None
+    if GRADED.search(name):
+        if not shut or not others:
+            return None
+        return Switch(name, next((grade for grade in ("medium", "high", "low") if grade in others), others[0]), shut[0])
+    off = next(iter(shut), None) or next((value for value in legal if str(value).lower() in OFF_WORDS), None)
+    on = next((value for value in others if _opens(tails[repr(value)], every)), None) or next(
+        (value for value in others if str(value).lower() in ON_WORDS), None
+    )
+    return Switch(name, on, off) if on is not None and off is not None else None
+
+
+def _added(tail: str, tails: Sequence[str]) -> list[str]:
+    """The markers that this tail has beyond what all have."""
+    shared = markers.cut_bracket(markers.common_start(list(tails)))
+    opened = markers.chunks(shared)[-1:]
+    added = markers.chunks(tail[len(shared) :])
+    # `<think>` common to an opened and a closed block belongs to both.
+    return [*opened, *added] if opened and _closing(added[:1]) and not _closing(opened) else added
+
+
+def _closing(chunk: Sequence[str]) -> bool:
+    return any(re.search(r"^<[|]?/|^\[/|end|close", text, re.IGNORECASE) for text in chunk)
+
+
+def _shuts(tail: str, tails: Sequence[str]) -> bool:
+    """Does the prompt close the thinking before it began: a block of two markers, or a bare end?"""
+    added = _added(tail, tails)
+    return len(added) >= 2 or _closing(added)
+
+
+def _opens(tail: str, tails: Sequence[str]) -> bool:
+    added = _added(tail, tails)
+    return len(added) == 1 and not _closing(added)
+
+
+def find_effort(probe: Probe, switch: Switch | None) -> EffortControl | None:
+    """The effort argument and the family's own values for low, medium and high."""
+    given = {switch.argument: switch.on} if switch and switch.argument else {}
+    for name in probe.template.variables:
+        if COUNTED.search(name) and switch is not None and switch.argument == name:
+            return EffortControl(name, dict(BUDGETS), frozenset(BUDGETS))
+        if GRADED.search(name):
+            found = _graded(probe, name, given, switch)
+            if found is not None:
+                return found
+    return None
+
+
+def _graded(probe: Probe, name: str, given: Mapping[str, Any], switch: Switch | None) -> EffortControl | None:
+    """Each word's own value where it is legal and does something, else the next higher one under a budget."""
+    others = {key: value for key, value in given.items() if key != name}
+    made = {grade: probe.render([QUESTION], {**others, name: grade}) for grade in RANKS}
+    unset = probe.render([QUESTION], others)
+    off = probe.tail({name: switch.off}) if switch and switch.argument == name else None
+    usable = [
+        grade
+        for grade in RANKS
+        if made[grade] is not None and (off is None or probe.tail({**others, name: grade}) != off)
+    ]
+    # One grade may be what happens anyway; several alike are not looked at by the template.
+    ignored = [grade for grade in usable if made[grade] == unset]
+    if len(ignored) > 1:
+        usable = [grade for grade in usable if grade not in ignored]
+    if not usable or len({made[grade] for grade in usable} | {unset}) < 2:
+        return None
+    values: dict[Effort, Any] = {}
+    budget: set[Effort] = set()
+    for word in BUDGETS:
+        value = next((grade for grade in usable if RANKS[grade] >= RANKS[word]), usable[-1])
+        if RANKS[value] > RANKS[word]:
+            budget.add(word)
+        values[word] = None if word in ignored and len(ignored) > 1 else value
+    return EffortControl(name, values, frozenset(budget))

@@ -1,0 +1,31 @@
+"""Which session a few letters mean.
+
+In: the sessions and what the user typed. Out: the one whose id or title begins like that, or an error that says
+whether there is none or which ones it could be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mull.errors import UsageError
+from mull.store.records import Session
+
+_NAMED = 4  # candidates that an error lists
+
+
+def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> Session:
+    """The only session that begins with `wanted`; with `exact` all given ones are meant. Raises UsageError."""
+    found = [session for session in sessions if exact or (wanted and _begins(session, wanted))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        hint = "mull sessions list shows what there is."
+        raise UsageError("no_session", f"There is no session “{wanted}”.", hint)
+    names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")
+
+
+def _begins(session: Session, wanted: str) -> bool:
+    return session.id.startswith(wanted.lower()) or session.title.casefold().startswith(wanted.casefold())

@@ -1,0 +1,284 @@
+"""The chat's input: many lines, history, completion, an editor, a toolbar, and the thinking of past turns above it.
+
+In: callbacks for what it shows (toolbar, thoughts) and completes. Out: what the user submitted, or EOFError when they leave.
+prompt_toolkit owns the terminal from `read` to its return and never longer; it is imported with the first prompt.
+Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E edits in $EDITOR, Ctrl+O opens the thoughts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mull.terminal.cells import clip, width, wrap
+from mull.terminal.keys import LEAVE_SECONDS, Leave
+from mull.terminal.sanitize import one_line, visible
+from mull.terminal.streams import Streams
+from mull.terminal.suggest import Suggest
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent, Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
+    from prompt_toolkit.history import History
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+MARK = "> "
+MENU_ROWS = 6
+Toolbar = Callable[[], Sequence[str]]
+Thoughts = Callable[[], Sequence[str]]
+
+
+class Prompt:
+    """One chat's input. `history_path` None keeps history in memory only (private, or switched off).
+
+    `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the thinking of past
+    turns, the last turn's last; empty texts are skipped.
+    """
+
+    def __init__(
+        self,
+        *,
+        history_path: Path | None,
+        completer: Suggest,
+        toolbar: Toolbar,
+        thoughts: Thoughts,
+        vi: bool,
+        streams: Streams,
+    ) -> None:
+        self._streams = streams
+        self._toolbar = toolbar
+        self._viewer = Viewer(thoughts)
+        self._leaving = False  # Ctrl+C was just pressed on an empty line
+        self._interrupted_at = float("-inf")
+        self._session = self._make_session(history_path, completer, vi=vi)
+
+    def read(self, default: str = "", *, interrupted_at: float = float("-inf")) -> str:
+        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()` seconds.
+
+        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when they leave by a Ctrl+C
+        within two seconds of the one that stopped the turn.
+        """
+        self._leaving = False
+        self._interrupted_at = interrupted_at
+        self._viewer.close()
+        return self._session.prompt(default=default, pre_run=self._catch_signals)
+
+    def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app
+        from prompt_toolkit.enums import EditingMode
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.styles import Style
+
+        @Condition
+        def names_a_command() -> bool:
+            document = get_app().current_buffer.document
+            return document.line_count == 1 and document.text.startswith("/")
+
+        session: PromptSession[str] = PromptSession(
+            message=self._message,
+            multiline=True,
+            prompt_continuation=" " * len(MARK),
+            completer=_completer(completer),
+            complete_while_typing=names_a_command,
+            reserve_space_for_menu=MENU_ROWS,
+            history=_history(history_path),
+            key_bindings=self._bindings(),
+            bottom_toolbar=self._bottom,
+            editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
+            color_depth=None if self._streams.stdout_ink.color else ColorDepth.DEPTH_1_BIT,
+            style=Style.from_dict(
+                {"bottom-toolbar": "noreverse", "bar": "ansibrightblack", "thought": "ansibrightblack"}
+            ),
+            include_default_pygments_style=False,
+        )
+        session.default_buffer.on_text_changed += self._typed
+        return session
+
+    def _typed(self, _buffer: object) -> None:
+        self._leaving = False
+
+    def _message(self) -> StyleAndTextTuples:
+        columns, rows = self._streams.size()
+        above = self._viewer.lines(columns, max(2, rows // 2))
+        return [*(("class:thought", line + "\n") for line in above), ("bold", MARK)]
+
+    def _bottom(self) -> StyleAndTextTuples:
+        columns = self._streams.width
+        parts = ["Ctrl+C again leaves"] if self._leaving else [one_line(part) for part in self._toolbar()]
+        return [("class:bar", fitting(parts, columns - 1, " · " if self._streams.unicode else " - "))]
+
+    def _bindings(self) -> KeyBindings:
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.key_binding import KeyBindings
+
+        bindings = KeyBindings()
+        viewing = Condition(lambda: self._viewer.open)
+
+        @bindings.add("enter")
+        def _submit(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            state = buffer.complete_state
+            if state is not None and state.current_completion is not None:
+                buffer.complete_state = None  # Enter in the menu takes what is chosen
+            elif buffer.text.strip():
+                self._viewer.close()
+                buffer.validate_and_handle()
+
+        @bindings.add("escape", "enter")
+        @bindings.add("c-j")
+        def _new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.newline(copy_margin=False)
+
+        @bindings.add("c-x", "c-e")
+        def _edit(event: KeyPressEvent) -> None:
+            event.current_buffer.open_in_editor()
+
+        @bindings.add("c-c")
+        @bindings.add("<sigint>")
+        def _interrupt(event: KeyPressEvent) -> None:
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+                self._leaving = False
+            elif time.monotonic() - self._interrupted_at <= LEAVE_SECONDS:
+                event.app.exit(exception=Leave())
+            elif self._leaving:
+                event.app.exit(exception=EOFError())
+            else:
+                self._leaving = True
+
+        @bindings.add("c-o")
+        def _thoughts(event: KeyPressEvent) -> None:  # noqa: ARG001
+            self._viewer.toggle()
+
+        for key, step in (("up", -1), ("down", 1)):
+            bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))
+        for key, step in (("pageup", -1), ("pagedown", 1)):
+            bindings.add(key, filter=viewing)(partial(_call, self._viewer.scroll, step))
+
+        return bindings
+
+    def _catch_signals(self) -> None:
+        """A termination while the prompt stands restores the terminal and ends with the signal's code."""
+        if sys.platform == "win32":
+            return
+        from prompt_toolkit.application import get_app
+
+        app = get_app()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                with suppress(RuntimeError, ValueError):  # not the main thread
+                    loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
+
+
+class Viewer:
+    """The thinking of past turns: which is open, and where it is scrolled to."""
+
+    def __init__(self, thoughts: Thoughts) -> None:
+        self._thoughts = thoughts
+        self._texts: list[str] = []
+        self._index = 0
+        self._top = 0
+
+    @property
+    def open(self) -> bool:
+        return bool(self._texts)
+
+    def toggle(self) -> None:
+        """Open the last turn's, or close."""
+        self._texts = [] if self._texts else [text for text in self._thoughts() if text.strip()] or [""]
+        self._index, self._top = len(self._texts) - 1, 0
+
+    def close(self) -> None:
+        self._texts = []
+
+    def turn(self, step: int) -> None:
+        """To an earlier (-1) or later (1) turn's."""
+        self._index = min(max(self._index + step, 0), len(self._texts) - 1)
+        self._top = 0
+
+    def scroll(self, step: int) -> None:
+        """A page up (-1) or down (1); `lines` keeps it in range."""
+        self._top += step * 8
+
+    def lines(self, columns: int, rows: int) -> list[str]:
+        """A head and a part of the text, `rows` lines at most; none when closed."""
+        if not self._texts:
+            return []
+        text = visible(self._texts[self._index]).strip("\n")
+        if not text:
+            return [clip("▾ No thinking to show · Ctrl+O closes", columns - 1)]
+        body = wrap(text, columns - 3)
+        self._top = max(0, min(self._top, len(body) - (rows - 1)))
+        shown = body[self._top : self._top + rows - 1]
+        head = [f"▾ Thinking {self._index + 1} of {len(self._texts)}"]
+        if len(shown) < len(body):
+            head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
+        head += ["Ctrl+O closes", "Up Down: other turns"]
+        return [fitting(head, columns - 1, " · "), *(f"│ {line}" for line in shown)]
+
+
+def fitting(parts: Iterable[str], columns: int, separator: str) -> str:
+    """As many parts, from the first on, as fit; the first one clipped if it must be."""
+    line = ""
+    for part in parts:
+        if not part:
+            continue
+        longer = f"{line}{separator}{part}" if line else part
+        if width(longer) > columns:
+            return line or clip(part, columns)
+        line = longer
+    return line
+
+
+def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001
+    function(step)
+
+
+def _completer(suggest: Suggest) -> Any:
+    from prompt_toolkit.completion import Completer, Completion
+
+    class _Completer(Completer):
+        def get_completions(
+            self,
+            document: Document,
+            complete_event: CompleteEvent,  # noqa: ARG002
+        ) -> Iterator[Completion]:
+            for found in suggest(document.text_before_cursor):
+                yield Completion(found.text, -found.replaces, display_meta=found.about or None)
+
+    return _Completer()
+
+
+def _history(path: Path | None) -> History:
+    """A file that only its owner reads; where it cannot be written, history lasts as long as the chat."""
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    class _PrivateHistory(FileHistory):
+        def store_string(self, string: str) -> None:
+            with suppress(OSError):
+                super().store_string(string)
+
+    if path is None:
+        return InMemoryHistory()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        path.chmod(0o600)
+    except OSError:
+        return InMemoryHistory()
+    return _PrivateHistory(str(path))

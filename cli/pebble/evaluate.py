@@ -1,0 +1,152 @@
+"""How well the shipped pebble answers, through mull's own turn: `python -m pebble.evaluate [--write docs/pebble.md]`.
+
+Three sets, none of them in the training: fresh questions of the training's own patterns (letter tasks with words that the training
+never used), `questions.txt` (by hand, in other words) and `reserve.txt` (the same, kept closed until the end).
+Greedy; every question with and without thinking.
+"""
+
+import argparse
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from mull.events import Done
+from mull.loading import load
+from mull.messages import Message
+from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
+from mull.steering import Steering
+from mull.turn import Speaker, run
+from pebble import chats, words
+
+HERE = Path(__file__).parent
+MODEL = HERE.parent / "mull" / "data" / "pebble.gguf"
+MARKS = ("<!-- figures -->", "<!-- end of figures -->")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Messages that end with the user's, and what the answer must hold. `exact`: it must be that and nothing else."""
+
+    task: str
+    messages: tuple[Message, ...]
+    expected: str
+    exact: bool
+
+
+def speaker(path: Path = MODEL) -> Speaker:
+    """The model, loaded."""
+    loading = load("pebble", path, EngineSettings(), Steering(), trusted=True)
+    while True:
+        try:
+            next(loading)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def answer(model: Speaker, messages: tuple[Message, ...], thinking: bool) -> Done:
+    """One greedy turn."""
+    settings = TurnSettings(reasoning=ReasoningAsk(on=thinking), sampling=Sampling(temperature=0.0), max_tokens=600)
+    for event in run(model, messages, settings, Steering()):
+        if isinstance(event, Done):
+            return event
+    raise AssertionError("a turn ends with Done")
+
+
+def by_hand(path: Path) -> Iterator[Question]:
+    """The questions of a file: task | question | expected."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            task, question, expected = (part.strip() for part in line.split(" | "))
+            yield Question(task, (Message("user", question.replace("\\n", "\n")),), expected, exact=False)
+
+
+def fresh(count: int, seed: int) -> Iterator[Question]:
+    """New questions of the training's patterns, with words kept from it."""
+    words.ENGLISH[:] = words.HELD_OUT
+    rng = Random(f"evaluation {seed}")
+    for task, (_, draw) in chats.TASKS.items():
+        for _ in range(count):
+            turn = draw(rng)
+            yield Question(task, (Message("user", turn.question),), turn.answer, exact=True)
+    for _ in range(count):
+        *before, last = chats.follow_up(rng)
+        history = [m for turn in before for m in (Message("user", turn.question), Message("assistant", turn.answer))]
+        yield Question("follow-up", (*history, Message("user", last.question)), last.answer, exact=True)
+
+
+def right(question: Question, text: str) -> bool:
+    """Whether an answer will do."""
+    if question.exact:
+        return text.strip() == question.expected
+    if re.fullmatch(r"-?\d+", question.expected):
+        return re.findall(r"-?\d+", text.replace(",", ""))[-1:] == [question.expected]
+    if question.task == "sorting":
+        return re.findall(r"\w+", text.lower())[-len(question.expected.split()) :] == question.expected.lower().split()
+    return all(part.lower() in text.lower() for part in question.expected.split(" & "))
+
+
+def measure(model: Speaker, questions: list[Question], show: bool) -> dict[str, list[tuple[bool, bool]]]:
+    """Per task, whether each question was answered rightly with and without thinking."""
+    results: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for question in questions:
+        texts = [answer(model, question.messages, thinking) for thinking in (True, False)]
+        good = [right(question, done.answer) for done in texts]
+        results[question.task].append((good[0], good[1]))
+        if show and not good[0]:
+            asked = question.messages[-1].content
+            sys.stderr.write(f"{question.task}: {asked!r} -> {texts[0].answer!r} ({texts[0].thinking!r}), not {question.expected!r}\n")
+    return results
+
+
+def table(title: str, results: dict[str, list[tuple[bool, bool]]]) -> str:
+    """A Markdown table of the shares."""
+    lines = [f"| {title} | questions | with thinking | without |", "| --- | --- | --- | --- |"]
+    rows = [*results.items(), ("all", [pair for pairs in results.values() for pair in pairs])]
+    for task, pairs in rows:
+        shares = [sum(pair[mode] for pair in pairs) / len(pairs) for mode in (0, 1)]
+        lines.append(f"| {task} | {len(pairs)} | {shares[0]:.2f} | {shares[1]:.2f} |")
+    return "\n".join(lines)
+
+
+def speed(model: Speaker) -> float:
+    """Tokens per second while thinking, the best of five."""
+    best = 0.0
+    for _ in range(5):
+        began = time.perf_counter()
+        usage = answer(model, (Message("user", "What is 987 times 68?"),), thinking=True).usage
+        best = max(best, (usage.thinking + usage.answer) / (time.perf_counter() - began))
+    return best
+
+
+def main() -> None:
+    """Parse the flags, ask everything, print or write the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--count", type=int, default=50, help="fresh questions of every task")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reserve", action="store_true", help="ask the reserve too")
+    parser.add_argument("--show", action="store_true", help="print wrong answers on stderr")
+    parser.add_argument("--write", type=Path, help="a page whose figures are to be replaced")
+    args = parser.parse_args()
+    model = speaker(args.model)
+    parts = [f"{args.model.stat().st_size / 1e6:.1f} MB, {speed(model):,.0f} tokens per second (best of five)."]
+    parts.append(table("by hand, other words", measure(model, list(by_hand(HERE / "questions.txt")), args.show)))
+    if args.reserve:
+        parts.append(table("the reserve", measure(model, list(by_hand(HERE / "reserve.txt")), args.show)))
+    if args.count:
+        parts.append(table("fresh, the training's patterns", measure(model, list(fresh(args.count, args.seed)), args.show)))
+    text = "\n\n".join(parts)
+    if args.write:
+        page = args.write.read_text(encoding="utf-8")
+        before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
+        args.write.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}", encoding="utf-8")
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Train pebble on a CPU for a number of minutes: `python -m pebble.train --minutes 80 --out build/pebble.pt`.
+
+Muon turns the matrices, AdamW the rest. The rate rises for a moment, stays, and falls to nothing over the last part of the time.
+A checkpoint is written every few minutes; the same command goes on from it.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pebble import data, tokenizer
+from pebble.model import Pebble, Shape
+
+
+def report(text: str) -> None:
+    """One line for whoever watches."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def orthogonal(x: Tensor, rounds: int = 5) -> Tensor:
+    """Newton-Schulz: the nearest matrices with equal singular values, for a stack (count, rows, columns) with rows <= columns."""
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(rounds):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * (gram @ gram)) @ x
+    return x
+
+
+class Muon:
+    """Momentum, made orthogonal, for all matrices of the network; same shapes are turned in one go."""
+
+    def __init__(self, weights: list[Tensor], rate: float, decay: float = 0.01, momentum: float = 0.95) -> None:
+        self.weights, self.rate, self.decay, self.momentum = weights, rate, decay, momentum
+        self.moments = [torch.zeros_like(weight) for weight in weights]
+
+    def step(self, scale: float, pool: ThreadPoolExecutor, chunk: int = 6) -> None:
+        """One update; stacks of a few matrices are spread over the pool."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for place, weight in enumerate(self.weights):
+            groups.setdefault(tuple(sorted(weight.shape)), []).append(place)
+        stacks = [places[at : at + chunk] for places in groups.values() for at in range(0, len(places), chunk)]
+        list(pool.map(lambda places: self._turn(places, scale), stacks))
+
+    @torch.no_grad()
+    def _turn(self, places: list[int], scale: float) -> None:
+        stack = []
+        for place in places:
+            grad = self.weights[place].grad
+            assert grad is not None
+            self.moments[place].lerp_(grad, 1 - self.momentum)
+            update = grad.lerp(self.moments[place], self.momentum)
+            stack.append(update.T if update.shape[0] > update.shape[1] else update)
+        for place, update in zip(places, orthogonal(torch.stack(stack)), strict=True):
+            weight = self.weights[place]
+            rows, columns = weight.shape
+            weight.mul_(1 - self.rate * scale * self.decay)
+            weight.add_(update.T if rows > columns else update, alpha=-self.rate * scale * max(1.0, rows / columns) ** 0.5)
+
+
+class Workers:
+    """Threads with a network each (the weights shared, the gradients their own) that take micro-batches as they come.
+
+    A slow core then does less, instead of holding every matrix product up.
+    """
+
+    def __init__(self, net: Pebble, count: int) -> None:
+        self.net, self.pool = net, ThreadPoolExecutor(count)
+        self.free: SimpleQueue[Pebble] = SimpleQueue()
+        self.nets = [Pebble(net.shape) for _ in range(count)]
+        for copy in self.nets:
+            for mine, shared in zip(copy.parameters(), net.parameters(), strict=True):
+                mine.data = shared.data
+            self.free.put(copy)
+
+    def losses(self, parts: list[data.Batch]) -> float:
+        """The mean loss over all marked ids; the gradients are left in the shared network."""
+        weight = sum(float(part.weights.sum()) for part in parts)
+        total = sum(self.pool.map(lambda part: self._loss(part, weight), parts))
+        for weights in zip(self.net.parameters(), *(copy.parameters() for copy in self.nets), strict=True):
+            grads = [copy.grad for copy in weights[1:] if copy.grad is not None]
+            weights[0].grad = torch.stack(grads).sum(0) if len(grads) > 1 else grads[0]
+            for copy in weights[1:]:
+                copy.grad = None
+        return total
+
+    def _loss(self, part: data.Batch, weight: float) -> float:
+        net = self.free.get()
+        hidden = net.stream(torch.from_numpy(part.ids))
+        keep = torch.from_numpy(part.weights > 0)
+        logits = F.linear(hidden[keep], net.embedding)
+        loss = F.cross_entropy(logits, torch.from_numpy(part.targets)[keep], reduction="sum") / weight
+        loss.backward()
+        self.free.put(net)
+        return float(loss.detach())
+
+
+def schedule(done: float, warm: float = 0.02, fall: float = 0.4) -> float:
+    """The rate's factor at a share of the time: up, level, and linearly down to zero."""
+    return min(1.0, (done + 1e-4) / warm, max(0.0, (1 - done) / fall))
+
+
+def main() -> None:
+    """Parse the flags and train."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=80, help="wall time of the whole training, pauses not counted")
+    parser.add_argument("--out", type=Path, default=Path("build/pebble.pt"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tokens", type=int, default=8192, help="ids in a step at the start; twice as many at the end")
+    parser.add_argument("--rate", type=float, default=0.02, help="of Muon; AdamW has a sixth of it")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
+    args = parser.parse_args()
+    torch.set_num_threads(1)  # the workers are the threads
+    torch.manual_seed(args.seed)
+    net = Pebble(Shape(len(tokenizer.vocabulary()[0])))
+    matrices = [weight for name, weight in net.blocks.named_parameters() if weight.ndim == 2]
+    others = [weight for weight in net.parameters() if not any(weight is matrix for matrix in matrices)]
+    muon = Muon(matrices, args.rate)
+    adam = torch.optim.AdamW(others, lr=args.rate / 6, betas=(0.9, 0.98), weight_decay=0.0)
+    step, spent, seen = 0, 0.0, 0
+    if args.out.exists():
+        saved = torch.load(args.out, weights_only=True)
+        net.load_state_dict(saved["net"])
+        adam.load_state_dict(saved["adam"])
+        for moment, old in zip(muon.moments, saved["muon"], strict=True):
+            moment.copy_(old)
+        step, spent, seen = saved["step"], saved["spent"], saved["seen"]
+    report(f"{sum(weight.numel() for weight in net.parameters()):,} parameters, from step {step}")
+    workers = Workers(net, args.threads)
+    total, last_save, begun = args.minutes * 60, time.monotonic(), time.monotonic() - spent
+    losses: list[float] = []
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    while not stopped and (spent := time.monotonic() - begun) < total:
+        scale = schedule(spent / total)
+        parts = data.batches(args.seed, step, int(args.tokens * (1 + min(1.0, 1.5 * spent / total))))
+        loss = workers.losses(parts)
+        seen += sum(int((part.ids != data.mark("<|endoftext|>")).sum()) for part in parts)
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        muon.step(scale, workers.pool)
+        for group in adam.param_groups:
+            group["lr"] = args.rate / 6 * scale
+        adam.step()
+        step += 1
+        losses.append(loss)
+        if step % 20 == 0:
+            report(f"step {step}  {spent / 60:.1f} min  loss {sum(losses[-20:]) / 20:.4f}  rate {scale:.3f}  {seen / 1e6:.2f} M ids")
+        if time.monotonic() - last_save > args.save * 60:
+            save(args.out, net, adam, muon, step, time.monotonic() - begun, seen)
+            last_save = time.monotonic()
+    save(args.out, net, adam, muon, step, spent, seen)
+    report(f"done: {step} steps, {seen / 1e6:.2f} M ids, {spent / 60:.1f} min")
+
+
+def save(path: Path, net: Pebble, adam: torch.optim.Optimizer, muon: Muon, step: int, spent: float, seen: int) -> None:
+    """Write the checkpoint, then put it in place of the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {"net": net.state_dict(), "adam": adam.state_dict(), "muon": muon.moments, "step": step, "spent": spent, "seen": seen}
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
+if __name__ == "__main__":
+    main()

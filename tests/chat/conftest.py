@@ -1,0 +1,100 @@
+"""Models that play a script, and a chat with them in a real terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mull.store.sessions import Store, open_store
+from tests.cli.conftest import CHATML
+from tests.models.scripted import write_scripted
+from tests.terminal.harness import Terminal
+
+ENDLESS = 12_000  # tokens that such a model says at least
+
+
+@pytest.fixture(scope="session")
+def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thinks "Let me see." and answers "Forty-two."; without thinking it answers "Just 42."."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "thinker.gguf",
+        ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],
+        starts={"\n\n": ["Just", " 42!"]},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        name="thinker",
+    )
+
+
+@pytest.fixture(scope="session")
+def coder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answers with a block of code."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "coder.gguf",
+        ["Look", " here:\n\n```python\n", "print(6 * 7)\n", "```\n"],
+        template=CHATML,
+        name="coder",
+    )
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thinks without end; without thinking it answers without end; asked for the answer, it says "Done."."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "endless.gguf",
+        ["<think>", "\nHm", *(f" m{i}" for i in range(400))],
+        starts={"\n\n": ["Well", *(f" w{i}" for i in range(400))], "</think>": ["Done", "."]},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        n_ctx=2 * ENDLESS,
+        name="endless",
+        end=False,
+    )
+
+
+class ChatTerminal(Terminal):
+    """A terminal with a chat in it."""
+
+    def say(self, line: str) -> None:
+        """Type a line and Enter, once the prompt is there."""
+        self.press(line + "\r")
+
+    def leave(self) -> None:
+        """Leave by Ctrl+D: exit 0, and the terminal as it was."""
+        self.press("\x04")
+        assert self.exit() == 0, self.text
+        assert self.mode == self.mode_before
+
+
+Open = Callable[..., "contextmanager[ChatTerminal]"]
+
+
+@pytest.fixture
+def chat(home: dict[str, str]) -> Callable[..., object]:
+    """Open a chat: `with chat(model, "-c", columns=40) as terminal`."""
+
+    @contextmanager
+    def open_(
+        model: Path | None,
+        *arguments: str,
+        columns: int = 80,
+        rows: int = 24,
+        env: dict[str, str] | None = None,
+    ) -> Iterator[ChatTerminal]:
+        command = [sys.executable, "-m", "mull", "chat", *arguments]
+        command += ["-m", str(model)] if model is not None else []
+        with ChatTerminal(command, columns=columns, rows=rows, environ={**home, **(env or {})}) as terminal:
+            yield terminal
+
+    return open_
+
+
+@pytest.fixture
+def kept(home: dict[str, str]) -> Iterator[Store]:
+    """The store that the chats of a test write to."""
+    with open_store(Path(home["MULL_STATE_DIR"]) / "sessions.db") as store:
+        yield store

@@ -1,0 +1,457 @@
+"""The chat in a real terminal: keys go in, the screen is looked at, the store is opened afterwards."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("POSIX pseudo-terminals", allow_module_level=True)
+
+from mull.store.sessions import Store
+from tests.chat.conftest import ChatTerminal
+from tests.models.scripted import write_scripted
+
+Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
+
+
+def copied(terminal: ChatTerminal) -> str:
+    """What the last OSC 52 sequence would have put on the clipboard."""
+    data = terminal.bytes.rpartition(b"\x1b]52;c;")[2].partition(b"\x07")[0]
+    return base64.b64decode(data).decode()
+
+
+def test_questions_answers_and_figures(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("What is it?")
+        terminal.wait("Forty-two.")
+        terminal.say("/stats")
+        terminal.wait("conversation  1 turns")
+        terminal.say("/thinking")
+        terminal.wait("Let me see.")
+        terminal.say("/context")
+        terminal.wait("1. What is it?")
+        terminal.say("/thinking 2")
+        terminal.wait("There is no such thinking.")
+        terminal.leave()
+    (session,) = kept.sessions()
+    (turn,) = kept.branch(session.id)
+    assert (turn.question, turn.answer, turn.thinking) == ("What is it?", "Forty-two.", "Let me see.")
+    assert (turn.finish, turn.model) == ("stop", "thinker")
+
+
+def test_thinking_is_switched(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("/reason off")
+        terminal.wait("Thinking: off.")
+        terminal.say("one?")
+        terminal.wait("Just 42!")
+        terminal.say("/think two?")
+        terminal.wait("Forty-two.")
+        terminal.say("/effort low")
+        terminal.wait("Thinking: low.")
+        terminal.say("/nothink three?")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Just 42!") == 2)
+        terminal.say("/effort huge")
+        terminal.wait("/effort takes low, medium, high")
+        terminal.say("/set temperature 0.1")
+        terminal.wait("temperature  0.1")
+        terminal.say("/set temprature 0.1")
+        terminal.wait("Did you mean temperature?")
+        terminal.say("/thinking hide")
+        terminal.wait("Thinking is shown: hide.")
+        terminal.leave()
+    turns = kept.branch(kept.sessions()[0].id)
+    assert [turn.settings["reason"] for turn in turns] == ["off", "on", "off"]
+    assert [bool(turn.thinking) for turn in turns] == [False, True, False]
+
+
+def test_branches(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsed -i.bak "s/first/FIRST/" "$1"\n')
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    with chat(thinker, env={"EDITOR": str(editor)}) as terminal:
+        terminal.say("the first question")
+        terminal.wait("Forty-two.")
+        terminal.say("/edit")
+        terminal.wait("> the FIRST question")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 2)
+        terminal.say("/retry")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 3)
+        terminal.say("/undo")
+        terminal.wait("Taken back: the FIRST question")
+        terminal.say("/undo")
+        terminal.wait("Nothing has been said yet.")
+        terminal.leave()
+    (session,) = kept.sessions()
+    assert [turn.question for turn in kept.turns(session.id)] == [
+        "the first question",
+        "the FIRST question",
+        "the FIRST question",
+    ]
+    assert kept.branch(session.id) == []
+
+
+def test_without_an_editor_edit_uses_the_prompt(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker, env={"EDITOR": "", "VISUAL": ""}) as terminal:
+        terminal.say("one")
+        terminal.wait("Forty-two.")
+        terminal.say("/edit")
+        terminal.wait(lambda: terminal.text.count("> one") + terminal.text.count("❯ one") >= 2)
+        terminal.say(" more")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 2)
+        terminal.leave()
+    assert [turn.question for turn in kept.branch(kept.sessions()[0].id)] == ["one more"]
+
+
+def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
+    with chat(coder) as terminal:
+        terminal.say("/copy")
+        terminal.wait("There is no answer to copy.")
+        terminal.say("code, please")
+        terminal.wait("print(6 * 7)")
+        terminal.say("/copy code")
+        terminal.wait("Copied 1 line")
+        assert copied(terminal).strip() == "print(6 * 7)"
+        terminal.say("/copy")
+        terminal.wait("Copied 5 lines")
+        assert copied(terminal).startswith("Look here:")
+        terminal.say(f"/export html {tmp_path / 'talk.html'}")
+        terminal.wait("Written:")
+        terminal.say("/export docx")
+        terminal.wait("/export takes md, html or json")
+        terminal.leave()
+    assert "<pre><code>print(6 * 7)</code></pre>" in (tmp_path / "talk.html").read_text()
+
+
+def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("about elephants")
+        terminal.wait("Forty-two.")
+        terminal.say("/save zoo")
+        terminal.wait("“zoo”")
+        terminal.say("/new")
+        terminal.wait("A new conversation.")
+        terminal.say("about sheep")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 2)
+        terminal.say("/sessions")
+        terminal.wait("about sheep")
+        terminal.say("/sessions eleph")
+        terminal.wait("zoo · question")
+        terminal.say("/open zo")
+        terminal.wait("Going on with “zoo”, 1 turns")
+        terminal.say("again")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 4)
+        terminal.say("/open nowhere")
+        terminal.wait("There is no session “nowhere”.")
+        terminal.leave()
+    assert [turn.question for turn in kept.branch(kept.find("zoo").id)] == ["about elephants", "again"]
+    with chat(None, "--session", "zoo") as terminal:
+        terminal.wait("with thinker")
+        terminal.say("third")
+        terminal.wait(lambda: terminal.text.count("Forty-two.") == 2)
+        terminal.leave()
+    with chat(None, "-c") as terminal:
+        terminal.wait("Going on with “zoo”, 3 turns")
+        terminal.leave()
+    with chat(thinker, "--session", "brand new") as terminal:
+        terminal.say("hello")
+        terminal.wait("Forty-two.")
+        terminal.leave()
+    assert kept.find("brand new").turns == 1
+
+
+def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("alpha beta\n")
+    (tmp_path / "long.txt").write_text("word " * 1000)
+    (tmp_path / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\xff")
+    (tmp_path / "empty.txt").touch()
+    with chat(thinker, "--ctx", "1024") as terminal:
+        for name, reply in (
+            ("notes.txt", "tokens, goes with the next question."),
+            ("long.txt", "the context has room for"),
+            ("image.png", "image.png is no UTF-8 text."),
+            ("empty.txt", "empty.txt is empty."),
+            ("nothing.txt", "is not there."),
+            (".", "is a folder."),
+        ):
+            terminal.say(f"/file {tmp_path / name}")
+            terminal.wait(lambda reply=reply: reply in " ".join(" ".join(terminal.everything).split()), reply)
+        terminal.say("what is in it?")
+        terminal.wait("Forty-two.")
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert [(file.name, file.text) for file in turn.files] == [("notes.txt", "alpha beta\n")]
+    assert kept.sessions()[0].title == "what is in it?"
+
+
+def test_models_are_switched_in_mid_conversation(chat: Chat, thinker: Path, coder: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("one")
+        terminal.wait("Forty-two.")
+        terminal.say("/model no-such-model")
+        terminal.wait("There is no model called")
+        terminal.say(f"/model {coder}")
+        terminal.wait("From now on coder answers.")
+        terminal.say("two")
+        terminal.wait("print(6 * 7)")
+        terminal.say("/model")
+        terminal.wait("coder ·")
+        terminal.leave()
+    turns = kept.branch(kept.sessions()[0].id)
+    assert [(turn.question, turn.model) for turn in turns] == [("one", "thinker"), ("two", "coder")]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(chat: Chat, thinker: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(thinker.read_bytes()[:3000])
+    with chat(thinker) as terminal:
+        terminal.say("one")
+        terminal.wait("Forty-two.")
+        terminal.say(f"/model {broken}")
+        terminal.wait("thinker goes on.")
+        terminal.say("two")
+        terminal.wait(lambda: "\n".join(terminal.everything).count("Forty-two.") == 2)
+        terminal.leave()
+
+
+def test_a_first_model_that_cannot_be_loaded_says_so_and_keeps_the_question(
+    chat: Chat, thinker: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(thinker.read_bytes()[:3000])
+    with chat(broken) as terminal:
+        terminal.say("one")
+        terminal.wait("Error:")
+        terminal.say(f"\x15/model {thinker}")
+        terminal.wait("From now on thinker answers.")
+        terminal.say("one")
+        terminal.wait("Forty-two.")
+        terminal.leave()
+
+
+def test_unknown_commands_name_the_nearest(chat: Chat, thinker: Path) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("/retyr")
+        terminal.wait("Did you mean /retry?")
+        terminal.say("/retry")
+        terminal.wait("Nothing has been asked yet.")
+        terminal.say("/bye")
+        assert terminal.exit() == 0
+
+
+def test_help_fits_one_screen(chat: Chat, thinker: Path) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("/help")
+        terminal.wait("Ctrl+X Ctrl+E")
+        terminal.wait("/help [COMMAND]")  # its first line is still on the screen
+        terminal.say("/help retry")
+        terminal.wait("the earlier answer stays")
+        terminal.leave()
+
+
+@pytest.mark.parametrize("key", ["\x1b", "\x03"], ids=["escape", "ctrl-c"])
+def test_stopping_in_the_answer_keeps_it_for_the_next_turn(
+    chat: Chat, endless: Path, kept: Store, key: str
+) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("go on and on")
+        terminal.wait("w20")
+        terminal.press(key)
+        terminal.wait("Stopped")
+        terminal.say("/context")
+        terminal.wait("1. go on and on")
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert (turn.finish, turn.partial) == ("interrupted", True)
+    assert "Well w0 w1" in turn.answer
+    assert kept.messages(kept.sessions()[0].id)[-1].partial
+
+
+def test_stopping_in_the_thinking_keeps_it(chat: Chat, endless: Path, kept: Store) -> None:
+    with chat(endless) as terminal:
+        terminal.say("think")
+        terminal.wait("m20")
+        terminal.press("\x1b")
+        terminal.wait("Stopped")
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert (turn.finish, turn.answer) == ("interrupted", "")
+    assert "m0 m1 m2" in turn.thinking
+
+
+def test_answer_now(chat: Chat, endless: Path, kept: Store) -> None:
+    with chat(endless) as terminal:
+        terminal.say("think")
+        terminal.wait("m20")
+        terminal.press("\t")
+        terminal.wait("Done.")
+        terminal.press("\x1b")
+        terminal.wait("Stopped")
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert "m0 m1" in turn.thinking
+    assert turn.answer.startswith("Done.")
+
+
+def test_two_interrupts_leave_with_130(chat: Chat, endless: Path, kept: Store) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("go on and on")
+        terminal.wait("w20")
+        terminal.press("\x03\x03")
+        assert terminal.exit() == 130
+        assert terminal.mode == terminal.mode_before
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert "Well w0 w1" in turn.answer
+
+
+def test_a_kill_in_mid_answer_loses_at_most_the_last_second(chat: Chat, endless: Path, kept: Store) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("go on and on")
+        terminal.wait("w20")
+        seen = terminal.text
+        time.sleep(1.5)  # more than a second: what was on the screen before is on the disk
+        os.kill(terminal.process.pid, signal.SIGKILL)
+        terminal.process.wait()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert turn.finish is None
+    assert turn.partial
+    assert "Well w0 w1" in turn.answer
+    assert "w20" in seen
+    assert "w20" in turn.answer
+    with chat(None, "-c", "--no-reason") as terminal:
+        terminal.wait("Going on with “go on and on”")
+        terminal.wait("w399")
+        terminal.say("/context")
+        terminal.wait("1. go on and on")
+        terminal.leave()
+
+
+def test_what_is_typed_while_it_answers_comes_next(chat: Chat, endless: Path, kept: Store) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("go on and on")
+        terminal.wait("w20")
+        terminal.press("/stats\r/reason on\r/sys")
+        terminal.press("\x1b")
+        terminal.wait("conversation  1 turns")
+        terminal.wait("Thinking: on.")
+        terminal.say("tem Be brief.")
+        terminal.wait("System prompt: Be brief.")
+        terminal.leave()
+    assert kept.sessions()[0].system == "Be brief."
+
+
+def test_nothing_is_kept_of_a_private_chat_unless_saved(
+    chat: Chat, thinker: Path, home: dict[str, str]
+) -> None:
+    database = Path(home["MULL_STATE_DIR"]) / "sessions.db"
+    with chat(thinker, "--no-save") as terminal:
+        terminal.say("a secret")
+        terminal.wait("Forty-two.")
+        terminal.say("/open x")
+        terminal.wait("A private chat opens no sessions.")
+        terminal.leave()
+    assert not database.exists()
+    with chat(thinker, "--no-save") as terminal:
+        terminal.say("no secret")
+        terminal.wait("Forty-two.")
+        terminal.say("/save after all")
+        terminal.wait("“after all”")
+        terminal.say("more")
+        terminal.wait(lambda: terminal.text.count("Forty-two.") == 2)
+        terminal.leave()
+    from mull.store.sessions import open_store
+
+    with open_store(database) as store:
+        assert [turn.question for turn in store.branch(store.find("after all").id)] == ["no secret", "more"]
+
+
+def test_a_store_that_cannot_be_opened_costs_one_notice(
+    chat: Chat, thinker: Path, home: dict[str, str]
+) -> None:
+    (Path(home["MULL_STATE_DIR"]) / "sessions.db").mkdir()
+    with chat(thinker) as terminal:
+        terminal.wait("This chat is not saved.")
+        terminal.say("hello")
+        terminal.wait("Forty-two.")
+        assert " ".join("\n".join(terminal.everything).split()).count("not saved") == 1
+        terminal.leave()
+
+
+@pytest.fixture(scope="session")
+def wordy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answers with 100 tokens."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "wordy.gguf",
+        ["First", *(f" word{i}" for i in range(98)), " end."],
+        template="{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+        name="wordy",
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "reply"),
+    [
+        ("stop", "The prompt is"),
+        ("drop", "no longer sees the oldest turns: “one”"),
+        ("summarize", "this summary stands for"),
+        ("ask", "Leave out the oldest turns (d)"),
+    ],
+)
+def test_a_full_context_is_never_silent(
+    chat: Chat, wordy: Path, kept: Store, policy: str, reply: str
+) -> None:
+    """The answers are some 700 bytes, and so some 700 tokens once they are part of a prompt."""
+    with chat(wordy, "--ctx", "2304") as terminal:
+
+        def everything() -> str:
+            return " ".join("\n".join(terminal.everything).split())
+
+        for number, question in enumerate(("one", "two"), start=1):
+            terminal.say(question)
+            terminal.wait(lambda number=number: everything().count("end.") == number, f"answer {number}")
+        terminal.say(f"/set context_full {policy}")
+        terminal.wait(lambda: f"context_full {policy}" in everything())
+        terminal.say("three " + "x" * 700)
+        terminal.wait(lambda: reply in everything(), reply)
+        if policy == "ask":
+            terminal.say("d")
+            terminal.wait(lambda: "no longer sees" in everything())
+        if policy != "stop":
+            terminal.wait(lambda: everything().count("end.") >= 3, "the third answer")
+            terminal.leave()
+        else:
+            terminal.press("\x03")  # the question came back to the prompt
+            terminal.leave()
+    turns = kept.branch(kept.sessions()[0].id)
+    assert [turn.question[:5].strip() for turn in turns] == (
+        ["one", "two"] if policy == "stop" else ["one", "two", "three"]
+    )
+
+
+def test_forty_columns(chat: Chat, thinker: Path) -> None:
+    with chat(thinker, columns=40) as terminal:
+        terminal.say("What is it?")
+        terminal.wait("Forty-two.")
+        terminal.say("/context")
+        terminal.wait("1. What")
+        terminal.say("/help")
+        terminal.wait("/quit")
+        terminal.leave()
+        assert max(map(len, terminal.everything)) <= 40
+
+
+def test_a_chat_needs_a_terminal(mull: Callable[..., object], thinker: Path) -> None:
+    done = mull("chat", "-m", thinker)
+    assert done.returncode == 2  # type: ignore[attr-defined]
+    assert b"needs a terminal" in done.stderr  # type: ignore[attr-defined]

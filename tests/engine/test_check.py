@@ -1,0 +1,151 @@
+"""The library is tried out in a child process before it is trusted, and what crashes is worked around."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mull.engine import check, child
+from mull.engine.check import Verdict, library
+from mull.errors import EngineError
+from tests.models.random_model import RandomShape, write_random
+
+SHAPE = RandomShape("check", 512, 256, 2, 4, 2, 64, 512, quantized=True, n_ctx=512)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_random(tmp_path / "check.gguf", SHAPE)
+
+
+class Children:
+    """Command lines of children that behave as told: `crash` when run with repacked weights, or in both ways."""
+
+    def __init__(self, plain: str, slower: str = "print('{}')") -> None:
+        self.plain, self.slower = plain, slower
+        self.asked: list[list[str]] = []
+
+    def __call__(self, arguments: Sequence[str]) -> list[str]:
+        self.asked.append(list(arguments))
+        return [sys.executable, "-c", self.slower if "--no-extra-buffers" in arguments else self.plain]
+
+
+CRASH = "import os; os.abort()"
+FINE = "print('{\"finite\": true}')"
+
+
+def test_the_real_library_passes(model: Path, tmp_path: Path) -> None:
+    verdict = library(tmp_path, model=model)
+    assert verdict == Verdict(ok=True, use_extra_bufts=True, detail="passed", new=True)
+
+
+def test_the_slower_way_is_tried_for_real(model: Path) -> None:
+    outcome = child.run(check.checker(["--model", str(model), "--no-extra-buffers"]))
+    assert outcome is not None
+    assert outcome.answer == {"finite": True}
+
+
+def test_a_crash_switches_the_repacking_off(model: Path, tmp_path: Path) -> None:
+    children = Children(CRASH, FINE)
+    verdict = library(tmp_path, model=model, command=children)
+    assert (verdict.ok, verdict.use_extra_bufts, verdict.new) == (True, False, True)
+    assert [("--no-extra-buffers" in asked) for asked in children.asked] == [False, True]
+    if sys.platform != "win32":
+        assert "SIGABRT" in verdict.detail
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_an_illegal_instruction_is_named(model: Path, tmp_path: Path) -> None:
+    children = Children("import os, signal; os.kill(os.getpid(), signal.SIGILL)", FINE)
+    assert "SIGILL" in library(tmp_path, model=model, command=children).detail
+
+
+def test_results_that_are_no_numbers_count_as_a_crash(model: Path, tmp_path: Path) -> None:
+    assert not library(
+        tmp_path, model=model, command=Children("print('{\"finite\": false}')", FINE)
+    ).use_extra_bufts
+
+
+def test_a_library_that_crashes_in_every_way_is_refused(model: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time by memory
+        with pytest.raises(EngineError) as refused:
+            library(tmp_path, model=model, command=Children(CRASH, CRASH))
+        assert refused.value.code == "native_crash"
+        assert "mull doctor" in refused.value.hint
+
+
+def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = child.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.2)
+    assert outcome is not None
+    assert "did not end" in outcome.crashed
+
+
+def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
+    children = Children(CRASH, FINE)
+    library(tmp_path, model=model, command=children)
+    check._memory.clear()  # another process
+    again = library(tmp_path, model=model, command=children)
+    assert len(children.asked) == 2
+    assert (again.use_extra_bufts, again.new) == (False, False)
+
+
+def test_another_library_or_cpu_is_asked_anew(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = Children(FINE)
+    library(tmp_path, model=model, command=children)
+    monkeypatch.setattr(check, "cpu_identity", lambda: "another CPU")
+    library(tmp_path, model=model, command=children)
+    assert len(children.asked) == 2
+
+
+def test_no_child_no_verdict_and_nothing_kept(model: Path, tmp_path: Path) -> None:
+    verdict = library(tmp_path, model=model, command=lambda _: ["/no/such/python"])
+    assert verdict.ok
+    assert verdict.use_extra_bufts
+    assert "not checked" in verdict.detail
+    assert not (tmp_path / "native-check.json").exists()
+
+
+def test_a_missing_check_model_is_no_failure(tmp_path: Path) -> None:
+    assert library(tmp_path, model=tmp_path / "none.gguf").ok
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 1}', "\x00\xff"])
+def test_damaged_memory_is_asked_anew(model: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "native-check.json").write_text(content, encoding="utf-8")
+    children = Children(FINE)
+    assert library(tmp_path, model=model, command=children).ok
+    assert len(children.asked) == 1
+    kept = json.loads((tmp_path / "native-check.json").read_text(encoding="utf-8"))
+    assert any(isinstance(entry, dict) and entry.get("detail") == "passed" for entry in kept.values())
+
+
+def test_a_state_folder_that_cannot_be_written_is_remembered_in_memory(model: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    children = Children(FINE)
+    for _ in range(2):
+        assert library(blocked / "state", model=model, command=children).ok
+    assert len(children.asked) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_leaves_nothing_half_written(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fdopen
+    monkeypatch.setattr(
+        os, "fdopen", lambda handle, *a, **k: (os.close(handle), real(os.open("/dev/full", 1), *a, **k))[1]
+    )
+    assert library(tmp_path, model=model, command=Children(FINE)).ok
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["check.gguf"]
+
+
+def test_the_cpu_has_an_identity() -> None:
+    assert check.cpu_identity().strip()

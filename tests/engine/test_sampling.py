@@ -1,0 +1,90 @@
+"""Sampling settings reach llama.cpp and do what they are for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from mull.engine.loop import Engine
+from mull.engine.sampling import Chain
+from mull.settings import Sampling
+from tests.engine.conftest import GREEDY, Run, run
+
+WILD = Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0)
+
+
+def answer(engine: Engine, sampling: Sampling, n: int = 30) -> Run:
+    return run(engine, [20, 30, 40], sampling=sampling, max_tokens=n)
+
+
+def wild(**changed: object) -> Sampling:
+    return Sampling(**{"temperature": 2.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "seed": 1, **changed})  # type: ignore[arg-type]
+
+
+def test_greedy_is_deterministic(tiny: Engine) -> None:
+    assert answer(tiny, GREEDY).tokens == answer(tiny, GREEDY).tokens
+
+
+def test_the_same_seed_says_the_same_another_something_else(tiny: Engine) -> None:
+    assert answer(tiny, wild()).tokens == answer(tiny, wild()).tokens
+    assert answer(tiny, wild()).tokens != answer(tiny, wild(seed=2)).tokens
+
+
+def test_without_a_seed_every_answer_differs(tiny: Engine) -> None:
+    assert answer(tiny, WILD).tokens != answer(tiny, WILD).tokens
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**32, -1])
+def test_every_integer_is_a_reproducible_seed(tiny: Engine, seed: int) -> None:
+    assert answer(tiny, wild(seed=seed)).tokens == answer(tiny, wild(seed=seed)).tokens
+
+
+@pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 1e-4}])
+def test_the_narrowest_choice_is_greedy(tiny: Engine, narrow: dict[str, float]) -> None:
+    assert answer(tiny, wild(**narrow)).tokens == answer(tiny, GREEDY).tokens
+
+
+def test_unset_fields_take_the_defaults(tiny: Engine) -> None:
+    assert (
+        answer(tiny, Sampling(seed=5)).tokens
+        == answer(tiny, Sampling(seed=5, temperature=0.8, top_k=40)).tokens
+    )
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        {"repeat_penalty": 1.5},
+        {"presence_penalty": 5.0},
+        {"frequency_penalty": 5.0},
+        {"dry_multiplier": 5.0, "dry_allowed_length": 1},
+    ],
+)
+def test_penalties_end_repetition_at_temperature_zero_too(tiny: Engine, penalty: dict[str, float]) -> None:
+    def repetition(sampling: Sampling) -> int:
+        tokens = answer(tiny, sampling, 150).tokens
+        return Counter(itertools.pairwise(tokens)).most_common(1)[0][1]
+
+    assert repetition(Sampling(temperature=0.0, **penalty)) < repetition(GREEDY)  # type: ignore[arg-type]
+
+
+def test_penalties_see_the_prompt(tiny: Engine) -> None:
+    first = answer(tiny, GREEDY, 1).tokens[0]
+    prompt = [first, 20, 30, 40]
+    plain = run(tiny, prompt, sampling=GREEDY, max_tokens=1).tokens[0]
+    assert (
+        plain
+        not in run(
+            tiny, [plain, *prompt], sampling=Sampling(temperature=0.0, presence_penalty=100.0), max_tokens=5
+        ).tokens
+    )
+
+
+def test_penalties_see_injected_tokens(tiny: Engine) -> None:
+    chain = Chain(tiny.model, Sampling(temperature=0.0, presence_penalty=1.0))
+    with chain:
+        assert chain.remembers
+    assert chain.handle is None
+    chain.free()  # twice is fine

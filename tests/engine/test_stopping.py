@@ -1,0 +1,131 @@
+"""A stop takes effect at any moment, and leaves the engine fit for the next request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mull.engine.loop import Engine, Piece, Prefill, Request
+from mull.engine.model import LoadStopped, load
+from mull.errors import ExitCode
+from tests.engine.conftest import GREEDY, ONE_THREAD, run
+from tests.models.random_model import SLOW, cached
+
+
+def test_stopped_before_anything_is_computed(tiny: Engine) -> None:
+    generation = tiny.generate(Request([1] * 100, GREEDY), lambda: True)
+    assert list(generation) == [Prefill(0, 100, 0)]
+    assert generation.ended == "stopped"
+    assert tiny.cached([1] * 100) == 0
+
+
+def test_stopped_between_tokens(tiny: Engine) -> None:
+    wish = threading.Event()
+    generation = tiny.generate(Request([1, 2, 3], GREEDY), wish.is_set)
+    said = []
+    for event in generation:
+        if isinstance(event, Piece):
+            said.append(event.token)
+            if len(said) == 4:
+                wish.set()
+    assert (len(said), generation.ended) == (4, "stopped")
+
+
+def test_stopped_while_the_library_computes_a_prompt(slow: Engine) -> None:
+    """One chunk of this prompt takes many times as long as the stop may: the computation itself is interrupted."""
+    wish = threading.Event()
+    prompt = list(range(5, 400)) * 4
+    generation = slow.generate(Request(prompt, GREEDY), wish.is_set)
+    assert next(generation) == Prefill(0, len(prompt), 0)
+    threading.Timer(0.1, wish.set).start()
+    events = list(generation)
+    assert generation.ended == "stopped"
+    assert not any(isinstance(event, Piece) for event in events)
+    assert slow.cached(prompt) < len(prompt)
+
+
+def test_after_a_stop_in_the_prompt_the_next_answer_is_right(start: Callable[..., Engine]) -> None:
+    prompt = list(range(5, 85))
+    expected = run(start(cached(SLOW)), prompt, max_tokens=3).tokens
+    engine = start(cached(SLOW))
+    wish = threading.Event()
+    generation = engine.generate(Request(prompt, GREEDY), wish.is_set)
+    next(generation)
+    threading.Timer(0.02, wish.set).start()
+    list(generation)
+    assert generation.ended == "stopped"
+    assert run(engine, prompt, max_tokens=3).tokens == expected
+
+
+def test_an_exception_in_the_middle_of_computing_leaves_it_usable(slow: Engine) -> None:
+    class Trouble(Exception):
+        pass
+
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:  # the first answer is before the step, the others while it computes
+            raise Trouble
+        return False
+
+    prompt = list(range(5, 300))
+    with pytest.raises(Trouble), slow.generate(Request(prompt, GREEDY), stopped) as generation:
+        list(generation)
+    assert run(slow, prompt[:20], max_tokens=2).ended == "length"
+
+
+def test_loading_reports_progress(tiny_path: Path, state_dir: Path) -> None:
+    seen: list[float] = []
+
+    def progress(fraction: float) -> bool:
+        seen.append(fraction)
+        return True
+
+    load(tiny_path, ONE_THREAD, state_dir=state_dir, on_progress=progress, trusted=True).close()
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_loading_can_be_stopped(state_dir: Path) -> None:
+    with pytest.raises(LoadStopped) as stopped:
+        load(
+            cached(SLOW),
+            ONE_THREAD,
+            state_dir=state_dir,
+            on_progress=lambda fraction: fraction < 0.3,
+            trusted=True,
+        )
+    assert stopped.value.exit_code == ExitCode.INTERRUPTED
+
+
+def test_what_progress_raises_is_raised_by_load(tiny_path: Path, state_dir: Path) -> None:
+    def progress(_fraction: float) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(tiny_path, ONE_THREAD, state_dir=state_dir, on_progress=progress, trusted=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal to send to oneself")
+def test_a_signal_handler_runs_while_the_library_computes(slow: Engine) -> None:
+    """The caller waits in Python meanwhile: a handler that waited for llama_decode to return would come too late."""
+    wish = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: wish.set())
+    try:
+        prompt = list(range(5, 400)) * 4
+        generation = slow.generate(Request(prompt, GREEDY), wish.is_set)
+        next(generation)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        list(generation)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert generation.ended == "stopped"
+    assert slow.cached(prompt) < len(prompt)

@@ -1,0 +1,332 @@
+"""Pulling: what is chosen, where it lands, that nothing is fetched twice, and that a stop or a kill loses nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mull.errors import MullError, UsageError
+from mull.library import records
+from mull.library.cache import RepositoryFolder, hub_cache
+from mull.library.resolve import resolve
+from mull.transfers import Started
+from tests.library.conftest import Puller, blobs, environment
+from tests.library.hub_server import Hub, gguf
+
+REPO = "owner/tiny-GGUF"
+MODEL = gguf(300_000)
+BIG = gguf(2_000_000, 3)
+
+
+def publish(user: Path, **file: object) -> None:
+    """A catalogue of the user's own with one entry, `tiny`."""
+    (user / "config").mkdir(exist_ok=True)
+    pinned = {"quant": "Q4_K_M", "name": "tiny-Q4_K_M.gguf", **file}
+    fields = ", ".join(f"{key} = {json.dumps(value)}" for key, value in pinned.items() if key != "at")
+    at = f'revision = "{file["at"]}"' if "at" in file else ""
+    (user / "config" / "models.toml").write_text(
+        f"""
+[[model]]
+name = "tiny"
+made_by = "nobody"
+licence = {{ spdx = "MIT", permissive = true }}
+reasoning = {{ kind = "none" }}
+repo = "{REPO}"
+{at}
+default = "Q4_K_M"
+files = [{{ {fields} }}, {{ quant = "Q8_0", name = "tiny-Q8_0.gguf" }}]
+"""
+    )
+
+
+def start(user: Path, hub: Hub, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mull", *arguments],
+        env=environment(user, hub),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def partial_bytes(user: Path) -> int:
+    return sum(path.stat().st_size for path in (user / "hf").rglob("*.incomplete"))
+
+
+# What is chosen
+
+
+def test_the_usual_quantization_is_taken_when_none_is_named(hub: Hub, fetch: Puller) -> None:
+    hub.add(REPO, {"tiny-Q8_0.gguf": BIG, "tiny-Q4_K_M.gguf": MODEL, "mmproj-tiny-Q4_K_M.gguf": gguf(99)})
+    assert fetch(REPO).path.read_bytes() == MODEL
+    assert fetch(f"hf.co/{REPO}:q8_0").path.read_bytes() == BIG
+    assert fetch(f"https://huggingface.co/{REPO}/blob/main/tiny-Q8_0.gguf").already
+
+
+def test_a_catalogue_name_leads_to_its_repository(hub: Hub, fetch: Puller, user: Path) -> None:
+    publish(user)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": BIG})
+    assert fetch("tiny").path.name == "tiny-Q4_K_M.gguf"
+    assert fetch("tiny:Q8_0").path.name == "tiny-Q8_0.gguf"
+    assert fetch("tiny", quant="q8_0").already
+    with pytest.raises(UsageError):
+        fetch("tiny:Q8_0", quant="Q4_K_M")
+
+
+def test_a_renamed_file_is_found_by_its_quantization(hub: Hub, fetch: Puller, user: Path) -> None:
+    publish(user, sha256="0" * 64)
+    hub.add(REPO, {"Tiny-2-q4_k_m.gguf": MODEL, "Tiny-2-q8_0.gguf": BIG})
+    assert fetch("tiny").path.name == "Tiny-2-q4_k_m.gguf"
+    assert "Tiny-2-q4_k_m.gguf" in fetch.notices["renamed"]
+    assert "changed" in fetch.notices
+
+
+def test_a_pinned_revision_has_to_hold_the_pinned_bytes(hub: Hub, fetch: Puller, user: Path) -> None:
+    commit = "a" * 40
+    publish(user, sha256="0" * 64, at=commit)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, commit=commit)
+    with pytest.raises(MullError) as caught:
+        fetch("tiny")
+    assert caught.value.code == "pin_mismatch"
+    assert blobs(user) == []
+    publish(user, sha256=hub.digest(MODEL)[0], at=commit)
+    assert fetch("tiny").verified
+
+
+def test_a_pinned_revision_that_is_gone_gives_way_to_the_newest(hub: Hub, fetch: Puller, user: Path) -> None:
+    publish(user, at="e" * 40)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    assert fetch("tiny").verified
+    assert "unpinned" in fetch.notices
+
+
+def test_a_revision_of_ones_own_choice(hub: Hub, fetch: Puller) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, revisions={"v1": ""})
+    fetch(REPO, revision="v1")
+    assert RepositoryFolder.of(REPO).commit_of("v1") == hub.models[REPO].commit
+
+
+def test_split_files_are_one_model(hub: Hub, fetch: Puller) -> None:
+    names = [f"Q4_K_M/tiny-Q4_K_M-{n:05d}-of-00004.gguf" for n in range(1, 5)]
+    contents = {name: gguf(50_000 + n, n) for n, name in enumerate(names)}
+    hub.add(
+        REPO, {**contents, "tiny-Q8_0-00001-of-00002.gguf": gguf(99)}
+    )  # the second half of Q8_0 is missing
+    pulled = fetch(REPO)
+    assert Started(REPO, 4, sum(map(len, contents.values())), 0) in fetch.said
+    assert len(pulled.sha256) == 4
+    found = resolve(REPO)
+    assert found.path == pulled.path
+    assert found.trusted
+    for name, content in contents.items():
+        assert RepositoryFolder.of(REPO).link(hub.models[REPO].commit, name).read_bytes() == content
+    with pytest.raises(MullError, match="no Q8_0"):
+        fetch(f"{REPO}:Q8_0")
+
+
+# Where it lands
+
+
+def test_other_tools_find_it_in_the_cache(hub: Hub, fetch: Puller) -> None:
+    from huggingface_hub import hf_hub_download, scan_cache_dir
+
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "README.md": b"# Tiny"})
+    pulled = fetch(REPO)
+    for name, content in {"tiny-Q4_K_M.gguf": MODEL, "README.md": b"# Tiny"}.items():
+        path = hf_hub_download(REPO, name, cache_dir=hub_cache(), local_files_only=True)
+        assert Path(path).read_bytes() == content
+    (repository,) = scan_cache_dir(hub_cache()).repos
+    assert repository.repo_id == REPO
+    assert repository.size_on_disk == len(MODEL) + 6
+    assert pulled.path.resolve().name == hub.digest(MODEL)[0]
+
+
+def test_what_other_tools_downloaded_is_used(hub: Hub, fetch: Puller) -> None:
+    from huggingface_hub import hf_hub_download
+
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    hf_hub_download(REPO, "tiny-Q4_K_M.gguf", cache_dir=hub_cache(), endpoint=hub.url)
+    asked = len(hub.requests)
+    pulled = fetch(REPO)
+    assert pulled.already
+    assert not pulled.verified
+    assert len(hub.requests) == asked
+
+
+def test_the_cache_is_where_huggingface_hub_has_it(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)"
+    settings: list[dict[str, str]] = [
+        {},
+        {"HF_HOME": "~/h"},
+        {"HF_HUB_CACHE": "$HOME/c"},
+        {"HUGGINGFACE_HUB_CACHE": "/old", "HF_HOME": "/home"},
+        {"XDG_CACHE_HOME": "/xdg"},
+    ]
+    for more in settings:
+        with monkeypatch.context() as patch:
+            patch.delenv("HF_HOME")
+            for name, value in more.items():
+                patch.setenv(name, value)
+            here = environment(user) if "HF_HOME" in more else {**environment_without_home(user), **more}
+            theirs = subprocess.run(
+                [sys.executable, "-c", code], env={**here, **more}, capture_output=True, text=True, check=True
+            )
+            assert str(hub_cache()) == theirs.stdout.strip()
+
+
+def environment_without_home(user: Path) -> dict[str, str]:
+    import os
+
+    return {"PATH": os.environ["PATH"], "HOME": str(user)}
+
+
+# Nothing twice
+
+
+def test_an_installed_model_asks_nobody(hub: Hub, fetch: Puller) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    first = fetch(REPO)
+    hub.requests.clear()
+    again = fetch(REPO)
+    assert again.already
+    assert again.verified
+    assert again.path == first.path
+    assert hub.requests == []
+
+
+def test_update_fetches_only_what_is_new(hub: Hub, fetch: Puller) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    fetch(REPO)
+    assert fetch(REPO, again=True).already
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG}, commit="f" * 40)
+    assert fetch(REPO, again=True).path.read_bytes() == BIG
+    assert resolve(REPO).path.read_bytes() == BIG
+
+
+def test_another_tools_copy_is_not_downloaded_again(hub: Hub, fetch: Puller, user: Path) -> None:
+    copy = user / ".lmstudio" / "models" / "owner" / "tiny-GGUF" / "tiny-Q4_K_M.gguf"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(MODEL)
+    pulled = fetch(f"{REPO}:Q4_K_M")
+    assert pulled.path == copy
+    assert pulled.source == "lmstudio"
+    assert hub.requests == []
+
+
+def test_the_last_pulled_model_answers(hub: Hub, fetch: Puller, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": BIG})
+    fetch(REPO)
+    fetch(f"{REPO}:Q8_0")
+    found = resolve(None)
+    assert (found.chosen_by, found.path.name, found.trusted) == ("last_pulled", "tiny-Q8_0.gguf", True)
+    found.path.unlink()
+    assert records.last_pulled() is None
+
+
+def test_two_pulls_at_once_download_once(hub: Hub, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
+    hub.fault(bytes_per_second=1_500_000, times=9)
+    first = start(user, hub, "pull", REPO, "--json")
+    wait_for(lambda: partial_bytes(user), first)
+    second = start(user, hub, "pull", REPO, "--json")
+    results = [json.loads(process.communicate(timeout=30)[0]) for process in (first, second)]
+    assert [process.returncode for process in (first, second)] == [0, 0]
+    assert hub.downloads() == [""]
+    assert sorted(result["fetched"] for result in results) == [0, len(BIG)]
+    assert Path(results[0]["path"]).read_bytes() == BIG
+    assert results[0]["path"] == results[1]["path"]
+
+
+# Stops
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(hub: Hub, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
+    hub.fault(bytes_per_second=1_000_000)
+    process = start(user, hub, "pull", REPO)
+    wait_for(lambda: partial_bytes(user) > 200_000, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert "are kept" in err
+    assert f"mull pull {REPO} goes on from there." in err
+    kept = partial_bytes(user)
+    assert 0 < kept < len(BIG)
+    process = start(user, hub, "pull", REPO, "--json")
+    result = json.loads(process.communicate(timeout=20)[0])
+    assert result["fetched"] == len(BIG) - kept
+    assert Path(result["path"]).read_bytes() == BIG
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_kill_at_any_byte_is_resumed(hub: Hub, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
+    hub.fault(bytes_per_second=2_500_000, times=9)
+    for least in (1, 700_000):
+        process = start(user, hub, "pull", REPO)
+        wait_for(lambda least=least: partial_bytes(user) > least, process)  # type: ignore[misc]
+        process.kill()
+        process.communicate()
+    kept = partial_bytes(user)
+    assert kept > 700_000
+    hub.faults.clear()
+    process = start(user, hub, "pull", REPO, "--json")
+    result = json.loads(process.communicate(timeout=20)[0])
+    assert result["fetched"] == len(BIG) - kept
+    assert Path(result["path"]).read_bytes() == BIG
+    assert hub.downloads()[-1] == f"bytes={kept}-"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_while_the_hub_is_silent(hub: Hub, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
+    hub.fault(where="/api/", hang=5.0, times=9)
+    process = start(user, hub, "pull", REPO)
+    wait_for(lambda: hub.requests, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Nothing was downloaded" in err
+
+
+# The command
+
+
+def test_the_command_prints_the_path_on_stdout(hub: Hub, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": BIG})
+    process = start(user, hub, "pull", f"{REPO}:Q4_K_M", f"{REPO}:Q8_0")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    first, second = map(Path, out.splitlines())
+    assert first.read_bytes() == MODEL
+    assert second.read_bytes() == BIG
+    assert "SHA-256 verified" in err
+    assert "\x1b" not in err
+    assert not any("agent" in path for _, path, _ in hub.requests)  # nobody is told which program calls
+
+
+def test_an_error_is_an_object_with_json(hub: Hub, user: Path) -> None:
+    process = start(user, hub, "pull", "owner/none", "--json")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert json.loads(out)["error"]["code"] == "no_repository"
+
+
+def test_pebble_needs_no_pull(fetch: Puller) -> None:
+    with pytest.raises(UsageError):
+        fetch("pebble")

@@ -1,0 +1,43 @@
+"""The model that ships: small, switchable, and right on what the documentation shows, through the command itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+MODEL = Path(__file__).parents[2] / "cli" / "mull" / "data" / "pebble.gguf"
+
+
+def test_it_is_small() -> None:
+    assert MODEL.stat().st_size <= 8_000_000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "stdin", "expected"),
+    [
+        ("How many r's are in strawberry?", b"", "3"),
+        ("What is 478 + 356?", b"", "834"),
+        ("sort these", b"b\na\n", "a\nb"),
+        ("who are you?", b"", "pebble"),
+        ("How do I download gpt-oss-20b?", b"", "mull pull gpt-oss-20b"),
+        ("What is the capital of France?", b"", "mull pull"),
+    ],
+)
+def test_it_answers(mull: Run, prompt: str, stdin: bytes, expected: str) -> None:
+    done = mull("-m", "pebble", "--reason", "--temperature", "0", "--json", "--no-save", prompt, stdin=stdin)
+    result = json.loads(done.stdout)
+    assert result["error"] is None
+    assert expected in result["answer"]
+    assert result["thinking"]
+
+
+def test_without_thinking_it_answers_at_once(mull: Run) -> None:
+    done = mull("-m", "pebble", "--no-reason", "--temperature", "0", "--json", "--no-save", "What is 2 + 3?")
+    result = json.loads(done.stdout)
+    assert result["thinking"] in (None, "")
+    assert result["usage"]["thinking"] == 0
+    assert result["answer"]

@@ -1,0 +1,117 @@
+"""A program for the pseudo-terminal: it plays a scripted turn to the views, without a model.
+
+`python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, answer, load, prompt, notice,
+sleep (seconds), until (a file that the test makes), hold (until the user stops or asks for the answer), native (seconds in a
+call that holds this thread), fail; the rest are arguments of the view.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from ctypes import CDLL, c_uint
+from pathlib import Path
+from typing import Any
+
+from mull.errors import EngineError
+from mull.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    Loading,
+    Notice,
+    PromptProgress,
+    ReasoningReport,
+    ThinkingDelta,
+    Timing,
+    Usage,
+)
+from mull.steering import Steering
+from mull.terminal import live, plain
+from mull.terminal.keys import Leave, Typeahead
+from mull.terminal.streams import Streams, quiet_when_closed
+
+WORD = re.compile(r"\s*\S+\s?|\s+")
+
+
+def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
+    """What a turn would say, word by word."""
+    thinking = answer = ""
+    counts = [0, 0]
+    for verb, argument in steps:
+        if steering.stopped and verb != "after stop":
+            break
+        if verb == "think":
+            for word in WORD.findall(argument):
+                if steering.wants_answer or steering.stopped:
+                    break
+                counts[0] += 1
+                thinking += word
+                yield ThinkingDelta(word, counts[0])
+        elif verb in {"answer", "after stop"}:
+            for word in WORD.findall(argument):
+                counts[1] += 1
+                answer += word
+                yield AnswerDelta(word, counts[1])
+        elif verb == "load":
+            yield Loading("pebble", argument)
+        elif verb == "prompt":
+            yield PromptProgress(argument, 4096, 0)
+        elif verb == "notice":
+            yield Notice("test", argument)
+        elif verb == "native":
+            CDLL(None).usleep(c_uint(int(argument * 1e6)))
+        elif verb == "fail":
+            raise EngineError("decode_failed", argument, "Try again.")
+        else:
+            _wait(verb, argument, steering)
+    yield Done(
+        model="pebble",
+        answer=answer,
+        thinking=thinking,
+        reasoning=ReasoningReport("default", "on", "test"),
+        finish="interrupted" if steering.stopped else "stop",
+        usage=Usage(1, 0, *counts),
+        timing=Timing(),
+    )
+
+
+def _wait(verb: str, argument: Any, steering: Steering) -> None:
+    until = time.monotonic() + (argument if verb == "sleep" else 30.0)
+    while time.monotonic() < until and not steering.stopped:
+        if verb == "until" and Path(argument).exists():
+            return
+        if verb == "hold" and steering.wants_answer:
+            return
+        time.sleep(0.005)
+
+
+def main() -> int:
+    options = json.loads(sys.argv[1])
+    streams = Streams.detect(options.pop("color", "auto"))
+    steering = Steering()
+    events = turn(options.pop("steps"), steering)
+    typeahead = Typeahead() if options.pop("typeahead", False) else None
+    try:
+        with quiet_when_closed(streams):
+            if streams.stdout_live:
+                done = live.show(events, streams, steering, typeahead=typeahead, **options)
+            else:
+                options.pop("markdown", None)
+                done = plain.show(events, streams, steering=steering, **options)
+    except Leave:
+        return 130
+    except EngineError as failure:
+        streams.error(failure.message, failure.hint)
+        return 1
+    if typeahead is not None:
+        streams.stdout.write(f"[typed {typeahead.lines} {typeahead.text!r}]\n")
+    streams.note(f"[{done.finish}]")
+    return 130 if done.finish == "interrupted" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

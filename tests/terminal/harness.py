@@ -1,0 +1,171 @@
+"""A real pseudo-terminal around a real process: type keys, look at the screen, resize, read the terminal's mode.
+
+Any of the three standard streams can be a file instead. The screen is pyte's, with scrollback. POSIX only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyte
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 20.0  # seconds until a test gives up; machines may be busy
+# Make the pseudo-terminal the controlling one without code between fork and exec.
+_LAUNCH = "import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR)); os.execv(sys.argv[2], sys.argv[2:])"
+
+
+class Terminal:
+    """A context manager. `stdin`, `stdout`, `stderr`: None for the terminal, else a file (or /dev/null)."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        environ: Mapping[str, str] | None = None,
+        stdin: Path | None = None,
+        stdout: Path | None = None,
+        stderr: Path | None = None,
+    ) -> None:
+        self.screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
+        self._stream = pyte.ByteStream(self.screen)
+        self.bytes = b""
+        self._lock = threading.Lock()
+        self._master, slave = pty.openpty()
+        self._slave = slave
+        self._set_size(columns, rows)
+        self.mode_before = termios.tcgetattr(slave)
+        name = os.ttyname(slave)
+        env = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "FORCE_COLOR"}}
+        env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT / "cli"), "LC_ALL": "C.UTF-8"} | dict(
+            environ or {}
+        )
+        with contextlib.ExitStack() as files:
+            handles = [
+                files.enter_context(open(path, mode)) if path is not None else slave
+                for path, mode in ((stdin, "rb"), (stdout, "wb"), (stderr, "wb"))
+            ]
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _LAUNCH, name, *arguments],
+                stdin=handles[0],
+                stdout=handles[1],
+                stderr=handles[2],
+                start_new_session=True,
+                cwd=ROOT,
+                env=env,
+            )
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+        self._closing.set()
+        self._reader.join(PATIENCE)
+        os.close(self._master)
+        os.close(self._slave)
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        with self._lock:
+            self.screen.resize(rows, columns)
+        self._set_size(columns, rows)
+
+    def exit(self) -> int:
+        """Wait for the process's end and for all of its output; its exit code."""
+        code = self.process.wait(PATIENCE)
+        self._drain()
+        return code
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, without the empty lines at its end."""
+        with self._lock:
+            return _trimmed(self.screen.display)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def everything(self) -> list[str]:
+        """The scrollback and the screen."""
+        with self._lock:
+            above = [_row(line, self.screen.columns) for line in self.screen.history.top]
+            return _trimmed([*above, *self.screen.display])
+
+    @property
+    def mode(self) -> list[Any]:
+        return termios.tcgetattr(self._slave)
+
+    def wait(self, wanted: str | Callable[[], bool], what: str = "") -> None:
+        """Until the text is on the screen or the condition holds."""
+        holds = wanted if callable(wanted) else lambda: wanted in self.text
+        until = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > until:
+                raise AssertionError(
+                    f"waited for {what or wanted!r}; the screen:\n" + "\n".join(self.everything)
+                )
+            time.sleep(0.01)
+
+    def _read(self) -> None:
+        while not self._closing.is_set():
+            self._take(0.1)
+
+    def _take(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._master], [], [], seconds)
+        if not ready:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # the other side is closed
+            self._closing.set()
+            return False
+        with self._lock:
+            self.bytes += data
+            self._stream.feed(data)
+        return bool(data)
+
+    def _drain(self) -> None:
+        """The slave is open here too, so there is no end of file: output has ended when none has come for a while."""
+        seen = -1
+        while seen != len(self.bytes):
+            seen = len(self.bytes)
+            time.sleep(0.25)
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _row(line: Mapping[int, Any], columns: int) -> str:
+    return "".join(line[column].data for column in range(columns))
+
+
+def _trimmed(lines: Sequence[str]) -> list[str]:
+    stripped = [line.rstrip() for line in lines]
+    while stripped and not stripped[-1]:
+        stripped.pop()
+    return stripped
