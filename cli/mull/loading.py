@@ -1,7 +1,8 @@
 """From a model's name to a `Speaker`, with progress as events.
 
-`load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback) and returns
-the speaker. Raises what resolving and loading raise; a stop while loading raises `Interrupted`.
+`load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback), a `Notice` when
+the native library was just found to need a slower way, and returns the speaker. Raises what resolving and loading
+raise; a stop while loading raises `Interrupted`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 from mull.errors import ExitCode, MullError
-from mull.events import Loading
+from mull.events import Loading, Notice
 from mull.paths import state_dir
 from mull.settings import EngineSettings
 from mull.steering import Steering
@@ -32,17 +33,19 @@ class Interrupted(MullError):
 
 def load(
     name: str, path: Path, settings: EngineSettings, steering: Steering, *, trusted: bool = False
-) -> Generator[Loading, None, Speaker]:
+) -> Generator[Loading | Notice, None, Speaker]:
     """Load `path` as `name`. Yields progress, returns the speaker."""
-    progress: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+    progress: queue.SimpleQueue[Loading | Notice | None] = queue.SimpleQueue()
     outcome: list[Speaker | BaseException] = []
 
     def report(fraction: float) -> bool:
-        progress.put(fraction)
+        progress.put(Loading(name, fraction))
         return not steering.stopped
 
     def work() -> None:
         try:
+            if notice := _library_notice():
+                progress.put(notice)
             outcome.append(_open(name, path, settings, report, trusted=trusted))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
             outcome.append(error)
@@ -54,19 +57,30 @@ def load(
     worker.start()
     while True:
         try:
-            fraction = progress.get(timeout=POLL)
+            event = progress.get(timeout=POLL)
         except queue.Empty:
             if steering.stopped:  # the thread is a daemon, and stops at its next report
                 raise Interrupted from None
             continue
-        if fraction is None:
+        if event is None:
             break
-        yield Loading(name, fraction)
+        yield event
     worker.join()
     result = outcome[0]
     if isinstance(result, BaseException):
         raise Interrupted if steering.stopped else result
     return result
+
+
+def _library_notice() -> Notice | None:
+    """What the user is told once, when the library's self-check has just found a crash that can be got round."""
+    from mull.engine import check
+
+    verdict = check.library(state_dir())
+    if not verdict.new or verdict.use_extra_bufts:
+        return None
+    text = f"llama.cpp failed its self-check ({verdict.detail}); mull takes the slower way round. The fix: mull doctor"
+    return Notice("native_fallback", text)
 
 
 def _open(
@@ -78,7 +92,6 @@ def _open(
     from mull.reasoning.profile import profile
 
     began = time.perf_counter()
-
     model = load_model(path, settings, state_dir=state_dir(), on_progress=report, trusted=trusted)
     template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
     ability = profile(

@@ -6,7 +6,7 @@ step's number alone, so that a resumed run sees what an unbroken one would have 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -16,7 +16,16 @@ from pebble import chats, tokenizer
 from pebble.turns import Chat
 
 # Share of the examples that think; the rest answers at once, which teaches little where the answer needs steps.
-THINKING_SHARE = {"talk": 0.5, "mull": 0.5, "modest": 0.5, "too hard": 0.5, "spelling": 0.5, "word sorting": 0.55, "counting": 0.65, "backwards": 0.65}
+THINKING_SHARE = {
+    "talk": 0.5,
+    "mull": 0.5,
+    "modest": 0.5,
+    "too hard": 0.5,
+    "spelling": 0.5,
+    "word sorting": 0.55,
+    "counting": 0.65,
+    "backwards": 0.65,
+}
 USUAL_SHARE = 0.72
 
 
@@ -29,14 +38,14 @@ class Batch:
     weights: npt.NDArray[np.float32]
 
 
-@lru_cache(maxsize=None)
+@cache
 def mark(name: str) -> int:
     """The id of a special token."""
     return tokenizer.special(name)
 
 
 def encode(chat: Chat, thinking: bool, limit: int = 1600) -> tuple[list[int], int]:
-    """The ids of a chat and the place where pebble's own words begin. Old thinking is left out, as the template does."""
+    """The ids of a chat and the place where pebble's own words begin; old thinking is left out."""
     coder = tokenizer.load()
 
     def text(value: str) -> list[int]:

@@ -1,7 +1,8 @@
 """How well the shipped pebble answers, through mull's own turn: `python -m pebble.evaluate [--write docs/pebble.md]`.
 
-Three sets, none of them in the training: fresh questions of the training's own patterns (letter tasks with words that the training
-never used), `questions.txt` (by hand, in other words) and `reserve.txt` (the same, kept closed until the end).
+Three sets, none of them in the training: fresh questions of the training's own patterns (letter tasks with words
+that the training never used), `questions.txt` (by hand, in other words) and `reserve.txt` (the same, kept closed until
+the end).
 Greedy; every question with and without thinking.
 """
 
@@ -50,7 +51,9 @@ def speaker(path: Path = MODEL) -> Speaker:
 
 def answer(model: Speaker, messages: tuple[Message, ...], thinking: bool) -> Done:
     """One greedy turn."""
-    settings = TurnSettings(reasoning=ReasoningAsk(on=thinking), sampling=Sampling(temperature=0.0), max_tokens=600)
+    settings = TurnSettings(
+        reasoning=ReasoningAsk(on=thinking), sampling=Sampling(temperature=0.0), max_tokens=600
+    )
     for event in run(model, messages, settings, Steering()):
         if isinstance(event, Done):
             return event
@@ -75,7 +78,9 @@ def fresh(count: int, seed: int) -> Iterator[Question]:
             yield Question(task, (Message("user", turn.question),), turn.answer, exact=True)
     for _ in range(count):
         *before, last = chats.follow_up(rng)
-        history = [m for turn in before for m in (Message("user", turn.question), Message("assistant", turn.answer))]
+        history = [
+            m for turn in before for m in (Message("user", turn.question), Message("assistant", turn.answer))
+        ]
         yield Question("follow-up", (*history, Message("user", last.question)), last.answer, exact=True)
 
 
@@ -86,7 +91,10 @@ def right(question: Question, text: str) -> bool:
     if re.fullmatch(r"-?\d+", question.expected):
         return re.findall(r"-?\d+", text.replace(",", ""))[-1:] == [question.expected]
     if question.task == "sorting":
-        return re.findall(r"\w+", text.lower())[-len(question.expected.split()) :] == question.expected.lower().split()
+        return (
+            re.findall(r"\w+", text.lower())[-len(question.expected.split()) :]
+            == question.expected.lower().split()
+        )
     return all(part.lower() in text.lower() for part in question.expected.split(" & "))
 
 
@@ -99,7 +107,10 @@ def measure(model: Speaker, questions: list[Question], show: bool) -> dict[str, 
         results[question.task].append((good[0], good[1]))
         if show and not good[0]:
             asked = question.messages[-1].content
-            sys.stderr.write(f"{question.task}: {asked!r} -> {texts[0].answer!r} ({texts[0].thinking!r}), not {question.expected!r}\n")
+            sys.stderr.write(
+                f"{question.task}: {asked!r} -> {texts[0].answer!r} ({texts[0].thinking!r}), not"
+                f" {question.expected!r}\n"
+            )
     return results
 
 
@@ -134,12 +145,21 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="a page whose figures are to be replaced")
     args = parser.parse_args()
     model = speaker(args.model)
-    parts = [f"{args.model.stat().st_size / 1e6:.1f} MB, {speed(model):,.0f} tokens per second (best of five)."]
-    parts.append(table("by hand, other words", measure(model, list(by_hand(HERE / "questions.txt")), args.show)))
+    parts = [
+        f"{args.model.stat().st_size / 1e6:.1f} MB, {speed(model):,.0f} tokens per second (best of five)."
+    ]
+    parts.append(
+        table("by hand, other words", measure(model, list(by_hand(HERE / "questions.txt")), args.show))
+    )
     if args.reserve:
         parts.append(table("the reserve", measure(model, list(by_hand(HERE / "reserve.txt")), args.show)))
     if args.count:
-        parts.append(table("fresh, the training's patterns", measure(model, list(fresh(args.count, args.seed)), args.show)))
+        parts.append(
+            table(
+                "fresh, the training's patterns",
+                measure(model, list(fresh(args.count, args.seed)), args.show),
+            )
+        )
     text = "\n\n".join(parts)
     if args.write:
         page = args.write.read_text(encoding="utf-8")

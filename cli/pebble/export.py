@@ -17,7 +17,7 @@ from pebble.train import report
 
 CONTEXT = 4096
 
-# Thinking is on unless enable_thinking is false, which prefills an empty block; the thinking of earlier turns is dropped.
+# Thinking is on unless enable_thinking is false, which prefills an empty block; earlier turns' thinking is dropped.
 TEMPLATE = """\
 {%- for message in messages %}
 {%- set text = message.content if message.content is string else '' %}
@@ -65,7 +65,9 @@ def export(checkpoint: Path, target: Path) -> None:
     part = target.with_suffix(".part")
     writer = gguf.GGUFWriter(part, "qwen3")
     writer.add_name("pebble")
-    writer.add_description("The small built-in model of mull: sums, letters, sorting, short word problems, mull's commands.")
+    writer.add_description(
+        "The small built-in model of mull: sums, letters, sorting, short word problems, mull's commands."
+    )
     writer.add_license("apache-2.0")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -82,7 +84,10 @@ def export(checkpoint: Path, target: Path) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     thinking = ("<think>", "</think>")  # seen in text, as with Qwen3
-    kinds = {name: gguf.TokenType.USER_DEFINED if name in thinking else gguf.TokenType.CONTROL for name in tokenizer.SPECIAL}
+    kinds = {
+        name: gguf.TokenType.USER_DEFINED if name in thinking else gguf.TokenType.CONTROL
+        for name in tokenizer.SPECIAL
+    }
     writer.add_token_list(tokens)
     writer.add_token_types([kinds.get(token, gguf.TokenType.NORMAL) for token in tokens])
     writer.add_token_merges([" ".join(merge) for merge in merges])

@@ -1,13 +1,14 @@
 """pebble's network in PyTorch: a small qwen3 (grouped queries, QK-norm, rotary positions, SwiGLU, tied embeddings).
 
-In: token ids `(batch, length)`, right-padded. Out: logits `(batch, length, vocabulary)`. Names and shapes map one to one to the GGUF.
+In: token ids `(batch, length)`, right-padded. Out: logits `(batch, length, vocabulary)`. Names and shapes map one to
+one to the GGUfunctional.
 """
 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,35 @@ class Block(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         s = self.shape
         batch, length, _ = x.shape
-        h = F.rms_norm(x, (s.width,), self.attention_norm, s.epsilon)
-        q, k, v = F.linear(h, self.qkv).split((s.heads * s.head, s.kv_heads * s.head, s.kv_heads * s.head), -1)
-        q = rotate(F.rms_norm(q.view(batch, length, s.heads, s.head), (s.head,), self.query_norm, s.epsilon), cos, sin)
-        k = rotate(F.rms_norm(k.view(batch, length, s.kv_heads, s.head), (s.head,), self.key_norm, s.epsilon), cos, sin)
+        h = functional.rms_norm(x, (s.width,), self.attention_norm, s.epsilon)
+        q, k, v = functional.linear(h, self.qkv).split(
+            (s.heads * s.head, s.kv_heads * s.head, s.kv_heads * s.head), -1
+        )
+        q = rotate(
+            functional.rms_norm(
+                q.view(batch, length, s.heads, s.head), (s.head,), self.query_norm, s.epsilon
+            ),
+            cos,
+            sin,
+        )
+        k = rotate(
+            functional.rms_norm(
+                k.view(batch, length, s.kv_heads, s.head), (s.head,), self.key_norm, s.epsilon
+            ),
+            cos,
+            sin,
+        )
         v = v.view(batch, length, s.kv_heads, s.head)
         repeat = s.heads // s.kv_heads
         k, v = k.repeat_interleave(repeat, 2), v.repeat_interleave(repeat, 2)
-        y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True)
-        x = x + F.linear(y.transpose(1, 2).reshape(batch, length, -1), self.out)
-        h = F.rms_norm(x, (s.width,), self.forward_norm, s.epsilon)
-        return x + F.linear(F.silu(F.linear(h, self.gate)) * F.linear(h, self.up), self.down)
+        y = functional.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True
+        )
+        x = x + functional.linear(y.transpose(1, 2).reshape(batch, length, -1), self.out)
+        h = functional.rms_norm(x, (s.width,), self.forward_norm, s.epsilon)
+        return x + functional.linear(
+            functional.silu(functional.linear(h, self.gate)) * functional.linear(h, self.up), self.down
+        )
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -88,11 +107,11 @@ class Pebble(nn.Module):
 
     def stream(self, ids: Tensor) -> Tensor:
         """The normalized last hidden states, before the output matrix."""
-        x = F.embedding(ids, self.embedding)
+        x = functional.embedding(ids, self.embedding)
         cos, sin = self.angles(ids.shape[1])
         for block in self.blocks:
             x = block(x, cos, sin)
-        return F.rms_norm(x, (self.shape.width,), self.norm, self.shape.epsilon)
+        return functional.rms_norm(x, (self.shape.width,), self.norm, self.shape.epsilon)
 
     def forward(self, ids: Tensor) -> Tensor:
-        return F.linear(self.stream(ids), self.embedding)
+        return functional.linear(self.stream(ids), self.embedding)

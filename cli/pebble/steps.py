@@ -122,7 +122,10 @@ def sort_numbers(numbers: Sequence[int], descending: bool) -> tuple[str, list[in
     """The padded numbers, then the same in order."""
     width = len(str(max(numbers)))
     ordered = sorted(numbers, reverse=descending)
-    return ",".join(f"{n:0{width}}" for n in numbers) + ":" + ",".join(f"{n:0{width}}" for n in ordered), ordered
+    return (
+        ",".join(f"{n:0{width}}" for n in numbers) + ":" + ",".join(f"{n:0{width}}" for n in ordered),
+        ordered,
+    )
 
 
 def sort_words(items: Sequence[str], descending: bool) -> tuple[str, list[str]]:

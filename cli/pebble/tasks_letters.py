@@ -6,7 +6,7 @@ Each function draws one `Turn`; the word is English, invented or scrambled, and 
 from random import Random
 
 from pebble import steps, words
-from pebble.tasks_numbers import listed, piped
+from pebble.tasks_lists import listed, piped
 from pebble.turns import Turn
 from pebble.wording import ask, order, rough, say
 
@@ -37,21 +37,42 @@ def letter_written(letter: str, rng: Random) -> str:
 def letters_written(letter: str, rng: Random) -> str:
     """`r's`, `rs`, `Rs`, `letters r`, `"r"s`."""
     shown = letter.upper() if rng.random() < 0.2 else letter
-    return say("[{l}'s|{l}'s|{l}'s|{l}s|{l}s|'{l}'s|\"{l}\"s|\"{l}\"|'{l}'|{l}|letters {l}|letter {l}|letter {l}'s|letter '{l}'|{l} letters|{l}-s|{l} characters|letter \"{l}\"s|occurrences of {l}|instances of {l}|of the letter {l}]", rng, l=shown)
+    return say(
+        "[{l}'s|{l}'s|{l}'s|{l}s|{l}s|'{l}'s|\"{l}\"s|\"{l}\"|'{l}'|{l}|letters {l}|letter {l}|letter"
+        " {l}'s|letter '{l}'|{l} letters|{l}-s|{l} characters|letter \"{l}\"s|occurrences of {l}|instances of"
+        " {l}|of the letter {l}]",
+        rng,
+        l=shown,
+    )
 
 
 COUNT_ASK = (
-    "[how many {ls} [are|are there|is|are there|does it have|can you find|do you see|do you count|can you count|exist|occur|appear] [in|in the word|within|inside|in the spelling of] {w}|how many {ls} [in|in the word] {w}|"
-    "how many times does [the letter |]{l} [appear|occur|come up|show up|come|turn up] in [the word |]{w}|how many times is [the letter |]{l} [used|found|written|there] in [the word |]{w}|"
-    "what is the [number|count] of {ls} in [the word |]{w}|how often [does|do you see|do you find] [the letter |]{l} [appear |occur |come ||]in [the word |]{w}|[the word |]{w} has how many {ls}|"
-    "how many {ls} does [the word |]{w} [have|contain|include|possess|need|use]|in [the word |]{w}[,|] how many {ls} are there|in {w}, how [often|many times] [is there an|do you see the letter|does it have] {l}|how many of the letters in {w} are {l}|"
-    "what's the count of {l} in {w}|{w}: how many {ls}|{w} - how many {ls}|how many {ls} are [needed|used] [to write|to spell|when you write|in writing] {w}|if I spell {w}, how many {ls} [are there|do I write|do I use]|"
-    "how many {ls} will I [find|see|write] in {w}|number of {ls} in [the word |]{w}|count of {ls} in {w}|what number of {ls} [does {w} have|is in {w}]|what is the [amount|quantity|tally|total] of {ls} [in|inside] {w}|how [many|often] {l} in {w}|how many {ls} [can you|do you|could you] [spot|see|find|notice|count] in {w}|how many {ls} are [hidden|contained|included] in {w}|what's the frequency of {l} in {w}|in how many places does {l} [stand|appear] in {w}|how many {ls} [hide|sit] in {w}]"
+    "[how many {ls} [are|are there|is|are there|does it have|can you find|do you see|do you count|can you"
+    " count|exist|occur|appear] [in|in the word|within|inside|in the spelling of] {w}|how many {ls} [in|in"
+    " the word] {w}|how many times does [the letter |]{l} [appear|occur|come up|show up|come|turn up] in [the"
+    " word |]{w}|how many times is [the letter |]{l} [used|found|written|there] in [the word |]{w}|what is"
+    " the [number|count] of {ls} in [the word |]{w}|how often [does|do you see|do you find] [the letter |]{l}"
+    " [appear |occur |come ||]in [the word |]{w}|[the word |]{w} has how many {ls}|how many {ls} does [the"
+    " word |]{w} [have|contain|include|possess|need|use]|in [the word |]{w}[,|] how many {ls} are there|in"
+    " {w}, how [often|many times] [is there an|do you see the letter|does it have] {l}|how many of the"
+    " letters in {w} are {l}|what's the count of {l} in {w}|{w}: how many {ls}|{w} - how many {ls}|how many"
+    " {ls} are [needed|used] [to write|to spell|when you write|in writing] {w}|if I spell {w}, how many {ls}"
+    " [are there|do I write|do I use]|how many {ls} will I [find|see|write] in {w}|number of {ls} in [the"
+    " word |]{w}|count of {ls} in {w}|what number of {ls} [does {w} have|is in {w}]|what is the"
+    " [amount|quantity|tally|total] of {ls} [in|inside] {w}|how [many|often] {l} in {w}|how many {ls} [can"
+    " you|do you|could you] [spot|see|find|notice|count] in {w}|how many {ls} are [hidden|contained|included]"
+    " in {w}|what's the frequency of {l} in {w}|in how many places does {l} [stand|appear] in {w}|how many"
+    " {ls} [hide|sit] in {w}]"
 )
 COUNT_ORDER = (
-    "[count [the |all |all the |every ||]{ls} in [the word |]{w}|count the letter {l} in {w}|count [how many {ls} are in|how many {ls} there are in|how often {l} is in|how many times {l} appears in|the occurrences of {l} in|the number of {ls} in] [the word |]{w}|"
-    "tell me how many {ls} [{w} has|are in {w}|there are in {w}|you see in {w}]|give me the [number|count] of {ls} in {w}|find [out ||]how many {ls} {w} [has|contains]|look at the word {w} and count [the |its |]{ls}|check {w} for the letter {l} and count|"
-    "take the word {w} and count the {ls}|spell {w} and count the {ls}|say how many {ls} {w} has|report the number of {ls} in {w}|count {l} in {w}|count {ls} in {w}|determine how many {ls} are in {w}]"
+    "[count [the |all |all the |every ||]{ls} in [the word |]{w}|count the letter {l} in {w}|count [how many"
+    " {ls} are in|how many {ls} there are in|how often {l} is in|how many times {l} appears in|the"
+    " occurrences of {l} in|the number of {ls} in] [the word |]{w}|tell me how many {ls} [{w} has|are in"
+    " {w}|there are in {w}|you see in {w}]|give me the [number|count] of {ls} in {w}|find [out ||]how many"
+    " {ls} {w} [has|contains]|look at the word {w} and count [the |its |]{ls}|check {w} for the letter {l}"
+    " and count|take the word {w} and count the {ls}|spell {w} and count the {ls}|say how many {ls} {w}"
+    " has|report the number of {ls} in {w}|count {l} in {w}|count {ls} in {w}|determine how many {ls} are in"
+    " {w}]"
 )
 
 
@@ -69,23 +90,63 @@ def counting(rng: Random) -> Turn:
     roll = rng.random()
     if roll < 0.1:
         text, count = steps.count_letters(word, "aeiou")
-        question = ask(say("[how many vowels [are|are there] in [the word |]{w}|how many vowels does {w} have|count the vowels in {w}|what is the number of vowels in {w}|{w} has how many vowels]", rng, w=shown), rng)
+        question = ask(
+            say(
+                "[how many vowels [are|are there] in [the word |]{w}|how many vowels does {w} have|count the"
+                " vowels in {w}|what is the number of vowels in {w}|{w} has how many vowels]",
+                rng,
+                w=shown,
+            ),
+            rng,
+        )
         return Turn("counting", question, f"Count.\n{text}", str(count))
     if roll < 0.22:
         text, count = steps.count_letters(word, LETTERS)
         text = "all" + text[26:]
-        question = ask(say("[how many letters [are|are there] in [the word |]{w}|how many letters does [the word |]{w} have|count the letters in {w}|how long is the word {w}|what is the length of {w}|how many characters [are in|does] {w}[| have]|"
-                           "{w} has how many letters|number of letters in {w}|the length of {w}|how many letters has {w}]", rng, w=shown), rng)
+        question = ask(
+            say(
+                "[how many letters [are|are there] in [the word |]{w}|how many letters does [the word |]{w}"
+                " have|count the letters in {w}|how long is the word {w}|what is the length of {w}|how many"
+                " characters [are in|does] {w}[| have]|{w} has how many letters|number of letters in {w}|the"
+                " length of {w}|how many letters has {w}]",
+                rng,
+                w=shown,
+            ),
+            rng,
+        )
         return Turn("counting", question, f"Count.\n{text}", str(count))
     letter = _wanted(word, rng)
     text, count = steps.count_letters(word, letter)
     slots = {"w": shown, "l": letter_written(letter, rng), "ls": letters_written(letter, rng)}
     if rng.random() < 0.1:
-        prompt = ask(say("[how many {ls} are in this word|how many {ls} are there|count the {ls}|how many {ls}|count the letter {l}|how many times is {l} in this|how many {ls} does this have]", rng, **slots), rng)
+        prompt = ask(
+            say(
+                "[how many {ls} are in this word|how many {ls} are there|count the {ls}|how many {ls}|count"
+                " the letter {l}|how many times is {l} in this|how many {ls} does this have]",
+                rng,
+                **slots,
+            ),
+            rng,
+        )
         question = piped((word,), prompt, rng)
     elif rng.random() < 0.1:
-        opening = say("[the word is|take the word|consider|here is a word:|word:|look at|my word is|I have the word|think of|I wrote|given the word|the word] {w}[. |, |; |: | - |? ]", rng, **slots)
-        question = rough(opening + say("[how many {ls} [does it have|are there|are in it|do you see|has it]|how many {ls}|count the {ls}|how often is there [an|a] {l}|the number of {ls}|how many times do you see {l}|now count {l}|what is the count of {l}][?|?||.]", rng, **slots), rng)
+        opening = say(
+            "[the word is|take the word|consider|here is a word:|word:|look at|my word is|I have the"
+            " word|think of|I wrote|given the word|the word] {w}[. |, |; |: | - |? ]",
+            rng,
+            **slots,
+        )
+        question = rough(
+            opening
+            + say(
+                "[how many {ls} [does it have|are there|are in it|do you see|has it]|how many {ls}|count the"
+                " {ls}|how often is there [an|a] {l}|the number of {ls}|how many times do you see {l}|now"
+                " count {l}|what is the count of {l}][?|?||.]",
+                rng,
+                **slots,
+            ),
+            rng,
+        )
     elif rng.random() < 0.7:
         question = ask(say(COUNT_ASK, rng, **slots), rng)
     else:
@@ -94,7 +155,8 @@ def counting(rng: Random) -> Turn:
 
 
 BACK_ORDER = (
-    "[reverse|flip|invert|turn around|mirror|spell|write|say|type|put|read|print|give me|show me|turn|output|tell me] "
+    "[reverse|flip|invert|turn around|mirror|spell|write|say|type|put|read|print|give me|show"
+    " me|turn|output|tell me] "
 )
 
 
@@ -103,21 +165,67 @@ def backwards(rng: Random) -> Turn:
     word = words.any_word(rng) if rng.random() < 0.92 else str(rng.randint(10, 999999))
     text, value = steps.backwards(word)
     shown = written(word, rng) if word.isalpha() else word
-    way = "[backwards|backward|in reverse|reversed|from back to front|the other way round|the other way around|back to front|in reverse order|from the end|from right to left|from the last letter to the first|starting from the end|mirrored|from end to start|in backwards order|in backward order|from its end|from the right|the wrong way round|from finish to start|last letter first|starting with the last letter|in the opposite order|in reversed order]"
+    way = (
+        "[backwards|backward|in reverse|reversed|from back to front|the other way round|the other way"
+        " around|back to front|in reverse order|from the end|from right to left|from the last letter to the"
+        " first|starting from the end|mirrored|from end to start|in backwards order|in backward order|from"
+        " its end|from the right|the wrong way round|from finish to start|last letter first|starting with the"
+        " last letter|in the opposite order|in reversed order]"
+    )
     roll = rng.random()
     if roll < 0.12:
-        prompt = rng.choice((order, order, ask))(say(f"[spell this {way}|reverse this|reverse it|reverse the word|write it {way}|spell it {way}|turn it around|this word {way}|reverse|backwards|what is this {way}|flip it|reverse this word|spell the word {way}]", rng), rng)
+        prompt = rng.choice((order, order, ask))(
+            say(
+                f"[spell this {way}|reverse this|reverse it|reverse the word|write it {way}|spell it"
+                f" {way}|turn it around|this word {way}|reverse|backwards|what is this {way}|flip it|reverse"
+                f" this word|spell the word {way}]",
+                rng,
+            ),
+            rng,
+        )
         question = piped((word,), prompt, rng)
     elif roll < 0.6:
-        question = order(say(
-            f"[[reverse|flip|invert|turn around|mirror] [the word |the letters of |the letters in |the spelling of |the string |the order of the letters in |]{{w}}|[spell|write|say|type|put|read|print|give me|show me|output|tell me|spell out] [the word |]{{w}} {way}|"
-            f"turn [the word |]{{w}} around|reverse {{w}}|take [the word |]{{w}} and [reverse it|write it {way}|spell it {way}|turn it around]|spell out {{w}} {way}|spell {way} the word {{w}}|reverse the following word: {{w}}|reverse this: {{w}}|reverse this word: {{w}}|reverse: {{w}}]", rng, w=shown), rng)
+        question = order(
+            say(
+                "[[reverse|flip|invert|turn around|mirror] [the word |the letters of |the letters in |the"
+                " spelling of |the string |the order of the letters in"
+                " |]{w}|[spell|write|say|type|put|read|print|give me|show me|output|tell me|spell out]"
+                f" [the word |]{{w}} {way}|turn [the word |]{{w}} around|reverse {{w}}|take [the word |]{{w}}"
+                f" and [reverse it|write it {way}|spell it {way}|turn it around]|spell out {{w}} {way}|spell"
+                f" {way} the word {{w}}|reverse the following word: {{w}}|reverse this: {{w}}|reverse this"
+                " word: {w}|reverse: {w}]",
+                rng,
+                w=shown,
+            ),
+            rng,
+        )
     elif roll < 0.9:
-        question = ask(say(
-            f"[what is [the word |]{{w}} {way}|what's {{w}} {way}|how do you [spell|write|say|read] [the word |]{{w}} {way}|how [is|would] {{w}} [spelled|written|look] {way}|what does {{w}} [look like|say|spell|read] {way}|"
-            f"what do you get [when|if] you [reverse|flip|turn around] [the word |the letters of |]{{w}}|what is the reverse of {{w}}|what word is {{w}} {way}|[the word |]{{w}} {way}, what is it|how does {{w}} look {way}|if you read {{w}} {way}, what do you get|what is the [reversed|backward|mirrored|inverted] [form|version|spelling] of {{w}}|{{w}} read {way}, what is that|what do the letters of {{w}} give {way}|how does {{w}} read {way}|what comes out [if|when] I [write|spell|read] {{w}} {way}]", rng, w=shown), rng)
+        question = ask(
+            say(
+                f"[what is [the word |]{{w}} {way}|what's {{w}} {way}|how do you [spell|write|say|read] [the"
+                f" word |]{{w}} {way}|how [is|would] {{w}} [spelled|written|look] {way}|what does {{w}} [look"
+                f" like|say|spell|read] {way}|what do you get [when|if] you [reverse|flip|turn around] [the"
+                f" word |the letters of |]{{w}}|what is the reverse of {{w}}|what word is {{w}} {way}|[the"
+                f" word |]{{w}} {way}, what is it|how does {{w}} look {way}|if you read {{w}} {way}, what do"
+                " you get|what is the [reversed|backward|mirrored|inverted] [form|version|spelling] of"
+                f" {{w}}|{{w}} read {way}, what is that|what do the letters of {{w}} give {way}|how does"
+                f" {{w}} read {way}|what comes out [if|when] I [write|spell|read] {{w}} {way}]",
+                rng,
+                w=shown,
+            ),
+            rng,
+        )
     else:
-        question = rough(say(f"[{{w}} {way}|the reverse of {{w}}|the [backward|reversed|mirrored] [version|form|spelling] of {{w}}|{{w}}, {way}|backwards: {{w}}|{{w}} spelled {way}|reverse of {{w}}]", rng, w=shown) + rng.choice(("", "", "?", ".", " please")), rng)
+        question = rough(
+            say(
+                f"[{{w}} {way}|the reverse of {{w}}|the [backward|reversed|mirrored] [version|form|spelling]"
+                f" of {{w}}|{{w}}, {way}|backwards: {{w}}|{{w}} spelled {way}|reverse of {{w}}]",
+                rng,
+                w=shown,
+            )
+            + rng.choice(("", "", "?", ".", " please")),
+            rng,
+        )
     return Turn("backwards", question, f"Reverse.\n{text}", value)
 
 
@@ -126,14 +234,46 @@ def spelling(rng: Random) -> Turn:
     word = words.any_word(rng)
     shown = written(word, rng)
     if rng.random() < 0.55:
-        core = say("[spell [the word |]{w}|spell out [the word |]{w}|spell {w} [letter by letter|out]|spell {w} for me|write {w} letter by letter|give me the spelling of {w}|write out the letters of {w}|list the letters [of|in] {w}|separate the letters of {w}]", rng, w=shown)
-        question = order(core, rng) if rng.random() < 0.7 else ask(say("[how do you spell|how is|how would you spell|what is the spelling of] {w}", rng, w=shown).replace("how is " + shown, f"how is {shown} spelled"), rng)
+        core = say(
+            "[spell [the word |]{w}|spell out [the word |]{w}|spell {w} [letter by letter|out]|spell {w} for"
+            " me|write {w} letter by letter|give me the spelling of {w}|write out the letters of {w}|list the"
+            " letters [of|in] {w}|separate the letters of {w}]",
+            rng,
+            w=shown,
+        )
+        question = (
+            order(core, rng)
+            if rng.random() < 0.7
+            else ask(
+                say(
+                    "[how do you spell|how is|how would you spell|what is the spelling of] {w}", rng, w=shown
+                ).replace("how is " + shown, f"how is {shown} spelled"),
+                rng,
+            )
+        )
         return Turn("spelling", question, "Spell.", "-".join(word))
     places = ["first", "second", "third", "fourth", "fifth", "sixth"][: len(word)]
     place = rng.choice([*places, "last", "last", "first"])
-    letter = word[-1] if place == "last" else word[["first", "second", "third", "fourth", "fifth", "sixth"].index(place)]
-    question = ask(say("[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}|[which letter is {p} in {w}|what letter [is|comes] {p} in {w}|{p} letter of {w}|what letter does {w} [start|begin] with]" if place == "first"
-                       else "[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}", rng, p=place, w=shown), rng)
+    letter = (
+        word[-1]
+        if place == "last"
+        else word[["first", "second", "third", "fourth", "fifth", "sixth"].index(place)]
+    )
+    question = ask(
+        say(
+            (
+                "[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}|[which"
+                " letter is {p} in {w}|what letter [is|comes] {p} in {w}|{p} letter of {w}|what letter does"
+                " {w} [start|begin] with]"
+                if place == "first"
+                else "[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}"
+            ),
+            rng,
+            p=place,
+            w=shown,
+        ),
+        rng,
+    )
     return Turn("spelling", question, f"Spell.\n{steps.index_letters(word)}", letter)
 
 
@@ -145,28 +285,64 @@ def word_sorting(rng: Random) -> Turn:
         if rng.random() < 0.1:
             items = [item.upper() for item in items]
     else:
-        draw = {0: lambda: rng.choice(words.THINGS), 1: lambda: words.any_word(rng)[:8], 2: lambda: rng.choice(words.FIRST_NAMES),
-                3: lambda: words.name(rng)}[rng.choice((0, 0, 1, 1, 2, 3))]
+        draw = {
+            0: lambda: rng.choice(words.THINGS),
+            1: lambda: words.any_word(rng)[:8],
+            2: lambda: rng.choice(words.FIRST_NAMES),
+            3: lambda: words.name(rng),
+        }[rng.choice((0, 0, 1, 1, 2, 3))]
         items, heads = [], set()
         for _ in range(rng.randint(2, 6)):
             item = draw()
-            if item not in items and (item[0].lower() not in heads or rng.random() < 0.25) and item[:2].lower() not in {i[:2].lower() for i in items}:
+            if (
+                item not in items
+                and (item[0].lower() not in heads or rng.random() < 0.25)
+                and item[:2].lower() not in {i[:2].lower() for i in items}
+            ):
                 items.append(item)
                 heads.add(item[0].lower())
         if len(items) < 2:
             return word_sorting(rng)
     descending = rng.random() < 0.08
     text, ordered = steps.sort_words(items, descending)
-    way = "[in reverse|from z to a|in reverse alphabetical order|backwards|in descending order]" if descending else "[||||alphabetically|in alphabetical order|from a to z|by the alphabet|by name|A to Z|in abc order|in ascending order]"
-    what = "[these|these words|the words|the following|the following words|this list|the list|them|those|the lines|these lines|my list|this|the input|all lines|these letters|the letters|these names|the items]"
+    way = (
+        "[in reverse|from z to a|in reverse alphabetical order|backwards|in descending order]"
+        if descending
+        else (
+            "[||||alphabetically|in alphabetical order|from a to z|by the alphabet|by name|A to Z|in abc"
+            " order|in ascending order]"
+        )
+    )
+    what = (
+        "[these|these words|the words|the following|the following words|this list|the list|them|those|the"
+        " lines|these lines|my list|this|the input|all lines|these letters|the letters|these names|the items]"
+    )
     verb = "[sort|sort|sort|order|put in order|arrange|alphabetize|organize|rank]"
     if rng.random() < 0.5:
-        prompt = order(say(f"[{verb} {what} {way}|sort {way}|sort these {way}|put {what} in order|put {what} in alphabetical order|sorted {way}|in order]" if not descending else f"{verb} {what} {way}", rng).strip(), rng)
+        prompt = order(
+            say(
+                (
+                    f"[{verb} {what} {way}|sort {way}|sort these {way}|put {what} in order|put {what} in"
+                    f" alphabetical order|sorted {way}|in order]"
+                    if not descending
+                    else f"{verb} {what} {way}"
+                ),
+                rng,
+            ).strip(),
+            rng,
+        )
         question = piped(items, prompt, rng)
         joint = "\n" if "\n" in question.split("\n\n")[0] else ", "
     else:
-        core = say(f"{verb} [||{what}] {way}[: |:| - |, | ]", rng).replace("  ", " ").replace(" :", ":") + listed(items, rng).replace(" or ", " and ")
+        core = say(f"{verb} [||{what}] {way}[: |:| - |, | ]", rng).replace("  ", " ").replace(
+            " :", ":"
+        ) + listed(items, rng).replace(" or ", " and ")
         question, joint = order(core, rng), ", "
     question = question.replace("  ", " ")
     shown = {item.lower(): item for item in items} if items[0] in question or items[-1] in question else {}
-    return Turn("word sorting", question, f"Sort.\n{text}", joint.join(shown.get(item.lower(), item.lower()) for item in ordered))
+    return Turn(
+        "word sorting",
+        question,
+        f"Sort.\n{text}",
+        joint.join(shown.get(item.lower(), item.lower()) for item in ordered),
+    )

@@ -1,14 +1,14 @@
-"""Arithmetic questions: sums, differences, products, small divisions, chains, largest and smallest, sorting.
+"""Arithmetic questions: sums, differences, products, small divisions and chains of these.
 
 Each function draws one `Turn` whose answer is computed, not written.
 """
 
-from collections.abc import Sequence
 from random import Random
 
 from pebble import steps, words
+from pebble.tasks_lists import listed, piped
 from pebble.turns import Turn
-from pebble.wording import amount, ask, order, rough, say
+from pebble.wording import amount, ask, order, say
 
 
 def size(rng: Random, digits: int = 4) -> int:
@@ -19,65 +19,60 @@ def size(rng: Random, digits: int = 4) -> int:
 
 def written(number: int, rng: Random) -> str:
     """The number as people write it: mostly digits, at times words or with a comma."""
-    if 0 <= number < 100 and rng.random() < 0.12 or 100 <= number < 1000 and rng.random() < 0.02:
+    if (0 <= number < 100 and rng.random() < 0.12) or (100 <= number < 1000 and rng.random() < 0.02):
         return words.spoken(number) if rng.random() < 0.8 else words.spoken(number).replace("-", " ")
     return f"{number:,}" if number > 999 and rng.random() < 0.06 else str(number)
 
 
-def listed(items: Sequence[object], rng: Random) -> str:
-    """`3, 4 and 5` in one of its many forms."""
-    texts = [str(item) for item in items]
-    roll = rng.random()
-    if roll < 0.4:
-        return ", ".join(texts)
-    if roll < 0.55:
-        return " ".join(texts)
-    if roll < 0.62:
-        return ",".join(texts)
-    if roll < 0.67:
-        return "; ".join(texts)
-    if roll < 0.71:
-        return "[" + ", ".join(texts) + "]"
-    if len(texts) == 2 or roll < 0.94:
-        return ", ".join(texts[:-1]) + say("[ and | and |, and | & | or ]" if len(texts) > 2 else "[ and | or ]", rng) + texts[-1]
-    return ", ".join(texts[:-1]) + ", " + texts[-1]
-
-
-def piped(items: Sequence[object], prompt: str, rng: Random) -> str:
-    """What a pipe gives: the input, a blank line, the prompt."""
-    roll = rng.random()
-    joint = "\n" if roll < 0.8 else " " if roll < 0.9 else ", "
-    return joint.join(str(item) for item in items) + rng.choice(("\n\n", "\n\n", "\n\n\n")) + prompt
-
-
 SUM = (
-    "[the sum of {a} and {b}|{a} [plus|+|added to|and|together with|increased by|with an extra] {b}|the total of {a} and {b}|{a} and {b} [together|combined|in total|altogether|added up|added together]|"
-    "{b} more than {a}|{b} added to {a}|the result of adding {a} and {b}|the result of {a} [plus|+] {b}|{a}+{b}|{a} + {b}|{a} +{b}|{a} + {b}|{a}+{b}|the answer to {a} [plus|+] {b}|"
-    "sum({a}, {b})|{a} combined with {b}|{a} put together with {b}|{a}, then {b} more|what {a} and {b} come to|the outcome of {a} [plus|+] {b}|{a} joined with {b}|the tally of {a} and {b}|"
-    "adding {a} and {b}|adding {b} to {a}|the addition of {a} and {b}|the sum {a} + {b}|{a} if you add {b}|{a} after adding {b}|{b} on top of {a}|{b} greater than {a}|{a} plus {b}]"
+    "[the sum of {a} and {b}|{a} [plus|+|added to|and|together with|increased by|with an extra] {b}|the total"
+    " of {a} and {b}|{a} and {b} [together|combined|in total|altogether|added up|added together]|{b} more"
+    " than {a}|{b} added to {a}|the result of adding {a} and {b}|the result of {a} [plus|+] {b}|{a}+{b}|{a} +"
+    " {b}|{a} +{b}|{a} + {b}|{a}+{b}|the answer to {a} [plus|+] {b}|sum({a}, {b})|{a} combined with {b}|{a}"
+    " put together with {b}|{a}, then {b} more|what {a} and {b} come to|the outcome of {a} [plus|+] {b}|{a}"
+    " joined with {b}|the tally of {a} and {b}|adding {a} and {b}|adding {b} to {a}|the addition of {a} and"
+    " {b}|the sum {a} + {b}|{a} if you add {b}|{a} after adding {b}|{b} on top of {a}|{b} greater than"
+    " {a}|{a} plus {b}]"
 )
 ADDING = (
-    "[add|sum|sum up|add up|add together|total|combine|put together|tally|tot up|join|count together] {a} [and|with|plus|&] {b}|[add {b} to {a}|put {b} on top of {a}|increase {a} by {b}|"
-    "take {a} and add {b}|start [with|at|from] {a} and [add|go up|go up by|count up|count on] {b}|[add|sum] [the|these|both|these two] numbers[:| ] {a}[,| and] {b}|raise {a} by {b}]"
+    "[add|sum|sum up|add up|add together|total|combine|put together|tally|tot up|join|count together] {a}"
+    " [and|with|plus|&] {b}|[add {b} to {a}|put {b} on top of {a}|increase {a} by {b}|take {a} and add"
+    " {b}|start [with|at|from] {a} and [add|go up|go up by|count up|count on] {b}|[add|sum]"
+    " [the|these|both|these two] numbers[:| ] {a}[,| and] {b}|raise {a} by {b}]"
 )
 DIFFERENCE = (
-    "[{a} [minus|-|less|take away|reduced by|decreased by|without|lowered by|diminished by] {b}|{a}-{b}|{a} - {b}|{a} - {b}|{a}-{b}|{a} −{b}|{a} − {b}|{a} – {b}|the result of {a} [minus|-] {b}|"
-    "{b} less than {a}|{b} [subtracted|taken|taken away|removed] from {a}|what is left of {a} after taking away {b}|{b} fewer than {a}|{a} if you take away {b}|"
-    "{a}, but {b} less|{a} with {b} taken off|what remains of {a} without {b}|what remains when {b} [is|are] [removed|taken] from {a}|the outcome of {a} [minus|-] {b}|{a} down by {b}|{a} after losing {b}|{a} once {b} is gone|"
-    "{a} after subtracting {b}|the result of subtracting {b} from {a}|the answer to {a} [minus|-] {b}|subtracting {b} from {a}|{a} minus {b}]"
+    "[{a} [minus|-|less|take away|reduced by|decreased by|without|lowered by|diminished by] {b}|{a}-{b}|{a} -"
+    " {b}|{a} - {b}|{a}-{b}|{a} −{b}|{a} − {b}|{a} – {b}|the result of {a} [minus|-] {b}|{b} less than"
+    " {a}|{b} [subtracted|taken|taken away|removed] from {a}|what is left of {a} after taking away {b}|{b}"
+    " fewer than {a}|{a} if you take away {b}|{a}, but {b} less|{a} with {b} taken off|what remains of {a}"
+    " without {b}|what remains when {b} [is|are] [removed|taken] from {a}|the outcome of {a} [minus|-]"
+    " {b}|{a} down by {b}|{a} after losing {b}|{a} once {b} is gone|{a} after subtracting {b}|the result of"
+    " subtracting {b} from {a}|the answer to {a} [minus|-] {b}|subtracting {b} from {a}|{a} minus {b}]"
 )
 SUBTRACTING = (
-    "[subtract|take|take away|remove|deduct|minus] {b} from {a}|[from {a} [take|take away|subtract|remove] {b}|decrease {a} by {b}|reduce {a} by {b}|lower {a} by {b}|start [with|at|from] {a} and [take away|subtract|go down|go down by|remove|count down|count back] {b}|"
-    "take {a} and [subtract|remove|take away] {b}|subtract {b} from {a}]"
+    "[subtract|take|take away|remove|deduct|minus] {b} from {a}|[from {a} [take|take away|subtract|remove]"
+    " {b}|decrease {a} by {b}|reduce {a} by {b}|lower {a} by {b}|start [with|at|from] {a} and [take"
+    " away|subtract|go down|go down by|remove|count down|count back] {b}|take {a} and [subtract|remove|take"
+    " away] {b}|subtract {b} from {a}]"
 )
 GAP = (
-    "[the difference [between|of] {a} and {b}|the difference between {b} and {a}|the gap between {a} and {b}|how far {a} is from {b}|the distance from {b} to {a}|how much [more|bigger|larger|higher] {a} is than {b}|what to add to {b} to [get|reach|have|make] {a}|what {b} needs to [reach|become|get to] {a}|how much is missing from {b} to {a}]"
+    "[the difference [between|of] {a} and {b}|the difference between {b} and {a}|the gap between {a} and"
+    " {b}|how far {a} is from {b}|the distance from {b} to {a}|how much [more|bigger|larger|higher] {a} is"
+    " than {b}|what to add to {b} to [get|reach|have|make] {a}|what {b} needs to [reach|become|get to]"
+    " {a}|how much is missing from {b} to {a}]"
 )
 PRODUCT = (
-    "[{a} [times|x|*|multiplied by|×|·|multiplied with] {b}|{a}*{b}|{a}x{b}|{a} x {b}|{a} * {b}|{a} × {b}|{a}×{b}|the product of {a} and {b}|the result of {a} [times|x|*|×] {b}|{b} lots of {a}|"
-    "{a} [groups of|sets of|lots of] {b}|the result of multiplying {a} [by|and|with] {b}|the answer to {a} [times|*|x] {b}|multiplying {a} by {b}|{a} times {b}|{a} by {b} multiplied|{a} multiplied with {b}|the outcome of {a} times {b}|{a} rows of {b}|{b} copies of {a}|the product {a} * {b}]"
+    "[{a} [times|x|*|multiplied by|×|·|multiplied with] {b}|{a}*{b}|{a}x{b}|{a} x {b}|{a} * {b}|{a} ×"
+    " {b}|{a}×{b}|the product of {a} and {b}|the result of {a} [times|x|*|×] {b}|{b} lots of {a}|{a} [groups"
+    " of|sets of|lots of] {b}|the result of multiplying {a} [by|and|with] {b}|the answer to {a} [times|*|x]"
+    " {b}|multiplying {a} by {b}|{a} times {b}|{a} by {b} multiplied|{a} multiplied with {b}|the outcome of"
+    " {a} times {b}|{a} rows of {b}|{b} copies of {a}|the product {a} * {b}]"
 )
-MULTIPLYING = "[multiply|] {a} [by|with|and|times|x] {b}|[multiply {a} by {b}|take {a} times {b}|take {a} {b} times|multiply [the|these|both] numbers[:| ] {a}[,| and] {b}|scale {a} by {b}|form the product of {a} and {b}]"
+MULTIPLYING = (
+    "[multiply|] {a} [by|with|and|times|x] {b}|[multiply {a} by {b}|take {a} times {b}|take {a} {b}"
+    " times|multiply [the|these|both] numbers[:| ] {a}[,| and] {b}|scale {a} by {b}|form the product of {a}"
+    " and {b}]"
+)
 
 
 def _either(nouns: str, verbs: str, rng: Random, **slots: object) -> str:
@@ -91,18 +86,39 @@ def addition(rng: Random) -> Turn:
     a, b = (size(rng), size(rng)) if rng.random() < 0.95 else (size(rng, 5), rng.randint(10000, 99999))
     if rng.random() < 0.3:
         digits = rng.randint(2, 4)
-        a, b = rng.randint(10 ** (digits - 1), 10**digits - 1), rng.randint(10 ** (digits - 1), 10**digits - 1)
+        a, b = (
+            rng.randint(10 ** (digits - 1), 10**digits - 1),
+            rng.randint(10 ** (digits - 1), 10**digits - 1),
+        )
     text, value = steps.add(a, b)
     roll = rng.random()
     if roll < 0.06:
-        question = ask(say(
-            "[what do you get [if|when] you [add|put together|sum] {a} and {b}|how much [do|would] {a} and {b} [make|give|add up to]|what do {a} and {b} [make|add up to|come to|sum to]|"
-            "if I [add|put] {b} [to|on top of] {a}, [what do I get|what is it|how much is that|what comes out]|I have {a} and get {b} more, how much is it|what number is {b} [more|greater|higher|bigger] than {a}]",
-            rng, a=written(a, rng), b=written(b, rng)), rng)
-        if "on top" not in question and "more than" not in question:
-            pass
+        question = ask(
+            say(
+                "[what do you get [if|when] you [add|put together|sum] {a} and {b}|how much [do|would] {a}"
+                " and {b} [make|give|add up to]|what do {a} and {b} [make|add up to|come to|sum to]|if I"
+                " [add|put] {b} [to|on top of] {a}, [what do I get|what is it|how much is that|what comes"
+                " out]|I have {a} and get {b} more, how much is it|what number is {b}"
+                " [more|greater|higher|bigger] than {a}]",
+                rng,
+                a=written(a, rng),
+                b=written(b, rng),
+            ),
+            rng,
+        )
     elif roll < 0.1:
-        question = piped((a, b), order(say("[add|add up|sum|sum up|total] [these|them|the numbers|these numbers|those|the lines|everything|this][| up]", rng), rng), rng)
+        question = piped(
+            (a, b),
+            order(
+                say(
+                    "[add|add up|sum|sum up|total] [these|them|the numbers|these numbers|those|the"
+                    " lines|everything|this][| up]",
+                    rng,
+                ),
+                rng,
+            ),
+            rng,
+        )
     else:
         question = _either(SUM, ADDING, rng, a=written(a, rng), b=written(b, rng))
     return Turn("addition", question, f"Add.\n{text}", str(value))
@@ -113,7 +129,10 @@ def subtraction(rng: Random) -> Turn:
     a, b = size(rng), size(rng)
     if rng.random() < 0.4:
         digits = rng.randint(2, 4)
-        a, b = rng.randint(10 ** (digits - 1), 10**digits - 1), rng.randint(10 ** (digits - 1), 10**digits - 1)
+        a, b = (
+            rng.randint(10 ** (digits - 1), 10**digits - 1),
+            rng.randint(10 ** (digits - 1), 10**digits - 1),
+        )
     roll = rng.random()
     if a < b and roll > 0.12:
         a, b = b, a
@@ -122,12 +141,33 @@ def subtraction(rng: Random) -> Turn:
         slots = {"a": written(a, rng), "b": written(b, rng)}
         question = amount(say(GAP, rng, **slots), rng)
         if rng.random() < 0.4:
-            question = ask(say("[how much [more|bigger|larger|higher|greater] is {a} than {b}|how much [smaller|less|lower] is {b} than {a}|how far [is it from {b} to {a}|apart are {a} and {b}]|what [do I|must I|do you|must be|should I] add[ed|] to {b} to [get|reach|have|make] {a}|how many more than {b} is {a}|by how much is {a} [bigger|more|larger] than {b}|what is missing from {b} to {a}]", rng, **slots), rng)
+            question = ask(
+                say(
+                    "[how much [more|bigger|larger|higher|greater] is {a} than {b}|how much"
+                    " [smaller|less|lower] is {b} than {a}|how far [is it from {b} to {a}|apart are {a} and"
+                    " {b}]|what [do I|must I|do you|must be|should I] add[ed|] to {b} to"
+                    " [get|reach|have|make] {a}|how many more than {b} is {a}|by how much is {a}"
+                    " [bigger|more|larger] than {b}|what is missing from {b} to {a}]",
+                    rng,
+                    **slots,
+                ),
+                rng,
+            )
     elif roll < 0.28:
-        question = ask(say(
-            "[what do you get [if|when] you [subtract|take|take away|remove] {b} from {a}|what [remains|is left|stays] [if|when] [you take|I take|I remove|we take away] {b} from {a}|"
-            "how much is left of {a} [when|if|after] [you remove|you take|I lose] {b}|if I take {b} [from|away from] {a}, what [is left|remains|do I have]|"
-            "what number is {b} [less|smaller|lower] than {a}|{a} take away {b} leaves what|if you have {a} and lose {b}, what is left]", rng, a=written(a, rng), b=written(b, rng)), rng)
+        question = ask(
+            say(
+                "[what do you get [if|when] you [subtract|take|take away|remove] {b} from {a}|what"
+                " [remains|is left|stays] [if|when] [you take|I take|I remove|we take away] {b} from {a}|how"
+                " much is left of {a} [when|if|after] [you remove|you take|I lose] {b}|if I take {b}"
+                " [from|away from] {a}, what [is left|remains|do I have]|what number is {b}"
+                " [less|smaller|lower] than {a}|{a} take away {b} leaves what|if you have {a} and lose {b},"
+                " what is left]",
+                rng,
+                a=written(a, rng),
+                b=written(b, rng),
+            ),
+            rng,
+        )
         text, value = steps.subtract(a, b)
         return Turn("subtraction", question, f"Subtract.\n{text}", str(value))
     else:
@@ -154,13 +194,23 @@ def multiplication(rng: Random) -> Turn:
     if rng.random() < 0.04:
         factor, verb = rng.choice(((2, "[double|twice|two times]"), (3, "[triple|three times|thrice]")))
         text, value = steps.multiply(a, factor)
-        return Turn("multiplication", amount(say(verb + " {a}", rng, a=a), rng), f"Multiply.\n{text}", str(value))
+        return Turn(
+            "multiplication", amount(say(verb + " {a}", rng, a=a), rng), f"Multiply.\n{text}", str(value)
+        )
     if rng.random() < 0.4:
         a, b = b, a
     text, value = steps.multiply(a, b)
     if rng.random() < 0.06:
-        question = ask(say("[what do you get [if|when] you multiply {a} [by|with|and] {b}|how much [are|is] {a} times {b}|what do {a} rows of {b} make|how many are {a} [times|groups of] {b}]", rng,
-                           a=written(a, rng), b=written(b, rng)), rng)
+        question = ask(
+            say(
+                "[what do you get [if|when] you multiply {a} [by|with|and] {b}|how much [are|is] {a} times"
+                " {b}|what do {a} rows of {b} make|how many are {a} [times|groups of] {b}]",
+                rng,
+                a=written(a, rng),
+                b=written(b, rng),
+            ),
+            rng,
+        )
     else:
         question = _either(PRODUCT, MULTIPLYING, rng, a=written(a, rng), b=written(b, rng))
     return Turn("multiplication", question, f"Multiply.\n{text}", str(value))
@@ -171,7 +221,12 @@ def division(rng: Random) -> Turn:
     b = rng.randint(1, 12)
     a = b * rng.randint(0, 12) + (rng.randrange(b) if rng.random() < 0.35 else 0)
     text, quotient, rest = steps.divide(a, b)
-    core = say("[{a} [divided by|/|÷|over|:] {b}|{a}/{b}|{a} / {b}|{a} ÷ {b}|the quotient of {a} and {b}]", rng, a=written(a, rng), b=written(b, rng))
+    core = say(
+        "[{a} [divided by|/|÷|over|:] {b}|{a}/{b}|{a} / {b}|{a} ÷ {b}|the quotient of {a} and {b}]",
+        rng,
+        a=written(a, rng),
+        b=written(b, rng),
+    )
     question = amount(core, rng)
     roll = rng.random()
     if roll < 0.2:
@@ -181,7 +236,9 @@ def division(rng: Random) -> Turn:
     elif roll < 0.42 and a % 2 == 0:
         text, quotient, rest = steps.divide(a // b * 2, 2)
         question = amount(say("half of {a}", rng, a=a // b * 2), rng)
-    return Turn("division", question, f"Divide.\n{text}", f"{quotient}, remainder {rest}" if rest else str(quotient))
+    return Turn(
+        "division", question, f"Divide.\n{text}", f"{quotient}, remainder {rest}" if rest else str(quotient)
+    )
 
 
 def chain(rng: Random) -> Turn:
@@ -190,14 +247,40 @@ def chain(rng: Random) -> Turn:
         numbers = [size(rng, rng.choice((1, 2, 2, 3))) for _ in range(rng.randint(3, 5))]
         text, value = steps.chain(numbers[0], [("+", n) for n in numbers[1:]])
         if rng.random() < 0.4:
-            question = piped(numbers, rng.choice((order, amount))(say("[add these up|sum these|add them all|add all of these|the total|the sum of these|total these|the sum of these numbers|the total of these lines|add all the numbers]", rng), rng), rng)
+            question = piped(
+                numbers,
+                rng.choice((order, amount))(
+                    say(
+                        "[add these up|sum these|add them all|add all of these|the total|the sum of"
+                        " these|total these|the sum of these numbers|the total of these lines|add all the"
+                        " numbers]",
+                        rng,
+                    ),
+                    rng,
+                ),
+                rng,
+            )
         elif rng.random() < 0.5:
-            question = order(say("[add|sum|add up|total|sum up|add together] [||the numbers |these numbers: |all of these: |these: ]", rng) + listed(numbers, rng), rng)
+            question = order(
+                say(
+                    "[add|sum|add up|total|sum up|add together] [||the numbers |these numbers: |all of these:"
+                    " |these: ]",
+                    rng,
+                )
+                + listed(numbers, rng),
+                rng,
+            )
         else:
-            question = amount(say("[the sum of |the total of |all together: ||]", rng) + rng.choice(("+", " + ", " plus ", " and ", ", ")).join(map(str, numbers)), rng)
+            question = amount(
+                say("[the sum of |the total of |all together: ||]", rng)
+                + rng.choice(("+", " + ", " plus ", " and ", ", ")).join(map(str, numbers)),
+                rng,
+            )
         return Turn("chain", question, f"Add.\n{text}", str(value))
     a, b, c = (size(rng, 2) for _ in range(3))
-    plus, times, minus = rng.choice((("+", "*", "-"), (" + ", " * ", " - "), (" plus ", " times ", " minus "), (" + ", " x ", " - ")))
+    plus, times, minus = rng.choice(
+        (("+", "*", "-"), (" + ", " * ", " - "), (" plus ", " times ", " minus "), (" + ", " x ", " - "))
+    )
     kind = rng.randrange(4)
     if kind == 0:
         b, c = rng.randint(2, 12), rng.randint(2, 12)
@@ -216,81 +299,3 @@ def chain(rng: Random) -> Turn:
         text, value = steps.chain(a, [("-", b), ("-", c)])
         core = f"{a}{minus}{b}{minus}{c}"
     return Turn("chain", amount(core, rng), f"Compute.\n{text}", str(value))
-
-
-def _draw(rng: Random, low: int = 2) -> list[int]:
-    top = rng.choice((10, 30, 100, 100, 1000, 1000))
-    return rng.sample(range(top), rng.randint(low, 6))
-
-
-BIG = "[largest|biggest|greatest|highest|maximum|max|largest|biggest]"
-SMALL = "[smallest|lowest|least|littlest|minimum|min|tiniest|smallest|lowest]"
-
-
-def extreme(rng: Random) -> Turn:
-    """Largest or smallest of two to six numbers below 1000."""
-    numbers, largest = _draw(rng), rng.random() < 0.5
-    text, value = steps.extreme(numbers, largest)
-    which = say(BIG if largest else SMALL, rng)
-    roll = rng.random()
-    items = listed(numbers, rng)
-    more = say("[larger|bigger|greater|higher|more]" if largest else "[smaller|lower|less|fewer]", rng)
-    if len(numbers) == 2 and roll < 0.6:
-        question = ask(say("[which|what|which number|which one|which of these] is {more}[, |: | - |, is it |, ]{a} or {b}", rng, more=more, a=numbers[0], b=numbers[1]), rng)
-        if rng.random() < 0.3:
-            question = ask(say("[is {a} {more} than {b} or the other way round|{a} or {b}, which is {more}|what's {more}, {a} or {b}|which of {a} and {b} is {more}]", rng, more=more, a=numbers[0], b=numbers[1]), rng)
-    elif roll < 0.2:
-        prompt = rng.choice((ask, amount))(say("[which is the {w}|the {w}|the {w} number|the {w} of these|the {w} one|the {w} value|the {w} line|which one is the {w}|which line is the {w}]", rng, w=which), rng)
-        question = piped(numbers, prompt, rng)
-    elif roll < 0.5:
-        core = say("[which is the {w}|which number is the {w}|which one is the {w}|which of these is the {w}|what is the {w}|which of these numbers is {w}|which is {w}|who is the {w}|which value is the {w}][: |, | of |? | among | out of | - ]{n}", rng, w=which, n=items)
-        question = ask(core, rng)
-    elif roll < 0.6:
-        question = ask(say("[of|among|out of|from|between|in] [||the numbers |the list |these: ]{n}[, |: |  ][which is [the |]{w}|which one is the {w}|what is the {w}|which number is the {w}]", rng, w=which, n=items), rng)
-    elif roll < 0.66:
-        opening = say("[I have|here are|given|my numbers are|numbers:|we have|consider|take|look at|there are|the list is|these are my numbers:|I got|you have|suppose we have] {n}[. |: |; | - |, |? ]", rng, n=items)
-        question = rough(opening + say("[which is the {w}|which one is the {w}|which is {w}|what is the {w}|the {w}|tell me the {w}|which of them is the {w}|now which number is {w}|find the {w}|the {w} one][?|?|.||, please]", rng, w=which), rng)
-    elif roll < 0.7:
-        word = "max" if largest else "min"
-        question = rough(say("[||what is |compute |evaluate ]{f}([|[]{n}[|]])[|?]".replace("([|[]", "(").replace("[|]])", ")"), rng, f=word, n=", ".join(map(str, numbers))), rng)
-    elif roll < 0.8:
-        question = order(say("[find|pick|give me|tell me|choose|select|name|show|identify|point out|get|return|pick out|determine] the {w} [||number|one|value|of these|of these numbers|number in the list|entry][: | of | among | in | from |, | out of ]{n}", rng, w=which, n=items), rng)
-    else:
-        question = amount(say("[the {w} of|the {w} number in|the {w} value among|the {w} among|{w} of|{w}:|the {w} in the list|the {w} number out of|{w} number:] {n}", rng, w=which, n=items), rng)
-    tag = "Largest" if largest else "Smallest"
-    return Turn("largest/smallest", question, f"{tag}.\n{text}", str(value))
-
-
-UP = "[from smallest to largest|from low to high|from lowest to highest|ascending|in ascending order|smallest first|lowest first|in increasing order|from small to big|going up|least to greatest|low to high|upwards|from least to greatest|from the smallest to the biggest]"
-DOWN = "[from largest to smallest|from high to low|from highest to lowest|descending|in descending order|largest first|biggest first|in decreasing order|from big to small|going down|greatest to least|high to low|in reverse order|downwards|highest first|backwards]"
-
-
-def sorting(rng: Random) -> Turn:
-    """Two to six numbers below 1000, either way; from a pipe the answer has one number on a line."""
-    numbers, descending = _draw(rng, rng.choice((2, 3, 3))), rng.random() < 0.35
-    text, ordered = steps.sort_numbers(numbers, descending)
-    way = say(DOWN if descending else UP, rng)
-    if not descending and rng.random() < 0.5:
-        way = ""
-    verb = "[sort|sort|order|arrange|rank|put in order|line up|organize|organise|reorder|rearrange]" if way else "[sort|sort|sort|order|put in order|arrange in order|sort out|reorder|line up in order]"
-    what = "[these|these numbers|the numbers|the following|the following numbers|this list|the list|them|those numbers|my numbers|this|these values]"
-    if rng.random() < 0.25:
-        prompt = order(say(f"{verb} {what} {way}", rng).strip(), rng)
-        if rng.random() < 0.2:
-            prompt = rough(say("[sort|sorted|in order|sort numerically|order|sorted please|sort it|sort them] {way}", rng, way=way).strip(), rng)
-        question = piped(numbers, prompt, rng)
-        lines = "\n" in question.split("\n\n")[0]
-        return Turn("sorting", question, f"Sort.\n{text}", ("\n" if lines else ", ").join(map(str, ordered)))
-    items = listed(numbers, rng).replace(" or ", " and ")
-    roll = rng.random()
-    if roll < 0.1:
-        opening = say("[I have|here are|given|my numbers are|numbers:|we have|consider|take|look at|the list is|these are my numbers:|I got|you have] {n}[. |: |; | - |, |? ]", rng, n=items)
-        question = rough(opening + order(say(f"[{verb} [them|these|the list|it|those|the numbers] {way}|put them in order {way}|what is the order {way}]", rng).replace("  ", " ").strip(), rng), rng)
-    elif roll < 0.2:
-        question = ask(say("[what is|what's|how would you write|what do you get if you sort|how do I sort] {n} [sorted |in order |in the right order ][|{way}]", rng, n=items, way=way).replace("  ", " ").strip(), rng)
-    elif way and rng.random() < 0.4:
-        question = order(say("[sort|order|arrange|put|list|write|rank|give me|print|say|place|show] {n} {way}", rng, n=items, way=way), rng)
-    else:
-        core = say(f"{verb} [||{what}] {way}[: |:| - |, | ]", rng).replace("  ", " ") + items
-        question = order(core.replace(" :", ":").replace("  ", " "), rng)
-    return Turn("sorting", question, f"Sort.\n{text}", ", ".join(map(str, ordered)))

@@ -1,8 +1,8 @@
 """The byte-level BPE of pebble: merges that only ever grow from the start of a word.
 
-A piece is a prefix of a frequent word behind its space (or a capital, a backtick, a dash), so that every other word, and every
-letter behind the start of one, stays a single letter: spelling is copying. Digits are single. `pieces.txt` holds the
-frequent words; `python -m pebble.tokenizer` makes it anew from a sample of the training questions.
+A piece is a prefix of a frequent word behind its space (or a capital, a backtick, a dash), so that every other word,
+and every letter behind the start of one, stays a single letter: spelling is copying. Digits are single. `pieces.txt`
+holds the frequent words; `python -m pebble.tokenizer` makes it anew from a sample of the training questions.
 """
 
 import re
@@ -14,14 +14,22 @@ from random import Random
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 PIECES = Path(__file__).parent / "pieces.txt"
-# The longer ones are what the template writes around every message: one token each, because llama.cpp takes the longest.
+# The longer ones are what the template writes around every message: one token each, as llama.cpp takes the longest.
 SPECIAL = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>",
-    "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_start|>system\n", "<|im_end|>\n",
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<think>",
+    "</think>",
+    "<|im_start|>user\n",
+    "<|im_start|>assistant\n",
+    "<|im_start|>system\n",
+    "<|im_end|>\n",
 )
 # The splitting of Qwen2, which llama.cpp knows as "qwen2": single digits, a word takes the mark before it.
 SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
@@ -56,7 +64,10 @@ def load() -> Tokenizer:
     ids = {token: place for place, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     return tokenizer
 
@@ -72,6 +83,7 @@ def choose(counts: Counter[str], room: int) -> list[str]:
     known: set[str] = set()
     pool = {word: count for word, count in counts.most_common(4000) if len(word) > 1}
     while pool and len(known) < room:
+
         def gain(word: str) -> float:
             new = [word[:end] for end in range(2, len(word) + 1) if word[:end] not in known]
             return pool[word] * len(new) / len(new) ** 1.1 / 1.0 if new else 0.0

@@ -1,7 +1,7 @@
 """Train pebble on a CPU for a number of minutes: `python -m pebble.train --minutes 80 --out build/pebble.pt`.
 
-Muon turns the matrices, AdamW the rest. The rate rises for a moment, stays, and falls to nothing over the last part of the time.
-A checkpoint is written every few minutes; the same command goes on from it.
+Muon turns the matrices, AdamW the rest. The rate rises for a moment, stays, and falls to nothing over the last part
+of the time. A checkpoint is written every few minutes; the same command goes on from it.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from queue import SimpleQueue
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from pebble import data, tokenizer
 from pebble.model import Pebble, Shape
@@ -27,7 +27,7 @@ def report(text: str) -> None:
 
 
 def orthogonal(x: Tensor, rounds: int = 5) -> Tensor:
-    """Newton-Schulz: the nearest matrices with equal singular values, for a stack (count, rows, columns) with rows <= columns."""
+    """Newton-Schulz: the nearest matrices with equal singular values, for a stack (count, rows, more columns)."""
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(rounds):
         gram = x @ x.mT
@@ -38,7 +38,9 @@ def orthogonal(x: Tensor, rounds: int = 5) -> Tensor:
 class Muon:
     """Momentum, made orthogonal, for all matrices of the network; same shapes are turned in one go."""
 
-    def __init__(self, weights: list[Tensor], rate: float, decay: float = 0.01, momentum: float = 0.95) -> None:
+    def __init__(
+        self, weights: list[Tensor], rate: float, decay: float = 0.01, momentum: float = 0.95
+    ) -> None:
         self.weights, self.rate, self.decay, self.momentum = weights, rate, decay, momentum
         self.moments = [torch.zeros_like(weight) for weight in weights]
 
@@ -47,7 +49,9 @@ class Muon:
         groups: dict[tuple[int, ...], list[int]] = {}
         for place, weight in enumerate(self.weights):
             groups.setdefault(tuple(sorted(weight.shape)), []).append(place)
-        stacks = [places[at : at + chunk] for places in groups.values() for at in range(0, len(places), chunk)]
+        stacks = [
+            places[at : at + chunk] for places in groups.values() for at in range(0, len(places), chunk)
+        ]
         list(pool.map(lambda places: self._turn(places, scale), stacks))
 
     @torch.no_grad()
@@ -63,7 +67,10 @@ class Muon:
             weight = self.weights[place]
             rows, columns = weight.shape
             weight.mul_(1 - self.rate * scale * self.decay)
-            weight.add_(update.T if rows > columns else update, alpha=-self.rate * scale * max(1.0, rows / columns) ** 0.5)
+            weight.add_(
+                update.T if rows > columns else update,
+                alpha=-self.rate * scale * max(1.0, rows / columns) ** 0.5,
+            )
 
 
 class Workers:
@@ -96,8 +103,10 @@ class Workers:
         net = self.free.get()
         hidden = net.stream(torch.from_numpy(part.ids))
         keep = torch.from_numpy(part.weights > 0)
-        logits = F.linear(hidden[keep], net.embedding)
-        loss = F.cross_entropy(logits, torch.from_numpy(part.targets)[keep], reduction="sum") / weight
+        logits = functional.linear(hidden[keep], net.embedding)
+        loss = (
+            functional.cross_entropy(logits, torch.from_numpy(part.targets)[keep], reduction="sum") / weight
+        )
         loss.backward()
         self.free.put(net)
         return float(loss.detach())
@@ -111,10 +120,14 @@ def schedule(done: float, warm: float = 0.02, fall: float = 0.4) -> float:
 def main() -> None:
     """Parse the flags and train."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=80, help="wall time of the whole training, pauses not counted")
+    parser.add_argument(
+        "--minutes", type=float, default=80, help="wall time of the whole training, pauses not counted"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/pebble.pt"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tokens", type=int, default=8192, help="ids in a step at the start; twice as many at the end")
+    parser.add_argument(
+        "--tokens", type=int, default=8192, help="ids in a step at the start; twice as many at the end"
+    )
     parser.add_argument("--rate", type=float, default=0.02, help="of Muon; AdamW has a sixth of it")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
@@ -153,7 +166,10 @@ def main() -> None:
         step += 1
         losses.append(loss)
         if step % 20 == 0:
-            report(f"step {step}  {spent / 60:.1f} min  loss {sum(losses[-20:]) / 20:.4f}  rate {scale:.3f}  {seen / 1e6:.2f} M ids")
+            report(
+                f"step {step}  {spent / 60:.1f} min  loss {sum(losses[-20:]) / 20:.4f}  rate {scale:.3f} "
+                f" {seen / 1e6:.2f} M ids"
+            )
         if time.monotonic() - last_save > args.save * 60:
             save(args.out, net, adam, muon, step, time.monotonic() - begun, seen)
             last_save = time.monotonic()
@@ -161,10 +177,19 @@ def main() -> None:
     report(f"done: {step} steps, {seen / 1e6:.2f} M ids, {spent / 60:.1f} min")
 
 
-def save(path: Path, net: Pebble, adam: torch.optim.Optimizer, muon: Muon, step: int, spent: float, seen: int) -> None:
+def save(
+    path: Path, net: Pebble, adam: torch.optim.Optimizer, muon: Muon, step: int, spent: float, seen: int
+) -> None:
     """Write the checkpoint, then put it in place of the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {"net": net.state_dict(), "adam": adam.state_dict(), "muon": muon.moments, "step": step, "spent": spent, "seen": seen}
+    state = {
+        "net": net.state_dict(),
+        "adam": adam.state_dict(),
+        "muon": muon.moments,
+        "step": step,
+        "spent": spent,
+        "seen": seen,
+    }
     torch.save(state, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
 

@@ -5,7 +5,7 @@ random, then the slots are filled. `ask`, `order` and `amount` put a core into h
 small talk, punctuation), and `rough` adds what people do to text: lost capitals, odd quotes, missing marks.
 """
 
-from functools import lru_cache
+from functools import cache
 from random import Random
 
 from pebble import words
@@ -14,7 +14,7 @@ Node = str | tuple["Branch", ...]
 Branch = tuple[Node, ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(pattern: str) -> Node:
     branches, rest = _alternatives(pattern, 0)
     if rest != len(pattern):
@@ -64,21 +64,26 @@ def say(pattern: str, rng: Random, **slots: object) -> str:
 
 ADDRESS = "[pebble|mull|friend|mate|buddy|dear|sir|my friend|bot|computer|assistant|little one|there]"
 OPENING = (
-    f"[hi|hello|hey|hey {ADDRESS}|hi {ADDRESS}|hello {ADDRESS}|ok|okay|so|well|now|right|alright|please|good morning|thanks|excuse me|"
-    "quick question|a question|one more|next|another one|question|riddle me this|here's one|I have a question|let's see|hmm|"
-    "simple one|easy one|for school|I'm in a hurry|I am learning|we are doing maths|my {w} needs this|I'm bored|be honest|think well|no rush|let me test you|test|try this|"
-    "I need your help|help me|my homework says|it says here|you know what|by the way|and another thing|sorry to bother you|last one|for my {w}|about {w}|homework|just curious|out of curiosity|next question|listen|sorry|first|actually]"
+    f"[hi|hello|hey|hey {ADDRESS}|hi {ADDRESS}|hello {ADDRESS}|ok|okay|so|well|now|right|alright|please|good"
+    " morning|thanks|excuse me|quick question|a question|one more|next|another one|question|riddle me"
+    " this|here's one|I have a question|let's see|hmm|simple one|easy one|for school|I'm in a hurry|I am"
+    " learning|we are doing maths|my {w} needs this|I'm bored|be honest|think well|no rush|let me test"
+    " you|test|try this|I need your help|help me|my homework says|it says here|you know what|by the way|and"
+    " another thing|sorry to bother you|last one|for my {w}|about {w}|homework|just curious|out of"
+    " curiosity|next question|listen|sorry|first|actually]"
 )
 WONDER = (
-    "[I wonder|I was wondering|I'd like to know|I want to know|I need to know|tell me|please tell me|can you tell me|could you tell me|"
-    "do you know|do you happen to know|would you know|would you tell me|any idea|I forgot|remind me|my {who} asks|my {who} wants to know|"
-    "help me find out|I am trying to find out|can you work out|can you figure out|please figure out|say|let me know|{name} wants to know|"
-    "I can't figure out|I'm not sure|we need to know|they asked me|the question is|explain to me|answer me this]"
+    "[I wonder|I was wondering|I'd like to know|I want to know|I need to know|tell me|please tell me|can you"
+    " tell me|could you tell me|do you know|do you happen to know|would you know|would you tell me|any idea|I"
+    " forgot|remind me|my {who} asks|my {who} wants to know|help me find out|I am trying to find out|can you"
+    " work out|can you figure out|please figure out|say|let me know|{name} wants to know|I can't figure"
+    " out|I'm not sure|we need to know|they asked me|the question is|explain to me|answer me this]"
 )
 WHO = "[son|daughter|teacher|boss|friend|mother|father|brother|sister|kid|neighbour|uncle|{word}]"
 CLOSING = (
-    "[please|thanks|thank you|pls|if you can|if you don't mind|for me|quickly|right now|be quick|be brief|in short|just the answer|"
-    "I forgot|my {who} asks|I am curious|only the result|no explanation|cheers|thx|and be careful|do it well|when you can]"
+    "[please|thanks|thank you|pls|if you can|if you don't mind|for me|quickly|right now|be quick|be brief|in"
+    " short|just the answer|I forgot|my {who} asks|I am curious|only the result|no explanation|cheers|thx|and"
+    " be careful|do it well|when you can]"
 )
 
 
@@ -98,7 +103,11 @@ def ask(core: str, rng: Random) -> str:
     text = core
     roll = rng.random()
     if roll < 0.16:
-        text = f"{_people(say(WONDER, rng), rng)}[, |: | ]" if rng.random() < 0.5 else f"{_people(say(WONDER, rng), rng)} "
+        text = (
+            f"{_people(say(WONDER, rng), rng)}[, |: | ]"
+            if rng.random() < 0.5
+            else f"{_people(say(WONDER, rng), rng)} "
+        )
         text = say(text, rng) + core
     elif roll < 0.34:
         text = _opened(core, rng)
@@ -112,14 +121,22 @@ def order(core: str, rng: Random) -> str:
     roll = rng.random()
     text, mark = core, "[.||||!]"
     if roll < 0.2:
-        text = say("[please|pls|kindly|just|now|go ahead and|quickly|now please|hey, please|ok,|then|try to|let's]", rng) + f" {core}"
+        text = (
+            say(
+                "[please|pls|kindly|just|now|go ahead and|quickly|now please|hey, please|ok,|then|try"
+                " to|let's]",
+                rng,
+            )
+            + f" {core}"
+        )
     elif roll < 0.4:
         polite = "[can|could|would|will] you [please ||kindly |quickly |maybe ||help me ][||||just ]"
         text, mark = say(polite, rng) + core + say("[||| for me| please|, please]", rng), "[?|?|?|]"
     elif roll < 0.55:
         want = (
-            "[I want you to|I need you to|I'd like you to|your task is to|your job: |task: |I want to|I need to|help me|help me to|"
-            "I'm asking you to|you should|you have to|my {who} told me to|the exercise says to|we have to|I have to|here is a task: ]"
+            "[I want you to|I need you to|I'd like you to|your task is to|your job: |task: |I want to|I need"
+            " to|help me|help me to|I'm asking you to|you should|you have to|my {who} told me to|the exercise"
+            " says to|we have to|I have to|here is a task: ]"
         )
         text = _people(say(want, rng), rng).rstrip() + f" {core}"
     elif roll < 0.65:
@@ -133,17 +150,52 @@ def amount(core: str, rng: Random) -> str:
     """Frame a noun phrase or expression whose value is wanted, e.g. `the sum of 3 and 4`."""
     roll = rng.random()
     if roll < 0.45:
-        return ask(say("[what is|what is|what's|whats|how much is|what does|what would be|what do I get for|what are|what will be|give me|"
-                       "what do you get for|how much would|what number is|what comes out of|what is the value of|and what is]", rng) + f" {core}", rng)
+        return ask(
+            say(
+                "[what is|what is|what's|whats|how much is|what does|what would be|what do I get for|what"
+                " are|what will be|give me|what do you get for|how much would|what number is|what comes out"
+                " of|what is the value of|and what is]",
+                rng,
+            )
+            + f" {core}",
+            rng,
+        )
     if roll < 0.75:
-        return order(say("[calculate|compute|work out|find|determine|evaluate|figure out|solve|give me|tell me|show me|get me|"
-                         "do|answer|say|write|return|output|print|provide|state|name|let me have|estimate exactly|reckon]", rng) + f" {core}", rng)
+        return order(
+            say(
+                "[calculate|compute|work out|find|determine|evaluate|figure out|solve|give me|tell me|show"
+                " me|get me|do|answer|say|write|return|output|print|provide|state|name|let me have|estimate"
+                " exactly|reckon]",
+                rng,
+            )
+            + f" {core}",
+            rng,
+        )
     if roll < 0.9:
-        return rough(core + say("[?| =| = ?|=|=?||.| equals| is?| equals what?| makes?| is what?|, please| please| gives?|... ?| is how much?| = what| ->|:]", rng), rng)
+        return rough(
+            core
+            + say(
+                "[?| =| = ?|=|=?||.| equals| is?| equals what?| makes?| is what?|, please| please| gives?|..."
+                " ?| is how much?| = what| ->|:]",
+                rng,
+            ),
+            rng,
+        )
     return ask(core, rng)
 
 
-HASTE = {"please": "plz", "thanks": "thx", "you ": "u ", "what is": "wat is", "what's": "whats", "give me": "gimme", "want to": "wanna", "for me": "4 me", "going to": "gonna", "tell me": "tell me pls"}
+HASTE = {
+    "please": "plz",
+    "thanks": "thx",
+    "you ": "u ",
+    "what is": "wat is",
+    "what's": "whats",
+    "give me": "gimme",
+    "want to": "wanna",
+    "for me": "4 me",
+    "going to": "gonna",
+    "tell me": "tell me pls",
+}
 
 
 def rough(text: str, rng: Random) -> str:
@@ -161,7 +213,9 @@ def rough(text: str, rng: Random) -> str:
         if roll < 0.25:
             text = text.replace("'", "’")
             halves = text.split('"')
-            text = "".join(part + ("“" if i % 2 == 0 else "”") * (i < len(halves) - 1) for i, part in enumerate(halves))
+            text = "".join(
+                part + ("“" if i % 2 == 0 else "”") * (i < len(halves) - 1) for i, part in enumerate(halves)
+            )
         elif roll < 0.32:
             text = text.replace("'", "")
     return text

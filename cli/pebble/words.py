@@ -8,36 +8,72 @@ import zlib
 from pathlib import Path
 from random import Random
 
+
+def _list(text: str) -> list[str]:
+    return text.split()
+
+
 VOWELS = "aeiou"
-ONSETS = "b c d f g h j k l m n p qu r s t v w y z bl br ch cl cr dr fl fr gl gr kn pl pr sc sh sk sl sm sn sp st str sw th tr tw wh".split()
-NUCLEI = "a e i o u a e i o u ai ea ee ie oa oo ou ei au io".split()
-CODAS = "b d f g k l m n p r s t x y ll ss ff tt nd nt rd rk rm rn rt st sk sh ch th ck ng mp lt ld zz gg".split() + [""] * 20
+ONSETS = _list(
+    """
+    b c d f g h j k l m n p qu r s t v w y z bl br ch cl cr dr fl fr gl gr kn pl pr sc sh sk sl sm sn sp st
+    str sw th tr tw wh
+    """
+)
+NUCLEI = _list("a e i o u a e i o u ai ea ee ie oa oo ou ei au io")
+CODAS = _list(
+    "b d f g k l m n p r s t x y ll ss ff tt nd nt rd rk rm rn rt st sk sh ch th ck ng mp lt ld zz gg"
+)
+CODAS += [""] * 20
 
-EXTRA = """strawberry raspberry blueberry cranberry blackberry banana mississippi tennessee bookkeeper committee balloon
-coffee letter butter pepper hello world python computer keyboard program language model llama pebble mountain river
-giraffe elephant parallel occurrence successful necessary accommodate apple orange cherry lemon tomato potato carrot onion
-cat dog house tree book table chair window garden summer winter stressed desserts drawer level racecar radar noon civic
-google terminal occurred referrer mirror error carrier barrier array arrow narrow tomorrow sorry ferry merry berry""".split()
-
-FIRST_NAMES = """Anna Ben Clara David Emma Felix Grace Hugo Ivy Jack Kate Leo Mia Noah Olga Paul Quinn Rosa Sam Tina Uma
-Victor Wendy Xavier Yara Zoe Tom Sara Maria Ali Omar Fatima Chen Wei Yuki Priya Raj Ahmed Lena Max Nina Oscar Peter Lucy
-John Mary Bob Alice Carol Dave Eve Frank Jane Jim Joe Kim Lisa Mark Mike Nick Pam Rob Sue Tim Amy Liam Ella Ravi Diego""".split()
-
-THINGS = """apple pear plum orange lemon banana cookie candy cake pie egg book pen pencil marble coin stamp card sticker
-toy ball balloon shell stone flower rose tulip tree leaf fish bird cat dog hen cow sheep goat horse duck car truck bike
-train ticket chair table lamp cup plate spoon bottle box bag basket button bead brick nail screw bolt key photo letter
-shirt sock hat shoe glove coat bun muffin donut sandwich pizza grape melon carrot potato tomato onion bean nut seed
-sweet chocolate crayon notebook magazine poster puzzle game token badge medal ribbon candle battery cable""".split()
-
-PLACES = """box bag basket drawer shelf garden room shop store bus train class school farm field pond park library jar
-crate van truck tin barn kitchen office hall boat tank cupboard""".split()
-
-COUNTRIES = """France Germany Spain Italy Japan China India Brazil Peru Chile Canada Mexico Kenya Egypt Norway Sweden
-Poland Greece Turkey Iran Iraq Vietnam Thailand Cuba Mali Chad Ghana Nigeria Australia Portugal Austria Hungary""".split()
-
-_NUMBER_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen""".split()
-_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+EXTRA = _list(
+    """
+    strawberry raspberry blueberry cranberry blackberry banana mississippi tennessee bookkeeper committee
+    balloon coffee letter butter pepper hello world python computer keyboard program language model llama
+    pebble mountain river giraffe elephant parallel occurrence successful necessary accommodate apple orange
+    cherry lemon tomato potato carrot onion cat dog house tree book table chair window garden summer winter
+    stressed desserts drawer level racecar radar noon civic google terminal occurred referrer mirror error
+    carrier barrier array arrow narrow tomorrow sorry ferry merry berry
+    """
+)
+FIRST_NAMES = _list(
+    """
+    Anna Ben Clara David Emma Felix Grace Hugo Ivy Jack Kate Leo Mia Noah Olga Paul Quinn Rosa Sam Tina Uma
+    Victor Wendy Xavier Yara Zoe Tom Sara Maria Ali Omar Fatima Chen Wei Yuki Priya Raj Ahmed Lena Max Nina
+    Oscar Peter Lucy John Mary Bob Alice Carol Dave Eve Frank Jane Jim Joe Kim Lisa Mark Mike Nick Pam Rob
+    Sue Tim Amy Liam Ella Ravi Diego
+    """
+)
+THINGS = _list(
+    """
+    apple pear plum orange lemon banana cookie candy cake pie egg book pen pencil marble coin stamp card
+    sticker toy ball balloon shell stone flower rose tulip tree leaf fish bird cat dog hen cow sheep goat
+    horse duck car truck bike train ticket chair table lamp cup plate spoon bottle box bag basket button
+    bead brick nail screw bolt key photo letter shirt sock hat shoe glove coat bun muffin donut sandwich
+    pizza grape melon carrot potato tomato onion bean nut seed sweet chocolate crayon notebook magazine
+    poster puzzle game token badge medal ribbon candle battery cable
+    """
+)
+PLACES = _list(
+    """
+    box bag basket drawer shelf garden room shop store bus train class school farm field pond park library
+    jar crate van truck tin barn kitchen office hall boat tank cupboard
+    """
+)
+COUNTRIES = _list(
+    """
+    France Germany Spain Italy Japan China India Brazil Peru Chile Canada Mexico Kenya Egypt Norway Sweden
+    Poland Greece Turkey Iran Iraq Vietnam Thailand Cuba Mali Chad Ghana Nigeria Australia Portugal Austria
+    Hungary
+    """
+)
+_NUMBER_WORDS = _list(
+    """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+    """
+)
+_TENS = _list("_ _ twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def is_held_out(word: str) -> bool:
@@ -50,7 +86,11 @@ def _load() -> list[str]:
 
 
 ENGLISH = [word for word in _load() if not is_held_out(word)] + EXTRA * 4
-PIECES = [line[1:] for line in (Path(__file__).parent / "pieces.txt").read_text(encoding="utf-8").split() if line[1:].isalpha()]
+PIECES = [
+    line[1:]
+    for line in (Path(__file__).parent / "pieces.txt").read_text(encoding="utf-8").split()
+    if line[1:].isalpha()
+]
 HELD_OUT = [word for word in _load() if is_held_out(word)]
 
 
@@ -99,9 +139,13 @@ def plural(noun: str) -> str:
         return noun + "es"
     if noun.endswith("y") and noun[-2] not in VOWELS:
         return noun[:-1] + "ies"
-    return {"leaf": "leaves", "sheep": "sheep", "fish": "fish", "potato": "potatoes", "tomato": "tomatoes"}.get(
-        noun, noun + "s"
-    )
+    return {
+        "leaf": "leaves",
+        "sheep": "sheep",
+        "fish": "fish",
+        "potato": "potatoes",
+        "tomato": "tomatoes",
+    }.get(noun, noun + "s")
 
 
 def spoken(number: int) -> str:

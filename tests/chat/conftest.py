@@ -43,11 +43,11 @@ def coder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thinks without end; without thinking it answers without end; asked for the answer, it says "Done."."""
+    """Thinks without end; without thinking it answers without end."""
     return write_scripted(
         tmp_path_factory.mktemp("models") / "endless.gguf",
         ["<think>", "\nHm", *(f" m{i}" for i in range(400))],
-        starts={"\n\n": ["Well", *(f" w{i}" for i in range(400))], "</think>": ["Done", "."]},
+        starts={"\n\n": ["Well", *(f" w{i}" for i in range(400))]},
         template=CHATML,
         user_defined=["<think>", "</think>"],
         n_ctx=2 * ENDLESS,
@@ -60,11 +60,33 @@ class ChatTerminal(Terminal):
     """A terminal with a chat in it."""
 
     def say(self, line: str) -> None:
-        """Type a line and Enter, once the prompt is there."""
+        """Type a line and Enter, once the prompt waits for one."""
+        self.wait(lambda: self.ready, "the prompt")
         self.press(line + "\r")
+
+    @property
+    def ready(self) -> bool:
+        """Does the prompt stand, with its toolbar below?"""
+        lines = self.lines
+        return bool(lines) and "· thinking " in lines[-1] and any(line.startswith(">") for line in lines[-8:])
+
+    def count(self, text: str, times: int) -> None:
+        """Wait until a text was shown so many times, wherever the terminal broke it into lines."""
+        wanted = "".join(text.split())
+        self.wait(lambda: self.squeezed.count(wanted) >= times, f"{text} × {times}")
+
+    def shows(self, text: str) -> None:
+        """Wait for a text that the terminal may have broken into lines."""
+        self.count(text, 1)
+
+    @property
+    def squeezed(self) -> str:
+        """All that was shown, without white space."""
+        return "".join("".join(self.everything).split())
 
     def leave(self) -> None:
         """Leave by Ctrl+D: exit 0, and the terminal as it was."""
+        self.wait(lambda: self.ready, "the prompt")
         self.press("\x04")
         assert self.exit() == 0, self.text
         assert self.mode == self.mode_before

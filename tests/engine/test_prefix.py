@@ -77,7 +77,9 @@ def test_a_recurrent_model_answers_as_if_from_scratch(start: Start, tmp_path: Pa
     assert again.cached == 0  # its state cannot be rolled back
     assert again.tokens == run(start(path), branch, max_tokens=10).tokens
     continued = [*branch, *again.tokens, 5]
-    assert run(engine, continued, max_tokens=10).tokens == run(start(path), continued, max_tokens=10).tokens
+    last = run(engine, continued, max_tokens=10)
+    assert last.cached == len(branch) + 9  # but it can be continued
+    assert last.tokens == run(start(path), continued, max_tokens=10).tokens
     assert len(first.tokens) == 10
 
 

@@ -68,6 +68,8 @@ class Hub:
         self.sent = 0  # bytes of files
         self.lock = threading.Lock()
         self.url = ""
+        self.cdn = ""  # another host name, as the Hub's CDN is
+        self.tokens_at_cdn = 0
         self._digests: dict[int, tuple[str, int]] = {}
         self.blobs: dict[str, bytes | Path] = {}
 
@@ -206,10 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         sha256 = facts["lfs"]["oid"]
         headers |= {"X-Linked-Size": str(facts["size"]), "X-Linked-ETag": f'"{sha256}"'}
-        headers["Location"] = f"{self.hub.url}/cdn/{sha256}"
+        headers["Location"] = f"{self.hub.cdn}/cdn/{sha256}"
         self._send(302, b"Found", "text/plain", headers)
 
     def _file(self, digest: str, fault: Fault, *, body: bool) -> None:
+        self.hub.tokens_at_cdn += "Authorization" in self.headers
         content = self.hub.blobs.get(digest)
         if content is None:
             self._error(404, "", b"gone")
@@ -330,6 +333,7 @@ def serve(port: int = 0) -> Iterator[Hub]:
     server = _Server(("127.0.0.1", port), handler)
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    hub.cdn = f"http://localhost:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

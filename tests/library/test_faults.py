@@ -83,6 +83,7 @@ def test_gated_repository_names_the_licence_page_and_the_token(
     fails(fetch, "bad_token")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert fetch(REPO).verified
+    assert hub.tokens_at_cdn == 0  # the token is the Hub's alone, wherever it redirects to
 
 
 def test_repository_without_a_gguf(hub: Hub, fetch: Puller) -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pebble import chats, steps, tasks_letters, tasks_mull, tasks_numbers, words
+from pebble import chats, steps, tasks_letters, tasks_lists, tasks_mull, tasks_numbers, words
 from pebble.wording import say
 
 
@@ -38,9 +38,13 @@ def test_every_step_of_the_arithmetic_is_true() -> None:
         assert steps.add(a, b)[1] == a + b
         assert steps.subtract(a, b)[1] == a - b
         assert steps.multiply(a, b % 100)[1] == a * (b % 100)
-        for left, right, carry, total in re.findall(r"(\d)\+(\d)\+(\d)=(\d+)", steps.add(a, b)[0].split("=" + str(a + b))[0]):
+        for left, right, carry, total in re.findall(
+            r"(\d)\+(\d)\+(\d)=(\d+)", steps.add(a, b)[0].split("=" + str(a + b))[0]
+        ):
             assert int(left) + int(right) + int(carry) == int(total)
-        for left, factor, carry, total in re.findall(r"(\d)\*(\d)\+(\d)=(\d+)", steps.multiply(a, b % 10)[0].rpartition("=")[0]):
+        for left, factor, carry, total in re.findall(
+            r"(\d)\*(\d)\+(\d)=(\d+)", steps.multiply(a, b % 10)[0].rpartition("=")[0]
+        ):
             assert int(left) * int(factor) + int(carry) == int(total)
 
 
@@ -49,7 +53,13 @@ def test_sums_in_digits_have_the_answer_of_their_question() -> None:
     seen = 0
     for _ in range(500):
         turn = tasks_numbers.addition(rng)
-        numbers = [int(n) for n in re.findall(r"\d+", turn.question.replace(",", "") if re.search(r"\d,\d{3}", turn.question) else turn.question)]
+        numbers = [
+            int(n)
+            for n in re.findall(
+                r"\d+",
+                turn.question.replace(",", "") if re.search(r"\d,\d{3}", turn.question) else turn.question,
+            )
+        ]
         if len(numbers) == 2:
             seen += 1
             assert sum(numbers) == int(turn.answer), turn
@@ -70,7 +80,7 @@ def test_letters_are_counted_rightly() -> None:
 def test_sorted_answers_are_sorted_and_complete() -> None:
     rng = Random(10)
     for _ in range(300):
-        turn = tasks_numbers.sorting(rng)
+        turn = tasks_lists.sorting(rng)
         numbers = [int(n) for n in re.findall(r"\d+", turn.answer)]
         assert numbers in (sorted(numbers), sorted(numbers, reverse=True))
         assert sorted(numbers) == sorted(int(n) for n in re.findall(r"\d+", turn.question))
@@ -82,7 +92,9 @@ def test_sorted_answers_are_sorted_and_complete() -> None:
 def test_a_model_name_is_copied_into_the_answer() -> None:
     rng = Random(12)
     asked = [tasks_mull.fact(rng) for _ in range(3000)]
-    pulls = [turn for turn in asked if turn.answer.startswith("Run `mull pull ") and "NAME" not in turn.answer]
+    pulls = [
+        turn for turn in asked if turn.answer.startswith("Run `mull pull ") and "NAME" not in turn.answer
+    ]
     assert pulls
     for turn in pulls:
         name = turn.answer.removeprefix("Run `mull pull ").split("`")[0]

@@ -43,6 +43,7 @@ class Terminal:
         stderr: Path | None = None,
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
+        self.screen.write_process_input = self.press  # answers to questions like "where is the cursor?"
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = b""
         self._lock = threading.Lock()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mull.commands.merge import Plan, merge, read_config
+from mull.commands.merge import Plan, read_config
 from mull.commands.options import Json, Jsonl, TurnFlags, takes_turn_flags
 from mull.errors import ExitCode, UsageError
 from mull.events import Done, Event
-from mull.loading import load
 from mull.question import Question, read_question
 from mull.steering import Steering, stop_on_interrupt
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams
-from mull.turn import run
+
+if TYPE_CHECKING:
+    from mull.commands.continuing import Setup
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[PROMPT]...", help="The question; - reads stdin.")
@@ -70,13 +71,16 @@ def _view(flags: TurnFlags, *, json: bool, jsonl: bool) -> View:
 
 def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Streams) -> ExitCode:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    plan = merge(flags, read_config())
+    from mull.commands.continuing import is_private, open_sessions, set_up
+
+    settings = read_config()
     question = read_question(words, streams)
-    if view.talks:
-        _announce(plan, question, streams)
-    steering = Steering()
-    with stop_on_interrupt(steering):
-        done = _show(answer(plan, question.text, steering), plan, view, streams, steering)
+    store, problem = open_sessions(private=is_private(flags, settings))
+    with store:
+        setup = set_up(flags, settings, store)
+        if view.talks:
+            _announce(setup, question, problem, streams)
+        done = _answer(setup, question, view, streams)
     if view.form == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if view.form == "text" and view.stats:
@@ -84,30 +88,49 @@ def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Stream
     return done.exit_code
 
 
-def _announce(plan: Plan, question: Question, streams: Streams) -> None:
+def _announce(setup: Setup, question: Question, problem: str, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were no UTF-8; they were replaced.")
-    if plan.resolved.chosen_by == "builtin" and streams.stderr_tty:
+    for notice in filter(None, (problem, *setup.notices)):
+        streams.note(notice)
+    if setup.plan.resolved.chosen_by == "builtin" and streams.stderr_tty:
         streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
 
 
-def answer(plan: Plan, question: str, steering: Steering) -> Iterator[Event]:
-    """The whole stream of a one-shot: loading, then the turn."""
-    resolved = plan.resolved
-    speaker = yield from load(resolved.name, resolved.path, plan.engine, steering, trusted=resolved.trusted)
-    yield from run(speaker, plan.messages(question), plan.turn, steering)
+def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> Done:
+    """Load, ask and show. What was said is kept, also when it was stopped."""
+    steering = Steering()
+    conversation, model = setup.conversation, setup.model
+
+    def events() -> Iterator[Event]:
+        yield from model.loading(steering)
+        yield from conversation.ask(conversation.query(question.text), model, steering)
+
+    def session() -> str | None:
+        kept = conversation.branch.session
+        return kept.id if kept is not None and conversation.branch.store.saved else None
+
+    with stop_on_interrupt(steering):
+        return _show(events(), session, setup.plan, view, streams, steering)
 
 
-def _show(events: Iterator[Event], plan: Plan, view: View, streams: Streams, steering: Steering) -> Done:
+def _show(
+    events: Iterator[Event],
+    session: Callable[[], str | None],
+    plan: Plan,
+    view: View,
+    streams: Streams,
+    steering: Steering,
+) -> Done:
     """Hand the events to the view; each is imported only when it is used."""
     if view.form == "json":
         from mull.terminal.result import show_json
 
-        return show_json(events, streams)
+        return show_json(events, streams, session=session)
     if view.form == "jsonl":
         from mull.terminal.result import show_jsonl
 
-        return show_jsonl(events, streams)
+        return show_jsonl(events, streams, session=session)
     if streams.stdout_live:
         from mull.terminal import live
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from mull.errors import MullError, UsageError
 from mull.library import advice
 from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.fit import Plan
-from mull.library.machine import Machine, measure
+from mull.library.machine import DeviceLike, Machine, measure
 from mull.library.survey import Row, record, select, survey
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
@@ -101,18 +102,15 @@ def installed(context: typer.Context, *, json: Json = False) -> None:
 
 def this_machine() -> Machine:
     """What this machine has. llama.cpp is asked for its devices only where it was built with a backend that has any."""
-    if not _has_gpu_backend():
-        return measure()
-    from mull.engine import native
+    state = paths.private_dir(paths.state_dir())
+    devices: Sequence[DeviceLike] = ()
+    if _has_gpu_backend():
+        from mull.engine import native
 
-    try:
-        native.prepare(paths.private_dir(paths.state_dir()))
-        return measure(native.devices())
-    except (
-        MullError,
-        OSError,
-    ):  # `mull doctor` explains a library that does not load; a list of models need not
-        return measure()
+        with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
+            native.prepare(state)
+            devices = native.devices()
+    return measure(devices, state / "bandwidth")
 
 
 def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -165,15 +164,14 @@ class _Kept:
         _memory[f"{self._path}:{key}"] = verdict
         everything = {**self._read(), key: verdict}
         newest = dict(list(everything.items())[-_KEPT:])
-        with contextlib.suppress(OSError):
+        unfinished = self._path.with_suffix(f".{os.getpid()}.new")
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(newest, file)
-                Path(name).replace(self._path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
+            unfinished.write_text(json.dumps(newest), encoding="utf-8")
+            unfinished.replace(self._path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
 
     def _read(self) -> dict[str, Any]:
         try:

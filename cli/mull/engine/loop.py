@@ -76,7 +76,7 @@ class Engine:
         self._context: Context | None = None
         self._chunk = _FIRST_CHUNK
         self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
-        self._pieces: dict[int, Piece] = {}
+        self._pieces: dict[int, Piece | None] = {}
 
     @property
     def n_ctx(self) -> int:
@@ -215,9 +215,14 @@ class Engine:
             return False
         states = [slot.move(old) if old is not None else None for slot in self._slots]
         if old is not None:
-            old.close()
+            old.close()  # first, so that both are never in memory together
             self._context = None
-        self._context = Context(self.model, self._settings, size, len(self._slots))
+        try:
+            self._context = Context(self.model, self._settings, size, len(self._slots))
+        except EngineError:
+            for slot in self._slots:
+                slot.tokens = []
+            raise
         for slot, state in zip(self._slots, states, strict=True):
             lost = slot.settle(self._context, state)
             for generation in self._live:
@@ -225,11 +230,13 @@ class Engine:
                     generation.pending[:0] = lost
         return True
 
-    def _piece(self, token: int) -> Piece:
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = Piece(token, self.model.piece(token), self.model.is_marker(token))
-            self._pieces[token] = piece
+    def piece(self, token: int) -> Piece | None:
+        """The piece of a sampled token, None for one that ends the generation. Made once per token."""
+        if token in self._pieces:
+            return self._pieces[token]
+        ends = self.model.is_eog(token)
+        piece = None if ends else Piece(token, self.model.piece(token), self.model.is_marker(token))
+        self._pieces[token] = piece
         return piece
 
     def _release(self, generation: Generation) -> None:
@@ -329,12 +336,12 @@ class Generation:
         token = self._chain.sample(context, row)
         if token in self._request.stop_tokens:
             self.finish("stop")
-        elif self._engine.model.is_eog(token):
+        elif (piece := self._engine.piece(token)) is None:
             self.finish("eog")
         else:
             pending.append(token)
             self.generated += 1
-            self._events.append(self._engine._piece(token))  # noqa: SLF001
+            self._events.append(piece)
 
 
 def _rounded(tokens: int) -> int:

@@ -32,7 +32,9 @@ class Slot:
 
         The prompt's last token is never among them: its logits start the answer.
         """
-        self.cut(context, min(common_prefix(self.tokens, prompt), len(prompt) - 1))
+        shared = min(common_prefix(self.tokens, prompt), len(prompt) - 1)
+        if shared < len(self.tokens):
+            self.cut(context, shared)
         return len(self.tokens)
 
     def cut(self, context: Context, length: int) -> None:

@@ -31,6 +31,14 @@ FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, by --refr
 OWN = "models.toml"  # in the config folder: the user's entries and overrides
 
 T = TypeVar("T")
+_WORDS: Mapping[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 __all__ = ["Catalogue", "CatalogueError", "CatalogueFile", "Entry", "bundled_path", "load_catalogue"]
 
@@ -86,17 +94,17 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
     because it was typed by hand and wants to be corrected.
     """
     tables, updated = _read(bundled_path())
+    entries = dict(parse_entries(tables, "models.toml"))
     notices: list[str] = []
     if config_dir is not None and (config_dir / FETCHED).is_file():
         try:
             newer, its_date = _read(config_dir / FETCHED)
-            parse_entries(newer, str(config_dir / FETCHED))
+            fetched = dict(parse_entries(newer, str(config_dir / FETCHED)))
         except CatalogueError as error:
             notices.append(f"The fetched catalogue is passed over. {error.message}")
         else:
             if its_date >= updated:
-                tables, updated = newer, its_date
-    entries = dict(parse_entries(tables, "models.toml"))
+                tables, entries, updated = newer, fetched, its_date
     if config_dir is not None and (config_dir / OWN).is_file():
         own, _ = _read(config_dir / OWN)
         known = {str(table.get("name", "")): table for table in tables}
@@ -156,7 +164,7 @@ class _Table:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return kind(value)  # type: ignore[call-arg]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise CatalogueError(self.where, f"{key!r} has to be a {kind.__name__}")
+            raise CatalogueError(self.where, f"{key!r} has to be {_WORDS[kind]}")
         return value
 
     def optional(self, key: str, kind: type[T]) -> T | None:

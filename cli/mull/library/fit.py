@@ -88,6 +88,8 @@ def plan(
     Places are tried from fast to slow: all on the device, experts in memory, some layers on the device, all in memory.
     The first one with room for a conversation wins; its context is as long as memory allows, up to the trained one.
     """
+    if not machine.devices and gpu_layers is not None:
+        gpu_layers = 0  # llama.cpp takes no notice of it either
     least = ctx or min(MIN_CTX, layout.n_ctx_train)
     good = ctx or min(GOOD_CTX, layout.n_ctx_train)
     most = ctx or layout.n_ctx_train
@@ -105,7 +107,7 @@ def _places(
     layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str
 ) -> Iterator[_Place]:
     if gpu_layers is not None:
-        yield _with_layers(layout, layout.layers + 1 if gpu_layers < 0 else gpu_layers)
+        yield _with_layers(layout, gpu_layers)
         return
     if machine.devices:
         yield _with_layers(layout, layout.layers + 1)
@@ -121,8 +123,10 @@ def _places(
 
 
 def _with_layers(layout: Layout, count: int) -> _Place:
-    """`count` layers on the device, llama.cpp's way: the output first, then the last layers of the stack."""
-    if count <= 0:
+    """`count` layers on the device, llama.cpp's way: the output first, then the last layers of the stack; -1: all."""
+    if count < 0:
+        count = layout.layers + 1
+    if count == 0:
         return _Place(0, 0, 0, layout.weights)
     repeating = min(count - 1, layout.layers)
     on_gpu = layout.repeating * repeating // max(layout.layers, 1)

@@ -9,8 +9,7 @@ truncated, damaged, or no GGUF.
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,19 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mull.errors import ModelFileError
+from mull.library.gguf_reader import MAX_KEY, DamagedError, LongArray, Reader
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)  # 1 had 32-bit lengths, and no model of its weeks is still around
-BLOCK: Final = 1 << 18  # bytes read at once
 MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 1 << 20, 8
-MAX_KEY, MAX_STRING = 65_535, 8 << 20  # bytes; the longest strings are chat templates
-MAX_ITEMS = 8 << 20  # members of an array; the largest vocabularies have some 300,000
-KEPT_ITEMS = 1024  # arrays up to so long are kept as values
-STRING, ARRAY = 8, 9
-SCALARS: Final[Mapping[int, struct.Struct]] = {
-    kind: struct.Struct(f"<{code}")
-    for kind, code in {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}.items()
-}
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types
+AGAIN: Final = "Get the file again, for example with: mull pull"
 # ggml type: name, elements per block, bytes per block (ggml's type table).
 TYPES: Final[Mapping[int, tuple[str, int, int]]] = {
     0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
@@ -41,17 +34,6 @@ TYPES: Final[Mapping[int, tuple[str, int, int]]] = {
     24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
     29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
 }  # fmt: skip
-UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types
-AGAIN: Final = "Get the file again, for example with: mull pull"
-
-
-@dataclass(frozen=True, slots=True)
-class LongArray:
-    """An array that was skipped: its element type, length, and where it begins in the file."""
-
-    kind: int
-    count: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +108,7 @@ class Header:
         if not isinstance(tokens, LongArray):
             return {i: str(text) for i, text in enumerate(tokens) if i in wanted}
         with self._open() as file:
-            return _Reader(file, self.size, tokens.offset).strings_at(tokens.count, wanted)
+            return Reader(file, self.size, tokens.offset).strings_at(tokens.count, wanted)
 
     @property
     def bos(self) -> str:
@@ -143,7 +125,7 @@ class Header:
         value = self.metadata.get(key, ())
         if isinstance(value, LongArray):
             with self._open() as file:
-                yield from _Reader(file, self.size, value.offset).members(value.kind, value.count)
+                yield from Reader(file, self.size, value.offset).members(value.kind, value.count)
         else:
             yield from value if isinstance(value, tuple) else ()
 
@@ -165,31 +147,37 @@ def read_header(source: Path | str | BinaryIO, *, whole: bool = True) -> Header:
         with source.open("rb") as file:
             return _read(file, source, whole=whole)
     except FileNotFoundError as error:
-        raise ModelFileError("model_missing", f"There is no file {source}.", "mull models shows what is here.") from error
+        raise ModelFileError(
+            "model_missing", f"There is no file {source}.", "mull models shows what is here."
+        ) from error
     except OSError as error:
-        raise ModelFileError("model_unreadable", f"{source} cannot be read: {error.strerror or error}.") from error
+        raise ModelFileError(
+            "model_unreadable", f"{source} cannot be read: {error.strerror or error}."
+        ) from error
 
 
 def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
     size = file.seek(0, io.SEEK_END)
     if size == 0:
         raise ModelFileError("model_empty", f"{_name(source)} is empty.", AGAIN)
-    reader = _Reader(file, size, 0)
+    reader = Reader(file, size, 0)
     if reader.take(4) != MAGIC:
-        raise ModelFileError("not_gguf", f"{_name(source)} is not a GGUF file.", "mull runs models in the GGUF format.")
+        raise ModelFileError(
+            "not_gguf", f"{_name(source)} is not a GGUF file.", "mull runs models in the GGUF format."
+        )
     try:
         return _parse(reader, source, size, whole=whole)
-    except _DamagedError as error:
+    except DamagedError as error:
         raise ModelFileError("model_damaged", f"{_name(source)} is damaged: {error}.", AGAIN) from error
 
 
-def _parse(reader: _Reader, source: Path | BinaryIO, size: int, *, whole: bool) -> Header:
+def _parse(reader: Reader, source: Path | BinaryIO, size: int, *, whole: bool) -> Header:
     version = reader.number("I")
     if version not in VERSIONS:
-        raise _DamagedError(f"its GGUF version is {version}, and versions 2 and 3 are known")
+        raise DamagedError(f"its GGUF version is {version}, and versions 2 and 3 are known")
     tensors, pairs = reader.number("Q"), reader.number("Q")
     if tensors > MAX_TENSORS or pairs > MAX_PAIRS:
-        raise _DamagedError(f"it claims {tensors:,} tensors and {pairs:,} metadata entries")
+        raise DamagedError(f"it claims {tensors:,} tensors and {pairs:,} metadata entries")
     metadata: dict[str, Any] = {}
     for _ in range(pairs):
         key = reader.string(MAX_KEY)
@@ -199,17 +187,17 @@ def _parse(reader: _Reader, source: Path | BinaryIO, size: int, *, whole: bool) 
         name = reader.string(MAX_KEY)
         dimensions = reader.number("I")
         if dimensions > MAX_DIMENSIONS:
-            raise _DamagedError(f"a tensor claims {dimensions:,} dimensions")
+            raise DamagedError(f"a tensor claims {dimensions:,} dimensions")
         shape = tuple(reader.number("Q") for _ in range(dimensions))
         infos.append((name, shape, reader.number("I"), reader.number("Q")))
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
-        raise _DamagedError("its alignment is impossible")
+        raise DamagedError("its alignment is impossible")
     start = -(-reader.position // alignment) * alignment
     found = tuple(_tensor(*info) for info in infos)
     end = max((start + tensor.offset + (tensor.size or 0) for tensor in found), default=0)
     if whole and end > size:
-        raise _DamagedError(f"it ends after {size:,} of {end:,} bytes")
+        raise DamagedError(f"it ends after {size:,} of {end:,} bytes")
     return Header(version, metadata, found, start, size, source)
 
 
@@ -218,123 +206,10 @@ def _tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> Tensor
     for length in shape:
         elements *= length
     if elements > 1 << 50 or offset > 1 << 50:
-        raise _DamagedError(f"its tensor {name[:80]!r} is of impossible size")
+        raise DamagedError(f"its tensor {name[:80]!r} is of impossible size")
     label, per_block, block = TYPES.get(kind, (f"type {kind}", 0, 0))
     return Tensor(name, shape, label, offset, elements // per_block * block if per_block else None)
 
 
 def _name(source: Path | BinaryIO) -> str:
     return str(source) if isinstance(source, Path) else "The file"
-
-
-class _DamagedError(Exception):
-    """What is wrong, for the sentence."""
-
-
-class _Reader:
-    """Reads little-endian values from a file, block by block, never beyond its end."""
-
-    def __init__(self, file: BinaryIO, size: int, offset: int) -> None:
-        self._file = file
-        self._size = size
-        self._block = b""
-        self._at = 0  # in the block
-        self._base = offset  # of the block in the file
-
-    @property
-    def position(self) -> int:
-        return self._base + self._at
-
-    def _need(self, count: int) -> None:
-        """Have `count` bytes from here on in the block."""
-        if len(self._block) - self._at >= count:
-            return
-        if self.position + count > self._size:
-            raise _DamagedError("it ends in the middle of its header")
-        self._base, self._at = self.position, 0
-        self._file.seek(self._base)
-        parts, missing = [], max(count, min(BLOCK, self._size - self._base))
-        while missing > 0 and (part := self._file.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        self._block = b"".join(parts)
-        if len(self._block) < count:
-            raise _DamagedError("it ends in the middle of its header")
-
-    def take(self, count: int) -> bytes:
-        if count > self._size - self.position:
-            raise _DamagedError("it ends in the middle of its header")
-        self._need(count)
-        self._at += count
-        return self._block[self._at - count : self._at]
-
-    def number(self, code: str) -> int:
-        return int(struct.unpack(f"<{code}", self.take(struct.calcsize(code)))[0])
-
-    def string(self, most: int = MAX_STRING) -> str:
-        length = self.number("Q")
-        if length > most:
-            raise _DamagedError(f"it claims a text of {length:,} bytes")
-        return self.take(length).decode("utf-8", "replace")
-
-    def value(self, kind: int) -> Any:
-        if kind == STRING:
-            return self.string()
-        if kind in SCALARS:
-            return SCALARS[kind].unpack(self.take(SCALARS[kind].size))[0]
-        if kind != ARRAY:
-            raise _DamagedError(f"it has a value of unknown type {kind}")
-        kind, count = self.number("I"), self.number("Q")
-        if count > MAX_ITEMS or (kind != STRING and kind not in SCALARS):
-            raise _DamagedError(f"it has an array of {count:,} values of type {kind}")
-        if count <= KEPT_ITEMS:
-            return tuple(self.members(kind, count))
-        skipped = LongArray(kind, count, self.position)
-        self._skip(kind, count)
-        return skipped
-
-    def members(self, kind: int, count: int) -> Iterator[Any]:
-        """The next `count` values of one type."""
-        if kind == STRING:
-            for _ in range(count):
-                yield self.string()
-            return
-        scalar = SCALARS[kind]
-        while count > 0:
-            some = min(count, BLOCK // scalar.size)
-            yield from (value for (value,) in scalar.iter_unpack(self.take(some * scalar.size)))
-            count -= some
-
-    def strings_at(self, count: int, wanted: Collection[int]) -> dict[int, str]:
-        """Of the next `count` texts, those at the wanted places."""
-        found: dict[int, str] = {}
-        last = 0
-        for place in sorted(place for place in wanted if 0 <= place < count):
-            self._skip(STRING, place - last)
-            found[place] = self.string()
-            last = place + 1
-        return found
-
-    def _skip(self, kind: int, count: int) -> None:
-        if kind != STRING:
-            length = SCALARS[kind].size * count
-            if self.position + length > self._size:
-                raise _DamagedError("it ends in the middle of its header")
-            self._at += length
-            if self._at > len(self._block):
-                self._base, self._block, self._at = self.position, b"", 0
-            return
-        unpack, block, at = struct.Struct("<Q").unpack_from, self._block, self._at
-        for _ in range(count):  # the hot loop: a vocabulary and its merges
-            if at + 8 > len(block):
-                self._at = at
-                self._need(8)
-                block, at = self._block, self._at
-            at += 8 + unpack(block, at)[0]
-            if at > len(block):
-                self._at = at
-                if self.position > self._size:
-                    raise _DamagedError("it ends in the middle of its header")
-                self._base, self._block, self._at = self.position, b"", 0
-                block, at = self._block, 0
-        self._at = at

@@ -22,9 +22,7 @@ _SECONDS = 20.0
 
 def refresh(source: str, config_dir: Path) -> tuple[int, str]:
     """Fetch, check and keep a catalogue: how many models it has, and its date. Raises MullError."""
-    data = (
-        _fetch(source) if urlsplit(source).scheme in {"http", "https"} else _read(Path(source).expanduser())
-    )
+    data = _fetch(source) if urlsplit(source).scheme in {"http", "https"} else _read(source)
     if len(data) > LARGEST:
         raise MullError(
             "catalogue", f"{source} is too large to be a catalogue ({LARGEST >> 20} MiB at most)."
@@ -43,12 +41,12 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
     return count, updated
 
 
-def _read(path: Path) -> bytes:
+def _read(source: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        with Path(source).expanduser().open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as error:
-        raise MullError("catalogue", f"{path} cannot be read: {error.strerror or error}.") from error
+        raise MullError("catalogue", f"{source} cannot be read: {error.strerror or error}.") from error
 
 
 def _fetch(address: str) -> bytes:

@@ -115,6 +115,7 @@ def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeF
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks the Hub for a list of its own
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
     url = hf_hub_url(repo, filename, revision=revision)

@@ -108,9 +108,9 @@ def find(name: str, chosen_by: ChosenBy = "flag", folders: Sequence[Path] = ()) 
 
 
 def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
-    """Every model on this disk that the name may mean, each file once: all quantizations when it names none."""
+    """Every model on this disk that the name may mean: all quantizations when it names none, in every place."""
     catalogue = load_catalogue(paths.config_dir())
-    here = installed(folders)
+    here = list(everywhere(folders))
     entry, quant = split_name(name, catalogue)
     if entry is not None:
         return _of_quant([model for model in here if _is_of(model, entry)], quant)

@@ -42,6 +42,7 @@ def search(words: str, limit: int = 20) -> list[Found]:
         "limit": limit,
         "expand": fields,
     }
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks the Hub for a list of its own
     try:
         if constants.is_offline_mode():
             raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")

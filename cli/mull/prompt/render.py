@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from mull.errors import TemplateError
 from mull.prompt.template import HINT, NOTHING, Template
@@ -41,7 +41,7 @@ class Mixed(str):
 
     parts: tuple[Segment, ...]
 
-    def __new__(cls, *parts: Segment) -> Mixed:
+    def __new__(cls, *parts: Segment) -> Self:
         text = super().__new__(cls, "".join(part.text for part in parts))
         text.parts = parts
         return text
@@ -61,7 +61,7 @@ def render(
     if template is None:
         text = "\n\n".join(str(message["content"]) for message in messages)
         return _segments([(text, False), (prefill, True)])
-    now = datetime.now()  # noqa: DTZ005 - templates tell the model the user's own date
+    now = datetime.now()  # templates tell the model the user's own date
     pieces = _followed(template, messages, arguments, now)
     if pieces is None:
         pieces = _broken_up(template, messages, arguments, now)
@@ -98,9 +98,7 @@ class _Disguise:
         if all(ord(character) in self._show for character in set(run)):
             return [(run.translate(self._show), False)]
         # The template has private-use characters of its own: they are its text.
-        return [
-            (character.translate(self._show), ord(character) not in self._show) for character in run
-        ]
+        return [(character.translate(self._show), ord(character) not in self._show) for character in run]
 
 
 def _texts(value: Any) -> Iterable[str]:
@@ -149,7 +147,9 @@ def _broken_up(
 ) -> list[tuple[str, bool]]:
     """A rendering of altered texts that spell no control token; only what is spelled in brackets is trusted."""
     expected = SPELLED.findall(
-        template.render(_replaced(messages, lambda text: re.sub(r"\S+", "x", text)), arguments=arguments, now=now)
+        template.render(
+            _replaced(messages, lambda text: re.sub(r"\S+", "x", text)), arguments=arguments, now=now
+        )
     )
     for change in (lambda text: BRACKET.sub(r" \g<0> ", text), lambda text: re.sub(r"[^\w\s]", " ", text)):
         rendered = template.render(_replaced(messages, change), arguments=arguments, now=now)
@@ -157,7 +157,9 @@ def _broken_up(
             parts = SPELLED.split(rendered)
             return [(text, bool(index % 2)) for index, text in enumerate(parts)]
     raise TemplateError(
-        "template_unsafe", "The model's chat template mixes its own markers with your text beyond telling.", HINT
+        "template_unsafe",
+        "The model's chat template mixes its own markers with your text beyond telling.",
+        HINT,
     )
 
 

@@ -38,7 +38,7 @@ def environment() -> ChatEnvironment:
 def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
     from jinja2 import TemplateSyntaxError
 
-    from mull.prompt.sandbox import LimitError
+    from mull.prompt.bounds import LimitError
 
     if len(source) > MAX_SOURCE:
         raise TemplateError("template_too_long", "The model's chat template is absurdly long.", HINT)
@@ -50,7 +50,15 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
             f"The model's chat template has a syntax error in line {error.lineno}: {_one_line(error.message)}",
             HINT,
         ) from error
-    except (LimitError, RecursionError, MemoryError, SyntaxError, ValueError, TypeError, AssertionError) as error:
+    except (
+        LimitError,
+        RecursionError,
+        MemoryError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        AssertionError,
+    ) as error:
         raise TemplateError(
             "template_syntax", f"The model's chat template cannot be compiled: {_one_line(error)}", HINT
         ) from error
@@ -80,12 +88,15 @@ class Template:
         now: datetime | None = None,
     ) -> str:
         """The prompt's text. `now` fixes the clock that `strftime_now` shows (two renderings of one turn agree)."""
-        moment = now or datetime.now()  # noqa: DTZ005 - templates tell the model the user's own date
+        moment = now or datetime.now()  # templates tell the model the user's own date
         while True:
             try:
                 return self._render_once(
                     {
-                        **{name: moment.strftime("%B %d %Y") if "date" in name else "" for name in self._missing},
+                        **{
+                            name: moment.strftime("%B %d %Y") if "date" in name else ""
+                            for name in self._missing
+                        },
                         "messages": messages,
                         "add_generation_prompt": add_generation_prompt,
                         "bos_token": self.bos,
@@ -101,10 +112,11 @@ class Template:
                     raise
                 self._missing.append(name)
 
-    def _render_once(self, variables: Mapping[str, Any]) -> str:
+    def _render_once(self, variables: dict[str, Any]) -> str:
         from jinja2.exceptions import SecurityError
 
-        from mull.prompt.sandbox import LimitError, RaisedError
+        from mull.prompt.bounds import LimitError
+        from mull.prompt.sandbox import RaisedError
 
         sandbox = environment()
         sandbox.begin(_characters(variables["messages"]) + len(self.source))
@@ -118,14 +130,20 @@ class Template:
             ) from error
         except SecurityError as error:
             raise TemplateError(
-                "template_unsafe", f"The model's chat template does what it must not: {_one_line(error)}", HINT
+                "template_unsafe",
+                f"The model's chat template does what it must not: {_one_line(error)}",
+                HINT,
             ) from error
         except (LimitError, RecursionError, MemoryError, OverflowError) as error:
             why = _one_line(error) if isinstance(error, LimitError) else "it runs without end."
-            raise TemplateError("template_limit", f"The model's chat template was stopped: {why}", HINT) from error
-        except Exception as error:  # noqa: BLE001 - a template can meet any error Python has
             raise TemplateError(
-                "template_failed", f"The model's chat template fails: {type(error).__name__}: {_one_line(error)}", HINT
+                "template_limit", f"The model's chat template was stopped: {why}", HINT
+            ) from error
+        except Exception as error:  # a template can meet any error Python has
+            raise TemplateError(
+                "template_failed",
+                f"The model's chat template fails: {type(error).__name__}: {_one_line(error)}",
+                HINT,
             ) from error
 
 

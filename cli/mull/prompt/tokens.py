@@ -81,12 +81,19 @@ def _cuts(segments: Sequence[Segment], text: str, vocabulary: Vocabulary) -> lis
 def _spellings(text: str, vocabulary: Vocabulary) -> Iterable[str]:
     """The spellings in the text that the tokenizer would make one token of, and nobody but a template may use."""
     for spelling, token in vocabulary.markers.items():
-        if len(spelling) > 1 and spelling in text and (vocabulary.is_control(token) or _marker_like(spelling)):
+        if (
+            len(spelling) > 1
+            and spelling in text
+            and (vocabulary.is_control(token) or _marker_like(spelling))
+        ):
             yield spelling
     for spelling in UNKNOWN:
-        if spelling in text and spelling not in vocabulary.markers:
-            if vocabulary.tokenize(spelling, special=True) != vocabulary.tokenize(spelling, special=False):
-                yield spelling
+        if spelling in text and spelling not in vocabulary.markers and _is_one(spelling, vocabulary):
+            yield spelling
+
+
+def _is_one(spelling: str, vocabulary: Vocabulary) -> bool:
+    return vocabulary.tokenize(spelling, special=True) != vocabulary.tokenize(spelling, special=False)
 
 
 def _marker_like(spelling: str) -> bool:

@@ -136,7 +136,11 @@ def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None
     """Template arguments, switch word and wording for one position of the switch."""
     switch = profile.switch
     if switch is None:
-        return {}, None, "this model always thinks" if profile.kind == "always" else "the model's default (on)"
+        return (
+            {},
+            None,
+            "this model always thinks" if profile.kind == "always" else "the model's default (on)",
+        )
     value = switch.on if on else switch.off
     if switch.argument is not None:
         return {switch.argument: value}, None, f"template: {switch.argument}={_shown(value)}"

@@ -52,7 +52,10 @@ def as_lines(profile: Profile) -> list[tuple[str, str]]:
         lines.append(("System prompt", "not taken by the template; mull puts it before the first message"))
     if profile.system_blocks_switch:
         lines.append(
-            ("System prompt", "the template would ignore the switch beside one; mull puts it before the first message")
+            (
+                "System prompt",
+                "the template would ignore the switch beside one; mull puts it before the first message",
+            )
         )
     if profile.note:
         lines.append(("Note", profile.note))
@@ -88,7 +91,9 @@ def effort(profile: Profile) -> str:
         return f"a budget of {budgets} tokens"
     values = profile.effort.values
     own = " / ".join("–" if values[word] is None else str(values[word]) for word in BUDGETS)
-    held = [f"{word} also a budget of {BUDGETS[word]} tokens" for word in BUDGETS if word in profile.effort.budget]
+    held = [
+        f"{word} also a budget of {BUDGETS[word]} tokens" for word in BUDGETS if word in profile.effort.budget
+    ]
     return f"{profile.effort.argument} = {own}" + (f"; {', '.join(held)}" if held else "")
 
 

@@ -69,7 +69,12 @@ def _markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Profil
         if around is None:
             continue
         start, header = _after_header(around.before, shortest)
-        if not start or not markers.chunks(start) or "{" in start or markers.first_chunk(around.between) is None:
+        if (
+            not start
+            or not markers.chunks(start)
+            or "{" in start
+            or markers.first_chunk(around.between) is None
+        ):
             continue
         field = next((key for key, value in turn.items() if value == THOUGHT), None) or "content.blocks"
         # What opens an answer shows in a past turn without thinking, or in what switching off prefills.
@@ -98,7 +103,9 @@ def _markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Profil
         return Profile(probe.template)
     # Without a slot for past thinking the prefill shows whether lines are broken around the tags.
     inline = any(tail.endswith(tags[0]) for tail in tails)
-    return Profile(probe.template, start=tags[0], end=tags[1], between=tags[1] if inline else f"\n{tags[1]}\n\n")
+    return Profile(
+        probe.template, start=tags[0], end=tags[1], between=tags[1] if inline else f"\n{tags[1]}\n\n"
+    )
 
 
 def _turns(given: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any], bool]]:
@@ -116,7 +123,9 @@ def _turns(given: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[s
 def _after_header(before: str, shortest: str) -> tuple[str, str]:
     """What stands between the assistant's header and the thought, and the header itself."""
     header = shortest
-    if before.rstrip().endswith(header):  # the generation prompt always opens the thinking: the header is less
+    if before.rstrip().endswith(
+        header
+    ):  # the generation prompt always opens the thinking: the header is less
         chunk = markers.chunks(header)[-1:] or [""]
         header = header.removesuffix(chunk[0]).rstrip()
     start = (before.rpartition(header)[2] if header else before).strip()
@@ -182,7 +191,9 @@ def _endings(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
     if header and header in closing:  # the template writes a generation prompt whether asked or not
         closing = closing.partition(header)[0] + (markers.first_chunk(header) or "")
     answer_end, final = found.answer_end, markers.chunks(closing)
-    wrapped = bool(found.answer_start and markers.chunks(found.answer_start) and len(final) >= 2 and not found.header)
+    wrapped = bool(
+        found.answer_start and markers.chunks(found.answer_start) and len(final) >= 2 and not found.header
+    )
     if wrapped:
         answer_end = closing.strip().rpartition(final[-1])[0].strip()
         again = answer_end.find(final[0], 1)  # a family may close its answer and then its message in one way
@@ -223,10 +234,12 @@ def _tool_call(
     )
     if start in (*ends, found.answer_start) or not (markers.chunks(start) or start.startswith("<")):
         return None, None, []
-    name = "".join(re.findall(r"[a-zA-Z_]+", start)[-1:]).lower().replace("start", "end").replace("begin", "end")
+    name = (
+        "".join(re.findall(r"[a-zA-Z_]+", start)[-1:]).lower().replace("start", "end").replace("begin", "end")
+    )
     closing = [chunk for chunk in after if chunk not in ends]
     named = [chunk for chunk in closing if name and name in chunk.lower()]
-    return start, (named or closing or [None])[-1], after
+    return start, next(iter((named or closing)[::-1]), None), after
 
 
 def _tool_opener(word: str, found: Profile) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from mull.reasoning.markers import header
 from mull.reasoning.profile import Profile, Switch
 
+
 @dataclass(frozen=True)
 class Family:
     """A rule: whom it concerns, and what to put right."""
@@ -40,9 +41,11 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "DeepSeek-R1 distill",
-        lambda source, architecture, name: "<｜Assistant｜><think>" in source
-        and "enable_thinking" not in source
-        and ("distill" in name or architecture in ("llama", "qwen2")),
+        lambda source, architecture, name: (
+            "<｜Assistant｜><think>" in source
+            and "enable_thinking" not in source
+            and ("distill" in name or architecture in ("llama", "qwen2"))
+        ),
         # Closing the opened tag works on the distilled models at a price in quality; the maker advises against it. For
         # R1 itself reports are mixed (a server got garbage, tenstorrent issue 3234): there we refuse.
         {"off": "prefill", "off_prefill": "\n</think>\n\n", "note": "off works at a price in quality"},
@@ -66,7 +69,11 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Apriel 1.6",
         lambda source, *_: "Here are my reasoning steps:" in source and "[BEGIN FINAL RESPONSE]" in source,
-        {"start": "Here are my reasoning steps:", "opens_thinking": False, "tool_start": "<tool_calls>"},  # its generation prompt writes this
+        {
+            "start": "Here are my reasoning steps:",
+            "opens_thinking": False,
+            "tool_start": "<tool_calls>",
+        },  # its generation prompt writes this
     ),
     Family(
         "MiMo-VL",
@@ -88,9 +95,9 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "Llama-Nemotron",
-        lambda source, architecture, name: "nemotron" in name
-        and architecture in ("llama", "deci", "")
-        and "think" not in source,
+        lambda source, architecture, name: (
+            "nemotron" in name and architecture in ("llama", "deci", "") and "think" not in source
+        ),
         # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong into the system prompt.
         {
             **THINK_TAGS,

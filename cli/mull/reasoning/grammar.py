@@ -56,13 +56,13 @@ class Table:
     prefixes: frozenset[str]
     longest: int
     triggers: frozenset[str]
-    at_line_start: frozenset[str] = frozenset()  # markers that count only at the start of a line, outside code fences
+    at_line_start: frozenset[str] = (
+        frozenset()
+    )  # markers that count only at the start of a line, outside code fences
     tokens: frozenset[str] = frozenset()  # markers that cannot be mistaken for text
 
     @classmethod
-    def of(
-        cls, acts: dict[str, Act], at_line_start: Iterable[str] = (), tokens: Iterable[str] = ()
-    ) -> Table:
+    def of(cls, acts: dict[str, Act], at_line_start: Iterable[str] = (), tokens: Iterable[str] = ()) -> Table:
         spelled = sorted((marker for marker in acts if marker), key=len, reverse=True)
         regex = re.compile("|".join(map(re.escape, spelled))) if spelled else None
         prefixes = frozenset(marker[:length] for marker in spelled for length in range(1, len(marker)))
@@ -84,15 +84,20 @@ class Grammar:
         self.profile = profile
         self._symbols: dict[str, str] = {}
         codes = count(0xDC00)
-        mine = [profile.start, profile.end, profile.answer_start, profile.answer_end, profile.header, profile.restart]
+        mine = [
+            profile.start,
+            profile.end,
+            profile.answer_start,
+            profile.answer_end,
+            profile.header,
+            profile.restart,
+        ]
         mine += [profile.tool_start, profile.tool_end, profile.tails.head, *profile.turn_ends]
         for spelling in sorted(profile.special, key=len, reverse=True):
             if any(marker and spelling in marker for marker in mine):
                 self._symbols[spelling] = chr(next(codes))
         self._spellings = {symbol: spelling for spelling, symbol in self._symbols.items()}
-        self._special = (
-            re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
-        )
+        self._special = re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
         self.tables = self._header_tables() if profile.header else self._tag_tables()
 
     def symbols(self, text: str) -> str:
@@ -105,11 +110,17 @@ class Grammar:
 
     def spelled(self, text: str) -> str:
         """Symbols written out again."""
-        return "".join(self._spellings.get(character, character) for character in text) if self._symbols else text
+        return (
+            "".join(self._spellings.get(character, character) for character in text)
+            if self._symbols
+            else text
+        )
 
     def _is_token(self, marker: str) -> bool:
         """Can this marker not be mistaken for text: special tokens, or a spelling nobody writes in prose?"""
-        return any(symbol in marker for symbol in self._spellings) or bool(re.search(r"<\||\|>|<｜|｜>|\[<", marker))
+        return any(symbol in marker for symbol in self._spellings) or bool(
+            re.search(r"<\||\|>|<｜|｜>|\[<", marker)
+        )
 
     def _acts(self, *pairs: tuple[str | None, Act]) -> dict[str, Act]:
         """Marker to act; of two acts for one spelling the first counts."""
@@ -123,7 +134,7 @@ class Grammar:
         p = self.profile
         start, end = p.start, p.end
         opened = chunks(start)[0] if start and chunks(start) else None
-        head = chunks(p.tails.head)[-1:] or [None]
+        head = next(iter(chunks(p.tails.head)[-1:]), None)
         tool: tuple[tuple[str | None, Act], ...] = ((p.tool_start, Act.TOOL),)
         ends = tuple((marker, Act.END) for marker in p.turn_ends)
         silent = () if p.reasons else tuple((opener, Act.THINK) for opener in SILENT)
@@ -134,7 +145,7 @@ class Grammar:
             *tool,
             *ends,
             (p.restart, Act.SWALLOW),
-            (head[0], Act.SWALLOW),
+            (head, Act.SWALLOW),
             (opened, Act.SWALLOW),
             *silent,
         )
@@ -151,7 +162,9 @@ class Grammar:
         plain = {
             marker for marker in self._acts(*tool, (p.answer_start, Act.ANSWER)) if not self._is_token(marker)
         } - {self.symbols(end or "")}
-        after = {marker: Act.SWALLOW if act is Act.CLOSE else act for marker, act in first.items()}
+        after: dict[str, Act] = {
+            marker: Act.SWALLOW if act is Act.CLOSE else act for marker, act in first.items()
+        }
         tools = self._acts((p.tool_end, Act.TOOL_END), *ends)
         return {
             State.START: Table.of(first),
@@ -164,12 +177,12 @@ class Grammar:
 
     def _header_tables(self) -> dict[State, Table]:
         p = self.profile
-        begins = chunks(p.restart or "")[:1] or [None]
-        channel = chunks(p.start or "")[:1] or [None]
+        begins = next(iter(chunks(p.restart or "")), None)
+        channel = next(iter(chunks(p.start or "")), None)
         again = (
             (p.restart, Act.HEADER),
-            (begins[0], Act.HEADER),
-            (channel[0] if channel[0] != p.header else None, Act.REHEADER),
+            (begins, Act.HEADER),
+            (channel if channel != p.header else None, Act.REHEADER),
         )
         ends = tuple((marker, Act.END) for marker in p.turn_ends)
         body = Table.of(self._acts(*ends, (p.end, Act.GAP), *again))

@@ -26,7 +26,7 @@ def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> 
     chat = [_turn(message, profile) for message in messages]
     switch = profile.switch
     if switch is not None and control.word and switch.place == "system":
-        chat = _in_system(chat, control.word, profile)
+        chat = _in_system(chat, control.word)
     blocked = profile.system_blocks_switch and switch is not None and switch.argument in control.arguments
     if not profile.system or (blocked and control.applied not in ("off", "default")):
         chat = _folded(chat)
@@ -41,13 +41,8 @@ def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> 
 
 def _turn(message: Message, profile: Profile) -> dict[str, Any]:
     turn: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.role != "assistant" or not message.thinking:
-        if message.role == "assistant" and profile.history_field == "content.blocks" and message.thinking:
-            turn["content"] = message.content
-        return turn
-    if profile.history_field == "content.blocks":
-        # Apertus refuses a conversation that mixes the two forms, so its past thinking is dropped as all others do.
-        return turn
+    if message.role != "assistant" or not message.thinking or profile.history_field == "content.blocks":
+        return turn  # typed blocks must not be mixed with texts, and a template without them drops old thinking anyway
     turn[profile.history_field or "reasoning_content"] = message.thinking
     return turn
 
@@ -56,11 +51,15 @@ def _text(*parts: Any) -> Mixed:
     """Texts joined; strings of ours are trusted, what comes from messages is not."""
     segments: list[Segment] = []
     for part in parts:
-        segments += part.parts if isinstance(part, Mixed) else [part if isinstance(part, Segment) else Segment(part, False)]
+        segments += (
+            part.parts
+            if isinstance(part, Mixed)
+            else [part if isinstance(part, Segment) else Segment(part, False)]
+        )
     return Mixed(*segments)
 
 
-def _in_system(chat: list[dict[str, Any]], word: str, profile: Profile) -> list[dict[str, Any]]:
+def _in_system(chat: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
     ours = Segment(word, True)
     if chat and chat[0]["role"] == "system":
         text = _text(chat[0]["content"], Segment(GAP, True), ours) if chat[0]["content"] else _text(ours)

@@ -12,8 +12,10 @@ from typing import Literal
 Prefill = Literal["open", "closed", "bare", "none"]
 
 # One marker in some kind of bracket: <think>, <|end|>, [THINK], <｜User｜>, ]~b]ai is none.
-CHUNK = re.compile(r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|〈\|[^〈〉\n]{1,60}\|〉|\[e~\[|\]~b\]")
-# Tags whose name speaks of thinking: </think>, </seed:think>, </thought>, [/THINK], <|END_THINKING|>, <|end_of_thought|>
+CHUNK = re.compile(
+    r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|〈\|[^〈〉\n]{1,60}\|〉|\[e~\[|\]~b\]"
+)
+# Tags whose name speaks of thinking: </think>, </seed:think>, [/THINK], <|END_THINKING|>, <|end_of_thought|>
 CLOSERS = re.compile(
     r"</[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|<\|/think\|>",
     re.IGNORECASE,
@@ -85,7 +87,9 @@ def common_start(texts: list[str]) -> str:
     if not texts:
         return ""
     low, high = min(texts), max(texts)
-    length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    length = next(
+        (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
+    )
     return low[:length]
 
 

@@ -42,13 +42,19 @@ class Probe:
         self._made: dict[Any, str | None] = {}
 
     def render(
-        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any] = NOTHING, *, prompt: bool = True
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        arguments: Mapping[str, Any] = NOTHING,
+        *,
+        prompt: bool = True,
     ) -> str | None:
         """The rendering, or None where the template refuses."""
         key = (repr(messages), repr(sorted(arguments.items())), prompt)
         if key not in self._made:
             try:
-                self._made[key] = self.template.render(messages, add_generation_prompt=prompt, arguments=arguments)
+                self._made[key] = self.template.render(
+                    messages, add_generation_prompt=prompt, arguments=arguments
+                )
             except TemplateError:
                 self._made[key] = None
         return self._made[key]
@@ -77,7 +83,9 @@ class Probe:
         """What surrounds THOUGHT and ANSWER in an assistant turn; None where the thought is not written."""
         messages = [QUESTION, {"role": "assistant", **turn}]
         if "tool_calls" in turn:
-            messages.append({"role": "tool", "name": TOOL, "tool_call_id": "123456789", "content": "Qzresult"})
+            messages.append(
+                {"role": "tool", "name": TOOL, "tool_call_id": "123456789", "content": "Qzresult"}
+            )
         elif not last:
             messages.append({"role": "user", "content": "Qznext"})
         text = self.render(messages, arguments, prompt=not last)
@@ -94,7 +102,8 @@ class Probe:
     def plain(self, arguments: Mapping[str, Any] = NOTHING) -> Around | None:
         """What surrounds the ANSWER of a past turn without thinking, up to the next user's text."""
         text = self.render(
-            [QUESTION, {"role": "assistant", "content": ANSWER}, {"role": "user", "content": "Qznext"}], arguments
+            [QUESTION, {"role": "assistant", "content": ANSWER}, {"role": "user", "content": "Qznext"}],
+            arguments,
         )
         if text is None or ANSWER not in text:
             return None

@@ -116,7 +116,9 @@ class Profile:
 
 
 @lru_cache(maxsize=32)
-def _profile(source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str) -> Profile:
+def _profile(
+    source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str
+) -> Profile:
     from mull.reasoning.detect import detect
     from mull.reasoning.families import corrected
 

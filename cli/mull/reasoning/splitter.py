@@ -88,7 +88,7 @@ class Splitter:
 
     # ---- feeding
 
-    def feed(self, token: int, data: bytes, special: bool) -> list[Part]:
+    def feed(self, token: int, data: bytes, special: bool) -> list[Part]:  # noqa: ARG002 - part of a token's facts
         """One token's bytes; `special` for a control or user-defined token."""
         if special:
             text = self._decoder.decode(b"", True)
@@ -112,8 +112,8 @@ class Splitter:
     def finish(self, *, complete: bool = False) -> list[Part]:
         """The end of the output: what was held back is what it looks like.
 
-        `complete`: the model ended by itself. A family that thinks from the first word to a final marker, and never wrote
-        the marker, then gets its whole text as the answer, for nothing better will come.
+        `complete`: the model ended by itself. A family that thinks from the first word to a final marker, and never
+        wrote the marker, then gets its whole text as the answer, for nothing better will come.
         """
         self._buffer += self._decoder.decode(b"", True)
         self._advance(final=True)
@@ -133,7 +133,11 @@ class Splitter:
         symbol = self._grammar.symbol(spelling)
         if symbol is not None or not self._profile.special:
             return symbol or spelling
-        return "" if CHUNK.fullmatch(spelling) and re.search(r"[|｜]|^\[[A-Z]|^</?s>$|^<eos>$", spelling) else spelling
+        return (
+            ""
+            if CHUNK.fullmatch(spelling) and re.search(r"[|｜]|^\[[A-Z]|^</?s>$|^<eos>$", spelling)
+            else spelling
+        )
 
     def _tail(self, prompt: str) -> str:
         """What follows the assistant's header in the prompt. The last header counts: no text comes after it."""
@@ -147,7 +151,9 @@ class Splitter:
             if place >= 0:
                 return prompt[place + len(stripped) :]
         known = (tail[len(head) :] for tail in (tails.off, tails.on, tails.default))
-        return next((tail for tail in sorted(known, key=len, reverse=True) if tail and prompt.endswith(tail)), "")
+        return next(
+            (tail for tail in sorted(known, key=len, reverse=True) if tail and prompt.endswith(tail)), ""
+        )
 
     # ---- the machine
 
@@ -186,10 +192,10 @@ class Splitter:
             self._advance(final=final)
             return
         if self._state is State.HEADER:
-            if not final and (len(self._buffer) > HEADER_LIMIT or "\n" in self._buffer.strip()):
-                if not self._looks_like_header(self._buffer):
-                    self._state = State.ANSWER
-                    self._advance(final=final)
+            long = len(self._buffer) > HEADER_LIMIT or "\n" in self._buffer.strip()
+            if long and not final and not self._looks_like_header(self._buffer):
+                self._state = State.ANSWER
+                self._advance(final=final)
             return
         held = 0 if final else self._held(self._buffer)
         told = self._buffer[: len(self._buffer) - held]
@@ -258,7 +264,11 @@ class Splitter:
         start, opener = (self._profile.start or ""), (self._profile.answer_start or "")
         if recipient and recipient.group() in start:
             self._enter_thinking()
-        elif recipient and recipient.group() not in opener and recipient.group(1) not in ("user", "assistant", "all"):
+        elif (
+            recipient
+            and recipient.group() not in opener
+            and recipient.group(1) not in ("user", "assistant", "all")
+        ):
             self._kind, self._state = recipient.group(1), State.TOOL
         elif any(word in last.split() for word in CHUNK.sub(" ", start).split()):
             self._enter_thinking()
@@ -299,13 +309,10 @@ class Splitter:
                 self._thought.append(kept)
 
     def _tell_answer(self, text: str) -> None:
-        if not self._said:
-            if not text.strip():
-                if not self._parts and not text.strip("\n"):
-                    return
-        self._said = self._said or bool(text.strip())
-        self._note_lines(text)
-        self._parts.append(Answer(text))
+        if text:
+            self._said = self._said or bool(text.strip())
+            self._note_lines(text)
+            self._parts.append(Answer(text))
 
     def _note_lines(self, text: str) -> None:
         """Remember how the current line begins, and whether it is inside a code fence."""
@@ -321,12 +328,16 @@ class Splitter:
     def _counts(self, marker: str, table: Table, before: str) -> bool:
         """Does this marker count here? Plain-text ones are often only talked about."""
         if self._state is State.THINK and table.acts[marker] is Act.THINK:
-            return marker in table.tokens or (self._fresh and not before.strip())  # one opener more than needed
+            return marker in table.tokens or (
+                self._fresh and not before.strip()
+            )  # one opener more than needed
         return marker not in table.at_line_start or self._at_line_start(before)
 
     def _at_line_start(self, before: str) -> bool:
         line = before.rpartition("\n")[2] if "\n" in before else self._line + before
         if self._state is State.THINK:
-            return not before.rpartition("\n")[2].strip() and ("\n" in before or "\n" in self._space or self._fresh)
+            return not before.rpartition("\n")[2].strip() and (
+                "\n" in before or "\n" in self._space or self._fresh
+            )
         fenced = self._fenced ^ bool(sum(part.lstrip().startswith("```") for part in before.split("\n")) % 2)
         return not line.strip() and not fenced

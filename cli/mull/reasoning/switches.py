@@ -24,8 +24,24 @@ COUNTED = re.compile(r"budget|tokens", re.IGNORECASE)
 INVERTED = re.compile(r"(^|_)(no|not|disable|disabled|skip|without|hide)(_|$)", re.IGNORECASE)
 GRADES = ("none", "no_think", "minimal", "low", "medium", "high", "max", "xhigh")
 ON_WORDS = ("enabled", "on", "true", "think", "thinking", "enable", "yes", "deep", "slow")
-OFF_WORDS = ("disabled", "off", "false", "no_think", "none", "disable", "no", "nothink", "chat", "instruct", "fast")
-TEXTS = (("/think", "/no_think"), ("/think", "/nothink"), ("/think", "/no-think"))  # on and off, written in a message
+OFF_WORDS = (
+    "disabled",
+    "off",
+    "false",
+    "no_think",
+    "none",
+    "disable",
+    "no",
+    "nothink",
+    "chat",
+    "instruct",
+    "fast",
+)
+TEXTS = (
+    ("/think", "/no_think"),
+    ("/think", "/nothink"),
+    ("/think", "/no-think"),
+)  # on and off, written in a message
 BUDGETS: Mapping[Effort, int] = {"low": 512, "medium": 2048, "high": 8192}  # tokens
 RANKS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 3}
 
@@ -72,14 +88,18 @@ def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
     shut = [value for value in legal if _shuts(tails[repr(value)], every)]
     others = [value for value in legal if value not in shut]
     if len(legal) == 2 and set(map(type, legal)) == {bool}:
-        inverted = shut == [True] or (not shut and bool(INVERTED.search(name)) and not _opens(tails["True"], every))
+        inverted = shut == [True] or (
+            not shut and bool(INVERTED.search(name)) and not _opens(tails["True"], every)
+        )
         return Switch(name, not inverted, inverted)
     if COUNTED.search(name):
         return Switch(name, -1, 0) if tails["0"] != tails["-1"] else None
     if GRADED.search(name):
         if not shut or not others:
             return None
-        return Switch(name, next((grade for grade in ("medium", "high", "low") if grade in others), others[0]), shut[0])
+        return Switch(
+            name, next((grade for grade in ("medium", "high", "low") if grade in others), others[0]), shut[0]
+        )
     off = next(iter(shut), None) or next((value for value in legal if str(value).lower() in OFF_WORDS), None)
     on = next((value for value in others if _opens(tails[repr(value)], every)), None) or next(
         (value for value in others if str(value).lower() in ON_WORDS), None

@@ -15,6 +15,7 @@ from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, PromptProgress, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.steering import Steering
+from mull.terminal.aside import Aside
 from mull.terminal.attendant import Attendant
 from mull.terminal.cells import clip
 from mull.terminal.flow import Flow
@@ -61,12 +62,13 @@ def show(
         quiet=quiet,
         typeahead=typeahead,
     )
-    if not streams.stderr_live and thinking == "show":
-        events = _thinking_to_stderr(events, streams)
+    aside = Aside(streams) if thinking == "show" and not streams.stderr_live else None
     done: Done | None = None
     with Attendant(streams, steering, view, keys=True) as attendant:
         for event in events:
             attendant.put(event)
+            if aside is not None:
+                aside.take(event)
             if isinstance(event, Done):
                 done = event
     if done is None:
@@ -248,15 +250,6 @@ class LiveView:
             out.flush()
 
         return write
-
-
-def _thinking_to_stderr(events: Iterable[Event], streams: Streams) -> Iterable[Event]:
-    """`--thinking show` with stderr in a file: the model's own text goes there."""
-    for event in events:
-        if isinstance(event, ThinkingDelta):
-            streams.stderr.write(event.text)
-            streams.stderr.flush()
-        yield event
 
 
 def _markdown(streams: Streams) -> Body:

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.steering import Steering
+from mull.terminal.aside import Aside
 from mull.terminal.attendant import Attendant
 from mull.terminal.live import LiveView
 from mull.terminal.panel import Panel
@@ -76,15 +77,18 @@ class _Plain:
         self._thoughts: Panel | None = None
         self._last = ""  # the last character written to stdout
         self._out = Sanitizer() if streams.stdout_tty else None
-        self._err = Sanitizer() if streams.stderr_tty else None
+        self._aside = Aside(streams) if thinking == "show" and not panelled else None
 
     def changes_phase(self, event: Event) -> bool:
         return isinstance(event, Done) or (isinstance(event, AnswerDelta) and not self._answering)
 
     def take(self, event: Event) -> None:
+        if self._aside is not None:
+            self._aside.take(event)
         if isinstance(event, ThinkingDelta):
             self._answering = False
-            self._think(event)
+            if not self._panelled:
+                self._think(event)
         elif isinstance(event, AnswerDelta):
             self._thought()
             self._answering = True
@@ -100,30 +104,17 @@ class _Plain:
                 self._write("\n")
 
     def _think(self, event: ThinkingDelta) -> None:
-        if self._panelled:
-            return
         if self._thoughts is None:
             ink = self._streams.stderr_ink
             self._thoughts = Panel(self._view, ink, unicode=self._streams.unicode, began=time.monotonic())
         self._thoughts.tokens = event.tokens
-        if self._view == "show":
-            self._tell(self._err.feed(event.text) if self._err else event.text)
 
     def _thought(self) -> None:
-        """The thinking is over: end its text, or leave a summary on a terminal."""
+        """The thinking is over: a terminal without a panel gets its summary."""
         thoughts, self._thoughts = self._thoughts, None
-        if thoughts is None:
-            return
-        thoughts.finish(time.monotonic())
-        if self._view == "show":
-            self._tell((self._err.finish() if self._err else "") + "\n")
-        elif self._err is not None and self._view != "hide":
+        if thoughts is not None and self._streams.stderr_tty and self._view in {"auto", "fold"}:
+            thoughts.finish(time.monotonic())
             self._streams.note(thoughts.summary())
-
-    def _tell(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._streams.stderr.write(text)
-            self._streams.stderr.flush()
 
     def _write(self, text: str) -> None:
         if not text:

@@ -58,7 +58,7 @@ class Prompt:
         self._streams = streams
         self._toolbar = toolbar
         self._viewer = Viewer(thoughts)
-        self._leaving = False  # Ctrl+C was just pressed on an empty line
+        self._leaving = False  # Ctrl+C was the last key
         self._interrupted_at = float("-inf")
         self._session = self._make_session(history_path, completer, vi=vi)
 
@@ -152,7 +152,7 @@ class Prompt:
         def _interrupt(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.reset()
-                self._leaving = False
+                self._leaving = True
             elif time.monotonic() - self._interrupted_at <= LEAVE_SECONDS:
                 event.app.exit(exception=Leave())
             elif self._leaving:

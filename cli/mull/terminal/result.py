@@ -1,14 +1,14 @@
 """A turn as JSON: one object at its end (`--json`), or every event as it happens and the same object last (`--jsonl`).
 
 In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The shape is a contract with `"v": 1`, failures included
-(docs/json.md); keys are added, never renamed. Nothing else goes to stdout, and nothing at all to stderr: notices are
+(docs/scripting.md); keys are added, never renamed. Nothing else goes to stdout, and nothing at all to stderr: notices are
 part of the JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +27,7 @@ from mull.events import (
 )
 from mull.terminal.streams import Streams
 
+Session = Callable[[], str | None]  # the conversation's id, known when the turn has ended
 VERSION = 1
 _SECONDS_DIGITS = 4
 _EVENT_NAMES: Mapping[type, str] = {
@@ -38,14 +39,14 @@ _EVENT_NAMES: Mapping[type, str] = {
 }
 
 
-def show_json(events: Iterable[Event], streams: Streams, *, session: str | None = None) -> Done:
+def show_json(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
     """Wait for the end of the turn, then print its object. Raises what the turn raises (see `error_object`)."""
     done = _last(event for event in events)
-    write_object(streams, result_object(done, session))
+    write_object(streams, result_object(done, session()))
     return done
 
 
-def show_jsonl(events: Iterable[Event], streams: Streams, *, session: str | None = None) -> Done:
+def show_jsonl(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
     """Print one object per event as it happens: `event_object`'s, then the result."""
 
     def printed() -> Iterable[Event]:
@@ -55,7 +56,7 @@ def show_jsonl(events: Iterable[Event], streams: Streams, *, session: str | None
             yield event
 
     done = _last(printed())
-    write_object(streams, result_object(done, session))
+    write_object(streams, result_object(done, session()))
     return done
 
 

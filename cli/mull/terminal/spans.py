@@ -54,6 +54,7 @@ def chop(spans: Line, columns: int) -> list[Line]:
 
 
 def put(prefix: str, style: str, line: Line) -> Line:
+    """`line` after a prefix."""
     return stripped([(prefix, style), *line])
 
 
@@ -68,6 +69,7 @@ def stripped(line: Line) -> Line:
 
 
 def bold(line: Line) -> Line:
+    """`line`, bold."""
     return [(text, f"{style} bold".strip()) for text, style in line]
 
 

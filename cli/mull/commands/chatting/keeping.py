@@ -40,7 +40,7 @@ def _copy(chat: Chat, argument: str) -> None:
     taken = to_clipboard(text, chat.streams)
     if taken is None:
         raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
-    lines = text.count("\n") + 1
+    lines = len(text.splitlines())
     chat.streams.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from mull.errors import MullError
-from mull.events import Event, Loading
+from mull.events import Event, Loading, Notice
 from mull.library.resolve import Resolved
 from mull.loading import Interrupted, load
 from mull.messages import Message
@@ -28,6 +28,7 @@ class ChatModel:
         self.resolved = resolved
         self._engine = engine
         self._fraction = 0.0
+        self._notices: list[Notice] = []
         self._speaker: Speaker | None = None
         self._error: Exception | None = None
         self._settled = threading.Event()
@@ -65,6 +66,8 @@ class ChatModel:
             if steering.stopped:
                 raise Interrupted  # it goes on loading: the next question finds it further on
             yield Loading(self.name, self._fraction)
+        yield from self._notices
+        self._notices.clear()
         if self._error is not None:
             self._thread = None  # the next one who asks tries again
             raise self._error
@@ -105,7 +108,11 @@ class ChatModel:
         events = load(resolved.name, resolved.path, self._engine, self._unwanted, trusted=resolved.trusted)
         try:
             while True:
-                self._fraction = next(events).fraction
+                event = next(events)
+                if isinstance(event, Notice):
+                    self._notices.append(event)
+                else:
+                    self._fraction = event.fraction
         except StopIteration as end:
             self._speaker = end.value
         except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model

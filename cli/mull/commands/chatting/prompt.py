@@ -1,27 +1,114 @@
-"""What the prompt of a chat shows and completes."""
+"""What the prompt of a chat shows and completes: its toolbar, past thoughts, and suggestions for each command.
+
+In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that moment. It changes nothing.
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mull import config, paths
+from mull.conversation.wishes import SETTABLE
+from mull.errors import MullError
+from mull.library.catalogue import load_catalogue
+from mull.library.local import everywhere
+from mull.terminal import slash
+from mull.terminal.prompt import Prompt
+from mull.terminal.suggest import Suggestion
+from mull.terminal.suggest import paths as suggest_paths
 
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
-
-class Reader(Protocol):
-    def read(self, default: str = "") -> str: ...
+HISTORY = "chat-history"
 
 
-class _Plain:
-    def read(self, default: str = "") -> str:
-        sys.stderr.write(f"> {default}")
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
-            raise EOFError
-        return line.rstrip("\n")
+def make_prompt(chat: Chat) -> Prompt:
+    """The chat's input. A private chat, or one without `history` in the config, leaves no history on the disk."""
+    keeps = chat.settings["history"] and not chat.private
+    return Prompt(
+        history_path=paths.state_dir() / HISTORY if keeps else None,
+        completer=lambda line: suggest(chat, line),
+        toolbar=lambda: toolbar(chat),
+        thoughts=lambda: [turn.thinking for turn in chat.conversation.path if turn.thinking],
+        vi=chat.settings["keys"] == "vi",
+        streams=chat.streams,
+    )
 
 
-def make_prompt(chat: Chat) -> Reader:
-    return _Plain()
+def toolbar(chat: Chat) -> Sequence[str]:
+    """Model, thinking, context, what waits; the most important first."""
+    files = chat.conversation.files
+    room = chat.room
+    return [
+        chat.model.name,
+        f"thinking {chat.conversation.wishes.said}",
+        f"{room.used:,} of {room.limit:,} tokens, {room.share:.0%}" if room else "",
+        f"{len(files)} file{'s' if len(files) > 1 else ''} waiting" if files else "",
+        "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
+        "editing the last question" if chat.replacing else "",
+        "/help",
+        "Ctrl+O thoughts" if any(turn.thinking for turn in chat.conversation.path) else "",
+    ]
+
+
+def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
+    """Completions for the text before the cursor."""
+    for name, about in slash.completions(line):
+        yield Suggestion(name, len(line), about)
+    meant = slash.parse(line) if " " in line else None
+    if not isinstance(meant, slash.Call):
+        return
+    argument = line.lstrip().partition(" ")[2].lstrip()
+    kind = meant.command.completes
+    if kind == "path" or (kind == "model" and argument.startswith((".", "~", "/"))):
+        yield from suggest_paths(argument)
+    elif kind == "choice":
+        yield from _beginning(argument, ((word, "") for word in meant.command.choices))
+    elif kind == "command":
+        yield from _beginning(argument, ((command.name, command.help) for command in slash.COMMANDS))
+    elif kind == "setting":
+        yield from _settings(argument)
+    elif kind == "model":
+        yield from _beginning(argument, _models(chat))
+    elif kind == "session" and not chat.private:
+        yield from _beginning(argument, _sessions(chat))
+
+
+def _beginning(word: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Suggestion]:
+    for name, about in candidates:
+        if name.lower().startswith(word.lower()):
+            yield Suggestion(name, len(word), about)
+
+
+def _settings(argument: str) -> Iterator[Suggestion]:
+    name, space, value = argument.partition(" ")
+    if not space:
+        yield from _beginning(name, ((key, config.find_key(key).help) for key in SETTABLE))
+    elif name in SETTABLE:
+        key = config.find_key(name)
+        words = key.choices or (("on", "off") if key.kind is bool else ())
+        yield from _beginning(value, ((word, "") for word in (*words, "none")))
+
+
+def _models(chat: Chat) -> Iterator[tuple[str, str]]:
+    """What is on this disk; the disk is looked through at most once per prompt line by the file system's own cache."""
+    folders = [Path(folder) for folder in chat.settings["model_folders"]]
+    try:
+        for model in everywhere(folders):
+            yield model.name, model.source
+        yield from (
+            (entry.name, "built in") for entry in load_catalogue(paths.config_dir()).entries if entry.builtin
+        )
+    except (MullError, OSError):
+        return
+
+
+def _sessions(chat: Chat) -> Iterator[tuple[str, str]]:
+    try:
+        for session in chat.conversation.branch.store.sessions(limit=200):
+            yield session.name or session.id, session.title
+    except MullError:
+        return

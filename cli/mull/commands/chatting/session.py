@@ -93,12 +93,8 @@ class Chat:
             note(f"Going on with “{title}”, {len(self.conversation.path)} turns, with {self.model.name}.")
             self.show_turn(last)
         elif self.model.resolved.chosen_by == "builtin":
-            note(
-                "This is mull with pebble, its small built-in model: it counts, sorts, reckons, and knows mull."
-            )
-            note(
-                "For a real model: mull models shows what fits here, mull pull NAME gets it. /help: commands"
-            )
+            note("This is pebble, mull's small built-in model: it reckons, counts and sorts.")
+            note("mull models lists real ones for this machine, mull pull gets one. Try /help.")
         else:
             note(f"{self.model.name} · /help shows commands and keys")
 
@@ -249,7 +245,8 @@ class Chat:
             return line
         default, self.draft = self.draft or self._typeahead.text, ""
         self._typeahead.text = ""
-        return self._prompt.read(default)
+        self.streams.stdout.write("\n")
+        return self._prompt.read(default, interrupted_at=self._typeahead.interrupted_at)
 
     def _take(self, line: str) -> None:
         meant = slash.parse(line)

@@ -1,0 +1,65 @@
+"""`mull inspect FILE`: what a GGUF or a chat template says of itself, and what "off" will really do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mull.commands.options import Effort, Json, Reason
+from mull.errors import UsageError
+from mull.settings import ReasoningAsk
+from mull.terminal.streams import Streams
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A .gguf, a chat template, or a tokenizer_config.json.")
+]
+Render = Annotated[
+    Path | None,
+    typer.Option("--render", metavar="MESSAGES.json", help="Print the exact prompt for these messages."),
+]
+Parse = Annotated[
+    bool, typer.Option("--parse", help="Split a raw model output on stdin into thinking and answer, as JSON.")
+]
+Stats = Annotated[bool, typer.Option("--stats", help="Say on stderr how long it took.")]
+
+
+def inspect(
+    context: typer.Context,
+    file: File,
+    *,
+    render: Render = None,
+    parse: Parse = False,
+    reason: Reason = None,
+    effort: Effort = None,
+    json: Json = False,
+    stats: Stats = False,
+) -> None:
+    """Show what a model file or a chat template is, and what can be done about its thinking."""
+    from mull.reasoning.inspection import Inspected, read_messages
+    from mull.terminal.result import write_object
+    from mull.terminal.tables import card
+
+    if parse and render is not None:
+        raise UsageError("usage", "--parse and --render exclude each other.", "Use one of them.")
+    streams: Streams = context.obj
+    began = time.perf_counter()
+    ask = ReasoningAsk(on=reason, effort=effort.value if effort else None)
+    inspected = Inspected.open(file)
+    if render is not None:
+        decision, segments = inspected.prompt(read_messages(render), ask)
+        if decision.notice:
+            streams.stderr.write(decision.notice + "\n")
+        streams.stdout.write("".join(segment.text for segment in segments))
+    elif parse:
+        output = getattr(streams.stdin, "buffer", None)
+        data = output.read() if output is not None else streams.stdin.read().encode("utf-8", "replace")
+        write_object(streams, inspected.parse(data, ask))
+    elif json:
+        write_object(streams, inspected.as_json())
+    else:
+        card(streams, inspected.as_lines())
+    if stats:
+        streams.stderr.write(f"{time.perf_counter() - began:.3f} s\n")

@@ -1,0 +1,157 @@
+"""Little-endian values of a GGUF's header, read from a file that is not trusted.
+
+In: a seekable binary file. Out: numbers, texts, arrays; long arrays are skipped over. Every length is checked before
+it is believed: nothing is read beyond the file's end, and no more than a block or one value is held. Raises
+`DamagedError`, whose text ends the sentence "the file is damaged: ...".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+BLOCK: Final = 1 << 18  # bytes read at once
+MAX_KEY, MAX_STRING = 65_535, 8 << 20  # bytes; the longest strings are chat templates
+MAX_ITEMS = 8 << 20  # members of an array; the largest vocabularies have some 300,000
+KEPT_ITEMS = 1024  # arrays up to so long are kept as values
+STRING, ARRAY = 8, 9
+SCALARS: Final[Mapping[int, struct.Struct]] = {
+    kind: struct.Struct(f"<{code}")
+    for kind, code in {
+        0: "B",
+        1: "b",
+        2: "H",
+        3: "h",
+        4: "I",
+        5: "i",
+        6: "f",
+        7: "?",
+        10: "Q",
+        11: "q",
+        12: "d",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LongArray:
+    """An array that was skipped: its element type, length, and where it begins in the file."""
+
+    kind: int
+    count: int
+    offset: int
+
+
+class DamagedError(Exception):
+    """What is wrong, for the sentence."""
+
+
+class Reader:
+    """Reads little-endian values from a file, block by block, never beyond its end."""
+
+    def __init__(self, file: BinaryIO, size: int, offset: int) -> None:
+        self._file = file
+        self._size = size
+        self._block = b""
+        self._at = 0  # in the block
+        self._base = offset  # of the block in the file
+
+    @property
+    def position(self) -> int:
+        return self._base + self._at
+
+    def _need(self, count: int) -> None:
+        """Have `count` bytes from here on in the block."""
+        if len(self._block) - self._at >= count:
+            return
+        if self.position + count > self._size:
+            raise DamagedError("it ends in the middle of its header")
+        self._base, self._at = self.position, 0
+        self._file.seek(self._base)
+        parts, missing = [], max(count, min(BLOCK, self._size - self._base))
+        while missing > 0 and (part := self._file.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        self._block = b"".join(parts)
+        if len(self._block) < count:
+            raise DamagedError("it ends in the middle of its header")
+
+    def take(self, count: int) -> bytes:
+        if count > self._size - self.position:
+            raise DamagedError("it ends in the middle of its header")
+        self._need(count)
+        self._at += count
+        return self._block[self._at - count : self._at]
+
+    def number(self, code: str) -> int:
+        return int(struct.unpack(f"<{code}", self.take(struct.calcsize(code)))[0])
+
+    def string(self, most: int = MAX_STRING) -> str:
+        length = self.number("Q")
+        if length > most:
+            raise DamagedError(f"it claims a text of {length:,} bytes")
+        return self.take(length).decode("utf-8", "replace")
+
+    def value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self.string()
+        if kind in SCALARS:
+            return SCALARS[kind].unpack(self.take(SCALARS[kind].size))[0]
+        if kind != ARRAY:
+            raise DamagedError(f"it has a value of unknown type {kind}")
+        kind, count = self.number("I"), self.number("Q")
+        if count > MAX_ITEMS or (kind != STRING and kind not in SCALARS):
+            raise DamagedError(f"it has an array of {count:,} values of type {kind}")
+        if count <= KEPT_ITEMS:
+            return tuple(self.members(kind, count))
+        skipped = LongArray(kind, count, self.position)
+        self._skip(kind, count)
+        return skipped
+
+    def members(self, kind: int, count: int) -> Iterator[Any]:
+        """The next `count` values of one type."""
+        if kind == STRING:
+            for _ in range(count):
+                yield self.string()
+            return
+        scalar = SCALARS[kind]
+        while count > 0:
+            some = min(count, BLOCK // scalar.size)
+            yield from (value for (value,) in scalar.iter_unpack(self.take(some * scalar.size)))
+            count -= some
+
+    def strings_at(self, count: int, wanted: Collection[int]) -> dict[int, str]:
+        """Of the next `count` texts, those at the wanted places."""
+        found: dict[int, str] = {}
+        last = 0
+        for place in sorted(place for place in wanted if 0 <= place < count):
+            self._skip(STRING, place - last)
+            found[place] = self.string()
+            last = place + 1
+        return found
+
+    def _skip(self, kind: int, count: int) -> None:
+        if kind != STRING:
+            length = SCALARS[kind].size * count
+            if self.position + length > self._size:
+                raise DamagedError("it ends in the middle of its header")
+            self._at += length
+            if self._at > len(self._block):
+                self._base, self._block, self._at = self.position, b"", 0
+            return
+        unpack, block, at = struct.Struct("<Q").unpack_from, self._block, self._at
+        for _ in range(count):  # the hot loop: a vocabulary and its merges
+            if at + 8 > len(block):
+                self._at = at
+                self._need(8)
+                block, at = self._block, self._at
+            at += 8 + unpack(block, at)[0]
+            if at > len(block):
+                self._at = at
+                if self.position > self._size:
+                    raise DamagedError("it ends in the middle of its header")
+                self._base, self._block, self._at = self.position, b"", 0
+                block, at = self._block, 0
+        self._at = at

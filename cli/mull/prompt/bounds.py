@@ -1,0 +1,160 @@
+"""How much a template may do: one rendering's budget of processor time and text, and the checks against it.
+
+In: values on their way through a template, before an operation makes more of them. Out: nothing, or `LimitError`.
+Everything that can grow (texts, lists, numbers) or that Python works through in one uninterruptible step (writing or
+comparing nested values) is checked before it happens. Knows nothing of jinja2 but its namespaces.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from typing import Any, NoReturn
+
+from jinja2.utils import Namespace
+
+SECONDS = (
+    0.8  # of this thread's processor time, and a microsecond per character; real templates need milliseconds
+)
+TEXT_FLOOR, TEXT_FACTOR = 1_000_000, 4  # characters that one text may reach: a floor, and times the input
+MADE_FLOOR, MADE_FACTOR = 24_000_000, 200  # characters of all texts made on the way, kept or not
+ITEMS = 100_000  # members of a list, parts of a split, nodes of a nested value
+BITS = 4096  # of an integer
+WIDTH = 10_000  # of padding and indentation
+NESTED = (list, tuple, dict, ValuesView, ItemsView, KeysView, Namespace)
+# Widths by the thousand, widths given apart, and formats inside formats.
+WIDE_FORMAT = re.compile(r"\d{5}|\*|\{[^{}]*\{")
+
+
+class LimitError(Exception):
+    """The template ran too long or would grow a value too large."""
+
+
+class Budget:
+    """One rendering's. `characters`: how much text it was given."""
+
+    def __init__(self, characters: int) -> None:
+        self.limit = TEXT_FLOOR + TEXT_FACTOR * characters
+        self._left = MADE_FLOOR + MADE_FACTOR * characters
+        self._steps = 0
+        self._deadline = time.thread_time() + SECONDS + characters / 1e6
+
+    def tick(self) -> bool:
+        """Count one step; every 32nd looks at the clock. Always True, so that it can stand in a condition."""
+        self._steps += 1
+        if not self._steps & 31 and time.thread_time() > self._deadline:
+            raise LimitError("it runs without end")
+        return True
+
+    def made(self, value: Any) -> Any:
+        """`value`, its characters or members counted against what the template may make in all."""
+        if isinstance(value, (str, list, tuple)):
+            self._left -= len(value)
+            if self._left < 0:
+                too_large()
+        return value
+
+    def bounded(self, value: Any) -> Any:
+        """`value`, if writing it out is cheap. A few nested lists that share members can be astronomically long."""
+        if isinstance(value, NESTED):
+            nodes, characters = ITEMS, self.limit
+            heap: list[Any] = [value]
+            while heap:
+                item = heap.pop()
+                nodes -= 1
+                if isinstance(item, str):
+                    characters -= len(item)
+                elif isinstance(item, dict):
+                    heap += item.keys()
+                    heap += item.values()
+                elif isinstance(item, Namespace):
+                    heap.append(getattr(item, "_Namespace__attrs"))  # noqa: B009 - its one field, mangled
+                elif isinstance(item, NESTED):
+                    heap += item
+                if nodes < len(heap) or characters < 0:
+                    too_large()
+        return value
+
+    def text(self, length: int) -> None:
+        """A text of this length is about to be made."""
+        if length > self.limit:
+            too_large()
+
+    def joined(self, separator: str, values: Iterable[Any]) -> str:
+        """The values written out and joined."""
+        parts = [str(self.bounded(value)) for value in values]
+        self.text(sum(map(len, parts)) + len(separator) * len(parts))
+        return str(self.made(separator.join(parts)))
+
+    def operator(self, operator: str, left: Any, right: Any) -> None:
+        """`left operator right` is about to be computed."""
+        match operator:
+            case "+" if isinstance(left, str) and isinstance(right, str):
+                self.text(len(left) + len(right))
+            case "+" if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+                items(len(left) + len(right))
+            case "*":
+                self._product(left, right)
+            case "**" if isinstance(left, int) and isinstance(right, int):
+                bits(left.bit_length() * right)
+            case "%" if isinstance(left, str):
+                self.pattern(left, right if isinstance(right, (tuple, dict)) else (right,))
+
+    def _product(self, left: Any, right: Any) -> None:
+        if isinstance(left, int) and isinstance(right, int):
+            bits(left.bit_length() + right.bit_length())
+        for value, times in ((left, right), (right, left)):
+            if isinstance(times, int) and isinstance(value, str):
+                self.text(len(value) * times)
+            elif isinstance(times, int) and isinstance(value, (list, tuple)):
+                items(len(value) * times)
+
+    def pattern(self, pattern: str, values: tuple[Any, ...] | Mapping[Any, Any]) -> None:
+        """A `%` or brace pattern is about to be filled."""
+        if WIDE_FORMAT.search(pattern):
+            too_large()
+        members = values.values() if isinstance(values, Mapping) else values
+        longest = max((len(str(self.bounded(member))) for member in members), default=0)
+        self.text((pattern.count("%") + pattern.count("{")) * longest)
+
+    def replacing(self, text: str, old: Any, new: Any) -> None:
+        """`old` is about to be replaced by `new`."""
+        if isinstance(old, str) and isinstance(new, str) and len(new) > len(old):
+            self.text(len(text) + text.count(old) * len(new))
+
+    def splitting(self, text: str, separator: Any) -> None:
+        """The text is about to be split."""
+        if len(text) > ITEMS:
+            items(text.count(separator) if separator else len(text.split(None, ITEMS + 1)))
+
+    def padding(self, text: str, width: Any) -> None:
+        """Every line of the text is about to be widened."""
+        amount = len(width) if isinstance(width, str) else width
+        if amount > WIDTH or amount * (text.count("\n") + 1) > TEXT_FLOOR:
+            too_large()
+
+    def walking(self, value: Any) -> None:
+        """A filter is about to walk over the value, or takes it for a count."""
+        if isinstance(value, str):
+            items(len(value))
+        elif isinstance(value, int):
+            items(value)
+        self.bounded(value)
+
+
+def items(count: int) -> None:
+    """A list of so many members is about to be made."""
+    if count > ITEMS:
+        too_large()
+
+
+def bits(count: int) -> None:
+    """A number of so many bits is about to be made."""
+    if count > BITS:
+        too_large()
+
+
+def too_large() -> NoReturn:
+    """Stop the template."""
+    raise LimitError("it makes a value of unreasonable size")

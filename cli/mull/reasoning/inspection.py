@@ -1,0 +1,206 @@
+"""What a model file or a chat template is: opened, profiled, rendered, and its output parsed, without loading a model.
+
+In: a `.gguf`, a template, or a tokenizer's JSON that carries one. Out: an `Inspected` that answers what `mull inspect`
+asks. Raises `ModelFileError` for a file that cannot be read, `TemplateError` for a template that cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mull.errors import ModelFileError, UsageError
+from mull.library.gguf import MAGIC, Header, read_header
+from mull.messages import Message
+from mull.prompt.render import Segment, render
+from mull.reasoning.control import Control, control
+from mull.reasoning.describe import as_json, as_lines
+from mull.reasoning.history import to_chat
+from mull.reasoning.profile import Profile, profile
+from mull.reasoning.splitter import Answer, Splitter, Thinking
+from mull.settings import ReasoningAsk
+
+MAX_TEXT = 8 << 20  # bytes of a template's file
+ROLES = ("system", "user", "assistant")
+QUESTION = [Message("user", "Hello")]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """One file: its header if it is a model, and its profile."""
+
+    path: Path
+    header: Header | None
+    profile: Profile
+
+    @classmethod
+    def open(cls, path: Path) -> Inspected:
+        """Read and profile the file."""
+        source = _read(path)
+        if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
+            template = _template(path, source)
+            return cls(path, None, profile(template, name=path.stem))
+        header = read_header(path)
+        special = header.special_tokens.values()
+        found = profile(
+            header.template,
+            special=frozenset(special),
+            architecture=header.architecture,
+            name=header.name or path.stem,
+            bos=header.bos,
+            eos=header.eos,
+        )
+        return cls(path, header, found)
+
+    def as_json(self) -> dict[str, Any]:
+        """The versioned object."""
+        return {
+            "v": 1,
+            "file": str(self.path),
+            "format": "gguf" if self.header else "template",
+            "model": _model(self.header) if self.header else None,
+            "reasoning": as_json(self.profile),
+        }
+
+    def as_lines(self) -> list[tuple[str, str]]:
+        """Label and text, for people."""
+        lines = [("File", str(self.path))]
+        if self.header is None:
+            lines.append(("Kind", "a chat template"))
+        else:
+            facts = _model(self.header)
+            lines.append(("Kind", f"a GGUF model, version {self.header.version}"))
+            lines += [(label, _text(facts[key])) for label, key in LABELS if facts[key] not in (None, "")]
+            if self.profile.template is None:
+                lines.append(("Template", "none: a base model, which continues text"))
+        return [*lines, *as_lines(self.profile)]
+
+    def prompt(self, messages: Sequence[Message], ask: ReasoningAsk) -> tuple[Control, tuple[Segment, ...]]:
+        """The prompt that these messages would make, and the decision on thinking behind it."""
+        decision = control(ask, self.profile)
+        chat = to_chat(messages, self.profile, decision)
+        return decision, render(
+            self.profile.template, chat, arguments=decision.arguments, prefill=decision.prefill
+        )
+
+    def parse(self, output: bytes, ask: ReasoningAsk) -> dict[str, str]:
+        """Thinking and answer in a raw output, after the prompt that these options make."""
+        _, segments = self.prompt(QUESTION, ask)
+        spelled = replace(self.profile, special=frozenset())  # a file holds spellings, not tokens
+        splitter = Splitter(spelled, segments[-1].text if segments and segments[-1].trusted else "")
+        parts = [*splitter.feed(0, output, False), *splitter.finish(complete=True)]
+        thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
+        answer = "".join(part.text for part in parts if isinstance(part, Answer))
+        if (
+            self.profile.opens_thinking and thinking == answer
+        ):  # the final marker never came: it was no thinking
+            thinking = ""
+        return {"thinking": thinking, "answer": answer}
+
+
+LABELS = (
+    ("Name", "name"),
+    ("Architecture", "architecture"),
+    ("Weights", "weights"),
+    ("Context", "context"),
+    ("Tokenizer", "tokenizer"),
+    ("Vocabulary", "vocabulary"),
+    ("Special tokens", "special_tokens"),
+    ("Templates", "templates"),
+)
+
+
+def _model(header: Header) -> dict[str, Any]:
+    kinds: dict[str, int] = {}
+    for tensor in header.tensors:
+        kinds[tensor.type] = kinds.get(tensor.type, 0) + (tensor.size or 0)
+    return {
+        "name": header.name or None,
+        "architecture": header.architecture or None,
+        "weights": max(kinds, key=lambda kind: kinds[kind]) if kinds else None,
+        "bytes": header.size,
+        "context": header.n_ctx_train,
+        "tokenizer": header.metadata.get("tokenizer.ggml.model"),
+        "vocabulary": header.n_vocab if header.has_tokenizer else None,
+        "special_tokens": len(header.special_tokens) if header.has_tokenizer else None,
+        "templates": sorted(header.templates),
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _read(path: Path) -> bytes:
+    """The file's first bytes; all of a template's."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            return start if start == MAGIC or path.suffix.lower() == ".gguf" else start + file.read(MAX_TEXT)
+    except FileNotFoundError as error:
+        raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
+    except OSError as error:
+        raise ModelFileError(
+            "model_unreadable", f"{path} cannot be read: {error.strerror or error}."
+        ) from error
+
+
+def _template(path: Path, data: bytes) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFileError(
+            "not_a_template",
+            f"{path} is neither a GGUF nor a chat template.",
+            "Give a .gguf or a .jinja file.",
+        ) from error
+    if path.suffix.lower() == ".json":
+        try:
+            template = json.loads(text).get("chat_template")
+        except (ValueError, AttributeError):
+            template = None
+        if isinstance(template, str):
+            return template
+        raise ModelFileError(
+            "not_a_template", f"{path} holds no chat_template.", "Give a .gguf or a .jinja file."
+        )
+    if not text.strip():
+        raise ModelFileError("not_a_template", f"{path} is empty.", "Give a .gguf or a .jinja file.")
+    return text
+
+
+def read_messages(path: Path) -> list[Message]:
+    """A conversation from a JSON list of objects with role, content, and optionally thinking. Raises `UsageError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            "messages_unreadable", f"{path} cannot be read: {error.strerror or error}."
+        ) from error
+    except ValueError as error:
+        raise UsageError("messages_invalid", f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(value, list) or not value:
+        raise UsageError("messages_invalid", f"{path} holds no list of messages.", FORM)
+    return [_message(item) for item in value]
+
+
+FORM = 'It looks like this: [{"role": "user", "content": "Hello"}]'
+
+
+def _message(item: Any) -> Message:
+    if not isinstance(item, Mapping) or item.get("role") not in ROLES:
+        raise UsageError("messages_invalid", f"A message has a role: {', '.join(ROLES)}.", FORM)
+    content = item.get("content")
+    if isinstance(content, list):  # the parts form of other tools
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    thinking = next(
+        (item[key] for key in ("thinking", "reasoning_content", "reasoning") if item.get(key)), ""
+    )
+    if not isinstance(content, str) or not isinstance(thinking, str):
+        raise UsageError("messages_invalid", "A message's content is a text.", FORM)
+    return Message(item["role"], content, thinking, bool(item.get("partial", False)))

@@ -1,0 +1,84 @@
+"""Timing in alternation: on a shared machine only ratios taken side by side mean something.
+
+In: two things to do, in turn. Out: a `Ratio` with its median and quartiles.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Quartiles of a sample of ratios."""
+
+    low: float
+    median: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} (quartiles {self.low:.3f} to {self.high:.3f})"
+
+
+def quartiles(sample: Sequence[float]) -> Ratio:
+    """Of at least two values."""
+    low, median, high = statistics.quantiles(sample, n=4, method="inclusive")
+    return Ratio(low, median, high)
+
+
+def seconds(what: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    what()
+    return time.perf_counter() - begun
+
+
+def alternate(
+    first: Callable[[], object], second: Callable[[], object], pairs: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of both, measured in turn, who goes first changing with every pair."""
+    a, b = [], []
+    for number in range(pairs):
+        if number % 2:
+            b.append(seconds(second))
+            a.append(seconds(first))
+        else:
+            a.append(seconds(first))
+            b.append(seconds(second))
+    return a, b
+
+
+def command(*arguments: str, **environment: str) -> Callable[[], object]:
+    """Run this Python with arguments, quietly, to its end. Raises CalledProcessError."""
+
+    def run() -> None:
+        subprocess.run(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            env={**os.environ, **environment},
+        )
+
+    return run
+
+
+def peak_memory(*arguments: str, **environment: str) -> int:
+    """The largest resident size in bytes that this Python with these arguments has in its life (POSIX)."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, arguments)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,136 @@
+"""What painting costs: `python -m tests.bench.painting [SECONDS]`, in a pseudo-terminal of 80 × 24 of its own.
+
+1. The share of one core that the live view takes at 100 tokens per second: CPU seconds of a process that shows a turn, less those of
+   the same turn shown nowhere, over wall seconds, for thinking and for an answer in Markdown.
+2. Repaints per second, counted in the output.
+3. Seconds per token of laying out 2,000 against 20,000 tokens, in frames of 8 tokens (12 frames at 100 tokens a second).
+
+Figures to reach: at most 3% of a core, at most 15 repaints a second, a ratio of at most 1.3.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
+from mull.steering import Steering
+from mull.terminal import live
+from mull.terminal.ink import Ink
+from mull.terminal.markdown import Markdown
+from mull.terminal.streams import Streams
+
+RATE = 100  # tokens per second
+TOKENS_PER_FRAME = 8
+SAMPLE = """\
+## A section with a heading
+
+A paragraph of the usual length, with **bold words**, `inline code`, and a [link](https://example.com/page). It goes on for
+a few sentences, since that is what models write. Here is the third one, which ends the paragraph.
+
+1. First do this, with some explanation of why.
+2. Then do that, and look at `result.value`.
+3. Finally check it.
+
+```python
+def answer(question: str) -> str:
+    words = question.split()
+    return " ".join(reversed(words))  # not a good answer
+
+print(answer("why is it so"))
+```
+
+| name | value |
+| --- | ---: |
+| one | 1 |
+| two | 2 |
+
+"""
+
+
+def tokens(count: int) -> list[str]:
+    """`count` pieces of about four characters."""
+    text = SAMPLE * (1 + count * 4 // len(SAMPLE))
+    return [text[index * 4 : index * 4 + 4] for index in range(count)]
+
+
+def turn(kind: str, seconds: float) -> Iterator[Event]:
+    """A turn at 100 tokens a second."""
+    began = time.monotonic()
+    for number, piece in enumerate(tokens(int(seconds * RATE)), start=1):
+        time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+        yield ThinkingDelta(piece, number) if kind == "thinking" else AnswerDelta(piece, number)
+    yield Done("none", "", "", ReasoningReport("on", "on", ""), "stop", Usage(), Timing())
+
+
+def child(kind: str, seconds: float, shown: bool) -> None:
+    """Show a turn (or not), and write the CPU seconds that it took to stderr."""
+    streams = Streams.detect()
+    live.show(turn(kind, 0.3), streams, Steering())  # imports and first-time costs are not painting
+    began = time.process_time()
+    if shown:
+        live.show(turn(kind, seconds), streams, Steering())
+    else:
+        for _ in turn(kind, seconds):
+            pass
+    print(json.dumps(time.process_time() - began), file=sys.stderr)
+
+
+def cpu_seconds(kind: str, seconds: float, shown: bool) -> tuple[float, int]:
+    """CPU seconds of a child in a pseudo-terminal, and how many frames it painted."""
+    master, slave = pty.openpty()
+    os.set_blocking(master, True)
+    frames = 0
+
+    def drain() -> None:
+        nonlocal frames
+        while True:
+            try:
+                data = os.read(master, 65536)
+            except OSError:
+                return
+            frames += data.count(b"\x1b[?2026h")
+
+    reader = threading.Thread(target=drain, daemon=True)
+    reader.start()
+    script = f"import json, sys; from tests.bench.painting import child; child({kind!r}, {seconds}, {shown})"
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environ, check=True
+    )
+    os.close(slave)
+    return float(result.stderr.splitlines()[-1]), frames
+
+
+def layout_seconds(count: int) -> float:
+    """Seconds per token of laying out an answer of `count` tokens, frame by frame."""
+    view = Markdown(Ink())
+    pieces = tokens(count)
+    began = time.process_time()
+    for start in range(0, count, TOKENS_PER_FRAME):
+        view.feed("".join(pieces[start : start + TOKENS_PER_FRAME]))
+        view.take(79, 14)
+    view.finish(79)
+    return (time.process_time() - began) / count
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+    for kind in ("thinking", "answer"):
+        idle, _ = cpu_seconds(kind, seconds, False)
+        busy, frames = cpu_seconds(kind, seconds, True)
+        share, rate = (busy - idle) / seconds, frames / seconds
+        print(f"{kind:9} {share:6.2%} of a core at {RATE} tokens/s, {rate:.1f} repaints/s")
+    layout_seconds(500)
+    short, long = layout_seconds(2_000), layout_seconds(20_000)
+    print(f"layout    {short * 1e6:.0f} µs/token of 2,000, {long * 1e6:.0f} of 20,000: ratio {long / short:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A program for the pseudo-terminal: it reads from the chat's prompt and says what came.
+
+`python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `interrupted` (a turn was just stopped).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mull.terminal.keys import Leave
+from mull.terminal.prompt import Prompt
+from mull.terminal.streams import Streams
+from mull.terminal.suggest import Suggestion, paths
+
+THOUGHTS = ["The oldest thought.", "", "The middle thought.", "\n".join(f"newest {n}" for n in range(50))]
+
+
+def suggest(before: str) -> Iterator[Suggestion]:
+    """Two commands, and paths after one of them."""
+    if before.startswith("/file "):
+        yield from paths(before.removeprefix("/file "))
+        return
+    for name in ("/file", "/help"):
+        if before.startswith("/") and name.startswith(before):
+            yield Suggestion(name, len(before), f"about {name}")
+
+
+def main() -> int:
+    options = json.loads(sys.argv[1])
+    history = options.get("history")
+    prompt = Prompt(
+        history_path=Path(history) if history else None,
+        completer=suggest,
+        toolbar=lambda: ["pebble", "thinking on", "1,204 of 4,096 tokens (29%)", "/help"],
+        thoughts=lambda: THOUGHTS,
+        vi=options.get("vi", False),
+        streams=Streams.detect(),
+    )
+    interrupted = time.monotonic() if options.get("interrupted") else float("-inf")
+    default = options.get("default", "")
+    while True:
+        try:
+            text = prompt.read(default, interrupted_at=interrupted)
+        except EOFError:
+            print("[left]")
+            return 0
+        except Leave:
+            return 130
+        print(f"[{len(text)} characters, {text.count(chr(10)) + 1} lines: {text[:30]!r}]", flush=True)
+        default = ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The JSON contract: exact keys, one object last, and text of any kind."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mull.errors import ContextOverflow, EngineError
+from mull.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    Loading,
+    Notice,
+    PromptProgress,
+    ReasoningReport,
+    ThinkingDelta,
+    Timing,
+    Usage,
+)
+from mull.terminal.result import dumps, error_object, result_object, show_json, show_jsonl
+from mull.terminal.streams import Streams
+
+DONE = Done(
+    model="pebble",
+    answer="3",
+    thinking="s t r",
+    reasoning=ReasoningReport("on", "on", "template: enable_thinking=true"),
+    finish="stop",
+    usage=Usage(41, 30, 96, 12),
+    timing=Timing(0.21, 0.02, 0.24, 0.11, 0.02, 910.0),
+)
+EVENTS: tuple[Event, ...] = (
+    Loading("pebble", 0.5),
+    PromptProgress(41, 41, 30),
+    Notice("odd", "One line."),
+    ThinkingDelta("s t r", 3),
+    AnswerDelta("3", 1),
+    DONE,
+)
+
+
+def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO())
+    return Streams.detect("auto", {})
+
+
+def lines(where: Streams) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in where.stdout.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_a_result_has_exactly_these_keys() -> None:
+    assert result_object(DONE, "8f3a") == {
+        "v": 1,
+        "model": "pebble",
+        "answer": "3",
+        "thinking": "s t r",
+        "reasoning": {
+            "asked": "on",
+            "applied": "on",
+            "how": "template: enable_thinking=true",
+            "notice": None,
+        },
+        "finish": "stop",
+        "error": None,
+        "usage": {"prompt": 41, "cached": 30, "thinking": 96, "answer": 12},
+        "timing": {
+            "load": 0.21,
+            "prompt": 0.02,
+            "first_token": 0.24,
+            "thinking": 0.11,
+            "answer": 0.02,
+            "tokens_per_second": 910.0,
+        },
+        "session": "8f3a",
+    }
+
+
+def test_a_failure_has_the_same_keys() -> None:
+    failure = error_object(ContextOverflow(5000, 4096), model="pebble")
+    assert failure.keys() == result_object(DONE).keys()
+    assert failure["answer"] is None
+    assert failure["finish"] == "error"
+    assert failure["error"]["code"] == "context_overflow"
+    assert "5,000 tokens" in failure["error"]["message"]
+    assert failure["error"]["hint"]
+
+
+def test_a_turn_that_failed_has_no_answer_but_keeps_its_thinking() -> None:
+    failed = result_object(
+        replace(DONE, error=EngineError("decode_failed", "It failed.", "Try again."), finish="error")
+    )
+    assert failed["answer"] is None
+    assert failed["thinking"] == "s t r"
+    assert failed["error"] == {"code": "decode_failed", "message": "It failed.", "hint": "Try again."}
+
+
+def test_json_prints_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = streams(monkeypatch)
+    assert show_json(iter(EVENTS), where) is DONE
+    assert lines(where) == [result_object(DONE)]
+
+
+def test_jsonl_prints_events_as_they_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = streams(monkeypatch)
+
+    def watched() -> Iterator[Event]:
+        for number, event in enumerate(EVENTS):
+            assert len(lines(where)) == number  # the one before is out already
+            yield event
+
+    assert show_jsonl(watched(), where) is DONE
+    assert lines(where) == [
+        {"v": 1, "event": "loading", "model": "pebble", "fraction": 0.5},
+        {"v": 1, "event": "prompt", "done": 41, "total": 41, "cached": 30},
+        {"v": 1, "event": "notice", "code": "odd", "text": "One line."},
+        {"v": 1, "event": "thinking", "text": "s t r", "tokens": 3},
+        {"v": 1, "event": "answer", "text": "3", "tokens": 1},
+        result_object(DONE),
+    ]
+
+
+@pytest.mark.parametrize("text", ["日本 é 😀", "\x1b[31m \x00 \u2028", 'quote " and \\', "lone \ud800 half"])
+def test_any_text_is_one_valid_line(text: str) -> None:
+    line = dumps({"answer": text})
+    line.encode("utf-8")
+    assert len(line.splitlines()) == 1 or "\u2028" in text
+    assert "\n" not in line
+    if "\ud800" not in text:
+        assert json.loads(line) == {"answer": text}

@@ -1,0 +1,155 @@
+"""Sanitizing, widths, wrapping, keys: the pure pieces."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mull.terminal.cells import breaks, clip, width, wrap
+from mull.terminal.flow import Flow
+from mull.terminal.keys import Key, Parser, Typeahead
+from mull.terminal.sanitize import Sanitizer, one_line, visible
+
+ANY_TEXT = st.text(st.characters(exclude_categories=[]))
+KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))
+
+
+@given(ANY_TEXT | KINDS)
+def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
+    shown = visible(text)
+    assert all(char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"} for char in shown)
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+    shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]8;;http://x\x07y", "␛]8;;http://x␇y"),
+        ("\x9b1m", "\\x9b1m"),
+        ("a\r\nb\rc", "a\nb␍c"),
+        ("\x7f\x08\x00", "␡␈␀"),
+        ("שלום \u200fעולם", "שלום \u200fעולם"),
+        ("tab\tnew\nline", "tab\tnew\nline"),
+    ],
+)
+def test_control_characters_are_spelled_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_one_line_is_one() -> None:
+    assert one_line(" a\n b\t\x1bc ") == "a b ␛c"
+
+
+@given(st.lists(KINDS))
+def test_sanitizing_does_not_depend_on_the_chunks(parts: list[str]) -> None:
+    sanitizer = Sanitizer()
+    fed = "".join(sanitizer.feed(part) for part in parts) + sanitizer.finish()
+    assert fed == visible("".join(parts))
+
+
+@given(st.text(st.sampled_from("ab  \t你。😀é-")), st.integers(2, 30))
+def test_wrapped_lines_fit_and_lose_nothing(text: str, columns: int) -> None:
+    lines = wrap(text, columns)
+    assert all(width(line) <= columns for line in lines)
+    assert "".join(lines).replace(" ", "") == text.expandtabs(4).replace(" ", "")
+
+
+@given(st.text(st.sampled_from("ab  你。😀")), st.text(st.sampled_from("ab 你。")), st.integers(2, 20))
+def test_lines_are_final_but_for_the_last(text: str, more: str, columns: int) -> None:
+    before, after = breaks(text, columns), breaks(text + "b" + more, columns)
+    settled = [line for line in before if line[1] < len(text.rstrip()) and line[1] < before[-1][0]]
+    assert after[: len(settled)] == settled
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [("abc", 3), ("你好", 4), ("😀", 2), ("é", 1), ("e\u0301", 1), ("⚠️", 2), ("", 0)],
+)
+def test_widths(text: str, cells: int) -> None:
+    assert width(text) == cells
+
+
+def test_a_closing_mark_does_not_begin_a_line() -> None:
+    assert wrap("你好你好。你好", 8) == ["你好你", "好。你好"]
+
+
+def test_clipping() -> None:
+    assert clip("hello", 5) == "hello"
+    assert clip("hello!", 5) == "hell…"
+    assert clip("你好你好", 5) == "你好…"
+    assert clip("hello", 0) == ""
+
+
+@given(st.lists(KINDS), st.integers(3, 30))
+def test_flowing_text_comes_out_once(parts: list[str], columns: int) -> None:
+    flow = Flow()
+    out: list[str] = []
+    for part in parts:
+        flow.feed(part)
+        finished, tail = flow.take(columns, 1000)
+        out += finished
+        assert all(width(line) <= columns for line in tail)
+    out += flow.finish(columns)
+    assert "\n".join(out).rstrip("\n") == visible("".join(parts)).expandtabs(4).rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (b"\x03", [Key("interrupt")]),
+        (b"\x0f\t", [Key("fold"), Key("tab")]),
+        (b"hi\r", [Key("text", "hi"), Key("enter")]),
+        ("é你".encode(), [Key("text", "é你")]),
+        (b"\x1b[A\x1b[1;5Cx", [Key("text", "x")]),  # arrows mean nothing here
+        (b"\x1bOPx", [Key("text", "x")]),
+        (b"\x1b\rx", [Key("newline"), Key("text", "x")]),
+        (b"\x1b[200~a\r\nb\x03\x1b[201~!", [Key("text", "a\nb\x03"), Key("text", "!")]),
+        (b"\x1b\x1b[Ax", [Key("escape"), Key("text", "x")]),
+    ],
+)
+def test_keys(data: bytes, keys: list[Key]) -> None:
+    assert Parser().feed(data) == keys
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"\x1b[A", b"\x1b[200~x\r\x1b[201~", "é".encode(), b"\x03", b"\x1bOP", b"q", b"\r"])
+    )
+)
+def test_keys_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    whole, parser = Parser(), Parser()
+    bytewise = [key for byte in data for key in parser.feed(bytes([byte]))]
+    assert _joined(bytewise) == _joined(whole.feed(data))
+    assert not parser.waiting
+
+
+def _joined(keys: list[Key]) -> list[Key]:
+    """Neighbouring text as one key."""
+    joined: list[Key] = []
+    for key in keys:
+        if key.name == "text" and joined and joined[-1].name == "text":
+            joined[-1] = Key("text", joined[-1].text + key.text)
+        else:
+            joined.append(key)
+    return joined
+
+
+def test_a_lone_escape_is_a_key_once_nothing_follows() -> None:
+    parser = Parser()
+    assert parser.feed(b"\x1b") == []
+    assert parser.waiting
+    assert parser.flush() == [Key("escape")]
+    assert not parser.waiting
+
+
+def test_typing_ahead() -> None:
+    typed = Typeahead()
+    for key in Parser().feed(b"one\rtwo\x7f\nthree\x15four"):
+        typed.press(key)
+    assert typed.lines == ["one"]
+    assert typed.text == "four"
