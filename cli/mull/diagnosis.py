@@ -132,7 +132,7 @@ def _cpu_name(identity: str) -> str:
 def _places() -> dict[str, str]:
     state = paths.state_dir()
     return {
-        "config": str(paths.config_dir() / "config.toml"),
-        "state": str(state),
+        "Config": str(paths.config_dir() / "config.toml"),
+        "State": str(state),
         "llama.cpp log": str(state / "llama.log"),
     }

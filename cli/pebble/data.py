@@ -23,10 +23,10 @@ THINKING_SHARE = {
     "too hard": 0.5,
     "spelling": 0.5,
     "word sorting": 0.55,
-    "counting": 0.65,
-    "backwards": 0.65,
+    "counting": 0.75,
+    "backwards": 0.75,
 }
-USUAL_SHARE = 0.72
+USUAL_SHARE = 0.85
 
 
 @dataclass(frozen=True)

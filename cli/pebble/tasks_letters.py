@@ -3,6 +3,7 @@
 Each function draws one `Turn`; the word is English, invented or scrambled, and written in several ways.
 """
 
+from collections.abc import Callable
 from random import Random
 
 from pebble import steps, words
@@ -285,12 +286,13 @@ def word_sorting(rng: Random) -> Turn:
         if rng.random() < 0.1:
             items = [item.upper() for item in items]
     else:
-        draw = {
+        draws: dict[int, Callable[[], str]] = {
             0: lambda: rng.choice(words.THINGS),
             1: lambda: words.any_word(rng)[:8],
             2: lambda: rng.choice(words.FIRST_NAMES),
             3: lambda: words.name(rng),
-        }[rng.choice((0, 0, 1, 1, 2, 3))]
+        }
+        draw = draws[rng.choice((0, 0, 1, 1, 2, 3))]
         items, heads = [], set()
         for _ in range(rng.randint(2, 6)):
             item = draw()

@@ -112,7 +112,7 @@ class Workers:
         return float(loss.detach())
 
 
-def schedule(done: float, warm: float = 0.02, fall: float = 0.4) -> float:
+def schedule(done: float, warm: float = 0.02, fall: float = 0.55) -> float:
     """The rate's factor at a share of the time: up, level, and linearly down to zero."""
     return min(1.0, (done + 1e-4) / warm, max(0.0, (1 - done) / fall))
 

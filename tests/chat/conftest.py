@@ -68,7 +68,7 @@ class ChatTerminal(Terminal):
     def ready(self) -> bool:
         """Does the prompt stand, with its toolbar below?"""
         lines = self.lines
-        return bool(lines) and "· thinking " in lines[-1] and any(line.startswith(">") for line in lines[-8:])
+        return bool(lines) and "· thinking " in lines[-1] and any(line.startswith(">") for line in lines)
 
     def count(self, text: str, times: int) -> None:
         """Wait until a text was shown so many times, wherever the terminal broke it into lines."""

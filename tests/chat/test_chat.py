@@ -350,6 +350,30 @@ def test_what_is_typed_while_it_answers_comes_next(chat: Chat, endless: Path, ke
     assert kept.sessions()[0].system == "Be brief."
 
 
+def test_what_is_typed_before_the_chat_has_begun_comes_first(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.press("one\rtw")
+        terminal.shows("Forty-two.")
+        terminal.say("o")
+        terminal.count("Forty-two.", 2)
+        terminal.leave()
+    assert [turn.question for turn in kept.branch(kept.sessions()[0].id)] == ["one", "two"]
+
+
+def test_pebble_greets_and_answers_on_a_fresh_machine(home: dict[str, str], kept: Store) -> None:
+    with ChatTerminal([sys.executable, "-m", "mull"], environ=home) as terminal:
+        terminal.shows("This is pebble")
+        terminal.shows("/help")
+        greeting = terminal.lines[: terminal.lines.index("> ".strip())]
+        assert len([line for line in greeting if line]) == 2
+        terminal.say("What is 2 + 3?")
+        terminal.wait(lambda: terminal.ready and bool(kept.sessions()) and kept.sessions()[0].turns == 1)
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert (turn.model, turn.finish) == ("pebble", "stop")
+    assert turn.answer
+
+
 def test_nothing_is_kept_of_a_private_chat_unless_saved(
     chat: Chat, thinker: Path, home: dict[str, str]
 ) -> None:

@@ -116,6 +116,16 @@ def test_an_imported_package_is_used_as_it_is() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_the_library_is_not_loaded_just_to_know_its_files(tmp_path: Path) -> None:
+    done = python(
+        "import sys\nfrom mull.engine import check, native\nfrom pathlib import Path\nassert native.library_files()\n"
+        "check.library(Path(sys.argv[1]), command=lambda _: [sys.executable, '-c', 'print({})'])\n"
+        "assert not any('llama_cpp' in name for name in sys.modules)\n",
+        tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_missing_library_is_an_error_with_a_hint(tmp_path: Path) -> None:
     done = python(
         "import os, sys\nos.environ['LLAMA_CPP_LIB_PATH'] = sys.argv[1]\n"

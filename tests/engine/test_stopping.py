@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine, Piece, Prefill, Request
+from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
 from mull.engine.model import LoadStopped, load
 from mull.errors import ExitCode
 from tests.engine.conftest import GREEDY, ONE_THREAD, run
@@ -80,6 +80,23 @@ def test_an_exception_in_the_middle_of_computing_leaves_it_usable(slow: Engine) 
     with pytest.raises(Trouble), slow.generate(Request(prompt, GREEDY), stopped) as generation:
         list(generation)
     assert run(slow, prompt[:20], max_tokens=2).ended == "length"
+
+
+def test_an_exception_right_after_a_step_leaves_no_trace(
+    start: Callable[..., Engine], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the cache but not in the record, because the bookkeeping was interrupted, is found and dropped."""
+    engine = start(tiny_path)
+    prompt = list(range(10, 60))
+    expected = run(engine, prompt, max_tokens=5).tokens
+    with monkeypatch.context() as broken:
+        broken.setattr(Generation, "decoded", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with (
+            pytest.raises(KeyboardInterrupt),
+            engine.generate(Request([*prompt, *expected, 7], GREEDY)) as generation,
+        ):
+            list(generation)
+    assert run(engine, prompt, max_tokens=5).tokens == expected
 
 
 def test_loading_reports_progress(tiny_path: Path, state_dir: Path) -> None:

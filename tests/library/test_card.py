@@ -20,7 +20,8 @@ MACHINE = Machine(16 * GIB, 13 * GIB)
 
 
 def row_of(entry: Entry) -> Row:
-    return Row(entry.name, entry, offer(entry, MACHINE), None)
+    found = offer(entry, MACHINE)
+    return Row(entry.name, entry, file=found.file, plan=found.plan)
 
 
 def card(name: str, thinking: str | None = None) -> dict[str, list[str]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.library import simulate
 
 from mull.library.layout import Layout, from_header
+from tests.library import simulate
 
 MODELS = json.loads((Path(__file__).parent / "architectures.json").read_text())
 

@@ -118,7 +118,11 @@ def test_list_shows_only_what_is_here_the_models_of_no_catalogue_too(mull: Run, 
     names = [line.split("\t")[0] for line in done.stdout.decode().splitlines()]
     assert names[0] == "pebble"
     assert [name for name in names if "Odd-Model" in name]
-    assert mull("models", "--installed").stdout == done.stdout
+    assert [
+        line.split("\t")[0] for line in mull("models", "--installed").stdout.decode().splitlines()
+    ] == names
+    odd = next(row for row in found(mull("list", "--json"))["models"] if "Odd-Model" in row["name"])
+    assert odd["verdict"]["context"] == 4096, "judged by its own header"
 
 
 def test_the_best_is_one_name_with_a_reason_and_the_command_to_get_it(mull: Run) -> None:

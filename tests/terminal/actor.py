@@ -1,8 +1,8 @@
 """A program for the pseudo-terminal: it plays a scripted turn to the views, without a model.
 
-`python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, answer, load, prompt, notice,
-sleep (seconds), until (a file that the test makes), hold (until the user stops or asks for the answer), native (seconds in a
-call that holds this thread), fail; the rest are arguments of the view.
+`python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, answer,
+load, prompt, notice, sleep (seconds), until (a file that the test makes), hold (until the user stops or asks
+for the answer), native (seconds in a call that holds this thread), fail; the rest are arguments of the view.
 """
 
 from __future__ import annotations

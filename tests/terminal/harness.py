@@ -1,4 +1,5 @@
-"""A real pseudo-terminal around a real process: type keys, look at the screen, resize, read the terminal's mode.
+"""A real pseudo-terminal around a real process: type keys, look at the screen, resize, read the terminal's
+mode.
 
 Any of the three standard streams can be a file instead. The screen is pyte's, with scrollback. POSIX only.
 """
@@ -18,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyte
 
@@ -74,7 +75,7 @@ class Terminal:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,7 +152,8 @@ class Terminal:
         return bool(data)
 
     def _drain(self) -> None:
-        """The slave is open here too, so there is no end of file: output has ended when none has come for a while."""
+        """The slave is open here too, so there is no end of file: output has ended when none has come for a
+        while."""
         seen = -1
         while seen != len(self.bytes):
             seen = len(self.bytes)

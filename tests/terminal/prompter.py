@@ -1,6 +1,7 @@
 """A program for the pseudo-terminal: it reads from the chat's prompt and says what came.
 
-`python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `interrupted` (a turn was just stopped).
+`python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `interrupted`
+(a turn was just stopped).
 """
 
 from __future__ import annotations

@@ -257,3 +257,40 @@ def test_a_dumb_terminal_gets_no_escapes_at_all(play: Play) -> None:
     assert terminal.exit() == 0
     assert b"\x1b" not in terminal.bytes
     assert "Say ␛[31mred." in terminal.text
+
+
+def test_shown_thinking_is_in_the_scrollback_exactly_once(play: Play) -> None:
+    thought = "\n".join(f"thought {number} " + "and so on " * (number % 9) for number in range(60))
+    terminal = play(
+        ("think", thought), ("sleep", 0.3), ("answer", "Yes."), thinking="show", rows=10, columns=40
+    )
+    assert terminal.exit() == 0
+    joined = " ".join(line.removeprefix("│").strip() for line in terminal.everything if line.startswith("│"))
+    assert joined.split() == thought.split()
+    assert "▾ Thought for" in terminal.text
+
+
+def test_a_paste_while_it_answers_is_one_piece_of_typing(play: Play) -> None:
+    terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True)
+    terminal.wait("│ First I look")
+    assert b"\x1b[?2004h" in terminal.bytes
+    terminal.press("\x1b[200~two\rlines\x1b[201~")
+    terminal.wait("> two lines")
+    terminal.press("\t")
+    assert terminal.exit() == 0
+    assert "[typed [] 'two\\nlines']" in terminal.text
+    assert terminal.bytes.rindex(b"\x1b[?2004l") > terminal.bytes.rindex(b"\x1b[?2004h")
+
+
+def test_ctrl_z_gives_the_terminal_back_until_the_turn_goes_on(play: Play) -> None:
+    terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."))
+    terminal.wait("│ First I look")
+    terminal.press("\x1a")
+    pid, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert terminal.mode == terminal.mode_before
+    os.kill(pid, signal.SIGCONT)
+    terminal.wait(lambda: terminal.mode != terminal.mode_before, "the keys")
+    terminal.press("\t")
+    assert terminal.exit() == 0
+    assert "Yes." in terminal.text

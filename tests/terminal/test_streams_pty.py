@@ -1,4 +1,5 @@
-"""Which stream gets what: the table in `plain`'s docstring, in real pseudo-terminals, and the environment's wishes."""
+"""Which stream gets what: the table in `plain`'s docstring, in real pseudo-terminals, and the environment's
+wishes."""
 
 from __future__ import annotations
 

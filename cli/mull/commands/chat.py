@@ -18,6 +18,7 @@ from mull.settings import Sampling, over
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
+from mull.terminal.held import HeldInput
 from mull.terminal.keys import Leave
 from mull.terminal.streams import Streams
 
@@ -36,27 +37,28 @@ def start(flags: TurnFlags, streams: Streams) -> int:
         )
     settings = read_config()
     private = flags.no_save or not settings["save"]
-    store, problem = _open_store(private=private)
-    with store:
-        resumed = _resumed(store, flags)
-        plan, problem_model = _plan(flags, settings, resumed)
-        conversation = Conversation(store, system=plan.system or "", wishes=_wishes(plan, flags, settings))
-        conversation.branch.notices += [note for note in (problem, problem_model) if note]
-        if resumed is not None:
-            conversation.open(resumed)
-            if flags.system is not None:
-                conversation.branch.set_system(flags.system)
-        elif flags.session:
-            conversation.branch.rename(flags.session)
-        model = ChatModel(plan.resolved, plan.engine)
-        conversation.branch.set_reference(model.reference)
-        chat = Chat(conversation, model, plan, settings, streams, private=private, flags=flags)
-        try:
-            chat.run()
-        except Leave:
-            return ExitCode.INTERRUPTED
-        finally:
-            chat.model.close()
+    with HeldInput(streams) as held:
+        store, problem = _open_store(private=private)
+        with store:
+            resumed = _resumed(store, flags)
+            plan, problem_model = _plan(flags, settings, resumed)
+            talk = Conversation(store, system=plan.system or "", wishes=_wishes(plan, flags, settings))
+            talk.branch.notices += [note for note in (problem, problem_model) if note]
+            if resumed is not None:
+                talk.open(resumed)
+                if flags.system is not None:
+                    talk.branch.set_system(flags.system)
+            elif flags.session:
+                talk.branch.rename(flags.session)
+            model = ChatModel(plan.resolved, plan.engine)
+            talk.branch.set_reference(model.reference)
+            chat = Chat(talk, model, plan, settings, streams, private=private, flags=flags, held=held)
+            try:
+                chat.run()
+            except Leave:
+                return ExitCode.INTERRUPTED
+            finally:
+                chat.model.close()
     return ExitCode.OK
 
 

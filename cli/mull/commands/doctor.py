@@ -47,7 +47,7 @@ def rows(found: Diagnosis) -> list[tuple[str, str]]:
     for device in found.devices:
         memory = f"{device.memory_free / GIB:.1f} of {device.memory_total / GIB:.1f} GiB free"
         named.append(("Device", f"{device.name}: {device.description}, {memory}"))
-    named += [(name.capitalize(), place) for name, place in found.places.items()]
+    named += [(name, place) for name, place in found.places.items()]
     named.append(("Self-check", found.verdict))
     if found.fix:
         named.append(("Fix", found.fix))

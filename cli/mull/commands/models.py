@@ -23,6 +23,9 @@ from mull.terminal.tables import card, table
 
 HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
+HEADER_SECONDS = (
+    0.2  # for reading headers that the record lacks; the rest is judged by size until the next time
+)
 WIDE = 110  # columns; a narrower screen gets shorter cells
 FAST = 200  # tokens per second; nobody reads faster, and the estimate is no better
 _THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
@@ -116,14 +119,18 @@ def this_machine() -> Machine:
 def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
     """Every row, with what is on this disk."""
     from mull.library import local
+    from mull.library.layouts import Layouts
 
     folders = [Path(folder) for folder in config.load(paths.config_dir() / "config.toml")["model_folders"]]
-    return survey(catalogue, local.installed(folders), machine)
+    layouts = Layouts(paths.private_dir(paths.state_dir()) / "layouts.json", HEADER_SECONDS)
+    rows = survey(catalogue, local.installed(folders), machine, layouts)
+    layouts.save()
+    return rows
 
 
 def cells(row: Row, *, short: bool = False) -> Sequence[str]:
     """One row of the table. `short`: for a narrow screen, the licence only as ✓ where it is permissive."""
-    entry, plan = row.entry, row.offer.plan if row.offer else None
+    entry, plan = row.entry, row.plan
     licence, thinks = "", ""
     if entry is not None:
         mark = "✓" if entry.licence.permissive else ""
@@ -171,9 +178,7 @@ def _best(
     *,
     json: bool,
 ) -> None:
-    rows = select(
-        [Row(entry.name, entry, None, None) for entry in catalogue.entries], words=words, licence=licence
-    )
+    rows = select([Row(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence)
     found = advice.best([row.entry for row in rows if row.entry], machine)
     if found is None:
         raise MullError(
@@ -181,7 +186,7 @@ def _best(
         )
     offer, why = found
     if json:
-        row = Row(offer.entry.name, offer.entry, offer, None)
+        row = Row(offer.entry.name, offer.entry, file=offer.file, plan=offer.plan)
         write_object(
             streams, {"v": 1, "best": record(row), "why": why, "pull": f"mull pull {offer.entry.name}"}
         )

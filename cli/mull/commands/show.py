@@ -114,7 +114,7 @@ def _layout(row: Row, headers: list[Header]) -> Layout | None:
             return from_headers(headers)
         except MullError:
             return None
-    return from_entry(row.entry, row.offer.file if row.offer else None) if row.entry else None
+    return from_entry(row.entry, row.file) if row.entry else None
 
 
 def _thinking(headers: list[Header]) -> str | None:

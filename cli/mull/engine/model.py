@@ -58,7 +58,7 @@ def load(
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
-    model = Model(handle, path, verdict)
+    model = Model(handle, path)
     try:
         model.require_generation()
     except ModelFileError:
@@ -127,13 +127,10 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
 class Model:
     """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
 
-    def __init__(self, handle: int, path: Path, verdict: check.Verdict) -> None:
+    def __init__(self, handle: int, path: Path) -> None:
         self._llama = native.bindings()
         self.handle: int | None = handle
         self.path = path
-        self.verdict = (
-            verdict  # on the library it was loaded with: `new` and not `use_extra_bufts` is worth a notice
-        )
         self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)
         self._pieces: dict[int, bytes] = {}
@@ -156,8 +153,11 @@ class Model:
                 f"{self.path} has no tokenizer, so it cannot read text.",
                 "Use a GGUF file that was converted with its tokenizer.",
             )
-        if not self._llama.llama_model_has_decoder(self.handle) or self._llama.llama_model_is_diffusion(
-            self.handle
+        llama = self._llama
+        if (
+            not llama.llama_model_has_decoder(self.handle)
+            or llama.llama_model_has_encoder(self.handle)
+            or llama.llama_model_is_diffusion(self.handle)
         ):
             raise ModelFileError(
                 "model_no_generator",

@@ -77,12 +77,11 @@ def _import_bindings() -> Any:
     """
     if _PACKAGE in sys.modules:
         return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+    places = _package_places()
+    if not places:
         raise ImportError(f"no module named {_PACKAGE}")
     stub = types.ModuleType(_PACKAGE)
-    stub.__path__ = list(spec.submodule_search_locations)
-    stub.__spec__ = spec
+    stub.__path__ = places
     sys.modules[_PACKAGE] = stub
     try:
         return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
@@ -121,9 +120,16 @@ def last_log_error() -> str | None:
 
 
 def library_files() -> list[Path]:
-    """The shared libraries that make up llama.cpp here, sorted."""
-    folder = Path(bindings()._base_path)  # noqa: SLF001 - the bindings offer no other way to their library
-    return sorted(p for p in folder.iterdir() if ".so" in p.name or p.suffix in {".dll", ".dylib"})
+    """The shared libraries that make up llama.cpp here, sorted; none are loaded for this, some crash when they are."""
+    override = os.environ.get("LLAMA_CPP_LIB_PATH")  # as the bindings have it
+    folders = [Path(override)] if override else [Path(place) / "lib" for place in _package_places()]
+    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return sorted(path for path in found if ".so" in path.name or path.suffix in {".dll", ".dylib"})
+
+
+def _package_places() -> list[str]:
+    spec = importlib.util.find_spec(_PACKAGE)
+    return list(spec.submodule_search_locations or ()) if spec is not None else []
 
 
 def system_info() -> str:

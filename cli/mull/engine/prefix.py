@@ -33,7 +33,10 @@ class Slot:
         The prompt's last token is never among them: its logits start the answer.
         """
         shared = min(common_prefix(self.tokens, prompt), len(prompt) - 1)
-        if shared < len(self.tokens):
+        last = native.bindings().llama_memory_seq_pos_max(context.memory, self.seq)
+        if (
+            shared < len(self.tokens) or last != shared - 1
+        ):  # the second: a step was broken off by an exception
             self.cut(context, shared)
         return len(self.tokens)
 

@@ -7,6 +7,7 @@ Everything goes through huggingface_hub, imported when first needed; HF_TOKEN, H
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -90,10 +91,10 @@ def endpoint() -> str:
 
     The library is told on the way to send no telemetry, which includes asking which program calls it, and to be quiet.
     """
-    from huggingface_hub import constants, logging
+    from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
-    logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 

@@ -169,6 +169,15 @@ def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
     )
 
 
+def from_size(size: int) -> Layout:
+    """A rough layout where nothing but the size of the file is known."""
+    billions = size / _BYTES_PER_WEIGHT / 1e9
+    groups = (_typical(billions, 32),)
+    return Layout(
+        32, 8192, size, min(size // 20, 1 << 30), 0, 0, 1.0, groups, 0, (64 << 20) + size // 100, exact=False
+    )
+
+
 _BYTES_PER_WEIGHT = 0.6  # of a Q4_K_M file
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from mull.errors import ModelFileError
 from mull.library.gguf import Header, read_header
-from mull.library.hub import explain
+from mull.library.hub import endpoint, explain
 
 MIB = 1 << 20
 STEPS = (3 * MIB, 5 * MIB, 7 * MIB)  # a vocabulary of 150,000 tokens with its merges takes about 6 MB
@@ -115,10 +115,9 @@ def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeF
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
-    constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks the Hub for a list of its own
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-    url = hf_hub_url(repo, filename, revision=revision)
+    url = hf_hub_url(repo, filename, revision=revision, endpoint=endpoint())
     return RangeFile(get_session(), url, build_hf_headers(library_name="mull"))
 
 

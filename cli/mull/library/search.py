@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mull.library.hub import REQUEST_SECONDS, explain
+from mull.library.hub import REQUEST_SECONDS, endpoint, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +29,26 @@ def search(words: str, limit: int = 20) -> list[Found]:
 
     One plain request: the library's own call would retry five times, with its messages on the user's screen.
     """
+    from urllib.parse import urlencode
+
     from huggingface_hub import constants, get_session
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-    fields = ["downloads", "likes", "lastModified", "tags", "gated"]
-    asked = {
-        "search": words,
-        "filter": "gguf",
-        "sort": "downloads",
-        "direction": -1,
-        "limit": limit,
-        "expand": fields,
-    }
-    constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks the Hub for a list of its own
+    asked = [
+        ("search", words),
+        ("filter", "gguf"),
+        ("sort", "downloads"),
+        ("direction", "-1"),
+        ("limit", str(limit)),
+    ]
+    asked += [("expand", field) for field in ("downloads", "likes", "lastModified", "tags", "gated")]
+    address = f"{endpoint()}/api/models?{urlencode(asked)}"
     try:
         if constants.is_offline_mode():
             raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
         headers = build_hf_headers(library_name="mull")
-        answer = get_session().get(
-            f"{constants.ENDPOINT}/api/models", params=asked, headers=headers, timeout=REQUEST_SECONDS
-        )
+        answer = get_session().get(address, headers=headers, timeout=REQUEST_SECONDS)
         hf_raise_for_status(answer)
         return [_found(info) for info in answer.json()[:limit]]
     except Exception as error:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mull.library.advice import Offer, offer
+from mull.library.advice import offer
 from mull.library.catalogue import Catalogue
-from mull.library.entry import Entry
+from mull.library.entry import CatalogueFile, Entry
+from mull.library.fit import Plan, plan
+from mull.library.layout import from_entry, from_size
+from mull.library.layouts import Layouts
 from mull.library.local import LocalModel
 from mull.library.machine import Machine
 from mull.library.resolve import entry_of
@@ -23,12 +26,16 @@ BUILTIN = Path(__file__).parents[1] / "data" / "pebble.gguf"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: its file here, if any."""
+    """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: its file here, if any.
+
+    `file`: what `mull pull` would fetch. `plan`: of the file here, of that one otherwise; None: nothing is known of it.
+    """
 
     name: str
     entry: Entry | None
-    offer: Offer | None
-    local: LocalModel | None
+    local: LocalModel | None = None
+    file: CatalogueFile | None = None
+    plan: Plan | None = None
 
     @property
     def installed(self) -> bool:
@@ -46,15 +53,21 @@ class Row:
         """Size on this disk, or of the file that `mull pull` would fetch."""
         if self.parts:
             return self.local.bytes if self.local else BUILTIN.stat().st_size
-        return self.offer.file.bytes if self.offer and self.offer.file else None
+        return self.file.bytes if self.file else None
 
     @property
     def approximate(self) -> bool:
-        return not self.parts and bool(self.offer and self.offer.file and self.offer.file.approximate)
+        return not self.parts and bool(self.file and self.file.approximate)
 
 
-def survey(catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine) -> list[Row]:
-    """One row per entry, and one per local file that no entry knows or that is a second file of one."""
+def survey(
+    catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine, layouts: Layouts | None = None
+) -> list[Row]:
+    """One row per entry, and one per local file that no entry knows or that is a second file of one.
+
+    A file on this disk is judged by its own header, as far as `layouts` has or reads it.
+    """
+    layouts = layouts or Layouts(None, 0.0)
     of_entry: dict[str, list[LocalModel]] = {}
     unknown = []
     for model in local:
@@ -67,11 +80,29 @@ def survey(catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine) 
     for entry in catalogue.entries:
         here = of_entry.get(entry.name, [])
         here.sort(key=lambda model: (model.quant or "").lower() != (entry.default_quant or "").lower())
-        rows.append(Row(entry.name, entry, offer(entry, machine), here[0] if here else None))
+        rows.append(_row(entry, here[0] if here else None, machine, layouts))
         rows += [
-            Row(f"{entry.name}:{model.quant or model.filename}", entry, None, model) for model in here[1:]
+            _local(f"{entry.name}:{model.quant or model.filename}", entry, model, machine, layouts)
+            for model in here[1:]
         ]
-    return rows + [Row(model.name, None, None, model) for model in unknown]
+    return rows + [_local(model.name, None, model, machine, layouts) for model in unknown]
+
+
+def _row(entry: Entry, model: LocalModel | None, machine: Machine, layouts: Layouts) -> Row:
+    if model is not None:
+        return _local(entry.name, entry, model, machine, layouts)
+    if entry.builtin and BUILTIN.is_file():
+        layout = layouts.of((BUILTIN,))
+        return Row(entry.name, entry, plan=plan(layout, machine) if layout else None)
+    found = offer(entry, machine)
+    return Row(entry.name, entry, file=found.file, plan=found.plan)
+
+
+def _local(name: str, entry: Entry | None, model: LocalModel, machine: Machine, layouts: Layouts) -> Row:
+    layout = layouts.of(model.parts)
+    if layout is None and entry is not None:
+        layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
+    return Row(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
 
 
 def select(
@@ -89,17 +120,13 @@ def select(
 
 def record(row: Row) -> dict[str, Any]:
     """One row as JSON; what is not known is null."""
-    entry, plan = row.entry, row.offer.plan if row.offer else None
+    entry, found = row.entry, row.plan
     return {
         "name": row.name,
         "aliases": list(entry.aliases) if entry else [],
         "made_by": entry.made_by if entry else None,
         "repo": (row.local.repo if row.local else None) or (entry.repo if entry else None),
-        "quant": row.local.quant
-        if row.local
-        else row.offer.file.quant
-        if row.offer and row.offer.file
-        else None,
+        "quant": row.local.quant if row.local else row.file.quant if row.file else None,
         "bytes": row.bytes,
         "approximate": row.approximate,
         "licence": (
@@ -119,19 +146,19 @@ def record(row: Row) -> dict[str, Any]:
         "path": str(row.parts[0]) if row.parts else None,
         "verdict": (
             {
-                "kind": plan.verdict,
-                "words": plan.words,
-                "context": plan.ctx,
-                "gpu_layers": plan.gpu_layers,
-                "expert_offload": plan.expert_offload,
-                "kv_type": plan.kv_type,
-                "memory_bytes": plan.ram,
-                "gpu_bytes": plan.vram,
-                "tokens_per_second": round(plan.speed, 1) if plan.speed else None,
+                "kind": found.verdict,
+                "words": found.words,
+                "context": found.ctx,
+                "gpu_layers": found.gpu_layers,
+                "expert_offload": found.expert_offload,
+                "kv_type": found.kv_type,
+                "memory_bytes": found.ram,
+                "gpu_bytes": found.vram,
+                "tokens_per_second": round(found.speed, 1) if found.speed else None,
                 "estimate": True,
-                "reasons": list(plan.reasons),
+                "reasons": list(found.reasons),
             }
-            if plan
+            if found
             else None
         ),
     }

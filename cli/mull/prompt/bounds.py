@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from jinja2.utils import Namespace
 
-SECONDS = (
-    0.8  # of this thread's processor time, and a microsecond per character; real templates need milliseconds
-)
+# Of this thread's processor time, and on the wall for a busy machine; both more for long input, see `Budget`.
+SECONDS, WALL = 0.8, 2.0
 TEXT_FLOOR, TEXT_FACTOR = 1_000_000, 4  # characters that one text may reach: a floor, and times the input
 MADE_FLOOR, MADE_FACTOR = 24_000_000, 200  # characters of all texts made on the way, kept or not
 ITEMS = 100_000  # members of a list, parts of a split, nodes of a nested value
 BITS = 4096  # of an integer
 WIDTH = 10_000  # of padding and indentation
-NESTED = (list, tuple, dict, ValuesView, ItemsView, KeysView, Namespace)
+VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+NESTED: tuple[Any, ...] = (list, tuple, dict, *VIEWS, Namespace)
 # Widths by the thousand, widths given apart, and formats inside formats.
 WIDE_FORMAT = re.compile(r"\d{5}|\*|\{[^{}]*\{")
 
@@ -38,13 +38,18 @@ class Budget:
         self.limit = TEXT_FLOOR + TEXT_FACTOR * characters
         self._left = MADE_FLOOR + MADE_FACTOR * characters
         self._steps = 0
-        self._deadline = time.thread_time() + SECONDS + characters / 1e6
+        seconds = SECONDS + characters / 1e6
+        self._deadline = time.thread_time() + seconds
+        self._early = self._deadline - seconds * 0.75
+        self._wall = time.monotonic() + WALL + seconds - SECONDS
 
     def tick(self) -> bool:
         """Count one step; every 32nd looks at the clock. Always True, so that it can stand in a condition."""
         self._steps += 1
-        if not self._steps & 31 and time.thread_time() > self._deadline:
-            raise LimitError("it runs without end")
+        if not self._steps & 31:
+            used = time.thread_time()
+            if used > self._deadline or (used > self._early and time.monotonic() > self._wall):
+                raise LimitError("it runs without end")
         return True
 
     def made(self, value: Any) -> Any:

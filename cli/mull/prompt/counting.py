@@ -14,7 +14,8 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-CONCATENATE, SLICE, BOUND, TICK = "join_text", "sliced", "bounded", "tick"  # methods of the environment
+CONCATENATE, SLICE, BOUND = "join_text", "sliced", "bounded"  # methods of the environment
+TICK = nodes.EnvironmentAttribute("ticked")  # a property: reading it counts
 
 
 class Generation(Extension):
@@ -38,7 +39,7 @@ class Counting(NodeTransformer):
 
     def _body(self, node: Any) -> Any:
         self.generic_visit(node)
-        node.body.insert(0, nodes.ExprStmt(self._call(TICK)))
+        node.body.insert(0, nodes.ExprStmt(TICK))
         return node
 
     visit_Macro = visit_CallBlock = visit_Block = _body  # noqa: N815 - jinja2 calls visitors by the nodes' names
@@ -46,7 +47,7 @@ class Counting(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
         self._body(node)
         if node.test is not None:
-            node.test = nodes.And(self._call(TICK), node.test)
+            node.test = nodes.And(TICK, node.test)
         return node
 
     def visit_Name(self, node: nodes.Name) -> nodes.Name:  # noqa: N802

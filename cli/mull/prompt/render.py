@@ -10,10 +10,12 @@ can be told. Nothing untrusted is ever called trusted because it could not be fo
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from mull.errors import TemplateError
@@ -22,10 +24,11 @@ from mull.prompt.template import HINT, NOTHING, Template
 FIRST, LAST = 0xF0000, 0x10FFFD  # planes 15 and 16: private use, never white space, without case
 SKIPPED = (0xFFFFE, 0xFFFFF)  # noncharacters between the two planes
 OWN_KEYS = frozenset(["role", "type"])  # keys whose values are ours, not anybody's text
-PRIVATE = re.compile("[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+")
+# White space between disguised characters stands between foreign words, and is taken for foreign itself.
+PRIVATE = re.compile("[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?:\\s+[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+)*")
 PROBE = "Ab9 zß\tÉ漢字\n\n <|x|> [y] {z} & \"q\" 'r' \\n /s #t %u </v> 😀 mM"
 BRACKET = re.compile(r"[<>\[\]{}|｜〈〉《》【】]")
-SPELLED = re.compile(rf"({BRACKET.pattern}\S*{BRACKET.pattern})")
+SPELLED = re.compile(r"(<[^\s<>]+>|\[[^\s\[\]]+\]|\][^\s\[\]]+\]|\[[^\s\[\]]+\[|〈[^\s〈〉]+〉)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,9 @@ def render(
         text = "\n\n".join(str(message["content"]) for message in messages)
         return _segments([(text, False), (prefill, True)])
     now = datetime.now()  # templates tell the model the user's own date
-    pieces = _followed(template, messages, arguments, now)
-    if pieces is None:
+    if _can_be_followed(template, _kinds(messages), repr(sorted(arguments.items()))):
+        pieces = _disguised(template, messages, arguments, now)
+    else:
         pieces = _broken_up(template, messages, arguments, now)
     return _segments([*pieces, (prefill, True)])
 
@@ -72,7 +76,8 @@ class _Disguise:
     """Private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
 
     def __init__(self, texts: Iterable[str], taken: str) -> None:
-        used = {ord(character) for character in taken if character >= chr(FIRST)}
+        used = {ord(character) for character in taken if character >= chr(FIRST)} if PRIVATE.search(taken) else set()
+        self._shared = bool(used)  # the template has private-use characters of its own
         free = (code for code in range(FIRST, LAST + 1) if code not in used and code not in SKIPPED)
         wanted = sorted({character for text in texts for character in set(text) if not character.isspace()})
         # More than 131,068 different characters in one conversation: the rest share the last one and show as U+FFFD.
@@ -95,10 +100,10 @@ class _Disguise:
         return [*pieces, (rendered[at:], True)]
 
     def _foreign(self, run: str) -> list[tuple[str, bool]]:
-        if all(ord(character) in self._show for character in set(run)):
+        if not self._shared:
             return [(run.translate(self._show), False)]
-        # The template has private-use characters of its own: they are its text.
-        return [(character.translate(self._show), ord(character) not in self._show) for character in run]
+        own = [ord(character) not in self._show and not character.isspace() for character in run]
+        return list(zip(run.translate(self._show), own, strict=True))
 
 
 def _texts(value: Any) -> Iterable[str]:
@@ -119,27 +124,46 @@ def _texts(value: Any) -> Iterable[str]:
 # ---- templates that change text beyond recognition
 
 
-def _followed(
-    template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
-) -> list[tuple[str, bool]] | None:
-    """The pieces of the rendering, or None where the template changes text in ways that cannot be followed.
+Kinds = tuple[tuple[str, tuple[str, ...]], ...]
 
-    Differing from the straightforward rendering is not enough for that: the template may have looked for its own
-    markers in somebody's text and found none. So the same conversation with harmless texts decides.
+
+def _kinds(messages: Sequence[Mapping[str, Any]]) -> Kinds:
+    """The kinds of messages in a conversation: role and keys, in order of appearance."""
+    return tuple(dict.fromkeys((str(message["role"]), tuple(message)) for message in messages))
+
+
+@lru_cache(maxsize=64)
+def _can_be_followed(template: Template, kinds: Kinds, arguments: str) -> bool:
+    """Does disguised text come out of this template where and as plain text would?
+
+    Tried once with a short conversation of the same kinds of messages, all harmless, so that a difference is the
+    template's doing. (With the real texts it may differ for a good reason: the template looks for its own markers in
+    somebody's text, and finds none.)
     """
-    disguise = _Disguise(_texts(messages), template.source + template.bos + template.eos)
-    hidden = template.render(disguise.on(messages), arguments=arguments, now=now)
-    pieces = disguise.off(hidden)
+    messages = [_harmless(kind) for kind in (*kinds, *(kind for kind in kinds if kind[0] != "system"))]
+    last = next((kind for kind in kinds if kind[0] == "user"), None)
+    if last is not None and messages[-1]["role"] != "user":
+        messages.append(_harmless(last))
+    given = dict(ast.literal_eval(arguments))
+    now = datetime.now()
     try:
-        plain = template.render(messages, arguments=arguments, now=now)
+        plain = template.render(messages, arguments=given, now=now)
     except TemplateError:
-        plain = ""
-    if "".join(text for text, _ in pieces) == plain:
-        return pieces
-    harmless = _replaced(messages, lambda text: PROBE if text.strip() else text)
-    if harmless == messages:
-        return None
-    return None if _followed(template, harmless, arguments, now) is None else pieces
+        return True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
+    return "".join(text for text, _ in _disguised(template, messages, given, now)) == plain
+
+
+def _harmless(kind: tuple[str, tuple[str, ...]]) -> dict[str, str]:
+    role, keys = kind
+    return {key: role if key == "role" else PROBE for key in keys}
+
+
+def _disguised(
+    template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
+) -> list[tuple[str, bool]]:
+    """The pieces of the rendering of disguised texts."""
+    disguise = _Disguise(_texts(messages), template.source + template.bos + template.eos)
+    return disguise.off(template.render(disguise.on(messages), arguments=arguments, now=now))
 
 
 def _broken_up(

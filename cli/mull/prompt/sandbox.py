@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 import jinja2
 from jinja2.exceptions import SecurityError
 from jinja2.ext import LoopControlExtension
-from jinja2.runtime import Context, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
 from mull.prompt.bounds import Budget, too_large
 from mull.prompt.counting import Counting, Generation
@@ -50,6 +51,8 @@ WALKING = _names(
 )
 DROPPED = _names("pprint urlize wordwrap xmlattr")  # slow on long text, and no chat template uses them
 COMPARING = _names("eq == equalto ne != in lt < gt > le <= ge >= lessthan greaterthan")
+DICT_NAMES = frozenset(dir(dict))
+OPEN_KINDS = (Namespace, LoopContext)  # all of their names without underscores may be used
 MAX_INDENT = 32  # of JSON
 
 
@@ -114,8 +117,9 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         budget: Budget = self._local.budget
         return budget
 
-    def tick(self) -> bool:
-        """What every loop step calls."""
+    @property
+    def ticked(self) -> bool:
+        """What every loop step reads."""
         return self.budget.tick()
 
     def bounded(self, value: Any = "") -> Any:
@@ -128,7 +132,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def sliced(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
         """`value[start:stop:step]`."""
-        self.tick()
+        self.budget.tick()
         return self.budget.made(value[start:stop:step])
 
     def collect(self, pieces: Iterable[str]) -> str:
@@ -149,13 +153,15 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     # ---- operators, calls, attributes
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        self.tick()
+        self.budget.tick()
         self.budget.operator(operator, left, right)
         return self.budget.made(super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
-        __self.tick()
         owner = getattr(__obj, "__self__", None)
+        if owner is __self:  # what `counting` put there
+            return __obj(*args)
+        __self.budget.tick()
         if isinstance(__obj, types.BuiltinMethodType) and owner is not None:
             __self._check_method(owner, __obj.__name__, args)
         elif __obj is dict:
@@ -177,7 +183,18 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             case (("split" | "rsplit"), _):
                 self.budget.splitting(owner, args[0] if args else None)
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # The common cases of what the sandbox does anyway: a key of a message, a variable of a namespace or loop.
+        kind = type(obj)
+        if kind is dict and attribute in obj and attribute not in DICT_NAMES:
+            return obj[attribute]
+        if kind in OPEN_KINDS and not attribute.startswith("_") and hasattr(obj, attribute):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(argument) is str and type(obj) is dict and argument in obj:
+            return obj[argument]
         return super().getitem(obj, self.bounded(argument))
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
@@ -244,7 +261,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         passed = getattr(original, "jinja_pass_arg", None)
 
         def filtered(*args: Any, **kwargs: Any) -> Any:
-            self.tick()
+            self.budget.tick()
             if walking:
                 for value in args[passed is not None :]:
                     self.budget.walking(value)
@@ -256,7 +273,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def _compared(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def tested(*args: Any) -> Any:
-            self.tick()
+            self.budget.tick()
             for value in args:
                 self.bounded(value)
             return original(*args)

@@ -59,6 +59,8 @@ class Splitter:
         self._kind = ""
         self._resume = State.ANSWER
         self._parts: list[Part] = []
+        self._plain: type[Part] | None = None  # what text without any marker's beginning is, in the midst of it
+        self._triggers: frozenset[str] = frozenset()
         self._thought: list[str] = []  # kept only where it may turn out to be the answer
         self._state = State.HEADER if profile.header else State.START
         tail = self._tail(prompt)
@@ -96,13 +98,12 @@ class Splitter:
             text += self._special(data.decode("utf-8", "replace"))
         else:
             text = self._decoder.decode(data)
-            if not self._buffer and self._state is State.ANSWER and self._said:
-                table = self._grammar.tables[State.ANSWER]
-                if table.triggers.isdisjoint(text):  # the common case, kept short
-                    if not text:
-                        return []
+            if not self._buffer and self._plain and self._triggers.isdisjoint(text):  # the common case, kept short
+                if self._plain is Answer:
                     self._note_lines(text)
-                    return [Answer(text)]
+                    return [Answer(text)] if text else []
+                self._tell_thinking(text)
+                return self._taken()
         if not text:
             return []
         self._buffer += text
@@ -126,6 +127,9 @@ class Splitter:
 
     def _taken(self) -> list[Part]:
         parts, self._parts = self._parts, []
+        within = self._state is State.THINK and not self._fresh
+        self._plain = Thinking if within else Answer if self._state is State.ANSWER and self._said else None
+        self._triggers = self._grammar.tables[self._state].triggers
         return parts
 
     def _special(self, spelling: str) -> str:

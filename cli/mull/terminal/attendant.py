@@ -1,8 +1,9 @@
 """The thread beside a turn: it reads keys and signals, steers, and lets a view paint.
 
-In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `Steering`, keys and events handed to the view, in this
-one thread, so that a view needs no lock. The turn's thread may sit in native code for seconds: keys, the clock and the fold
-stay alive. When the context manager ends, everything is painted and the terminal is as it was.
+In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `Steering`, keys and events
+handed to the view, in this one thread, so that a view needs no lock. The turn's thread may sit in native code
+for seconds: keys, the clock and the fold stay alive. When the context manager ends, everything is painted and
+the terminal is as it was.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class View(Protocol):
 
 
 class Attendant:
-    """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user left."""
+    """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user
+    left."""
 
     def __init__(self, streams: Streams, steering: Steering, view: View | None, *, keys: bool) -> None:
         self._steering = steering
@@ -156,7 +158,8 @@ class Attendant:
         self._keyboard.raw()
 
     def _give_up(self, now: float) -> None:
-        """Native code that does not come back keeps nobody waiting: restore the terminal and end the process here."""
+        """Native code that does not come back keeps nobody waiting: restore the terminal and end the process
+        here."""
         if self._left_at is not None and now - self._left_at > PATIENCE_SECONDS and not self._ended:
             self._end_view()
             self._keyboard.cooked()

@@ -1,8 +1,9 @@
 """Markdown tokens → lines of spans for a width.
 
-In: block tokens, the source lines that they came from, columns. Out: lines, each a list of (text, style). The layout is a function of the past
-only: no line changes when more of the document follows, but for the last block's. So a blank line stands between blocks
-where the source has one, a list item is numbered by its place, and a table's columns are sized by its first rows.
+In: block tokens, the source lines that they came from, columns. Out: lines, each a list of (text, style). The
+layout is a function of the past only: no line changes when more of the document follows, but for the last
+block's. So a blank line stands between blocks where the source has one, a list item is numbered by its place,
+and a table's columns are sized by its first rows.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def gap_before(group: Group, source: Sequence[str]) -> bool:
 
 
 class Layout:
-    """Renders for one width. `ascii_only`: no bullets and box lines; `mark_code`: inline code keeps its backticks."""
+    """Renders for one width. `ascii_only`: no bullets and box lines; `mark_code`: inline code keeps its
+    backticks."""
 
     def __init__(
         self, columns: int, source: Sequence[str], *, ascii_only: bool = False, mark_code: bool = False

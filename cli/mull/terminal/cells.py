@@ -1,19 +1,23 @@
 """Columns: how wide text is on a terminal, and where a line breaks.
 
-In: sanitized text. Out: widths in cells and lines that fit. Widths are upper bounds (an emoji sequence counts the sum of its
-parts), since a line that is wider than counted would break the cursor arithmetic of a live region, and a narrower one harms nothing.
-Breaking is greedy, so the lines of a text never change when more text follows, but for the last one.
+In: sanitized text. Out: widths in cells and lines that fit. Widths are upper bounds (an emoji sequence counts
+the sum of its parts), since a line that is wider than counted would break the cursor arithmetic of a live
+region, and a narrower one harms nothing. Breaking is greedy, so the lines of a text never change when more text
+follows, but for the last one.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 TAB = 4
-_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
-_WIDE += "\U00020000-\U0003fffd"
+_WIDE = (
+    "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff"
+    "\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
+)
 # Chinese and Japanese break between any two characters, but a closing mark does not begin a line.
 _TOKEN = re.compile(rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+")
 _VARIATION_16 = "\ufe0f"
@@ -42,8 +46,23 @@ def clip(text: str, columns: int, ellipsis: str = "…") -> str:
     return (text[:end] + ellipsis) if columns > 0 else ""
 
 
+def fitting(parts: Iterable[str], columns: int, separator: str, *, clipped: bool = True) -> str:
+    """As many of `parts`, from the first on, as fit together; empty ones are skipped.
+
+    Where not even the first fits, it is `clipped` or left out.
+    """
+    line = ""
+    for part in filter(None, parts):
+        longer = f"{line}{separator}{part}" if line else part
+        if width(longer) > columns:
+            return line or (clip(part, columns) if clipped else "")
+        line = longer
+    return line
+
+
 def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int, int]]:
-    """The lines of `text` (one logical line, tabs expanded) as half-open ranges of it, each at most `columns` cells wide.
+    """The lines of `text` (one logical line, tabs expanded) as half-open ranges of it, each at most `columns`
+    cells wide.
 
     `first` is the room on the first line, where it differs. Spaces at a break belong to neither line.
     A character wider than the line still gets one to itself. Always at least one range.

@@ -1,8 +1,9 @@
 """Plain text that streams: finished lines for the scrollback, and the unfinished one for the live region.
 
-In: text in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it stands, `finish` the rest.
-Finished lines are left unbroken for the terminal to wrap, so that a copied line is the model's line; only one that outgrows
-the screen is broken early, so that the work per character stays bounded.
+In: text in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it
+stands, `finish` the rest. Finished lines are left unbroken for the terminal to wrap, so that a copied line is
+the model's line; only one that outgrows the screen is broken early, so that the work per character stays
+bounded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Source code → lines of styled spans, in chunks that never change when more code follows.
 
-In: the lines of a code block and its language's name. Out: a line of spans for each. A chunk is what one lexer run sees: it ends at a blank line
-after a few lines, or after many, so that a long block is coloured in linear time while it streams. pygments is imported
-with the first block that names a language it knows.
+In: the lines of a code block and its language's name. Out: a line of spans for each. A chunk is what one lexer
+run sees: it ends at a blank line after a few lines, or after many, so that a long block is coloured in linear
+time while it streams. pygments is imported with the first block that names a language it knows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Styles by name, and what they are in SGR codes.
 
-In: text and style names separated by spaces ("dim", "heading code"). Out: the text between the codes that switch them on and off.
-`color` off keeps bold, dim and their kin (NO_COLOR is about colour); `plain` writes no code at all. Colours are the
-terminal's own sixteen, so that every theme, dark or light, stays readable.
+In: text and style names separated by spaces ("dim", "heading code"). Out: the text between the codes that
+switch them on and off. `color` off keeps bold, dim and their kin (NO_COLOR is about colour); `plain` writes no
+code at all. Colours are the terminal's own sixteen, so that every theme, dark or light, stays readable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Inline Markdown → logical lines of spans, one for every line end of the source, as the model wrote it.
 
-In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics as they are, a link's target after its text,
-where it can be seen and copied. Mathematics is not drawn: its source is what is readable.
+In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics as they are, a
+link's target after its text, where it can be seen and copied. Mathematics is not drawn: its source is what is
+readable.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Keys and signals while a turn runs, read without the model's leave.
 
-In: the terminal on stdin (if it is one) and the process's signals. Out: `Key` values from `Keyboard.read`, promptly even while the
-main thread is inside native code: signals come through a wake-up descriptor, not through Python's own handler.
-The terminal's mode and the signal handlers are what they were when the context manager ends, whatever happened.
+In: the terminal on stdin (if it is one) and the process's signals. Out: `Key` values from `Keyboard.read`,
+promptly even while the main thread is inside native code: signals come through a wake-up descriptor, not
+through Python's own handler. The terminal's mode and the signal handlers are what they were when the context
+manager ends, whatever happened.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _CONTROL: dict[str, Name] = {
     "\x1a": "suspend",
 }
 _WAKE = b"\0"
+_PASTES_ON, _PASTES_OFF = "\x1b[?2004h", "\x1b[?2004l"
 _PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 
 
@@ -89,7 +91,8 @@ class Typeahead:
 
 
 class Parser:
-    """Terminal input → keys; the same result for any chunking, but for a lone escape, which only time can tell."""
+    """Terminal input → keys; the same result for any chunking, but for a lone escape, which only time can
+    tell."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="ignore").decode
@@ -146,27 +149,30 @@ class Parser:
 
 
 class Keyboard:
-    """Owns the terminal's input mode and the signals. `keys` off: signals only (stdin belongs to somebody else).
+    """Owns the terminal's input mode and the signals. `keys` off: signals only (stdin is somebody else's).
 
-    Made and left in one thread, the main one where there are signals to catch; `read` is called from any one thread.
+    Made and left in one thread, the main one where there are signals to catch; `read` is called from any one
+    thread.
     """
 
     def __init__(self, streams: Streams, *, keys: bool) -> None:
-        self._tty = streams.stdin.fileno() if keys and streams.stdin_tty else -1
+        self._tty = streams.stdin.fileno() if keys and streams.stdin_tty and streams.stdout_live else -1
+        self._stdout = streams.stdout
         self._fd = self._tty  # -1 once the terminal has gone
         self._parser = Parser()
         self._handlers: dict[int, Any] = {}
         self._mode: list[Any] | None = None
-        self._wakeup_before = -1
+        self._wakeup_before: int | None = None
         self._wake_read = self._wake_write = -1
         self._lock = threading.Lock()
         self._woken = threading.Event()  # for consoles, which cannot be waited for together with a pipe
 
     def __enter__(self) -> Self:
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
         try:
+            if sys.platform != "win32":
+                self._wake_read, self._wake_write = os.pipe()
+                os.set_blocking(self._wake_read, False)
+                os.set_blocking(self._wake_write, False)
             self._catch_signals()
             self.raw()
         except BaseException:
@@ -178,11 +184,12 @@ class Keyboard:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cooked()
-        if self._handlers:
+        if self._wakeup_before is not None:
             signal.set_wakeup_fd(self._wakeup_before)
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
-            self._handlers = {}
+            self._wakeup_before = None
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
         with self._lock:
             for fd in (self._wake_read, self._wake_write):
                 if fd >= 0:
@@ -197,7 +204,7 @@ class Keyboard:
                 os.write(self._wake_write, _WAKE)
 
     def read(self, seconds: float) -> list[Key]:
-        """The keys and signals that came, after at most `seconds`; empty when the time is over or `wake` was called."""
+        """The keys and signals that came, after at most `seconds`; empty when time is over or `wake` was called."""
         if self._parser.waiting:
             seconds = min(seconds, ESCAPE_SECONDS)
         if sys.platform == "win32":  # pragma: no cover
@@ -215,12 +222,15 @@ class Keyboard:
         return keys + (self._parser.flush() if not ready else [])
 
     def raw(self) -> None:
-        """Keys arrive one by one, unseen, Ctrl+C among them; output is as before."""
+        """Keys arrive one by one, unseen, Ctrl+C among them, a paste in one piece; output is as before."""
         if self._fd < 0 or sys.platform == "win32":
             return
         import termios
 
-        with suppress(termios.error):
+        with suppress(termios.error, OSError):
+            if os.tcgetpgrp(self._fd) != os.getpgrp():  # in the background, where the keys are the shell's
+                self._fd = -1
+                return
             self._mode = termios.tcgetattr(self._fd)
             mode = termios.tcgetattr(self._fd)
             mode[0] &= ~(
@@ -229,6 +239,7 @@ class Keyboard:
             mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
+            self._say(_PASTES_ON)
 
     def cooked(self) -> None:
         """The terminal's mode as it was. May be called again, from any thread."""
@@ -238,6 +249,12 @@ class Keyboard:
 
             with suppress(termios.error):
                 termios.tcsetattr(self._tty, termios.TCSANOW, mode)
+            self._say(_PASTES_OFF)
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stdout.write(text)
+            self._stdout.flush()
 
     def _catch_signals(self) -> None:
         """Only the main thread may; elsewhere (tests, embedders) signals stay with whoever has them."""

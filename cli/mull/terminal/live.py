@@ -1,8 +1,9 @@
 """The view for a terminal: a thinking panel that folds, and an answer that streams.
 
-In: the event stream; keys and signals by way of the `Attendant`. Out: finished lines in the scrollback, the unfinished rest in a live region,
-and the turn's `Done`. Nothing of the model reaches the terminal unsanitized, and the terminal is restored however the turn
-ends. Progress, thinking and notices belong to stderr: where that is no terminal, this view shows none of them.
+In: the event stream; keys and signals by way of the `Attendant`. Out: finished lines in the scrollback, the
+unfinished rest in a live region, and the turn's `Done`. Nothing of the model reaches the terminal unsanitized,
+and the terminal is restored however the turn ends. Progress, thinking and notices belong to stderr: where that
+is no terminal, this view shows none of them.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def show(
 ) -> Done:
     """Show a turn on the terminal at stdout. Keys are read when stdin is a terminal too; signals always.
 
-    Raises what the turn raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without `typeahead`,
-    other keys are dropped.
+    Raises what the turn raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without
+    `typeahead`, other keys are dropped.
     """
     view = LiveView(
         streams.stdout,
@@ -142,6 +143,8 @@ class LiveView:
     def paint(self, now: float) -> None:
         columns, rows = self._streams.size()
         tail = self._commit_finished(columns, rows)
+        if self._panel is not None and not self._answering:
+            self._above += self._panel.streamed(columns)
         lines: list[str] = []
         if not self._answering:
             if self._view is not None and (

@@ -1,13 +1,15 @@
-"""Markdown that streams: finished blocks for the scrollback, the unfinished tail for the live region, in linear time.
+"""Markdown that streams: finished blocks for the scrollback, the unfinished tail for the live region, in linear
+time.
 
-In: Markdown in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it stands, `finish` the rest;
-joined they equal `render` of the whole document. Only the tail is kept. What is final is decided on whole lines: all but
-the last block; within it, all but the last item of a list, the finished chunks of a code block, the rows of a long table, and
-the first pieces of an endless paragraph.
+In: Markdown in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it
+stands, `finish` the rest; joined they equal `render` of the whole document. Only the tail is kept. What is
+final is decided on whole lines: all but the last block; within it, all but the last item of a list, the
+finished chunks of a code block, the rows of a long table, and the first pieces of an endless paragraph.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -138,6 +140,9 @@ class Markdown:
         while (further := chunk_end(layout.source[: group.end], cut)) < group.end:
             cut = further
         head = self._head(layout, cut)
+        if not fenced:  # the parser takes blank lines at the end for no part of the block
+            blank = itertools.takewhile(lambda line: not line.strip(), reversed(layout.source[:cut]))
+            head += [[] for _ in blank]
         self._drop(cut, Resume("code"), keep=layout.source[group.start] + "\n" if fenced else "")
         return head
 
@@ -154,7 +159,8 @@ class Markdown:
         return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
-        """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended yet."""
+        """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended
+        yet."""
         layout = _layout(self._tail, columns, self._ink, self._unicode)
         parts = list(groups(parse(self._tail)))
         if not parts:

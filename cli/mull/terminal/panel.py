@@ -1,10 +1,12 @@
 """The thinking panel: what the screen shows of a model that thinks, and the line that is left of it.
 
-In: thinking text as it comes, the clock, and whether it is folded. Out: lines for the live region, at most as many as asked for, and
-the lines for the scrollback once the thinking is over. It holds the text and paints nothing.
+In: thinking text as it comes, the clock, and whether it is folded. Out: lines for the live region, at most as
+many as asked for, and the lines for the scrollback once the thinking is over. It holds the text and paints
+nothing.
 
-Views (`--thinking`): `auto` shows the newest lines and folds to a summary; `show` leaves the whole text on the screen; `fold` shows
-one line only; `hide` shows one line that does not even leave a summary. Ctrl+O overrides each.
+Views (`--thinking`): `auto` shows the newest lines and folds to a summary; `show` leaves the whole text on the
+screen; `fold` shows one line only; `hide` shows one line that does not even leave a summary. Ctrl+O overrides
+each.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 from typing import Literal
 
 from mull.settings import ThinkingView
-from mull.terminal.cells import clip, wrap
+from mull.terminal.cells import breaks, clip, fitting, width, wrap
 from mull.terminal.ink import Ink
 from mull.terminal.sanitize import Sanitizer
 
 PEEK_LINES = 6
+STEADY_SECONDS = 0.5  # before that, a speed would be noise
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
 FRAME_SECONDS = 0.1
@@ -42,6 +45,7 @@ class Panel:
         }
         self.fold: Fold = starts[view]
         self._text = ""
+        self._left_at = 0  # how much of the text is in the scrollback already
         self._sanitizer = Sanitizer()
 
     def feed(self, text: str, tokens: int) -> None:
@@ -66,6 +70,16 @@ class Panel:
             return lines
         return lines + self._newest(columns, min(room, PEEK_LINES) if self.fold == "peek" else room)
 
+    def streamed(self, columns: int) -> list[str]:
+        """With `show`, the lines that are final since the last call: they go to the scrollback at once."""
+        if self.view != "show" or self.fold != "open":
+            return []
+        text = self._text[self._left_at :]
+        start = text.rfind("\n") + 1
+        start += breaks(text[start:], columns - 3)[-1][0]  # the last line may still grow
+        self._left_at += start
+        return self._gutter(wrap(text[:start].rstrip("\n "), columns - 3)) if start else []
+
     def reopened(self, columns: int, rows: int) -> list[str]:
         """After it thought, unfolded below its summary: the text's last lines."""
         lines = [self.ink(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
@@ -75,7 +89,9 @@ class Panel:
         """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
         if self.fold == "open":
             head = self.ink(f"{self._mark('▾')} {self.summary()}", "dim")
-            return [head, *self._gutter(wrap(self._text.strip("\n"), columns - 2)), ""]
+            rest = self._text[self._left_at :].rstrip("\n ")
+            lines = self._gutter(wrap(rest, columns - 3)) if rest else []
+            return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
         if self.view == "hide":
             return []
         return [self.ink(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
@@ -86,26 +102,24 @@ class Panel:
         return f"Thought for {duration(seconds)} {self._mark('·')} {count(self.tokens)}"
 
     def _status(self, prefix: str, columns: int, now: float) -> str:
+        """What it does, for how long, how fast, and which keys help: as much of it as fits."""
         elapsed = max(now - self.began, 1e-6)
-        parts = ["Enough: the answer is coming" if self.answer_now else "Thinking"]
-        parts.append(duration(elapsed))
+        parts = ["Enough: the answer is coming" if self.answer_now else "Thinking", duration(elapsed)]
         parts.append(count(self.tokens))
-        if elapsed >= 0.5:
+        if elapsed >= STEADY_SECONDS:
             parts.append(f"{self.tokens / elapsed:.0f} tok/s")
-        head = prefix + f" {self._mark('·')} ".join(parts)
-        hint = (
-            ""
-            if self.answer_now
-            else f"  tab answers now, ctrl+o {'unfolds' if self.fold == 'folded' else 'folds'}"
+        hints = (
+            [] if self.answer_now else ["tab answers now", f"ctrl+o {'un' * (self.fold == 'folded')}folds"]
         )
-        if len(head) + len(hint) > columns - 1:
-            hint = ""
+        room = columns - 1 - width(prefix)
+        head = fitting(parts, room, f" {self._mark('·')} ")
+        hint = fitting(hints, room - width(head) - 2, ", ", clipped=False)
         style = "accent" if self.answer_now else "bold"
-        return self.ink(clip(head, columns - 1), style) + self.ink(hint, "dim")
+        return self.ink(prefix + head, style) + (self.ink("  " + hint, "dim") if hint else "")
 
     def _newest(self, columns: int, rows: int) -> list[str]:
         """The last `rows` lines; only as much of the text is wrapped as can show."""
-        tail = self._text.rstrip("\n")[-rows * columns * 2 :]
+        tail = self._text[self._left_at :].rstrip("\n")[-rows * columns * 2 :]
         return self._gutter(wrap(tail, columns - 3)[-rows:]) if tail else []
 
     def _gutter(self, lines: list[str]) -> list[str]:

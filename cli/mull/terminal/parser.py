@@ -1,8 +1,9 @@
 """Markdown source → markdown-it tokens, with what a streaming view needs.
 
-CommonMark with tables and strikethrough, without HTML (shown as text) and without link references, whose definitions may come long after
-their use. LaTeX between `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and
-underscores stay what they are. Long inline text is parsed in pieces, so that the work per character is bounded.
+CommonMark with tables and strikethrough, without HTML (shown as text) and without link references, whose
+definitions may come long after their use. LaTeX between `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token
+of its own, so that its backslashes and underscores stay what they are. Long inline text is parsed in pieces, so
+that the work per character is bounded.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def inline(token: Token) -> list[Token]:
 
 
 def piece_end(text: str) -> int:
-    """Where the first piece of `text` ends: after a sentence if one ends within reach, else before white space."""
+    """Where the first piece of `text` ends: after a sentence if one ends within reach, else before white
+    space."""
     if len(text) <= PIECE:
         return len(text)
     ends = [match.end() for match in _SENTENCE.finditer(text, PIECE // 2, PIECE)]
@@ -102,7 +104,8 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
 
 
 def _math_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Display mathematics on lines of its own, up to its closing sign; a blank line before that makes it a paragraph."""
+    """Display mathematics on lines of its own, up to its closing sign; a blank line before that makes it a
+    paragraph."""
     text = _line(state, first)
     closing = next(
         (closing for opening, closing in _PAIRS if text.startswith(opening) and opening != "\\("), None

@@ -1,7 +1,9 @@
-"""The view for a stdout that is no terminal: the answer as the model wrote it, flushed piece by piece, and one newline at its end.
+"""The view for a stdout that is no terminal: the answer as the model wrote it, flushed piece by piece, and one
+newline at its end.
 
-In: the event stream. Out: the answer on stdout, all else on stderr, and the turn's `Done`. What is shown of the thinking depends on
-stdout, stderr and `--thinking`; stdin only decides whether keys are read, which needs stdin and stdout to be terminals:
+In: the event stream. Out: the answer on stdout, all else on stderr, and the turn's `Done`. What is shown of the
+thinking depends on stdout, stderr and `--thinking`; stdin only decides whether keys are read, which needs stdin
+and stdout to be terminals:
 
 | stdout   | stderr   | auto             | show               | fold             | hide             | view    |
 | -------- | -------- | ---------------- | ------------------ | ---------------- | ---------------- | ------- |
@@ -10,8 +12,9 @@ stdout, stderr and `--thinking`; stdin only decides whether keys are read, which
 | other    | terminal | panel → summary  | panel → whole text | line → summary   | line → nothing   | `plain` |
 | other    | other    | nothing          | whole text, raw    | nothing          | nothing          | `plain` |
 
-"panel → summary": seen while it thinks, one line is left. A terminal that cannot move its cursor (TERM=dumb) gets this view too,
-with control characters made visible, and a summary instead of a panel. Neither rich nor prompt_toolkit is imported.
+"panel → summary": seen while it thinks, one line is left. A terminal that cannot move its cursor (TERM=dumb)
+gets this view too, with control characters made visible, and a summary instead of a panel. Neither rich nor
+prompt_toolkit is imported.
 """
 
 from __future__ import annotations
@@ -40,10 +43,11 @@ def show(
     quiet: bool = False,
     steering: Steering | None = None,
 ) -> Done:
-    """Write a turn to stdout. With `steering`, Ctrl+C stops the turn and keeps what was said; else it raises as usual.
+    """Write a turn to stdout. With `steering`, Ctrl+C stops the turn and keeps what was said; else it raises as
+    usual.
 
-    Raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe, which stays an
-    OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
+    Raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
+    which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
     """
     panel = None
     if streams.stderr_live and steering is not None:

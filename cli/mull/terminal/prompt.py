@@ -1,8 +1,10 @@
-"""The chat's input: many lines, history, completion, an editor, a toolbar, and the thinking of past turns above it.
+"""The chat's input: many lines, history, completion, an editor, a toolbar, and the thinking of past turns above
+it.
 
-In: callbacks for what it shows (toolbar, thoughts) and completes. Out: what the user submitted, or EOFError when they leave.
-prompt_toolkit owns the terminal from `read` to its return and never longer; it is imported with the first prompt.
-Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E edits in $EDITOR, Ctrl+O opens the thoughts.
+In: callbacks for what it shows (toolbar, thoughts) and completes. Out: what the user submitted, or EOFError
+when they leave. prompt_toolkit owns the terminal from `read` to its return and never longer; it is imported
+with the first prompt. Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E edits in $EDITOR,
+Ctrl+O opens the thoughts.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mull.terminal.cells import clip, width, wrap
+from mull.terminal.cells import clip, fitting, wrap
 from mull.terminal.keys import LEAVE_SECONDS, Leave
 from mull.terminal.sanitize import one_line, visible
 from mull.terminal.streams import Streams
@@ -41,8 +43,8 @@ Thoughts = Callable[[], Sequence[str]]
 class Prompt:
     """One chat's input. `history_path` None keeps history in memory only (private, or switched off).
 
-    `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the thinking of past
-    turns, the last turn's last; empty texts are skipped.
+    `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the
+    thinking of past turns, the last turn's last; empty texts are skipped.
     """
 
     def __init__(
@@ -63,10 +65,11 @@ class Prompt:
         self._session = self._make_session(history_path, completer, vi=vi)
 
     def read(self, default: str = "", *, interrupted_at: float = float("-inf")) -> str:
-        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()` seconds.
+        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()`
+        seconds.
 
-        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when they leave by a Ctrl+C
-        within two seconds of the one that stopped the turn.
+        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when they leave by a
+        Ctrl+C within two seconds of the one that stopped the turn.
         """
         self._leaving = False
         self._interrupted_at = interrupted_at
@@ -230,19 +233,6 @@ class Viewer:
             head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
         head += ["Ctrl+O closes", "Up Down: other turns"]
         return [fitting(head, columns - 1, " · "), *(f"│ {line}" for line in shown)]
-
-
-def fitting(parts: Iterable[str], columns: int, separator: str) -> str:
-    """As many parts, from the first on, as fit; the first one clipped if it must be."""
-    line = ""
-    for part in parts:
-        if not part:
-            continue
-        longer = f"{line}{separator}{part}" if line else part
-        if width(longer) > columns:
-            return line or clip(part, columns)
-        line = longer
-    return line
 
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001

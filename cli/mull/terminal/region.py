@@ -1,8 +1,10 @@
-"""The live region: the last few lines of a terminal, repainted in place, while finished lines scroll away above.
+"""The live region: the last few lines of a terminal, repainted in place, while finished lines scroll away
+above.
 
-In: finished lines (`above`) and the region's own lines, as strings that may carry SGR codes. Out: one write per frame in
-which only what changed is sent. It never paints more lines than the screen has, and counts the rows that the old lines take after a
-resize. It owns nothing but the cursor: who may write to the terminal is the caller's business.
+In: finished lines (`above`) and the region's own lines, as strings that may carry SGR codes. Out: one write per
+frame in which only what changed is sent. It never paints more lines than the screen has, and counts the rows
+that the old lines take after a resize. It owns nothing but the cursor: who may write to the terminal is the
+caller's business.
 """
 
 from __future__ import annotations
@@ -47,14 +49,16 @@ class Region:
         self._write(f"{_BEGIN}{hide}{body}{_END}")
 
     def close(self, above: Sequence[str] = ()) -> None:
-        """Take the region away, leave `above`, and give the cursor back at the start of a line. May be called again."""
+        """Take the region away, leave `above`, and give the cursor back at the start of a line. May be called
+        again."""
         self.paint([], above)
         if self._hidden:
             self._hidden = False
             self._write(_SHOW)
 
     def _rewritten(self, lines: Sequence[str], columns: int, *, ends_above: bool) -> str:
-        """Everything anew from the region's first row on; each line is cleared as it is written over, to not flicker."""
+        """Everything anew from the region's first row on; each line is cleared as it is written over, to not
+        flicker."""
         text = "\r\n".join(f"{line}\x1b[K" if _visible_width(line) < columns else line for line in lines)
         if ends_above and lines:
             text += "\r\n"
@@ -86,7 +90,8 @@ class Region:
         return "".join(parts)
 
     def _home(self, columns: int) -> str:
-        """To the start of the region's first row. After a resize the terminal has wrapped the old lines anew."""
+        """To the start of the region's first row. After a resize the terminal has wrapped the old lines
+        anew."""
         if not self._shown:
             return "\r"
         rows = sum(max(1, -(-_visible_width(line) // max(1, columns))) for line in self._shown[:-1])

@@ -1,8 +1,9 @@
-"""A turn as JSON: one object at its end (`--json`), or every event as it happens and the same object last (`--jsonl`).
+"""A turn as JSON: one object at its end (`--json`), or every event as it happens and the same object last
+(`--jsonl`).
 
-In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The shape is a contract with `"v": 1`, failures included
-(docs/scripting.md); keys are added, never renamed. Nothing else goes to stdout, and nothing at all to stderr: notices are
-part of the JSON.
+In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The shape is a contract with `"v":
+1`, failures included (docs/scripting.md); keys are added, never renamed. Nothing else goes to stdout, and
+nothing at all to stderr: notices are part of the JSON.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def error_object(error: MullError, *, model: str = "", session: str | None = Non
 
 
 def event_object(event: Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice) -> dict[str, Any]:
-    """One event: `{"v": 1, "event": NAME, …its fields}`. NAME is one of loading, prompt, thinking, answer, notice."""
+    """One event: `{"v": 1, "event": NAME, …its fields}`. NAME is one of loading, prompt, thinking, answer,
+    notice."""
     return {"v": VERSION, "event": _EVENT_NAMES[type(event)], **asdict(event)}
 
 
@@ -105,7 +107,8 @@ def write_object(streams: Streams, value: Mapping[str, Any]) -> None:
 
 
 def dumps(value: Mapping[str, Any]) -> str:
-    """Compact enough for one line, readable text as it is, and always valid UTF-8: lone surrogates become U+FFFD."""
+    """Compact enough for one line, readable text as it is, and always valid UTF-8: lone surrogates become
+    U+FFFD."""
     return (
         json.dumps(value, ensure_ascii=False)
         .encode("utf-8", errors="surrogatepass")

@@ -1,8 +1,8 @@
 """Text of a model (or of a file name) made safe for a terminal, without hiding that anything was there.
 
-In: decoded text in any chunks. Out: the same text with every control character spelled visibly: ESC as `␛`, C1 controls and
-bidirectional overrides as `\\x9b` and `\\u202e`. Newlines, tabs, right-to-left letters and their marks stay.
-Only what goes to a terminal comes through here; a pipe gets the model's own bytes.
+In: decoded text in any chunks. Out: the same text with every control character spelled visibly: ESC as `␛`, C1
+controls and bidirectional overrides as `\\x9b` and `\\u202e`. Newlines, tabs, right-to-left letters and their
+marks stay. Only what goes to a terminal comes through here; a pipe gets the model's own bytes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Lines of styled spans: the form in which Markdown is laid out before it becomes text with codes.
 
-In: spans, that is text without newlines and the names of its style. Out: spans again, cut and joined, and never wider than asked for.
+In: spans, that is text without newlines and the names of its style. Out: spans again, cut and joined, and never
+wider than asked for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Standard input, output and error, and the facts about them, as one frozen value.
 
-In: `--color` and the environment. Out: three text handles, each judged on its own: is it a terminal, may it carry colour,
-can it carry escapes and UTF-8. Made once, in `app.py`, and handed down; nobody looks at `sys.stdout` elsewhere.
-Writing to stderr never fails a run; a closed stdout ends it quietly (`quiet_when_closed`).
+In: `--color` and the environment. Out: three text handles, each judged on its own: is it a terminal, may it
+carry colour, can it carry escapes and UTF-8. Made once, in `app.py`, and handed down; nobody looks at
+`sys.stdout` elsewhere. Writing to stderr never fails a run; a closed stdout ends it quietly
+(`quiet_when_closed`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Streams:
 
     @classmethod
     def detect(cls, color: ColorChoice = "auto", environ: Mapping[str, str] | None = None) -> Streams:
-        """Look at the process's own streams and prepare them: UTF-8, and characters that cannot be written replaced."""
+        """Look at the process's own streams and prepare them: UTF-8, and characters that cannot be written
+        replaced."""
         environ = os.environ if environ is None else environ
         stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
         moves = environ.get("TERM", "" if sys.platform != "win32" else "windows") not in {
@@ -89,7 +91,8 @@ class Streams:
         return self.size()[0]
 
     def read_stdin(self) -> tuple[str, bool]:
-        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became U+FFFD."""
+        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became
+        U+FFFD."""
         binary = getattr(self.stdin, "buffer", None)
         if binary is None:  # a test's StringIO
             return self.stdin.read(), False
@@ -116,7 +119,8 @@ class Streams:
 
 @contextmanager
 def quiet_when_closed(streams: Streams) -> Iterator[None]:
-    """Run the application inside this: when the reader of stdout has gone (`| head -1`), end with 0 and say nothing."""
+    """Run the application inside this: when the reader of stdout has gone (`| head -1`), end with 0 and say
+    nothing."""
     try:
         yield
         streams.stdout.flush()
@@ -162,7 +166,8 @@ def _is_utf8(stream: TextIO) -> bool:
 
 
 def _prepare(stream: TextIO, is_tty: bool) -> None:
-    """A pipe gets UTF-8 with bare newlines whatever the locale; a terminal its own encoding, with `?` for the rest."""
+    """A pipe gets UTF-8 with bare newlines whatever the locale; a terminal its own encoding, with `?` for the
+    rest."""
     if isinstance(stream, io.TextIOWrapper):
         if is_tty:
             stream.reconfigure(errors="replace")

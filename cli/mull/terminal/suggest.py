@@ -13,7 +13,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`text` takes the place of the last `replaces` characters before the cursor; `about` stands beside it in the menu."""
+    """`text` takes the place of the last `replaces` characters before the cursor; `about` stands beside it in
+    the menu."""
 
     text: str
     replaces: int
@@ -24,7 +25,8 @@ Suggest = Callable[[str], Iterator[Suggestion]]
 
 
 def paths(word: str) -> Iterator[Suggestion]:
-    """The files and folders whose path begins with `word` (`~` is home); hidden ones only when the dot is typed."""
+    """The files and folders whose path begins with `word` (`~` is home); hidden ones only when the dot is
+    typed."""
     head, _, beginning = word.rpartition("/")
     folder = Path(head + "/" if word.startswith("/") and not head else head or ".").expanduser()
     try:

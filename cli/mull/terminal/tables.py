@@ -1,8 +1,8 @@
 """Tables and cards for the commands that list things.
 
-In: heads and rows of text. Out: on a terminal aligned columns that fit its width, long cells wrapped; elsewhere one line per row with
-tabs between the cells and no decoration, for `cut` and `awk`. Text is sanitized; nothing is printed for no rows but the
-heads.
+In: heads and rows of text. Out: on a terminal aligned columns that fit its width, long cells wrapped; elsewhere
+one line per row with tabs between the cells and no decoration, for `cut` and `awk`. Text is sanitized; nothing
+is printed for no rows but the heads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object
 
 
 def card(streams: Streams, rows: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one below the other. An empty name continues the value above; ("", "") is a blank line."""
+    """Names and values, one below the other. An empty name continues the value above; ("", "") is a blank
+    line."""
     pairs = [(one_line(name), one_line(str(value))) for name, value in rows]
     if not streams.stdout_tty:
         streams.stdout.write(

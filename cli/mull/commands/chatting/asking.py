@@ -141,7 +141,8 @@ def _edit(chat: Chat, _argument: str) -> None:
     if editor() is None:  # the prompt is an editor too
         chat.draft, chat.replacing = question, True
         return
-    changed = edit_text(question).strip()
+    with chat.held.lent():
+        changed = edit_text(question).strip()
     if not changed or changed == question.strip():
         chat.streams.note("Unchanged.")
         return

@@ -1,6 +1,6 @@
 """What the prompt of a chat shows and completes: its toolbar, past thoughts, and suggestions for each command.
 
-In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that moment. It changes nothing.
+In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that moment.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def make_prompt(chat: Chat) -> Prompt:
 
 def toolbar(chat: Chat) -> Sequence[str]:
     """Model, thinking, context, what waits; the most important first."""
+    chat.model.start()  # the prompt is on its way to the screen: from here on loading keeps nobody waiting
     files = chat.conversation.files
     room = chat.room
     return [

@@ -24,6 +24,7 @@ from mull.steering import Steering
 from mull.store.records import Turn, title_of
 from mull.store.sessions import Store
 from mull.terminal import live, slash
+from mull.terminal.held import HeldInput
 from mull.terminal.keys import Typeahead
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams
@@ -52,6 +53,7 @@ class Chat:
         *,
         private: bool,
         flags: TurnFlags,
+        held: HeldInput,
     ) -> None:
         self.conversation = conversation
         self.model = model
@@ -60,18 +62,20 @@ class Chat:
         self.streams = streams
         self.private = private
         self.flags = flags
+        self.held = held
         self.room: Room | None = None
         self.draft = ""  # what the next prompt begins with
         self.replacing = False  # the next question takes the place of the last one
         self.left = False
         self._warned = False
-        self._typeahead = Typeahead()
+        self._typeahead = Typeahead(lines=held.lines, text=held.text)
         self._prompt = make_prompt(self)
 
     def run(self) -> None:
         """Until the user leaves. Raises `keys.Leave` for the second Ctrl+C while a turn runs."""
+        if self.held.text:
+            self.streams.stdout.write("\n")  # the terminal has echoed it already
         self.greet()
-        self.model.start()
         while not self.left:
             self._tell_notices()
             try:
@@ -151,15 +155,16 @@ class Chat:
 
     def _show(self, events: Iterator[Event], steering: Steering) -> Done:
         wishes = self.conversation.wishes
-        return live.show(
-            events,
-            self.streams,
-            steering,
-            thinking=wishes.thinking,
-            markdown=wishes.markdown,
-            quiet=self.flags.quiet,
-            typeahead=self._typeahead,
-        )
+        with self.held.lent():
+            return live.show(
+                events,
+                self.streams,
+                steering,
+                thinking=wishes.thinking,
+                markdown=wishes.markdown,
+                quiet=self.flags.quiet,
+                typeahead=self._typeahead,
+            )
 
     def _after(self, done: Done) -> None:
         """What there is to say once a turn has ended."""
@@ -215,7 +220,8 @@ class Chat:
             self.streams.stderr.write(question)
             self.streams.stderr.flush()
             try:
-                line = self.streams.stdin.readline()
+                with self.held.lent():
+                    line = self.streams.stdin.readline()
             except KeyboardInterrupt:
                 line = ""
             if not line.endswith("\n"):

@@ -1,0 +1,115 @@
+"""Small chat templates, one per mechanism, written for these tests. Real ones are read from elsewhere, when there."""
+
+from __future__ import annotations
+
+_TURNS = (
+    "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
+    "{%- if m.role == 'assistant' and m.reasoning_content and loop.last %}"
+    "{{ '<think>\n' + m.reasoning_content + '\n</think>\n\n' }}{% endif %}"
+    "{{ m.content + '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+)
+
+PLAIN = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# Thinks by default; off prefills an empty, closed block (as Qwen3 does).
+CLOSED = (
+    _TURNS + "{%- if enable_thinking is defined and enable_thinking is false %}"
+    "{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
+)
+# The prompt opens the thinking; off prefills a closed block.
+OPENED = (
+    _TURNS + "{%- if enable_thinking is defined and not enable_thinking %}{{ '<think></think>' }}"
+    "{% else %}{{ '<think>\n' }}{% endif %}{% endif %}"
+)
+# Off by default; off writes a bare end tag.
+BARE = _TURNS + "{{ '<think>' if thinking else '</think>' }}{% endif %}"
+# Opens the thinking, always.
+ALWAYS = _TURNS + "{{ '<think>\n' }}{% endif %}"
+# Only the words /think and /no_think in a message decide, and they vanish from it.
+WORDS = (
+    "{%- set ns = namespace(on=true) %}{%- for m in messages %}"
+    "{%- if '/no_think' in m.content %}{% set ns.on = false %}"
+    "{%- elif '/think' in m.content %}{% set ns.on = true %}{% endif %}"
+    "{{ '<|im_start|>' + m.role + '\n' + m.content.replace('/no_think', '').replace('/think', '') + '<|im_end|>\n' }}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+    "{{ '<think>\n' if ns.on else '<think></think>' }}{% endif %}"
+)
+# A string-valued mode, adaptive when nothing is said.
+MODE = (
+    _TURNS + "{%- if thinking_mode == 'enabled' %}{{ '<think>' }}"
+    "{%- elif thinking_mode == 'disabled' %}{{ '</think>' }}{% endif %}{% endif %}"
+)
+# An effort argument that refuses what it does not know, and whose `no_think` is off.
+STRICT_EFFORT = (
+    "{%- if effort is not defined %}{% set effort = 'no_think' %}"
+    "{%- elif effort not in ['no_think', 'low', 'high'] %}{{ raise_exception('effort must be no_think, low or high') }}"
+    "{% endif %}{{ '[' + effort + ']' }}"
+    + _TURNS
+    + "{{ '<think></think>' if effort == 'no_think' else '<think>' }}{% endif %}"
+)
+# A number of thinking tokens; 0 is off.
+TOKENS = (
+    _TURNS + "{%- if thinking_budget is defined and thinking_budget == 0 %}{{ '<think>\n</think>' }}"
+    "{%- elif thinking_budget is defined and thinking_budget > 0 %}{{ '<think>budget ' ~ thinking_budget ~ '\n' }}"
+    "{% endif %}{% endif %}"
+)
+# A header family: every message of a turn has a channel.
+CHANNELS = (
+    "{{ '<|start|>system<|message|>Reasoning: ' + (reasoning_effort or 'medium') + '<|end|>' }}"
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}"
+    "{%- if m.thinking and loop.last %}"
+    "{{ '<|start|>assistant<|channel|>analysis<|message|>' + m.thinking + '<|end|>' }}{% endif %}"
+    "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content }}"
+    "{{ '<|return|>' if loop.last and not add_generation_prompt else '<|end|>' }}"
+    "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+)
+# All is thinking up to a final marker, and nothing opens it.
+FINAL = (
+    "{%- for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '\n<|end|>\n' }}{% endfor %}"
+    "{{ 'Write [BEGIN FINAL RESPONSE] and [END FINAL RESPONSE] around your answer.' if false }}"
+    "{%- if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+# A wrapped answer after the thinking.
+WRAPPED = (
+    "{%- for m in messages %}{{ '<|turn|>' + m.role + '<|said|>' }}{%- if m.role == 'assistant' %}"
+    "{%- if m.reasoning %}{{ '<|START_THINKING|>' + m.reasoning + '<|END_THINKING|>' }}{% endif %}"
+    "{{ '<|START_TEXT|>' + m.content + '<|END_TEXT|>' }}{% else %}{{ m.content }}{% endif %}{{ '<|turn_end|>' }}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{ '<|turn|>assistant<|said|><|START_THINKING|>' }}"
+    "{%- if not reasoning|default(true) %}{{ '<|END_THINKING|>' }}{% endif %}{% endif %}"
+)
+# Thinks because its default system prompt says so.
+PROMPTED = (
+    "{%- if messages[0].role == 'system' %}{{ '[SYSTEM]' + messages[0].content + '[/SYSTEM]' }}"
+    "{%- else %}{{ '[SYSTEM]First think: [THINK]your thoughts[/THINK]. Then answer.[/SYSTEM]' }}{% endif %}"
+    "{%- for m in messages %}{%- if m.role == 'user' %}{{ '[INST]' + m.content + '[/INST]' }}"
+    "{%- elif m.role == 'assistant' %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
+)
+# Refuses system messages and two messages of one role in a row.
+STRICT_ROLES = (
+    "{%- if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{%- for m in messages %}{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate') }}{% endif %}"
+    "{{ '<turn>' + m.role + '\n' + m.content | trim + '<end>\n' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<turn>model\n' }}{% endif %}"
+)
+# Honours its switch only without a system message.
+BLOCKED = (
+    "{%- if messages[0].role == 'system' %}{{ '<|role|>system<|/role|>' + messages[0].content }}"
+    "{%- elif thinking %}{{ '<|role|>system<|/role|>Think in <think></think>, answer in <response></response>.' }}"
+    "{% endif %}{%- for m in messages if m.role != 'system' %}{{ '<|role|>' + m.role + '<|/role|>' + m.content }}"
+    "{{ '<|eot|>' }}{% endfor %}{%- if add_generation_prompt %}{{ '<|role|>assistant<|/role|>' }}{% endif %}"
+)
+# Writes tool calls, so that unasked ones are known.
+TOOLS = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for call in m.tool_calls or [] %}<tool_call>\n{{ call.function | tojson }}\n</tool_call>{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+ALL = {
+    name: value for name, value in globals().items() if name.isupper() and isinstance(value, str) and name != "_TURNS"
+}

@@ -1,0 +1,66 @@
+"""Tables and cards: aligned on a terminal, tab-separated in a pipe."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import replace
+
+import pytest
+
+from mull.terminal.cells import width
+from mull.terminal.ink import Ink
+from mull.terminal.streams import Streams
+from mull.terminal.tables import card, table
+
+HEADS = ("Model", "Size")
+ROWS = [("qwen3-8b", "5.0"), ("日本語", "12.5"), ("with\x1b[31m escape", 1)]
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Streams:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO())
+    return Streams.detect("auto", {})
+
+
+@pytest.fixture
+def terminal(pipe: Streams) -> Streams:
+    return replace(pipe, stdout_tty=True, stdout_ink=Ink(plain=True))
+
+
+def shown(streams: Streams) -> list[str]:
+    assert isinstance(streams.stdout, io.StringIO)
+    return streams.stdout.getvalue().splitlines()
+
+
+def test_a_pipe_gets_tabs_and_no_heads(pipe: Streams) -> None:
+    table(pipe, HEADS, ROWS)
+    assert shown(pipe) == ["qwen3-8b\t5.0", "日本語\t12.5", "with␛[31m escape\t1"]
+
+
+def test_a_terminal_gets_columns(terminal: Streams) -> None:
+    table(terminal, HEADS, ROWS)
+    lines = shown(terminal)
+    assert lines[0].split() == ["Model", "Size"]
+    assert len({width(line) for line in lines}) == 1  # numbers end in the last column
+    assert lines[2].startswith("日本語 ")
+
+
+def test_long_cells_wrap_within_the_width(terminal: Streams) -> None:
+    table(terminal, ("Name", "About"), [("x", "word " * 60)])
+    lines = shown(terminal)
+    assert len(lines) > 3
+    assert all(len(line) < 80 for line in lines)
+    assert " ".join(lines[1:]).split().count("word") == 60
+
+
+def test_no_rows(terminal: Streams, pipe: Streams) -> None:
+    table(terminal, HEADS, [])
+    assert shown(terminal) == ["Model  Size"]
+
+
+def test_a_card(terminal: Streams, pipe: Streams) -> None:
+    rows = [("CPU", "fast"), ("", ""), ("", "and many"), ("Devices", "none")]
+    card(terminal, rows)
+    assert shown(terminal) == ["CPU      fast", "", "         and many", "Devices  none"]
