@@ -14,8 +14,8 @@ TEXT = st.text(alphabet="ab\n", max_size=30)
     TEXT, st.lists(st.text(alphabet="ab\n", min_size=1, max_size=4), max_size=3), st.lists(st.integers(1, 5))
 )
 def test_it_is_the_text_before_the_first_stop(text: str, stops: list[str], sizes: list[int]) -> None:
-    found = [at for stop in stops if (at := text.find(stop)) >= 0]
-    expected = text[: min(found)] if found else text
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    expected = text[: min(found)[1]] if found else text
     chunker, shown, rest = StopFilter(stops), "", text
     for size in [*sizes, len(text) + 1]:
         shown += chunker.feed(rest[:size])

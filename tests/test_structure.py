@@ -33,6 +33,7 @@ FLOORS = {
     "question": 3,
     "turn": 4,
     "diagnosis": 4,
+    "hardware": 4,
     "loading": 5,
     "conversation": 5,
     "commands": 6,

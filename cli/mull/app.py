@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             code = _run(words, streams)
         except MullError as error:
             code = _report(error, words, streams)
-    _leave(code, streams)
+    _leave(code)
 
 
 def _run(words: Sequence[str], streams: Streams) -> int:
@@ -192,7 +192,7 @@ def _help_line(usage: Any) -> str:
     return f"{path.replace(DEFAULT_NAME, 'ask')} --help shows what it takes."
 
 
-def _leave(code: int, streams: Streams) -> None:
+def _leave(code: int) -> None:
     """End the process with the code, also while a thread that was told to stop is still loading a model."""
     if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):
         os._exit(code)

@@ -63,14 +63,18 @@ def diagnose() -> Diagnosis:
     """Look at everything. Raises nothing: a library that does not load is a finding."""
     identity = check.cpu_identity()
     features = cpu_features(identity)
+    llama, library = "", ""
+    compiled: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
     try:
+        library = str(next(iter(native.library_files()), ""))
+        healthy, verdict = (
+            _self_check()
+        )  # first: what follows runs in this process, which a bad library would end
         native.prepare(paths.state_dir())
-        compiled = compiled_features(native.system_info())
-        llama, library = native.version(), str(next(iter(native.library_files()), ""))
+        compiled, llama = compiled_features(native.system_info()), native.version()
         devices = tuple(native.devices())
-        healthy, verdict = _self_check()
     except MullError as error:
-        compiled, llama, library, devices = (), "", "", ()
         healthy, verdict = False, error.message
     unused = tuple(name for name in features if name not in compiled) if compiled else ()
     return Diagnosis(

@@ -37,10 +37,14 @@ class PromptProgress:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """More thinking. `tokens` counts the thinking tokens so far, this delta's included."""
+    """More thinking. `tokens` counts the thinking tokens so far, this delta's included.
+
+    `wanted` is False where thinking was switched off and comes all the same: a view shows it only on request.
+    """
 
     text: str
     tokens: int
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
+from mull.hardware import planned
 from mull.paths import state_dir
 from mull.settings import EngineSettings
 from mull.steering import Steering
@@ -46,7 +47,14 @@ def load(
         try:
             if notice := _library_notice():
                 progress.put(notice)
-            outcome.append(_open(name, path, settings, report, trusted=trusted))
+            best, plan = planned(path, settings)
+            if plan is not None and not plan.fits:
+                progress.put(
+                    Notice(
+                        "does_not_fit", f"{name} needs more memory than is free here; it may be very slow."
+                    )
+                )
+            outcome.append(_open(name, path, best, report, trusted=trusted))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
             outcome.append(error)
         finally:

@@ -80,12 +80,16 @@ DEFAULT_SAMPLING = Sampling(
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0."""
+    """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
+
+    `cpu_experts`: a mixture's experts stay in main memory while the rest goes to the GPU.
+    """
 
     ctx: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
     kv_type: str | None = None
+    cpu_experts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

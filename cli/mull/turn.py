@@ -88,7 +88,13 @@ def run(
     began = time.perf_counter()
     prompt = prepare(speaker, messages, settings)
     limit = settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT)
-    request = Request(tokens=prompt.tokens, sampling=settings.sampling, max_tokens=limit)
+    markers = speaker.engine.model.markers
+    request = Request(
+        tokens=prompt.tokens,
+        sampling=settings.sampling,
+        max_tokens=limit,
+        go_on_tokens=frozenset(markers[text] for text in speaker.profile.continues if text in markers),
+    )
     generation = speaker.engine.generate(request, lambda: steering.stopped)
     if prompt.decision.notice:
         yield Notice("reasoning", prompt.decision.notice)
@@ -180,7 +186,7 @@ class _Run:
         for part in parts:
             if isinstance(part, Thinking):
                 self.thinking.append(part.text)
-                yield ThinkingDelta(part.text, self.thinking_tokens)
+                yield ThinkingDelta(part.text, self.thinking_tokens, wanted=not self.prompt.decision.hide)
             elif isinstance(part, Answer):
                 if text := self.stops.feed(part.text):
                     self.answer.append(text)

@@ -281,7 +281,7 @@ def spelling(rng: Random) -> Turn:
 def word_sorting(rng: Random) -> Turn:
     """Letters or short words in the order of the alphabet."""
     roll = rng.random()
-    if roll < 0.35:
+    if roll < 0.45:
         items = rng.sample(LETTERS, rng.randint(2, 6))
         if rng.random() < 0.1:
             items = [item.upper() for item in items]
@@ -333,6 +333,8 @@ def word_sorting(rng: Random) -> Turn:
             ).strip(),
             rng,
         )
+        if not descending and rng.random() < 0.3:
+            prompt = rough(say("[sort these|sort|sort this|sort them|sort the lines|put in order|sort it|sort please]", rng), rng)
         question = piped(items, prompt, rng)
         joint = "\n" if "\n" in question.split("\n\n")[0] else ", "
     else:

@@ -4,6 +4,7 @@ facts.txt and talk.txt pair an answer with the ways to ask for it (patterns of w
 name of a model, copied into the answer.
 """
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -45,15 +46,15 @@ MACROS = {
 
 
 def _read(name: str) -> tuple[tuple[str, str], ...]:
-    """The answers of a file, each with one pattern for all of its ways to ask."""
+    """The answers of a file, as often as they are wanted, each with one pattern for all of its ways to ask."""
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     for macro, pattern in MACROS.items():
         text = text.replace(macro, pattern)
     pairs = []
-    for block in text.split("\n= ")[1:]:
+    for mark, block in re.findall(r"^(=+) (.*?)(?=\n=|\Z)", text, re.DOTALL | re.MULTILINE):
         answer, *lines = block.rstrip("\n").split("\n")
         ending = lines.pop(0).removeprefix("+ ") if lines[0].startswith("+ ") else ""
-        pairs.append((answer, f"[{'|'.join(lines)}]{ending}" if ending else "|".join(lines)))
+        pairs += [(answer, f"[{'|'.join(lines)}]{ending}" if ending else "|".join(lines))] * len(mark)
     return tuple(pairs)
 
 

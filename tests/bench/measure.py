@@ -32,24 +32,27 @@ def quartiles(sample: Sequence[float]) -> Ratio:
     return Ratio(low, median, high)
 
 
-def seconds(what: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def seconds(what: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    begun = clock()
     what()
-    return time.perf_counter() - begun
+    return clock() - begun
 
 
 def alternate(
-    first: Callable[[], object], second: Callable[[], object], pairs: int
+    first: Callable[[], object],
+    second: Callable[[], object],
+    pairs: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[float], list[float]]:
-    """Seconds of both, measured in turn, who goes first changing with every pair."""
+    """Seconds of both by `clock`, measured in turn, who goes first changing with every pair."""
     a, b = [], []
     for number in range(pairs):
         if number % 2:
-            b.append(seconds(second))
-            a.append(seconds(first))
+            b.append(seconds(second, clock))
+            a.append(seconds(first, clock))
         else:
-            a.append(seconds(first))
-            b.append(seconds(second))
+            a.append(seconds(first, clock))
+            b.append(seconds(second, clock))
     return a, b
 
 

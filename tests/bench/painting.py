@@ -4,8 +4,9 @@
    turn, less those of the same turn shown nowhere, over wall seconds; for thinking and for an answer in Markdown.
 2. Repaints per second, counted in the output.
 3. Seconds per token of laying out 2,000 against 20,000 tokens, in frames of 8 tokens (12 frames a second).
+4. Milliseconds from a key to its effect on the screen while native code works on two cores, the slowest of 20.
 
-Figures to reach: at most 3% of a core, at most 15 repaints a second, a ratio of at most 1.3.
+Figures to reach: at most 3% of a core, at most 15 repaints a second, a ratio of at most 1.3, at most 200 ms.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mull.terminal import live
 from mull.terminal.ink import Ink
 from mull.terminal.markdown import Markdown
 from mull.terminal.streams import Streams
+from tests.terminal.harness import Terminal
 
 RATE = 100  # tokens per second
 TOKENS_PER_FRAME = 8
@@ -54,10 +56,10 @@ print(answer("why is it so"))
 """
 
 
-def tokens(count: int) -> list[str]:
-    """`count` pieces of about four characters."""
+def tokens(count: int, first: int = 0) -> list[str]:
+    """`count` pieces of four characters; sections are numbered from `first`, for texts that no cache has seen."""
     sections = 1 + count * 4 // len(SAMPLE)
-    text = "".join(SAMPLE.replace("NUMBER", str(number)) for number in range(sections + 1))
+    text = "".join(SAMPLE.replace("NUMBER", str(number)) for number in range(first, first + sections + 1))
     return [text[index * 4 : index * 4 + 4] for index in range(count)]
 
 
@@ -118,16 +120,31 @@ def cpu_seconds(kind: str, seconds: float, shown: bool) -> tuple[float, int]:
     return spent, frames
 
 
-def layout_seconds(count: int) -> float:
+def layout_seconds(count: int, first: int) -> float:
     """Seconds per token of laying out an answer of `count` tokens, frame by frame."""
     view = Markdown(Ink())
-    pieces = tokens(count)
+    pieces = tokens(count, first)
     began = time.process_time()
     for start in range(0, count, TOKENS_PER_FRAME):
         view.feed("".join(pieces[start : start + TOKENS_PER_FRAME]))
         view.take(79, 14)
     view.finish(79)
     return (time.process_time() - began) / count
+
+
+def key_seconds(presses: int = 20) -> list[float]:
+    """From pressing Ctrl+O to the panel's being folded or unfolded."""
+    script = {"steps": [["think", "Something to see. " * 20], ["compute", 60.0]]}
+    with Terminal([sys.executable, "-m", "tests.terminal.actor", json.dumps(script)]) as terminal:
+        terminal.wait("│ Something")
+        spent = []
+        for number in range(presses):
+            began = time.monotonic()
+            terminal.press("\x0f")
+            terminal.wait(lambda folds=number % 2 == 0: ("│" not in terminal.text) == folds)
+            spent.append(time.monotonic() - began)
+            time.sleep(0.05)
+        return spent
 
 
 def main() -> None:
@@ -137,11 +154,13 @@ def main() -> None:
         busy, frames = cpu_seconds(kind, seconds, True)
         share, rate = (busy - idle) / seconds, frames / seconds
         print(f"{kind:9} {share:6.2%} of a core at {RATE} tokens/s, {rate:.1f} repaints/s")
-    layout_seconds(500)
-    short, long = (min(layout_seconds(count) for _ in range(3)) for count in (2_000, 20_000))
+    layout_seconds(500, 0)
+    short, long = (min(layout_seconds(count, 1000 * run) for run in (1, 2, 3)) for count in (2_000, 20_000))
     print(
         f"layout    {short * 1e6:.0f} µs/token of 2,000, {long * 1e6:.0f} of 20,000: ratio {long / short:.2f}"
     )
+    keys = sorted(key_seconds())
+    print(f"keys      {keys[len(keys) // 2] * 1000:.0f} ms to their effect, {keys[-1] * 1000:.0f} at worst")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_questions_answers_and_figures(chat: Chat, thinker: Path, kept: Store) -
         terminal.say("What is it?")
         terminal.shows("Forty-two.")
         terminal.say("/stats")
-        terminal.shows("conversation  1 turns")
+        terminal.shows("all answers")
         terminal.say("/thinking")
         terminal.shows("Let me see.")
         terminal.say("/context")
@@ -232,6 +232,7 @@ def test_a_first_model_that_cannot_be_loaded_says_so_and_keeps_the_question(
     with chat(broken) as terminal:
         terminal.say("one")
         terminal.shows("Error:")
+        terminal.count("> one", 2)  # it is back at the prompt
         terminal.say(f"\x15/model {thinker}")
         terminal.shows("From now on thinker answers.")
         terminal.say("one")
@@ -314,6 +315,22 @@ def test_two_interrupts_leave_with_130(chat: Chat, endless: Path, kept: Store) -
     assert "Well w0 w1" in turn.answer
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_any_time_leaves_the_terminal_as_it_was(
+    chat: Chat, thinker: Path, number: signal.Signals
+) -> None:
+    with chat(thinker) as terminal:
+        terminal.wait(lambda: terminal.mode != terminal.mode_before, "the chat to take the terminal")
+        os.kill(terminal.process.pid, number)
+        assert terminal.exit() == 128 + number
+        assert terminal.mode == terminal.mode_before
+    with chat(thinker) as terminal:
+        terminal.wait(lambda: terminal.ready)
+        os.kill(terminal.process.pid, number)
+        assert terminal.exit() == 128 + number
+        assert terminal.mode == terminal.mode_before
+
+
 def test_a_kill_in_mid_answer_loses_at_most_the_last_second(chat: Chat, endless: Path, kept: Store) -> None:
     with chat(endless, "--no-reason") as terminal:
         terminal.say("go on and on")
@@ -342,7 +359,7 @@ def test_what_is_typed_while_it_answers_comes_next(chat: Chat, endless: Path, ke
         terminal.shows("w20")
         terminal.press("/stats\r/reason on\r/sys")
         terminal.press("\x1b")
-        terminal.shows("conversation  1 turns")
+        terminal.shows("all answers")
         terminal.shows("Thinking: on.")
         terminal.say("tem Be brief.")
         terminal.shows("System prompt: Be brief.")
@@ -404,10 +421,10 @@ def test_a_store_that_cannot_be_opened_costs_one_notice(
 ) -> None:
     (Path(home["MULL_STATE_DIR"]) / "sessions.db").mkdir()
     with chat(thinker) as terminal:
-        terminal.shows("This chat is not saved.")
+        terminal.shows("This conversation is not saved.")
         terminal.say("hello")
         terminal.shows("Forty-two.")
-        assert terminal.squeezed.count("Thischatisnotsaved") == 1
+        assert terminal.squeezed.count("Thisconversationisnotsaved") == 1
         terminal.leave()
 
 
@@ -436,23 +453,25 @@ def test_a_full_context_is_never_silent(
     chat: Chat, wordy: Path, kept: Store, policy: str, reply: str
 ) -> None:
     """The answers are some 700 bytes, and so some 700 tokens once they are part of a prompt."""
-    with chat(wordy, "--ctx", "2304") as terminal:
+    with chat(wordy, "--ctx", "1700") as terminal:
         for number, question in enumerate(("one", "two"), start=1):
             terminal.say(question)
             terminal.count("end.", number)
+        terminal.shows("The context is 8")
         terminal.say(f"/set context_full {policy}")
         terminal.count("context_full", 2)
-        terminal.say("three " + "x" * 700)
+        terminal.say("three " + "x" * 300)
         terminal.shows(reply)
         if policy == "ask":
             terminal.press("d\r")
             terminal.shows("no longer sees")
         if policy == "stop":
             terminal.count("three xxx", 2)  # the question came back to the prompt
-            terminal.press("\x03")
+            terminal.press("\x03/quit\r")
+            assert terminal.exit() == 0
         else:
             terminal.count("end.", 3 if policy != "summarize" else 4)
-        terminal.leave()
+            terminal.leave()
     turns = kept.branch(kept.sessions()[0].id)
     assert [turn.question[:5].strip() for turn in turns] == (
         ["one", "two"] if policy == "stop" else ["one", "two", "three"]

@@ -181,3 +181,9 @@ def test_a_closed_generation_gives_its_sequence_back(tiny: Engine) -> None:
     first.close()
     assert first.ended == "stopped"
     assert run(tiny, [1, 2, 3], max_tokens=3).ended == "length"
+
+
+def test_a_long_script(scripted: Scripted) -> None:
+    script = [f"piece {number} " for number in range(1200)]
+    result = run(scripted(script), "?")
+    assert result.data.decode() == "".join(script)

@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
-from mull.engine.loop import Engine
+from mull.engine.loop import Engine, Piece, Request
 from mull.engine.sampling import Chain
+from mull.errors import UsageError
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY, Run, run
 
@@ -82,9 +83,57 @@ def test_penalties_see_the_prompt(tiny: Engine) -> None:
     )
 
 
-def test_penalties_see_injected_tokens(tiny: Engine) -> None:
-    chain = Chain(tiny.model, Sampling(temperature=0.0, presence_penalty=1.0))
-    with chain:
-        assert chain.remembers
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_p": float("nan")},
+        {"repeat_penalty": -1.0},
+        {"repeat_penalty": 1e-40},
+        {"presence_penalty": float("-inf")},
+        {"dry_base": 1e300},
+    ],
+)
+def test_values_that_would_abort_the_process_are_refused(tiny: Engine, nonsense: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        answer(tiny, wild(**nonsense))
+    assert len(answer(tiny, GREEDY).tokens) == 30  # the sequence was given back
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"temperature": 1e6},
+        {"temperature": 1e-300},
+        {"repeat_penalty": 1e6},
+        {"repeat_penalty": 1e-6},
+        {"presence_penalty": 1e6, "frequency_penalty": -1e6},
+        {"dry_multiplier": 1e6, "dry_base": 1e6, "dry_allowed_length": 1},
+        {"top_k": 10**6, "top_p": 0.0, "min_p": 1.0, "repeat_last_n": -1},
+    ],
+)
+def test_extreme_values_do_no_harm(tiny: Engine, extreme: dict[str, float]) -> None:
+    assert len(answer(tiny, wild(**extreme)).tokens) == 30
+
+
+def test_injected_tokens_count_as_sampled_ones(tiny: Engine) -> None:
+    """Injecting what the model would have said anyway changes nothing, with penalties that depend on all of it."""
+    never_again = Sampling(temperature=0.0, presence_penalty=1000.0)
+    expected = answer(tiny, never_again, 40).tokens
+    assert len(set(expected)) == 40
+    said = []
+    generation = tiny.generate(Request([20, 30, 40], never_again, max_tokens=40))
+    for event in generation:
+        if isinstance(event, Piece):
+            said.append(event.token)
+            if len(said) == 5:
+                generation.inject(expected[5:15])
+    assert said == expected
+
+
+def test_a_chain_is_freed_once(tiny: Engine) -> None:
+    with Chain(tiny.model, GREEDY) as chain:
+        assert chain.handle is not None
     assert chain.handle is None
-    chain.free()  # twice is fine
+    chain.free()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mull.engine.loop import Engine
-from mull.engine.model import Model
+from mull.engine.model import Model, load
+from tests.engine.conftest import ONE_THREAD
 from tests.models.random_model import TINY, write_random
 from tests.models.scripted import write_scripted
 
@@ -116,3 +119,10 @@ def test_a_paths_own_characters_do_not_matter(tmp_path: Path, open_model: Open) 
     folder = tmp_path / "mödels with späces 模型"
     folder.mkdir()
     assert open_model(write_random(folder / "é.gguf", TINY)).n_vocab == TINY.n_vocab
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_a_file_name_that_is_no_utf8(tmp_path: Path, state_dir: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.gguf"))
+    write_scripted(path, ["x y"])
+    load(path, ONE_THREAD, state_dir=state_dir).close()

@@ -107,6 +107,11 @@ class Hub:
             self.blobs[known[0]] = content
         return known
 
+    def know(self, content: Path, sha256: str, size: int) -> None:
+        """The digest of a file that is too big to be read for it."""
+        self._digests[id(content)] = sha256, size
+        self.blobs[sha256] = content
+
     def downloads(self) -> list[str]:
         """The ranges of the requests for bytes, in order ("" for a whole file)."""
         return [span for method, path, span in self.requests if method == "GET" and "/cdn/" in path]

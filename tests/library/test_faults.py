@@ -176,7 +176,7 @@ def test_a_cut_connection_is_resumed(tiny: Hub, fetch: Puller, share: float) -> 
 
 def test_a_pull_that_gave_up_goes_on_next_time(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    assert "goes on from there" in fails(fetch, "no_network").hint
+    assert "goes on from there" in fails(fetch, "cut").hint
     assert [name.endswith(".incomplete") for name in blobs(user)] == [True]
     tiny.faults.clear()
     pulled = fetch(REPO)
@@ -207,7 +207,7 @@ def test_corrupted_bytes_are_caught_and_removed(tiny: Hub, fetch: Puller, user: 
 
 def test_a_partial_file_that_was_damaged_meanwhile_is_caught(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    fails(fetch, "no_network")
+    fails(fetch, "cut")
     tiny.faults.clear()
     (partial,) = (user / "hf" / "hub").glob("models--*/blobs/*.incomplete")
     partial.write_bytes(b"GGUF" + bytes(199_996))
@@ -217,7 +217,7 @@ def test_a_partial_file_that_was_damaged_meanwhile_is_caught(tiny: Hub, fetch: P
 
 def test_a_partial_file_that_is_too_long_begins_anew(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    fails(fetch, "no_network")
+    fails(fetch, "cut")
     tiny.faults.clear()
     folder = RepositoryFolder.of(REPO)
     (partial,) = (folder.folder / "blobs").glob("*.incomplete")
@@ -393,3 +393,16 @@ def test_progress_never_runs_backwards_past_a_whole(tiny: Hub, fetch: Puller) ->
     shares = [value.done for value in fetch.said if isinstance(value, Progress)]
     assert shares == sorted(shares)
     assert shares[-1] == SIZE
+
+
+def test_cuts_at_any_bytes_never_lose_or_double_one(tiny: Hub, fetch: Puller) -> None:
+    """Many cuts in one download, some of them a byte apart, and between them a process that gave up."""
+    places = sorted(
+        {1, 2, 3, 4, 5, 4096, 65_535, 65_536, 65_537, *(n * 7919 % SIZE for n in range(1, 20)), SIZE - 1}
+    )
+    for at in places:
+        tiny.fault(cut_at=at)
+    pulled = fetch(REPO)
+    assert pulled.path.read_bytes() == MODEL
+    assert pulled.fetched == SIZE
+    assert tiny.downloads() == ["", *(f"bytes={at}-" for at in places)]

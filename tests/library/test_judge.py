@@ -9,7 +9,7 @@ import pytest
 from mull.errors import ModelFileError
 from mull.library.advice import DoesNotFit
 from mull.library.catalogue import load_catalogue
-from mull.library.judge import before_download, before_loading
+from mull.library.judge import before_download, before_loading, load_settings
 from mull.library.machine import GIB, Machine
 from mull.settings import EngineSettings
 from tests.library.hub_server import Hub
@@ -26,6 +26,13 @@ def test_the_plan_of_a_local_file_keeps_what_the_user_said(tmp_path: Path) -> No
     assert before_loading(path, SMALL, EngineSettings()).ctx == 4096
     found = before_loading(path, SMALL, EngineSettings(ctx=512, kv_type="q8_0"))
     assert (found.ctx, found.kv_type, found.exact) == (512, "q8_0", True)
+
+
+def test_the_settings_to_load_with_are_the_users_and_then_the_plans(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.gguf", 50)
+    merged, found = load_settings(path, SMALL, EngineSettings(threads=3, kv_type="q8_0"))
+    assert merged == EngineSettings(ctx=4096, threads=3, gpu_layers=0, kv_type="q8_0")
+    assert found.fits
 
 
 def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:

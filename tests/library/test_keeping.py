@@ -21,6 +21,7 @@ from mull.library.remove import Removed, remove
 from mull.library.resolve import matching, resolve
 from mull.library.transfer import FileTransfer
 from mull.library.verify import Verdict, verify
+from mull.paths import config_dir
 from mull.steering import Steering
 from mull.transfers import Progress
 from tests.library.conftest import Puller, environment
@@ -172,7 +173,7 @@ def test_a_blob_in_the_shared_store_goes_with_its_last_user(user: Path) -> None:
 
 
 def check(name: str, folders: list[Path] | None = None) -> list[Verdict]:
-    catalogue = load_catalogue(None)
+    catalogue = load_catalogue(config_dir())
     verdicts = []
     for model in matching(name, folders or []):
         for value in verify(model, catalogue, Steering()):
@@ -220,8 +221,32 @@ def test_a_file_nobody_knows_is_compared_with_its_first_reading(user: Path) -> N
     folders = [user / "mine"]
     assert [(v.same, v.against) for v in check("n-q4_0", folders)] == [(None, "nothing")]
     assert [(v.same, v.against) for v in check("n-q4_0", folders)] == [(True, "earlier")]
+    assert not resolve("n-q4_0", folders=folders).trusted  # nobody published this digest
     file.write_bytes(BIG)
     assert [v.same for v in check("n-q4_0", folders)] == [False]
+
+
+def test_the_catalogues_digest_vouches_for_another_tools_file(user: Path) -> None:
+    (user / "config").mkdir()
+    digest = hashlib.sha256(SMALL).hexdigest()
+    (user / "config" / "models.toml").write_text(
+        f"""
+[[model]]
+name = "tiny"
+made_by = "nobody"
+licence = {{ spdx = "MIT", permissive = true }}
+reasoning = {{ kind = "none" }}
+repo = "{REPO}"
+default = "Q4_K_M"
+files = [{{ quant = "Q4_K_M", name = "tiny-Q4_K_M.gguf", sha256 = "{digest}" }}]
+"""
+    )
+    file = write(user / ".lmstudio" / "models" / REPO / "tiny-Q4_K_M.gguf", SMALL)
+    for _ in range(2):
+        assert [(v.same, v.against, v.catalogue) for v in check("tiny")] == [(True, "catalogue", True)]
+        assert resolve("tiny").trusted
+    file.write_bytes(BIG)
+    assert [(v.same, v.against, v.catalogue) for v in check("tiny")] == [(False, "earlier", False)]
 
 
 def test_another_file_than_the_catalogues_is_told(user: Path) -> None:
@@ -251,6 +276,9 @@ def test_verify_reports_and_fails_when_a_file_has_changed(user: Path) -> None:
     assert done.returncode == 1
     assert [line.split("\t")[-1] for line in done.stdout.splitlines()] == ["ok", "CHANGED"]
     assert "o/n-GGUF:Q4_K_M" in done.stderr
+    done = run(user, "verify", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "changed"
     done = run(user, "verify", "o/m-GGUF", "--json")
     assert done.returncode == 0
     (file,) = json.loads(done.stdout)["files"]

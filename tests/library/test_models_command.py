@@ -139,6 +139,13 @@ def test_a_users_mistake_in_his_catalogue_is_one_sentence(mull: Run, home: dict[
     failed(mull("models"), b"'made_by' is missing")
 
 
+def test_a_list_needs_no_place_to_write_to(mull: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = mull("models", "gpt2", env={"MULL_STATE_DIR": str(tmp_path / "file" / "state")})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"gpt2\t")
+
+
 def test_search_lists_repositories(mull: Run, hub: Hub) -> None:
     hub.add("maker/Some-Model-GGUF", {"a.gguf": b"x"})
     hub.add("maker/Other-GGUF", {"a.gguf": b"x"})

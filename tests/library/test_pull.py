@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError, UsageError
-from mull.library import records
+from mull.library import records, xet
 from mull.library.cache import RepositoryFolder, hub_cache
+from mull.library.remove import remove
 from mull.library.resolve import resolve
 from mull.transfers import Started
 from tests.library.conftest import Puller, blobs, environment
@@ -23,6 +24,7 @@ from tests.library.hub_server import Hub, gguf
 REPO = "owner/tiny-GGUF"
 MODEL = gguf(300_000)
 BIG = gguf(2_000_000, 3)
+HUGE = "7d7ed105208e76c97cb352734f14a6513027b065966bd4ab243d7373da1af35f"  # of the 5 GB below
 
 
 def publish(user: Path, **file: object) -> None:
@@ -326,3 +328,65 @@ def test_an_error_is_an_object_with_json(hub: Hub, user: Path) -> None:
 def test_pebble_needs_no_pull(fetch: Puller) -> None:
     with pytest.raises(UsageError):
         fetch("pebble")
+
+
+# Places and sizes that are not the usual ones
+
+
+def test_where_links_are_impossible_the_file_itself_lies_in_the_snapshot(
+    hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    pulled = fetch(REPO)
+    assert not pulled.path.is_symlink()
+    assert pulled.path.read_bytes() == MODEL
+    assert resolve(REPO).trusted
+    assert fetch(REPO).already
+    assert fetch(REPO, again=True).fetched == 0
+    assert hub.downloads() == [""]
+    (freed,) = remove(REPO)
+    assert freed.freed == len(MODEL)
+    assert not pulled.path.exists()
+
+
+def test_files_beyond_plain_http_come_through_huggingface_hub(
+    hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xet, "HTTP_LIMIT", 1000)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    hub.fault(corrupt_at=1000)
+    with pytest.raises(MullError) as caught:
+        fetch(REPO)
+    assert caught.value.code == "corrupted"
+    pulled = fetch(REPO)
+    assert pulled.path.read_bytes() == MODEL
+    assert pulled.fetched == len(MODEL)
+    assert resolve(REPO).trusted
+
+
+@pytest.mark.slow
+def test_sizes_beyond_four_gigabytes(hub: Hub, fetch: Puller, user: Path) -> None:
+    """A sparse file of 5 GB, of which all but the end is here: offsets of more than 32 bits."""
+    size, tail = 5 << 30, b"the very end"
+    remote = user / "remote.gguf"
+    with remote.open("wb") as file:
+        file.write(b"GGUF")
+        file.seek(size - len(tail))
+        file.write(tail)
+    hub.know(remote, HUGE, size)
+    hub.add(REPO, {"huge-Q4_K_M.gguf": remote})
+    partial = RepositoryFolder.of(REPO).blob(hub.digest(remote)[0] + ".incomplete")
+    partial.parent.mkdir(parents=True)
+    with partial.open("wb") as file:
+        file.write(b"GGUF")
+        file.truncate(size - 1000)
+    pulled = fetch(REPO)
+    assert (pulled.bytes, pulled.fetched) == (size, 1000)
+    assert hub.downloads() == [f"bytes={size - 1000}-"]
+    with pulled.path.open("rb") as file:
+        file.seek(-len(tail), 2)
+        assert file.read() == tail

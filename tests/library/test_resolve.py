@@ -260,6 +260,17 @@ def test_ollama_keeps_its_names(user: Path) -> None:
     assert resolve("hf.co/owner/repo-GGUF:Q4_K_M").path.name == "sha256-" + "4" * 64
 
 
+def test_names_as_ollama_spells_them(user: Path) -> None:
+    link = put(OSS, "gpt-oss-20b-MXFP4.gguf")
+    assert resolve("gpt-oss:20b").path == link
+    with pytest.raises(NotInstalled) as caught:
+        resolve("qwen3:8b")
+    assert caught.value.pull == "qwen3-8b"
+    blob = ollama(user, "registry.ollama.ai/library/gpt-oss/20b", "1" * 64)
+    assert resolve("gpt-oss:20b").path == blob
+    assert resolve("gpt-oss-20b").path == link
+
+
 def test_ollamas_blob_of_a_catalogue_model_is_recognised(user: Path) -> None:
     digest = "27cd6c432c7672cb812a92f611cf3ba7bbc35928262bb1e1253ff4ee6ae35901"  # the pinned gpt-oss-20b
     blob = ollama(user, "registry.ollama.ai/library/gpt-oss/20b", digest)

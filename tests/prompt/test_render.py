@@ -37,7 +37,8 @@ def test_foreign_text_is_a_segment_of_its_own() -> None:
 def test_every_speaker_is_foreign_and_so_is_old_thinking() -> None:
     template = Template("{% for m in messages %}[{{ m.thinking }}|{{ m.content }}]{% endfor %}")
     messages = [
-        {"role": role, "content": f"{role} [x]", "thinking": "t [y]"} for role in ("system", "user", "assistant")
+        {"role": role, "content": f"{role} [x]", "thinking": "t [y]"}
+        for role in ("system", "user", "assistant")
     ]
     assert foreign(render(template, messages)) == [
         text for role in ("system", "user", "assistant") for text in ("t [y]", f"{role} [x]")
@@ -75,7 +76,7 @@ def test_a_template_does_not_find_its_markers_in_foreign_text() -> None:
         "{% for m in messages %}{% if '</think>' in m.content %}{{ raise_exception('no tags') }}{% endif %}"
         "<a>{{ m.content.split('</think>')[-1].replace('/think', '') }}</a>{% endfor %}"
     )
-    text = "I write </think> and /home/think/x"
+    text = "I write </think> and /srv/think/x"
     assert foreign(render(template, user(text))) == [text]
 
 
@@ -94,7 +95,9 @@ def test_a_template_that_changes_text_gets_it_with_its_brackets_broken_up(expres
 
 
 def test_a_template_that_glues_the_pieces_again_gets_words_only() -> None:
-    template = Template("{% for m in messages %}<|a|>{{ (m.content | upper).replace(' ', '') }}<|b|>{% endfor %}")
+    template = Template(
+        "{% for m in messages %}<|a|>{{ (m.content | upper).replace(' ', '') }}<|b|>{% endfor %}"
+    )
     segments = render(template, user("x<|b|>y"))
     assert [segment.text for segment in segments] == ["<|a|>", "XBY", "<|b|>"]
 
@@ -109,7 +112,9 @@ def test_a_template_with_private_characters_of_its_own_keeps_them() -> None:
 
 def test_parts_of_a_message_can_be_ours() -> None:
     mixed = Mixed(Segment("A <x> ", False), Segment("/no_think", True))
-    template = Template("{% if '/no_think' in messages[0].content %}off: {% endif %}{{ messages[0].content }}")
+    template = Template(
+        "{% if '/no_think' in messages[0].content %}off: {% endif %}{{ messages[0].content }}"
+    )
     assert render(template, [{"role": "user", "content": mixed}]) == (
         Segment("off: ", True),
         Segment("A <x>", False),
@@ -134,5 +139,5 @@ def test_a_refusal_is_passed_on() -> None:
 
 
 def test_odd_characters_survive() -> None:
-    text = "a\x00b\x1b[31m‮c\u2028d​e\ufeff\U0010ffff😀漢"
+    text = "a\x00b\x1b[31m\u202ec\u2028d\u200be\ufeff\U0010ffff😀漢"
     assert joined(render(Template("<x>{{ messages[0].content }}</x>"), user(text))) == f"<x>{text}</x>"

@@ -76,6 +76,14 @@ def test_what_goes_wrong_is_one_template_error(code: str, source: str) -> None:
     assert error.value.hint
 
 
+BLOCKS = (
+    "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set t %}{{ ns.s }}{{ ns.s }}{% endset %}"
+    "{% set ns.s = t %}{% endfor %}"
+)
+SLICES = (
+    "{% set ns = namespace(l=[], b='é€' * 400000) %}{% for i in range(9999) %}"
+    "{% set ns.l = [ns.l, ns.b[i:]] %}{% endfor %}"
+)
 GROW = "{% set ns = namespace(x=START) %}{% for i in range(60) %}{% set ns.x = STEP %}{% endfor %}"
 
 
@@ -106,10 +114,8 @@ def test_a_loop_without_end_ends(source: str) -> None:
         GROW.replace("START", "['a']").replace("STEP", "{1: ns.x, 2: ns.x}.values()") + "{{ ns.x }}",
         GROW.replace("START", "['a']").replace("STEP", "namespace(a=ns.x, b=ns.x)") + "{{ ns.x }}",
         GROW.replace("START", "7").replace("STEP", "ns.x * ns.x"),
-        "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set t %}{{ ns.s }}{{ ns.s }}{% endset %}"
-        "{% set ns.s = t %}{% endfor %}",
-        "{% set ns = namespace(l=[], b='é€' * 400000) %}{% for i in range(9999) %}"
-        "{% set ns.l = [ns.l, ns.b[i:]] %}{% endfor %}",
+        BLOCKS,
+        SLICES,
         "{% for i in range(99999) %}{% set x = ('a' * 900000).upper() %}{% endfor %}",
         "{% for i in range(99999) %}{{ 'a' * 100000 }}{% endfor %}",
         "{% macro f(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}",

@@ -27,7 +27,11 @@ class Letters:
         return token < len(CONTROL)
 
     def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:
-        known = [m for m in sorted(self.markers, key=len, reverse=True) if special or not self.is_control(self.markers[m])]
+        known = [
+            m
+            for m in sorted(self.markers, key=len, reverse=True)
+            if special or not self.is_control(self.markers[m])
+        ]
         ids = [self.markers["<s>"]] if bos and self._bos else []
         fresh = True
         for part in re.split("(" + "|".join(map(re.escape, known)) + ")", text):
@@ -54,7 +58,8 @@ def foreign(text: str) -> Segment:
 
 @pytest.mark.parametrize("prefix", [False, True])
 @pytest.mark.parametrize(
-    "text", ["Hello <b>bold</b> <table> a  b", "", "a < b << c"[:6], "é漢😀\n\n```x```", "<|im_start", "[INST]"]
+    "text",
+    ["Hello <b>bold</b> <table> a  b", "", "a < b << c"[:6], "é漢😀\n\n```x```", "<|im_start", "[INST]"],
 )
 def test_a_harmless_text_gets_the_ids_of_the_plain_rendering(text: str, prefix: bool) -> None:
     vocabulary = Letters(prefix=prefix)
@@ -89,7 +94,9 @@ def test_spelled_markers_arrive_as_letters(text: str, prefix: bool) -> None:
 
 def test_markers_put_together_from_both_sides_are_none() -> None:
     vocabulary = Letters()
-    ids = to_tokens([trusted("<"), foreign("think"), trusted("><|im_"), foreign("end"), trusted("|>")], vocabulary)
+    ids = to_tokens(
+        [trusted("<"), foreign("think"), trusted("><|im_"), foreign("end"), trusted("|>")], vocabulary
+    )
     assert min(ids) >= 1000
     assert vocabulary.text(ids) == "<think><|im_end|>"
 
@@ -107,7 +114,10 @@ def test_bos_comes_once(spelled: bool) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.lists(st.sampled_from([*CONTROL, *USER_DEFINED, "<", "|", ">", "a", "think", "im_end", "\n"]), max_size=8),
+            st.lists(
+                st.sampled_from([*CONTROL, *USER_DEFINED, "<", "|", ">", "a", "think", "im_end", "\n"]),
+                max_size=8,
+            ),
             st.booleans(),
         ),
         max_size=5,

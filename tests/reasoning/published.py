@@ -11,7 +11,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[3] / "shared" / "reasoning"
 needed = pytest.mark.skipif(
-    not (FOLDER / "formats.json").is_file(), reason="the published templates (../shared/reasoning) are not here"
+    not (FOLDER / "formats.json").is_file(),
+    reason="the published templates (../shared/reasoning) are not here",
 )
 
 

@@ -37,6 +37,13 @@ WORDS = (
     "{%- endfor %}{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
     "{{ '<think>\n' if ns.on else '<think></think>' }}{% endif %}"
 )
+# The same words, but looked for in the system message only, and left there.
+SYSTEM_WORDS = (
+    "{%- for m in messages %}{{ '[|' + m.role + '|]' + m.content + '[|endofturn|]\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '[|assistant|]' }}"
+    "{%- if messages[0].role == 'system' and '/no_think' in messages[0].content %}{{ '<think>\n\n</think>\n\n' }}"
+    "{%- else %}{{ '<think>\n' }}{% endif %}{% endif %}"
+)
 # A string-valued mode, adaptive when nothing is said.
 MODE = (
     _TURNS + "{%- if thinking_mode == 'enabled' %}{{ '<think>' }}"
@@ -111,5 +118,7 @@ TOOLS = (
 )
 
 ALL = {
-    name: value for name, value in globals().items() if name.isupper() and isinstance(value, str) and name != "_TURNS"
+    name: value
+    for name, value in globals().items()
+    if name.isupper() and isinstance(value, str) and name != "_TURNS"
 }

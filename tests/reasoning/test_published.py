@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ KINDS = {
     "model-level, template silent": "always",
 }
 DEFAULTS = {"on": "on", "off": "off", "OFF": "off", "adaptive": "none", "none": "none"}
+
 
 def of(name: str) -> Profile:
     return profile(source(name), name=name.removesuffix(".jinja"))
@@ -151,7 +153,7 @@ def chunkings(data: bytes) -> list[list[bytes]]:
         dice, places = random.Random(seed), [0]
         while places[-1] < len(data):
             places.append(places[-1] + dice.randint(1, 9))
-        found.append([data[a:b] for a, b in zip(places, places[1:], strict=False)])
+        found.append([data[a:b] for a, b in pairwise(places)])
     return found
 
 

@@ -11,7 +11,9 @@ import pytest
 from mull.events import Done, ReasoningReport, Timing, Usage
 from mull.store.sessions import open_store
 from tests.conftest import Run
-from tests.terminal.harness import Terminal
+
+if sys.platform != "win32":
+    from tests.terminal.harness import Terminal
 
 DONE = Done(
     "pebble",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html.parser
 import json
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_json_comes_back_the_same(text: str) -> None:
         '{"format": "mull session", "v": 1, "session": {"id": "x"}, "turns": []}',
         '{"format": "mull session", "v": 1, "session": {}, "turns": [{"id": 1}]}',
         '{"format": "mull session", "v": 1, "session": {}, "turns": {"a": 1}}',
+        "[" * 100_000,
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
@@ -153,3 +155,36 @@ def test_markdown_keeps_thoughts_folded_and_fences_whole() -> None:
     )
     assert "*(stopped before its end)*" in text
     assert text.count("<details>") == text.count("</details>") == 2
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("session", "created", "today"),
+        ("session", "name", 7),
+        ("session", "state", []),
+        ("turn", "question", None),
+        ("turn", "started", None),
+        ("turn", "files", [{"name": "x", "text": 3}]),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(part: str, name: str, value: object) -> None:
+    session, turns = conversation("hello")
+    data = json.loads(export.to_json(session, turns))
+    (data["session"] if part == "session" else data["turns"][0])[name] = value
+    with pytest.raises(MullError, match="no exported session"):
+        export.from_json(json.dumps(data))
+
+
+def test_files_are_written_whole_and_never_over_another_unasked(tmp_path: Path) -> None:
+    session, _ = conversation("What's up, Doc?")
+    path = tmp_path / export.file_name(session, "md")
+    assert path.name == "mull-what-s-up-doc.md"
+    for expected in ("mull-what-s-up-doc.md", "mull-what-s-up-doc-2.md", "mull-what-s-up-doc-3.md"):
+        free = export.free_path(path)
+        assert free.name == expected
+        export.write_export(free, "text\n")
+    export.write_export(path, "new\n")
+    assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["new\n", "text\n", "text\n"]
+    with pytest.raises(OSError, match="o"):
+        export.write_export(tmp_path / "nowhere" / "x.md", "text")

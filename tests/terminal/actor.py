@@ -7,9 +7,11 @@ for the answer), native (seconds in a call that holds this thread), fail; the re
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from ctypes import CDLL, c_uint
@@ -64,6 +66,8 @@ def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
             yield Notice("test", argument)
         elif verb == "native":
             CDLL(None).usleep(c_uint(int(argument * 1e6)))
+        elif verb == "compute":
+            _compute(argument, steering)
         elif verb == "fail":
             raise EngineError("decode_failed", argument, "Try again.")
         else:
@@ -77,6 +81,20 @@ def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
         usage=Usage(1, 0, *counts),
         timing=Timing(),
     )
+
+
+def _compute(seconds: float, steering: Steering) -> None:
+    """Native code on two cores in steps of some 100 ms, as decoding is; it looks at the wishes between steps."""
+    until = time.monotonic() + seconds
+
+    def work() -> None:
+        while time.monotonic() < until and not (steering.stopped or steering.wants_answer):
+            hashlib.pbkdf2_hmac("sha256", b"decode", b"salt", 200_000)
+
+    helper = threading.Thread(target=work)
+    helper.start()
+    work()
+    helper.join()
 
 
 def _wait(verb: str, argument: Any, steering: Steering) -> None:

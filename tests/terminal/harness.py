@@ -90,6 +90,10 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    def wait_for_keys(self) -> None:
+        """Until the program reads keys: before that, the terminal itself would take some of them."""
+        self.wait(lambda: self.mode != self.mode_before, "a program that reads keys")
+
     def resize(self, columns: int, rows: int) -> None:
         with self._lock:
             self.screen.resize(rows, columns)
@@ -152,12 +156,11 @@ class Terminal:
         return bool(data)
 
     def _drain(self) -> None:
-        """The slave is open here too, so there is no end of file: output has ended when none has come for a
-        while."""
-        seen = -1
-        while seen != len(self.bytes):
-            seen = len(self.bytes)
-            time.sleep(0.25)
+        """All that an ended process wrote is in the terminal's buffer, so it has ended when nothing is there."""
+        self._closing.set()
+        self._reader.join(PATIENCE)
+        while self._take(0.05):
+            pass
 
     def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

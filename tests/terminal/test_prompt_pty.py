@@ -19,6 +19,7 @@ def test_enter_submits_and_alt_enter_breaks_the_line(ask: Ask) -> None:
     terminal = ask()
     terminal.press(f"one{ESC}\rtwo{CTRL_J}three\r")
     terminal.wait("[13 characters, 3 lines: 'one\\ntwo\\nthree']")
+    terminal.wait_for_keys()
     terminal.press(CTRL_D)
     assert terminal.exit() == 0
     assert "[left]" in terminal.text
@@ -39,6 +40,7 @@ def test_history_outlives_the_chat_and_is_private(ask: Ask, tmp_path: Path) -> N
     first = ask(history=str(history))
     first.press("remember me\r")
     first.wait("[11 characters")
+    first.wait_for_keys()
     first.press(CTRL_D)
     assert first.exit() == 0
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
@@ -51,6 +53,7 @@ def test_without_a_history_file_nothing_is_kept(ask: Ask, tmp_path: Path) -> Non
     terminal = ask(environ={"HOME": str(tmp_path)})
     terminal.press("a secret\r")
     terminal.wait("[8 characters")
+    terminal.wait_for_keys()
     terminal.press(UP)
     terminal.wait(lambda: terminal.text.count("> a secret") == 2, "the history of this chat")
     assert list(tmp_path.iterdir()) == []

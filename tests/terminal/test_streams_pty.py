@@ -62,7 +62,9 @@ def test_progress_is_gone_before_the_answer_when_both_are_one_screen(play: Play,
         stdout=tmp_path / "out",
     )
     assert terminal.exit() == 0
-    assert terminal.lines == ["▸ Thought for 0.3 s · 2 tokens", "", "[stop]"]
+    summary, *rest = terminal.lines
+    assert re.fullmatch(r"▸ Thought for \d\.\d s · 2 tokens", summary)
+    assert rest == ["", "[stop]"]
 
 
 def test_the_bytes_in_a_pipe_are_the_models_own(play: Play, tmp_path: Path) -> None:
@@ -102,3 +104,17 @@ def test_who_decides_about_colour(play: Play, environ: dict[str, str], color: st
     terminal = play(("answer", "# Title\n"), color=color, environ=environ)
     assert terminal.exit() == 0
     assert (b";35m" in terminal.bytes) == colored
+
+
+def test_a_terminal_that_takes_no_unicode(play: Play) -> None:
+    terminal = play(
+        ("think", "Hm. 你"),
+        ("sleep", 0.3),
+        ("answer", "- a\n\n> 你 é\n"),
+        environ={"PYTHONIOENCODING": "latin-1"},
+    )
+    assert terminal.exit() == 0
+    shown = terminal.bytes.decode("latin-1")
+    assert re.search(r"> Thought for \d\.\d s - 2 tokens", shown)
+    assert "? é" in shown
+    assert "- a" in shown

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +10,17 @@ import typer
 
 from mull import config, paths
 from mull.errors import MullError, UsageError
+from mull.hardware import state_file, this_machine
 from mull.library import advice
 from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.fit import Plan
-from mull.library.machine import DeviceLike, Machine, measure
+from mull.library.machine import Machine
 from mull.library.survey import Row, record, select, survey
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
 from mull.terminal.tables import card, table
 
+SHORT_HEADS = ("NAME", "SIZE", "✓", "THINKS", "HERE", "FITS", "CTX", "T/S")
 HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
 HEADER_SECONDS = (
@@ -29,7 +29,6 @@ HEADER_SECONDS = (
 WIDE = 110  # columns; a narrower screen gets shorter cells
 FAST = 200  # tokens per second; nobody reads faster, and the estimate is no better
 _THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
-_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -92,7 +91,7 @@ def models(
         write_object(streams, {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]})
         return
     short = streams.stdout_tty and streams.width < WIDE
-    table(streams, HEADS, [cells(row, short=short) for row in rows])
+    table(streams, SHORT_HEADS if short else HEADS, [cells(row, short=short) for row in rows])
     if not rows:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
@@ -103,26 +102,13 @@ def installed(context: typer.Context, *, json: Json = False) -> None:
     models(context, installed=True, json=json)
 
 
-def this_machine() -> Machine:
-    """What this machine has. llama.cpp is asked for its devices only where it was built with a backend that has any."""
-    state = paths.private_dir(paths.state_dir())
-    devices: Sequence[DeviceLike] = ()
-    if _has_gpu_backend():
-        from mull.engine import native
-
-        with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
-            native.prepare(state)
-            devices = native.devices()
-    return measure(devices, state / "bandwidth")
-
-
 def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
     """Every row, with what is on this disk."""
     from mull.library import local
     from mull.library.layouts import Layouts
 
     folders = [Path(folder) for folder in config.load(paths.config_dir() / "config.toml")["model_folders"]]
-    layouts = Layouts(paths.private_dir(paths.state_dir()) / "layouts.json", HEADER_SECONDS)
+    layouts = Layouts(state_file("layouts.json"), HEADER_SECONDS)
     rows = survey(catalogue, local.installed(folders), machine, layouts)
     layouts.save()
     return rows
@@ -137,7 +123,7 @@ def cells(row: Row, *, short: bool = False) -> Sequence[str]:
         licence = mark if short else f"{entry.licence.spdx.removeprefix('LicenseRef-')} {mark}".rstrip()
         thinks = _THINKS[entry.reasoning.kind]
     return (
-        row.name,
+        _pullable(row),
         _size(row),
         licence,
         thinks,
@@ -146,6 +132,13 @@ def cells(row: Row, *, short: bool = False) -> Sequence[str]:
         _tokens(plan.ctx) if plan and plan.fits else "",
         _pace(plan.speed) if plan and plan.speed else "",
     )
+
+
+def _pullable(row: Row) -> str:
+    """The name, with the quantization where another one than the default is offered."""
+    if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
+        return row.name
+    return f"{row.name}:{row.file.quant}"
 
 
 def _verdict(plan: Plan, *, short: bool) -> str:
@@ -234,16 +227,6 @@ def _refresh(streams: Streams, source: str, *, json: bool) -> None:
         write_object(streams, {"v": 1, "models": count, "updated": updated})
         return
     streams.note(f"The catalogue now has {count} models, as of {updated or 'an unknown date'}.")
-
-
-def _has_gpu_backend() -> bool:
-    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
-    spec = find_spec("llama_cpp")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        names = [path.name.lower() for path in Path(place, "lib").glob("*ggml-*")]
-        if any(backend in name for name in names for backend in _GPU_LIBRARIES):
-            return True
-    return False
 
 
 def _tokens(count: int) -> str:

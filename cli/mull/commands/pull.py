@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mull import paths
 from mull.commands.merge import read_config
 from mull.commands.options import Json
 from mull.errors import ExitCode, MullError
@@ -16,6 +17,9 @@ from mull.terminal import download
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
 from mull.transfers import Pulled, size_text
+
+if TYPE_CHECKING:
+    from mull.library.admission import Admission
 
 Names = Annotated[
     list[str],
@@ -33,6 +37,7 @@ Revision = Annotated[
 Update = Annotated[
     bool, typer.Option("--update", help="Ask the Hub for a newer file, even when the model is installed.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Even when it does not fit this machine.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notices.")]
 
 
@@ -42,6 +47,7 @@ def pull(
     quant: Quant = None,
     revision: Revision = None,
     update: Update = False,
+    force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -62,6 +68,15 @@ def pull(
                     streams.note(f"{error.message} {error.hint}")
                 raise
             _tell(pulled, streams, quiet=quiet, json=json)
+
+
+def admission() -> Admission:
+    """What this machine can hold; imported and measured only when something is about to be downloaded."""
+    from mull.hardware import this_machine
+    from mull.library.admission import Admission
+    from mull.library.catalogue import load_catalogue
+
+    return Admission(this_machine, load_catalogue(paths.config_dir()))
 
 
 def _tell(pulled: Pulled, streams: Streams, *, quiet: bool, json: bool) -> None:

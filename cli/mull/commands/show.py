@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mull import paths
-from mull.commands.models import rows_here, this_machine
+from mull.commands.models import rows_here
 from mull.errors import MullError
+from mull.hardware import this_machine
 from mull.library.card import as_json, pairs
 from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.fit import plan

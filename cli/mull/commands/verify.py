@@ -20,7 +20,7 @@ from mull.library.verify import Verdict
 from mull.library.verify import verify as verify_model
 from mull.steering import Steering, stop_on_interrupt
 from mull.terminal import download
-from mull.terminal.result import write_object
+from mull.terminal.result import error_object, write_object
 from mull.terminal.streams import Streams
 from mull.terminal.tables import table
 from mull.transfers import size_text
@@ -53,12 +53,16 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
             verdicts += download.watch(reading, streams, model.name, quiet=json)
             if steering.stopped:
                 raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+    failure = _failure(verdicts)
     if json:
-        write_object(streams, {"v": 1, "files": [_object(verdict) for verdict in verdicts], "error": None})
+        error = error_object(failure)["error"] if failure else None
+        write_object(streams, {"v": 1, "files": [_object(verdict) for verdict in verdicts], "error": error})
     else:
         rows = [_row(verdict) for verdict in verdicts]
         table(streams, ("Model", "Size", "SHA-256", "Compared with", "Verdict"), rows)
-    _conclude(verdicts)
+    if failure is not None:
+        streams.error(failure.message, failure.hint)
+        raise typer.Exit(failure.exit_code)
 
 
 def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
@@ -77,22 +81,22 @@ def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
     return models
 
 
-def _conclude(verdicts: Sequence[Verdict]) -> None:
-    """Raises MullError when a file is not what it should be, or not what the catalogue knows."""
-    changed = [verdict for verdict in verdicts if verdict.same is False]
-    if changed:
-        first = changed[0]
-        raise MullError(
-            "changed",
-            f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
-            f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
-        )
+def _failure(verdicts: Sequence[Verdict]) -> MullError | None:
+    """What to say when a file is not what it should be."""
+    first = next((verdict for verdict in verdicts if verdict.same is False), None)
+    if first is None:
+        return None
+    return MullError(
+        "changed",
+        f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
+        f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
+    )
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
     word = _WORDS[verdict.same]
-    if verdict.catalogue is False and verdict.same:
-        word = "ok, but not the catalogue's"
+    if verdict.catalogue is False and verdict.same is not False:
+        word += ", but not the catalogue's"
     digest = f"{verdict.sha256[:12]}…"
     return verdict.model, size_text(verdict.bytes), digest, _AGAINST[verdict.against], word
 

@@ -47,6 +47,11 @@ class Room:
         return self.used / self.limit if self.limit else 1.0
 
     @property
+    def percent(self) -> int:
+        """Rounded down, so that no figure says 80% before the notice does."""
+        return int(self.share * 100)
+
+    @property
     def tight(self) -> bool:
         """Is it time to tell the user?"""
         return self.share >= NOTICE_SHARE

@@ -58,9 +58,8 @@ class Wishes:
         if name in _SAMPLING:
             self.sampling = replace(self.sampling, **{name: value})
         elif name == "think_budget":
-            self.reasoning = replace(
-                self.reasoning, budget=value, on=self.reasoning.on or (value is not None or None)
-            )
+            on = True if value is not None else self.reasoning.on
+            self.reasoning = replace(self.reasoning, budget=value, on=on)
         else:
             setattr(self, name, value)
 

@@ -50,6 +50,9 @@ class Context:
         params.n_outputs_max = n_seq
         params.kv_unified = n_seq > 1
         params.no_perf = True
+        params.swa_full = (
+            False  # the window's worth of cache is what such a model needs, and all that is planned for
+        )
         params.n_threads = params.n_threads_batch = settings.threads or (default_threads() if big else 1)
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data

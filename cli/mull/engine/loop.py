@@ -10,57 +10,30 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Self
 
 from mull.engine import native
 from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
+from mull.engine.request import Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
 from mull.errors import ContextOverflow, EngineError
-from mull.settings import DEFAULT_SAMPLING, EngineSettings, Sampling
+from mull.settings import EngineSettings
+
+__all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
 
 ROOM = 1024
 """Tokens of answer that a context is made for; it grows when they are used up."""
 
-Ended = Literal["eog", "stop", "length", "context", "stopped"]
-
 _ROUND = 256  # tokens; llama.cpp pads contexts to it
+_STEP = 8192  # tokens by which a context grows at most beyond what is needed; below, it doubles
 _FIRST_CHUNK = 128  # tokens, before the speed is known
 _SMALLEST_CHUNK = 32
 _CHUNK_SECONDS = 2.0  # of prompt processing per step: how often progress is seen
 _GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a chunk must be shorter than a stop may take
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A prompt and how to go on from it. `max_tokens` counts generated and injected tokens, None: no limit."""
-
-    tokens: Sequence[int]
-    sampling: Sampling = DEFAULT_SAMPLING
-    max_tokens: int | None = None
-    stop_tokens: Collection[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Prefill:
-    """Prompt processing: `done` of `total` prompt tokens are in the cache, the first `cached` of them from before."""
-
-    done: int
-    total: int
-    cached: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A token and its bytes. `special`: a control or user-defined token, spelled out. `injected`: not the model's."""
-
-    token: int
-    data: bytes
-    special: bool
-    injected: bool = False
 
 
 class Engine:
@@ -76,7 +49,7 @@ class Engine:
         self._context: Context | None = None
         self._chunk = _FIRST_CHUNK
         self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
-        self._pieces: dict[int, Piece | None] = {}
+        self._pieces: dict[int, Piece] = {}
 
     @property
     def n_ctx(self) -> int:
@@ -210,7 +183,8 @@ class Engine:
         """Replace the context by one of at least `needed` tokens, the cache moved over. False at the limit."""
         old = self._context
         limit = _rounded(self.n_ctx_max * len(self._slots))
-        size = min(limit, max(_rounded(needed), 2 * old.n_ctx if old is not None else 0))
+        ahead = old.n_ctx + min(old.n_ctx, _STEP) if old is not None else 0
+        size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
             return False
         states = [slot.move(old) if old is not None else None for slot in self._slots]
@@ -230,13 +204,13 @@ class Engine:
                     generation.pending[:0] = lost
         return True
 
-    def piece(self, token: int) -> Piece | None:
-        """The piece of a sampled token, None for one that ends the generation. Made once per token."""
-        if token in self._pieces:
-            return self._pieces[token]
-        ends = self.model.is_eog(token)
-        piece = None if ends else Piece(token, self.model.piece(token), self.model.is_marker(token))
-        self._pieces[token] = piece
+    def piece(self, token: int) -> Piece:
+        """The piece of a sampled token. Made once per token."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            model = self.model
+            piece = Piece(token, model.piece(token), model.is_marker(token), ends=model.is_eog(token))
+            self._pieces[token] = piece
         return piece
 
     def _release(self, generation: Generation) -> None:
@@ -334,9 +308,10 @@ class Generation:
         if pending:
             return
         token = self._chain.sample(context, row)
+        piece = self._engine.piece(token)
         if token in self._request.stop_tokens:
             self.finish("stop")
-        elif (piece := self._engine.piece(token)) is None:
+        elif piece.ends and token not in self._request.go_on_tokens:
             self.finish("eog")
         else:
             pending.append(token)

@@ -9,13 +9,14 @@ Loading blocks: whoever wants to watch signals meanwhile loads in a thread.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from mull.engine import check, native
+from mull.engine import check, native, placement
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.settings import EngineSettings
 
@@ -54,6 +55,9 @@ def load(
     params.use_extra_bufts = verdict.use_extra_bufts
     if settings.gpu_layers is not None:
         params.n_gpu_layers = settings.gpu_layers
+    overrides = placement.experts_in_main_memory() if settings.cpu_experts else None
+    if overrides is not None:  # kept alive until the model is loaded
+        params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     native.forget_log_errors()
     handle = _load(llama, path, params, on_progress)
     if not handle:
@@ -116,7 +120,7 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
         return not (stopped or raised)
 
     params.progress_callback = llama.llama_progress_callback(report)
-    handle = llama.llama_model_load_from_file(str(path).encode(), params)
+    handle = llama.llama_model_load_from_file(os.fsencode(path), params)
     if stopped or raised:
         if handle:
             llama.llama_model_free(handle)

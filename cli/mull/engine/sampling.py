@@ -11,14 +11,18 @@ from __future__ import annotations
 import ctypes
 import secrets
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, Self
 
 from mull.engine import native
 from mull.engine.context import Context
 from mull.engine.model import Model
-from mull.errors import EngineError
+from mull.errors import EngineError, UsageError
 from mull.settings import DEFAULT_SAMPLING, Sampling, over
 
+_EVERYTHING = 4096  # tokens that "the whole text" means to a penalty: what it costs grows with them
+_GREATEST = 1e6  # of any sampling parameter: far beyond all sense, far within a float
+_COLDEST = 1e-6  # below, logits divided by the temperature leave the range of floats, and the choice is greedy anyway
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")  # llama.cpp's defaults (common/common.h)
 
 
@@ -27,7 +31,7 @@ class Chain:
 
     def __init__(self, model: Model, sampling: Sampling) -> None:
         llama = native.bindings()
-        said = over(sampling, DEFAULT_SAMPLING)
+        said = _checked(over(sampling, DEFAULT_SAMPLING))
         params = llama.llama_sampler_chain_default_params()
         params.no_perf = True
         self._llama = llama
@@ -96,7 +100,7 @@ class Chain:
 
     def _choice(self, said: Sampling) -> None:
         temperature = said.temperature or 0.0
-        if temperature <= 0:
+        if temperature < _COLDEST:
             self._add(self._llama.llama_sampler_init_greedy())
             return
         if said.top_k and said.top_k > 0:
@@ -111,6 +115,16 @@ class Chain:
         self._add(self._llama.llama_sampler_init_dist(seed))
 
 
-_EVERYTHING = (
-    4096  # tokens that "the whole text" means to a penalty: its cost per token grows with the window
-)
+def _checked(said: Sampling) -> Sampling:
+    """Values that make llama.cpp compute with infinities abort the process. Raises UsageError."""
+    for field in fields(said):
+        value = getattr(said, field.name)
+        if isinstance(value, float) and not -_GREATEST <= value <= _GREATEST:  # NaN fails this too
+            what = field.name.replace("_", " ")
+            raise UsageError("sampling", f"The {what} cannot be {value}.", "Give a plain number.")
+    repeat = said.repeat_penalty
+    if repeat and repeat < 1 / _GREATEST:
+        raise UsageError(
+            "sampling", f"The repeat penalty cannot be {repeat}.", "1 is off, 1.1 a usual value."
+        )
+    return said

@@ -10,6 +10,7 @@ import argparse
 import ctypes
 import json
 import math
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +27,7 @@ def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
     params = llama.llama_model_default_params()
     params.use_extra_bufts = extra_buffers
     params.n_gpu_layers = 0
-    model = llama.llama_model_load_from_file(path.encode(), params)
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise SystemExit(f"cannot load {path}: {native.last_log_error()}")
     settings = llama.llama_context_default_params()
@@ -58,7 +59,7 @@ def look(llama: Any, path: str) -> dict[str, Any]:
     params.no_alloc = True
     params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a mapped file cannot be left unread
     params.n_gpu_layers = 0
-    model = llama.llama_model_load_from_file(path.encode(), params)
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if model:
         settings = llama.llama_context_default_params()
         settings.n_ctx = 64

@@ -7,6 +7,7 @@ that waits for them. The threads are daemons: one that hangs in a dead connectio
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from mull.steering import Steering
 
 AT_ONCE = 3  # files of a split model
 TICK = 0.1  # seconds between two looks
+PATIENCE = 1.0  # seconds for all threads to end
 
 T = TypeVar("T")
 
@@ -80,9 +82,12 @@ class Crew:
         self._finished.wait(seconds)
 
     def end(self) -> None:
+        """Let the threads finish their current step; one that hangs in a silent connection is left behind."""
         self._stop.set()
+        deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join(timeout=2.0)
+            if thread.ident is not None:
+                thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def raise_failure(self) -> None:
         real = [failure for failure in self._failures if not isinstance(failure, Stopped)]

@@ -130,7 +130,7 @@ def _with_layers(layout: Layout, count: int) -> _Place:
         return _Place(0, 0, 0, layout.weights)
     repeating = min(count - 1, layout.layers)
     on_gpu = layout.repeating * repeating // max(layout.layers, 1)
-    gpu = on_gpu + (layout.output or layout.inputs)  # a tied table is copied
+    gpu = on_gpu + layout.head
     cpu = layout.weights - on_gpu - layout.output
     return _Place(-1 if repeating == layout.layers else count, repeating, gpu, cpu)
 
@@ -161,8 +161,7 @@ def _fits(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: st
     ram, vram = _needs(layout, place, ctx, kv_type)
     if vram > _vram(machine):
         return False
-    unified = any(gpu.unified for gpu in machine.devices)
-    return ram + (vram if unified else 0) <= _ram(machine)
+    return ram + (vram if _unified(machine) else 0) <= _ram(machine)
 
 
 def _longest(layout: Layout, machine: Machine, place: _Place, least: int, most: int, kv_type: str) -> int:
@@ -214,7 +213,8 @@ def _plan(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: st
 def _refusal(layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str) -> Plan:
     place = _with_layers(layout, 0 if gpu_layers is None else gpu_layers)
     ram, vram = _needs(layout, place, ctx, kv_type)
-    reasons = [f"needs {_gib(ram + vram)}, and {_gib(_ram(machine) + _vram(machine))} can be used here"]
+    usable = _ram(machine) + (0 if _unified(machine) else _vram(machine))
+    reasons = [f"needs {_gib(ram + vram)}, and {_gib(usable)} can be used here"]
     if ram + vram <= machine.ram_total * (1 - _RAM_SHARE) - GIB:
         reasons.append("it would fit with other programs closed")
     done = _plan(layout, machine, place, ctx, kv_type)
@@ -224,16 +224,15 @@ def _refusal(layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int,
 def _speed(layout: Layout, machine: Machine, place: _Place) -> float:
     """Tokens per second at an empty context: what one token has to read, over the bandwidth it is read at."""
     share = place.layers / max(layout.layers, 1)
-    active = layout.repeating - round(layout.experts * (1 - layout.expert_share))
+    active = layout.always_read
     on_gpu = active * share
     if place.expert_offload:
         on_gpu = layout.repeating - layout.experts
-    output = layout.output or layout.inputs
     on_cpu = active - on_gpu
     if place.gpu_layers:
-        on_gpu += output
+        on_gpu += layout.head
     else:
-        on_cpu += output
+        on_cpu += layout.head
     rate = sum(gpu.bandwidth for gpu in machine.devices) / max(len(machine.devices), 1) or machine.bandwidth
     return _EFFICIENCY / (on_gpu / rate + on_cpu / machine.bandwidth + 1e-12)
 
@@ -244,6 +243,10 @@ def _ram(machine: Machine) -> int:
 
 def _vram(machine: Machine) -> int:
     return sum(max(0, gpu.free - _GPU_RESERVE) for gpu in machine.devices)
+
+
+def _unified(machine: Machine) -> bool:
+    return any(gpu.unified for gpu in machine.devices)
 
 
 def _gib(size: int) -> str:

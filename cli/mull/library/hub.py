@@ -21,7 +21,7 @@ from mull.library.reference import is_safe
 
 REQUEST_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds; a Retry-After beyond this is told instead of waited for
-UNREACHABLE = frozenset({"dns", "no_network"})
+UNREACHABLE = frozenset({"dns", "no_network", "timeout"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -166,6 +166,12 @@ def explain(error: Exception, repo: str, revision: str = "main") -> HubError | N
             f'{repo} has no revision "{revision}".',
             f"See {hub}/{repo}/tree/main for what it has.",
         )
+    if isinstance(
+        error, errors.LocalEntryNotFoundError
+    ):  # huggingface_hub's word for a Hub that does not answer
+        return (
+            isinstance(error.__cause__, Exception) and explain(error.__cause__, repo, revision)
+        ) or _unreachable(error, hub)
     if isinstance(error, errors.EntryNotFoundError):
         return HubError("no_file", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main.")
     if isinstance(error, errors.HfHubHTTPError):
@@ -240,6 +246,8 @@ def _unreachable(error: Exception, hub: str) -> HubError:
         return HubError("dns", f"The address of {host} cannot be found.", hint, passing=True)
     if "Timeout" in type(error).__name__:
         return HubError("timeout", f"{host} does not answer.", hint, passing=True)
+    if type(error).__name__ in {"RemoteProtocolError", "ReadError"}:
+        return HubError("cut", f"The connection to {host} was cut.", hint, passing=True)
     return HubError("no_network", f"There is no connection to {host}.", hint, passing=True)
 
 
@@ -263,7 +271,7 @@ def _repository(repo: str, revision: str, info: Any) -> Repository:
         raise ValueError("no commit")
     files, refused = [], []
     for sibling in info.siblings or ():
-        name, size = sibling.rfilename, sibling.size
+        name, size = sibling.rfilename, sibling.lfs.size if sibling.lfs is not None else sibling.size
         etag = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
         if not isinstance(name, str) or not is_safe(name):
             refused.append(str(name))

@@ -19,13 +19,24 @@ from mull.library.gguf import read_header
 from mull.library.layout import Layout, from_entry, from_header, from_headers
 from mull.library.machine import Machine
 from mull.library.reference import parts_of
-from mull.settings import EngineSettings
+from mull.settings import EngineSettings, over
 
 
 def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> Plan:
     """The plan for a file on this disk; what `settings` say is kept. Raises ModelFileError for a damaged header."""
     layout = from_headers([read_header(path.with_name(name)) for name in parts_of(path.name)])
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
+
+
+def load_settings(path: Path, machine: Machine, settings: EngineSettings) -> tuple[EngineSettings, Plan]:
+    """What to load a file with: the user's word where there is one, the plan's otherwise; and the plan itself.
+
+    The verdict may be worth a notice. The context is the longest that fits, not one to allocate at once.
+    """
+    found = before_loading(path, machine, settings)
+    planned = EngineSettings(ctx=found.ctx, gpu_layers=found.gpu_layers, kv_type=found.kv_type)
+    planned = replace(planned, cpu_experts=found.expert_offload or None)
+    return over(settings, planned), found
 
 
 def before_download(

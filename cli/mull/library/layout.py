@@ -52,15 +52,20 @@ _UBATCH = 512  # tokens that the engine computes at once
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Bytes, layers and tokens. `inputs`: embedding tables, always in RAM; `output`: the last matrix, when it has one
-    of its own; `experts`: the part of the layers' weights that only some tokens need, `expert_share` of them each.
-    `work`: the compute buffer at an empty context. `exact`: from a header, not from a catalogue's figures."""
+    """Bytes, layers and tokens.
+
+    `inputs`: embedding tables, always in RAM. `output`: the last matrix; where the model has none of its own, `tied` is
+    the table that serves as one (a device gets a copy of it). `experts`: the part of the layers' weights that only some
+    tokens need, each token `expert_share` of it. `state`: of all recurrent layers. `work`: the compute buffer at an
+    empty context. `exact`: from a header, not from a catalogue's figures.
+    """
 
     layers: int
     n_ctx_train: int
     weights: int
     inputs: int
     output: int
+    tied: int
     experts: int
     expert_share: float
     kv: tuple[KvLayers, ...]
@@ -74,10 +79,14 @@ class Layout:
         return self.weights - self.inputs - self.output
 
     @property
-    def read_per_token(self) -> int:
-        """Bytes of weights that one generated token has to read."""
-        output = self.output or self.inputs  # a tied matrix is read as a whole, the table in rows
-        return self.repeating - round(self.experts * (1 - self.expert_share)) + output
+    def head(self) -> int:
+        """Bytes of the matrix that makes logits, its own or tied."""
+        return self.output + self.tied
+
+    @property
+    def always_read(self) -> int:
+        """Bytes of the layers' weights that every token reads: all but the experts that sleep."""
+        return self.repeating - round(self.experts * (1 - self.expert_share))
 
     def memory(self, ctx: int, kv_type: str = "f16") -> int:
         """Bytes of everything that grows with the context, recurrent state included."""
@@ -97,13 +106,16 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         raise ModelFileError(
             "no_model", "The file's header describes no language model.", "It may be a part of one."
         )
-    inputs = output = experts = weights = 0
+    inputs = output = tied = experts = weights = 0
+    has_head = False
     for name, size in tensors:
         weights += size
         if name.startswith(_ON_CPU):
             inputs += size
+            tied = size if name.startswith("token_embd.") else tied
         elif name.startswith(("output.", "output_norm")):
             output += size
+            has_head = has_head or name == "output.weight"
         elif _EXPERTS.search(name):
             experts += size
     total, used = keys.number("expert_count", 0), max(keys.per_layer("expert_used_count", 0, 1))
@@ -113,7 +125,8 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         n_ctx_train=keys.number("context_length", 4096),
         weights=weights,
         inputs=inputs,
-        output=output if output > inputs // 64 else 0,
+        output=output,
+        tied=0 if has_head else tied,
         experts=experts,
         expert_share=used / total if total else 1.0,
         kv=groups,
@@ -153,13 +166,16 @@ def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
         experts = round(size * min(1.0, (1 - entry.active / entry.total) / (1 - share)))
     layers = shape.layers if shape is not None else 32
     groups = shape.kv if shape is not None else (_typical(entry.total or size / 0.6e9, layers),)
-    table = min(size // 20, 1 << 30)  # the embedding table of a big vocabulary
+    tied = table = min(size // 20, 1 << 30)  # the embedding table of a big vocabulary
+    if not experts and entry.total and entry.active:  # what is not active are embeddings of every layer
+        table = round(size * (1 - entry.active / entry.total))
     return Layout(
         layers=layers,
         n_ctx_train=entry.context or 8192,
         weights=size,
         inputs=table,
         output=0,
+        tied=tied,
         experts=experts,
         expert_share=share,
         kv=groups,
@@ -171,10 +187,20 @@ def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
 
 def from_size(size: int) -> Layout:
     """A rough layout where nothing but the size of the file is known."""
-    billions = size / _BYTES_PER_WEIGHT / 1e9
-    groups = (_typical(billions, 32),)
+    table = min(size // 20, 1 << 30)
     return Layout(
-        32, 8192, size, min(size // 20, 1 << 30), 0, 0, 1.0, groups, 0, (64 << 20) + size // 100, exact=False
+        layers=32,
+        n_ctx_train=8192,
+        weights=size,
+        inputs=table,
+        output=0,
+        tied=table,
+        experts=0,
+        expert_share=1.0,
+        kv=(_typical(size / _BYTES_PER_WEIGHT / 1e9, 32),),
+        state=0,
+        work=(64 << 20) + size // 100,
+        exact=False,
     )
 
 

@@ -33,7 +33,10 @@ from mull.transfers import size_text
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be pulled. `pinned`: the catalogue's word on the file, held to at `revision`."""
+    """What is to be pulled. `pinned`: the catalogue's word on the file, held to at `revision`.
+
+    `chosen_revision`, `asked_quant`: the user said so himself.
+    """
 
     name: str
     reference: HubReference
@@ -41,6 +44,7 @@ class Wish:
     pinned: CatalogueFile | None = None
     revision: str = "main"
     chosen_revision: bool = False
+    asked_quant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def _wish_of(entry: Entry, quant: str | None, revision: str | None) -> Wish:
     pinned = entry.file(quant)
     at = revision or (pinned and pinned.revision) or entry.revision or "main"
     reference = HubReference(entry.repo, quant or entry.default_quant)
-    return Wish(name, reference, entry, pinned if revision is None else None, at, revision is not None)
+    pinned = pinned if revision is None else None
+    return Wish(name, reference, entry, pinned, at, revision is not None, quant is not None)
 
 
 def choose(repository: Repository, wish: Wish) -> tuple[RemoteFile, ...]:

@@ -10,23 +10,31 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from mull.errors import ExitCode, MullError
 from mull.events import Notice
 from mull.library import records
 from mull.library.cache import RepositoryFolder, hub_cache
 from mull.library.crew import TICK, Crew, apart
-from mull.library.hub import Backoff, HubError, Repository, look_up
+from mull.library.hub import Backoff, HubError, Repository, look_up, persist
 from mull.library.plan import Plan, Wish, choose, parse_wish
 from mull.library.resolve import NotInstalled, Resolved, check_gguf, find
 from mull.library.transfer import FileTransfer, Replaced, Stopped
 from mull.steering import Steering
 from mull.transfers import Progress, Pulled, Started, Transfer, size_text
 
+if TYPE_CHECKING:
+    from mull.library.admission import Admission
+
 HEADROOM = 256 << 20  # bytes of the disk to leave free
+
+T = TypeVar("T")
+Told = Callable[[float, HubError], None]
 
 
 def pull(
@@ -37,22 +45,32 @@ def pull(
     revision: str | None = None,
     again: bool = False,
     folders: Sequence[Path] = (),
+    admission: Callable[[], Admission] | None = None,
     backoff: Backoff | None = None,
 ) -> Iterator[Transfer]:
     """Pull one model; the last value is `Pulled`. `again`: ask the Hub even when it is installed.
 
-    Raises MullError: unknown_model, ambiguous_quantization, gated, disk_full, corrupted, interrupted, ….
+    `admission` makes the gate that refuses what this machine cannot hold; without one, everything may come.
+    Raises MullError: unknown_model, ambiguous_quantization, does_not_fit, gated, disk_full, corrupted, interrupted, ….
     """
     began = time.monotonic()
     wish = parse_wish(name, quant, revision, folders)
-    here = None if again or revision else _installed(wish, folders)
+    ask = again or revision is not None
+    here = None if ask else _installed(wish, folders)
+    gate = admission() if here is None and admission is not None else None
+    if gate is not None and (advice := gate.advise(wish)):
+        wish, notice = advice
+        yield notice
+        here = None if ask else _installed(wish, folders)
     if here is not None:
-        yield _already(wish, here, began)
+        yield _already(here, began)
         return
     backoff = backoff or Backoff()
     for attempt in (1, 2):
         plan = yield from _look(wish, steering, backoff)
         yield from plan.notices
+        if gate is not None:
+            yield from _admit(plan, wish, gate, steering, backoff)
         try:
             yield from _download(plan, steering, backoff, began)
         except Replaced:
@@ -97,26 +115,47 @@ def _look(wish: Wish, steering: Steering, backoff: Backoff) -> Generator[Transfe
 def _ask(
     wish: Wish, revision: str, steering: Steering, backoff: Backoff
 ) -> Generator[Transfer, None, Repository]:
-    """The repository's listing; waits for the Hub are told."""
+    """The repository's listing."""
+
+    def look(stop: threading.Event, told: Told) -> Repository:
+        return look_up(wish.reference.repo, revision, backoff=backoff, stop=stop, on_wait=told)
+
+    return (yield from _patiently(look, wish.name, steering))
+
+
+def _admit(
+    plan: Plan, wish: Wish, gate: Admission, steering: Steering, backoff: Backoff
+) -> Generator[Transfer, None, None]:
+    """Let the machine's limits speak before the first byte."""
+    repository = plan.repository
+
+    def judge(stop: threading.Event, told: Told) -> None:
+        check = partial(gate.check, plan, wish)
+        persist(check, repository.repo, repository.commit, backoff, stop, told)
+
+    yield from _patiently(judge, wish.name, steering)
+
+
+def _patiently(
+    work: Callable[[threading.Event, Told], T], name: str, steering: Steering
+) -> Generator[Transfer, None, T]:
+    """Ask the Hub apart from the main thread; its pauses are told, and Ctrl+C ends them."""
     waits: list[Notice] = []
 
     def told(seconds: float, error: HubError) -> None:
         waits.append(Notice("retry", f"{error.message} Trying again in {seconds:.0f} s."))
 
-    def look(stop: threading.Event) -> Repository:
-        return look_up(wish.reference.repo, revision, backoff=backoff, stop=stop, on_wait=told)
-
-    asking = apart(look, steering)
-    try:
-        while True:
+    asking = apart(lambda stop: work(stop, told), steering)
+    while True:
+        try:
             next(asking)
-            while waits:
-                yield waits.pop(0)
-    except StopIteration as end:
-        repository: Repository = end.value
-        return repository
-    except Stopped:
-        raise interrupted(wish.name, 0, 0) from None
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except Stopped:
+            raise interrupted(name, 0, 0) from None
+        while waits:
+            yield waits.pop(0)
 
 
 def _download(plan: Plan, steering: Steering, backoff: Backoff, began: float) -> Iterator[Transfer]:
@@ -194,7 +233,7 @@ def _installed(wish: Wish, folders: Sequence[Path]) -> Resolved | None:
     return None
 
 
-def _already(wish: Wish, here: Resolved, began: float) -> Pulled:
+def _already(here: Resolved, began: float) -> Pulled:
     records.record_pulled(here.name, here.path)
     return Pulled(
         model=here.name,

@@ -15,11 +15,12 @@ from pathlib import Path
 from mull import paths
 from mull.errors import MullError, UsageError
 from mull.library import records
-from mull.library.cache import RepositoryFolder
+from mull.library.cache import RepositoryFolder, hub_cache
 from mull.library.catalogue import load_catalogue
 from mull.library.local import LocalModel
 from mull.library.reference import is_path, parse_hub, parts_of
 from mull.library.resolve import NotInstalled, find, matching, split_name, unknown
+from mull.library.transfer import disk_error
 
 _OWNERS = {
     "lmstudio": ("LM Studio", "Remove it there: lms, or its My Models page."),
@@ -39,7 +40,7 @@ class Removed:
 
 
 def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> list[Removed]:
-    """Remove a model; with `every`, all its quantizations. Raises MullError, UsageError, OSError."""
+    """Remove a model; with `every`, all its quantizations. Raises MullError, UsageError."""
     catalogue = load_catalogue(paths.config_dir())
     entry, _ = split_name(name, catalogue)
     if entry is not None and entry.builtin:
@@ -63,7 +64,10 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
     if len(models) > 1 and not every:
         names = ", ".join(model.name for model in models)
         raise UsageError("several_installed", f"Several are installed: {names}.", "Name one, or add --all.")
-    return [Removed(model.name, _remove_model(model)) for model in models]
+    try:
+        return [Removed(model.name, _remove_model(model)) for model in models]
+    except OSError as error:
+        raise disk_error(error, hub_cache()) from error
 
 
 def _foreign(model: LocalModel) -> MullError:

@@ -16,7 +16,7 @@ from mull import paths
 from mull.errors import ModelFileError, MullError
 from mull.library import records
 from mull.library.catalogue import Catalogue, Entry, load_catalogue
-from mull.library.local import LocalModel, Source, everywhere, installed
+from mull.library.local import LocalModel, Source, everywhere, in_ollama, installed
 from mull.library.reference import (
     DEFAULT_QUANT,
     HubReference,
@@ -24,6 +24,7 @@ from mull.library.reference import (
     parse_hub,
     part_of,
     parts_of,
+    quantization,
     same_quant,
     select,
     whole_name,
@@ -33,6 +34,7 @@ from mull.settings import Sampling
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 BUILTIN = "pebble"
 MAGIC = b"GGUF"
+PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # whose digests a record may have been compared with
 
 
 class NotInstalled(MullError):
@@ -95,6 +97,10 @@ def find(name: str, chosen_by: ChosenBy = "flag", folders: Sequence[Path] = ()) 
     if is_path(name) and (found := _by_path(name, chosen_by)):
         return found
     catalogue = load_catalogue(paths.config_dir())
+    if ":" in name:  # Ollama's own file of that name comes before the one that the catalogue would fetch
+        for model in in_ollama():
+            if _is_called(model, name):
+                return _resolved(model, model.name, chosen_by, entry_of(model, catalogue))
     entry, quant = split_name(name, catalogue)
     if entry is not None:
         return _by_entry(entry, quant, chosen_by, folders)
@@ -111,10 +117,12 @@ def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
     """Every model on this disk that the name may mean: all quantizations when it names none, in every place."""
     catalogue = load_catalogue(paths.config_dir())
     here = list(everywhere(folders))
+    called = [model for model in here if _is_called(model, name)]
+    if ":" in name and any(model.source == "ollama" for model in called):
+        return called
     entry, quant = split_name(name, catalogue)
     if entry is not None:
         return _of_quant([model for model in here if _is_of(model, entry)], quant)
-    called = [model for model in here if _is_called(model, name)]
     reference = parse_hub(name)
     if called or reference is None:
         return called
@@ -123,11 +131,14 @@ def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
 
 
 def split_name(name: str, catalogue: Catalogue) -> tuple[Entry | None, str | None]:
-    """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization asked for."""
-    if entry := catalogue.find(name):
+    """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization. Ollama's spelling, `qwen3:8b`, is understood."""
+    entry = catalogue.find(name)
+    if entry is not None or ":" not in name:
         return entry, None
-    bare, _, quant = name.partition(":")
-    return catalogue.find(bare), quant or None
+    bare, _, tag = name.partition(":")
+    if quantization(f"-{tag}.gguf"):
+        return catalogue.find(bare), tag
+    return catalogue.find(f"{bare}-{tag}"), None
 
 
 def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> MullError:
@@ -287,4 +298,6 @@ def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: Entry | 
 
 
 def _trusted(parts: Iterable[Path]) -> bool:
-    return all(records.verified(path) is not None for path in parts)
+    """Were all parts compared with a published digest, and are they unchanged since? A first reading is not enough."""
+    found = [records.verified(path) for path in parts]
+    return all(record is not None and record.source in PUBLISHED for record in found)

@@ -9,7 +9,6 @@ A lock file, the one that huggingface_hub takes too, keeps two pulls of one file
 from __future__ import annotations
 
 import errno
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -18,14 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mull.errors import MullError
-from mull.library import records
+from mull.library import records, xet
 from mull.library.cache import RepositoryFolder, link_into_snapshot
 from mull.library.digest import CHUNK, Digest
 from mull.library.hub import LONGEST_WAIT, Backoff, HubError, RemoteFile, endpoint, explain
 
 MAGIC = b"GGUF"
 READ_SECONDS = 20.0  # without a single byte, before a connection counts as dead
-HTTP_LIMIT = 50 * 10**9  # bytes; larger files the Hub serves through Xet alone
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -74,6 +72,8 @@ class FileTransfer:
         with _in_words(self.folder.folder.parent):
             for folder in (self.blob.parent, self.link.parent, self.folder.lock_folder):
                 folder.mkdir(parents=True, exist_ok=True)
+            if self.file.bytes > xet.HTTP_LIMIT:
+                self._fetch_by_xet()
             with self._alone():
                 if self.link.is_file() and not self.link.is_symlink():  # a system without links: no blob
                     return
@@ -113,9 +113,6 @@ class FileTransfer:
 
     def _fetch(self) -> None:
         """Fill the partial file, check it, and give it its name."""
-        if self.file.bytes > HTTP_LIMIT:
-            self._fetch_by_xet()
-            return
         have = self.partial.stat().st_size if self.partial.is_file() else 0
         if have > self.file.bytes:
             have = 0
@@ -213,9 +210,10 @@ class FileTransfer:
 
     def _same_file(self, response: Any) -> None:
         """Is it still the file of the record? The Hub's first answer names the content, wherever it redirects to."""
-        first = response.history[0] if response.history else response
-        etag = first.headers.get("x-linked-etag") or first.headers.get("etag") or ""
-        found = etag.removeprefix("W/").strip('"')
+        answers = [*response.history, response]
+        linked = [answer.headers["x-linked-etag"] for answer in answers if "x-linked-etag" in answer.headers]
+        direct = [] if response.history else [response.headers.get("etag", "")]
+        found = next(iter(linked + direct), "").removeprefix("W/").strip('"')
         if _HASH.fullmatch(found) and len(found) == len(self.file.etag) and found != self.file.etag:
             raise self._replaced()
         total = response.headers.get("content-range", "").rpartition("/")[2]
@@ -274,17 +272,17 @@ class FileTransfer:
             records.record_verified(self.link, self.file.sha256, "hub")
 
     def _fetch_by_xet(self) -> None:
-        """Files that are too large for plain HTTP: huggingface_hub's own way, which cannot resume."""
-        from huggingface_hub import hf_hub_download
+        """Files that are too large for plain HTTP. The library takes the lock itself: it must not be held here."""
 
-        self.doing = "downloading through Xet"
-        try:
-            path = Path(hf_hub_download(self.folder.repo, self.file.filename, revision=self.commit))
-        except Exception as error:
-            explained = explain(error, self.folder.repo, self.commit)
-            raise explained or error from error
-        self.doing = "checking"
-        self._check(self._digest_of(path), Path(os.path.realpath(path)))
+        def told(done: int) -> bool:
+            self.done = done
+            return not self.stop.is_set()
+
+        if self.present() == self.file.bytes or self.link.is_file():
+            return
+        if xet.fetch(self.folder, self.commit, self.file, told) is None:
+            raise Stopped
+        self.fetched = self.file.bytes
 
 
 def _is_http(error: OSError) -> bool:

@@ -75,7 +75,7 @@ def verify(model: LocalModel, catalogue: Catalogue, steering: Steering) -> Itera
 
 
 def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | None) -> Verdict:
-    known = _known(model, path) or (Known(pinned, "catalogue") if pinned else None)
+    known = _known(model, path, found, pinned)
     same = None if known is None else known.sha256 == found
     if same is not False:
         records.record_verified(path, found, known.against if known else "seen")
@@ -90,15 +90,18 @@ def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | N
     )
 
 
-def _known(model: LocalModel, path: Path) -> Known | None:
-    """The digest from the file's own place; where links are impossible, the one recorded on download."""
+def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Known | None:
+    """The digest from the file's own place; else the catalogue's, if it is that file; else an earlier reading's."""
     if model.source == "ollama" and model.sha256:
         return Known(model.sha256, "ollama")
     if model.source == "hub" and (blob := blob_digest(path)):
         return Known(blob, "hub")
-    if record := records.recorded(path):
-        return Known(record.sha256, "hub" if record.source == "hub" else "earlier")
-    return None
+    record = records.recorded(path)
+    if record is not None and record.source == "hub":  # a system without links, where the name tells nothing
+        return Known(record.sha256, "hub")
+    if pinned == found:
+        return Known(pinned, "catalogue")
+    return Known(record.sha256, "earlier") if record is not None else None
 
 
 def _pinned(model: LocalModel, entry: Entry | None) -> str | None:

@@ -25,7 +25,9 @@ FIRST, LAST = 0xF0000, 0x10FFFD  # planes 15 and 16: private use, never white sp
 SKIPPED = (0xFFFFE, 0xFFFFF)  # noncharacters between the two planes
 OWN_KEYS = frozenset(["role", "type"])  # keys whose values are ours, not anybody's text
 # White space between disguised characters stands between foreign words, and is taken for foreign itself.
-PRIVATE = re.compile("[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?:\\s+[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+)*")
+PRIVATE = re.compile(
+    "[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?:\\s+[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+)*"
+)
 PROBE = "Ab9 zß\tÉ漢字\n\n <|x|> [y] {z} & \"q\" 'r' \\n /s #t %u </v> 😀 mM"
 BRACKET = re.compile(r"[<>\[\]{}|｜〈〉《》【】]")
 SPELLED = re.compile(r"(<[^\s<>]+>|\[[^\s\[\]]+\]|\][^\s\[\]]+\]|\[[^\s\[\]]+\[|〈[^\s〈〉]+〉)")
@@ -76,7 +78,11 @@ class _Disguise:
     """Private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
 
     def __init__(self, texts: Iterable[str], taken: str) -> None:
-        used = {ord(character) for character in taken if character >= chr(FIRST)} if PRIVATE.search(taken) else set()
+        used = (
+            {ord(character) for character in taken if character >= chr(FIRST)}
+            if PRIVATE.search(taken)
+            else set()
+        )
         self._shared = bool(used)  # the template has private-use characters of its own
         free = (code for code in range(FIRST, LAST + 1) if code not in used and code not in SKIPPED)
         wanted = sorted({character for text in texts for character in set(text) if not character.isspace()})
@@ -149,7 +155,9 @@ def _can_be_followed(template: Template, kinds: Kinds, arguments: str) -> bool:
     try:
         plain = template.render(messages, arguments=given, now=now)
     except TemplateError:
-        return True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
+        return (
+            True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
+        )
     return "".join(text for text, _ in _disguised(template, messages, given, now)) == plain
 
 

@@ -279,7 +279,7 @@ def _default(probe: Probe, kind: Kind, switch: Switch | None) -> Default:
     if switch.place == "custom system":
         return "on"
     if switch.argument is None:
-        return "on" if probe.tail() != probe.tail(text=f"{USER} {switch.off}") else "off"
+        return "on"  # a word that switches off is only needed where thinking is on
     states: tuple[tuple[Default, Any], ...] = (("on", switch.on), ("off", switch.off))
     for word, value in states:
         if probe.render([QUESTION], {switch.argument: value}) == question:

@@ -76,6 +76,17 @@ FAMILIES: tuple[Family, ...] = (
         },  # its generation prompt writes this
     ),
     Family(
+        "Granite 3.2",
+        lambda source, *_: "Here is my thought process:" in source and "Here is my response:" in source,
+        # The instruction in the template names the sentences; there are no tags.
+        {
+            "start": "Here is my thought process:",
+            "end": "Here is my response:",
+            "between": "\n\nHere is my response:\n\n",
+            "answer_start": None,
+        },
+    ),
+    Family(
         "MiMo-VL",
         lambda source, *_: "You are MiMo, an AI assistant developed by Xiaomi" in source,
         # The template is silent; the model card of the later releases gives the word for the user's text.

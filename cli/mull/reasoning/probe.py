@@ -59,9 +59,13 @@ class Probe:
                 self._made[key] = None
         return self._made[key]
 
-    def tail(self, arguments: Mapping[str, Any] = NOTHING, text: str = USER) -> str | None:
+    def tail(
+        self, arguments: Mapping[str, Any] = NOTHING, text: str = USER, system: str | None = None
+    ) -> str | None:
         """What the generation prompt adds after a user's turn: the assistant's header and any prefill."""
         messages = [{"role": "user", "content": text}]
+        if system is not None:
+            messages.insert(0, {"role": "system", "content": system})
         with_prompt = self.render(messages, arguments)
         if with_prompt is None or USER not in with_prompt:
             return None

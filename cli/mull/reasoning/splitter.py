@@ -9,38 +9,16 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 
 from mull.reasoning.grammar import Act, State, Table, grammar
+from mull.reasoning.headers import Body, looks_like_header, meaning
 from mull.reasoning.markers import CHUNK
+from mull.reasoning.parts import Answer, Hidden, Part, Thinking
 from mull.reasoning.profile import Profile
 
+__all__ = ["Answer", "Hidden", "Part", "Splitter", "Thinking"]
+
 HEADER_LIMIT = 200  # characters; a header of a real message is a few words
-
-
-@dataclass(frozen=True, slots=True)
-class Thinking:
-    """More thinking."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """More of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """Output that belongs to neither: a tool call nobody asked for, with its recipient or marker as `kind`."""
-
-    text: str
-    kind: str
-
-
-Part = Thinking | Answer | Hidden
 
 
 class Splitter:
@@ -56,10 +34,13 @@ class Splitter:
         self._fenced = False
         self._fresh = True  # nothing thought since the thinking began
         self._said = False  # has the answer any text?
-        self._kind = ""
+        self._kind = ""  # of the tool call under way, and its text so far: told as one part
+        self._hidden: list[str] = []
         self._resume = State.ANSWER
         self._parts: list[Part] = []
-        self._plain: type[Part] | None = None  # what text without any marker's beginning is, in the midst of it
+        self._plain: type[Part] | None = (
+            None  # what text without any marker's beginning is, in the midst of it
+        )
         self._triggers: frozenset[str] = frozenset()
         self._thought: list[str] = []  # kept only where it may turn out to be the answer
         self._state = State.HEADER if profile.header else State.START
@@ -98,7 +79,9 @@ class Splitter:
             text += self._special(data.decode("utf-8", "replace"))
         else:
             text = self._decoder.decode(data)
-            if not self._buffer and self._plain and self._triggers.isdisjoint(text):  # the common case, kept short
+            if (
+                not self._buffer and self._plain and self._triggers.isdisjoint(text)
+            ):  # the common case, kept short
                 if self._plain is Answer:
                     self._note_lines(text)
                     return [Answer(text)] if text else []
@@ -122,6 +105,8 @@ class Splitter:
             self._tell_answer("".join(self._thought))
         if self._state is State.HEADER and self._buffer.strip() and not self._looks_like_header(self._buffer):
             self._tell_answer(self._buffer)
+        if self._state is State.TOOL:
+            self._tell_hidden()
         self._buffer = ""
         return self._taken()
 
@@ -218,6 +203,8 @@ class Splitter:
         header = self._state is State.HEADER
         if not header:
             self._tell(before)
+        if self._state is State.TOOL:
+            self._tell_hidden()
         match act:
             case Act.THINK if self._state is not State.THINK:
                 self._enter_thinking()
@@ -262,26 +249,16 @@ class Splitter:
 
     def _enter_body(self, header: str) -> None:
         """Header families: what the header says of the body that begins now."""
-        text = self._grammar.spelled(header)
-        recipient = re.search(r"to=([^\s<|]+)", text)
-        last = CHUNK.split(text)[-1] if "<|constrain|>" not in text else text
-        start, opener = (self._profile.start or ""), (self._profile.answer_start or "")
-        if recipient and recipient.group() in start:
+        body, recipient = meaning(self._grammar.spelled(header), self._profile)
+        if body is Body.THINKING:
             self._enter_thinking()
-        elif (
-            recipient
-            and recipient.group() not in opener
-            and recipient.group(1) not in ("user", "assistant", "all")
-        ):
-            self._kind, self._state = recipient.group(1), State.TOOL
-        elif any(word in last.split() for word in CHUNK.sub(" ", start).split()):
-            self._enter_thinking()
-        else:
+        elif body is Body.ANSWER:
             self._state = State.ANSWER
+        else:
+            self._kind, self._state = recipient, State.TOOL
 
     def _looks_like_header(self, text: str) -> bool:
-        spelled = self._grammar.spelled(text).lstrip()
-        return bool(CHUNK.match(spelled)) or spelled.startswith("to=")
+        return looks_like_header(self._grammar.spelled(text))
 
     # ---- telling
 
@@ -293,7 +270,7 @@ class Splitter:
         elif self._state is State.ANSWER:
             self._tell_answer(self._grammar.spelled(text))
         elif self._state is State.TOOL:
-            self._parts.append(Hidden(self._grammar.spelled(text), self._kind))
+            self._hidden.append(self._grammar.spelled(text))
         elif self._state is State.GAP and text.strip():
             self._state = State.ANSWER
             self._tell_answer(self._grammar.spelled(text))
@@ -317,6 +294,11 @@ class Splitter:
             self._said = self._said or bool(text.strip())
             self._note_lines(text)
             self._parts.append(Answer(text))
+
+    def _tell_hidden(self) -> None:
+        """The tool call that ends here."""
+        text, self._hidden = "".join(self._hidden), []
+        self._parts.append(Hidden(text, self._kind))
 
     def _note_lines(self, text: str) -> None:
         """Remember how the current line begins, and whether it is inside a code fence."""

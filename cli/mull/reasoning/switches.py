@@ -60,11 +60,20 @@ def find_switch(probe: Probe, base: str) -> Found:
             switch = _switch(probe, name, values)
             if switch is not None:
                 return switch, probe.tail({name: switch.on}), probe.tail({name: switch.off})
+    return _text_switch(probe, base)
+
+
+def _text_switch(probe: Probe, base: str) -> Found:
+    """Words that the template looks for in the user's text, or in a system message."""
     for on, off in TEXTS:
-        if off in probe.template.source:
-            tail = probe.tail(text=f"{USER} {off}")
-            if tail is not None and _shuts(tail, [base, tail]):
-                return Switch(None, on, off), probe.tail(text=f"{USER} {on}"), tail
+        if off not in probe.template.source:
+            continue
+        tail = probe.tail(text=f"{USER} {off}")
+        if tail is not None and _shuts(tail, [base, tail]):
+            return Switch(None, on, off), probe.tail(text=f"{USER} {on}"), tail
+        tail = probe.tail(system=off)
+        if tail is not None and _shuts(tail, [base, tail]):
+            return Switch(None, on, off, "system"), probe.tail(system=on), tail
     return None, None, None
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import itertools
 import json
 import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 
 from mull.errors import MullError
@@ -116,7 +118,12 @@ def from_json(text: str) -> tuple[Session, list[Turn]]:
             raise ValueError(f"version {data['v']} of “{data['format']}”")
         turns = [_turn(values) for values in data["turns"]]
         session = _make(Session, data["session"] | {"turns": len(turns)})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        for word in (session.id, session.auto_title, session.name or "", session.system, session.model):
+            _demand(word, str)
+        for moment in (session.created, session.updated):
+            _demand(moment, float | int)
+        _demand(session.state, Mapping)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MullError(
             "not_a_session",
             f"This is no exported session: {error}.",
@@ -133,8 +140,23 @@ def exported(store: Store, session: Session, form: str) -> str:
     return to_html(session, turns) if form == "html" else to_markdown(session, turns)
 
 
+def file_name(session: Session, form: str) -> str:
+    """A name for its file, made of the title's letters."""
+    words = re.sub(r"[^\w-]+", "-", session.title).strip("-").lower()[:40].strip("-")
+    return f"mull-{words or session.id}.{form}"
+
+
+def free_path(path: Path) -> Path:
+    """This path, or with a number where there is something already."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return path if not path.exists() else next(name for name in names if not name.exists())
+
+
 def write_export(path: Path, text: str) -> None:
-    """Write it for the owner's eyes, in one step. Raises OSError."""
+    """Write it for the owner's eyes, a file in one step. Raises OSError."""
+    if path.exists() and not path.is_file():  # a pipe, a terminal
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
     scratch = path.with_name(f".{path.name}.part")
     try:
         scratch.touch(mode=0o600)
@@ -153,9 +175,17 @@ def _turn(values: Mapping[str, Any]) -> Turn:
         "files": tuple(_make(Attachment, file) for file in values["files"]),
     }
     turn = _make(Turn, {**values, **parts})
-    if not (isinstance(turn.id, int) and isinstance(turn.question, str) and isinstance(turn.answer, str)):
-        raise TypeError("a turn without an id, a question or an answer")
+    texts = (turn.question, turn.answer, turn.thinking, turn.model)
+    _demand(turn.id, int)
+    _demand(turn.started, float | int)
+    for text in (*texts, *(part for file in turn.files for part in (file.name, file.text))):
+        _demand(text, str)
     return turn
+
+
+def _demand(value: object, kind: type | UnionType) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} where something else belongs")
 
 
 def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:

@@ -49,6 +49,7 @@ class Attendant:
         self._keyboard = Keyboard(streams, keys=keys)
         self._events: deque[Event] = deque()
         self._settled = threading.Event()
+        self._settled.set()
         self._ended = False
         self._failure: Exception | None = None
         self._interrupted_at = float("-inf")
@@ -90,39 +91,49 @@ class Attendant:
             self._keyboard.wake()
 
     def _run(self) -> None:
-        interval, painted_at, wanted = FRAME_SECONDS, time.monotonic(), False
         try:
-            while not self._ended or self._events:
-                due = painted_at + (min(interval, FRAME_SECONDS) if wanted else interval)
-                keys = self._keyboard.read(max(0.0, due - time.monotonic()))
-                for key in keys:
-                    self._press(key)
-                wanted = wanted or bool(keys)
-                settling = not self._settled.is_set()
-                now = time.monotonic()
-                self._give_up(now)
-                if self._view is None or (now < due and not self._ended and not settling):
-                    self._settled.set()
-                    continue
-                cost = time.thread_time()
-                while self._events:
-                    self._view.take(self._events.popleft())
-                self._view.paint(now)
-                self._settled.set()
-                cost = time.thread_time() - cost
-                interval = min(max(FRAME_SECONDS, cost / PAINT_SHARE), SLOWEST_FRAME_SECONDS)
-                painted_at, wanted = now, False
-        except Exception as failure:  # noqa: BLE001  (carried to the turn's thread)
+            if self._view is None:
+                while not self._ended:
+                    self._listen(SLOWEST_FRAME_SECONDS)
+            else:
+                self._serve(self._view)
+        except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
             self._failure = failure
             self._steering.stop()
         finally:
             self._end_view()
 
+    def _serve(self, view: View) -> None:
+        """Paint as often as it may, and at once when a key was pressed or `settle` waits."""
+        interval, painted_at, pressed = FRAME_SECONDS, time.monotonic(), False
+        while not self._ended or self._events:
+            due = painted_at + (FRAME_SECONDS if pressed else interval)
+            pressed = self._listen(due - time.monotonic()) or pressed
+            now = time.monotonic()
+            if now < due and not self._ended and self._settled.is_set():
+                continue
+            began = time.thread_time()
+            while self._events:
+                view.take(self._events.popleft())
+            view.paint(now)
+            self._settled.set()
+            cost = time.thread_time() - began
+            interval = min(max(FRAME_SECONDS, cost / PAINT_SHARE), SLOWEST_FRAME_SECONDS)
+            painted_at, pressed = now, False
+
+    def _listen(self, seconds: float) -> bool:
+        """Act on the keys and signals that come within `seconds`; were there any?"""
+        keys = self._keyboard.read(max(0.0, seconds))
+        for key in keys:
+            self._press(key)
+        self._give_up(time.monotonic())
+        return bool(keys)
+
     def _end_view(self) -> None:
         try:
             if self._view is not None:
                 self._view.end()
-        except OSError as failure:
+        except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
             self._failure = self._failure or failure
         finally:
             self._settled.set()
@@ -154,7 +165,7 @@ class Attendant:
         if self._view is not None:
             self._view.pause()
         self._keyboard.cooked()
-        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.raise_signal(signal.SIGSTOP)  # to this thread, so that it stops here
         self._keyboard.raw()
 
     def _give_up(self, now: float) -> None:

@@ -21,7 +21,9 @@ from mull.transfers import Progress, Pulled, Started, Transfer, size_text
 EVERY = 10.0  # seconds between two lines where nothing can move
 FRAME = 0.1  # seconds between two frames where it can
 WINDOW = 5.0  # seconds that the rate looks back
-BAR = 24  # cells
+BAR = 24  # cells, at most
+SHORTEST = 6  # cells; a shorter bar says nothing
+FACTS = 48  # cells kept for what stands beside the bar, so that it does not change its length
 
 T = TypeVar("T")
 
@@ -133,11 +135,12 @@ class _Line:
         room = self._streams.width - 1
         facts = clip(_facts(now, self._rate()), room)
         name = f"{self._model}  "
-        if width(name) + BAR + 2 + width(facts) > room:
+        bar = min(BAR, room - width(name) - 2 - max(FACTS, width(facts)))
+        if bar < SHORTEST:
             return facts
-        filled = round(BAR * now.done / now.total) if now.total else BAR
+        filled = round(bar * now.done / now.total) if now.total else bar
         full, empty = ("━", "─") if self._streams.unicode else ("#", "-")
-        return f"{name}{ink(full * filled, 'accent')}{ink(empty * (BAR - filled), 'dim')}  {facts}"
+        return f"{name}{ink(full * filled, 'accent')}{ink(empty * (bar - filled), 'dim')}  {facts}"
 
     def _write(self, text: str) -> None:
         try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.streams import Streams
@@ -24,6 +25,7 @@ class HeldInput:
     def __init__(self, streams: Streams) -> None:
         self._fd = streams.stdin.fileno() if streams.stdin_tty and sys.platform != "win32" else -1
         self._before: list[Any] | None = None
+        self._signals: set[int] = set()  # those that end the chat by way of an exception
         self.lines: list[str] = []  # what was typed, Enter included, before the chat had begun
         self.text = ""  # and what was typed after the last Enter
 
@@ -36,6 +38,8 @@ class HeldInput:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._release()
+        for number in self._signals:
+            signal.signal(number, signal.SIG_DFL)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -60,6 +64,11 @@ class HeldInput:
     def _hold(self) -> None:
         if self._fd < 0 or sys.platform == "win32":
             return
+        for number in (signal.SIGTERM, signal.SIGHUP):  # their default would leave the terminal without echo
+            if signal.getsignal(number) is signal.SIG_DFL:
+                with suppress(ValueError):  # not the main thread
+                    signal.signal(number, _end)
+                    self._signals.add(number)
         import termios
 
         with suppress(termios.error):  # the terminal has gone
@@ -77,3 +86,7 @@ class HeldInput:
 
             with suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSANOW, before)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

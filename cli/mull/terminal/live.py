@@ -18,7 +18,7 @@ from mull.settings import ThinkingView
 from mull.steering import Steering
 from mull.terminal.aside import Aside
 from mull.terminal.attendant import Attendant
-from mull.terminal.cells import clip
+from mull.terminal.cells import clip, wrap
 from mull.terminal.flow import Flow
 from mull.terminal.ink import Ink
 from mull.terminal.keys import Key, Typeahead
@@ -28,6 +28,7 @@ from mull.terminal.sanitize import one_line
 from mull.terminal.streams import Streams
 
 FIRST_PAINT_SECONDS = 0.15  # what is over sooner needs no progress line
+ROOMY_ROWS = 6  # a lower screen is left to the text
 TAIL_SHARE = 0.6  # of the screen: a longer unfinished tail gives its first lines to the scrollback
 
 
@@ -146,18 +147,15 @@ class LiveView:
         if self._panel is not None and not self._answering:
             self._above += self._panel.streamed(columns)
         lines: list[str] = []
-        if not self._answering:
-            if self._view is not None and (
-                self._panel is not None or now - self._began > FIRST_PAINT_SECONDS
-            ):
-                lines = self._before_answer(columns, rows, now)
-        elif self._body is not None:
-            if self._panel is not None and self._panel.fold == "open" and self._view is not None:
-                lines = [*self._panel.reopened(columns, max(2, min(rows // 2, rows - len(tail) - 3))), ""]
-            lines += tail
-            lines += self._below_answer(columns, rows, now, len(lines))
+        if self._answering and self._body is not None:
+            lines = self._while_answering(tail, columns, rows, now)
+        elif self._view is not None and not self._answering and self._has_begun(now):
+            lines = self._before_answer(columns, rows, now)
         above, self._above = self._above, []
         self._region.paint(lines, above)
+
+    def _has_begun(self, now: float) -> bool:
+        return self._panel is not None or now - self._began > FIRST_PAINT_SECONDS
 
     def end(self) -> None:
         """The last frame: everything that is left becomes final."""
@@ -192,7 +190,7 @@ class LiveView:
         if self._view is None:
             self._streams.note(event.text)
         else:
-            self._above += [self._ink(one_line(event.text), "dim")]
+            self._above += [self._ink(line, "dim") for line in wrap(one_line(event.text), self._columns())]
 
     def _fold_panel(self) -> None:
         if self._panel is not None and self._panel.ended is None:
@@ -224,14 +222,20 @@ class LiveView:
             return [self._spin(self._status, columns, now), *typed]
         return self._panel.live(columns, rows - 1 - len(typed), now) + typed
 
-    def _below_answer(self, columns: int, rows: int, now: float, used: int) -> list[str]:
-        typed = self._typed(columns)
-        if self._view is None or used + len(typed) + 2 > rows - 1:
-            return typed
-        hint = "Stopping" if self._stopping else "esc stops"
-        if not self._stopping and self._panel is not None:
-            hint += ", ctrl+o folds" if self._panel.fold == "open" else ", ctrl+o shows the thinking"
-        return ["", self._spin(hint, columns, now), *typed]
+    def _while_answering(self, tail: list[str], columns: int, rows: int, now: float) -> list[str]:
+        """The panel if it was unfolded again, the answer's unfinished end, and what the keys do."""
+        below = self._typed(columns)
+        unfolded = self._panel is not None and self._panel.fold == "open"
+        if self._view is not None and rows >= ROOMY_ROWS:
+            hint = "Stopping" if self._stopping else "esc stops"
+            if self._panel is not None and not self._stopping:
+                hint += ", ctrl+o folds" if unfolded else ", ctrl+o shows the thinking"
+            below = ["", self._spin(hint, columns, now), *below]
+        room = rows - 1 - len(below)
+        above: list[str] = []
+        if unfolded and self._panel is not None and self._view is not None:
+            above = [*self._panel.reopened(columns, max(2, min(rows // 2, room - 3))), ""]
+        return above + tail[-max(1, room - len(above)) :] + below
 
     def _typed(self, columns: int) -> list[str]:
         """What waits for the next prompt: its last line."""

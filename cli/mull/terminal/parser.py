@@ -1,9 +1,9 @@
 """Markdown source → markdown-it tokens, with what a streaming view needs.
 
-CommonMark with tables and strikethrough, without HTML (shown as text) and without link references, whose
-definitions may come long after their use. LaTeX between `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token
-of its own, so that its backslashes and underscores stay what they are. Long inline text is parsed in pieces, so
-that the work per character is bounded.
+In: source. Out: CommonMark with tables and strikethrough, without what needs to look far ahead or back: link
+references and underlined headings (`---` is a rule), nor HTML (shown as text). LaTeX between `$…$`, `$$…$$`,
+`\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and underscores stay what they are.
+Long inline text is parsed in pieces, so that the work per character is bounded.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _inline(text: str) -> tuple[Token, ...]:
 
 def _parser() -> MarkdownIt:
     markdown = (
-        MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
+        MarkdownIt("commonmark", {"html": False})
+        .enable(["strikethrough", "table"])
+        .disable(["reference", "lheading"])
     )
     markdown.inline.ruler.before("escape", "math", _math_inline)
     markdown.block.ruler.before(
@@ -114,6 +116,8 @@ def _math_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         return False
     line = first
     rest = text[2:]
+    if silent and closing not in rest:
+        return False  # what interrupts a paragraph must not depend on lines to come
     while closing not in rest:
         line += 1
         if line >= last:

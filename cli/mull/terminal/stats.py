@@ -6,7 +6,7 @@ from mull.events import Done
 
 
 def stats_line(done: Done) -> str:
-    """Tokens, speed and times: `prompt 41 (30 cached) · thinking 96 · answer 12 · 910.0 tokens/s · first token 0.24 s`."""
+    """Tokens, speed and times: `prompt 41 (30 cached) · thinking 96 · answer 12 · 910.0 tokens/s · …`."""
     usage, timing = done.usage, done.timing
     cached = f" ({usage.cached} cached)" if usage.cached else ""
     return " · ".join(

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from mull.errors import ExitCode
+from mull.terminal.cells import breaks
 from mull.terminal.ink import Ink
-from mull.terminal.sanitize import one_line, visible
+from mull.terminal.sanitize import one_line
 
 ColorChoice = Literal["auto", "always", "never"]
 DEFAULT_SIZE = (80, 24)
@@ -102,18 +103,24 @@ class Streams:
         return text, text.count("�") > data.count("�".encode())
 
     def note(self, text: str) -> None:
-        """One dim line on stderr."""
-        self._tell(self.stderr_ink(one_line(text), "dim"))
+        """One dim line on stderr; a terminal gets it wrapped at words."""
+        self._tell(one_line(text), "dim")
 
     def error(self, message: str, hint: str = "") -> None:
         """One sentence and, on its own line, what to do about it."""
-        self._tell(self.stderr_ink("Error:", "error") + " " + one_line(message))
+        self._tell(one_line(message), "", self.stderr_ink("Error:", "error") + " ")
         if hint:
-            self._tell(self.stderr_ink(visible(hint).replace("\n", " "), "dim"))
+            self._tell(one_line(hint), "dim")
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, text: str, style: str, head: str = "") -> None:
+        lines = [text]
+        if self.stderr_tty:
+            room = max(10, self.width - 1)
+            ranges = breaks(text, room, room - len("Error: ") if head else None)
+            lines = [text[start:end] for start, end in ranges]
+        shown = head + "\n".join(self.stderr_ink(line, style) for line in lines) + "\n"
         with suppress(OSError, ValueError):  # nobody listens, or the disk is full: not worth failing for
-            self.stderr.write(line + "\n")
+            self.stderr.write(shown)
             self.stderr.flush()
 
 

@@ -7,6 +7,7 @@ The functions are in `asking.py`, `keeping.py` and `looking.py`; what each does 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mull.errors import UsageError
@@ -54,9 +55,18 @@ def choice(text: str, choices: Mapping[str, T], command: str) -> T:
     return choices[text.lower()]
 
 
+def user_path(text: str) -> Path:
+    """A path as the user typed it, quoted or not; `~` is home where there is one."""
+    path = Path(text.strip().strip("\"'"))
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def wait_for_model(chat: Chat) -> None:
     """Until it is loaded; Ctrl+C gives up. Raises what loading raises."""
     if not chat.model.ready:
-        chat.streams.note(f"Loading {chat.model.name} …")
+        chat.note(f"Loading {chat.model.name} …")
     for _ in chat.model.loading(Steering()):
         pass

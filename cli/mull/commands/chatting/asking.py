@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from mull.commands.chatting.actions import action, choice, needed, say, wait_for_model
+from mull.commands.chatting.actions import action, choice, needed, say, user_path, wait_for_model
 from mull.commands.chatting.editing import edit_text, editor
 from mull.commands.chatting.model import ChatModel
 from mull.conversation.conversation import Query
@@ -27,12 +27,12 @@ _EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
 def _model(chat: Chat, argument: str) -> None:
     if not argument:
         state = "" if chat.model.ready else " (loading)"
-        chat.streams.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
+        chat.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
         return
     folders = [Path(folder) for folder in chat.settings["model_folders"]]
     resolved = find(argument, "flag", folders)
     if resolved.path == chat.model.resolved.path:
-        chat.streams.note(f"{chat.model.name} answers already.")
+        chat.note(f"{chat.model.name} answers already.")
         return
     before = chat.model.resolved
     chat.model.close()  # two big models need not fit together
@@ -43,12 +43,12 @@ def _model(chat: Chat, argument: str) -> None:
         chat.model.close()
         chat.model = ChatModel(before, chat.engine)
         chat.model.start()
-        chat.streams.note(f"{before.name} goes on.")
+        chat.note(f"{before.name} goes on.")
         if isinstance(failure, MullError):
             raise
         return
     chat.conversation.branch.set_reference(chat.model.reference)
-    chat.streams.note(f"From now on {resolved.name} answers.")
+    chat.note(f"From now on {resolved.name} answers.")
     chat.measure()
 
 
@@ -57,7 +57,7 @@ def _reason(chat: Chat, argument: str) -> None:
     wishes = chat.conversation.wishes
     if argument:
         wishes.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
-    chat.streams.note(f"Thinking: {wishes.said}.")
+    chat.note(f"Thinking: {wishes.said}.")
 
 
 @action("effort")
@@ -67,7 +67,7 @@ def _effort(chat: Chat, argument: str) -> None:
         wishes.reasoning = dataclasses.replace(wishes.reasoning, effort=None)
     elif argument:
         wishes.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
-    chat.streams.note(f"Thinking: {wishes.said}.")
+    chat.note(f"Thinking: {wishes.said}.")
 
 
 @action("think")
@@ -86,7 +86,7 @@ def _system(chat: Chat, argument: str) -> None:
     branch = chat.conversation.branch
     if argument:
         branch.set_system("" if argument == "none" else argument)
-    chat.streams.note(f"System prompt: {branch.system or 'none'}")
+    chat.note(f"System prompt: {branch.system or 'none'}")
 
 
 @action("set")
@@ -107,14 +107,14 @@ def _file(chat: Chat, argument: str) -> None:
     waiting = chat.conversation.files
     if argument == "none":
         waiting.clear()
-        chat.streams.note("No files wait.")
+        chat.note("No files wait.")
         return
     if not argument:
         names = ", ".join(one.name for one in waiting)
-        chat.streams.note(f"With the next question go: {names}." if waiting else "No files wait.")
+        chat.note(f"With the next question go: {names}." if waiting else "No files wait.")
         return
     wait_for_model(chat)
-    path = Path(argument.strip("\"'")).expanduser()
+    path = user_path(argument)
     new = Attachment(path.name, _text_of(path, chat.model.context_tokens * _BYTES_PER_TOKEN))
     before = chat.conversation.room(chat.model, Query("", tuple(waiting)))
     after = chat.conversation.room(chat.model, Query("", (*waiting, new)))
@@ -127,7 +127,7 @@ def _file(chat: Chat, argument: str) -> None:
             "Give a part of it, or more context with --ctx.",
         )
     waiting.append(new)
-    chat.streams.note(f"{new.name}, {size:,} tokens, goes with the next question.")
+    chat.note(f"{new.name}, {size:,} tokens, goes with the next question.")
 
 
 @action("retry")
@@ -144,7 +144,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     with chat.held.lent():
         changed = edit_text(question).strip()
     if not changed or changed == question.strip():
-        chat.streams.note("Unchanged.")
+        chat.note("Unchanged.")
         return
     say(chat, *(f"> {line}" for line in visible(changed).splitlines()))
     chat.ask(chat.conversation.again(changed))
@@ -153,7 +153,7 @@ def _edit(chat: Chat, _argument: str) -> None:
 @action("undo")
 def _undo(chat: Chat, _argument: str) -> None:
     gone = chat.conversation.branch.undo()
-    chat.streams.note(f"Taken back: {one_line(gone.question)}")
+    chat.note(f"Taken back: {one_line(gone.question)}")
     chat.measure()
 
 

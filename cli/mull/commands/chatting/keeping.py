@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull.commands.chatting.actions import action, needed, say
+from mull.commands.chatting.actions import action, needed, say, user_path
 from mull.commands.sessions import marked
 from mull.errors import MullError, UsageError
-from mull.store.export import exported, write_export
+from mull.store.export import exported, file_name, free_path, write_export
 from mull.store.records import Session
 from mull.store.sessions import default_path, open_store
 from mull.terminal.clipboard import copy as to_clipboard
@@ -41,14 +41,14 @@ def _copy(chat: Chat, argument: str) -> None:
     if taken is None:
         raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
     lines = len(text.splitlines())
-    chat.streams.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
+    chat.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
 
 
 @action("new")
 def _new(chat: Chat, _argument: str) -> None:
     chat.conversation.new()
     chat.room = None
-    chat.streams.note("A new conversation.")
+    chat.note("A new conversation.")
 
 
 @action("open")
@@ -71,7 +71,7 @@ def _save(chat: Chat, argument: str) -> None:
     if argument:
         branch.rename(argument)
     session = _session(chat)
-    chat.streams.note(f"Kept as {session.id}, “{session.title}”.")
+    chat.note(f"Kept as {session.id}, “{session.title}”.")
 
 
 @action("sessions")
@@ -83,13 +83,13 @@ def _sessions(chat: Chat, argument: str) -> None:
             say(chat, f"{hit.session}  {one_line(hit.title)} · {hit.field}", style="dim")
             chat.streams.stdout.write(f"  {marked(hit.snippet, chat.streams)}\n")
         if not hits:
-            chat.streams.note("Nothing was found.")
+            chat.note("Nothing was found.")
         return
     rows = [(one.id, one_line(one.title), str(one.turns), one.model) for one in store.sessions(LISTED)]
     if rows:
         table(chat.streams, ("Session", "Title", "Turns", "Model"), rows)
     else:
-        chat.streams.note("Nothing has been kept yet.")
+        chat.note("Nothing has been kept yet.")
 
 
 @action("export")
@@ -101,14 +101,16 @@ def _export(chat: Chat, argument: str) -> None:
             "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
         )
     session = _session(chat)
-    path = Path(where.strip()).expanduser() if where.strip() else Path(f"{_file_name(session)}.{form}")
+    path = user_path(where) if where.strip() else Path()
+    if path.is_dir():
+        path = free_path(path / file_name(session, form))
     try:
         write_export(path, exported(chat.conversation.branch.store, session, form))
     except OSError as error:
         raise MullError(
             "not_written", f"{path} was not written: {error.strerror}.", "Give another path."
         ) from error
-    chat.streams.note(f"Written: {path}")
+    chat.note(f"Written: {path}")
 
 
 @action("quit")
@@ -120,8 +122,3 @@ def _session(chat: Chat) -> Session:
     if chat.conversation.branch.session is None:
         raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
     return chat.conversation.branch.session
-
-
-def _file_name(session: Session) -> str:
-    name = re.sub(r"[^\w-]+", "-", session.title).strip("-").lower()[:40].strip("-")
-    return f"mull-{name or session.id}"

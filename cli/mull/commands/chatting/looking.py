@@ -10,12 +10,14 @@ from mull.errors import UsageError
 from mull.settings import ThinkingView
 from mull.store.records import Turn
 from mull.terminal import slash
+from mull.terminal.cells import clip
 from mull.terminal.sanitize import one_line, visible
+from mull.terminal.tables import card
 
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
-_BAR = 24  # columns of the bars of /context
+_BAR = 24  # columns at most of the bars of /context
 _VIEWS = get_args(ThinkingView)
 
 
@@ -33,7 +35,7 @@ def _help(chat: Chat, argument: str) -> None:
 def _thinking(chat: Chat, argument: str) -> None:
     if argument in _VIEWS:
         chat.conversation.wishes.set("thinking", argument)
-        chat.streams.note(f"Thinking is shown: {argument}.")
+        chat.note(f"Thinking is shown: {argument}.")
         return
     if argument and not argument.isdigit():
         raise UsageError(
@@ -44,7 +46,7 @@ def _thinking(chat: Chat, argument: str) -> None:
     if not 1 <= back <= len(thoughts):
         raise UsageError("no_thinking", "There is no such thinking.", f"{len(thoughts)} turns have some.")
     turn = thoughts[-back]
-    chat.streams.note(f"> {one_line(turn.question)}")
+    chat.note(f"> {one_line(turn.question)}")
     say(chat, *visible(turn.thinking.strip()).splitlines(), style="dim")
 
 
@@ -53,18 +55,22 @@ def _stats(chat: Chat, _argument: str) -> None:
     path = chat.conversation.path
     if not path:
         raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
-    last, usage = path[-1], path[-1].usage
-    cached = f" ({usage.cached:,} from the cache)" if usage.cached else ""
-    times = last.timing
-    seconds = sum(turn.timing.thinking + turn.timing.answer for turn in path)
-    say(
-        chat,
-        f"last answer   prompt {usage.prompt:,}{cached} · thinking {usage.thinking:,} · answer {usage.answer:,} tokens",
-        f"              prompt {times.prompt:.2f} s · thinking {times.thinking:.2f} s · answer {times.answer:.2f} s",
-        f"              {times.tokens_per_second:.1f} tokens/s · first token after {times.first_token:.2f} s",
-        f"conversation  {len(path)} turns · thinking {_sum(path, 'thinking'):,} tokens · "
-        f"answers {_sum(path, 'answer'):,} tokens · {seconds:.1f} s",
+    last = path[-1]
+    usage, times = last.usage, last.timing
+    cached = f", {usage.cached:,} from the cache" if usage.cached else ""
+    rows = (
+        ("prompt", f"{usage.prompt:,} tokens{cached}, {times.prompt:.2f} s"),
+        ("thinking", f"{usage.thinking:,} tokens, {times.thinking:.2f} s"),
+        ("answer", f"{usage.answer:,} tokens, {times.answer:.2f} s"),
+        ("speed", f"{times.tokens_per_second:,.1f} tokens/s, the first after {times.first_token:.2f} s"),
+        ("conversation", f"{len(path)} turns"),
+        (
+            "  thinking",
+            f"{_sum(path, 'thinking'):,} tokens, {sum(turn.timing.thinking for turn in path):.1f} s",
+        ),
+        ("all answers", f"{_sum(path, 'answer'):,} tokens, {sum(turn.timing.answer for turn in path):.1f} s"),
     )
+    card(chat.streams, rows)
 
 
 @action("context")
@@ -72,17 +78,18 @@ def _context(chat: Chat, _argument: str) -> None:
     wait_for_model(chat)
     room = chat.conversation.room(chat.model)
     unicode = chat.streams.unicode
-    say(chat, f"{room.used:,} of {room.limit:,} tokens, {room.share:.0%}")
+    say(chat, f"{room.used:,} of {room.limit:,} tokens, {room.percent}%")
     left = chat.conversation.left_out
     if left:
         say(chat, f"  the first {len(left)} turns are left out", style="dim")
     parts = chat.conversation.context_parts(chat.model)
     number = max((len(f"{size:,}") for _, size in parts), default=1)
-    name_room = max(chat.streams.width - _BAR - number - 6, 8)
+    bar = min(_BAR, chat.streams.width // 4)
     for name, size in parts:
-        filled = min(round(size / max(room.limit, 1) * _BAR), _BAR)
-        bar = ("█" if unicode else "#") * filled + ("░" if unicode else ".") * (_BAR - filled)
-        say(chat, f"  {size:>{number},}  {bar}  {one_line(name)[:name_room]}")
+        filled = min(round(size / max(room.limit, 1) * bar), bar)
+        drawn = ("█" if unicode else "#") * filled + ("░" if unicode else ".") * (bar - filled)
+        line = f"  {size:>{number},}  {drawn}  {one_line(name)}"
+        say(chat, clip(line, chat.streams.width - 1))
 
 
 def _sum(path: Sequence[Turn], part: str) -> int:

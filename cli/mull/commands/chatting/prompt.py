@@ -46,7 +46,7 @@ def toolbar(chat: Chat) -> Sequence[str]:
     return [
         chat.model.name,
         f"thinking {chat.conversation.wishes.said}",
-        f"{room.used:,} of {room.limit:,} tokens, {room.share:.0%}" if room else "",
+        f"{room.used:,} of {room.limit:,} tokens, {room.percent}%" if room else "",
         f"{len(files)} file{'s' if len(files) > 1 else ''} waiting" if files else "",
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",

@@ -6,16 +6,16 @@ It joins the conversation, the model that may still be loading, and the terminal
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from mull.commands.chatting import asking, keeping, looking  # noqa: F401 - they bind the actions
 from mull.commands.chatting.actions import ACTIONS
-from mull.commands.chatting.model import ChatModel
 from mull.commands.chatting.prompt import make_prompt
-from mull.commands.merge import Plan
+from mull.commands.continuing import Setup
 from mull.commands.options import TurnFlags
 from mull.config import Config
-from mull.conversation.conversation import Conversation, Query
+from mull.conversation.conversation import Query
 from mull.conversation.fullness import Room
 from mull.errors import ContextOverflow, MullError, UsageError
 from mull.events import AnswerDelta, Done, Event, Notice, ReasoningReport
@@ -24,8 +24,10 @@ from mull.steering import Steering
 from mull.store.records import Turn, title_of
 from mull.store.sessions import Store
 from mull.terminal import live, slash
+from mull.terminal.cells import wrap
 from mull.terminal.held import HeldInput
-from mull.terminal.keys import Typeahead
+from mull.terminal.keys import Leave, Typeahead
+from mull.terminal.sanitize import one_line
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams
 
@@ -45,9 +47,7 @@ class Chat:
 
     def __init__(
         self,
-        conversation: Conversation,
-        model: ChatModel,
-        plan: Plan,
+        setup: Setup,
         settings: Config,
         streams: Streams,
         *,
@@ -55,9 +55,9 @@ class Chat:
         flags: TurnFlags,
         held: HeldInput,
     ) -> None:
-        self.conversation = conversation
-        self.model = model
-        self.engine = plan.engine
+        self.conversation = setup.conversation
+        self.model = setup.model
+        self.engine = setup.plan.engine
         self.settings = settings
         self.streams = streams
         self.private = private
@@ -68,6 +68,7 @@ class Chat:
         self.replacing = False  # the next question takes the place of the last one
         self.left = False
         self._warned = False
+        self._begun = False  # the question has reached the conversation
         self._typeahead = Typeahead(lines=held.lines, text=held.text)
         self._prompt = make_prompt(self)
 
@@ -83,12 +84,17 @@ class Chat:
                 self._take(line)
             except EOFError:
                 break
+            except Leave:
+                raise
+            except KeyboardInterrupt:  # outside of a turn: a command was waiting for something
+                self._typeahead.interrupted_at = time.monotonic()
+                self.note("Stopped. Ctrl+C again leaves.")
             except MullError as error:
                 self.streams.error(error.message, error.hint)
 
     def greet(self) -> None:
         """Two lines at most: what answers, what there is to know first, and where a session stands."""
-        note, last = self.streams.note, self.conversation.last
+        note, last = self.note, self.conversation.last
         if self.flags.quiet:
             return
         if last is not None:
@@ -104,11 +110,11 @@ class Chat:
 
     def show_turn(self, turn: Turn) -> None:
         """A turn of the past, as it looked."""
-        self.streams.note(f"> {title_of(turn.question)}")
+        self.note(f"> {title_of(turn.question)}")
         if turn.answer:
             self._show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
         elif turn.partial:
-            self.streams.note("(stopped)")
+            self.note("(stopped)")
 
     def keep_on(self, store: Store) -> None:
         """From now on the conversation is kept in this store, what was said before included."""
@@ -121,7 +127,7 @@ class Chat:
         """Ask, show and keep; a full context is decided about first. Raises MullError when there is no answer."""
         policy = self.conversation.wishes.context_full
         while True:
-            steering = Steering()
+            steering, self._begun = Steering(), False
             try:
                 self._after(self._show(self._events(query, steering, policy), steering))
             except _Full as full:
@@ -130,11 +136,11 @@ class Chat:
                     self._summarize(query)
                     policy = "drop"  # in case the summary is not enough
                 continue
-            except Interrupted:
-                self.draft = query.text  # nothing was said yet: the question is back at the prompt
-            except ContextOverflow:
-                self.draft = query.text
-                raise
+            except MullError as error:
+                if not self._begun:  # nothing was said yet: the question is back at the prompt
+                    self.draft, self.replacing = query.text, query.replace
+                if not isinstance(error, Interrupted):
+                    raise
             return
 
     def _events(self, query: Query, steering: Steering, policy: str) -> Iterator[Event]:
@@ -142,15 +148,12 @@ class Chat:
         talk = self.conversation
         room = talk.room(self.model, query)
         if room.full and policy == "stop":
-            raise ContextOverflow(
-                room.used,
-                room.limit,
-                "/new begins afresh; /set context_full drop goes on without the oldest turns.",
-            )
+            raise _overflow(room)
         if room.full and talk.can_drop(query) and policy in {"ask", "summarize"}:
             raise _Full(room)
         if room.full and (dropped := talk.drop(self.model, query)):
             yield Notice("dropped", _named(dropped))
+        self._begun = True
         yield from talk.ask(query, self.model, steering)
 
     def _show(self, events: Iterator[Event], steering: Steering) -> Done:
@@ -171,15 +174,13 @@ class Chat:
         if done.error is not None:
             self.streams.error(done.error.message, done.error.hint)
         elif done.finish == "thinking":
-            self.streams.note(
-                "It thought and never answered. /retry asks again, /nothink asks without thinking."
-            )
+            self.note("It thought and never answered. /retry asks again, /nothink asks without thinking.")
         elif done.finish == "length" and done.limit == "context":
-            self.streams.note("The context is full: the answer was cut. /context shows what fills it.")
+            self.note("The context is full: the answer was cut. /context shows what fills it.")
         elif done.finish == "length":
-            self.streams.note("The answer was cut at the limit of tokens. /set max_tokens changes it.")
+            self.note("The answer was cut at the limit of tokens. /set max_tokens changes it.")
         if self.flags.stats:
-            self.streams.note(stats_line(done))
+            self.note(stats_line(done))
         self.measure()
 
     def measure(self) -> None:
@@ -192,8 +193,8 @@ class Chat:
         except MullError:  # a template that wants a question at the end
             return
         if self.room.tight and not self._warned:
-            self.streams.note(
-                f"The context is {self.room.share:.0%} full ({self.room.used:,} of {self.room.limit:,} tokens). "
+            self.note(
+                f"The context is {self.room.percent}% full ({self.room.used:,} of {self.room.limit:,} tokens). "
                 "/context shows with what, /new begins afresh."
             )
         self._warned = self.room.tight
@@ -203,7 +204,7 @@ class Chat:
     def _decide(self, room: Room, policy: str) -> str:
         """What to do: as configured, else as the user says. Raises ContextOverflow for "nothing"."""
         if policy == "ask":
-            self.streams.note(
+            self.note(
                 f"The context is full: with this question it is {room.used:,} of {room.limit:,} tokens, "
                 f"and an answer needs {room.reserve:,} more."
             )
@@ -211,7 +212,7 @@ class Chat:
                 "Leave out the oldest turns (d), summarize them (s), or not ask (Enter)? ", CHOICES
             )
         if policy == "stop":
-            raise ContextOverflow(room.used, room.limit, "/new begins afresh.")
+            raise _overflow(room)
         return policy
 
     def choose(self, question: str, choices: dict[str, str]) -> str:
@@ -232,14 +233,14 @@ class Chat:
     def _summarize(self, query: Query) -> None:
         """Have the model summarize, in view. Raises ContextOverflow when that came to nothing."""
         before = len(self.conversation.left_out)
-        self.streams.note(f"{self.model.name} summarizes the oldest turns:")
+        self.note(f"{self.model.name} summarizes the oldest turns:")
         steering = Steering()
         self._show(self.conversation.summarize(self.model, steering), steering)
         gone = len(self.conversation.left_out) - before
         if not gone:
             room = self.conversation.room(self.model, query)
             raise ContextOverflow(room.used, room.limit, "The summary was not finished; /new begins afresh.")
-        self.streams.note(f"From now on this summary stands for {gone} turns; the session keeps them.")
+        self.note(f"From now on this summary stands for {gone} turns; the session keeps them.")
 
     # One line.
 
@@ -247,7 +248,7 @@ class Chat:
         """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
         if self._typeahead.lines:
             line = self._typeahead.lines.pop(0)
-            self.streams.note(f"> {line}")
+            self.note(f"> {line}")
             return line
         default, self.draft = self.draft or self._typeahead.text, ""
         self._typeahead.text = ""
@@ -266,10 +267,22 @@ class Chat:
             talk = self.conversation
             self.ask(talk.again(meant.text) if replacing else talk.query(meant.text))
 
+    def note(self, text: str) -> None:
+        """A dim sentence, broken between words."""
+        for line in wrap(one_line(text), self.streams.width - 1):
+            self.streams.note(line)
+
     def _tell_notices(self) -> None:
         notices = self.conversation.branch.notices
         while notices:
-            self.streams.note(notices.pop(0))
+            self.note(notices.pop(0))
+
+
+def _overflow(room: Room) -> ContextOverflow:
+    """Why a question was not asked, and what can be done."""
+    more = f"An answer needs some {room.reserve:,} more"
+    hint = f"{more}: /new begins afresh, /set context_full drop leaves out the oldest turns."
+    return ContextOverflow(room.used, room.limit, hint)
 
 
 def _done(turn: Turn) -> Done:

@@ -1,0 +1,32 @@
+"""Where the weights of a mixture of experts go: the experts to main memory, everything else to the GPU.
+
+A token uses few of the experts, so reading them from main memory costs little, and what every token needs stays fast.
+The bindings know neither the struct nor the CPU's buffer type, so both are declared here (llama.h,
+llama_model_tensor_buft_override; ggml-backend.h, ggml_backend_cpu_buffer_type).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from mull.engine import native
+
+EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_exps"
+
+
+class _Override(ctypes.Structure):
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+def experts_in_main_memory() -> Any:
+    """The array that llama_model_params wants, ended by an empty entry; None where the library cannot be asked."""
+    for path in native.library_files():
+        if path.name.split(".")[0] in {"libggml-base", "libggml", "ggml-base", "ggml"}:
+            try:
+                buffer_type = ctypes.CDLL(str(path)).ggml_backend_cpu_buffer_type
+            except (OSError, AttributeError):
+                continue
+            buffer_type.restype = ctypes.c_void_p
+            return (_Override * 2)(_Override(EXPERTS, buffer_type()), _Override())
+    return None

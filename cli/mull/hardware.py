@@ -1,0 +1,66 @@
+"""This machine as the library room wants to know it, and how a model is best loaded on it.
+
+In: llama.cpp's device list, the state folder, a model's path. Out: a `Machine`, and settings that the fit completed.
+llama.cpp is asked for its devices only where it was built with a backend that has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from mull import paths
+from mull.errors import MullError
+from mull.library.fit import Plan
+from mull.library.judge import load_settings
+from mull.library.machine import DeviceLike, Machine, measure
+from mull.settings import EngineSettings
+
+_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
+_SMALL = 64 << 20
+"""Bytes. A file below it fits every machine with its whole context; its header is not worth reading."""
+
+
+def this_machine() -> Machine:
+    """What this machine has."""
+    devices: Sequence[DeviceLike] = ()
+    if has_gpu_backend():
+        from mull.engine import native
+
+        with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
+            native.prepare(paths.private_dir(paths.state_dir()))
+            devices = native.devices()
+    return measure(devices, state_file("bandwidth"))
+
+
+def planned(path: Path, settings: EngineSettings) -> tuple[EngineSettings, Plan | None]:
+    """How to load a file here: what the user said, else what the fit's plan says. No plan for what needs none.
+
+    A header that cannot be read is llama.cpp's to judge.
+    """
+    try:
+        if path.stat().st_size < _SMALL:
+            return settings, None
+        return load_settings(path, this_machine(), settings)
+    except (MullError, OSError):
+        return settings, None
+
+
+def state_file(name: str) -> Path | None:
+    """A file in the state folder; None where the disk refuses one."""
+    try:
+        return paths.private_dir(paths.state_dir()) / name
+    except OSError:
+        return None
+
+
+def has_gpu_backend() -> bool:
+    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
+    spec = find_spec("llama_cpp")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        names = [path.name.lower() for path in Path(place, "lib").glob("*ggml-*")]
+        if any(backend in name for name in names for backend in _GPU_LIBRARIES):
+            return True
+    return False

@@ -1,0 +1,61 @@
+"""May this model be downloaded here, and in which quantization? The gate between a wish and its first byte.
+
+In: a wish or a plan of `mull pull`, and this machine (measured only when it is asked for). Out: a smaller quantization
+where the usual one does not fit, or `DoesNotFit` with what would. What is small beside the free memory passes unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+from mull.events import Notice
+from mull.library.advice import offer
+from mull.library.catalogue import Catalogue
+from mull.library.judge import before_download
+from mull.library.machine import Machine
+from mull.library.plan import Plan, Wish
+
+SURELY = 4  # times the file in free memory (and the rest that a program needs): nobody has to read the header
+REST = 1 << 30  # bytes
+
+
+class Admission:
+    """The judgement of one machine."""
+
+    def __init__(self, measure: Callable[[], Machine], catalogue: Catalogue) -> None:
+        self._measure = measure
+        self._catalogue = catalogue
+
+    @cached_property
+    def machine(self) -> Machine:
+        return self._measure()
+
+    def advise(self, wish: Wish) -> tuple[Wish, Notice] | None:
+        """Where the catalogue's usual file does not fit, the wish for one that does; None: nothing better is known."""
+        if wish.entry is None or wish.pinned is None or wish.asked_quant:
+            return None
+        file = offer(wish.entry, self.machine).file
+        if file is None or file.quant == wish.pinned.quant:
+            return None
+        name = f"{wish.entry.name}:{file.quant}"
+        text = f"{wish.pinned.quant} does not fit this machine; pulling {file.quant} instead."
+        smaller = replace(
+            wish,
+            name=name,
+            reference=replace(wish.reference, quant=file.quant),
+            pinned=file,
+            revision=file.revision or wish.entry.revision or "main",
+        )
+        return smaller, Notice("smaller", text)
+
+    def check(self, plan: Plan, wish: Wish) -> None:
+        """Raises DoesNotFit, HubError, and ModelFileError for what is no GGUF."""
+        if plan.bytes * SURELY + REST < self.machine.ram_free:
+            return
+        repository = plan.repository
+        files = [(file.filename, file.bytes) for file in plan.files]
+        before_download(
+            plan.name, repository.repo, repository.commit, files, self.machine, self._catalogue, wish.entry
+        )

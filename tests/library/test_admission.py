@@ -1,0 +1,97 @@
+"""The gate before a download: what this machine cannot hold is not fetched, unless the user insists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mull.library.admission import Admission
+from mull.library.advice import DoesNotFit
+from mull.library.catalogue import load_catalogue
+from mull.library.machine import GIB, Machine
+from tests.library.conftest import Puller
+from tests.library.hub_server import Hub, gguf
+from tests.library.test_remote import write_model
+
+REPO = "owner/tiny-GGUF"
+LARGE, TINY = Machine(64 * GIB, 60 * GIB), Machine(GIB, GIB // 8)
+OWN = f"""
+[[model]]
+name = "tiny"
+made_by = "nobody"
+licence = {{ spdx = "MIT", permissive = true }}
+reasoning = {{ kind = "none" }}
+parameters = {{ total = 8 }}
+repo = "{REPO}"
+default = "Q8_0"
+files = [
+  {{ quant = "Q4_K_M", name = "tiny-Q4_K_M.gguf", gb = 4.9 }},
+  {{ quant = "Q8_0", name = "tiny-Q8_0.gguf", gb = 8.6 }},
+]
+"""
+
+
+def gate(machine: Machine, user: Path) -> Admission:
+    return Admission(lambda: machine, load_catalogue(user / "config"))
+
+
+def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Puller, user: Path) -> None:
+    path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=30 << 20)
+    hub.add(REPO, {path.name: path})
+    with pytest.raises(DoesNotFit) as caught:
+        fetch(REPO, admission=lambda: gate(TINY, user))
+    assert "--force" in caught.value.hint
+    assert list((user / "hf").rglob("*")) == []
+    assert hub.sent <= 16 << 20
+    assert fetch(REPO).verified  # what --force does
+
+
+def test_what_surely_fits_is_not_asked_for_its_header(hub: Hub, fetch: Puller, user: Path) -> None:
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(100_000)})
+    assert fetch(REPO, admission=lambda: gate(LARGE, user)).verified
+    assert hub.downloads() == [""]
+
+
+def test_a_smaller_quantization_is_taken_where_the_usual_one_does_not_fit(
+    hub: Hub, fetch: Puller, user: Path
+) -> None:
+    (user / "config").mkdir()
+    (user / "config" / "models.toml").write_text(OWN)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000), "tiny-Q8_0.gguf": gguf(90_000)})
+    middle = Machine(16 * GIB, 8 * GIB)
+    pulled = fetch("tiny", admission=lambda: gate(middle, user))
+    assert pulled.model == "tiny:Q4_K_M"
+    assert pulled.path.name == "tiny-Q4_K_M.gguf"
+    assert "Q8_0 does not fit" in fetch.notices["smaller"]
+    assert fetch("tiny", admission=lambda: gate(middle, user)).already
+    assert fetch("tiny", admission=lambda: gate(LARGE, user)).path.name == "tiny-Q8_0.gguf"
+
+
+def test_an_explicit_quantization_is_not_second_guessed(hub: Hub, fetch: Puller, user: Path) -> None:
+    (user / "config").mkdir()
+    (user / "config" / "models.toml").write_text(OWN)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000), "tiny-Q8_0.gguf": gguf(90_000)})
+    pulled = fetch("tiny:Q8_0", admission=lambda: gate(Machine(16 * GIB, 8 * GIB), user))
+    assert pulled.path.name == "tiny-Q8_0.gguf"
+
+
+def test_an_installed_model_does_not_ask_what_fits(hub: Hub, fetch: Puller, user: Path) -> None:
+    def never() -> Admission:
+        raise AssertionError("the machine was measured for nothing")
+
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000)})
+    fetch(REPO)
+    assert fetch(REPO, admission=never).already
+
+
+def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
+    hub: Hub, fetch: Puller, user: Path
+) -> None:
+    path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=3 << 20)
+    hub.add(REPO, {path.name: path})
+    hub.fault(where="/resolve/", status=503)
+    middle = Machine(GIB, 12 << 20)
+    with pytest.raises(DoesNotFit):
+        fetch(REPO, admission=lambda: gate(middle, user))
+    assert "retry" in fetch.notices or hub.faults[0].times == 0

@@ -1,0 +1,109 @@
+"""Asked → applied: by the family's own means, and honest where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from mull.reasoning.control import LEAST, Control, control
+from mull.reasoning.profile import profile
+from mull.settings import ReasoningAsk
+from tests.reasoning import templates as t
+
+
+def decide(source: str | None, **ask: object) -> Control:
+    return control(ReasoningAsk(**ask), profile(source))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "on", "arguments", "applied", "how"),
+    [
+        (t.CLOSED, True, {"enable_thinking": True}, "on", "template: enable_thinking=true"),
+        (t.CLOSED, False, {"enable_thinking": False}, "off", "template: enable_thinking=false"),
+        (t.CLOSED, None, {}, "default", "the model's default (on)"),
+        (t.BARE, None, {}, "default", "the model's default (off)"),
+        (t.MODE, None, {}, "default", "the model decides"),
+        (t.MODE, False, {"thinking_mode": "disabled"}, "off", "template: thinking_mode=disabled"),
+        (t.WORDS, False, {}, "off", "text: /no_think in the user message"),
+        (t.ALWAYS, True, {}, "always", "this model always thinks"),
+        (t.ALWAYS, None, {}, "always", "this model always thinks"),
+        (t.PLAIN, None, {}, "none", "this model has no thinking to control"),
+        (t.PLAIN, False, {}, "none", "this model has no thinking to control"),
+        (t.TOKENS, False, {"thinking_budget": 0}, "off", "template: thinking_budget=0"),
+        (t.PROMPTED, False, {}, "off", "text: a system prompt of ours"),
+        (None, None, {}, "none", "this model has no thinking to control"),
+    ],
+)
+def test_a_switch_is_used_by_its_own_means(
+    source: str | None, on: bool | None, arguments: dict[str, object], applied: str, how: str
+) -> None:
+    found = decide(source, on=on)
+    assert (dict(found.arguments), found.applied, found.how) == (arguments, applied, how)
+    assert found.notice is None
+    assert found.asked == {True: "on", False: "off", None: "default"}[on]
+
+
+def test_real_booleans_are_passed() -> None:
+    assert decide(t.CLOSED, on=False).arguments["enable_thinking"] is False
+
+
+def test_off_by_prefill_starts_the_answer() -> None:
+    found = decide(t.CHANNELS, on=False)
+    assert found.prefill == "<|channel|>final<|message|>"
+    assert found.applied == "off"
+    assert found.how == "prefill: <|channel|>final<|message|>"
+    assert found.hide
+
+
+def test_off_that_cannot_be_had_is_refused_honestly() -> None:
+    found = decide(t.ALWAYS, on=False)
+    assert (found.asked, found.applied, found.budget, found.hide) == ("off", "always", LEAST, True)
+    assert found.notice == "This model's thinking cannot be switched off; it is kept short and hidden."
+    assert "\n" not in found.notice
+
+
+@pytest.mark.parametrize(("effort", "tokens"), [("low", 512), ("medium", 2048), ("high", 8192)])
+def test_effort_without_a_control_of_its_own_is_a_budget(effort: str, tokens: int) -> None:
+    found = decide(t.CLOSED, effort=effort)
+    assert (found.budget, found.applied, found.asked) == (tokens, effort, effort)
+    assert found.arguments == {"enable_thinking": True}
+    assert found.notice is None
+
+
+def test_effort_with_a_control_of_its_own_uses_it() -> None:
+    found = decide(t.CHANNELS, effort="high")
+    assert found.arguments == {"reasoning_effort": "high"}
+    assert found.budget is None
+    assert found.how == "template: reasoning_effort=high"
+
+
+def test_an_effort_the_family_does_not_have_is_told() -> None:
+    found = decide(t.STRICT_EFFORT, effort="medium")
+    assert found.arguments == {"effort": "high"}
+    assert found.budget == 2048
+    assert found.notice == (
+        "This model has no effort named medium; its nearest, high, is used with at most 2048 thinking tokens."
+    )
+
+
+def test_a_budget_implies_thinking_and_bounds_an_effort() -> None:
+    assert decide(t.BARE, budget=100).arguments == {"thinking": True}
+    assert decide(t.BARE, budget=100).budget == 100
+    assert decide(t.BARE, budget=100, effort="high").budget == 100
+    assert decide(t.BARE, budget=9999, effort="low").budget == 512
+    assert decide(t.BARE, budget=0).applied == "off"
+    assert decide(t.BARE, budget=100, on=False).applied == "off"
+
+
+@pytest.mark.parametrize("ask", [{"on": True}, {"effort": "low"}, {"budget": 64}])
+def test_a_model_that_does_not_think_says_so(ask: dict[str, object]) -> None:
+    found = decide(t.PLAIN, **ask)
+    assert found.applied == "none"
+    assert found.notice is not None
+    assert "does not think" in found.notice
+
+
+def test_the_report_is_what_the_result_carries() -> None:
+    report = decide(t.ALWAYS, on=False).report
+    assert (report.asked, report.applied) == ("off", "always")
+    assert report.notice
+    assert "budget" in report.how

@@ -1,0 +1,121 @@
+"""A conversation in the family's own terms: old thinking, switch words, system messages, strict roles."""
+
+from __future__ import annotations
+
+import pytest
+
+from mull.messages import Message
+from mull.prompt.render import Segment, render
+from mull.reasoning.control import control
+from mull.reasoning.history import to_chat
+from mull.reasoning.profile import profile
+from mull.settings import ReasoningAsk
+from tests.reasoning import templates as t
+
+TALK = [
+    Message("system", "Be brief."),
+    Message("user", "One?"),
+    Message("assistant", "Yes </think>.", thinking="Hm <|im_end|>"),
+    Message("user", "Two?"),
+]
+
+
+def prompt(source: str, messages: list[Message], **ask: object) -> str:
+    return "".join(segment.text for segment in segments(source, messages, **ask))
+
+
+def segments(source: str, messages: list[Message], **ask: object) -> tuple[Segment, ...]:
+    found = profile(source)
+    decision = control(ReasoningAsk(**ask), found)  # type: ignore[arg-type]
+    return render(
+        found.template,
+        to_chat(messages, found, decision),
+        arguments=decision.arguments,
+        prefill=decision.prefill,
+    )
+
+
+def test_old_thinking_goes_to_the_template_which_decides() -> None:
+    chat = to_chat(TALK, profile(t.CLOSED), control(ReasoningAsk(), profile(t.CLOSED)))
+    assert chat[2] == {"role": "assistant", "content": "Yes </think>.", "reasoning_content": "Hm <|im_end|>"}
+    assert "Hm" not in prompt(t.CLOSED, TALK)
+    assert "Hm" in prompt(t.WRAPPED, TALK)
+    assert to_chat(TALK, profile(t.WRAPPED), control(ReasoningAsk(), profile(t.WRAPPED)))[2]["reasoning"]
+
+
+def test_old_markers_stay_text() -> None:
+    foreign = [segment.text for segment in segments(t.WRAPPED, TALK) if not segment.trusted]
+    assert foreign == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
+
+
+def test_keys_without_a_value_are_left_out() -> None:
+    chat = to_chat(
+        [Message("user", ""), Message("assistant", "")],
+        profile(t.PLAIN),
+        control(ReasoningAsk(), profile(t.PLAIN)),
+    )
+    assert chat == [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]
+
+
+def test_a_switch_word_is_ours_and_the_users_own_words_are_not_mangled() -> None:
+    talk = [Message("user", "Look into /srv/think/x, and do not /think.")]
+    found = segments(t.WORDS, talk, on=False)
+    assert "".join(s.text for s in found).endswith("<think></think>")
+    assert talk[0].content in next(s.text for s in found if not s.trusted)
+    assert prompt(t.WORDS, talk, on=True).endswith("<think>\n")
+    assert prompt(t.WORDS, [Message("user", "say /no_think")]).endswith("<think>\n")
+
+
+def test_a_system_message_is_folded_away_where_the_template_refuses_one() -> None:
+    assert prompt(t.STRICT_ROLES, TALK).startswith("<turn>user\nBe brief.\n\nOne?<end>")
+    assert prompt(t.STRICT_ROLES, TALK[:1]) == "<turn>user\nBe brief.<end>\n<turn>model\n"
+
+
+def test_neighbours_of_one_role_are_joined_where_roles_must_alternate() -> None:
+    talk = [
+        Message("user", "One?"),
+        Message("user", "Two?"),
+        Message("assistant", "A", partial=True),
+        Message("user", "3"),
+    ]
+    assert prompt(t.STRICT_ROLES, talk).startswith(
+        "<turn>user\nOne?\n\nTwo?<end>\n<turn>assistant\nA<end>\n<turn>user\n3"
+    )
+    assert prompt(t.PLAIN, talk).count("<|im_start|>user") == 3
+
+
+def test_a_switch_that_a_system_message_would_block_still_works() -> None:
+    on = prompt(t.BLOCKED, TALK, on=True)
+    assert "Think in <think></think>" in on
+    assert "Be brief.\n\nOne?" in on
+    assert "Think in" not in prompt(t.BLOCKED, TALK, on=False)
+    assert "Think in" not in prompt(t.BLOCKED, TALK)
+
+
+@pytest.mark.parametrize(("on", "thinks"), [(True, True), (False, False)])
+def test_a_family_that_thinks_by_its_own_system_prompt(on: bool, thinks: bool) -> None:
+    for talk in (TALK, TALK[1:]):
+        text = prompt(t.PROMPTED, talk, on=on)
+        assert ("First think" in text) is thinks
+        assert ("Be brief." in text) is (talk is TALK)
+
+
+def test_the_words_for_a_system_message_join_the_users_own() -> None:
+    found = profile(t.PLAIN, name="Llama-Nemotron-Nano", architecture="llama")
+    decision = control(ReasoningAsk(on=False), found)
+    chat = to_chat(TALK, found, decision)
+    assert chat[0]["content"] == "Be brief.\n\ndetailed thinking off"
+    assert to_chat(TALK[1:], found, decision)[0] == {"role": "system", "content": "detailed thinking off"}
+
+
+def test_a_word_looked_for_in_the_system_message_is_put_there() -> None:
+    assert prompt(t.SYSTEM_WORDS, TALK, on=False).endswith("</think>\n\n")
+    assert prompt(t.SYSTEM_WORDS, TALK[1:], on=False).startswith("[|system|]/no_think[|endofturn|]")
+    assert prompt(t.SYSTEM_WORDS, [Message("system", "never /no_think"), *TALK[1:]]).endswith("<think>\n")
+
+
+def test_the_messages_are_not_changed() -> None:
+    before = list(TALK)
+    for source in t.ALL.values():
+        prompt(source, TALK, on=False)
+    assert before == TALK

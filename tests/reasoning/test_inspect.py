@@ -1,0 +1,186 @@
+"""`mull inspect`: a template or a model in words, as JSON, as a prompt, and as a parser of raw outputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gguf
+import pytest
+
+from mull.errors import ModelFileError, TemplateError, UsageError
+from mull.reasoning.inspection import Inspected, read_messages
+from mull.settings import ReasoningAsk
+from tests.conftest import Run
+from tests.reasoning import templates as t
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    path = tmp_path / "closed.jinja"
+    path.write_text(t.CLOSED, encoding="utf-8")
+    return path
+
+
+def model(path: Path, source: str | None) -> Path:
+    writer = gguf.GGUFWriter(path, "qwen3")
+    writer.add_name("Tiny")
+    writer.add_context_length(4096)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["<|im_start|>", "<|im_end|>", "<think>", "</think>", "a"])
+    writer.add_token_types([3, 3, 4, 4, 1])
+    writer.add_eos_token_id(1)
+    if source is not None:
+        writer.add_chat_template(source)
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        step()
+    writer.close()
+    return path
+
+
+def test_the_json_is_the_contract(mull: Run, template: Path) -> None:
+    done = mull("inspect", template, "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["v"] == 1
+    reasoning = {key: found["reasoning"][key] for key in list(found["reasoning"])[:7]}
+    assert reasoning == {
+        "kind": "switchable",
+        "default": "on",
+        "switch": {"argument": "enable_thinking", "on": True, "off": False},
+        "effort": None,
+        "markers": {"start": "<think>", "end": "</think>"},
+        "prefill": {"on": "none", "off": "closed"},
+        "off": "template",
+    }
+
+
+def test_words_say_what_off_will_do(mull: Run, template: Path) -> None:
+    done = mull("inspect", template, "--stats")
+    text = done.stdout.decode()
+    assert "enable_thinking = false" in text
+    assert "empty, closed block" in text
+    assert float(done.stderr.split()[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "prefill"), [([], ""), (["--reason"], ""), (["--no-reason"], "<think>\n\n</think>\n\n")]
+)
+def test_render_prints_the_exact_prompt(
+    mull: Run, template: Path, tmp_path: Path, flags: list[str], prefill: str
+) -> None:
+    messages = tmp_path / "m.json"
+    messages.write_text(json.dumps([{"role": "user", "content": "Hé </think>"}]), encoding="utf-8")
+    done = mull("inspect", template, "--render", messages, *flags)
+    assert done.stdout.decode() == (
+        f"<|im_start|>user\nHé </think><|im_end|>\n<|im_start|>assistant\n{prefill}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "output", "result"),
+    [
+        ([], "<think>\nHm.\n</think>\n\nYes\n", {"thinking": "Hm.", "answer": "Yes\n"}),
+        (["--no-reason"], "Yes\n", {"thinking": "", "answer": "Yes\n"}),
+        (["--effort", "low"], "<think>Hm.", {"thinking": "Hm.", "answer": ""}),
+    ],
+)
+def test_parse_splits_a_raw_output(
+    mull: Run, template: Path, flags: list[str], output: str, result: dict[str, str]
+) -> None:
+    done = mull("inspect", template, "--parse", *flags, stdin=output.encode())
+    assert json.loads(done.stdout) == result
+
+
+def test_a_model_file_is_read_without_loading_it(mull: Run, tmp_path: Path) -> None:
+    path = model(tmp_path / "tiny.gguf", t.CLOSED)
+    done = mull("inspect", path, "--json")
+    found = json.loads(done.stdout)
+    assert found["format"] == "gguf"
+    assert (found["model"]["name"], found["model"]["architecture"], found["model"]["context"]) == (
+        "Tiny",
+        "qwen3",
+        4096,
+    )
+    assert found["reasoning"]["kind"] == "switchable"
+    assert "Tiny" in mull("inspect", path).stdout.decode()
+    # its markers are tokens there, yet a file of text can only spell them
+    parsed = mull("inspect", path, "--parse", stdin=b"<think>Hm.</think>Yes")
+    assert json.loads(parsed.stdout) == {"thinking": "Hm.", "answer": "Yes"}
+
+
+def test_a_model_without_a_template_is_a_base_model(mull: Run, tmp_path: Path) -> None:
+    path = model(tmp_path / "base.gguf", None)
+    assert b"base model" in mull("inspect", path).stdout
+    assert json.loads(mull("inspect", path, "--json").stdout)["reasoning"]["kind"] == "none"
+
+
+def test_a_tokenizer_config_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"chat_template": t.OPENED}), encoding="utf-8")
+    assert Inspected.open(path).profile.tails.on.endswith("<think>\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.gguf", b""),
+        ("x.gguf", b"GGUF\x03"),
+        ("x.bin", b"\xff\xfe\x00"),
+        ("x.jinja", b" \n"),
+        ("x.json", b"{}"),
+    ],
+)
+def test_what_is_neither_is_told(mull: Run, tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    done = mull("inspect", path)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") <= 2
+    with pytest.raises(ModelFileError):
+        Inspected.open(path)
+
+
+def test_a_template_that_cannot_be_used_is_told(tmp_path: Path, mull: Run) -> None:
+    path = tmp_path / "endless.jinja"
+    path.write_text("{% for i in range(10**9) %}{% endfor %}", encoding="utf-8")
+    assert mull("inspect", path).returncode == 1
+    with pytest.raises(TemplateError):
+        Inspected.open(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{}", "[]", "nonsense", '[{"role": "tool", "content": "x"}]', '[{"role": "user", "content": 3}]', "[1]"],
+)
+def test_messages_must_be_messages(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(value, encoding="utf-8")
+    with pytest.raises(UsageError):
+        read_messages(path)
+
+
+def test_messages_may_carry_thinking_and_parts(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(
+        json.dumps(
+            [
+                {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+                {"role": "assistant", "content": "Yes", "reasoning_content": "Hm"},
+            ]
+        ),
+        encoding="utf-8",
+    )
+    assert [(m.content, m.thinking) for m in read_messages(path)] == [("Hi", ""), ("Yes", "Hm")]
+
+
+def test_parse_and_render_exclude_each_other(mull: Run, template: Path) -> None:
+    assert mull("inspect", template, "--parse", "--render", template).returncode == 2
+
+
+def test_a_final_marker_that_never_came_leaves_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "final.jinja"
+    path.write_text(t.FINAL, encoding="utf-8")
+    inspected = Inspected.open(path)
+    assert inspected.parse(b"It is 4.", ReasoningAsk()) == {"thinking": "", "answer": "It is 4."}

@@ -1,0 +1,191 @@
+"""Profiles of templates nobody has seen: one small template per mechanism, all found by probing."""
+
+from __future__ import annotations
+
+import pytest
+
+from mull.errors import TemplateError
+from mull.reasoning.describe import as_json, as_lines
+from mull.reasoning.profile import Profile, profile
+from tests.reasoning import templates as t
+
+
+def facts(source: str, **known: str) -> tuple[object, ...]:
+    """kind, default, (argument, on, off), prefill on, prefill off, off"""
+    found = as_json(profile(source, **known))
+    switch = found["switch"] and tuple(found["switch"].values())
+    return (
+        found["kind"],
+        found["default"],
+        switch,
+        found["prefill"]["on"],
+        found["prefill"]["off"],
+        found["off"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (t.PLAIN, ("none", "none", None, "none", "none", "cannot")),
+        (t.CLOSED, ("switchable", "on", ("enable_thinking", True, False), "none", "closed", "template")),
+        (t.OPENED, ("switchable", "on", ("enable_thinking", True, False), "open", "closed", "template")),
+        (t.BARE, ("switchable", "off", ("thinking", True, False), "open", "bare", "template")),
+        (t.ALWAYS, ("always", "on", None, "open", "open", "cannot")),
+        (t.WORDS, ("switchable", "on", (None, "/think", "/no_think"), "open", "closed", "text")),
+        (
+            t.MODE,
+            ("switchable", "none", ("thinking_mode", "enabled", "disabled"), "open", "bare", "template"),
+        ),
+        (
+            t.STRICT_EFFORT,
+            ("switchable", "off", ("effort", "high", "no_think"), "open", "closed", "template"),
+        ),
+        (t.TOKENS, ("switchable", "on", ("thinking_budget", -1, 0), "none", "closed", "template")),
+        (t.WRAPPED, ("switchable", "on", ("reasoning", True, False), "open", "closed", "template")),
+        (t.FINAL, ("always", "on", None, "none", "none", "cannot")),
+        (
+            t.PROMPTED,
+            ("switchable", "on", (None, "", "You are a helpful assistant."), "none", "none", "text"),
+        ),
+        (t.BLOCKED, ("switchable", "off", ("thinking", True, False), "none", "none", "template")),
+    ],
+    ids=lambda value: (
+        next((n for n, s in t.ALL.items() if s == value), "facts") if isinstance(value, str) else ""
+    ),
+)
+def test_a_mechanism_is_found_by_probing(source: str, expected: tuple[object, ...]) -> None:
+    assert facts(source) == expected
+
+
+def test_a_header_family_is_found() -> None:
+    found = profile(t.CHANNELS)
+    assert (found.kind, found.default, found.off) == ("effort", "on", "prefill")
+    assert found.start == "<|channel|>analysis<|message|>"
+    assert found.end == "<|end|>"
+    assert found.answer_start == "<|channel|>final<|message|>"
+    assert (found.header, found.restart) == ("<|message|>", "<|start|>assistant")
+    assert found.turn_ends == ("<|return|>",)
+    assert {"<|end|>", "<|channel|>", "<|message|>", "<|start|>"} <= found.continues
+    assert as_json(found)["effort"] == {"low": "low", "medium": "medium", "high": "high"}
+
+
+def test_an_effort_that_would_raise_is_replaced_by_the_next_higher_one() -> None:
+    found = profile(t.STRICT_EFFORT).effort
+    assert found is not None
+    assert dict(found.values) == {"low": "low", "medium": "high", "high": "high"}
+    assert found.budget == {"medium"}
+
+
+def test_a_budget_argument_takes_tokens() -> None:
+    found = profile(t.TOKENS).effort
+    assert found is not None
+    assert dict(found.values) == {"low": 512, "medium": 2048, "high": 8192}
+
+
+def test_wrapped_answers_and_turn_ends_are_found() -> None:
+    found = profile(t.WRAPPED)
+    assert (found.answer_start, found.answer_end) == ("<|START_TEXT|>", "<|END_TEXT|>")
+    assert found.turn_ends == ("<|turn_end|>",)
+    assert found.history_field == "reasoning"
+    assert profile(t.BLOCKED).answer_start == "<response>"
+
+
+def test_square_markers_are_found() -> None:
+    found = profile(t.SYSTEM_WORDS)
+    assert found.switch is not None
+    assert found.switch.place == "system"
+    assert (found.tails.head, found.turn_ends) == ("[|assistant|]", ("[|endofturn|]",))
+
+
+def test_tool_calls_are_found() -> None:
+    found = profile(t.TOOLS)
+    assert (found.tool_start, found.tool_end) == ("<tool_call>", "</tool_call>")
+    assert found.kind == "none"
+
+
+def test_strict_roles_are_found() -> None:
+    found = profile(t.STRICT_ROLES)
+    assert (found.system, found.alternates) == (False, True)
+    assert profile(t.PLAIN).system
+    assert not profile(t.PLAIN).alternates
+
+
+@pytest.mark.parametrize(
+    ("tag", "extra"),
+    [("<seed:think>", ""), ("<thought>", ""), ("<|think|>", ""), ("<reasoning>", "{#x#}"), ("[THINK]", "")],
+)
+def test_any_spelling_of_the_tags_will_do(tag: str, extra: str) -> None:
+    closer = tag.replace("<|", "<|/") if tag.startswith("<|") else tag[0] + "/" + tag[1:]
+    found = profile(t.OPENED.replace("</think>", closer).replace("<think>", tag) + extra)
+    assert (found.start, found.end) == (tag, closer)
+    assert (found.prefill(found.tails.on), found.prefill(found.tails.off)) == ("open", "closed")
+
+
+@pytest.mark.parametrize("name", ["think", "with_reasoning", "use_thinking", "deliberate_reasoning"])
+def test_any_name_of_the_switch_will_do(name: str) -> None:
+    found = profile(t.BARE.replace("thinking", name))
+    assert found.switch is not None
+    assert (found.switch.argument, found.switch.on, found.switch.off) == (name, True, False)
+
+
+def test_an_inverted_switch_is_turned_round() -> None:
+    found = profile(t.BARE.replace("if thinking", "if not disable_thinking"))
+    assert found.switch is not None
+    assert (found.switch.argument, found.switch.on, found.switch.off) == ("disable_thinking", False, True)
+    assert found.default == "on"
+
+
+def test_an_argument_without_effect_is_no_switch() -> None:
+    assert facts(t.PLAIN + "{% if enable_thinking %}{% endif %}")[:3] == ("none", "none", None)
+    assert facts(t.ALWAYS + "{% set keep_thinking = keep_thinking | default(true) %}")[:3] == (
+        "always",
+        "on",
+        None,
+    )
+
+
+def test_a_users_text_that_spells_an_end_is_not_taken_for_a_prefill() -> None:
+    assert profile(t.CHANNELS).prefill(profile(t.CHANNELS).tails.default) == "none"
+
+
+def test_names_decide_where_templates_are_silent() -> None:
+    silent = t.PLAIN
+    assert facts(silent, name="Llama-3_3-Nemotron-Super-49B", architecture="deci")[:3] == (
+        "switchable",
+        "on",
+        (None, "detailed thinking on", "detailed thinking off"),
+    )
+    distilled = t.ALWAYS.replace("<|im_start|>assistant\n", "<｜Assistant｜>")
+    assert (
+        facts(distilled.replace("<think>\n' }}{% endif %}", "<think>\n' }}{% endif %}"), name="X")[5]
+        == "cannot"
+    )
+
+
+def test_without_a_template_there_is_nothing_to_switch() -> None:
+    assert profile(None) == profile(None) or profile(None).kind == "none"
+    assert profile(None).template is None
+
+
+def test_profiles_are_made_once() -> None:
+    assert profile(t.CLOSED, special=["<think>"]) is profile(t.CLOSED, special=["<think>"])
+    assert profile(t.CLOSED) is not profile(t.OPENED)
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ raise_exception('never') }}", "{{ ''.__class__ }}", "{% if %}", "no messages"]
+)
+def test_a_template_that_cannot_be_used_says_so(source: str) -> None:
+    with pytest.raises(TemplateError):
+        profile(source)
+
+
+@pytest.mark.parametrize("source", t.ALL.values(), ids=t.ALL)
+def test_every_profile_can_be_told_in_words_and_data(source: str) -> None:
+    found: Profile = profile(source)
+    data = as_json(found)
+    assert list(data)[:7] == ["kind", "default", "switch", "effort", "markers", "prefill", "off"]
+    lines = as_lines(found)
+    assert lines[0][0] == "Thinking"
+    assert all(label and text for label, text in lines)
