@@ -15,6 +15,8 @@ import typer
 
 from mull import config
 from mull.app import app
+from tests.library import fit_table
+from tests.reasoning import families_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 WIDTH = 90
@@ -64,7 +66,12 @@ def settings() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "config.md": settings}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "config.md": settings,
+    "models.md": fit_table.page,
+    "reasoning.md": families_page.page,
+}
 
 
 def main() -> int:

@@ -16,7 +16,10 @@ from mull.terminal.streams import Streams
 
 @takes_turn_flags
 def chat(context: typer.Context, *, flags: TurnFlags) -> None:
-    """Chat: an interactive session, kept on disk unless --no-save is given."""
+    """Open an interactive session.
+
+    It is kept on disk unless --no-save is given; -c goes on with the last one.
+    """
     raise typer.Exit(start(flags, context.obj))
 
 

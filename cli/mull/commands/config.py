@@ -24,7 +24,10 @@ Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting; mull config
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Read and change the settings; alone it lists them all."""
+    """Read and change the settings.
+
+    Alone it lists them all.
+    """
     if context.invoked_subcommand is None:
         listing(context)
 

@@ -19,7 +19,10 @@ GIB = 1 << 30
 
 
 def doctor(context: typer.Context, json: Json = False) -> None:
-    """Show what this machine and this build of llama.cpp can do, and how to mend what is wrong."""
+    """Check this machine and this build of llama.cpp.
+
+    Shows what they can do, what was switched off and why, and how to mend what is wrong.
+    """
     from mull.diagnosis import diagnose
     from mull.terminal.result import write_object
 

@@ -37,7 +37,10 @@ def inspect(
     json: Json = False,
     stats: Stats = False,
 ) -> None:
-    """Show what a model file or a chat template is, and what can be done about its thinking."""
+    """Show what a model file or a chat template can do.
+
+    What it is, and what switching its thinking on and off will really do.
+    """
     from mull.reasoning.inspection import Inspected, read_messages
     from mull.terminal.result import write_object
     from mull.terminal.tables import card

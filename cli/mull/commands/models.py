@@ -71,7 +71,10 @@ def models(
     refresh: Refresh = None,
     json: Json = False,
 ) -> None:
-    """List the models mull knows and those on this disk, with a verdict for this machine."""
+    """List models, with a verdict for this machine.
+
+    Those that mull knows and those on this disk. mull models search WORDS searches the Hub.
+    """
     streams: Streams = context.obj
     words = words or []
     if refresh is not None:
@@ -98,7 +101,7 @@ def models(
 
 
 def installed(context: typer.Context, *, json: Json = False) -> None:
-    """List the models on this disk, as `mull models --installed` does."""
+    """List the models on this disk."""
     models(context, installed=True, json=json)
 
 

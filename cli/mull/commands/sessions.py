@@ -58,7 +58,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Look at, export and tidy the conversations that were kept; alone it lists them."""
+    """Look at, export and tidy kept conversations.
+
+    Alone it lists them.
+    """
     if context.invoked_subcommand is None:
         listing(context)
 

@@ -31,7 +31,10 @@ Readme = Annotated[
 
 
 def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Json = False) -> None:
-    """Show a model's card: licence, thinking, sampling, what was published, files, memory at several contexts."""
+    """Show a model's card.
+
+    Licence, thinking, sampling, what was published, files, memory at several contexts.
+    """
     streams: Streams = context.obj
     catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
     row = find(name, catalogue, rows_here(catalogue, machine))

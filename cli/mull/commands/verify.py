@@ -40,7 +40,10 @@ _WORDS = {True: "ok", False: "CHANGED", None: "remembered"}
 
 
 def verify(context: typer.Context, names: Names = None, json: Json = False) -> None:
-    """Check that the weights on the disk are what was published, and unchanged since."""
+    """Check that weights are what was published.
+
+    And that they have not changed on the disk since.
+    """
     streams: Streams = context.obj
     folders = [Path(folder) for folder in read_config()["model_folders"]]
     catalogue = load_catalogue(paths.config_dir())
