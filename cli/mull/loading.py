@@ -103,7 +103,12 @@ def _open(
     model = load_model(path, settings, state_dir=state_dir(), on_progress=report, trusted=trusted)
     template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
     ability = profile(
-        model.template, special=model.markers, architecture=model.architecture, bos=model.bos, eos=model.eos
+        model.template,
+        special=model.markers,
+        architecture=model.architecture,
+        name=model.name,
+        bos=model.bos,
+        eos=model.eos,
     )
     engine = Engine(model, settings)
     return Speaker(name, engine, template, ability, time.perf_counter() - began)

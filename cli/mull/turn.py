@@ -155,13 +155,13 @@ class _Run:
             yield from self._take(item)
             if self.stops.stopped or self.splitter.ended:
                 break
-            if self._enough() and not item.injected:
+            if self._enough() and not item.injected and self.splitter.whole:
                 self._close_thinking()
         yield from self.flush()
 
     def flush(self) -> Iterator[Event]:
         """What the splitter and the stop strings still hold."""
-        yield from self._show(self.splitter.finish())
+        yield from self._show(self.splitter.finish(complete=self.generation.ended == "eog"))
         if held := self.stops.finish():
             self.answer.append(held)
             yield AnswerDelta(held, self.answer_tokens)

@@ -318,6 +318,7 @@ def test_a_disk_that_refuses_costs_one_notice_and_no_turn(tmp_path: Path, writes
         assert len(chat.branch.notices) == 1
         assert "goes on unsaved" in chat.branch.notices[0]
         assert not chat.branch.store.saved
+        chat.branch.store.close()
 
 
 def test_a_session_removed_elsewhere_is_put_back(store: Store) -> None:
@@ -330,12 +331,12 @@ def test_a_session_removed_elsewhere_is_put_back(store: Store) -> None:
 
 
 def test_a_private_chat_can_be_saved_after_all(store: Store) -> None:
-    private = open_store(None)
-    chat, model = Conversation(private), FakeModel(["one", "two", "three"])
-    take(chat, model, "a")
-    take(chat, model, chat.again())
-    assert store.sessions() == []
-    chat.branch.move_to(store)
+    with open_store(None) as private:
+        chat, model = Conversation(private), FakeModel(["one", "two", "three"])
+        take(chat, model, "a")
+        take(chat, model, chat.again())
+        assert store.sessions() == []
+        chat.branch.move_to(store)
     chat.branch.rename("kept")
     take(chat, model, "b")
     session = store.find("kept")

@@ -38,6 +38,7 @@ class Fault:
     cut_at: int | None = None  # close the connection at this offset of the file
     length_error: int = 0  # added to Content-Length
     ignore_range: bool = False
+    shift_range: int = 0  # begin so many bytes too early
     corrupt_at: int | None = None  # flip the byte at this offset
     bytes_per_second: float | None = None
     hang: float = 0.0  # seconds before the first byte
@@ -225,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = self.hub.digest(content)[1]
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         ranged = match is not None and not fault.ignore_range
-        start = int(match[1]) if match and ranged else 0
+        start = int(match[1]) - fault.shift_range if match and ranged else 0
         end = min(size, int(match[2]) + 1) if match and ranged and match[2] else size
         if start >= size:
             self._error(416, "", b"", {"Content-Range": f"bytes */{size}"})

@@ -191,6 +191,13 @@ def test_a_range_that_is_ignored_begins_anew(tiny: Hub, fetch: Puller) -> None:
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
+def test_another_range_than_was_asked_for_is_not_written(tiny: Hub, fetch: Puller) -> None:
+    tiny.fault(cut_at=300_000)
+    tiny.fault(shift_range=1000)
+    assert fetch(REPO).path.read_bytes() == MODEL
+    assert len(tiny.downloads()) == 3
+
+
 @pytest.mark.parametrize("error", [1000, -1000])
 def test_a_wrong_content_length(tiny: Hub, fetch: Puller, error: int) -> None:
     tiny.fault(length_error=error)
@@ -311,6 +318,11 @@ def test_a_read_only_cache(tiny: Hub, user: Path) -> None:
     assert "cannot be written" in done.stderr
     assert "HF_HOME" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_cache_that_is_no_folder(tiny: Hub, fetch: Puller, user: Path) -> None:
+    (user / "hf").write_text("in the way")
+    assert "HF_HOME" in fails(fetch, "disk").hint
 
 
 def test_an_interrupted_rename(tiny: Hub, fetch: Puller) -> None:

@@ -218,6 +218,17 @@ def test_update_fetches_only_what_is_new(hub: Hub, fetch: Puller) -> None:
     assert resolve(REPO).path.read_bytes() == BIG
 
 
+def test_update_looks_beyond_the_pinned_revision(hub: Hub, fetch: Puller, user: Path) -> None:
+    publish(user, sha256=hub.digest(MODEL)[0], at="a" * 40)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, commit="a" * 40)
+    fetch("tiny")
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG}, commit="b" * 40)
+    assert fetch("tiny").already
+    assert fetch("tiny", again=True).path.read_bytes() == BIG
+    assert "changed" in fetch.notices
+    assert resolve("tiny").path.read_bytes() == BIG
+
+
 def test_another_tools_copy_is_not_downloaded_again(hub: Hub, fetch: Puller, user: Path) -> None:
     copy = user / ".lmstudio" / "models" / "owner" / "tiny-GGUF" / "tiny-Q4_K_M.gguf"
     copy.parent.mkdir(parents=True)

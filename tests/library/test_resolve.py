@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from mull.library.cache import RepositoryFolder
 from mull.library.local import installed
 from mull.library.resolve import NotInstalled, matching, resolve
 from mull.settings import Sampling
+from tests.library.conftest import environment
 
 BUILTIN = Path(mull.__file__).parent / "data" / "pebble.gguf"
 OSS = "ggml-org/gpt-oss-20b-GGUF"
@@ -251,7 +256,9 @@ def test_ollama_keeps_its_names(user: Path) -> None:
     ollama(
         user, "registry.ollama.ai/library/tuned/7b", "5" * 64, [("model", "5" * 64), ("adapter", "6" * 64)]
     )
-    write(user / ".ollama" / "models" / "manifests" / "registry.ollama.ai" / "library" / "bad" / "1b", b"{")
+    manifests = user / ".ollama" / "models" / "manifests"
+    write(manifests / "registry.ollama.ai" / "library" / "bad" / "1b", b"{")
+    write(manifests / ".DS_Store", b"junk")
     names = {model.name for model in installed()}
     assert names == {"qwen3:8b", "llama3.2:latest", "someone/mine:1b", "owner/repo-GGUF:Q4_K_M"}
     assert resolve("qwen3:8b").path == blob
@@ -301,3 +308,31 @@ def test_one_file_is_listed_once(user: Path) -> None:
     other.parent.mkdir(parents=True)
     other.symlink_to(link.resolve())
     assert [model.source for model in installed()] == ["hub"]
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or (os.geteuid() == 0 and not shutil.which("setpriv")),
+    reason="needs POSIX permissions",
+)
+def test_folders_that_may_not_be_entered_are_empty(user: Path) -> None:
+    ollama(user, "registry.ollama.ai/library/qwen3/8b", "1" * 64)
+    write(user / ".lmstudio" / "models" / "o" / "r" / "m-Q4_0.gguf")
+    write(user / "mine" / "n-Q4_0.gguf")
+    put("o/hub-GGUF", "k-Q4_0.gguf")
+    closed = [user / ".ollama", user / ".lmstudio" / "models" / "o", user / "mine"]
+    for folder in closed:
+        folder.chmod(0)
+    obey = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    config = user / "config" / "config.toml"
+    write(config, f'model_folders = ["{user / "mine"}"]'.encode())
+    done = subprocess.run(
+        [*obey, sys.executable, "-m", "mull", "verify"],
+        env=environment(user),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for folder in closed:
+        folder.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["o/hub-GGUF:Q4_0"]

@@ -1,8 +1,9 @@
 """A program for the pseudo-terminal: it plays a scripted turn to the views, without a model.
 
-`python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, answer,
-load, prompt, notice, sleep (seconds), until (a file that the test makes), hold (until the user stops or asks
-for the answer), native (seconds in a call that holds this thread), fail; the rest are arguments of the view.
+`python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, unwanted
+(thinking that was switched off), answer, load, prompt, notice, sleep (seconds), until (a file that the test
+makes), hold (until the user stops or asks for the answer), native (seconds in a call that holds this thread),
+fail; the rest are arguments of the view.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
     for verb, argument in steps:
         if steering.stopped and verb != "after stop":
             break
-        if verb == "think":
+        if verb in {"think", "unwanted"}:
             for word in WORD.findall(argument):
                 if steering.wants_answer or steering.stopped:
                     break
                 counts[0] += 1
                 thinking += word
-                yield ThinkingDelta(word, counts[0])
+                yield ThinkingDelta(word, counts[0], wanted=verb == "think")
         elif verb in {"answer", "after stop"}:
             for word in WORD.findall(argument):
                 counts[1] += 1
@@ -84,7 +85,8 @@ def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
 
 
 def _compute(seconds: float, steering: Steering) -> None:
-    """Native code on two cores in steps of some 100 ms, as decoding is; it looks at the wishes between steps."""
+    """Native code on two cores in steps of some 100 ms, as decoding is; it looks at the wishes between
+    steps."""
     until = time.monotonic() + seconds
 
     def work() -> None:

@@ -294,3 +294,16 @@ def test_ctrl_z_gives_the_terminal_back_until_the_turn_goes_on(play: Play) -> No
     terminal.press("\t")
     assert terminal.exit() == 0
     assert "Yes." in terminal.text
+
+
+def test_thinking_that_was_switched_off_is_shown_on_request_only(play: Play) -> None:
+    terminal = play(("unwanted", THOUGHT), ("hold", 0), ("answer", "Yes."))
+    terminal.wait("Thinking")
+    assert "│" not in terminal.text
+    terminal.press("\x0f")
+    terminal.wait("│ First I look")
+    terminal.press("\x0f")
+    terminal.wait(lambda: "│" not in terminal.text, "a folded panel")
+    terminal.press("\t")
+    assert terminal.exit() == 0
+    assert terminal.lines[0] == "Yes."

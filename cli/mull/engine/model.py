@@ -247,8 +247,9 @@ class Model:
 
     @cached_property
     def markers(self) -> Mapping[str, int]:
-        """Spelling to id of every control and user-defined token."""
-        bits, attribute, vocabulary = self._marker_bits, self._llama.llama_vocab_get_attr, self.vocabulary
+        """Spelling to id of every control, user-defined or unknown-marking token: what is matched as a whole."""
+        bits = self._marker_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
+        attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
         found = [token for token in range(self.n_vocab) if attribute(vocabulary, token) & bits]
         return MappingProxyType({self._spelling(token): token for token in found})
 

@@ -31,6 +31,20 @@ def home() -> Path:
         return Path.cwd()
 
 
+def is_file(path: Path) -> bool:
+    """Path.is_file raises where a folder above may not be entered (as that of Ollama's service); this says no."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """The same for folders."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
 def hub_cache() -> Path:
     """The cache's folder, from HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, exactly as huggingface_hub reads them."""
     environ = os.environ
@@ -101,7 +115,7 @@ class RepositoryFolder:
             for folder, _, names in os.walk(root):
                 for name in sorted(names):
                     link = Path(folder) / name
-                    if name.lower().endswith(ending) and link.is_file():
+                    if name.lower().endswith(ending) and is_file(link):
                         yield CachedFile(
                             link.relative_to(root).as_posix(), commit, link, Path(os.path.realpath(link))
                         )

@@ -74,9 +74,14 @@ class Crew:
 
     @property
     def doing(self) -> str:
-        """What most deserves to be said: a plain download only when nothing else happens."""
+        """What most of it is about: "downloading" as long as any file is."""
         words = [transfer.doing for transfer in self._transfers if transfer.done < transfer.file.bytes]
-        return next((word for word in words if word != "downloading"), "downloading")
+        return words[0] if words and "downloading" not in words else "downloading"
+
+    @property
+    def kept(self) -> int:
+        """Bytes on the disk."""
+        return sum(transfer.present() for transfer in self._transfers)
 
     def wait(self, seconds: float) -> None:
         self._finished.wait(seconds)

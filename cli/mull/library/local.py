@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mull.library.cache import RepositoryFolder, home, hub_cache, repositories
+from mull.library.cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
 from mull.library.reference import group_parts, is_weights, quantization, whole_name
 
 Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "folder"]
@@ -105,13 +105,14 @@ def in_llama_cpp() -> Iterator[LocalModel]:
 def in_ollama() -> Iterator[LocalModel]:
     """Ollama's manifests lead from its names to blobs; a model with an adapter is left to Ollama."""
     for root in _existing(_ollama_roots()):
-        for manifest in sorted((root / "manifests").rglob("*")):
-            if not manifest.is_file():
+        for manifest in _files(root / "manifests"):
+            place = manifest.relative_to(root / "manifests").parts
+            if len(place) < 4:  # not host/namespace/model/tag
                 continue
-            host, *spaces, model, tag = ("", *manifest.relative_to(root / "manifests").parts)[1:]
+            host, *spaces, model, tag = place
             digest = _ollama_weights(manifest)
             blob = root / "blobs" / f"sha256-{digest}"
-            if digest is None or not spaces or not blob.is_file():
+            if digest is None or not is_file(blob):
                 continue
             library = host == "registry.ollama.ai" and spaces == ["library"]
             from_hub = host in {"hf.co", "huggingface.co"}
@@ -172,7 +173,7 @@ def _ggufs(root: Path, *, deep: bool = True) -> dict[str, Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(folder) / name
-            if is_weights(name) and path.is_file():
+            if is_weights(name) and is_file(path):
                 found[path.relative_to(root).as_posix()] = path
     return found
 
@@ -248,12 +249,17 @@ def _existing(roots: Iterable[Path]) -> list[Path]:
     """Each folder once, and not the Hub's own cache again (llama.cpp may share it)."""
     hub = os.path.realpath(hub_cache())
     real = {os.path.realpath(root): root for root in roots}
-    return [root for path, root in real.items() if path != hub and root.is_dir()]
+    return [root for path, root in real.items() if path != hub and is_folder(root)]
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file below a folder, as far as it can be read."""
+    return sorted(Path(folder) / name for folder, _, names in os.walk(root) for name in names)
 
 
 def _folders(root: Path) -> list[Path]:
     with suppress(OSError):
-        return sorted(entry for entry in root.iterdir() if entry.is_dir())
+        return sorted(entry for entry in root.iterdir() if is_folder(entry))
     return []
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,7 @@ from mull.library.cache import RepositoryFolder, hub_cache
 from mull.library.crew import TICK, Crew, apart
 from mull.library.hub import Backoff, HubError, Repository, look_up, persist
 from mull.library.plan import Plan, Wish, choose, parse_wish
+from mull.library.reference import as_local, is_safe, parts_of
 from mull.library.resolve import NotInstalled, Resolved, check_gguf, find
 from mull.library.transfer import FileTransfer, Replaced, Stopped
 from mull.steering import Steering
@@ -55,7 +57,9 @@ def pull(
     """
     began = time.monotonic()
     wish = parse_wish(name, quant, revision, folders)
-    ask = again or revision is not None
+    if again and not wish.chosen_revision:
+        wish = replace(wish, revision="main")
+    ask = again or wish.chosen_revision
     here = None if ask else _installed(wish, folders)
     gate = admission() if here is None and admission is not None else None
     if gate is not None and (advice := gate.advise(wish)):
@@ -150,6 +154,7 @@ def _patiently(
         try:
             next(asking)
         except StopIteration as end:
+            yield from waits
             result: T = end.value
             return result
         except Stopped:
@@ -177,7 +182,7 @@ def _download(plan: Plan, steering: Steering, backoff: Backoff, began: float) ->
         crew.raise_failure()
     except Stopped:
         crew.end()
-        raise interrupted(plan.name, crew.done, plan.bytes) from None
+        raise interrupted(plan.name, crew.kept, plan.bytes) from None
     finally:
         crew.end()
     _remember_revision(folder, plan.repository)
@@ -238,7 +243,7 @@ def _already(here: Resolved, began: float) -> Pulled:
     return Pulled(
         model=here.name,
         path=here.path,
-        bytes=here.path.stat().st_size,
+        bytes=sum(here.path.with_name(part).stat().st_size for part in parts_of(here.path.name)),
         fetched=0,
         seconds=time.monotonic() - began,
         verified=here.trusted,
@@ -249,11 +254,10 @@ def _already(here: Resolved, began: float) -> Pulled:
 
 def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None:
     """refs/main and its like, which other tools read."""
-    if repository.revision == repository.commit:
+    if repository.revision == repository.commit or not is_safe(repository.revision):
         return
-    with suppress(OSError, ValueError):
-        ref = folder.folder / "refs" / repository.revision
-        ref.relative_to(folder.folder)
+    with suppress(OSError):
+        ref = folder.folder / "refs" / as_local(repository.revision)
         ref.parent.mkdir(parents=True, exist_ok=True)
         scratch = ref.with_name(f".{ref.name}.{threading.get_ident()}")
         scratch.write_text(repository.commit, encoding="ascii")

@@ -15,6 +15,7 @@ from typing import Literal
 from mull import paths
 from mull.errors import ModelFileError, MullError
 from mull.library import records
+from mull.library.cache import is_file, is_folder
 from mull.library.catalogue import Catalogue, Entry, load_catalogue
 from mull.library.local import LocalModel, Source, everywhere, in_ollama, installed
 from mull.library.reference import (
@@ -185,7 +186,7 @@ def _builtin(chosen_by: ChosenBy) -> Resolved:
     import importlib.resources
 
     path = Path(str(importlib.resources.files("mull") / "data" / "pebble.gguf"))
-    if not path.is_file():
+    if not is_file(path):
         raise ModelFileError(
             "builtin_missing", "The built-in model is missing from this installation.", "Reinstall mull."
         )
@@ -207,11 +208,11 @@ def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
         path = Path(name).expanduser()
     except RuntimeError:
         path = Path(name)
-    if path.is_dir():
+    if is_folder(path):
         inside = sorted(one.name for one in path.glob("*.gguf"))[:3]
         hint = f"It holds {', '.join(inside)}; name one." if inside else "Name a .gguf file."
         raise ModelFileError("model_is_folder", f"{path} is a folder.", hint)
-    if not path.is_file():
+    if not is_file(path):
         if not name.startswith((".", "~", "/")) and parse_hub(name):
             return None
         raise ModelFileError(
@@ -222,7 +223,7 @@ def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
     part = part_of(path.name)
     if part is not None:
         parts = [path.with_name(one) for one in parts_of(path.name)]
-        missing = [one.name for one in parts if not one.is_file()]
+        missing = [one.name for one in parts if not is_file(one)]
         if missing:
             raise ModelFileError(
                 "model_incomplete",

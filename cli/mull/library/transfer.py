@@ -116,23 +116,30 @@ class FileTransfer:
         have = self.partial.stat().st_size if self.partial.is_file() else 0
         if have > self.file.bytes:
             have = 0
-        with self.partial.open("r+b" if have else "wb", buffering=0) as sink:
-            digest = Digest(self.file.etag, self.file.bytes)
-            try:
-                if have:
-                    self.doing = "checking what is here"
-                    self._digest_of(self.partial, digest)
-                    sink.seek(have)
-                self.doing = "downloading"
-                self.done = have
-                digest = self._fill(sink, digest)
-                found = digest.finish()
-            finally:
-                digest.close()
-                if self.partial.is_file() and self.partial.stat().st_size == 0:
+        try:
+            with self.partial.open("r+b" if have else "wb", buffering=0) as sink:
+                found = self._complete(sink, have)
+        finally:
+            with suppress(OSError):
+                if self.partial.stat().st_size == 0:
                     self.partial.unlink()
         self._check(found, self.partial)
         self.partial.replace(self.blob)
+
+    def _complete(self, sink: BinaryIO, have: int) -> str:
+        """The digest of the whole file, of which `have` bytes are here."""
+        digest = Digest(self.file.etag, self.file.bytes)
+        try:
+            if have:
+                self.doing = "checking what is here"
+                self._digest_of(self.partial, digest)
+                sink.seek(have)
+            self.doing = "downloading"
+            self.done = have
+            digest = self._fill(sink, digest)
+            return digest.finish()
+        finally:
+            digest.close()
 
     def _fill(self, sink: BinaryIO, digest: Digest) -> Digest:
         """Request after request until every byte is here. Failures in a row without a byte are counted."""
@@ -183,6 +190,7 @@ class FileTransfer:
                 raise self._replaced()
             hf_raise_for_status(response)
             self._same_file(response)
+            self._same_range(response)
             if self.done and response.status_code != 206:  # the range was ignored: all of it comes again
                 digest.close()
                 digest = Digest(self.file.etag, self.file.bytes)
@@ -219,6 +227,16 @@ class FileTransfer:
         total = response.headers.get("content-range", "").rpartition("/")[2]
         if total.isdigit() and int(total) != self.file.bytes:
             raise self._replaced()
+
+    def _same_range(self, response: Any) -> None:
+        span = response.headers.get("content-range", "")
+        if response.status_code == 206 and not span.startswith(f"bytes {self.done}-"):
+            raise HubError(
+                "bad_range",
+                "The server sent another part of the file than was asked for.",
+                "Run the same command again; what was downloaded is kept.",
+                passing=True,
+            )
 
     def _same_format(self, chunk: bytes, content_type: str) -> None:
         if self.file.filename.lower().endswith(".gguf") and not chunk.startswith(MAGIC[: len(chunk)]):

@@ -13,7 +13,8 @@ Prefill = Literal["open", "closed", "bare", "none"]
 
 # One marker in some kind of bracket: <think>, <|end|>, [THINK], <｜User｜>, ]~b]ai is none.
 CHUNK = re.compile(
-    r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|\[\|[^\[\]|\n]{1,60}\|\]|〈\|[^〈〉\n]{1,60}\|〉|\[e~\[|\]~b\]"
+    r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|\[\|[^\[\]|\n]{1,60}\|\]"
+    r"|〈\|[^〈〉\n]{1,60}\|〉|\[e~\[|\]~b\]"
 )
 # Tags whose name speaks of thinking: </think>, </seed:think>, [/THINK], <|END_THINKING|>, <|end_of_thought|>
 CLOSERS = re.compile(

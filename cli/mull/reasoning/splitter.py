@@ -93,6 +93,11 @@ class Splitter:
         self._advance(final=False)
         return self._taken()
 
+    @property
+    def whole(self) -> bool:
+        """Is the text so far complete, or does it end inside a UTF-8 character?"""
+        return not self._decoder.getstate()[0]
+
     def finish(self, *, complete: bool = False) -> list[Part]:
         """The end of the output: what was held back is what it looks like.
 
@@ -208,10 +213,7 @@ class Splitter:
         match act:
             case Act.THINK if self._state is not State.THINK:
                 self._enter_thinking()
-            case Act.CLOSE:
-                self._space = ""
-                self._state = State.AFTER
-            case Act.ANSWER:
+            case Act.CLOSE | Act.ANSWER:
                 self._space = ""
                 self._state = State.AFTER
             case Act.TOOL:
@@ -224,16 +226,12 @@ class Splitter:
                 self._state = State.END
             case Act.BODY:
                 self._enter_body(before if header else "")
-            case Act.HEADER:
+            case Act.HEADER | Act.REHEADER:
                 self._state = State.HEADER
-            case Act.REHEADER:
-                self._state = State.HEADER
-                self._buffer = marker + self._buffer
+                self._buffer = (marker if act is Act.REHEADER else "") + self._buffer
             case Act.GAP:
                 self._space = ""
                 self._state = State.GAP
-            case _:
-                pass
 
     def _enter_thinking(self) -> None:
         self._state = State.THINK

@@ -27,6 +27,7 @@ class HeldInput:
         self._before: list[Any] | None = None
         self._signals: set[int] = set()  # those that end the chat by way of an exception
         self.lines: list[str] = []  # what was typed, Enter included, before the chat had begun
+        self.ended = False  # Ctrl+D was typed too
         self.text = ""  # and what was typed after the last Enter
 
     def __enter__(self) -> Self:
@@ -56,6 +57,10 @@ class HeldInput:
             return
         with suppress(OSError):
             typed = os.read(self._fd, 65536).decode("utf-8", "ignore").replace("\r", "\n")
+            typed, end, _ = typed.replace("\0", "\x04").partition(
+                "\x04"
+            )  # Linux hands a waiting Ctrl+D out as NUL
+            self.ended = bool(end)
             *lines, text = [
                 "".join(char for char in line if char.isprintable()) for line in typed.split("\n")
             ]

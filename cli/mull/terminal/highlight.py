@@ -54,23 +54,26 @@ def highlight(lines: Sequence[str], language: str) -> list[Line]:
     start = 0
     while start < len(lines):
         end = chunk_end(lines, start)
-        styled += _colour(lines[start:end], lexer)
+        styled += _colour("\n".join(lines[start:end]), lexer)
         start = end
     return styled
 
 
-def _colour(lines: Sequence[str], lexer: Any) -> list[Line]:
+@lru_cache(maxsize=64)
+def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
+    """Cached, since a block that is painted again has mostly the same chunks."""
     styled: list[Line] = [[]]
-    for kind, text in lexer.get_tokens("\n".join(lines)):
+    for kind, text in lexer.get_tokens(code):
         style = _style(kind)
         first, *rest = text.split("\n")
         if first:
             styled[-1].append((first, style))
         styled.extend([(piece, style)] if piece else [] for piece in rest)
     # A lexer may add or drop a line end; the lines are what counts.
-    if ["".join(text for text, _ in line) for line in styled] != list(lines):
-        return [[(line, "")] for line in lines]
-    return styled
+    lines = code.split("\n")
+    if ["".join(text for text, _ in line) for line in styled] != lines:
+        return tuple([(line, "")] for line in lines)
+    return tuple(styled)
 
 
 @lru_cache(maxsize=256)

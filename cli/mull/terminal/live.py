@@ -172,7 +172,8 @@ class LiveView:
             self._answering = False
             self._panel = None
         if self._panel is None and self._view is not None:
-            self._panel = Panel(self._view, self._ink, unicode=self._streams.unicode, began=time.monotonic())
+            view = self._view if event.wanted or self._view == "show" else "hide"
+            self._panel = Panel(view, self._ink, unicode=self._streams.unicode, began=time.monotonic())
         if self._panel is not None:
             self._panel.feed(event.text, event.tokens)
 

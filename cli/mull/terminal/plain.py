@@ -12,6 +12,7 @@ and stdout to be terminals:
 | other    | terminal | panel → summary  | panel → whole text | line → summary   | line → nothing   | `plain` |
 | other    | other    | nothing          | whole text, raw    | nothing          | nothing          | `plain` |
 
+Thinking that comes although it was switched off counts as `hide`, unless it is `show`.
 "panel → summary": seen while it thinks, one line is left. A terminal that cannot move its cursor (TERM=dumb)
 gets this view too, with control characters made visible, and a summary instead of a panel. Neither rich nor
 prompt_toolkit is imported.
@@ -91,7 +92,7 @@ class _Plain:
             self._aside.take(event)
         if isinstance(event, ThinkingDelta):
             self._answering = False
-            if not self._panelled:
+            if event.wanted and not self._panelled:
                 self._think(event)
         elif isinstance(event, AnswerDelta):
             self._thought()

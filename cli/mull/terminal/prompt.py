@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,8 @@ class Prompt:
         self._leaving = False
         self._interrupted_at = interrupted_at
         self._viewer.close()
-        return self._session.prompt(default=default, pre_run=self._catch_signals)
+        with _kept_handlers():
+            return self._session.prompt(default=default, pre_run=self._catch_signals)
 
     def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
@@ -176,13 +177,11 @@ class Prompt:
 
     def _catch_signals(self) -> None:
         """A termination while the prompt stands restores the terminal and ends with the signal's code."""
-        if sys.platform == "win32":
-            return
         from prompt_toolkit.application import get_app
 
         app = get_app()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _ending_signals():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 with suppress(RuntimeError, ValueError):  # not the main thread
                     loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
@@ -233,6 +232,22 @@ class Viewer:
             head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
         head += ["Ctrl+O closes", "Up Down: other turns"]
         return [fitting(head, columns - 1, " · "), *(f"│ {line}" for line in shown)]
+
+
+def _ending_signals() -> tuple[signal.Signals, ...]:
+    return () if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def _kept_handlers() -> Iterator[None]:
+    """An event loop that ends leaves the default handlers behind; whoever had set others gets them back."""
+    before = {number: signal.getsignal(number) for number in _ending_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(ValueError, TypeError):  # not the main thread; not set from Python
+                signal.signal(number, handler)
 
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001

@@ -23,7 +23,7 @@ from mull.loading import Interrupted
 from mull.steering import Steering
 from mull.store.records import Turn, title_of
 from mull.store.sessions import Store
-from mull.terminal import live, slash
+from mull.terminal import live, plain, slash
 from mull.terminal.cells import wrap
 from mull.terminal.held import HeldInput
 from mull.terminal.keys import Leave, Typeahead
@@ -158,14 +158,17 @@ class Chat:
 
     def _show(self, events: Iterator[Event], steering: Steering) -> Done:
         wishes = self.conversation.wishes
+        streams, quiet = self.streams, self.flags.quiet
         with self.held.lent():
+            if not streams.stdout_live:  # a terminal that cannot move its cursor
+                return plain.show(events, streams, thinking=wishes.thinking, quiet=quiet, steering=steering)
             return live.show(
                 events,
-                self.streams,
+                streams,
                 steering,
                 thinking=wishes.thinking,
                 markdown=wishes.markdown,
-                quiet=self.flags.quiet,
+                quiet=quiet,
                 typeahead=self._typeahead,
             )
 
@@ -250,6 +253,8 @@ class Chat:
             line = self._typeahead.lines.pop(0)
             self.note(f"> {line}")
             return line
+        if self.held.ended:
+            raise EOFError
         default, self.draft = self.draft or self._typeahead.text, ""
         self._typeahead.text = ""
         self.streams.stdout.write("\n")

@@ -1,0 +1,94 @@
+"""Sessions by the thousand: `python -m tests.bench.storing` measures listing and searching, in the process and as commands.
+
+5,000 sessions of ten turns each, some 120 MB. The target times are for a machine that does nothing else; the CPU
+seconds beside them tell how much of a figure other programs are to blame for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mull.events import Done, ReasoningReport, Timing, Usage
+from mull.store import schema
+from mull.store.sessions import Store, open_store
+
+SESSIONS, TURNS = 5_000, 10
+
+
+def fill(store: Store) -> None:
+    """Made-up words, in one transaction: the writing is not what is measured."""
+    dice = random.Random(1)
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(20_000)]
+
+    def text(count: int) -> str:
+        return " ".join(dice.choices(words, k=count))
+
+    with schema.transaction(store._db):
+        for _ in range(SESSIONS):
+            session = store.start(model="pebble").id
+            for _ in range(TURNS):
+                turn = store.begin_turn(session, text(12), model="pebble")
+                report = ReasoningReport("on", "on", "")
+                row = Done("pebble", f"the {text(80)}", text(100), report, "stop", Usage(), Timing())
+                store._db.execute(
+                    "UPDATE turns SET answer = ?, thinking = ?, finish = ? WHERE id = ?",
+                    (row.answer, row.thinking, row.finish, turn),
+                )
+
+
+def best(work: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
+    """Seconds by the clock and of the CPU (children included), the least of some rounds."""
+    measured = []
+    for _ in range(rounds):
+        wall, cpu = time.perf_counter(), _cpu()
+        work()
+        measured.append((time.perf_counter() - wall, _cpu() - cpu))
+    return min(seconds for seconds, _ in measured), min(seconds for _, seconds in measured)
+
+
+def _cpu() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def line(name: str, seconds: tuple[float, float], target: str) -> None:
+    print(f"{name:<58} {f'{seconds[0]:.3f} s, CPU {seconds[1]:.3f} s':<46} target {target}", flush=True)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        with open_store(state / "sessions.db") as store:
+            fill(store)
+            line(
+                f"open a store of {SESSIONS * TURNS:,} turns",
+                best(lambda: open_store(store.path).close()),
+                "-",
+            )
+            line(f"list {SESSIONS:,} sessions", best(store.sessions), "<= 0.2 s")
+            for words in ("the", "aab the", "nothinglikethis", '"the the"'):
+                line(f"search {json.dumps(words)}", best(lambda words=words: store.search(words)), "<= 0.3 s")
+        home = {**os.environ, "MULL_STATE_DIR": folder, "MULL_CONFIG_DIR": folder}
+        mull = [sys.executable, "-m", "mull", "sessions"]
+        for name, command in (
+            ("mull --version", [sys.executable, "-m", "mull", "--version"]),
+            ("mull sessions list", [*mull, "list"]),
+            ("mull sessions search the", [*mull, "search", "the"]),
+        ):
+            run = best(
+                lambda command=command: subprocess.run(command, env=home, capture_output=True, check=True)
+            )
+            line(name, run, "-")
+
+
+if __name__ == "__main__":
+    main()
