@@ -19,21 +19,21 @@ from pebble.turns import Chat, Task, Turn
 from pebble.wording import rough, say
 
 TASKS: dict[str, tuple[float, Task]] = {
-    "addition": (11, tasks_numbers.addition),
-    "subtraction": (11, tasks_numbers.subtraction),
-    "multiplication": (7, tasks_numbers.multiplication),
+    "addition": (7, tasks_numbers.addition),
+    "subtraction": (8, tasks_numbers.subtraction),
+    "multiplication": (8, tasks_numbers.multiplication),
     "division": (2, tasks_numbers.division),
-    "chain": (3.5, tasks_numbers.chain),
+    "chain": (2.5, tasks_numbers.chain),
     "largest/smallest": (6, tasks_lists.extreme),
-    "sorting": (8, tasks_lists.sorting),
-    "counting": (12, tasks_letters.counting),
-    "backwards": (9, tasks_letters.backwards),
+    "sorting": (11, tasks_lists.sorting),
+    "counting": (9, tasks_letters.counting),
+    "backwards": (6, tasks_letters.backwards),
     "spelling": (3, tasks_letters.spelling),
-    "word sorting": (8, tasks_letters.word_sorting),
-    "stories": (15, tasks_stories.story),
-    "mull": (18, tasks_mull.fact),
-    "talk": (5, tasks_mull.talk),
-    "modest": (11, tasks_modest.modest),
+    "word sorting": (10, tasks_letters.word_sorting),
+    "stories": (14, tasks_stories.story),
+    "mull": (22, tasks_mull.fact),
+    "talk": (7, tasks_mull.talk),
+    "modest": (10, tasks_modest.modest),
     "too hard": (3, tasks_modest.too_hard),
 }
 _NAMES = list(TASKS)

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from statistics import median
 
 from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.steering import Steering
@@ -30,6 +31,7 @@ from tests.terminal.harness import Terminal
 
 RATE = 100  # tokens per second
 TOKENS_PER_FRAME = 8
+SLICE = 2_000  # tokens
 SAMPLE = """\
 ## Section NUMBER
 
@@ -120,16 +122,19 @@ def cpu_seconds(kind: str, seconds: float, shown: bool) -> tuple[float, int]:
     return spent, frames
 
 
-def layout_seconds(count: int, first: int) -> float:
-    """Seconds per token of laying out an answer of `count` tokens, frame by frame."""
+def layout_seconds(count: int, first: int) -> list[float]:
+    """Seconds per token of laying out an answer of `count` tokens frame by frame, for every 2,000 of them."""
     view = Markdown(Ink())
     pieces = tokens(count, first)
-    began = time.process_time()
-    for start in range(0, count, TOKENS_PER_FRAME):
-        view.feed("".join(pieces[start : start + TOKENS_PER_FRAME]))
-        view.take(79, 14)
+    spent = []
+    for slice_start in range(0, count, SLICE):
+        began = time.process_time()
+        for start in range(slice_start, slice_start + SLICE, TOKENS_PER_FRAME):
+            view.feed("".join(pieces[start : start + TOKENS_PER_FRAME]))
+            view.take(79, 14)
+        spent.append((time.process_time() - began) / SLICE)
     view.finish(79)
-    return (time.process_time() - began) / count
+    return spent
 
 
 def key_seconds(presses: int = 20) -> list[float]:
@@ -154,8 +159,10 @@ def main() -> None:
         busy, frames = cpu_seconds(kind, seconds, True)
         share, rate = (busy - idle) / seconds, frames / seconds
         print(f"{kind:9} {share:6.2%} of a core at {RATE} tokens/s, {rate:.1f} repaints/s")
-    layout_seconds(500, 0)
-    short, long = (min(layout_seconds(count, 1000 * run) for run in (1, 2, 3)) for count in (2_000, 20_000))
+    layout_seconds(SLICE, 0)
+    # Medians, since a busy machine slows some of the slices down.
+    short = median(seconds for run in range(1, 8) for seconds in layout_seconds(SLICE, 1000 * run))
+    long = median(layout_seconds(10 * SLICE, 10_000))
     print(
         f"layout    {short * 1e6:.0f} µs/token of 2,000, {long * 1e6:.0f} of 20,000: ratio {long / short:.2f}"
     )

@@ -148,7 +148,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.say("/sessions eleph")
         terminal.shows("zoo · question")
         terminal.say("/open zo")
-        terminal.shows("Going on with “zoo”, 1 turns")
+        terminal.shows("Going on with “zoo”, 1 turn,")
         terminal.say("again")
         terminal.count("Forty-two.", 4)
         terminal.say("/open nowhere")
@@ -380,8 +380,8 @@ def test_what_is_typed_before_the_chat_has_begun_comes_first(chat: Chat, thinker
 def test_pebble_greets_and_answers_on_a_fresh_machine(home: dict[str, str], kept: Store) -> None:
     with ChatTerminal([sys.executable, "-m", "mull"], environ=home) as terminal:
         terminal.shows("This is pebble")
-        terminal.shows("/help")
-        greeting = terminal.lines[: terminal.lines.index("> ".strip())]
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        greeting = terminal.lines[: terminal.lines.index(">")]
         assert len([line for line in greeting if line]) == 2
         terminal.say("What is 2 + 3?")
         terminal.wait(lambda: terminal.ready and bool(kept.sessions()) and kept.sessions()[0].turns == 1)
@@ -463,6 +463,11 @@ def test_a_full_context_is_never_silent(
         terminal.say("three " + "x" * 300)
         terminal.shows(reply)
         if policy == "ask":
+            terminal.press("\r")
+            terminal.shows("/new begins afresh")
+            terminal.count("three xxx", 2)  # the question came back to the prompt
+            terminal.say("")
+            terminal.count("Leave out the oldest turns (d)", 2)
             terminal.press("d\r")
             terminal.shows("no longer sees")
         if policy == "stop":

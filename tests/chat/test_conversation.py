@@ -155,6 +155,18 @@ def test_nothing_is_kept_of_a_chat_in_which_nothing_was_said(store: Store) -> No
     assert store.sessions() == []
 
 
+def test_a_named_session_in_which_nothing_was_said_is_gone_when_it_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "named.db"
+    for said in (False, True):
+        chat, model = Conversation(open_store(path)), FakeModel(["one"])
+        chat.branch.rename("fix")
+        if said:
+            take(chat, model, "a")
+        chat.branch.close()
+        with open_store(path) as store:
+            assert [session.title for session in store.sessions()] == (["fix"] if said else [])
+
+
 def test_once_changes_one_turn(store: Store) -> None:
     chat, model = Conversation(store), FakeModel(["one", "two"])
     chat.wishes.think(False)

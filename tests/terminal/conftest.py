@@ -8,7 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("mull", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("mull")
 
 if sys.platform == "win32":
     collect_ignore_glob = ["test_*_pty.py", "harness.py"]

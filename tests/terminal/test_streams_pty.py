@@ -118,3 +118,16 @@ def test_a_terminal_that_takes_no_unicode(play: Play) -> None:
     assert re.search(r"> Thought for \d\.\d s - 2 tokens", shown)
     assert "? é" in shown
     assert "- a" in SGR.sub("", shown)
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_quiet_leaves_the_answer_alone(play: Play, tmp_path: Path, piped: bool) -> None:
+    others = {"stdout": tmp_path / "out"} if piped else {}
+    terminal = play(
+        ("load", 0.5), ("sleep", 0.3), ("think", THOUGHT), ("notice", "Odd."), ("sleep", 0.3), ("answer", "Yes."),
+        quiet=True, **others,
+    )  # fmt: skip
+    assert terminal.exit() == 0
+    assert terminal.lines == (["[stop]"] if piped else ["Yes.", "[stop]"])
+    assert b"Thinking" not in terminal.bytes
+    assert b"Loading" not in terminal.bytes

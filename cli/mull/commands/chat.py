@@ -42,5 +42,5 @@ def start(flags: TurnFlags, streams: Streams) -> int:
                 return ExitCode.INTERRUPTED
             finally:
                 chat.model.close()
-                chat.conversation.branch.store.close()  # which may be another one by now
+                chat.conversation.branch.close()
     return ExitCode.OK

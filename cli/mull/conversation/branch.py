@@ -92,6 +92,13 @@ class Branch:
             if self.session is not None:
                 self._keep(self._keep_state)
 
+    def close(self) -> None:
+        """Leave nothing behind of a session in which nothing was said, and close the store it is in."""
+        if self.session is not None and not self.session.turns:
+            with suppress(StoreError, UsageError):
+                self.store.remove(self.session.id)
+        self.store.close()
+
     # Turns.
 
     def begin(

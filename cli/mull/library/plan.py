@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mull import paths
 from mull.errors import MullError, UsageError
 from mull.events import Notice
-from mull.library.catalogue import CatalogueFile, Entry, load_catalogue
+from mull.library.catalogue import Catalogue, CatalogueFile, Entry
 from mull.library.hub import RemoteFile, Repository
 from mull.library.reference import (
     DEFAULT_QUANT,
@@ -61,10 +60,11 @@ class Plan:
         return sum(file.bytes for file in self.files)
 
 
-def parse_wish(name: str, quant: str | None, revision: str | None, folders: Sequence[Path] = ()) -> Wish:
+def parse_wish(
+    name: str, quant: str | None, revision: str | None, catalogue: Catalogue, folders: Sequence[Path] = ()
+) -> Wish:
     """What the name means. Raises UsageError and MullError("unknown_model")."""
     name = name.strip()
-    catalogue = load_catalogue(paths.config_dir())
     entry, named_quant = split_name(name, catalogue)
     if quant and named_quant and not same_quant(quant, named_quant):
         raise UsageError("quant_conflict", f"{name} and --quant {quant} contradict each other.", "Name one.")

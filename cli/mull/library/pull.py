@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from mull import paths
 from mull.errors import ExitCode, MullError
 from mull.events import Notice
 from mull.library import records
 from mull.library.cache import RepositoryFolder, hub_cache
+from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.crew import TICK, Crew, apart
 from mull.library.hub import Backoff, HubError, Repository, look_up, persist
 from mull.library.plan import Plan, Wish, choose, parse_wish
@@ -56,16 +58,17 @@ def pull(
     Raises MullError: unknown_model, ambiguous_quantization, does_not_fit, gated, disk_full, corrupted, interrupted, ….
     """
     began = time.monotonic()
-    wish = parse_wish(name, quant, revision, folders)
+    catalogue = load_catalogue(paths.config_dir())
+    wish = parse_wish(name, quant, revision, catalogue, folders)
     if again and not wish.chosen_revision:
         wish = replace(wish, revision="main")
     ask = again or wish.chosen_revision
-    here = None if ask else _installed(wish, folders)
+    here = None if ask else _installed(wish, folders, catalogue)
     gate = admission() if here is None and admission is not None else None
     if gate is not None and (advice := gate.advise(wish)):
         wish, notice = advice
         yield notice
-        here = None if ask else _installed(wish, folders)
+        here = None if ask else _installed(wish, folders, catalogue)
     if here is not None:
         yield _already(here, began)
         return
@@ -228,13 +231,13 @@ def interrupted(name: str, done: int, total: int) -> MullError:
     )
 
 
-def _installed(wish: Wish, folders: Sequence[Path]) -> Resolved | None:
+def _installed(wish: Wish, folders: Sequence[Path], catalogue: Catalogue) -> Resolved | None:
     """The model, if it is on this disk in exactly the quantization that is wished for."""
     name = wish.name
     if wish.entry is not None and ":" not in name and wish.entry.default_quant:
         name = f"{name}:{wish.entry.default_quant}"
     with suppress(NotInstalled):
-        return find(name, folders=folders)
+        return find(name, folders=folders, catalogue=catalogue)
     return None
 
 

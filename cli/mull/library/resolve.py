@@ -93,11 +93,16 @@ def resolve(
     return _builtin("builtin")
 
 
-def find(name: str, chosen_by: ChosenBy = "flag", folders: Sequence[Path] = ()) -> Resolved:
+def find(
+    name: str,
+    chosen_by: ChosenBy = "flag",
+    folders: Sequence[Path] = (),
+    catalogue: Catalogue | None = None,
+) -> Resolved:
     """The model of that name: catalogue name, Hub reference, path, or another tool's name for it."""
     if is_path(name) and (found := _by_path(name, chosen_by)):
         return found
-    catalogue = load_catalogue(paths.config_dir())
+    catalogue = catalogue or load_catalogue(paths.config_dir())
     if ":" in name:  # Ollama's own file of that name comes before the one that the catalogue would fetch
         for model in in_ollama():
             if _is_called(model, name):

@@ -59,7 +59,7 @@ def highlight(lines: Sequence[str], language: str) -> list[Line]:
     return styled
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
     """Cached, since a block that is painted again has mostly the same chunks."""
     styled: list[Line] = [[]]

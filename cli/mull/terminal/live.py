@@ -52,14 +52,15 @@ def show(
 ) -> Done:
     """Show a turn on the terminal at stdout. Keys are read when stdin is a terminal too; signals always.
 
-    Raises what the turn raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without
-    `typeahead`, other keys are dropped.
+    `quiet`: no notices, no progress, and of the thinking only what `show` asks for. Raises what the turn
+    raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without `typeahead`, other keys
+    are dropped.
     """
     view = LiveView(
         streams.stdout,
         streams,
         streams.stdout_ink,
-        panel=thinking if streams.stderr_live else None,
+        panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
         body=(lambda: _markdown(streams)) if markdown else Flow,
         quiet=quiet,
         typeahead=typeahead,

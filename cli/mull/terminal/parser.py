@@ -52,7 +52,7 @@ def piece_end(text: str) -> int:
     return space if space > 0 else PIECE
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _inline(text: str) -> tuple[Token, ...]:
     """Cached, since a tail that is painted again has mostly the same text."""
     return tuple(token for parsed in _inline_parser().parseInline(text) for token in parsed.children or ())

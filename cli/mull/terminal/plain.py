@@ -51,7 +51,7 @@ def show(
     which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
     """
     panel = None
-    if streams.stderr_live and steering is not None:
+    if streams.stderr_live and steering is not None and (thinking == "show" or not quiet):
         panel = LiveView(streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet)
     view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
     attendant = Attendant(streams, steering, panel, keys=False) if steering is not None else None
@@ -92,7 +92,7 @@ class _Plain:
             self._aside.take(event)
         if isinstance(event, ThinkingDelta):
             self._answering = False
-            if event.wanted and not self._panelled:
+            if event.wanted and not self._panelled and not self._quiet:
                 self._think(event)
         elif isinstance(event, AnswerDelta):
             self._thought()

@@ -100,7 +100,9 @@ class Chat:
         if last is not None:
             session = self.conversation.branch.session
             title = session.title if session else ""
-            note(f"Going on with “{title}”, {len(self.conversation.path)} turns, with {self.model.name}.")
+            count = len(self.conversation.path)
+            turns = f"{count:,} turn{'s' if count > 1 else ''}"
+            note(f"Going on with “{title}”, {turns}, with {self.model.name}.")
             self.show_turn(last)
         elif self.model.resolved.chosen_by == "builtin":
             note("This is pebble, mull's small built-in model: it reckons, counts and sorts.")
@@ -124,10 +126,21 @@ class Chat:
     # Asking.
 
     def ask(self, query: Query) -> None:
-        """Ask, show and keep; a full context is decided about first. Raises MullError when there is no answer."""
+        """Ask, show and keep. Raises MullError when that failed; a question that was not asked comes back."""
+        self._begun = False
+        try:
+            self._ask(query)
+        except MullError as error:
+            if not self._begun:
+                self.draft, self.replacing = query.text, query.replace
+            if not isinstance(error, Interrupted):
+                raise
+
+    def _ask(self, query: Query) -> None:
+        """A full context is decided about, then the question is asked again with that decision."""
         policy = self.conversation.wishes.context_full
-        while True:
-            steering, self._begun = Steering(), False
+        while not self._begun:
+            steering = Steering()
             try:
                 self._after(self._show(self._events(query, steering, policy), steering))
             except _Full as full:
@@ -135,13 +148,6 @@ class Chat:
                 if policy == "summarize":
                     self._summarize(query)
                     policy = "drop"  # in case the summary is not enough
-                continue
-            except MullError as error:
-                if not self._begun:  # nothing was said yet: the question is back at the prompt
-                    self.draft, self.replacing = query.text, query.replace
-                if not isinstance(error, Interrupted):
-                    raise
-            return
 
     def _events(self, query: Query, steering: Steering, policy: str) -> Iterator[Event]:
         yield from self.model.loading(steering)
