@@ -25,16 +25,16 @@ TASKS: dict[str, tuple[float, Task]] = {
     "division": (2, tasks_numbers.division),
     "chain": (2.5, tasks_numbers.chain),
     "largest/smallest": (6, tasks_lists.extreme),
-    "sorting": (11, tasks_lists.sorting),
+    "sorting": (13, tasks_lists.sorting),
     "counting": (9, tasks_letters.counting),
     "backwards": (6, tasks_letters.backwards),
     "spelling": (3, tasks_letters.spelling),
-    "word sorting": (10, tasks_letters.word_sorting),
+    "word sorting": (13, tasks_letters.word_sorting),
     "stories": (14, tasks_stories.story),
-    "mull": (22, tasks_mull.fact),
+    "mull": (24, tasks_mull.fact),
     "talk": (7, tasks_mull.talk),
-    "modest": (10, tasks_modest.modest),
-    "too hard": (3, tasks_modest.too_hard),
+    "modest": (8, tasks_modest.modest),
+    "too hard": (2, tasks_modest.too_hard),
 }
 _NAMES = list(TASKS)
 _WEIGHTS = [weight for weight, _ in TASKS.values()]

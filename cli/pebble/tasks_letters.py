@@ -292,7 +292,7 @@ def word_sorting(rng: Random) -> Turn:
             2: lambda: rng.choice(words.FIRST_NAMES),
             3: lambda: words.name(rng),
         }
-        draw = draws[rng.choice((0, 0, 1, 1, 2, 3))]
+        draw = draws[rng.choice((0, 0, 0, 1, 2, 3))]
         items, heads = [], set()
         for _ in range(rng.randint(2, 6)):
             item = draw()

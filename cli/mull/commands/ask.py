@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -110,8 +111,9 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> D
         kept = conversation.branch.session
         return kept.id if kept is not None and conversation.branch.store.saved else None
 
-    with stop_on_interrupt(steering):
-        return _show(events(), session, setup.plan, view, streams, steering)
+    # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
+    with stop_on_interrupt(steering), closing(events()) as turn:
+        return _show(turn, session, setup.plan, view, streams, steering)
 
 
 def _show(

@@ -50,7 +50,12 @@ def read_config() -> config.Config:
 
 def merge(flags: TurnFlags, settings: config.Config) -> Plan:
     """Merge every layer and find the model's file. Raises UsageError and what `resolve` raises."""
-    resolved = resolve(flags.model, environment=os.environ.get("MULL_MODEL"), configured=settings["model"])
+    resolved = resolve(
+        flags.model,
+        environment=os.environ.get("MULL_MODEL"),
+        configured=settings["model"],
+        folders=settings["model_folders"],
+    )
     said = over(flags.layer(Sampling), settings.sampling())
     reasoning = _reasoning(flags, settings.reasoning())
     return Plan(
