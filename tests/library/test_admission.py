@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from mull.library.admission import Admission
 from mull.library.advice import DoesNotFit
 from mull.library.catalogue import load_catalogue
 from mull.library.machine import GIB, Machine
-from tests.library.conftest import Puller
+from tests.library.conftest import Puller, environment
 from tests.library.hub_server import Hub, gguf
 from tests.library.test_remote import write_model
 
@@ -95,3 +98,20 @@ def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
     with pytest.raises(DoesNotFit):
         fetch(REPO, admission=lambda: gate(middle, user))
     assert "retry" in fetch.notices or hub.faults[0].times == 0
+
+
+def test_the_command_asks_the_gate(hub: Hub, user: Path) -> None:
+    """`mull pull` of a model far beyond any machine: refused by name before a byte of it came; --force overrides."""
+    (user / "config").mkdir(exist_ok=True)
+    (user / "config" / "models.toml").write_text(OWN)
+    path = user / "tiny-Q8_0.gguf"
+    path.write_bytes(gguf(50_000))
+    with path.open("r+b") as file:
+        file.truncate(64 << 20)  # more than is read for a header
+    hub.know(path, "0" * 64, 9 << 40)
+    hub.add(REPO, {path.name: path})
+    command = [sys.executable, "-m", "mull", "pull", "tiny", "--json"]
+    done = subprocess.run(command, env=environment(user, hub), capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "does_not_fit"
+    assert [wanted for wanted in hub.downloads() if wanted == ""] == []

@@ -60,7 +60,10 @@ def pull(
     steering = Steering()
     with stop_on_interrupt(steering):
         for name in names:
-            events = pull_model(name, steering, quant=quant, revision=revision, again=update, folders=folders)
+            gate = None if force else admission
+            events = pull_model(
+                name, steering, quant=quant, revision=revision, again=update, folders=folders, admission=gate
+            )
             try:
                 pulled = download.show(events, streams, quiet=quiet or json)
             except MullError as error:
