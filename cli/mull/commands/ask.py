@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -72,13 +72,13 @@ def _view(flags: TurnFlags, *, json: bool, jsonl: bool) -> View:
 
 def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Streams) -> ExitCode:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    from mull.commands.continuing import is_private, open_sessions, set_up
+    from mull.commands.continuing import is_private, open_sessions, set_up_offering
 
     settings = read_config()
     question = read_question(words, streams)
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
-        setup = set_up(flags, settings, store)
+        setup = set_up_offering(flags, settings, store, streams)
         if view.talks:
             _announce(setup, question, problem, streams)
         done = _answer(setup, question, view, streams)
@@ -103,7 +103,7 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> D
     steering = Steering()
     conversation, model = setup.conversation, setup.model
 
-    def events() -> Iterator[Event]:
+    def events() -> Generator[Event, None, None]:
         yield from model.loading(steering)
         yield from conversation.ask(conversation.query(question.text), model, steering)
 

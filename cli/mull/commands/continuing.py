@@ -15,10 +15,12 @@ from mull.config import Config
 from mull.conversation.conversation import Conversation
 from mull.conversation.wishes import Wishes
 from mull.errors import MullError, UsageError
+from mull.library.resolve import NotInstalled
 from mull.settings import Sampling, over
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
+from mull.terminal.streams import Streams
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +46,21 @@ def open_sessions(*, private: bool) -> tuple[Store, str]:
         return open_store(default_path()), ""
     except StoreError as error:
         return open_store(None), f"{error.message} This conversation is not saved."
+
+
+def set_up_offering(flags: TurnFlags, settings: Config, store: Store, streams: Streams) -> Setup:
+    """`set_up`; a model that is not installed is offered for download where somebody can answer, and only there."""
+    try:
+        return set_up(flags, settings, store)
+    except NotInstalled as missing:
+        if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
+            f"{missing.message} Download it?"
+        ):
+            raise
+        from mull.commands.pull import fetch
+
+        fetch(missing.pull, streams)
+        return set_up(flags, settings, store)
 
 
 def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:

@@ -55,22 +55,51 @@ def pull(
 
     An interrupted download goes on where it stopped: run the same line again.
     """
-    streams: Streams = context.obj
+    for name in names:
+        fetch(
+            name,
+            context.obj,
+            quant=quant,
+            revision=revision,
+            update=update,
+            force=force,
+            quiet=quiet,
+            json=json,
+        )
+
+
+def fetch(
+    name: str,
+    streams: Streams,
+    *,
+    quant: str | None = None,
+    revision: str | None = None,
+    update: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    json: bool | None = None,
+) -> None:
+    """Pull one model, shown. `json` None: say nothing on stdout, another command's answer goes there."""
     folders = [Path(folder) for folder in read_config()["model_folders"]]
     steering = Steering()
+    events = pull_model(
+        name,
+        steering,
+        quant=quant,
+        revision=revision,
+        again=update,
+        folders=folders,
+        admission=None if force else admission,
+    )
     with stop_on_interrupt(steering):
-        for name in names:
-            gate = None if force else admission
-            events = pull_model(
-                name, steering, quant=quant, revision=revision, again=update, folders=folders, admission=gate
-            )
-            try:
-                pulled = download.show(events, streams, quiet=quiet or json)
-            except MullError as error:
-                if error.exit_code is ExitCode.INTERRUPTED and not quiet:
-                    streams.note(f"{error.message} {error.hint}")
-                raise
-            _tell(pulled, streams, quiet=quiet, json=json)
+        try:
+            pulled = download.show(events, streams, quiet=quiet or bool(json))
+        except MullError as error:
+            if error.exit_code is ExitCode.INTERRUPTED and not quiet:
+                streams.note(f"{error.message} {error.hint}")
+            raise
+    if json is not None:
+        _tell(pulled, streams, quiet=quiet, json=json)
 
 
 def admission() -> Admission:

@@ -106,6 +106,12 @@ class Streams:
         """One dim line on stderr; a terminal gets it wrapped at words."""
         self._tell(one_line(text), "dim")
 
+    def confirm(self, question: str) -> bool:
+        """Ask on stderr and read the answer from stdin; no answer is no."""
+        self.stderr.write(f"{one_line(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
     def error(self, message: str, hint: str = "") -> None:
         """One sentence and, on its own line, what to do about it."""
         self._tell(one_line(message), "", self.stderr_ink("Error:", "error") + " ")
