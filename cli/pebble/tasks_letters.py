@@ -334,7 +334,8 @@ def word_sorting(rng: Random) -> Turn:
             rng,
         )
         if not descending and rng.random() < 0.3:
-            prompt = rough(say("[sort these|sort|sort this|sort them|sort the lines|put in order|sort it|sort please]", rng), rng)
+            ways = "[sort these|sort|sort this|sort them|sort the lines|put in order|sort it|sort please]"
+            prompt = rough(say(ways, rng), rng)
         question = piped(items, prompt, rng)
         joint = "\n" if "\n" in question.split("\n\n")[0] else ", "
     else:

@@ -14,7 +14,10 @@ def test_a_mixture_answers_with_its_experts_in_main_memory(tmp_path: Path, check
     path = write_scripted(tmp_path / "moe.gguf", ["one", "two", "three"], architecture="gpt-oss")
     said = []
     for settings in (EngineSettings(threads=1), EngineSettings(threads=1, cpu_experts=True)):
-        with load(path, settings, state_dir=checked_state, trusted=True) as model, Engine(model, settings) as engine:
+        with (
+            load(path, settings, state_dir=checked_state, trusted=True) as model,
+            Engine(model, settings) as engine,
+        ):
             request = Request(model.tokenize("hi", special=True), Sampling(temperature=0.0), max_tokens=5)
             pieces = [piece.data for piece in engine.generate(request) if isinstance(piece, Piece)]
             said.append(b"".join(pieces))
