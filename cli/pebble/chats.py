@@ -19,21 +19,21 @@ from pebble.turns import Chat, Task, Turn
 from pebble.wording import rough, say
 
 TASKS: dict[str, tuple[float, Task]] = {
-    "addition": (7, tasks_numbers.addition),
-    "subtraction": (8, tasks_numbers.subtraction),
-    "multiplication": (8, tasks_numbers.multiplication),
-    "division": (2, tasks_numbers.division),
-    "chain": (2.5, tasks_numbers.chain),
+    "addition": (6, tasks_numbers.addition),
+    "subtraction": (7, tasks_numbers.subtraction),
+    "multiplication": (6, tasks_numbers.multiplication),
+    "division": (2.5, tasks_numbers.division),
+    "chain": (2, tasks_numbers.chain),
     "largest/smallest": (6, tasks_lists.extreme),
     "sorting": (13, tasks_lists.sorting),
-    "counting": (9, tasks_letters.counting),
+    "counting": (7, tasks_letters.counting),
     "backwards": (6, tasks_letters.backwards),
-    "spelling": (3, tasks_letters.spelling),
-    "word sorting": (13, tasks_letters.word_sorting),
-    "stories": (14, tasks_stories.story),
-    "mull": (24, tasks_mull.fact),
+    "spelling": (2, tasks_letters.spelling),
+    "word sorting": (10, tasks_letters.word_sorting),
+    "stories": (20, tasks_stories.story),
+    "mull": (32, tasks_mull.fact),
     "talk": (7, tasks_mull.talk),
-    "modest": (8, tasks_modest.modest),
+    "modest": (9, tasks_modest.modest),
     "too hard": (2, tasks_modest.too_hard),
 }
 _NAMES = list(TASKS)

@@ -5,6 +5,7 @@ name of a model, copied into the answer.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -45,17 +46,30 @@ MACROS = {
 }
 
 
-def _read(name: str) -> tuple[tuple[str, str], ...]:
-    """The answers of a file, as often as they are wanted, each with one pattern for all of its ways to ask."""
+@dataclass(frozen=True)
+class Fact:
+    """An answer, the patterns of the ways to ask for it (the commonest first), and what may follow any of them."""
+
+    answer: str
+    ways: tuple[str, ...]
+    ending: str
+
+    def way(self, rng: Random) -> str:
+        """One of the ways, the first ones more often."""
+        return self.ways[int(len(self.ways) * rng.random() ** 1.8)] + self.ending
+
+
+def _read(name: str) -> tuple[Fact, ...]:
+    """The facts of a file, as often as they are wanted."""
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     for macro, pattern in MACROS.items():
         text = text.replace(macro, pattern)
-    pairs = []
+    facts: list[Fact] = []
     for mark, block in re.findall(r"^(=+) (.*?)(?=\n=|\Z)", text, re.DOTALL | re.MULTILINE):
         answer, *lines = block.rstrip("\n").split("\n")
         ending = lines.pop(0).removeprefix("+ ") if lines[0].startswith("+ ") else ""
-        pairs += [(answer, f"[{'|'.join(lines)}]{ending}" if ending else "|".join(lines))] * len(mark)
-    return tuple(pairs)
+        facts += [Fact(answer, tuple(lines), ending)] * len(mark)
+    return tuple(facts)
 
 
 FACTS = _read("facts.txt")
@@ -70,9 +84,8 @@ def _model(rng: Random) -> str:
 
 def fact(rng: Random) -> Turn:
     """A question about mull or pebble."""
-    answer, pattern = rng.choice(FACTS)
-    model = _model(rng)
-    core = say(pattern, rng, m=model, x=words.invented(rng))
+    chosen, model = rng.choice(FACTS), _model(rng)
+    answer, core = chosen.answer, say(chosen.way(rng), rng, m=model, x=words.invented(rng))
     frame = ask if rng.random() < 0.85 or core.startswith(("how", "what", "which", "where", "who")) else order
     question = frame(core.removeprefix("!").strip().replace("  ", " "), rng)
     named = answer.replace("{m}", model) if model in question else answer.replace("{m}", "NAME")
@@ -82,8 +95,8 @@ def fact(rng: Random) -> Turn:
 
 def talk(rng: Random) -> Turn:
     """Greetings, thanks, goodbyes, praise and blame."""
-    answer, pattern = rng.choice((*TALK, TALK[0], TALK[0]))
-    text = say(pattern, rng, x=words.invented(rng), n=words.name(rng))
+    chosen = rng.choice((*TALK, TALK[0], TALK[0]))
+    text = say(chosen.way(rng), rng, x=words.invented(rng), n=words.name(rng))
     if rng.random() < 0.6:
         text = text[0].upper() + text[1:]
-    return Turn("talk", text, "Small talk.", answer)
+    return Turn("talk", text, "Small talk.", chosen.answer)

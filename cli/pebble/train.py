@@ -129,6 +129,7 @@ def main() -> None:
         "--tokens", type=int, default=8192, help="ids in a step at the start; twice as many at the end"
     )
     parser.add_argument("--rate", type=float, default=0.02, help="of Muon; AdamW has a sixth of it")
+    parser.add_argument("--fall", type=float, default=0.55, help="share of the time in which the rate falls")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     args = parser.parse_args()
@@ -154,7 +155,7 @@ def main() -> None:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     while not stopped and (spent := time.monotonic() - begun) < total:
-        scale = schedule(spent / total)
+        scale = schedule(spent / total, fall=args.fall)
         parts = data.batches(args.seed, step, int(args.tokens * (1 + min(1.0, 1.5 * spent / total))))
         loss = workers.losses(parts)
         seen += sum(int((part.ids != data.mark("<|endoftext|>")).sum()) for part in parts)
