@@ -46,5 +46,8 @@ def test_without_thinking_it_answers_at_once(mull: Run) -> None:
 def test_it_says_the_same_every_time(mull: Run) -> None:
     """Chosen by default or by name, pebble is greedy: chance only does harm to what it can do."""
     for name in ([], ["-m", "pebble"]):
-        said = {mull(*name, "--no-save", "--no-reason", "Tell me what 4321 + 87 is, please").stdout for _ in range(3)}
+        said = {
+            mull(*name, "--no-save", "--no-reason", "Tell me what 4321 + 87 is, please").stdout
+            for _ in range(3)
+        }
         assert len(said) == 1
