@@ -1,0 +1,145 @@
+"""Every mechanism of thinking as a user meets it: `mull ask --json` and a chat, with models that play a script."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.models.scripted import write_scripted
+from tests.reasoning import templates as t
+
+THINK = ("<think>", "</think>")
+CHAT = ("<|im_start|>", "<|im_end|>")
+HARMONY = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>")
+CHANNELS = [
+    *("<|channel|>", "analysis", "<|message|>", "Hm", "m.", "<|end|>", "<|start|>", "assistant"),
+    *("<|channel|>", "final", "<|message|>", "Yes", "."),
+]
+ENDLESS = [f" so{number}" for number in range(60)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A template, a script, flags, and what is to come of them."""
+
+    template: str | None
+    script: Sequence[str]
+    thinking: str
+    answer: str
+    flags: Sequence[str] = ()
+    applied: str = "default"
+    finish: str = "stop"
+    code: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+TAGS: dict[str, Any] = {"user_defined": THINK}
+CASES = {
+    "no thinking": Case(t.PLAIN, ["Forty", "-two"], "", "Forty-two", applied="none"),
+    "tags unprefilled": Case(
+        t.CLOSED, ["<think>", "\nHm", "m.\n", "</think>", "\n\nYes", "."], "Hmm.", "Yes.", options=TAGS
+    ),
+    "plain-text markers": Case(
+        t.CLOSED, ["<thi", "nk>\nHm", "m.\n</th", "ink>", "\n\nYes", "."], "Hmm.", "Yes."
+    ),
+    "prefilled open": Case(t.OPENED, ["Hm", "m.\n", "</think>", "\n\nYes"], "Hmm.", "Yes", options=TAGS),
+    "bare end": Case(
+        t.BARE,
+        ["Hm"],
+        "",
+        "Yes",
+        ["--no-reason"],
+        "off",
+        options={**TAGS, "starts": {"</think>": ["Yes"]}},
+    ),
+    "header channels": Case(
+        t.CHANNELS,
+        CHANNELS,
+        "Hmm.",
+        "Yes.",
+        ["--effort", "high"],
+        "high",
+        options={"control": HARMONY, "eos": "<|return|>"},
+    ),
+    "final marker": Case(
+        t.FINAL,
+        ["Hm", "m.\n", "[BEGIN FINAL", " RESPONSE]", "\nYes"],
+        "Hmm.",
+        "Yes",
+        applied="always",
+        options={"control": ("<|end|>",)},
+    ),
+    "unclosed": Case(t.OPENED, ["Hm", "m."], "Hmm.", "", finish="thinking", code=4, options=TAGS),
+    "off refused": Case(
+        t.ALWAYS,
+        ["Hm", "m.\n", "</think>", "\n\nYes"],
+        "Hmm.",
+        "Yes",
+        ["--no-reason"],
+        "always",
+        options=TAGS,
+    ),
+    "budget cut": Case(
+        t.OPENED,
+        [*ENDLESS, "</think>", "\n\nNo"],
+        "so0",
+        "Yes.",
+        ["--think-budget", "8"],
+        "on",
+        options={**TAGS, "starts": {"\n\n": ["Yes", "."]}},
+    ),
+}
+
+
+def model(tmp_path: Path, case: Case) -> Path:
+    options = {"control": CHAT, **case.options}
+    return write_scripted(tmp_path / "scripted.gguf", case.script, template=case.template, **options)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_ask_json(mull: Run, tmp_path: Path, case: Case) -> None:
+    done = mull("-m", model(tmp_path, case), "--temp", "0", "--json", *case.flags, "What is it?")
+    found = json.loads(done.stdout)
+    assert (found["answer"], found["finish"], done.returncode) == (case.answer, case.finish, case.code)
+    assert found["thinking"].startswith(case.thinking)
+    assert bool(found["thinking"]) is bool(case.thinking)
+    assert found["reasoning"]["applied"] == case.applied
+    assert "so20" not in found["thinking"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX pseudo-terminal")
+@pytest.mark.parametrize(
+    "name", ["tags unprefilled", "prefilled open", "bare end", "header channels", "budget cut"]
+)
+def test_chat(home: dict[str, str], tmp_path: Path, name: str) -> None:
+    from tests.terminal.harness import Terminal
+
+    case = CASES[name]
+    command = [
+        sys.executable,
+        "-m",
+        "mull",
+        "chat",
+        "-m",
+        str(model(tmp_path, case)),
+        "--temp",
+        "0",
+        "--no-save",
+        *case.flags,
+    ]
+    with Terminal(command, environ=home) as terminal:
+        terminal.wait("· /help", "the prompt")
+        terminal.press("What is it?\r")
+        terminal.wait(lambda: case.answer in terminal.lines, case.answer)
+        if case.thinking:
+            terminal.wait("Thought for")
+        assert not any(marker in terminal.text for marker in (*THINK, *HARMONY))
+        terminal.press("\x04")
+        assert terminal.exit() == 0
