@@ -9,13 +9,12 @@ Tokens can be injected as if they had been sampled. It knows nothing of text, th
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from mull.engine import native
 from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
+from mull.engine.generation import Generation
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.request import Ended, Piece, Prefill, Request
@@ -105,7 +104,7 @@ class Engine:
 
     # one step
 
-    def _step(self) -> None:
+    def step(self) -> None:
         """Decode one batch for every live sequence whose events have been read."""
         waiting = [generation for generation in self._live if generation.wants_step]
         shares = self._shares(waiting)
@@ -213,110 +212,11 @@ class Engine:
             self._pieces[token] = piece
         return piece
 
-    def _release(self, generation: Generation) -> None:
+    def release(self, generation: Generation) -> None:
+        """Its sequence is free for another request."""
         if generation in self._live:
             self._live.remove(generation)
             generation.slot.busy = False
-
-
-@dataclass(eq=False)
-class Generation:
-    """A running request: an iterator of `Prefill` and `Piece`. After its end, `ended` says why.
-
-    Close it (or read it to its end) to give its sequence back; the cache keeps what it computed.
-    """
-
-    _engine: Engine
-    slot: Slot
-    _chain: Chain
-    _request: Request
-    pending: list[int]  # tokens that are said but not yet in the cache
-    stopped: Callable[[], bool]
-    cached: int
-    ended: Ended | None = None
-    generated: int = 0
-    _events: deque[Prefill | Piece] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self._total = len(self._request.tokens)
-        self._limit = self._request.max_tokens if self._request.max_tokens is not None else 1 << 62
-        self._events.append(Prefill(self.cached, self._total, self.cached))
-
-    def __iter__(self) -> Iterator[Prefill | Piece]:
-        return self
-
-    def __next__(self) -> Prefill | Piece:
-        events = self._events
-        while not events:
-            if self.ended is not None:
-                self.close()
-                raise StopIteration
-            if self.stopped():
-                self.finish("stopped")
-            elif self.generated >= self._limit:
-                self.finish("length")
-            else:
-                self._engine._step()  # noqa: SLF001 - the engine and its generations are one thing in two classes
-        return events.popleft()
-
-    def inject(self, tokens: Sequence[int]) -> None:
-        """Go on with these tokens as if the model had chosen them. No effect once it has ended."""
-        if self.ended is not None:
-            return
-        piece = self._engine.model.piece
-        marker = self._engine.model.is_marker
-        self.pending.extend(tokens)
-        self._chain.accept(tokens)
-        self.generated += len(tokens)
-        self._events.extend(Piece(token, piece(token), marker(token), injected=True) for token in tokens)
-
-    def close(self) -> None:
-        """End it now, whatever it was doing."""
-        self.finish("stopped")
-        self._chain.free()
-        self._engine._release(self)  # noqa: SLF001
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # what the engine asks and tells
-
-    @property
-    def wants_step(self) -> bool:
-        """Its reader has caught up, and there is something to compute."""
-        return not self._events and self.ended is None and self.generated < self._limit
-
-    @property
-    def overflows(self) -> bool:
-        """What is pending does not fit the context even at its greatest."""
-        return len(self.slot.tokens) + len(self.pending) > self._engine.n_ctx_max
-
-    def finish(self, ended: Ended) -> None:
-        if self.ended is None:
-            self.ended = ended
-
-    def decoded(self, count: int, context: Context, row: int) -> None:
-        """The first `count` pending tokens are in the cache; when they were all, sample from their last row."""
-        slot, pending = self.slot, self.pending
-        slot.tokens += pending[:count]
-        del pending[:count]
-        if self.generated == 0 and len(slot.tokens) <= self._total:
-            self._events.append(Prefill(len(slot.tokens), self._total, self.cached))
-        if pending:
-            return
-        token = self._chain.sample(context, row)
-        piece = self._engine.piece(token)
-        if token in self._request.stop_tokens:
-            self.finish("stop")
-        elif piece.ends and token not in self._request.go_on_tokens:
-            self.finish("eog")
-        else:
-            pending.append(token)
-            self.generated += 1
-            self._events.append(piece)
 
 
 def _rounded(tokens: int) -> int:
