@@ -12,13 +12,17 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mull.engine import native
 from mull.engine.model import Model
 from mull.engine.threads import default_threads
 from mull.errors import EngineError, UsageError
 from mull.settings import EngineSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BATCH = 512  # tokens per llama_decode, llama.cpp's own n_ubatch; more would only be split there
 
@@ -82,6 +86,13 @@ class Context:
         code = int(self._llama.llama_decode(self.handle, self.batch.raw))
         self._llama.llama_synchronize(self.handle)
         return code
+
+    def logits(self, row: int, n_vocab: int) -> NDArray[np.float32]:
+        """The raw logits of an output row of the last decode: the library's own memory, until the next decode."""
+        import numpy as np
+
+        pointer = self._llama.llama_get_logits_ith(self.handle, row)
+        return np.ctypeslib.as_array(pointer, shape=(n_vocab,))
 
     def save(self, seq: int) -> Any | None:
         """One sequence's KV as bytes (a ctypes array), None when it cannot be saved."""

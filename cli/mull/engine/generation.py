@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from mull.engine.context import Context
 from mull.engine.prefix import Slot
-from mull.engine.request import Ended, Piece, Prefill, Request
+from mull.engine.request import Binding, Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Generation:
     cached: int
     ended: Ended | None = None
     generated: int = 0
+    top: int | None = None  # set by its reader: how many of the likeliest tokens to name with each piece
+    complete: bool = True  # once it is closed: whether the grammar that bound it was, if any
     _events: deque[Prefill | Piece] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -71,9 +73,16 @@ class Generation:
         self.generated += len(tokens)
         self._events.extend(Piece(token, piece(token), marker(token), injected=True) for token in tokens)
 
+    def bind(self, binding: Binding | None) -> None:
+        """Let the next tokens fit a grammar, or let them free. Read all events first: nothing is sampled ahead."""
+        if self._chain.handle is not None:
+            self._chain.bind(binding)
+
     def close(self) -> None:
         """End it now, whatever it was doing."""
         self.finish("stopped")
+        if self._chain.handle is not None:
+            self.complete = self._chain.complete
         self._chain.free()
         self._engine.release(self)
 
@@ -110,6 +119,12 @@ class Generation:
             return
         token = self._chain.sample(context, row)
         piece = self._engine.piece(token)
+        if self.top is not None:
+            from mull.engine.chances import chances
+
+            piece = replace(
+                piece, chances=chances(context.logits(row, self._engine.model.n_vocab), token, self.top)
+            )
         if token in self._request.stop_tokens:
             self.finish("stop")
         elif piece.ends and token not in self._request.go_on_tokens:

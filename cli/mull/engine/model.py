@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mull.engine import check, native, placement
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from mull.engine.vocabulary import Index
 
 Progress = Callable[[float], bool]
 
@@ -237,6 +240,19 @@ class Model:
     def is_eog(self, token: int) -> bool:
         """Whether generation ends with this token."""
         return bool(self._llama.llama_vocab_is_eog(self.vocabulary, token))
+
+    @cached_property
+    def last_token(self) -> int:
+        """What ends a turn by itself: the end of text, else the end of turn; -1 where the vocabulary has neither."""
+        eos = int(self._llama.llama_vocab_eos(self.vocabulary))
+        return eos if eos >= 0 else int(self._llama.llama_vocab_eot(self.vocabulary))
+
+    @cached_property
+    def index(self) -> Index:
+        """The vocabulary by its first bytes."""
+        from mull.engine.vocabulary import Index
+
+        return Index(self)
 
     def is_control(self, token: int) -> bool:
         return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)

@@ -30,6 +30,21 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Binding:
+    """A grammar for what comes now: GBNF, and the name of the rule it begins with.
+
+    Tokens in `forbidden` are no part of the text, though their spelling might fit. `ends` close the turn where the
+    grammar is complete, as the vocabulary's own ends of generation do. The grammar must have been checked: a hostile
+    one can end the process.
+    """
+
+    grammar: str
+    root: str = "root"
+    forbidden: Collection[int] = ()
+    ends: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prefill:
     """Prompt processing: `done` of `total` prompt tokens are in the cache, the first `cached` of them from before."""
 
@@ -39,10 +54,18 @@ class Prefill:
 
 
 @dataclass(frozen=True, slots=True)
+class Chances:
+    """Natural logarithms of probabilities: of the token that was chosen, and of the likeliest ones, best first."""
+
+    chosen: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A token and its bytes. `special`: a control or user-defined token, spelled out. `injected`: not the model's.
 
-    `ends`: the vocabulary calls it an end of generation.
+    `ends`: the vocabulary calls it an end of generation. `chances`: only where the reader has asked for them.
     """
 
     token: int
@@ -50,3 +73,4 @@ class Piece:
     special: bool
     injected: bool = False
     ends: bool = False
+    chances: Chances | None = None

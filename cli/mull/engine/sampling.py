@@ -2,8 +2,8 @@
 
 In: a `Sampling` (unset fields take llama.cpp's defaults) and a model. Out: a `Chain` that picks the next token from
 the logits of one row, and must be freed (it is a context manager).
-Samplers that would change nothing are left out. A grammar binds the answer only: it will be a rebuilt chain, which is
-why a chain knows the tokens it has accepted.
+Samplers that would change nothing are left out. A grammar can be put in front at any moment, and taken away again: it
+binds the answer, not the thinking before it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ import ctypes
 import secrets
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mull.engine import native
 from mull.engine.context import Context
 from mull.engine.model import Model
+from mull.engine.request import Binding
 from mull.errors import EngineError, UsageError
 from mull.settings import DEFAULT_SAMPLING, Sampling, over
+
+if TYPE_CHECKING:
+    from mull.engine.constraint import Constraint
 
 _EVERYTHING = 4096  # tokens that "the whole text" means to a penalty: what it costs grows with them
 _GREATEST = 1e6  # of any sampling parameter: far beyond all sense, far within a float
@@ -37,13 +41,37 @@ class Chain:
         self._llama = llama
         self.handle: int | None = llama.llama_sampler_chain_init(params)
         self.remembers = False  # whether the past of the text changes the choice (penalties, DRY)
+        self._model = model
+        self._constraint: Constraint | None = None
         self._penalties(model.n_vocab, said)
         self._dry(model.vocabulary, said)
         self._choice(said)
 
     def sample(self, context: Context, row: int) -> int:
         """Choose from the logits of output `row` of the last decode, and accept the choice."""
-        return int(self._llama.llama_sampler_sample(self.handle, context.handle, row))
+        if self._constraint is None or self.handle is None:
+            return int(self._llama.llama_sampler_sample(self.handle, context.handle, row))
+        token = self._constraint.sample(self.handle, context.logits(row, self._model.n_vocab))
+        self._llama.llama_sampler_accept(self.handle, token)
+        return token
+
+    def bind(self, binding: Binding | None) -> None:
+        """What is sampled from now on fits this grammar, from its beginning; None: anything again.
+
+        Raises EngineError where llama.cpp refuses the grammar.
+        """
+        if self._constraint is not None:
+            self._constraint.free()
+            self._constraint = None
+        if binding is not None:
+            from mull.engine.constraint import Constraint
+
+            self._constraint = Constraint(self._model, binding)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the grammar that binds it could end here; True without one."""
+        return self._constraint is None or self._constraint.complete
 
     def accept(self, tokens: Sequence[int]) -> None:
         """Take tokens as if they had been sampled: a prompt's end, or injected ones."""
@@ -52,6 +80,7 @@ class Chain:
                 self._llama.llama_sampler_accept(self.handle, token)
 
     def free(self) -> None:
+        self.bind(None)
         if self.handle is not None:
             self._llama.llama_sampler_free(self.handle)
             self.handle = None
