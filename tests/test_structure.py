@@ -23,6 +23,7 @@ FLOORS = {
     "paths": 1,
     "stops": 1,
     "transfers": 1,
+    "textfiles": 1,
     "config": 2,
     "prompt": 2,
     "library": 2,
@@ -31,6 +32,7 @@ FLOORS = {
     "reasoning": 3,
     "engine": 3,
     "question": 3,
+    "templates": 3,
     "turn": 4,
     "diagnosis": 4,
     "hardware": 4,
@@ -40,7 +42,7 @@ FLOORS = {
     "app": 7,
 }
 # Floor 1 in the order in which its modules build on each other.
-GROUND = ("errors", "paths", "stops", "messages", "steering", "events", "settings", "transfers")
+GROUND = ("errors", "paths", "stops", "messages", "steering", "events", "settings", "transfers", "textfiles")
 
 
 def modules() -> list[Path]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "verify": "mull.commands.verify:verify",
     "inspect": "mull.commands.inspect:inspect",
     "sessions": "mull.commands.sessions:app",
+    "templates": "mull.commands.templates:app",
     "config": "mull.commands.config:app",
     "doctor": "mull.commands.doctor:doctor",
 }

@@ -163,24 +163,29 @@ def _parse(key: Key, text: str) -> Any:
         return text
 
 
-def _checked(path: Path, name: str, value: Any) -> Any:
-    if name not in _BY_NAME:
+def check(name: str, value: Any) -> Any:
+    """The value of a key, in the key's type. Raises ValueError that says what is wrong, to follow "The config"."""
+    key = _BY_NAME.get(name)
+    if key is None:
         near = difflib.get_close_matches(name, _BY_NAME, n=1)
-        raise _invalid(
-            path, f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else "")
-        )
-    key = _BY_NAME[name]
+        raise ValueError(f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else ""))
     if key.kind is float and type(value) is int:
         value = float(value)
     if not _has_kind(key.kind, value):
-        raise _invalid(path, f'wants {WORDS[key.kind]} for "{name}", not {value!r}')
+        raise ValueError(f'wants {WORDS[key.kind]} for "{name}", not {value!r}')
     if key.choices and value not in key.choices:
-        raise _invalid(
-            path, f'wants {", ".join(key.choices[:-1])} or {key.choices[-1]} for "{name}", not {value!r}'
-        )
+        allowed = f"{', '.join(key.choices[:-1])} or {key.choices[-1]}"
+        raise ValueError(f'wants {allowed} for "{name}", not {value!r}')
     if key.low is not None and not value >= key.low:
-        raise _invalid(path, f'wants at least {key.low:g} for "{name}", not {value!r}')
+        raise ValueError(f'wants at least {key.low:g} for "{name}", not {value!r}')
     return value
+
+
+def _checked(path: Path, name: str, value: Any) -> Any:
+    try:
+        return check(name, value)
+    except ValueError as error:
+        raise _invalid(path, str(error)) from error
 
 
 def _has_kind(kind: type, value: Any) -> bool:

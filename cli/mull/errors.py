@@ -56,12 +56,15 @@ class TemplateError(MullError):
 class ContextOverflow(MullError):
     """The prompt does not fit the context. Carries the token counts so that every view can say them."""
 
-    def __init__(self, prompt_tokens: int, context_tokens: int, hint: str = "") -> None:
+    def __init__(
+        self, prompt_tokens: int, context_tokens: int, hint: str = "", *, at_least: bool = False
+    ) -> None:
+        least = "at least " if at_least else ""
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens
         super().__init__(
             "context_overflow",
-            f"The prompt is {prompt_tokens:,} tokens, and the context holds {context_tokens:,}.",
+            f"The prompt is {least}{prompt_tokens:,} tokens, and the context holds {context_tokens:,}.",
             hint or "Shorten the input, start a new conversation, or give more with --ctx.",
         )
 

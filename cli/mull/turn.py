@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
-from mull.errors import MullError
+from mull.errors import ContextOverflow, MullError
 from mull.events import (
     AnswerDelta,
     Done,
@@ -42,6 +42,9 @@ from mull.stops import StopFilter
 DEFAULT_LIMIT = 16_384
 """Generated tokens when the user gave no --max-tokens: twice the budget of the highest effort, so that only a model
 that runs away meets it; the exit code then says that the answer was cut."""
+
+_CHARACTERS_PER_TOKEN = 16
+"""More than any tokenizer packs into a token on average: a longer text overflows for certain."""
 
 BASE_LIMIT = 256
 """The same for a model without a chat template: it continues text and seldom ends by itself."""
@@ -74,11 +77,19 @@ class Prompt:
 
 
 def prepare(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings) -> Prompt:
-    """Decide, render and tokenize, without generating. Raises TemplateError."""
+    """Decide, render and tokenize, without generating. Raises TemplateError, and ContextOverflow for the hopeless."""
+    refuse_hopeless(messages, speaker.engine.n_ctx_max)
     decision = control(settings.reasoning, speaker.profile)
     chat = to_chat(messages, speaker.profile, decision)
     segments = render(speaker.template, chat, arguments=decision.arguments, prefill=decision.prefill)
     return Prompt(decision, segments, to_tokens(segments, speaker.engine.model))
+
+
+def refuse_hopeless(messages: Sequence[Message], context_tokens: int) -> None:
+    """Raises ContextOverflow, with the least count of tokens, for what is not worth rendering and tokenizing."""
+    least = sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN
+    if least > context_tokens:
+        raise ContextOverflow(least, context_tokens, at_least=True)
 
 
 def run(

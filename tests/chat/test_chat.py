@@ -179,7 +179,7 @@ def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: St
         for name, reply in (
             ("notes.txt", "tokens, goes with the next question."),
             ("long.txt", "the context has room for"),
-            ("image.png", "image.png is no UTF-8 text."),
+            ("image.png", "image.png is no text."),
             ("empty.txt", "empty.txt is empty."),
             ("nothing.txt", "is not there."),
             (".", "is a folder."),

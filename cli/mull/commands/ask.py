@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mull.commands.ask_flags import AskFlags
 from mull.commands.merge import Plan, read_config
-from mull.commands.options import Json, Jsonl, TurnFlags, takes_turn_flags
+from mull.commands.options import takes_turn_flags
 from mull.errors import ExitCode, UsageError
 from mull.events import Done, Event
 from mull.question import Question, read_question
@@ -27,24 +28,20 @@ Words = Annotated[
 
 
 @takes_turn_flags
-def ask(
-    context: typer.Context, words: Words = None, *, flags: TurnFlags, json: Json = False, jsonl: Jsonl = False
-) -> None:
+def ask(context: typer.Context, words: Words = None, *, flags: AskFlags) -> None:
     """Ask one question; the answer goes to stdout.
 
     Piped input comes first, then the prompt: git diff | mull "write a commit message"
     """
-    raise typer.Exit(ask_once(words or [], flags, _view(flags, json=json, jsonl=jsonl), context.obj))
+    raise typer.Exit(ask_once(words or [], flags, context.obj))
 
 
 @takes_turn_flags
-def ask_or_chat(
-    context: typer.Context, words: Words = None, *, flags: TurnFlags, json: Json = False, jsonl: Jsonl = False
-) -> None:
+def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags) -> None:
     """Ask, when there is a prompt or piped input; otherwise, on a terminal, chat."""
     streams: Streams = context.obj
-    if words or json or jsonl or not (streams.stdin_tty and streams.stdout_tty):
-        raise typer.Exit(ask_once(words or [], flags, _view(flags, json=json, jsonl=jsonl), streams))
+    if words or flags.one_shot or not (streams.stdin_tty and streams.stdout_tty):
+        raise typer.Exit(ask_once(words or [], flags, streams))
     from mull.commands.chat import start
 
     raise typer.Exit(start(flags, streams))
@@ -64,18 +61,19 @@ class View:
         return self.form == "text" and not self.quiet
 
 
-def _view(flags: TurnFlags, *, json: bool, jsonl: bool) -> View:
-    if json and jsonl:
+def _view(flags: AskFlags) -> View:
+    if flags.json and flags.jsonl:
         raise UsageError("format_conflict", "--json and --jsonl contradict each other.", "Give one of them.")
-    return View("json" if json else "jsonl" if jsonl else "text", flags.quiet, flags.stats)
+    form: Literal["text", "json", "jsonl"] = "json" if flags.json else "jsonl" if flags.jsonl else "text"
+    return View(form, flags.quiet, flags.stats)
 
 
-def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Streams) -> ExitCode:
+def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCode:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
     from mull.commands.continuing import is_private, open_sessions, set_up_offering
 
-    settings = read_config()
-    question = read_question(words, streams)
+    view, settings = _view(flags), read_config()
+    question, flags = _asked(words, flags, streams)
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
         setup = set_up_offering(flags, settings, store, streams)
@@ -89,6 +87,17 @@ def ask_once(words: Sequence[str], flags: TurnFlags, view: View, streams: Stream
     return done.exit_code
 
 
+def _asked(words: Sequence[str], flags: AskFlags, streams: Streams) -> tuple[Question, AskFlags]:
+    """The question, and the flags with what the template says where they are silent."""
+    if flags.template is None:
+        if flags.params:
+            raise UsageError("usage", "-p gives a template its values.", "Name the template with -t.")
+        return read_question(words, streams, flags.files or ()), flags
+    from mull.commands import templating
+
+    return templating.ask(words, flags, streams)
+
+
 def _announce(setup: Setup, question: Question, problem: str, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were no UTF-8; they were replaced.")
@@ -100,12 +109,14 @@ def _announce(setup: Setup, question: Question, problem: str, streams: Streams) 
 
 def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> Done:
     """Load, ask and show. What was said is kept, also when it was stopped."""
+    from mull.conversation.conversation import Query
+
     steering = Steering()
     conversation, model = setup.conversation, setup.model
 
     def events() -> Generator[Event, None, None]:
         yield from model.loading(steering)
-        yield from conversation.ask(conversation.query(question.text), model, steering)
+        yield from conversation.ask(Query(question.text, question.files), model, steering)
 
     def session() -> str | None:
         kept = conversation.branch.session

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shlex
-import subprocess
-import sys
 from typing import Annotated
 
 import typer
 
 from mull import config, paths
+from mull.commands.editor import open_file
 from mull.commands.merge import CONFIG_FILE, read_config
-from mull.errors import MullError
 from mull.terminal.streams import Streams
 from mull.terminal.tables import table
 
@@ -76,16 +72,6 @@ def edit(context: typer.Context) -> None:
     paths.private_dir(file.parent)
     with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
         new.write("".join(f"# {key.name} = …   # {key.help}\n" for key in config.KEYS))
-    editor = (
-        os.environ.get("VISUAL")
-        or os.environ.get("EDITOR")
-        or ("notepad" if sys.platform == "win32" else "vi")
-    )
-    try:
-        subprocess.run([*shlex.split(editor), str(file)], check=True)
-    except (OSError, subprocess.CalledProcessError) as failure:
-        raise MullError(
-            "editor", f'The editor "{editor}" failed.', f"Set EDITOR, or edit {file} yourself."
-        ) from failure
+    open_file(file)
     config.load(file)
     streams.note("The settings are in order.")

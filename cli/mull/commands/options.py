@@ -197,19 +197,18 @@ class TurnFlags:
 
 
 def takes_turn_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command that has a parameter `flags: TurnFlags` take every flag of it on its command line."""
+    """Let a command with a parameter `flags: TurnFlags`, or of a kind of it, take all its flags on the command line."""
+    hints = get_type_hints(command, include_extras=True)
+    kind = hints["flags"]
     flags = [
         inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hint)
-        for f, hint in zip(
-            fields(TurnFlags), get_type_hints(TurnFlags, include_extras=True).values(), strict=True
-        )
+        for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
     ]
-    hints = get_type_hints(command, include_extras=True)
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
 
     @functools.wraps(command)
     def run(*args: Any, **values: Any) -> None:
-        command(*args, flags=TurnFlags(**{p.name: values.pop(p.name) for p in flags}), **values)
+        command(*args, flags=kind(**{p.name: values.pop(p.name) for p in flags}), **values)
 
     signature = inspect.Signature(
         sorted([*(p for p in own if p.name != "flags"), *flags], key=lambda p: p.kind)

@@ -24,6 +24,7 @@ from mull.settings import ReasoningAsk, Sampling, TurnSettings
 from mull.steering import Steering
 from mull.store.records import Attachment, Session, Turn, to_messages, with_files
 from mull.store.sessions import Store
+from mull.turn import refuse_hopeless
 
 
 class Talker(Protocol):
@@ -97,6 +98,7 @@ class Conversation:
         base = self._base(query)
         settings = self.wishes.settings(model.advice, query.once)
         messages = self._handed(base, query)
+        refuse_hopeless(messages, model.context_tokens)  # before it is kept: it may be a hundred megabytes
         self.branch.begin(query.text, base, model.name, settings, query.files)
         self.files = []
         yield from record(

@@ -95,12 +95,12 @@ class Hit:
 def with_files(question: str, files: Iterable[Attachment]) -> str:
     """Files and question as one text, each file fenced by a line with its name."""
     parts = [f"--- {file.name} ---\n{file.text.rstrip()}\n--- end of {file.name} ---" for file in files]
-    return "\n\n".join([*parts, question])
+    return "\n\n".join([*parts, question] if question else parts)
 
 
-def title_of(question: str) -> str:
-    """The first question's first words, on one line, cut at a word."""
-    line = " ".join(question.split())
+def title_of(question: str, files: Iterable[Attachment] = ()) -> str:
+    """The first question's first words, else its files' names, on one line, cut at a word."""
+    line = " ".join((question or ", ".join(file.name for file in files)).split())
     if len(line) <= TITLE_LENGTH:
         return line
     cut = line[:TITLE_LENGTH]

@@ -131,7 +131,7 @@ class Store:
                 "updated": now,
                 "model": model or row["model"],
                 "turns": row["turns"] + 1,
-                "auto_title": row["auto_title"] or title_of(question),
+                "auto_title": row["auto_title"] or title_of(question, files),
             }
             rows.update(self._db, "sessions", session, changes)
         return turn

@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from mull.errors import ExitCode
+from mull import textfiles
+from mull.errors import ExitCode, MullError
 from mull.terminal.cells import breaks
 from mull.terminal.ink import Ink
 from mull.terminal.sanitize import one_line
@@ -92,15 +93,19 @@ class Streams:
         return self.size()[0]
 
     def read_stdin(self) -> tuple[str, bool]:
-        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became
-        U+FFFD."""
+        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became U+FFFD.
+
+        Raises MullError for what is no text, and for more than any context holds (the rest stays unread)."""
         binary = getattr(self.stdin, "buffer", None)
         if binary is None:  # a test's StringIO
             return self.stdin.read(), False
-        data: bytes = binary.read()
-        data = data.removeprefix(codecs.BOM_UTF8)
-        text = data.decode("utf-8", errors="replace")
-        return text, text.count("�") > data.count("�".encode())
+        data: bytes = binary.read(textfiles.MOST + 1)
+        if len(data) > textfiles.MOST:
+            raise textfiles.too_long("The input", len(data), least=True)
+        text, replaced = textfiles.decode(data)
+        if replaced and "\0" in text:
+            raise MullError("binary_input", "The input is no text.", "Only text can be piped in.")
+        return text, replaced
 
     def note(self, text: str) -> None:
         """One dim line on stderr; a terminal gets it wrapped at words."""

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from mull.commands.chatting.actions import action, choice, needed, say, user_path, wait_for_model
-from mull.commands.chatting.editing import edit_text, editor
+from mull.commands.chatting.editing import edit_text
 from mull.commands.chatting.model import ChatModel
+from mull.commands.editor import editor
 from mull.conversation.conversation import Query
 from mull.errors import MullError
 from mull.library.resolve import find
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
 from mull.terminal.sanitize import one_line, visible
+from mull.textfiles import read_text
 
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
@@ -158,35 +160,8 @@ def _undo(chat: Chat, _argument: str) -> None:
 
 
 def _text_of(path: Path, most: int) -> str:
-    """A file's text. Raises MullError where it is none, or longer than `most` bytes."""
-    try:
-        if not path.is_file():
-            what = (
-                "is a folder"
-                if path.is_dir()
-                else "is not there"
-                if not path.exists()
-                else "is no regular file"
-            )
-            raise MullError("no_file", f"{path} {what}.", "Give the path of a text file.")
-        size = path.stat().st_size
-        if size > most:
-            raise MullError(
-                "file_too_long",
-                f"{path.name} is {size:,} bytes, far more than the context holds.",
-                "Give a part of it.",
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise MullError(
-            "no_file", f"{path} cannot be read: {error.strerror}.", "Check its rights."
-        ) from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise MullError("binary_file", f"{path.name} is no UTF-8 text.", "Only text files can be added.")
+    """A file's text. Raises MullError where it is none, is empty, or longer than `most` bytes."""
+    text, _ = read_text(path, most=most)
     if not text.strip():
         raise MullError("empty_file", f"{path.name} is empty.", "Give a file with something in it.")
     return text

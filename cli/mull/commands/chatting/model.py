@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from mull.errors import MullError
+from mull.errors import ContextOverflow, MullError
 from mull.events import Event, Loading, Notice
 from mull.library.resolve import Resolved
 from mull.loading import Interrupted, load
@@ -90,7 +90,10 @@ class ChatModel:
         return self.resolved.sampling(on)
 
     def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
-        return len(prepare(self._loaded, messages, settings).tokens)
+        try:
+            return len(prepare(self._loaded, messages, settings).tokens)
+        except ContextOverflow as hopeless:
+            return hopeless.prompt_tokens
 
     def answer(
         self, messages: Sequence[Message], settings: TurnSettings, steering: Steering

@@ -1,0 +1,26 @@
+"""The user's editor: what it is, and opening a file in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from mull.errors import MullError
+
+
+def editor() -> str | None:
+    """What $VISUAL or $EDITOR says; None when neither does."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or None
+
+
+def open_file(path: Path) -> None:
+    """Wait until the user has left the editor. Raises MullError (editor) when that cannot run or fails."""
+    command = editor() or ("notepad" if sys.platform == "win32" else "vi")
+    try:
+        subprocess.run([*shlex.split(command), str(path)], check=True)
+    except (OSError, ValueError, subprocess.CalledProcessError) as failure:
+        hint = "Set EDITOR to one that works."
+        raise MullError("editor", f"The editor “{command}” failed.", hint) from failure

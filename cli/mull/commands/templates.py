@@ -1,0 +1,120 @@
+"""`mull templates`: list, show and edit prompt templates."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mull import templates
+from mull.commands.editor import open_file
+from mull.commands.options import Json
+from mull.commands.templating import complete_template
+from mull.errors import MullError, UsageError
+from mull.terminal.sanitize import visible
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A template's name, or a path to one.", autocompletion=complete_template
+    ),
+]
+
+NEW = (
+    """\
+description = ""
+system = ""
+# $input is the piped text and the words of the command line; other names are given with -p NAME=VALUE.
+prompt = """
+    '"""\n$input\n"""'
+    """
+
+[defaults]
+# style = "short"
+
+[settings]
+# model = "qwen3-8b"
+# temperature = 0.2
+# reason = false
+"""
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Reusable prompts for mull -t NAME.
+
+    Small TOML files: the user's own, and those of a repository in its .mull/templates. Alone it lists them.
+    """
+    if context.invoked_subcommand is None:
+        listing(context)
+
+
+@app.command("list")
+def listing(context: typer.Context, *, json: Json = False) -> None:
+    """List the templates that can be used in this folder."""
+    streams: Streams = context.obj
+    found, problems = [], []
+    for path in templates.all_files(Path.cwd()):
+        try:
+            found.append(templates.read(path))
+        except MullError as error:
+            problems.append(error)
+    if json:
+        from mull.terminal.result import write_object
+
+        write_object(streams, {"v": 1, "templates": [_object(one) for one in found]})
+    elif found:
+        rows = [(one.name, one.description, ", ".join(one.variables), one.path) for one in found]
+        table(streams, ("NAME", "FOR", "VALUES", "FILE"), rows)
+    elif not problems:
+        streams.note("There are no templates yet; mull templates edit NAME begins one.")
+    for problem in problems:
+        streams.error(problem.message, problem.hint)
+
+
+@app.command("show")
+def show(context: typer.Context, name: Name) -> None:
+    """Print a template's file."""
+    streams: Streams = context.obj
+    text = templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
+    streams.stdout.write(visible(text) if streams.stdout_tty else text)
+
+
+@app.command("edit")
+def edit(context: typer.Context, name: Name) -> None:
+    """Open a template in $VISUAL or $EDITOR, a new one too, then check it."""
+    streams: Streams = context.obj
+    try:
+        file = templates.find(name, Path.cwd()).path
+    except UsageError:
+        file = templates.new_file(name)
+        with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
+            new.write(NEW)
+    except MullError:  # there, but broken: that is what it is opened for
+        file = templates.locate(name, Path.cwd())
+    open_file(file)
+    templates.read(file)
+    streams.note(f"The template is in order: mull -t {name}")
+
+
+@app.command("path")
+def path(context: typer.Context) -> None:
+    """Print the folders in which templates are looked for, the first one first."""
+    streams: Streams = context.obj
+    streams.stdout.write("".join(f"{folder}\n" for folder in templates.folders(Path.cwd())))
+
+
+def _object(template: templates.PromptTemplate) -> dict[str, Any]:
+    return {
+        "name": template.name,
+        "description": template.description,
+        "values": list(template.variables),
+        "path": str(template.path),
+    }

@@ -1,0 +1,77 @@
+"""How a prompt template takes part in a command: its settings below the flags, its texts around the input.
+
+In: the flags as given, a template and `-p` values. Out: flags that say what the template says where the user was
+silent. Reads no file but the template.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mull import templates
+from mull.commands.ask_flags import AskFlags
+from mull.commands.options import EffortChoice, KvChoice, ThinkingChoice
+from mull.errors import UsageError
+from mull.question import Question, read_question
+from mull.terminal.streams import Streams
+
+_CHOICES: dict[str, Callable[[str], Any]] = {
+    "effort": EffortChoice,
+    "thinking": ThinkingChoice,
+    "kv_type": KvChoice,
+}
+
+
+def complete_template(incomplete: str) -> list[str]:
+    """Template names that begin like this, for the shell's completion."""
+    return [path.stem for path in templates.all_files(Path.cwd()) if path.stem.startswith(incomplete)]
+
+
+def values_of(params: Sequence[str]) -> dict[str, str]:
+    """`-p NAME=VALUE` as a mapping. Raises UsageError where there is no `=`."""
+    values = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals or not name:
+            raise UsageError("usage", f'-p takes NAME=VALUE, not "{param}".', "For instance: -p style=short")
+        values[name] = value
+    return values
+
+
+def ask(words: Sequence[str], flags: AskFlags, streams: Streams) -> tuple[Question, AskFlags]:
+    """The template's question around the input, and the flags with its settings.
+
+    Raises UsageError for a template that is not there, a value that is missing, or nothing to put in.
+    """
+    template = templates.find(flags.template or "", Path.cwd())
+    values = values_of(flags.params or ())
+    needed = template.takes_input or template.prompt is None
+    question = read_question(words, streams, flags.files or (), needed=needed)
+    text, system = template.fill(question.text, values)
+    flags = under(flags, template)
+    if flags.system is None:
+        flags = dataclasses.replace(flags, system=system)
+    return dataclasses.replace(question, text=text), flags
+
+
+def under(flags: AskFlags, template: templates.PromptTemplate) -> AskFlags:
+    """The flags with the template's settings where they are silent; --no-reason is not undone by an effort."""
+    said = dict(template.settings)
+    if flags.reason is False:
+        said = {name: value for name, value in said.items() if name not in {"effort", "think_budget"}}
+    elif flags.effort is not None or flags.think_budget is not None:
+        said.pop("reason", None)
+    if template.stop:
+        said["stop"] = list(template.stop)
+    return dataclasses.replace(flags, **_unsaid(flags, said))
+
+
+def _unsaid(flags: AskFlags, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _CHOICES[name](value) if name in _CHOICES else value
+        for name, value in said.items()
+        if getattr(flags, name) is None
+    }

@@ -1,0 +1,132 @@
+"""What is asked: words, pipes and files, joined for the model, or refused by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+
+
+def asked(mull: Run) -> dict[str, Any]:
+    """The turn that was kept last: its question and its files."""
+    found = json.loads(mull("sessions", "export", "--format", "json", last_session(mull)).stdout)
+    turn: dict[str, Any] = found["turns"][-1]
+    return turn
+
+
+def last_session(mull: Run) -> str:
+    found = json.loads(mull("sessions", "list", "--json").stdout)["sessions"]
+    return str(found[0]["id"])
+
+
+def test_a_file_goes_before_the_question_under_its_name(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("first\n")
+    (tmp_path / "b.txt").write_text("second\n")
+    done = mull("-m", thinker, "-f", "notes/a.txt", "--file", "b.txt", "compare", stdin=b"piped\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"Forty-two.\n", b"")
+    turn = asked(mull)
+    assert turn["question"] == "piped\n\ncompare"
+    assert [(file["name"], file["text"]) for file in turn["files"]] == [
+        ("notes/a.txt", "first\n"),
+        ("b.txt", "second\n"),
+    ]
+
+
+def test_files_alone_are_a_question(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("what is it?")
+    assert mull("-m", thinker, "-f", "a.txt").stdout == b"Forty-two.\n"
+    sessions = json.loads(mull("sessions", "list", "--json").stdout)["sessions"]
+    assert sessions[0]["title"] == "a.txt"
+
+
+def test_a_dash_makes_a_file_of_standard_input(mull: Run, thinker: Path) -> None:
+    mull("-m", thinker, "-f", "-", "explain", stdin=b"log line\n")
+    turn = asked(mull)
+    assert (turn["question"], turn["files"][0]["text"]) == ("explain", "log line\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_read_to_its_end(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("through the pipe",))
+    writer.start()
+    done = mull("-m", thinker, "-f", "pipe", "hi")
+    writer.join()
+    assert done.returncode == 0
+    assert asked(mull)["files"][0]["text"] == "through the pipe"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("gone.txt", None, b"gone.txt is not there."),
+        (".", None, b". is a folder."),
+        ("a.bin", b"\x7fELF\x02\x01\0\0\0", b"a.bin is no text."),
+        ("noise", bytes(range(128, 256)) * 4, b"noise is no text."),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(
+    mull: Run, thinker: Path, tmp_path: Path, name: str, content: bytes | None, says: bytes
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = mull("-m", thinker, "-f", name, "hi")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert says in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_text_in_another_encoding_is_read_and_the_loss_said(
+    mull: Run, thinker: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "latin.txt").write_bytes("Ein Café am Fluß, geöffnet täglich".encode("latin-1"))
+    done = mull("-m", thinker, "-f", "latin.txt", "hi")
+    assert done.returncode == 0
+    assert b"they were replaced" in done.stderr
+
+
+def test_binary_input_is_refused(mull: Run, thinker: Path) -> None:
+    done = mull("-m", thinker, "hi", stdin=bytes(range(256)) * 8)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"The input is no text." in done.stderr
+
+
+def test_a_hundred_megabytes_of_input_are_refused_and_not_kept(mull: Run, home: dict[str, str]) -> None:
+    """Also not tokenized, and what no context could hold not even read: the writer meets a closed pipe."""
+    command = [sys.executable, "-m", "mull", "hi"]
+    with subprocess.Popen(
+        command, env=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        block = b"word " * 200_000
+        written = 0
+        try:
+            for _ in range(100):
+                written += process.stdin.write(block)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        assert process.wait(60) == 1
+        assert b"far more than the context holds" in process.stderr.read()
+    assert written < 100_000_000
+    some = mull("hi", stdin=b"word " * 2_000_000)
+    assert some.returncode == 1
+    assert b"The prompt is at least" in some.stderr
+    assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
+
+
+def test_a_nul_in_the_input_is_a_character_like_others(mull: Run) -> None:
+    done = mull("--no-reason", stdin=b"what is 2\0+ 2?")
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr

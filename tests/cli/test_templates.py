@@ -1,0 +1,113 @@
+"""Prompt templates through `mull -t` and `mull templates`: found, filled, overruled by flags, refused when wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_input import asked, last_session
+from tests.conftest import Run
+
+REVIEW = """
+description = "Reviews a change"
+system = "You are a $tone reviewer."
+prompt = '''
+Review this for $focus. It costs $$5.
+
+$input
+'''
+[defaults]
+tone = "kind"
+[settings]
+reason = false
+max_tokens = 50
+"""
+
+
+@pytest.fixture
+def review(home: dict[str, str]) -> Path:
+    """A template `review` of the user's own."""
+    folder = Path(home["MULL_CONFIG_DIR"]) / "templates"
+    folder.mkdir()
+    (folder / "review.toml").write_text(REVIEW)
+    return folder / "review.toml"
+
+
+@pytest.mark.usefixtures("review")
+def test_it_is_filled_with_the_input_and_the_values(mull: Run, thinker: Path) -> None:
+    done = mull("-m", thinker, "-t", "review", "-p", "focus=speed", "--json", "now", stdin=b"a diff\n")
+    assert json.loads(done.stdout)["reasoning"]["asked"] == "off"
+    assert json.loads(done.stdout)["answer"] == "42"
+    assert asked(mull)["question"] == "Review this for speed. It costs $5.\n\na diff\n\nnow"
+    exported = json.loads(mull("sessions", "export", "--format", "json", last_session(mull)).stdout)
+    assert exported["session"]["system"] == "You are a kind reviewer."
+
+
+@pytest.mark.usefixtures("review")
+def test_a_flag_beats_the_template(mull: Run, thinker: Path) -> None:
+    done = mull("-m", thinker, "-t", "review", "-p", "focus=x", "--reason", "--json", "hi")
+    assert json.loads(done.stdout)["thinking"] == "Let me see."
+
+
+def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    folder = tmp_path / ".mull" / "templates"
+    folder.mkdir(parents=True)
+    (folder / "review.toml").write_text('prompt = "Ours:"')
+    assert mull("-m", thinker, "-t", "review", "the change").returncode == 0
+    assert asked(mull)["question"] == "the change\n\nOurs:"  # without $input the input comes first
+    listed = json.loads(mull("templates", "list", "--json").stdout)["templates"]
+    assert [one["path"] for one in listed] == [str(folder / "review.toml")]
+    assert mull("-m", thinker, "-t", str(review), "-p", "focus=all", "x").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("prompt = ", "cannot be read"),
+        ('promt = "x"', 'did you mean "prompt"?'),
+        ("prompt = 3", 'wants text for "prompt"'),
+        ('prompt = "costs $5"', "a dollar sign is written $$"),
+        ('[settings]\ntemperature = "hot"', 'wants a number for "temperature"'),
+        ("[settings]\nsave = false", 'a setting "save" that no template can hold'),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_names_the_place(
+    mull: Run, thinker: Path, tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    done = mull("-m", thinker, "-t", "./bad.toml", "hi")
+    assert done.returncode == 1
+    assert says in done.stderr.decode()
+
+
+@pytest.mark.usefixtures("review")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-t", "reviw", "hi"], 'Did you mean "review"?'),
+        (["-t", "review", "hi"], 'needs a value for "focus"'),
+        (["-t", "review", "-p", "fokus=x", "hi"], 'no value named "fokus"'),
+        (["-t", "review", "-p", "focus", "hi"], "NAME=VALUE"),
+        (["-t", "review", "-p", "focus=x"], "There is no prompt."),
+        (["-p", "focus=x", "hi"], "Name the template with -t."),
+    ],
+)
+def test_wrong_use_is_exit_2(mull: Run, thinker: Path, words: list[str], says: str) -> None:
+    done = mull("-m", thinker, *words)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+
+
+def test_a_template_may_need_no_input(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "joke.toml").write_text('prompt = "Tell me a joke."')
+    assert mull("-m", thinker, "-t", "./joke.toml").stdout == b"Forty-two.\n"
+
+
+def test_a_new_one_begins_in_the_editor(mull: Run, home: dict[str, str]) -> None:
+    done = mull("templates", "edit", "fresh", env={"EDITOR": "true", "VISUAL": ""})
+    assert done.returncode == 0
+    assert mull("templates", "show", "fresh").stdout.startswith(b'description = ""')
+    assert (Path(home["MULL_CONFIG_DIR"]) / "templates" / "fresh.toml").is_file()
