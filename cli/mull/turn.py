@@ -97,35 +97,45 @@ def run(
 ) -> Iterator[Event]:
     """Generate one answer. Raises ContextOverflow, TemplateError or EngineError before the first token only."""
     began = time.perf_counter()
-    prompt = prepare(speaker, messages, settings)
-    limit = settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT)
+    turn = begin(speaker, prepare(speaker, messages, settings), settings, steering, began)
+    failure: MullError | None = None
+    try:
+        yield from turn.opening()
+        for item in turn.generation:
+            yield from turn.take(item)
+            if turn.over:
+                break
+    except MullError as error:
+        if not turn.tokens:
+            raise
+        failure = error
+    finally:
+        turn.generation.close()
+    yield from turn.end(failure)
+
+
+def begin(speaker: Speaker, prompt: Prompt, settings: TurnSettings, steering: Steering, began: float) -> Turn:
+    """A turn for somebody who reads its generation himself, beside others. `began`: a `perf_counter` reading.
+
+    Raises ContextOverflow or EngineError.
+    """
     markers = speaker.engine.model.markers
     request = Request(
         tokens=prompt.tokens,
         sampling=settings.sampling,
-        max_tokens=limit,
+        max_tokens=settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT),
         go_on_tokens=frozenset(markers[text] for text in speaker.profile.continues if text in markers),
     )
     generation = speaker.engine.generate(request, lambda: steering.stopped)
-    if prompt.decision.notice:
-        yield Notice("reasoning", prompt.decision.notice)
-    run_ = _Run(speaker, settings, steering, prompt, generation, began)
-    try:
-        yield from run_.events()
-    except MullError as error:
-        if not run_.tokens:
-            raise
-        yield from run_.flush()
-        yield run_.done("error", error=error)
-        return
-    finally:
-        generation.close()
-    yield run_.done(*run_.finish())
+    return Turn(speaker, settings, steering, prompt, generation, began)
 
 
 @dataclass(slots=True)
-class _Run:
-    """The state of one generation: counts, clocks, and what was said so far."""
+class Turn:
+    """The state of one turn: counts, clocks, and what was said so far.
+
+    `opening()`, then `take()` every item of its generation until that ends or the turn is `over`, then `end()`.
+    """
 
     speaker: Speaker
     settings: TurnSettings
@@ -155,20 +165,34 @@ class _Run:
     def tokens(self) -> int:
         return self.thinking_tokens + self.answer_tokens + self.undecided
 
-    def events(self) -> Iterator[Event]:
-        """Everything but the last `Done`."""
-        for item in self.generation:
-            if isinstance(item, Prefill):
-                self.cached = item.cached
-                self.prefilled = time.perf_counter()
-                yield PromptProgress(item.done, item.total, item.cached)
-                continue
-            yield from self._take(item)
-            if self.stops.stopped or self.splitter.ended:
-                break
-            if self._enough() and not item.injected and self.splitter.whole:
-                self._close_thinking()
+    @property
+    def over(self) -> bool:
+        """The answer has ended, whatever the generation would still say."""
+        return self.stops.stopped or self.splitter.ended
+
+    def opening(self) -> Iterator[Event]:
+        """What is to be said before the first token."""
+        if self.prompt.decision.notice:
+            yield Notice("reasoning", self.prompt.decision.notice)
+
+    def take(self, item: Prefill | Piece) -> Iterator[Event]:
+        """What one item of the generation adds. Read it to its end before the next item is asked for."""
+        if isinstance(item, Prefill):
+            self.cached = item.cached
+            self.prefilled = time.perf_counter()
+            yield PromptProgress(item.done, item.total, item.cached)
+            return
+        yield from self._take(item)
+        if not self.over and self._enough() and not item.injected and self.splitter.whole:
+            self._close_thinking()
+
+    def end(self, failure: MullError | None = None) -> Iterator[Event]:
+        """What is still held, and `Done`. The generation has ended or was closed."""
         yield from self.flush()
+        if failure is not None:
+            yield self.done("error", error=failure)
+        else:
+            yield self.done(*self.finish())
 
     def flush(self) -> Iterator[Event]:
         """What the splitter and the stop strings still hold."""

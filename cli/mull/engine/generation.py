@@ -49,18 +49,23 @@ class Generation:
         return self
 
     def __next__(self) -> Prefill | Piece:
-        events = self._events
-        while not events:
+        while (event := self.poll()) is None:
             if self.ended is not None:
                 self.close()
                 raise StopIteration
+            self._engine.step()
+        return event
+
+    def poll(self) -> Prefill | Piece | None:
+        """The next event, if it is there already. None: it has ended, or a step has to be computed first."""
+        if self._events:
+            return self._events.popleft()
+        if self.ended is None:
             if self.stopped():
                 self.finish("stopped")
             elif self.generated >= self._limit:
                 self.finish("length")
-            else:
-                self._engine.step()
-        return events.popleft()
+        return None
 
     def inject(self, tokens: Sequence[int]) -> None:
         """Go on with these tokens as if the model had chosen them. No effect once it has ended."""
