@@ -17,6 +17,7 @@ from tests.models.scripted import write_scripted
 
 GREEDY = Sampling(temperature=0.0)
 ONE_THREAD = EngineSettings(threads=1)
+ENGINE = ("ctx", "n_parallel", "n_ctx_total", "kv_type")  # what a scripted engine takes beside its script
 
 
 @dataclass
@@ -81,8 +82,9 @@ def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]
     """Engines of a model file: `start(path, ctx=..., n_parallel=...)`."""
     engines: list[Engine] = []
 
-    def start_(path: Path, *, n_parallel: int = 1, **settings: Any) -> Engine:
-        engine = Engine(open_model(path), EngineSettings(**{"threads": 1, **settings}), n_parallel=n_parallel)
+    def start_(path: Path, *, n_parallel: int = 1, n_ctx_total: int | None = None, **settings: Any) -> Engine:
+        chosen = EngineSettings(**{"threads": 1, **settings})
+        engine = Engine(open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total)
         engines.append(engine)
         return engine
 
@@ -97,7 +99,7 @@ def scripted(tmp_path: Path, start: Callable[..., Engine]) -> Callable[..., Engi
 
     def scripted_(script: Sequence[str | bytes], **options: Any) -> Engine:
         number = len(list(tmp_path.glob("*.gguf")))
-        settings = {key: options.pop(key) for key in ("ctx", "n_parallel", "kv_type") if key in options}
+        settings = {key: options.pop(key) for key in ENGINE if key in options}
         return start(write_scripted(tmp_path / f"{number}.gguf", script, **options), **settings)
 
     return scripted_

@@ -36,6 +36,7 @@ class Generation:
     cached: int
     ended: Ended | None = None
     generated: int = 0
+    parked: bool = False  # it has handed back its cells and waits for others to end
     top: int | None = None  # set by its reader: how many of the likeliest tokens to name with each piece
     complete: bool = True  # once it is closed: whether the grammar that bound it was, if any
     _events: deque[Prefill | Piece] = field(default_factory=deque)
@@ -102,7 +103,16 @@ class Generation:
     @property
     def wants_step(self) -> bool:
         """Its reader has caught up, and there is something to compute."""
-        return not self._events and self.ended is None and self.generated < self._limit
+        return not self._events and self.ended is None and self.generated < self._limit and not self.parked
+
+    @property
+    def prompt(self) -> Sequence[int]:
+        return self._request.tokens
+
+    @property
+    def is_reading(self) -> bool:
+        """Its prompt is not in the cache yet."""
+        return self.ended is None and len(self.slot.tokens) < self._total
 
     @property
     def overflows(self) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from mull.engine import native
+from mull.engine import native, parallel
 from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
 from mull.engine.generation import Generation
 from mull.engine.model import Model
@@ -36,13 +36,19 @@ _GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a chunk must be sho
 
 
 class Engine:
-    """Computes with one model. `n_parallel` requests can be live at once; a context manager."""
+    """Computes with one model. `n_parallel` requests can be live at once; a context manager.
 
-    def __init__(self, model: Model, settings: EngineSettings, *, n_parallel: int = 1) -> None:
+    `n_ctx_total`: tokens that all sequences together may hold, None: as many as each may, times their number.
+    """
+
+    def __init__(
+        self, model: Model, settings: EngineSettings, *, n_parallel: int = 1, n_ctx_total: int | None = None
+    ) -> None:
         self.model = model
         self._settings = settings
         # What one sequence may hold, in tokens. Models that name no limit get llama.cpp's own default of sorts.
         self.n_ctx_max = settings.ctx or model.n_ctx_train or 4096
+        self._n_ctx_total = max(self.n_ctx_max, n_ctx_total or self.n_ctx_max * n_parallel)
         self._slots = [Slot(seq, model.window) for seq in range(n_parallel)]
         self._live: list[Generation] = []
         self._context: Context | None = None
@@ -59,6 +65,24 @@ class Engine:
         """How many of a prompt's first tokens a request would find in the cache now."""
         return max((common_prefix(slot.tokens, tokens) for slot in self._slots if not slot.busy), default=0)
 
+    @property
+    def n_parallel(self) -> int:
+        """How many requests can be live at once."""
+        return len(self._slots)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a live request waits for room in the cache: no time to begin another."""
+        return any(generation.parked for generation in self._live)
+
+    def worth_waiting(self, tokens: Sequence[int]) -> bool:
+        """Whether a live request is just computing a long beginning of this prompt, which could then be copied."""
+        return not self.model.recurrent and parallel.is_coming(tokens, self._slots, self._live)
+
+    def reserve(self, tokens: int) -> None:
+        """Have room for so many tokens beside those that are held, if the limit allows: growing later moves all."""
+        self._make_room(tokens)
+
     def generate(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Generation:
         """Start a request. Raises ContextOverflow before anything is computed, EngineError when all slots are busy."""
         prompt = list(request.tokens)
@@ -74,6 +98,10 @@ class Engine:
         slot = max(idle, key=lambda slot: common_prefix(slot.tokens, prompt))
         cached = slot.reuse(self._context, prompt) if self._context is not None else 0
         room = ROOM if request.max_tokens is None else min(request.max_tokens, ROOM)
+        if self.n_parallel > 1:
+            room = 0  # for several it is reserved at once; growing would move all of them
+            if self._context is not None and not self.model.recurrent:
+                cached = parallel.borrow(slot, self._slots, prompt, self._context)
         chain = Chain(self.model, request.sampling)
         chain.accept(prompt)
         generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached)
@@ -94,7 +122,7 @@ class Engine:
             self._context.close()
             self._context = None
         for slot in self._slots:
-            slot.tokens = []
+            slot.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -106,11 +134,12 @@ class Engine:
 
     def step(self) -> None:
         """Decode one batch for every live sequence whose events have been read."""
-        waiting = [generation for generation in self._live if generation.wants_step]
-        shares = self._shares(waiting)
-        if not shares or not self._make_room(sum(count for _, count in shares)):
-            return
-        if (context := self._context) is None:  # _make_room made one
+        shares = self._shares()
+        while shares and not self._make_room(sum(count for _, count in shares)):
+            if self._context is None or not parallel.give_way(self._live, self._context):
+                return
+            shares = self._shares()
+        if not shares or (context := self._context) is None:  # _make_room made one
             return
         batch = context.batch
         batch.clear()
@@ -133,9 +162,10 @@ class Engine:
         for (generation, count), row in zip(shares, rows, strict=True):
             generation.decoded(count, context, row)
 
-    def _shares(self, waiting: list[Generation]) -> list[tuple[Generation, int]]:
+    def _shares(self) -> list[tuple[Generation, int]]:
         """How many pending tokens each sequence may put into this batch: the generating ones first, one each."""
-        room = max(self._chunk, len(waiting))
+        waiting = [generation for generation in self._live if generation.wants_step]
+        room = self._chunk + len(waiting) - 1  # prompts go on beside any number that generate
         if self._context is not None:
             room = min(room, self._context.n_batch)
         shares = []
@@ -152,7 +182,7 @@ class Engine:
         self._roll_back(context, shares)
         if code == ABORTED:
             return  # each reader's next look at `stopped` ends its own request; the others go on
-        if code == NO_ROOM and self._grow(context.n_ctx + BATCH):
+        if code == NO_ROOM and (self._grow(context.n_ctx + BATCH) or parallel.give_way(self._live, context)):
             return
         reason = native.last_log_error() or f"llama_decode returned {code}"
         raise EngineError("decode", f"llama.cpp could not compute: {reason}.", "`mull doctor` may know why.")
@@ -169,19 +199,20 @@ class Engine:
 
     def _make_room(self, tokens: int) -> bool:
         """Have a context with room for so many more tokens, as far as the limit allows; False when there is none."""
-        needed = sum(len(slot.tokens) for slot in self._slots) + tokens
+        needed = sum(len(slot.tokens) - slot.shared for slot in self._slots) + tokens
         if needed <= self.n_ctx:
             return True
         for slot in self._slots:  # what idle sequences remember is worth less than a live one's next token
             if not slot.busy and slot.tokens and self._context is not None and len(self._slots) > 1:
-                needed -= len(slot.tokens)
+                needed -= len(slot.tokens) - slot.shared
                 slot.clear(self._context)
         return needed <= self.n_ctx or self._grow(needed)
 
     def _grow(self, needed: int) -> bool:
         """Replace the context by one of at least `needed` tokens, the cache moved over. False at the limit."""
         old = self._context
-        limit = _rounded(self.n_ctx_max * len(self._slots))
+        limit = _rounded(self._n_ctx_total)
+        needed += sum(slot.shared for slot in self._slots)  # what is shared is moved as often as it is held
         ahead = old.n_ctx + min(old.n_ctx, _STEP) if old is not None else 0
         size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
@@ -194,7 +225,7 @@ class Engine:
             self._context = Context(self.model, self._settings, size, len(self._slots))
         except EngineError:
             for slot in self._slots:
-                slot.tokens = []
+                slot.forget()
             raise
         for slot, state in zip(self._slots, states, strict=True):
             lost = slot.settle(self._context, state)
@@ -217,6 +248,7 @@ class Engine:
         if generation in self._live:
             self._live.remove(generation)
             generation.slot.busy = False
+            parallel.let_in(self._live)
 
 
 def _rounded(tokens: int) -> int:

@@ -1,0 +1,134 @@
+"""Many requests in one cache: beginnings are computed once, and a full cache costs time, never an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
+from tests.engine.conftest import GREEDY, run
+from tests.models.random_model import TINY, write_random
+from tests.models.recurrent import write_recurrent
+
+Start = Callable[..., Engine]
+
+SYSTEM = list(range(10, 110))
+PROMPTS = [[*SYSTEM, 120 + i, 7, 130 + i] for i in range(4)]
+
+
+def ask(engine: Engine, prompt: Sequence[int], max_tokens: int = 12) -> Generation:
+    return engine.generate(Request(prompt, GREEDY, max_tokens=max_tokens))
+
+
+def read_all(generations: Sequence[Generation], engine: Engine) -> list[list[int]]:
+    """Read everything that is there, then compute one step for all, until all have ended."""
+    said: list[list[int]] = [[] for _ in generations]
+    while any(generation.ended is None for generation in generations):
+        for generation, tokens in zip(generations, said, strict=True):
+            while (event := generation.poll()) is not None:
+                if isinstance(event, Piece):
+                    tokens.append(event.token)
+            if generation.ended is not None:
+                generation.close()
+        engine.step()
+    return said
+
+
+def alone(start: Start, path: Path, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
+    return [run(start(path), prompt, max_tokens=max_tokens).tokens for prompt in prompts]
+
+
+def first_and_others(engine: Engine) -> tuple[list[Generation], list[int]]:
+    """One request reads the shared beginning; the others begin when waiting is not worth it any more."""
+    first = ask(engine, PROMPTS[0])
+    assert engine.worth_waiting(PROMPTS[1])
+    assert not engine.worth_waiting([5, 6, 7])
+    event = next(first)
+    while engine.worth_waiting(PROMPTS[1]):
+        event = next(first)
+    assert isinstance(event, Prefill | Piece)
+    others = [ask(engine, prompt) for prompt in PROMPTS[1:]]
+    return [first, *others], [generation.cached for generation in others]
+
+
+def test_a_shared_beginning_is_copied_from_a_live_sequence(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=4)
+    generations, cached = first_and_others(engine)
+    assert cached == [len(SYSTEM)] * 3
+    expected = alone(start, tiny_path, PROMPTS, 12)
+    heard = read_all(generations, engine)
+    assert heard[1:] == expected[1:]
+    assert expected[0][-len(heard[0]) :] == heard[0]
+
+
+def test_copied_tokens_cost_no_room(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=4)
+    engine.reserve(250)
+    generations, _ = first_and_others(engine)
+    read_all(generations, engine)
+    assert engine.n_ctx == 256
+
+
+def test_the_copy_outlives_the_one_it_was_made_from(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=2)
+    engine.reserve(400)
+    first, second = ask(engine, PROMPTS[0], 40), None
+    while engine.worth_waiting(PROMPTS[1]):
+        next(first)
+    second = ask(engine, PROMPTS[1], 40)
+    first.close()
+    third = ask(engine, [9, 8, 7], 40)  # takes the first one's sequence, and with it its cells
+    assert read_all([second, third], engine) == alone(start, tiny_path, [PROMPTS[1], [9, 8, 7]], 40)
+
+
+@pytest.mark.parametrize("window", [16, 64, 512])
+def test_a_sliding_window_shares_what_it_still_has(start: Start, tmp_path: Path, window: int) -> None:
+    path = write_random(
+        tmp_path / "swa.gguf", TINY, architecture="gemma3", **{"attention.sliding_window": window}
+    )
+    engine = start(path, n_parallel=4)
+    engine.reserve(1024)
+    generations, cached = first_and_others(engine)
+    assert all(count in {0, len(SYSTEM)} for count in cached)
+    assert read_all(generations, engine)[1:] == alone(start, path, PROMPTS[1:], 12)
+
+
+def test_a_recurrent_memory_computes_for_itself(start: Start, tmp_path: Path) -> None:
+    path = write_recurrent(tmp_path / "mamba.gguf")
+    engine = start(path, n_parallel=4)
+    assert not engine.worth_waiting(PROMPTS[0])
+    generations = [ask(engine, prompt) for prompt in PROMPTS]
+    assert [generation.cached for generation in generations] == [0] * 4
+    assert read_all(generations, engine) == alone(start, path, PROMPTS, 12)
+
+
+def test_a_full_cache_makes_the_youngest_wait_and_loses_nothing(scripted: Start) -> None:
+    script = [f" word{i}" for i in range(200)]
+    engine = scripted(script, n_parallel=4, ctx=512, n_ctx_total=768)
+    prompts = [engine.model.tokenize(letter * 100, special=True) for letter in "abcd"]
+    generations = [ask(engine, prompt, 300) for prompt in prompts]
+    waited = 0
+    heard: list[bytes] = [b""] * 4
+    while any(generation.ended is None for generation in generations):
+        for i, generation in enumerate(generations):
+            while (event := generation.poll()) is not None:
+                heard[i] += event.data if isinstance(event, Piece) else b""
+            if generation.ended is not None:
+                generation.close()
+        waited += engine.crowded
+        engine.step()
+    assert waited > 50
+    assert not engine.crowded
+    assert engine.n_ctx <= 768
+    assert [generation.ended for generation in generations] == ["eog"] * 4
+    assert heard == ["".join(script).encode()] * 4
+
+
+def test_what_gave_way_goes_on_where_it_was(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=4, ctx=512, n_ctx_total=512)
+    prompts = [[60 + i] * 100 for i in range(4)]
+    assert read_all([ask(engine, prompt, 100) for prompt in prompts], engine) == alone(
+        start, tiny_path, prompts, 100
+    )
