@@ -116,6 +116,49 @@ TOOLS = (
     "{% for call in m.tool_calls or [] %}<tool_call>\n{{ call.function | tojson }}\n</tool_call>{% endfor %}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# Opens the thinking with a tag whose end it never spells (as OLMo 3 does).
+UNENDED = PLAIN.replace("assistant\n{% endif %}", "assistant\n<think>{% endif %}")
+# A switch that only changes the system prompt: no tag is spelled anywhere (as Cogito does).
+UNSPELLED = (
+    "{% if enable_thinking %}<|im_start|>system\nEnable the deep thinking subroutine.<|im_end|>\n{% endif %}"
+    + PLAIN
+)
+# Takes thinking between tags of its own off old answers, and shows them nowhere else.
+STRIPPED = (
+    "{%- macro told(text) %}{% for part in text.split('<ponder|>') %}"
+    "{{ part.split('<|ponder>')[0] if '<|ponder>' in part else part }}{% endfor %}{% endmacro %}"
+    "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
+    "{{ told(m.content) if m.role == 'assistant' else m.content }}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+# Speaks of thinking in its instructions for tools only.
+TOOLS_THINK = "{% if tools %}Plan in <|START_THINKING|> and <|END_THINKING|>.{% endif %}" + PLAIN
+# Takes the answer's wrapper off old answers.
+UNWRAPPED = CLOSED.replace("m.content +", "m.content.split('<answer>')[-1].split('</answer>')[0] +")
+# Modes with words of its own.
+OWN_MODES = MODE.replace("enabled", "full").replace("disabled", "skip")
+# Neither position is what happens by default, yet the prompt opens the thinking.
+OPENED_BY_DEFAULT = OPENED.replace(
+    "m.content +", "m.content + (' /think' if enable_thinking is defined and enable_thinking else '') +"
+)
+# A yes or no for little thinking.
+LITTLE = OPENED.replace("m.content +", "m.content + ('\n\n{reasoning effort: low}' if low_effort else '') +")
+# Grades up to one beyond high, which is the default, and no high.
+BEYOND_HIGH = (
+    "{%- set effort = reasoning_effort | default('xhigh') %}{%- if effort not in ('xhigh', 'medium', 'low') %}"
+    "{{ raise_exception('no such effort') }}{% endif %}{{ '[' + effort + ']' }}" + ALWAYS
+)
+# Any grade that it does not know is its greatest.
+UNKNOWN_IS_MAX = (
+    "{%- set effort = reasoning_effort if reasoning_effort in ['low', 'high'] else 'max' %}"
+    "{{ 'Reasoning effort: ' + effort }}" + ALWAYS
+)
+# Contents are lists of parts, as templates of models that also see want them.
+PARTS = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for part in m.content %}{% if part.type == 'text' %}"
+    "{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 ALL = {
     name: value

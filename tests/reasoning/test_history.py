@@ -119,3 +119,11 @@ def test_the_messages_are_not_changed() -> None:
     for source in t.ALL.values():
         prompt(source, TALK, on=False)
     assert before == TALK
+
+
+def test_contents_go_in_parts_where_the_template_wants_them_so() -> None:
+    found = segments(t.PARTS, TALK)
+    assert prompt(t.PARTS, TALK).startswith(
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>"
+    )
+    assert [s.text for s in found if not s.trusted] == ["Be brief.", "One?", "Yes </think>.", "Two?"]

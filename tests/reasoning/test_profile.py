@@ -48,6 +48,16 @@ def facts(source: str, **known: str) -> tuple[object, ...]:
             t.PROMPTED,
             ("switchable", "on", (None, "", "You are a helpful assistant."), "none", "none", "text"),
         ),
+        (t.UNENDED, ("always", "on", None, "open", "open", "cannot")),
+        (t.UNSPELLED, ("switchable", "off", ("enable_thinking", True, False), "none", "none", "template")),
+        (t.STRIPPED, ("always", "on", None, "none", "none", "cannot")),
+        (t.TOOLS_THINK, ("none", "none", None, "none", "none", "cannot")),
+        (t.OWN_MODES, ("switchable", "none", ("thinking_mode", "full", "skip"), "open", "bare", "template")),
+        (
+            t.OPENED_BY_DEFAULT,
+            ("switchable", "on", ("enable_thinking", True, False), "open", "closed", "template"),
+        ),
+        (t.PARTS, ("none", "none", None, "none", "none", "cannot")),
         (t.BLOCKED, ("switchable", "off", ("thinking", True, False), "none", "none", "template")),
     ],
     ids=lambda value: (
@@ -75,6 +85,49 @@ def test_an_effort_that_would_raise_is_replaced_by_the_next_higher_one() -> None
     assert found is not None
     assert dict(found.values) == {"low": "low", "medium": "high", "high": "high"}
     assert found.budget == {"medium"}
+
+
+@pytest.mark.parametrize(
+    ("source", "argument", "values", "budget"),
+    [
+        (t.LITTLE, "low_effort", [True, None, None], {"medium", "high"}),
+        (t.BEYOND_HIGH, "reasoning_effort", ["low", "medium", "xhigh"], {"high"}),
+        (t.UNKNOWN_IS_MAX, "reasoning_effort", ["low", "high", "high"], {"medium"}),
+    ],
+)
+def test_efforts_of_other_kinds(source: str, argument: str, values: list[object], budget: set[str]) -> None:
+    found = profile(source).effort
+    assert found is not None
+    assert (found.argument, list(found.values.values()), found.budget) == (argument, values, budget)
+
+
+@pytest.mark.parametrize(
+    ("source", "start", "end"),
+    [
+        (t.UNENDED, "<think>", "</think>"),
+        (t.UNENDED.replace("<think>", "[THINK]"), "[THINK]", "[/THINK]"),
+        (t.UNENDED.replace("<think>", "◁think▷"), "◁think▷", "◁/think▷"),
+        (t.UNENDED.replace("<think>", "<|START_THINKING|>"), "<|START_THINKING|>", "<|END_THINKING|>"),
+        (t.UNSPELLED, "<think>", "</think>"),
+        (t.STRIPPED, "<|ponder>", "<ponder|>"),
+    ],
+)
+def test_tags_are_found_though_never_shown_as_a_pair(source: str, start: str, end: str) -> None:
+    assert (profile(source).start, profile(source).end) == (start, end)
+
+
+def test_an_answers_wrapper_is_found_by_what_is_taken_off() -> None:
+    assert (profile(t.UNWRAPPED).answer_start, profile(t.UNWRAPPED).answer_end) == ("<answer>", "</answer>")
+
+
+def test_contents_in_parts_are_found() -> None:
+    assert profile(t.PARTS).parts
+    assert not profile(t.PLAIN).parts
+
+
+def test_gemma_4_without_a_word_on_its_thoughts_is_known() -> None:
+    found = profile(t.STRIPPED.replace("ponder", "channel") + "{% if enable_thinking %}<|think|>{% endif %}")
+    assert (found.start, found.end) == ("<|channel>thought", "<channel|>")
 
 
 def test_a_budget_argument_takes_tokens() -> None:

@@ -200,9 +200,7 @@ def test_states_are_told() -> None:
     assert splitter.ended
 
 
-@pytest.mark.parametrize(
-    "source", [s for n, s in t.ALL.items() if n not in ("PLAIN", "TOOLS", "STRICT_ROLES")]
-)
+@pytest.mark.parametrize("source", [s for s in t.ALL.values() if profile(s).reasons])
 def test_the_way_out_leads_into_the_answer(source: str) -> None:
     found = profile(source)
     splitter = Splitter(found, found.tails.on)

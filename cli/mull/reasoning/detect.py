@@ -7,22 +7,17 @@ kind "none", and the splitter then watches the output. The facts that no probe c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mull.errors import TemplateError
 from mull.prompt.template import Template
 from mull.reasoning import markers
-from mull.reasoning.probe import ANSWER, CALL, FIELDS, QUESTION, THOUGHT, TOOL, USER, VALUE, Around, Probe
-from mull.reasoning.profile import Default, Kind, Profile, Switch, Tails
+from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, Around, Probe
+from mull.reasoning.profile import THINK_TAGS, Default, Kind, Profile, Switch, Tails
 from mull.reasoning.switches import GRADED, find_effort, find_switch
-
-# Apertus and its like carry thinking as typed blocks of the content.
-BLOCKS: tuple[Any, ...] = (
-    {"blocks": [{"type": "thoughts", "text": THOUGHT}, {"type": "response", "text": ANSWER}]},
-    [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}],
-)
+from mull.reasoning.tags import find_answer_markers, find_markers
 
 
 def detect(template: Template) -> Profile:
@@ -30,15 +25,20 @@ def detect(template: Template) -> Profile:
     probe = Probe(template)
     base = probe.tail()
     if base is None:
+        probe = Probe(template, parts=True)
+        base = probe.tail()
+    if base is None:
         template.render([QUESTION])
         raise TemplateError("template_failed", "The model's chat template does not show the user's message.")
     switch, on_tail, off_tail = find_switch(probe, base)
     effort = find_effort(probe, switch)
     given = {switch.argument: switch.on} if switch and switch.argument else {}
-    found = _markers(probe, [base, on_tail or base, off_tail or base], given)
+    found = find_markers(probe, [base, on_tail or base, off_tail or base], given)
+    if found.end is None and (switch or effort):  # it reasons, and its template never spells how
+        found = replace(found, **THINK_TAGS)
     every = (base, on_tail or base, off_tail or base)
     tails = Tails(markers.header(every, found.start, found.end), *every)
-    found = replace(found, tails=tails, switch=switch, effort=effort)
+    found = replace(found, tails=tails, switch=switch, effort=effort, parts=probe.parts)
     switch = switch or _system_prompt_switch(probe, found)
     found = replace(found, switch=switch)
     if switch:
@@ -47,139 +47,14 @@ def detect(template: Template) -> Profile:
         kind = "effort"
     else:
         kind = "always" if found.end else "none"
-    found = _endings(probe, _answer_markers(probe, found, given), given)
+    found = _endings(probe, find_answer_markers(probe, found, given), given)
     return replace(
         found,
         kind=kind,
-        default=_default(probe, kind, switch),
+        default=_default(probe, found, kind),
         off="cannot" if switch is None else "template" if switch.argument else "text",
         **_conversation(probe, switch),
     )
-
-
-# ---- markers
-
-
-def _markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Profile:
-    """Start and end of the thinking, from a past turn, else from the source, else from the prefills."""
-    source = probe.template.source
-    shortest = markers.cut_bracket(markers.common_start(tails)).rstrip()
-    for arguments, turn, last in _turns(given):
-        around = probe.past(turn, arguments, last=last)
-        if around is None:
-            continue
-        start, header = _after_header(around.before, shortest)
-        if (
-            not start
-            or not markers.chunks(start)
-            or "{" in start
-            or markers.first_chunk(around.between) is None
-        ):
-            continue
-        field = next((key for key, value in turn.items() if value == THOUGHT), None) or "content.blocks"
-        # What opens an answer shows in a past turn without thinking, or in what switching off prefills.
-        openings = [_opening(probe, header), *(tail.rpartition(header)[2] for tail in tails if header)]
-        end, between, opener = _split_between(around, header, openings, tool="tool_calls" in turn)
-        message = _header_end(start, opener) if header and header in around.between else None
-        if message:  # a header's white space belongs to it
-            start = around.before.rpartition(header)[2]
-            opener = around.between.partition(header)[2]
-        return Profile(
-            probe.template,
-            start=start,
-            end=end,
-            between=between,
-            answer_start=opener,
-            header=message,
-            restart=header if header and header in around.between else None,
-            history_field=field,
-        )
-    tags = markers.mentioned(source)
-    if tags is None:
-        added = [markers.chunks(tail[len(shortest) :]) for tail in tails]
-        pair = next((chunk for chunk in added if len(chunk) >= 2), None)
-        tags = (pair[0], pair[1]) if pair else None
-    if tags is None:
-        return Profile(probe.template)
-    # Without a slot for past thinking the prefill shows whether lines are broken around the tags.
-    inline = any(tail.endswith(tags[0]) for tail in tails)
-    return Profile(
-        probe.template, start=tags[0], end=tags[1], between=tags[1] if inline else f"\n{tags[1]}\n\n"
-    )
-
-
-def _turns(given: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any], bool]]:
-    """Past turns to probe with, the most telling first."""
-    for arguments in [{}, given] if given else [{}]:
-        for last in (False, True):
-            for field in FIELDS:
-                yield arguments, {"content": ANSWER, field: THOUGHT}, last
-        for content in BLOCKS:
-            yield arguments, {"content": content}, False
-        for field in FIELDS:
-            yield arguments, {"content": "", field: THOUGHT, "tool_calls": [CALL]}, False
-
-
-def _after_header(before: str, shortest: str) -> tuple[str, str]:
-    """What stands between the assistant's header and the thought, and the header itself."""
-    header = shortest
-    if before.rstrip().endswith(
-        header
-    ):  # the generation prompt always opens the thinking: the header is less
-        chunk = markers.chunks(header)[-1:] or [""]
-        header = header.removesuffix(chunk[0]).rstrip()
-    start = (before.rpartition(header)[2] if header else before).strip()
-    chunk = markers.chunks(header)[-1:]
-    if markers.chunks(start) and not markers.first_chunk(start) and chunk and header.endswith(chunk[0]):
-        # All markers of the family begin alike (`<|open|>think<|sep|>`): that beginning is no part of the header.
-        return chunk[0] + start, header.removesuffix(chunk[0])
-    return start, header
-
-
-def _opening(probe: Probe, header: str) -> str:
-    """What stands between the header and the answer of a past turn without thinking."""
-    plain = probe.plain()
-    return (plain.before.rpartition(header)[2] if header else "") if plain else ""
-
-
-def _split_between(
-    around: Around, header: str, openings: Sequence[str], *, tool: bool
-) -> tuple[str, str, str | None]:
-    """End marker, the text from thought to answer, and the answer's opener."""
-    inner = around.between.strip()
-    first = markers.first_chunk(inner) or inner
-    if tool:
-        before, found, _ = inner.partition(header) if header else (inner, "", "")
-        return (before.strip() or first) if found else first, first, None
-    before, found, after = inner.partition(header) if header else (inner, "", "")
-    if found:
-        return before.strip(), around.between, after.strip() or None
-    for opener in (opening.strip() for opening in openings):
-        if opener and opener != inner and inner.endswith(opener) and not opener.startswith("</"):
-            return inner.removesuffix(opener).strip(), around.between, opener
-    return (inner if not re.search(r"\s", inner) else first), around.between, None
-
-
-def _header_end(start: str, opener: str | None) -> str | None:
-    """In a header family, the marker that closes every header."""
-    chunk = markers.chunks(markers.common_end(start, opener or start))
-    return chunk[-1] if chunk else None
-
-
-def _answer_markers(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
-    """What opens and closes an answer, where a family wraps it."""
-    if found.answer_start is None:
-        opening = _opening(probe, found.tails.head.rstrip())
-        if found.end and found.end in opening:
-            opening = opening.rpartition(found.end)[2]
-        if opening.strip():
-            kept = opening.strip() if markers.chunks(opening) else opening.lstrip()
-            found = replace(found, answer_start=kept)
-    if found.answer_start is None and found.end:
-        told = set(markers.WRAPPERS.findall(probe.render([QUESTION], given) or ""))
-        for name in sorted(told):
-            return replace(found, answer_start=f"<{name}>", answer_end=f"</{name}>")
-    return found
 
 
 def _endings(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
@@ -223,6 +98,8 @@ def _tool_call(
     after = markers.chunks(rest.partition(VALUE)[2])
     header = found.tails.head.rstrip()
     opening = before.rpartition(header)[2] if header else before
+    thought = [match.end() for match in markers.CLOSERS.finditer(opening)]
+    opening = opening[thought[-1] :] if thought else opening
     if found.end and found.end in opening:
         opening = opening.rpartition(found.end)[2]
     if found.header:
@@ -269,8 +146,9 @@ def _system_prompt_switch(probe: Probe, found: Profile) -> Switch | None:
     return None
 
 
-def _default(probe: Probe, kind: Kind, switch: Switch | None) -> Default:
+def _default(probe: Probe, found: Profile, kind: Kind) -> Default:
     """What happens when nobody says anything."""
+    switch = found.switch
     if kind == "none":
         return "none"
     if switch is None:
@@ -284,8 +162,10 @@ def _default(probe: Probe, kind: Kind, switch: Switch | None) -> Default:
     for word, value in states:
         if probe.render([QUESTION], {switch.argument: value}) == question:
             return word
-    # Neither: the model decides, unless an effort argument sets a grade of "on" by default.
-    tail = probe.tail()
+    # Neither: what the prompt ends with tells; or an effort argument sets a grade of "on"; or the model decides.
+    tail = probe.tail() or ""
+    if (state := found.prefill(tail)) != "none":
+        return "on" if state == "open" else "off"
     if tail != probe.tail({switch.argument: switch.off}) and GRADED.search(switch.argument):
         return "on"
     return "none"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mull.reasoning.markers import header
-from mull.reasoning.profile import Profile, Switch
+from mull.reasoning.profile import THINK_TAGS, Profile, Switch
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,7 @@ class Family:
     facts: Mapping[str, Any]  # fields of `Profile`
 
 
-THINK_TAGS: dict[str, Any] = {
-    "kind": "always",
-    "default": "on",
-    "start": "<think>",
-    "end": "</think>",
-    "between": "\n</think>\n\n",
-}
+ALWAYS: dict[str, Any] = {"kind": "always", "default": "on", **THINK_TAGS}
 
 FAMILIES: tuple[Family, ...] = (
     Family(
@@ -87,11 +81,25 @@ FAMILIES: tuple[Family, ...] = (
         },
     ),
     Family(
+        "Gemma 4",
+        lambda source, *_: (
+            "<|channel>" in source and "<channel|>" in source and "<start_of_turn>" not in source
+        ),
+        # Early templates take the channels off old answers and nowhere name the one for thinking; later ones do.
+        {"start": "<|channel>thought", "end": "<channel|>", "between": "\n<channel|>"},
+    ),
+    Family(
+        "Phi-4-reasoning",
+        lambda source, *_: "You are Phi" in source and "{Thought section}" in source,
+        # Trained with this one system prompt (its model card); another in its place is not known to stop the thinking.
+        {"kind": "always", "switch": None, "off": "cannot"},
+    ),
+    Family(
         "MiMo-VL",
         lambda source, *_: "You are MiMo, an AI assistant developed by Xiaomi" in source,
         # The template is silent; the model card of the later releases gives the word for the user's text.
         {
-            **THINK_TAGS,
+            **ALWAYS,
             "kind": "switchable",
             "switch": Switch(None, "", "/no_think", "user"),
             "off": "text",
@@ -102,7 +110,7 @@ FAMILIES: tuple[Family, ...] = (
         "MiniMax-M1",
         lambda source, *_: "<beginning_of_sentence>ai name=" in source,
         # The template is silent; its output is not.
-        {**THINK_TAGS, "note": "the template says nothing of thinking; the model does it anyway"},
+        {**ALWAYS, "note": "the template says nothing of thinking; the model does it anyway"},
     ),
     Family(
         "Llama-Nemotron",
@@ -111,7 +119,7 @@ FAMILIES: tuple[Family, ...] = (
         ),
         # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong into the system prompt.
         {
-            **THINK_TAGS,
+            **ALWAYS,
             "kind": "switchable",
             "switch": Switch(None, "detailed thinking on", "detailed thinking off", "system"),
             "off": "text",

@@ -14,6 +14,7 @@ from typing import Any
 from mull.messages import Message
 from mull.prompt.render import Mixed, Segment
 from mull.reasoning.control import Control
+from mull.reasoning.probe import in_parts
 from mull.reasoning.profile import Profile
 
 GAP = "\n\n"
@@ -36,7 +37,7 @@ def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> 
         chat = _alternating(chat)
     if switch is not None and control.word and switch.place == "user":
         chat = _in_last_user(chat, control.word)
-    return chat
+    return [in_parts(turn) for turn in chat] if profile.parts else chat
 
 
 def _turn(message: Message, profile: Profile) -> dict[str, Any]:

@@ -14,16 +14,25 @@ Prefill = Literal["open", "closed", "bare", "none"]
 # One marker in some kind of bracket: <think>, <|end|>, [THINK], <｜User｜>, ]~b]ai is none.
 CHUNK = re.compile(
     r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|\[\|[^\[\]|\n]{1,60}\|\]"
-    r"|〈\|[^〈〉\n]{1,60}\|〉|\[e~\[|\]~b\]"
+    r"|〈\|[^〈〉\n]{1,60}\|〉|◁[^◁▷\n]{1,60}▷|\[e~\[|\]~b\]"
 )
 # Tags whose name speaks of thinking: </think>, </seed:think>, [/THINK], <|END_THINKING|>, <|end_of_thought|>
 CLOSERS = re.compile(
-    r"</[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|<\|/think\|>",
+    r"</[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|<\|/think\|>"
+    r"|◁/think▷",
     re.IGNORECASE,
 )
-OPENER_OF = {"<|END_THINKING|>": "<|START_THINKING|>", "<|end_of_thought|>": "<|begin_of_thought|>"}
-# Wrappers that instructions in a template announce for the answer.
-WRAPPERS = re.compile(r"<(response|answer|solution)>")
+# And their openers, at the end of a prompt.
+OPENED = re.compile(
+    r"(<[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[THINK\]|<\|START_THINKING\|>|<\|begin_of_thought\|>|<\|think\|>"
+    r"|◁think▷)\s*$",
+    re.IGNORECASE,
+)
+PAIRED = {"<|START_THINKING|>": "<|END_THINKING|>", "<|begin_of_thought|>": "<|end_of_thought|>"}
+OPENER_OF = {closer: opener for opener, closer in PAIRED.items()}
+CLOSING = re.compile(r"^<[|]?/|^\[/|^◁/|end|close", re.IGNORECASE)
+# Wrappers that a template's instructions announce for the answer, or that it takes off old answers.
+WRAPPERS = re.compile(r"<(response|answer|solution)>|<\|begin_of_(response|answer|solution)\|>")
 
 
 def chunks(text: str) -> list[str]:
@@ -39,7 +48,32 @@ def first_chunk(text: str) -> str | None:
 
 def opener(closer: str) -> str:
     """The opening tag that belongs to a closing one."""
-    return OPENER_OF.get(closer) or closer.replace("</", "<", 1).replace("[/", "[", 1).replace("<|/", "<|", 1)
+    return OPENER_OF.get(closer) or re.sub(r"^(<[|]?|\[|◁)/", r"\1", closer)
+
+
+def closer(opener: str) -> str:
+    """The closing tag that belongs to an opening one."""
+    return PAIRED.get(opener) or re.sub(r"^(<[|]?|\[|◁)", r"\1/", opener)
+
+
+def closes(chunk: str) -> bool:
+    """Does the marker's spelling say that it ends something?"""
+    return bool(CLOSING.search(chunk))
+
+
+def opened(tail: str) -> str | None:
+    """The thinking tag that the prompt ends with."""
+    match = OPENED.search(tail)
+    return match.group(1) if match else None
+
+
+def wrappers(source: str) -> list[tuple[str, str]]:
+    """Pairs of tags in the source that may wrap an answer."""
+    found = sorted(set(WRAPPERS.findall(source)))
+    return [
+        (f"<{tag}>", f"</{tag}>") if tag else (f"<|begin_of_{name}|>", f"<|end_of_{name}|>")
+        for tag, name in found
+    ]
 
 
 def mentioned(source: str) -> tuple[str, str] | None:

@@ -37,8 +37,9 @@ class Around:
 class Probe:
     """Probing renderings of one template, each made once."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, *, parts: bool = False) -> None:
         self.template = template
+        self.parts = parts  # the template takes contents as lists of parts only
         self._made: dict[Any, str | None] = {}
 
     def render(
@@ -53,7 +54,9 @@ class Probe:
         if key not in self._made:
             try:
                 self._made[key] = self.template.render(
-                    messages, add_generation_prompt=prompt, arguments=arguments
+                    [in_parts(message) for message in messages] if self.parts else messages,
+                    add_generation_prompt=prompt,
+                    arguments=arguments,
                 )
             except TemplateError:
                 self._made[key] = None
@@ -103,6 +106,16 @@ class Probe:
         between, _, after = rest.partition(goal)
         return Around(before, between, re.split(r"Qznext|Qzresult", after)[0])
 
+    def older(self, content: str) -> str | None:
+        """What a conversation shows of its first answer, a second one being there; None where ANSWER is not shown.
+
+        Templates that take something off old answers mostly spare the last.
+        """
+        turns = ({"role": "assistant", "content": text} for text in (content, "Qzlast"))
+        messages = [message for turn in turns for message in (QUESTION, turn)]
+        text = (self.render([*messages, QUESTION]) or "").partition("Qzlast")[0]
+        return text.partition(USER)[2] if ANSWER in text else None
+
     def plain(self, arguments: Mapping[str, Any] = NOTHING) -> Around | None:
         """What surrounds the ANSWER of a past turn without thinking, up to the next user's text."""
         text = self.render(
@@ -113,6 +126,15 @@ class Probe:
             return None
         before, _, after = text.rpartition(ANSWER)
         return Around(before.rpartition(USER)[2], "", after.partition("Qznext")[0])
+
+
+def in_parts(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with its content as a list of one text: templates of models that also see take nothing else."""
+    content = message["content"]
+    return {
+        **message,
+        "content": [{"type": "text", "text": content}] if isinstance(content, str) else content,
+    }
 
 
 def _shared(left: str, right: str) -> int:

@@ -85,6 +85,7 @@ class Profile:
     history_field: str | None = None  # where an assistant message carries its past thinking
     system: bool = True  # does the template take a system message?
     system_blocks_switch: bool = False  # the switch works only without a system message
+    parts: bool = False  # contents are lists of parts, never plain texts
     alternates: bool = False  # two messages of one role in a row are refused
     bridge: str = "\n\nThat is enough thinking; now the answer."
     family: str = ""
@@ -113,6 +114,13 @@ class Profile:
         from mull.reasoning.markers import prefilled
 
         return prefilled(tail[len(self.tails.head) :], self.start, self.end)
+
+
+THINK_TAGS: Mapping[str, Any] = {
+    "start": "<think>",
+    "end": "</think>",
+    "between": "\n</think>\n\n",
+}  # the usual ones
 
 
 @lru_cache(maxsize=32)

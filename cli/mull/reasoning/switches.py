@@ -43,7 +43,8 @@ TEXTS = (
     ("/think", "/no-think"),
 )  # on and off, written in a message
 BUDGETS: Mapping[Effort, int] = {"low": 512, "medium": 2048, "high": 8192}  # tokens
-RANKS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 3}
+BEYOND = ("xhigh", "max")
+RANKS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 3, "xhigh": 4, "max": 5}
 
 Found = tuple[Switch | None, str | None, str | None]
 
@@ -93,7 +94,7 @@ def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
     tails = {repr(value): probe.tail({name: value}) or "" for value in legal}
     if len({probe.render([QUESTION], {name: value}) for value in legal}) < 2:
         return None
-    every = list(tails.values())
+    every = [*tails.values(), probe.tail() or ""]
     shut = [value for value in legal if _shuts(tails[repr(value)], every)]
     others = [value for value in legal if value not in shut]
     if len(legal) == 2 and set(map(type, legal)) == {bool}:
@@ -126,7 +127,7 @@ def _added(tail: str, tails: Sequence[str]) -> list[str]:
 
 
 def _closing(chunk: Sequence[str]) -> bool:
-    return any(re.search(r"^<[|]?/|^\[/|end|close", text, re.IGNORECASE) for text in chunk)
+    return any(map(markers.closes, chunk))
 
 
 def _shuts(tail: str, tails: Sequence[str]) -> bool:
@@ -147,10 +148,25 @@ def find_effort(probe: Probe, switch: Switch | None) -> EffortControl | None:
         if COUNTED.search(name) and switch is not None and switch.argument == name:
             return EffortControl(name, dict(BUDGETS), frozenset(BUDGETS))
         if GRADED.search(name):
-            found = _graded(probe, name, given, switch)
+            found = _flag(probe, name, given) or _graded(probe, name, given, switch)
             if found is not None:
                 return found
     return None
+
+
+def _flag(probe: Probe, name: str, given: Mapping[str, Any]) -> EffortControl | None:
+    """A yes or no for one grade, such as `low_effort`; the other two are budgets."""
+    word = next((word for word in BUDGETS if word in name.lower()), None)
+    if word is None or probe.render([QUESTION], {**given, name: True}) in (
+        None,
+        probe.render([QUESTION], {**given, name: False}),
+    ):
+        return None
+    return EffortControl(
+        name,
+        {grade: True if grade == word else None for grade in BUDGETS},
+        frozenset(BUDGETS.keys() - {word}),
+    )
 
 
 def _graded(probe: Probe, name: str, given: Mapping[str, Any], switch: Switch | None) -> EffortControl | None:
@@ -164,17 +180,27 @@ def _graded(probe: Probe, name: str, given: Mapping[str, Any], switch: Switch | 
         for grade in RANKS
         if made[grade] is not None and (off is None or probe.tail({**others, name: grade}) != off)
     ]
-    # One grade may be what happens anyway; several alike are not looked at by the template.
-    ignored = [grade for grade in usable if made[grade] == unset]
-    if len(ignored) > 1:
-        usable = [grade for grade in usable if grade not in ignored]
-    if not usable or len({made[grade] for grade in usable} | {unset}) < 2:
+    # One grade may be what happens anyway; several alike are not looked at by the template, and neither is one that
+    # the template answers with a default beyond "high".
+    beyond = _beyond(unset or "", made["high"] or "")
+    ignored = [grade for grade in usable if made[grade] == unset and grade in BUDGETS]
+    if len(ignored) == 1 and not beyond:
+        ignored = []
+    usable = [grade for grade in usable if grade not in ignored]
+    words = [grade for grade in usable if grade in BUDGETS]
+    if not words or len({made[grade] for grade in usable} | {unset}) < 2:
         return None
     values: dict[Effort, Any] = {}
     budget: set[Effort] = set()
     for word in BUDGETS:
-        value = next((grade for grade in usable if RANKS[grade] >= RANKS[word]), usable[-1])
+        value = next((grade for grade in usable if RANKS[grade] >= RANKS[word]), words[-1])
         if RANKS[value] > RANKS[word]:
             budget.add(word)
-        values[word] = None if word in ignored and len(ignored) > 1 else value
+        # Saying nothing is less than the next higher grade, unless it is more than the highest.
+        values[word] = None if word in ignored and not beyond else value
     return EffortControl(name, values, frozenset(budget))
+
+
+def _beyond(unset: str, high: str) -> bool:
+    """Does the prompt speak of more than "high" when nothing is said?"""
+    return any(word in unset.lower() and word not in high.lower() for word in BEYOND)
