@@ -2,6 +2,7 @@
 # make test     set up what is missing, run the whole test suite
 # make check    ruff, mypy, the structure test, stale docs
 # make bench    ratios against a bare llama.cpp loop, measured in one run
+# make bench-peers   llama.cpp's own tools, built once, for make bench to compare with
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,7 +14,7 @@ endif
 STAMP  := $(VENV)/setup.stamp
 JOBS   ?= 2
 
-.PHONY: setup try test fast check docs bench lock clean
+.PHONY: setup try test fast check docs bench bench-peers lock clean
 
 setup: $(STAMP)
 
@@ -46,6 +47,9 @@ docs: setup
 
 bench: setup
 	@$(BIN)/python -m tests.bench
+
+bench-peers: setup
+	@$(BIN)/python -m tests.bench.peers
 
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet \
