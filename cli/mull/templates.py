@@ -1,6 +1,6 @@
 """Prompt templates: small TOML files that ask the same kind of question again and again (`mull -t commit`).
 
-In: a name or a path. Out: a `PromptTemplate` whose text is filled with the input and named values. Templates of a
+In: a name or a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. Templates of a
 repository are in its `.mull/templates`, the user's own in the config folder; the repository's win. A file holds text
 and settings and nothing that runs. (The chat templates of models are another thing: `prompt/template.py`.)
 """
@@ -54,27 +54,27 @@ class PromptTemplate:
         """Whether its prompt says where the input goes; otherwise the input stands before the prompt."""
         return self.prompt is not None and INPUT in string.Template(self.prompt).get_identifiers()
 
-    def fill(self, text: str, values: Mapping[str, str]) -> tuple[str, str | None]:
-        """The question and the system prompt. `text` is what would be asked without a template, perhaps nothing.
-
-        Raises UsageError for a value that is missing or that no text uses.
-        """
-        if unused := [name for name in values if name not in self.variables]:
+    def values(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Every value that its texts use. Raises UsageError for one that is missing or that no text uses."""
+        if unused := [name for name in given if name not in self.variables]:
             known = ", ".join(self.variables) or "none"
             raise UsageError(
                 "template_value", f'"{self.name}" has no value named "{unused[0]}".', f"It takes: {known}."
             )
-        given = {**self.defaults, **values}
-        if missing := [name for name in self.variables if name not in given]:
+        values = {**self.defaults, **given}
+        if missing := [name for name in self.variables if name not in values]:
             raise UsageError(
                 "template_value",
                 f'"{self.name}" needs a value for "{missing[0]}".',
                 f"Give it: -p {missing[0]}=…",
             )
-        filled = _filled(self.prompt or "", {**given, INPUT: text})
+        return values
+
+    def question(self, text: str, values: Mapping[str, str]) -> str:
+        """The prompt around `text`, which is what would be asked without a template, perhaps nothing."""
+        filled = string.Template(self.prompt or "").substitute(values, input=text)
         parts = [filled] if self.takes_input else [text, filled]
-        question = "\n\n".join(part.strip("\r\n") for part in parts if part.strip())
-        return question, None if self.system is None else _filled(self.system, {**given, INPUT: text})
+        return "\n\n".join(part.strip("\r\n") for part in parts if part.strip())
 
 
 def find(name: str, here: Path) -> PromptTemplate:
@@ -161,6 +161,8 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("system", "prompt"):
         if name in values and not string.Template(values[name]).is_valid():
             raise ValueError(f"has a $ in its {name} that begins no name; a dollar sign is written $$")
+    if INPUT in string.Template(values.get("system", "")).get_identifiers():
+        raise ValueError("has $input in its system text; the input belongs in the prompt")
     checked = dict(values)
     checked["defaults"] = {name: str(value) for name, value in values.get("defaults", {}).items()}
     settings = dict(values.get("settings", {}))
@@ -173,10 +175,6 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(schema := values.get("schema"), str) and (beside := path.parent / schema).is_file():
         checked["schema"] = str(beside)
     return checked
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return string.Template(text).substitute(values)
 
 
 def _invalid(path: Path, what: str) -> MullError:

@@ -79,7 +79,18 @@ def _source(scratch: Path) -> Path:
     requirement = scratch / "requirement.txt"
     requirement.write_text(pinned_requirement(LOCK.read_text(encoding="utf-8")))
     options = ["--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
-    fetch = [sys.executable, "-m", "pip", "download", "-q", *options, "-r", str(requirement), "-d", str(scratch)]
+    fetch = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        *options,
+        "-r",
+        str(requirement),
+        "-d",
+        str(scratch),
+    ]
     subprocess.run(fetch, check=True)
     with tarfile.open(next(scratch.glob("*.tar.gz"))) as archive:
         archive.extractall(scratch, filter="data")

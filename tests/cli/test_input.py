@@ -130,3 +130,16 @@ def test_a_nul_in_the_input_is_a_character_like_others(mull: Run) -> None:
     done = mull("--no-reason", stdin=b"what is 2\0+ 2?")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
+
+
+def test_nothing_to_ask_leaves_no_session_behind(mull: Run, thinker: Path) -> None:
+    assert mull("-m", thinker, "--session", "fix", stdin=b"\n").returncode == 2
+    assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
+
+
+def test_a_model_that_is_not_there_is_said_without_waiting_for_the_input(home: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "mull", "-m", "./gone.gguf", "hi"]
+    with subprocess.Popen(command, env=home, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.wait(30) == 1  # nobody has closed its input
+        assert process.stderr is not None
+        assert b"gone.gguf" in process.stderr.read()

@@ -72,6 +72,7 @@ def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_
         ('prompt = "costs $5"', "a dollar sign is written $$"),
         ('[settings]\ntemperature = "hot"', 'wants a number for "temperature"'),
         ("[settings]\nsave = false", 'a setting "save" that no template can hold'),
+        ('system = "Read $input."', "the input belongs in the prompt"),
     ],
 )
 def test_a_wrong_file_is_an_error_that_names_the_place(

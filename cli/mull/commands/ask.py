@@ -21,6 +21,7 @@ from mull.terminal.streams import Streams
 
 if TYPE_CHECKING:
     from mull.commands.continuing import Setup
+    from mull.commands.templating import Form
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[PROMPT]...", help="The question; - reads stdin.")
@@ -73,13 +74,21 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
     from mull.commands.continuing import is_private, open_sessions, set_up_offering
 
     view, settings = _view(flags), read_config()
-    question, flags = _asked(words, flags, streams)
+    form = _form(flags)
+    flags = form.flags if form else flags
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
         setup = set_up_offering(flags, settings, store, streams)
-        if view.talks:
-            _announce(setup, question, problem, streams)
-        done = _answer(setup, question, view, streams)
+        try:
+            setup.model.start()  # it loads while the input is still being read
+            question = (
+                form.question(words, streams) if form else read_question(words, streams, flags.files or ())
+            )
+            if view.talks:
+                _announce(setup, question, problem, streams)
+            done = _answer(setup, question, view, streams)
+        finally:
+            setup.conversation.branch.close()
     if view.form == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if view.form == "text" and view.stats:
@@ -87,15 +96,15 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
     return done.exit_code
 
 
-def _asked(words: Sequence[str], flags: AskFlags, streams: Streams) -> tuple[Question, AskFlags]:
-    """The question, and the flags with what the template says where they are silent."""
+def _form(flags: AskFlags) -> Form | None:
+    """The template that was asked for. Raises UsageError."""
     if flags.template is None:
         if flags.params:
             raise UsageError("usage", "-p gives a template its values.", "Name the template with -t.")
-        return read_question(words, streams, flags.files or ()), flags
-    from mull.commands import templating
+        return None
+    from mull.commands.templating import Form
 
-    return templating.ask(words, flags, streams)
+    return Form(flags)
 
 
 def _announce(setup: Setup, question: Question, problem: str, streams: Streams) -> None:

@@ -7,6 +7,7 @@ silent. Reads no file but the template.
 from __future__ import annotations
 
 import dataclasses
+import string
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,24 +42,26 @@ def values_of(params: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def ask(words: Sequence[str], flags: AskFlags, streams: Streams) -> tuple[Question, AskFlags]:
-    """The template's question around the input, and the flags with its settings.
+class Form:
+    """A template with its values: the flags under it, and the question that it makes of what is read.
 
-    Raises UsageError for a template that is not there, a value that is missing, or nothing to put in.
+    Raises UsageError for a template that is not there, and for a value that is missing.
     """
-    template = templates.find(flags.template or "", Path.cwd())
-    values = values_of(flags.params or ())
-    needed = template.takes_input or template.prompt is None
-    question = read_question(words, streams, flags.files or (), needed=needed)
-    text, system = template.fill(question.text, values)
-    flags = under(flags, template)
-    if flags.system is None:
-        flags = dataclasses.replace(flags, system=system)
-    return dataclasses.replace(question, text=text), flags
+
+    def __init__(self, flags: AskFlags) -> None:
+        self._template = templates.find(flags.template or "", Path.cwd())
+        self._values = self._template.values(values_of(flags.params or ()))
+        self.flags = under(flags, self._template, self._values)
+
+    def question(self, words: Sequence[str], streams: Streams) -> Question:
+        """Read what is to be put in, and put it in. Raises UsageError where there is nothing to."""
+        needed = self._template.takes_input or self._template.prompt is None
+        question = read_question(words, streams, self.flags.files or (), needed=needed)
+        return dataclasses.replace(question, text=self._template.question(question.text, self._values))
 
 
-def under(flags: AskFlags, template: templates.PromptTemplate) -> AskFlags:
-    """The flags with the template's settings where they are silent; --no-reason is not undone by an effort."""
+def under(flags: AskFlags, template: templates.PromptTemplate, values: Mapping[str, str]) -> AskFlags:
+    """The flags with what the template says where they are silent; --no-reason is not undone by an effort."""
     said = dict(template.settings)
     if flags.reason is False:
         said = {name: value for name, value in said.items() if name not in {"effort", "think_budget"}}
@@ -66,6 +69,8 @@ def under(flags: AskFlags, template: templates.PromptTemplate) -> AskFlags:
         said.pop("reason", None)
     if template.stop:
         said["stop"] = list(template.stop)
+    if template.system is not None:
+        said["system"] = string.Template(template.system).substitute(values)
     return dataclasses.replace(flags, **_unsaid(flags, said))
 
 
