@@ -28,6 +28,7 @@ FLOORS = {
     "prompt": 2,
     "library": 2,
     "store": 2,
+    "structured": 2,
     "terminal": 2,
     "reasoning": 3,
     "engine": 3,

@@ -6,8 +6,9 @@ Nothing here reads a file or knows a flag's spelling.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mull.events import Asked
 
@@ -93,10 +94,28 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """What the answer must look like: a checked GBNF grammar with a rule `root`.
+
+    `is_json`: what fits it is JSON, and is read as such once more; `schema` is what that is then checked against.
+    """
+
+    grammar: str
+    schema: Mapping[str, Any] | None = None
+    is_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end."""
+    """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end.
+
+    `shape` binds the answer, never the thinking. `logprobs`: how many of the likeliest tokens to name beside each token
+    of the answer; None: none at all, 0: only the token itself.
+    """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
     sampling: Sampling = DEFAULT_SAMPLING
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    shape: AnswerShape | None = None
+    logprobs: int | None = None

@@ -1,0 +1,57 @@
+"""Whether a finished answer is what was asked for, and if not, why.
+
+In: an answer's text, and its shape. Out: None, or the reason in a few words, with the place. The check is the
+`jsonschema` library's, so it holds what no grammar can say (`oneOf`, real dates). Nothing is fetched from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mull.settings import AnswerShape
+
+_LONGEST = 160  # characters of a reason
+
+
+def misfit(answer: str, shape: AnswerShape) -> str | None:
+    """Why the answer does not fit; None when it does, or where only a grammar could tell."""
+    if not shape.is_json:
+        return None
+    try:
+        data = json.loads(answer)
+    except ValueError as wrong:
+        return f"it is no JSON ({wrong})" if answer.strip() else "it is empty"
+    except RecursionError:
+        return "it is nested too deeply"
+    if shape.schema is None:
+        return None
+    error = _first_error(data, shape.schema)
+    return None if error is None else error
+
+
+def fits(data: Any, schema: Mapping[str, Any], root: Any) -> bool:
+    """Whether a value fits a part of a schema, `root`, whose definitions it may refer to."""
+    known = {
+        name: root[name] for name in ("$defs", "definitions") if isinstance(root, Mapping) and name in root
+    }
+    return _first_error(data, {**known, **schema}) is None
+
+
+def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
+    import jsonschema
+
+    checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        error = jsonschema.exceptions.best_match(
+            checker(schema, format_checker=checker.FORMAT_CHECKER).iter_errors(data)
+        )
+    except RecursionError:
+        return "it is nested too deeply to be checked"
+    if error is None:
+        return None
+    place = "".join(f"/{step}" for step in error.absolute_path)
+    text = " ".join(error.message.split())
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return f"{text} (at {place})" if place else text

@@ -1,0 +1,112 @@
+"""Which keywords of JSON Schema mull can hold an answer to, and how two schemas that both apply become one.
+
+In: schemas as dictionaries. Out: the same, merged; or `Unsupported`, which names a keyword and its place. A keyword
+that is known here by no name at all is an annotation, as the standard has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mull.errors import ExitCode, MullError
+
+Schema = Mapping[str, Any]
+
+REFUSED = {
+    *("not", "if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies"),
+    *("patternProperties", "propertyNames", "minProperties", "maxProperties"),
+    *("uniqueItems", "contains", "minContains", "maxContains", "multipleOf"),
+    *("unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"),
+    *("contentSchema",),
+}
+HARMLESS: Mapping[str, Any] = {"uniqueItems": False, "minProperties": 0, "minContains": 0}
+"""Refused keywords with the value at which they say nothing."""
+
+OF_TYPE: Mapping[str, tuple[str, ...]] = {
+    "object": ("properties", "required", "additionalProperties"),
+    "array": ("items", "prefixItems", "additionalItems", "minItems", "maxItems"),
+    "string": ("minLength", "maxLength", "pattern", "format"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+}
+TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
+CONSTRAINTS = frozenset(
+    {"type", "enum", "const", *COMBINING, *(name for names in OF_TYPE.values() for name in names)}
+)
+
+
+class Unsupported(MullError):
+    """The schema is valid, and an answer cannot be held to it (exit 5)."""
+
+    def __init__(self, what: str, place: str) -> None:
+        super().__init__(
+            "schema_unsupported",
+            f"An answer cannot be held to this schema: it uses {what} at {place}.",
+            "Leave that out, and check the answer for it yourself.",
+            exit_code=ExitCode.SCHEMA,
+        )
+
+
+def constraints(schema: Schema, place: str) -> dict[str, Any]:
+    """What of a schema constrains anything. Raises Unsupported for a keyword that would be ignored otherwise."""
+    for name in schema:
+        if name in REFUSED and HARMLESS.get(name, schema) != schema[name]:
+            raise Unsupported(name, place)
+    if isinstance(schema.get("$id"), str) and place != "#":
+        raise Unsupported("$id below the top", place)
+    return {name: value for name, value in schema.items() if name in CONSTRAINTS}
+
+
+def types(schema: Schema) -> list[str]:
+    """The types that a schema without enum, const and combinations asks for; none: any."""
+    said = schema.get("type")
+    if isinstance(said, str):
+        return [said]
+    if said is not None:
+        return list(said)
+    return [kind for kind, names in OF_TYPE.items() if any(name in schema for name in names)]
+
+
+def merged(one: Schema, other: Schema, place: str) -> dict[str, Any]:
+    """A schema that holds where both hold. Raises Unsupported where there is none in these words."""
+    result = dict(one)
+    for name, value in other.items():
+        if name not in result or result[name] == value:
+            result[name] = value
+        elif name in _MERGE:
+            result[name] = _MERGE[name](result[name], value)
+        elif name == "properties":
+            result[name] = _properties(result[name], value)
+        else:
+            raise Unsupported(f"{name} in two parts of a combination", place)
+    if "additionalProperties" in result:
+        known = [set(part.get("properties", ())) for part in (one, other)]
+        closed = [part.get("additionalProperties", True) is not True for part in (one, other)]
+        if (closed[0] and known[1] - known[0]) or (closed[1] and known[0] - known[1]):
+            raise Unsupported("additionalProperties in one part of a combination", place)
+    return result
+
+
+def _properties(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(one)
+    for name, schema in other.items():
+        both[name] = schema if name not in both or both[name] == schema else {"allOf": [both[name], schema]}
+    return both
+
+
+def _types(one: Any, other: Any) -> list[str]:
+    mine, theirs = ([said] if isinstance(said, str) else list(said) for said in (one, other))
+    wide = [*theirs, *(["integer"] if "number" in theirs else [])]
+    found = [kind for kind in mine if kind in wide]
+    return found + [kind for kind in theirs if kind == "integer" and "number" in mine and kind not in found]
+
+
+_MERGE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "type": _types,
+    "required": lambda one, other: [*one, *(name for name in other if name not in one)],
+    "enum": lambda one, other: [value for value in one if value in other],
+    "allOf": lambda one, other: [*one, *other],
+    **dict.fromkeys(("minLength", "minItems", "minimum", "exclusiveMinimum"), max),
+    **dict.fromkeys(("maxLength", "maxItems", "maximum", "exclusiveMaximum"), min),
+}

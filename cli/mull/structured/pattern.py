@@ -1,0 +1,133 @@
+"""A JSON Schema's `pattern` as a grammar.
+
+In: a regular expression, and the name of a rule for a repeated part. Out: GBNF for the inside of a JSON string that
+matches it somewhere, as JSON Schema wants, or `NotRegular` with the name of what has no counterpart: look-around, back
+references, word boundaries, anchors in the middle. Python's own parser reads the expression.
+"""
+
+from __future__ import annotations
+
+import re
+import re._constants as code  # type: ignore[import-not-found]  # private, and the only parser there is
+import re._parser as parser  # type: ignore[import-not-found]
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from mull.structured.text import Ranges, character, complement, one_of
+
+Repeat = Callable[[str, int, int | None], str]  # an expression, least and most times → an expression
+
+_DIGIT: Ranges = ((48, 57),)
+_WORD: Ranges = ((48, 57), (65, 90), (95, 95), (97, 122))
+_SPACE: Ranges = ((9, 13), (32, 32), (0xA0, 0xA0), (0x2028, 0x2029), (0xFEFF, 0xFEFF))
+_LINE_ENDS: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
+_CLASSES = {
+    code.CATEGORY_DIGIT: _DIGIT,
+    code.CATEGORY_WORD: _WORD,
+    code.CATEGORY_SPACE: _SPACE,
+    code.CATEGORY_NOT_DIGIT: complement(_DIGIT),
+    code.CATEGORY_NOT_WORD: complement(_WORD),
+    code.CATEGORY_NOT_SPACE: complement(_SPACE),
+}
+_NAMES = {
+    code.ASSERT: "a look-ahead",
+    code.ASSERT_NOT: "a negative look-ahead",
+    code.GROUPREF: "a reference to a group",
+    code.GROUPREF_EXISTS: "a condition",
+    code.AT: "an anchor in its middle",
+}
+
+
+class NotRegular(Exception):
+    """The expression uses something that a grammar cannot say; its text names it."""
+
+
+def pattern(expression: str, repeat: Repeat) -> str:
+    """GBNF for the characters between the quotes. Raises NotRegular."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = parser.parse(expression)
+    except (re.error, RecursionError, OverflowError) as wrong:
+        raise NotRegular(f"what is no regular expression ({wrong})") from wrong
+    if tree.state.flags & ~re.UNICODE:
+        raise NotRegular("flags")
+    return f"({' | '.join(_anchored(items, repeat) for items in _alternatives(list(tree)))})"
+
+
+def _alternatives(items: list[Any]) -> list[list[Any]]:
+    """The expression's alternatives, written out at its ends, where each may have anchors of its own."""
+    for place in {0, len(items) - 1} if items else ():
+        kind, value = items[place]
+        before, after = items[:place], items[place + 1 :]
+        if kind is code.BRANCH:
+            return [found for branch in value[1] for found in _alternatives([*before, *branch, *after])]
+        if kind is code.SUBPATTERN and not (value[1] or value[2]):
+            return _alternatives([*before, *value[3], *after])
+    return [items]
+
+
+def _anchored(items: list[Any], repeat: Repeat) -> str:
+    """One alternative: what is not tied to an end of the text may have anything before or after it."""
+    starts = bool(items) and items[0] == (code.AT, code.AT_BEGINNING)
+    ends = len(items) > starts and items[-1] == (code.AT, code.AT_END)
+    inside = items[int(starts) : len(items) - int(ends)]
+    parts = [] if starts else ["char*"]
+    parts.append(_sequence(inside, repeat))
+    parts += [] if ends else ["char*"]
+    return " ".join(part for part in parts if part) or '""'
+
+
+def _sequence(items: Any, repeat: Repeat) -> str:
+    return " ".join(filter(None, (_item(kind, value, repeat) for kind, value in items)))
+
+
+def _item(kind: Any, value: Any, repeat: Repeat) -> str:
+    if kind is code.LITERAL:
+        return character(value)
+    if kind in (code.NOT_LITERAL, code.ANY, code.IN):
+        return _some(
+            _class(value)
+            if kind is code.IN
+            else complement(_LINE_ENDS if kind is code.ANY else [(value, value)])
+        )
+    if kind is code.BRANCH:
+        return f"({' | '.join(_sequence(branch, repeat) or _EMPTY for branch in value[1])})"
+    if kind is code.SUBPATTERN:
+        _, added, dropped, inside = value
+        if added or dropped:
+            raise NotRegular("flags")
+        return f"({_sequence(inside, repeat) or _EMPTY})"
+    if kind in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
+        if kind is code.POSSESSIVE_REPEAT:
+            raise NotRegular("a possessive repetition")
+        least, most, inside = value
+        return repeat(_sequence(inside, repeat) or _EMPTY, least, None if most is code.MAXREPEAT else most)
+    raise NotRegular(_NAMES.get(kind, str(kind).lower()))
+
+
+def _class(items: Any) -> Ranges:
+    ranges: list[tuple[int, int]] = []
+    negated = False
+    for kind, value in items:
+        if kind is code.NEGATE:
+            negated = True
+        elif kind is code.LITERAL:
+            ranges.append((value, value))
+        elif kind is code.RANGE:
+            ranges.append(value)
+        elif kind is code.CATEGORY and value in _CLASSES:
+            ranges += _CLASSES[value]
+        else:
+            raise NotRegular(str(value).lower())
+    return complement(ranges) if negated else ranges
+
+
+def _some(ranges: Ranges) -> str:
+    if not (found := one_of(ranges)):
+        raise NotRegular("a class of which no character can be written")
+    return found
+
+
+_EMPTY = '""'

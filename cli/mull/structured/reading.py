@@ -1,0 +1,118 @@
+"""From what the user wrote to the shape of an answer.
+
+In: a schema (a file, JSON, or the short form), a grammar file, or the word json. Out: an `AnswerShape`: a grammar that
+llama.cpp can be trusted with, and the schema that the answer is checked against again. Everything that can be wrong is
+found here, before a model is loaded: UsageError (exit 2) for what is malformed, `Unsupported` (exit 5) for what is
+valid and cannot be held to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mull.errors import UsageError
+from mull.settings import AnswerShape
+from mull.structured import convert, judge
+from mull.structured.short import short_schema
+
+_LONGEST = 2_000_000  # characters of a schema or grammar
+
+
+def read_shape(
+    *, schema: str | None = None, grammar: str | None = None, json_only: bool = False
+) -> AnswerShape | None:
+    """What --schema, --grammar and --format json ask for, None without any of them. `grammar` is a path."""
+    asked = [
+        ("--schema", schema is not None),
+        ("--grammar", grammar is not None),
+        ("--format json", json_only),
+    ]
+    given = [flag for flag, is_given in asked if is_given]
+    if len(given) > 1:
+        raise UsageError(
+            "shape_conflict", f"{' and '.join(given)} contradict each other.", "Give one of them."
+        )
+    if schema is not None:
+        return from_schema(read_schema(schema))
+    if grammar is not None:
+        return from_grammar(_file(Path(grammar), "grammar"))
+    return AnswerShape(convert.any_json(), is_json=True) if json_only else None
+
+
+def read_schema(text: str) -> Any:
+    """A schema as data: JSON where the text begins with a brace, a file where there is one, else the short form."""
+    written = text.strip()
+    if written.startswith("{"):
+        return _json(written, "The schema")
+    path = Path(written)
+    is_path = path.suffix.lower() == ".json" or "/" in written or "\\" in written
+    if is_path or ("\n" not in written and _is_file(path)):
+        return _json(_file(path, "schema"), written)
+    return short_schema(written)
+
+
+def from_schema(schema: Any) -> AnswerShape:
+    """A JSON Schema as data, checked and put into a grammar."""
+    if not isinstance(schema, Mapping):
+        raise UsageError("schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
+    _check(schema)
+    return AnswerShape(convert.grammar(schema), schema=schema, is_json=True)
+
+
+def from_grammar(text: str) -> AnswerShape:
+    """A grammar in GBNF, checked."""
+    judge.check(text)
+    return AnswerShape(text)
+
+
+def _check(schema: Mapping[str, Any]) -> None:
+    import jsonschema
+
+    checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        error = jsonschema.exceptions.best_match(checker(checker.META_SCHEMA).iter_errors(schema))
+    except RecursionError:
+        raise UsageError("schema", "The schema is nested too deeply.", "Name its parts in $defs.") from None
+    if error is not None:
+        place = "#" + "".join(f"/{step}" for step in error.absolute_path)
+        said = " ".join(error.message.split())[:200]
+        raise UsageError(
+            "schema", f"The schema is not valid at {place}: {said}.", "json-schema.org has the rules."
+        )
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as wrong:
+        raise UsageError(
+            "schema",
+            f"{name} is no JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno}).",
+            "Mend it there.",
+        ) from wrong
+    except (RecursionError, ValueError) as wrong:
+        raise UsageError("schema", f"{name} cannot be read: {wrong}.", "Make it simpler.") from wrong
+
+
+def _file(path: Path, what: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise UsageError(what, f"{path} is no UTF-8 text.", f"A {what} file is text.") from wrong
+    except OSError as wrong:
+        raise UsageError(
+            what, f"{path} cannot be read: {wrong.strerror or wrong}.", f"Give the path of a {what} file."
+        ) from wrong
+    if len(text) > _LONGEST:
+        raise UsageError(what, f"{path} is longer than {_LONGEST:,} characters.", "Make it simpler.")
+    return text
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,102 @@
+"""JSON strings in a grammar: literals, characters as they are written inside quotes, and keys that are not some others.
+
+Every function returns a piece of GBNF. JSON writes quotes, backslashes and control characters as escapes; of the
+control characters only those with a short escape are ever written in answer to a class of characters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+UNESCAPED = r"[^\"\\\x00-\x1f\x7f]"
+CHAR = UNESCAPED + r' | "\\" (["\\/bfnrt] | "u" ([0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))'
+"""One character of a JSON string. Halves of surrogate pairs cannot be written: each match is one code point."""
+
+Ranges = Sequence[tuple[int, int]]  # of code points, both ends included
+EVERYTHING: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
+_ESCAPED: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F))
+_SHORT = tuple(map(ord, '"\\\b\f\n\r\t'))  # those that have an escape of two characters
+
+
+def literal(text: str) -> str:
+    """Exactly this text."""
+    return '"' + "".join(map(_in_literal, text)) + '"'
+
+
+def value(data: object) -> str:
+    """Exactly this JSON value, as json.dumps writes it."""
+    text = json.dumps(data, ensure_ascii=False)
+    return literal(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half.group()):04x}", text))
+
+
+def character(code: int) -> str:
+    """One character as it stands between the quotes of a JSON string."""
+    return literal(json.dumps(chr(code), ensure_ascii=not 0x20 <= code < 0xD800)[1:-1])
+
+
+def one_of(ranges: Ranges) -> str:
+    """Any one of these characters, as they stand between the quotes of a JSON string; "" where there is none."""
+    plain = _without(ranges, _ESCAPED)
+    choices = [f"[{''.join(map(_range, plain))}]"] if plain else []
+    choices += [character(code) for code in _SHORT if any(low <= code <= high for low, high in ranges)]
+    if len(choices) <= 1:
+        return "".join(choices)
+    return f"({' | '.join(choices)})"
+
+
+def complement(ranges: Ranges) -> Ranges:
+    """Every other character."""
+    return _without(EVERYTHING, ranges)
+
+
+def other_keys(names: Iterable[str], name_rule: str) -> list[tuple[str, str]]:
+    """Rules for the inside of any key but these. The first one's name is `name_rule`; it goes on with "char"."""
+    tree: dict[str, object] = {}
+    for name in names:
+        node = tree
+        for letter in name:
+            node = node.setdefault(letter, {})  # type: ignore[assignment]
+        node[""] = {}
+    rules: list[tuple[str, str]] = []
+    todo = [(name_rule, tree)]
+    while todo:
+        rule, node = todo.pop()
+        choices = [] if "" in node else ['""']
+        avoided = [(ord(letter), ord(letter)) for letter in node if letter]
+        choices.append(f"{one_of(_without(complement(avoided), _ESCAPED))} char*")
+        for letter, below in node.items():
+            if letter:
+                under = f"{name_rule}-{len(rules) + len(todo) + 1}"
+                choices.append(f"{character(ord(letter))} {under}")
+                todo.append((under, below))  # type: ignore[arg-type]
+        rules.append((rule, " | ".join(choices)))
+    return rules
+
+
+def _without(ranges: Ranges, others: Ranges) -> Ranges:
+    found = list(ranges)
+    for low, high in others:
+        found = [
+            part
+            for start, end in found
+            for part in ((start, min(end, low - 1)), (max(start, high + 1), end))
+            if part[0] <= part[1]
+        ]
+    return sorted(set(found))
+
+
+def _in_literal(letter: str) -> str:
+    named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
+    return named or (letter if letter.isprintable() else f"\\U{ord(letter):08x}")
+
+
+def _range(pair: tuple[int, int]) -> str:
+    low, high = pair
+    return _in_class(low) if low == high else f"{_in_class(low)}-{_in_class(high)}"
+
+
+def _in_class(code: int) -> str:
+    letter = chr(code)
+    return letter if letter.isascii() and letter.isalnum() else f"\\U{code:08x}"
