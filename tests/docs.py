@@ -1,13 +1,13 @@
 """The pages of docs/ that are generated: `python -m tests.docs` writes them, `--check` fails when one is stale.
 
 The command reference comes from the parser, the settings from the table of keys, the families of reasoning models
-from their data. A page lists its generator in `PAGES`; nothing is typed twice.
+from their data, the man pages and completions from the parser. `pages` names them all; nothing is typed twice.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import typer
 
 from mull import config
 from mull.app import app
+from tests import manual
 from tests.library import fit_table
 from tests.reasoning import families_page
 
@@ -66,22 +67,37 @@ def settings() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    "commands.md": commands,
-    "config.md": settings,
-    "models.md": fit_table.page,
-    "reasoning.md": families_page.page,
-}
+def completion(shell: str) -> str:
+    """docs/completion/: what `mull --show-completion` prints for a shell."""
+    from typer.completion import get_completion_script
+
+    return str(get_completion_script(prog_name="mull", complete_var="_MULL_COMPLETE", shell=shell)) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page, by its path under docs/."""
+    return {
+        "commands.md": commands(),
+        "config.md": settings(),
+        "models.md": fit_table.page(),
+        "reasoning.md": families_page.page(),
+        "completion/mull.bash": completion("bash"),
+        "completion/_mull": completion("zsh"),
+        "completion/mull.fish": completion("fish"),
+        "completion/mull.ps1": completion("pwsh"),
+        **{f"man/{name}": text for name, text in manual.pages().items()},
+    }
 
 
 def main() -> int:
     """Write the stale pages, or with --check only name them."""
     stale = []
-    for name, generate in PAGES.items():
-        page, text = DOCS / name, generate()
+    for name, text in pages().items():
+        page = DOCS / name
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             stale.append(name)
             if "--check" not in sys.argv:
+                page.parent.mkdir(exist_ok=True)
                 page.write_text(text, encoding="utf-8")
     if stale and "--check" in sys.argv:
         sys.stderr.write(f"Stale: {', '.join(stale)}. make docs writes them anew.\n")

@@ -31,7 +31,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_what_mull_needs_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"mull/app.py", "mull/models.toml", "mull/data/pebble.gguf", "mull/data/amx_tiles.h"} <= set(names)
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"mull"}
+    shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
+    assert {"share/man/man1/mull.1", "share/bash-completion/completions/mull"} <= shared
+    assert {"share/zsh/site-functions/_mull", "share/fish/vendor_completions.d/mull.fish"} <= shared
+    inside = [name for name in names if ".dist-info" not in name and ".data/data/" not in name]
+    assert {name.split("/")[0] for name in inside} == {"mull"}
 
 
 @pytest.mark.slow

@@ -65,7 +65,19 @@ class _Commands(TyperGroup):
         command.name = cmd_name
         return command
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Commands and options, those of a bare question included."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            default = self.get_command(ctx, DEFAULT_NAME)
+            inner = default.make_context(DEFAULT_NAME, [], parent=ctx, resilient_parsing=True)
+            known = {item.value for item in found}
+            found += [item for item in default.shell_complete(inner, incomplete) if item.value not in known]
+        return found
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing and not args:  # the shell completes the very first word
+            return super().parse_args(ctx, args)
         own = {
             name
             for parameter in self.get_params(ctx)

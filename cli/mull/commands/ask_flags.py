@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.options import Json, Jsonl, TurnFlags
-
-
-def _templates(incomplete: str) -> list[str]:
-    from mull.commands.templating import complete_template
-
-    return complete_template(incomplete)
-
+from mull.commands.options import Json, Jsonl, TurnFlags, completes
 
 Files = Annotated[
     list[str] | None,
@@ -27,7 +20,7 @@ Template = Annotated[
         "--template",
         metavar="NAME",
         help="Ask with a prompt template (mull templates).",
-        autocompletion=_templates,
+        autocompletion=completes("templates"),
     ),
 ]
 Params = Annotated[

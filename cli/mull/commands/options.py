@@ -7,6 +7,7 @@ A flag is an `Annotated` type; a command lists those that it takes. `None` means
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -46,6 +47,15 @@ class KvChoice(StrEnum):
     q4_0 = "q4_0"
 
 
+def completes(what: str) -> Callable[[str], Any]:
+    """The function of `completing.py` that the shell's completion calls, imported when it does."""
+
+    def complete(incomplete: str) -> Any:
+        return getattr(importlib.import_module("mull.commands.completing"), what)(incomplete)
+
+    return complete
+
+
 Model = Annotated[
     str | None,
     typer.Option(
@@ -53,6 +63,7 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="A catalogue name, owner/repo[:QUANT], or a path to a .gguf file.",
+        autocompletion=completes("installed_models"),
     ),
 ]
 System = Annotated[
@@ -143,7 +154,10 @@ Resume = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the l
 Session = Annotated[
     str | None,
     typer.Option(
-        "--session", metavar="NAME", help="Go on with this conversation; the beginning of its name will do."
+        "--session",
+        metavar="NAME",
+        help="Go on with this conversation; the beginning of its name will do.",
+        autocompletion=completes("sessions"),
     ),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing of this conversation on disk.")]

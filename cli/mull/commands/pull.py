@@ -9,7 +9,7 @@ import typer
 
 from mull import paths
 from mull.commands.merge import read_config
-from mull.commands.options import Json
+from mull.commands.options import Json, completes
 from mull.errors import ExitCode, MullError
 from mull.library.pull import pull as pull_model
 from mull.steering import Steering, stop_on_interrupt
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="A catalogue name, owner/repo[:QUANT], or a file's address on the Hub."
+        metavar="NAME...",
+        help="A catalogue name, owner/repo[:QUANT], or a file's address on the Hub.",
+        autocompletion=completes("known_models"),
     ),
 ]
 Quant = Annotated[str | None, typer.Option("--quant", metavar="QUANT", help="The quantization, as Q4_K_M.")]

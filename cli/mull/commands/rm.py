@@ -8,13 +8,18 @@ from typing import Annotated
 import typer
 
 from mull.commands.merge import read_config
-from mull.commands.options import Json
+from mull.commands.options import Json, completes
 from mull.library.remove import Removed, remove
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
 from mull.transfers import size_text
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="A model as mull list names it.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", help="A model as mull list names it.", autocompletion=completes("installed_models")
+    ),
+]
 Every = Annotated[bool, typer.Option("--all", help="All quantizations of it that are installed.")]
 
 

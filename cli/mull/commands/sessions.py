@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mull.commands.options import completes
 from mull.errors import MullError, UsageError
 from mull.store import export as exports
 from mull.store.records import Session, Turn
@@ -35,22 +36,12 @@ class Format(StrEnum):
     html = "html"
 
 
-def complete_name(incomplete: str) -> list[tuple[str, str]]:
-    """Session ids and names that begin like this, for the shell's completion. Says nothing when anything is wrong."""
-    try:
-        with open_store(default_path()) as store:
-            found = [(session.name or session.id, session.title) for session in store.sessions()]
-    except MullError:
-        return []
-    return [(name, title) for name, title in found if name.lower().startswith(incomplete.lower())]
-
-
 Name = Annotated[
     str,
     typer.Argument(
         metavar="SESSION",
         help="A session's id or name, or the beginning of one.",
-        autocompletion=complete_name,
+        autocompletion=completes("sessions"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -198,7 +189,7 @@ def remove(
     context: typer.Context,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="SESSION...", help="Ids or names.", autocompletion=complete_name),
+        typer.Argument(metavar="SESSION...", help="Ids or names.", autocompletion=completes("sessions")),
     ],
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,

@@ -9,6 +9,7 @@ import typer
 
 from mull import paths
 from mull.commands.models import rows_here
+from mull.commands.options import completes
 from mull.errors import MullError
 from mull.hardware import this_machine
 from mull.library.card import as_json, pairs
@@ -23,7 +24,14 @@ from mull.terminal.tables import card
 if TYPE_CHECKING:
     from mull.library.gguf import Header
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A catalogue name, or one that `mull list` shows.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A catalogue name, or one that `mull list` shows.",
+        autocompletion=completes("known_models"),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Readme = Annotated[
     bool, typer.Option("--readme", help="Page through the repository's README, when it is here.")

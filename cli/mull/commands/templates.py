@@ -10,8 +10,7 @@ import typer
 
 from mull import templates
 from mull.commands.editor import open_file
-from mull.commands.options import Json
-from mull.commands.templating import complete_template
+from mull.commands.options import Json, completes
 from mull.errors import MullError, UsageError
 from mull.terminal.sanitize import visible
 from mull.terminal.streams import Streams
@@ -22,7 +21,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A template's name, or a path to one.", autocompletion=complete_template
+        metavar="NAME", help="A template's name, or a path to one.", autocompletion=completes("templates")
     ),
 ]
 

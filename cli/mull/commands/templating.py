@@ -26,11 +26,6 @@ _CHOICES: dict[str, Callable[[str], Any]] = {
 }
 
 
-def complete_template(incomplete: str) -> list[str]:
-    """Template names that begin like this, for the shell's completion."""
-    return [path.stem for path in templates.all_files(Path.cwd()) if path.stem.startswith(incomplete)]
-
-
 def values_of(params: Sequence[str]) -> dict[str, str]:
     """`-p NAME=VALUE` as a mapping. Raises UsageError where there is no `=`."""
     values = {}

@@ -10,7 +10,7 @@ import typer
 
 from mull import paths
 from mull.commands.merge import read_config
-from mull.commands.options import Json
+from mull.commands.options import Json, completes
 from mull.errors import ExitCode, MullError
 from mull.library.catalogue import load_catalogue
 from mull.library.local import LocalModel, installed
@@ -27,7 +27,11 @@ from mull.transfers import size_text
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Models or paths; all that are installed, if none."),
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Models or paths; all that are installed, if none.",
+        autocompletion=completes("installed_models"),
+    ),
 ]
 _AGAINST = {
     "hub": "the Hub's record",

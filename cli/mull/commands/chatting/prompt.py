@@ -6,14 +6,12 @@ In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull import config, paths
+from mull.commands.completing import installed
 from mull.conversation.wishes import SETTABLE
 from mull.errors import MullError
-from mull.library.catalogue import load_catalogue
-from mull.library.local import everywhere
 from mull.terminal import slash
 from mull.terminal.prompt import Prompt
 from mull.terminal.suggest import Suggestion
@@ -73,7 +71,7 @@ def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
     elif kind == "setting":
         yield from _settings(argument)
     elif kind == "model":
-        yield from _beginning(argument, _models(chat))
+        yield from _beginning(argument, _models())
     elif kind == "session" and not chat.private:
         yield from _beginning(argument, _sessions(chat))
 
@@ -94,15 +92,10 @@ def _settings(argument: str) -> Iterator[Suggestion]:
         yield from _beginning(value, ((word, "") for word in (*words, "none")))
 
 
-def _models(chat: Chat) -> Iterator[tuple[str, str]]:
+def _models() -> Iterator[tuple[str, str]]:
     """What is on this disk; the disk is looked through at most once per prompt line by the file system's own cache."""
-    folders = [Path(folder) for folder in chat.settings["model_folders"]]
     try:
-        for model in everywhere(folders):
-            yield model.name, model.source
-        yield from (
-            (entry.name, "built in") for entry in load_catalogue(paths.config_dir()).entries if entry.builtin
-        )
+        yield from installed()
     except (MullError, OSError):
         return
 
