@@ -108,7 +108,7 @@ def load(path: Path) -> Config:
     """Read and check the file; a missing one is an empty one. Raises MullError (config_invalid)."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config(path)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _invalid(path, f"cannot be read: {error}") from error

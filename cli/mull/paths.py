@@ -1,13 +1,16 @@
 """Where mull keeps its files: config, state and data in the platform's own places (XDG on Linux).
 
-Nothing is created here except by `private_dir`. A machine without a home directory (a container, a cron job with
-an empty environment) gets folders under the temporary directory instead of a traceback.
+Nothing is created here except by `private_dir`, and for a user without a home directory (a container, a cron job with
+an empty environment), who gets folders under the temporary directory instead of a traceback.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -38,5 +41,17 @@ def _place(function: str, variable: str, kind: str) -> Path:
             return place
     except (RuntimeError, KeyError):  # no HOME, and no entry in the password file either
         pass
-    owner = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"mull-{owner}" / kind
+    return _without_home() / kind
+
+
+@functools.cache
+def _without_home() -> Path:
+    """A folder under the temporary one: always the same for a user, unless somebody else sits on its name."""
+    owner = os.getuid() if hasattr(os, "getuid") else None
+    place = Path(tempfile.gettempdir()) / f"mull-{'user' if owner is None else owner}"
+    with suppress(OSError):
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+        if stat.S_ISDIR(found.st_mode) and owner in {None, found.st_uid}:
+            return place
+    return Path(tempfile.mkdtemp(prefix="mull-"))
