@@ -84,6 +84,7 @@ class EngineSettings:
     """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
 
     `cpu_experts`: a mixture's experts stay in main memory while the rest goes to the GPU.
+    `draft`: auto guesses from the text, off does not guess, anything else names a model that guesses.
     """
 
     ctx: int | None = None
@@ -91,6 +92,7 @@ class EngineSettings:
     gpu_layers: int | None = None
     kv_type: str | None = None
     cpu_experts: bool | None = None
+    draft: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,14 @@ _KV_TYPES = {"f16": "GGML_TYPE_F16", "q8_0": "GGML_TYPE_Q8_0", "q4_0": "GGML_TYP
 
 
 class Context:
-    """`n_ctx` tokens of KV cache for `n_seq` sequences. Raises EngineError when there is no memory for it."""
+    """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
-    def __init__(self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int) -> None:
+    Raises EngineError when there is no memory for it.
+    """
+
+    def __init__(
+        self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int, *, n_rows: int = 1
+    ) -> None:
         llama = native.bindings()
         big = model.n_params > _BIG
         self._llama = llama
@@ -50,8 +55,9 @@ class Context:
         params.n_ctx = n_ctx
         params.n_batch = params.n_ubatch = min(BATCH, n_ctx)
         params.n_seq_max = n_seq
-        # One row of logits per sequence: the default reserves one per token, 300 MB at a vocabulary of 150,000.
-        params.n_outputs_max = n_seq
+        # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
+        # of 150,000.
+        params.n_outputs_max = max(n_seq, n_rows)
         params.kv_unified = n_seq > 1
         params.no_perf = True
         params.swa_full = (
@@ -151,21 +157,22 @@ class Batch:
     def clear(self) -> None:
         self.size = 0
 
-    def add(self, tokens: Sequence[int], position: int, seq: int, *, logits: bool) -> int:
-        """Append tokens of one sequence; the row of the last one, whose logits are wanted or not."""
+    def add(self, tokens: Sequence[int], position: int, seq: int, *, logits: int) -> int:
+        """Append tokens of one sequence, the logits of the last so many wanted: the first of these rows."""
         start, end = self.size, self.size + len(tokens)
         if end > self.capacity:
             raise ValueError(f"{end} rows in a batch of {self.capacity}")
         if end == start + 1:
             self._tokens[start], self._positions[start], self._seqs[start] = tokens[0], position, seq
+            self._logits[start] = logits
         else:
             self._tokens[start:end] = list(tokens)
             self._positions[start:end] = list(range(position, position + len(tokens)))
             self._seqs[start:end] = [seq] * len(tokens)
             ctypes.memset(ctypes.addressof(self._logits) + start, 0, len(tokens))
-        self._logits[end - 1] = logits
+            self._logits[end - logits : end] = [1] * logits
         self.size = self.raw.n_tokens = end
-        return end - 1
+        return end - logits
 
 
 class _Interrupt:

@@ -19,6 +19,7 @@ from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.request import Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
+from mull.engine.speculate import Speculation
 from mull.errors import ContextOverflow, EngineError
 from mull.settings import EngineSettings
 
@@ -45,6 +46,7 @@ class Engine:
         self, model: Model, settings: EngineSettings, *, n_parallel: int = 1, n_ctx_total: int | None = None
     ) -> None:
         self.model = model
+        self._speculation = Speculation(model, settings)
         self._settings = settings
         # What one sequence may hold, in tokens. Models that name no limit get llama.cpp's own default of sorts.
         self.n_ctx_max = settings.ctx or model.n_ctx_train or 4096
@@ -104,7 +106,16 @@ class Engine:
                 cached = parallel.borrow(slot, self._slots, prompt, self._context)
         chain = Chain(self.model, request.sampling)
         chain.accept(prompt)
-        generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached)
+        generation = Generation(
+            self,
+            slot,
+            chain,
+            request,
+            prompt[cached:],
+            stopped,
+            cached,
+            drafter=self._speculation.drafter(prompt),
+        )
         slot.busy = True
         self._live.append(generation)
         try:
@@ -134,6 +145,8 @@ class Engine:
 
     def step(self) -> None:
         """Decode one batch for every live sequence whose events have been read."""
+        for generation in self._live:
+            generation.forget_draft()
         shares = self._shares()
         while shares and not self._make_room(sum(count for _, count in shares)):
             if self._context is None or not parallel.give_way(self._live, self._context):
@@ -143,8 +156,14 @@ class Engine:
             return
         batch = context.batch
         batch.clear()
+        draft = self._draft(context, shares)
         rows = [
-            batch.add(g.pending[:count], len(g.slot.tokens), g.slot.seq, logits=count == len(g.pending))
+            batch.add(
+                g.pending[:count] + draft,
+                len(g.slot.tokens),
+                g.slot.seq,
+                logits=(count == len(g.pending)) + len(draft),
+            )
             for g, count in shares
         ]
         begun = time.monotonic()
@@ -156,11 +175,21 @@ class Engine:
         if code:
             self._failed(context, shares, code)
             return
-        if batch.size >= _SMALLEST_CHUNK:
-            rate = batch.size / max(time.monotonic() - begun, 1e-6)
-            self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(rate * self._chunk_seconds)))
+        elapsed = max(time.monotonic() - begun, 1e-6)
+        if len(shares) == 1:
+            self._speculation.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
+        if batch.size >= _SMALLEST_CHUNK and not draft:
+            self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(batch.size / elapsed * self._chunk_seconds)))
         for (generation, count), row in zip(shares, rows, strict=True):
-            generation.decoded(count, context, row)
+            generation.decoded(count, context, row, draft)
+
+    def _draft(self, context: Context, shares: list[tuple[Generation, int]]) -> list[int]:
+        """Tokens to be checked with the pending one. Several live sequences fill a batch by themselves."""
+        generation, count = shares[0]
+        if len(self._live) > 1 or len(generation.pending) > 1:
+            return []
+        free = context.n_ctx - self._held - count
+        return generation.draft(min(free, context.n_batch - count, self._speculation.rows - 1))
 
     def _shares(self) -> list[tuple[Generation, int]]:
         """How many pending tokens each sequence may put into this batch: the generating ones first, one each."""
@@ -190,16 +219,18 @@ class Engine:
     def _roll_back(self, context: Context, shares: list[tuple[Generation, int]]) -> None:
         """Forget what an interrupted batch left in the cache."""
         for generation, _ in shares:
-            slot, known = generation.slot, generation.slot.tokens
-            slot.cut(context, len(known))
-            if len(slot.tokens) < len(known):
-                generation.pending[:0] = known
+            generation.roll_back(context)
 
     # the context's size
 
+    @property
+    def _held(self) -> int:
+        """Tokens that the sequences hold together."""
+        return sum(len(slot.tokens) - slot.shared for slot in self._slots)
+
     def _make_room(self, tokens: int) -> bool:
         """Have a context with room for so many more tokens, as far as the limit allows; False when there is none."""
-        needed = sum(len(slot.tokens) - slot.shared for slot in self._slots) + tokens
+        needed = self._held + tokens
         if needed <= self.n_ctx:
             return True
         for slot in self._slots:  # what idle sequences remember is worth less than a live one's next token
@@ -217,12 +248,15 @@ class Engine:
         size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
             return False
+        for generation in self._live:
+            generation.forget_draft()
         states = [slot.move(old) if old is not None else None for slot in self._slots]
         if old is not None:
             old.close()  # first, so that both are never in memory together
             self._context = None
         try:
-            self._context = Context(self.model, self._settings, size, len(self._slots))
+            rows = self._speculation.rows
+            self._context = Context(self.model, self._settings, size, len(self._slots), n_rows=rows)
         except EngineError:
             for slot in self._slots:
                 slot.forget()

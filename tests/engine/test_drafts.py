@@ -1,0 +1,337 @@
+"""Drafts change the pace and nothing else: the same tokens with and without, right guesses and wrong ones."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from mull.engine.check import PEBBLE
+from mull.engine.loop import Engine, Generation, Piece, Request
+from mull.engine.request import Binding
+from mull.engine.speculate import MOST, Costs, Lookup, length
+from mull.settings import Sampling
+from tests.engine.conftest import GREEDY
+from tests.models.architectures import ARCHITECTURES
+from tests.models.random_model import TINY, write_random
+from tests.models.recurrent import write_recurrent
+
+Start = Callable[..., Engine]
+
+PROMPT = list(range(20, 80))
+
+
+class Hinted:
+    """A drafter that was told the answer, and errs at every few tokens. It never tires of guessing."""
+
+    def __init__(self, answer: Sequence[int], *, wrong: float, seed: int = 1) -> None:
+        self._answer = list(answer)
+        self._said = 0
+        self._wrong = wrong
+        self._random = random.Random(seed)
+
+    def told(self, _token: int) -> None:
+        self._said += 1
+
+    def propose(self, most: int) -> list[int]:
+        draft = self._answer[self._said : self._said + min(most, self._random.randint(1, MOST))]
+        return [9 if self._random.random() < self._wrong else token for token in draft]
+
+
+def begin(engine: Engine, prompt: Sequence[int], **request: object) -> Generation:
+    return engine.generate(Request(prompt, **{"sampling": GREEDY, **request}))  # type: ignore[arg-type]
+
+
+def tokens(generation: Iterator[object]) -> list[int]:
+    return [event.token for event in generation if isinstance(event, Piece)]
+
+
+def hinted(
+    engine: Engine, prompt: Sequence[int], answer: Sequence[int], wrong: float, **request: object
+) -> Generation:
+    generation = begin(engine, prompt, **request)
+    generation.drafter = Hinted(answer, wrong=wrong)
+    return generation
+
+
+@pytest.fixture(params=["tiny", "gemma3", "pebble"])
+def path(request: pytest.FixtureRequest, tiny_path: Path, tmp_path: Path) -> Path:
+    """Full attention, a sliding window that the text outgrows several times, and the built-in model."""
+    if request.param == "gemma3":
+        return write_random(
+            tmp_path / "swa.gguf", TINY, architecture="gemma3", **{"attention.sliding_window": 16}
+        )
+    return PEBBLE if request.param == "pebble" else tiny_path
+
+
+# the same tokens
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.1, 1.0])
+def test_right_and_wrong_guesses_leave_the_answer_alone(start: Start, path: Path, wrong: float) -> None:
+    plain = tokens(begin(start(path, draft="off"), PROMPT, max_tokens=150))
+    engine = start(path)
+    generation = hinted(engine, PROMPT, plain, wrong, max_tokens=150)
+    assert tokens(generation) == plain
+    assert generation.drafted > 0
+    assert (generation.accepted == generation.drafted) == (wrong == 0.0)
+    assert generation.accepted > len(plain) / 3 or wrong == 1.0
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(temperature=1.0, seed=5),
+        Sampling(temperature=0.7, seed=6, repeat_penalty=1.3, dry_multiplier=0.8),
+    ],
+)
+def test_one_seed_draws_the_same_tokens(start: Start, tiny_path: Path, sampling: Sampling) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, sampling=sampling, max_tokens=150))
+    generation = hinted(start(tiny_path), PROMPT, plain, 0.1, sampling=sampling, max_tokens=150)
+    assert tokens(generation) == plain
+    assert generation.accepted > 50
+
+
+def test_what_is_drawn_has_the_same_distribution(start: Start, tiny_path: Path) -> None:
+    """The third token of many short answers, after first ones that were guessed now rightly, now wrongly."""
+    plain, drafted = start(tiny_path, draft="off"), start(tiny_path)
+    guess = tokens(begin(plain, PROMPT, max_tokens=3))
+    counts: list[dict[int, int]] = [{}, {}]
+    runs, accepted = 500, 0
+    for number, (said, engine) in itertools.product(range(runs), enumerate((plain, drafted))):
+        sampling = Sampling(temperature=1.0, top_k=3, top_p=1.0, min_p=0.0, seed=1000 * said + number)
+        generation = begin(engine, PROMPT, sampling=sampling, max_tokens=3)
+        if said:
+            generation.drafter = Hinted(guess, wrong=0.1, seed=number)
+        third = tokens(generation)[2]
+        accepted += generation.accepted
+        counts[said][third] = counts[said].get(third, 0) + 1
+    kinds = {
+        token
+        for count in counts
+        for token in count
+        if counts[0].get(token, 0) + counts[1].get(token, 0) >= 20
+    }
+    chi = sum(
+        (counts[0].get(token, 0) - counts[1].get(token, 0)) ** 2
+        / (counts[0].get(token, 0) + counts[1].get(token, 0))
+        for token in kinds
+    )
+    freedom = len(kinds)
+    assert accepted > runs / 10
+    assert freedom >= 5
+    assert chi < freedom + 4 * (2 * freedom) ** 0.5, "four deviations beyond what chance gives"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_checks_drafts(scripted: Callable[..., Engine], architecture: str) -> None:
+    engine = scripted([f" w{i}" for i in range(80)], architecture=architecture)
+    question = engine.model.tokenize("?", special=True)
+    engine_off = tokens(begin(engine, question))
+    generation = hinted(engine, question, engine_off, 0.05)
+    assert tokens(generation) == engine_off
+    assert generation.ended == "eog"
+    assert generation.accepted > 20
+
+
+def test_a_text_that_repeats_itself_is_guessed(scripted: Callable[..., Engine], free: None) -> None:
+    engine = scripted([f" w{i}" for i in range(200)])
+    question = engine.model.tokenize("?", special=True)
+    said = tokens(begin(engine, question))
+    copying = begin(engine, [*said[:150], *question])
+    assert tokens(copying) == said
+    assert copying.accepted > 100
+
+
+def test_the_cache_is_right_after_drafts(start: Start, tiny_path: Path) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=100))
+    engine = start(tiny_path)
+    assert tokens(hinted(engine, PROMPT, plain, 0.2, max_tokens=60)) == plain[:60]
+    again = begin(engine, [*PROMPT, *plain[:60]], max_tokens=40)
+    assert again.cached >= len(PROMPT) + 59
+    assert tokens(again) == plain[60:]
+
+
+def test_a_memory_that_cannot_be_cut_gets_no_drafts(start: Start, tmp_path: Path) -> None:
+    generation = begin(start(write_recurrent(tmp_path / "mamba.gguf")), PROMPT, max_tokens=5)
+    assert generation.drafter is None
+    assert len(tokens(generation)) == 5
+
+
+# ends and interruptions
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 17, 40])
+def test_the_limit_holds_exactly(start: Start, tiny_path: Path, limit: int) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    generation = hinted(start(tiny_path), PROMPT, plain, 0.0, max_tokens=limit)
+    assert tokens(generation) == plain[:limit]
+    assert (generation.ended, generation.generated) == ("length", limit)
+
+
+def test_a_draft_never_outgrows_the_context(start: Start, tiny_path: Path) -> None:
+    prompt = [3] * 200
+    plain = begin(start(tiny_path, ctx=256, draft="off"), prompt)
+    said = tokens(plain)
+    generation = hinted(start(tiny_path, ctx=256), prompt, [*said, *range(100)], 0.0)
+    assert tokens(generation) == said
+    assert generation.ended == plain.ended == "context"
+
+
+def test_growing_in_the_middle_of_drafts_changes_nothing(start: Start, tiny_path: Path) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=1500))
+    engine = start(tiny_path)
+    generation = hinted(engine, PROMPT, plain, 0.02, max_tokens=1500)
+    before = engine.n_ctx
+    assert tokens(generation) == plain
+    assert engine.n_ctx > before
+
+
+def test_a_stop_token_inside_a_draft_ends_it(start: Start, tiny_path: Path) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    stop = next(token for place, token in enumerate(plain) if place > 20 and token not in plain[:place])
+    generation = hinted(start(tiny_path), PROMPT, plain, 0.0, max_tokens=60, stop_tokens=[stop])
+    assert tokens(generation) == plain[: plain.index(stop)]
+    assert generation.ended == "stop"
+
+
+def test_a_stop_between_two_drafted_tokens_takes_effect(start: Start, tiny_path: Path) -> None:
+    plain = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    engine = start(tiny_path)
+    for count in (1, 5, 12):
+        wish = threading.Event()
+        generation = engine.generate(Request(PROMPT, GREEDY), wish.is_set)
+        generation.drafter = Hinted(plain, wrong=0.0)
+        said = []
+        for event in generation:
+            if isinstance(event, Piece):
+                said.append(event.token)
+                if len(said) == count:
+                    wish.set()
+        assert (said, generation.ended) == (plain[:count], "stopped")
+    assert tokens(begin(engine, PROMPT, max_tokens=60)) == plain
+
+
+@pytest.mark.parametrize("after", range(1, 14, 3))
+def test_injecting_between_drafted_tokens_is_as_without(start: Start, tiny_path: Path, after: int) -> None:
+    forced = [100, 101, 102]
+
+    def steered(generation: Generation) -> list[int]:
+        said: list[int] = []
+        for event in generation:
+            if isinstance(event, Piece):
+                said.append(event.token)
+                if len(said) == after:
+                    generation.inject(forced)
+        return said
+
+    plain = steered(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    unforced = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    generation = hinted(start(tiny_path), PROMPT, unforced, 0.0, max_tokens=60)
+    assert steered(generation) == plain
+    assert plain[after : after + 3] == forced
+    assert generation.drafted > 0
+
+
+def test_a_grammar_bound_between_drafted_tokens_holds_from_there(start: Start, tiny_path: Path) -> None:
+    binding = Binding(grammar='root ::= "tok" [0-9]+ (" tok" [0-9]+)*')
+
+    def bound(generation: Generation) -> list[int]:
+        said: list[int] = []
+        for event in generation:
+            if isinstance(event, Piece):
+                said.append(event.token)
+                if len(said) == 6:
+                    generation.bind(binding)
+        return said
+
+    plain = bound(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    free = tokens(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=60))
+    assert plain != free
+    for guess in (plain, free):
+        assert bound(hinted(start(tiny_path), PROMPT, guess, 0.05, max_tokens=60)) == plain
+
+
+def test_a_second_sequence_may_come_and_go_in_the_middle_of_a_draft(scripted: Callable[..., Engine]) -> None:
+    engine = scripted([f" w{i}" for i in range(80)], starts={"\n\n": ["other", " words"]}, n_parallel=2)
+    question = engine.model.tokenize("?", special=True)
+    plain = tokens(begin(engine, question))
+    first = hinted(engine, question, plain, 0.0)
+    said = [event.token for event in itertools.islice(first, 12) if isinstance(event, Piece)]
+    other = begin(engine, engine.model.tokenize("x\n\n", special=True))
+    assert b"".join(event.data for event in other if isinstance(event, Piece)) == b"other words"
+    assert [*said, *tokens(first)] == plain
+
+
+# how it decides
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which more rows cost nothing: every draft is worth trying."""
+    monkeypatch.setattr(Costs, "seconds", lambda *_: 1e-3)
+
+
+def costs(*steps: tuple[int, float]) -> Costs:
+    known = Costs()
+    for rows, seconds in steps:
+        known.took(rows, seconds, prompt=rows >= 64)
+    return known
+
+
+def test_the_length_of_a_draft_follows_what_rows_cost() -> None:
+    def likely(_place: int) -> float:
+        return 0.9
+
+    cheap, dear = costs((1, 0.1), (512, 1.0)), costs((1, 0.1), (512, 45.0))
+    assert length(likely, cheap.seconds, MOST) > 7
+    assert length(likely, dear.seconds, MOST) == 0
+    assert length(lambda _: 0.05, cheap.seconds, MOST) == 0
+    assert length(likely, Costs().seconds, MOST) == 0, "before anything was timed"
+    assert length(likely, cheap.seconds, 5) <= 5
+
+
+def test_a_step_that_stalled_once_does_not_end_the_drafts() -> None:
+    known = costs((1, 0.1), (512, 1.0), *[(16, 0.2)] * 10)
+    before = known.seconds(16)
+    known.took(16, 5.0, prompt=False)
+    assert known.seconds(16) < 1.5 * before
+
+
+def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None:
+    lookup = Lookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], Costs())
+    lookup.told(3)
+    assert lookup.propose(2) == [60, 61]
+    for token in (60, 61):
+        lookup.told(token)
+    assert lookup.propose(4) == [9, 1, 2, 3]
+    lookup.told(77)
+    assert lookup.propose(4) == []
+
+
+def test_a_guess_at_the_end_of_the_text_repeats_what_lies_between(free: None) -> None:
+    lookup = Lookup([5, 6, 7, 5, 6, 7, 5], Costs())
+    lookup.told(6)
+    assert lookup.propose(7) == [7, 5, 6, 7, 5, 6, 7]
+
+
+def test_text_without_repetition_ends_the_drafts_and_repetition_brings_them_back() -> None:
+    known = costs((1, 0.1), (512, 1.0))
+    source = random.Random(3)
+    lookup = Lookup([], known)
+    pairs = [(source.randrange(40), source.randrange(40)) for _ in range(30)]
+    drafted = []
+    for _ in range(300):  # pairs come again, but never what follows them
+        for token in (*source.choice(pairs), source.randrange(1000, 9000)):
+            lookup.told(token)
+            drafted.append(len(lookup.propose(MOST)))
+    assert sum(drafted[-300:]) == 0
+    copied = [source.randrange(1000) for _ in range(60)]
+    for token in copied * 2:
+        lookup.told(token)
+        drafted.append(len(lookup.propose(MOST)))
+    assert max(drafted[-50:]) > 7
