@@ -54,6 +54,12 @@ KEYS: tuple[Key, ...] = (
     Key("threads", int, "CPU threads; unset: one per physical core", low=1),
     Key("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
     Key("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
+    Key(
+        "draft",
+        str,
+        "who guesses ahead: auto (the text itself), off (nobody), or a small model's name",
+        default="auto",
+    ),
     Key("save", bool, "keep conversations on disk", default=True),
     Key("history", bool, "keep the chat's input history on disk", default=True),
     Key("keys", str, "editing keys at the prompt", ("emacs", "vi"), "emacs"),

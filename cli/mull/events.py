@@ -75,12 +75,17 @@ class ReasoningReport:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts. `cached` of the `prompt` tokens were not processed again."""
+    """Token counts. `cached` of the `prompt` tokens were not processed again.
+
+    `drafted` tokens were guessed ahead and checked, `accepted` of them were right.
+    """
 
     prompt: int = 0
     cached: int = 0
     thinking: int = 0
     answer: int = 0
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

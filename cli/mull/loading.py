@@ -11,13 +11,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
 from mull.hardware import planned
 from mull.paths import state_dir
-from mull.settings import EngineSettings
+from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
 from mull.steering import Steering
 from mull.turn import Speaker
 
@@ -110,5 +111,13 @@ def _open(
         bos=model.bos,
         eos=model.eos,
     )
-    engine = Engine(model, settings)
+    with ExitStack() as undo:  # what was loaded is freed again where the two models do not go together
+        undo.callback(model.close)
+        draft_model = None
+        if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
+            path = Path(settings.draft or "")
+            draft_model = load_model(path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0))
+            undo.callback(draft_model.close)
+        engine = Engine(model, settings, draft_model=draft_model)
+        undo.pop_all()
     return Speaker(name, engine, template, ability, time.perf_counter() - began)

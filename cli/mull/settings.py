@@ -79,12 +79,15 @@ DEFAULT_SAMPLING = Sampling(
 )
 
 
+DRAFT_AUTO, DRAFT_OFF = "auto", "off"
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
 
     `cpu_experts`: a mixture's experts stay in main memory while the rest goes to the GPU.
-    `draft`: auto guesses from the text, off does not guess, anything else names a model that guesses.
+    `draft` says who guesses ahead: "auto" the text itself, "off" nobody, anything else is the path of a model.
     """
 
     ctx: int | None = None

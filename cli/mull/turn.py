@@ -275,6 +275,8 @@ class Turn:
                 self.cached,
                 self.thinking_tokens,
                 self.answer_tokens + self.undecided,
+                self.generation.drafted,
+                self.generation.accepted,
             ),
             timing=Timing(
                 load=self.speaker.load_seconds,

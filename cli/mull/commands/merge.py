@@ -6,14 +6,17 @@ Layers, strongest first: flags, environment, config file, what the model's vendo
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mull import config, paths
 from mull.commands.options import TurnFlags
+from mull.errors import UsageError
 from mull.library.resolve import Resolved, resolve
 from mull.messages import Message
 from mull.settings import (
     DEFAULT_SAMPLING,
+    DRAFT_AUTO,
+    DRAFT_OFF,
     EngineSettings,
     ReasoningAsk,
     Sampling,
@@ -60,7 +63,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
     reasoning = _reasoning(flags, settings.reasoning())
     return Plan(
         resolved=resolved,
-        engine=over(flags.layer(EngineSettings), settings.engine()),
+        engine=_engine(flags, settings),
         turn=TurnSettings(
             reasoning=reasoning,
             sampling=over(said, over(resolved.sampling(reasoning.on), DEFAULT_SAMPLING)),
@@ -72,6 +75,20 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
         markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
         save=settings["save"] and not flags.no_save,
     )
+
+
+def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
+    """How to load; a model that drafts is named by its file from here on. Raises what `resolve` raises for it."""
+    if flags.no_draft and flags.draft:
+        raise UsageError(
+            "draft_conflict", "--draft and --no-draft contradict each other.", "Give one of them."
+        )
+    merged = over(flags.layer(EngineSettings), settings.engine())
+    if flags.no_draft:
+        return replace(merged, draft=DRAFT_OFF)
+    if merged.draft in {None, DRAFT_AUTO, DRAFT_OFF}:
+        return merged
+    return replace(merged, draft=str(resolve(merged.draft, folders=settings["model_folders"]).path))
 
 
 def _reasoning(flags: TurnFlags, configured: ReasoningAsk) -> ReasoningAsk:

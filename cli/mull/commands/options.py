@@ -140,6 +140,16 @@ GpuLayers = Annotated[int | None, typer.Option("--gpu-layers", min=-1, help="Lay
 KvType = Annotated[
     KvChoice | None, typer.Option("--kv-type", help="Type of the KV cache.", show_default=False)
 ]
+Draft = Annotated[
+    str | None,
+    typer.Option(
+        "--draft",
+        metavar="NAME",
+        help="A small model of the same family that guesses ahead. The answer stays the same.",
+        show_default=False,
+    ),
+]
+NoDraft = Annotated[bool, typer.Option("--no-draft", help="Guess nothing ahead, not even from the text.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print events as JSON lines; the last is the result.")]
 Stats = Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")]
@@ -188,6 +198,8 @@ class TurnFlags:
     threads: Threads = None
     gpu_layers: GpuLayers = None
     kv_type: KvType = None
+    draft: Draft = None
+    no_draft: NoDraft = False
     markdown: Markdown = None
     resume: Resume = False
     session: Session = None

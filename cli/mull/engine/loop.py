@@ -14,12 +14,12 @@ from typing import Self
 
 from mull.engine import native, parallel
 from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
+from mull.engine.drafting import Drafting
 from mull.engine.generation import Generation
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.request import Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
-from mull.engine.speculate import Speculation
 from mull.errors import ContextOverflow, EngineError
 from mull.settings import EngineSettings
 
@@ -40,13 +40,20 @@ class Engine:
     """Computes with one model. `n_parallel` requests can be live at once; a context manager.
 
     `n_ctx_total`: tokens that all sequences together may hold, None: as many as each may, times their number.
+    `draft_model` guesses ahead; the engine owns it, and raises EngineError where the two do not go together.
     """
 
     def __init__(
-        self, model: Model, settings: EngineSettings, *, n_parallel: int = 1, n_ctx_total: int | None = None
+        self,
+        model: Model,
+        settings: EngineSettings,
+        *,
+        n_parallel: int = 1,
+        n_ctx_total: int | None = None,
+        draft_model: Model | None = None,
     ) -> None:
         self.model = model
-        self._speculation = Speculation(model, settings)
+        self._drafting = Drafting(model, settings, draft_model)
         self._settings = settings
         # What one sequence may hold, in tokens. Models that name no limit get llama.cpp's own default of sorts.
         self.n_ctx_max = settings.ctx or model.n_ctx_train or 4096
@@ -114,7 +121,7 @@ class Engine:
             prompt[cached:],
             stopped,
             cached,
-            drafter=self._speculation.drafter(prompt),
+            drafter=self._drafting.drafter(prompt, stopped),
         )
         slot.busy = True
         self._live.append(generation)
@@ -132,6 +139,7 @@ class Engine:
         if self._context is not None:
             self._context.close()
             self._context = None
+        self._drafting.close()
         for slot in self._slots:
             slot.forget()
 
@@ -177,7 +185,7 @@ class Engine:
             return
         elapsed = max(time.monotonic() - begun, 1e-6)
         if len(shares) == 1:
-            self._speculation.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
+            self._drafting.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= _SMALLEST_CHUNK and not draft:
             self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(batch.size / elapsed * self._chunk_seconds)))
         for (generation, count), row in zip(shares, rows, strict=True):
@@ -189,7 +197,7 @@ class Engine:
         if len(self._live) > 1 or len(generation.pending) > 1:
             return []
         free = context.n_ctx - self._held - count
-        return generation.draft(min(free, context.n_batch - count, self._speculation.rows - 1))
+        return generation.draft(min(free, context.n_batch - count, self._drafting.rows - 1))
 
     def _shares(self) -> list[tuple[Generation, int]]:
         """How many pending tokens each sequence may put into this batch: the generating ones first, one each."""
@@ -255,7 +263,7 @@ class Engine:
             old.close()  # first, so that both are never in memory together
             self._context = None
         try:
-            rows = self._speculation.rows
+            rows = self._drafting.rows
             self._context = Context(self.model, self._settings, size, len(self._slots), n_rows=rows)
         except EngineError:
             for slot in self._slots:

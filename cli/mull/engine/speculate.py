@@ -14,10 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mull.engine.model import Model
-from mull.settings import EngineSettings
-
-OFF = "off"
 MOST = 31
 """Tokens of a draft. With the token before them that makes 32 rows of logits, 19 MB at a vocabulary of 150,000."""
 
@@ -163,20 +159,6 @@ class Lookup:
 
     def _of(self, run: int) -> Odds:
         return self._odds[min(run.bit_length(), len(_PRIOR) + 1) - 2]
-
-
-class Speculation:
-    """Whether and how an engine drafts: what its steps cost, and who guesses."""
-
-    def __init__(self, model: Model, settings: EngineSettings) -> None:
-        self.costs = Costs()
-        # A state that cannot be rolled back cannot forget a wrong draft.
-        self._on = settings.draft != OFF and not model.recurrent
-        self.rows = 1 + MOST if self._on else 1
-
-    def drafter(self, prompt: Sequence[int]) -> Drafter | None:
-        """Who guesses for a text that begins so."""
-        return Lookup(prompt, self.costs) if self._on else None
 
 
 def _index(text: Sequence[int]) -> dict[tuple[int, ...], int]:

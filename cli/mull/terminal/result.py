@@ -72,7 +72,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "reasoning": _reasoning(done.reasoning),
         "finish": "error" if failed else done.finish,
         "error": _error(done.error),
-        "usage": asdict(done.usage),
+        "usage": _usage(done.usage),
         "timing": _timing(done.timing),
         "session": session,
     }
@@ -134,6 +134,15 @@ def _reasoning(report: ReasoningReport) -> dict[str, Any]:
 
 def _error(error: MullError | None) -> dict[str, str] | None:
     return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    """The two figures on drafts only where there were any."""
+    return {
+        name: count
+        for name, count in asdict(usage).items()
+        if usage.drafted or name not in {"drafted", "accepted"}
+    }
 
 
 def _timing(timing: Timing) -> dict[str, float]:

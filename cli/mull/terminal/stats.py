@@ -9,11 +9,13 @@ def stats_line(done: Done) -> str:
     """Tokens, speed and times: `prompt 41 (30 cached) · thinking 96 · answer 12 · 910.0 tokens/s · …`."""
     usage, timing = done.usage, done.timing
     cached = f" ({usage.cached} cached)" if usage.cached else ""
+    drafted = (f"guessed right {usage.accepted} of {usage.drafted}",) if usage.drafted else ()
     return " · ".join(
         (
             f"prompt {usage.prompt}{cached}",
             f"thinking {usage.thinking}",
             f"answer {usage.answer}",
+            *drafted,
             f"{timing.tokens_per_second:.1f} tokens/s",
             f"load {timing.load:.2f} s",
             f"first token {timing.first_token:.2f} s",

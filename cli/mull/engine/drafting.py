@@ -1,0 +1,42 @@
+"""Whether and how an engine drafts: what its steps cost, and who guesses for each text.
+
+In: a model, its settings, and the model that drafts for it, if any. Out: a drafter for each request, or none. The
+drafting model belongs to it from then on. It raises EngineError for two models that do not go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mull.engine.draft_model import DraftModel, Guesser, check
+from mull.engine.model import Model
+from mull.engine.speculate import MOST, Costs, Drafter, Lookup
+from mull.settings import DRAFT_OFF, EngineSettings
+
+
+class Drafting:
+    """What an engine knows of drafts. `rows`: of logits that a step may need for them."""
+
+    def __init__(self, model: Model, settings: EngineSettings, helper: Model | None) -> None:
+        self.costs = Costs()
+        self._helper: DraftModel | None = None
+        if helper is not None:
+            check(model, helper)
+            self._helper = DraftModel(helper, settings, model.n_vocab)
+        # A state that cannot be rolled back cannot forget a wrong guess.
+        self._on = settings.draft != DRAFT_OFF and not model.recurrent
+        self.rows = 1 + MOST if self._on else 1
+
+    def drafter(self, prompt: Sequence[int], stopped: Callable[[], bool]) -> Drafter | None:
+        """Who guesses for a text that begins so."""
+        if not self._on:
+            return None
+        if self._helper is not None:
+            return Guesser(self._helper, prompt, self.costs, stopped)
+        return Lookup(prompt, self.costs)
+
+    def close(self) -> None:
+        """Free the drafting model; the text itself goes on guessing."""
+        if self._helper is not None:
+            self._helper.close()
+            self._helper = None
