@@ -1,4 +1,4 @@
-"""Where mull keeps its files: config, state and data in the platform's own places (XDG on Linux).
+"""Where mull keeps its files: config, state and cache in the platform's own places (XDG on Linux).
 
 Nothing is created here except by `private_dir`, and for a user without a home directory (a container, a cron job with
 an empty environment), who gets folders under the temporary directory instead of a traceback.
@@ -22,6 +22,11 @@ def config_dir() -> Path:
 def state_dir() -> Path:
     """Where logs, verdicts, history and sessions live: files that mull writes by itself."""
     return _place("user_state_path", "MULL_STATE_DIR", "state")
+
+
+def cache_dir() -> Path:
+    """Where files live that can be made again: states of prompts."""
+    return _place("user_cache_path", "MULL_CACHE_DIR", "cache")
 
 
 def private_dir(path: Path) -> Path:

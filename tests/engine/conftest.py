@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mull.engine.disk import Shelf
 from mull.engine.loop import Engine, Piece, Prefill, Request
 from mull.engine.model import Model, load
 from mull.settings import EngineSettings, Sampling
@@ -79,12 +80,19 @@ def open_model(state_dir: Path) -> Iterator[Callable[[Path], Model]]:
 
 @pytest.fixture
 def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]]:
-    """Engines of a model file: `start(path, ctx=..., n_parallel=...)`."""
+    """Engines of a model file: `start(path, ctx=..., n_parallel=..., shelf=...)`."""
     engines: list[Engine] = []
 
-    def start_(path: Path, *, n_parallel: int = 1, n_ctx_total: int | None = None, **settings: Any) -> Engine:
+    def start_(
+        path: Path,
+        *,
+        n_parallel: int = 1,
+        n_ctx_total: int | None = None,
+        shelf: Shelf | None = None,
+        **settings: Any,
+    ) -> Engine:
         chosen = EngineSettings(**{"threads": 1, **settings})
-        engine = Engine(open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total)
+        engine = Engine(open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total, shelf=shelf)
         engines.append(engine)
         return engine
 

@@ -57,7 +57,7 @@ def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker
     if not model.is_file():
         return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
     kept = _Kept(state_dir / "native-check.json")
-    key = _library_identity(model)
+    key = _digest(library_identity(), str(model.stat().st_size))
     verdict = kept.get(key)
     if verdict is None:
         found = _try_library(str(model), command)
@@ -136,9 +136,10 @@ def cpu_identity() -> str:
         return f"{platform.machine()} {platform.processor()}"
 
 
-def _library_identity(model: Path) -> str:
+def library_identity() -> str:
+    """A digest of the library's files and the CPU: where it is equal, the same kernels compute."""
     facts = [f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in native.library_files()]
-    return _digest("library", *facts, cpu_identity(), str(model.stat().st_size))
+    return _digest("library", *facts, cpu_identity())
 
 
 def _file_identity(path: Path) -> str:

@@ -108,6 +108,10 @@ class Context:
             data if self._llama.llama_state_seq_get_data(self.handle, data, size, seq) == size > 0 else None
         )
 
+    def state_size(self, seq: int) -> int:
+        """Bytes that `save` would give."""
+        return int(self._llama.llama_state_seq_get_size(self.handle, seq))
+
     def restore(self, seq: int, data: Any) -> bool:
         """Put a saved sequence back, into this or an equal but longer context."""
         return bool(self._llama.llama_state_seq_set_data(self.handle, data, len(data), seq))

@@ -19,6 +19,7 @@ from mull.engine.prefix import Slot
 from mull.engine.request import Binding, Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
 from mull.engine.speculate import Drafter
+from mull.engine.stretch import share
 
 if TYPE_CHECKING:
     from mull.engine.loop import Engine
@@ -134,6 +135,18 @@ class Generation:
     def overflows(self) -> bool:
         """What is pending does not fit the context even at its greatest."""
         return len(self.slot.tokens) + len(self.pending) > self._engine.n_ctx_max
+
+    def share(self, room: int) -> int:
+        """How many pending tokens should go into a batch that has so much room."""
+        at = len(self.slot.tokens)
+        if at >= self._total:
+            return min(len(self.pending), room)
+        return share(at, self._total, self._request.forks, room)
+
+    @property
+    def at_fork(self) -> bool:
+        """The slot holds the prompt up to one of its forks."""
+        return len(self.slot.tokens) in self._request.forks
 
     def finish(self, ended: Ended) -> None:
         if self.ended is None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from mull.engine import native, parallel
+from mull.engine.checkpoint import Checkpoints
 from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
+from mull.engine.disk import Shelf
 from mull.engine.drafting import Drafting
 from mull.engine.generation import Generation
 from mull.engine.model import Model
@@ -41,6 +43,7 @@ class Engine:
 
     `n_ctx_total`: tokens that all sequences together may hold, None: as many as each may, times their number.
     `draft_model` guesses ahead; the engine owns it, and raises EngineError where the two do not go together.
+    `shelf`: where states of prompts are kept for other processes.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Engine:
         n_parallel: int = 1,
         n_ctx_total: int | None = None,
         draft_model: Model | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.model = model
         self._drafting = Drafting(model, settings, draft_model)
@@ -64,6 +68,7 @@ class Engine:
         self._chunk = _FIRST_CHUNK
         self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
         self._pieces: dict[int, Piece] = {}
+        self._past = Checkpoints(model, settings, shelf)
 
     @property
     def n_ctx(self) -> int:
@@ -105,32 +110,48 @@ class Engine:
                 "busy", f"{len(self._slots)} requests are being answered.", "Wait for one to end."
             )
         slot = max(idle, key=lambda slot: common_prefix(slot.tokens, prompt))
-        cached = slot.reuse(self._context, prompt) if self._context is not None else 0
+        if self._context is not None:
+            slot.reuse(self._context, prompt)
         room = ROOM if request.max_tokens is None else min(request.max_tokens, ROOM)
         if self.n_parallel > 1:
             room = 0  # for several it is reserved at once; growing would move all of them
             if self._context is not None and not self.model.recurrent:
-                cached = parallel.borrow(slot, self._slots, prompt, self._context)
+                parallel.borrow(slot, self._slots, prompt, self._context)
         chain = Chain(self.model, request.sampling)
         chain.accept(prompt)
-        generation = Generation(
-            self,
-            slot,
-            chain,
-            request,
-            prompt[cached:],
-            stopped,
-            cached,
-            drafter=self._drafting.drafter(prompt, stopped),
-        )
         slot.busy = True
-        self._live.append(generation)
         try:
-            self._make_room(min(len(prompt) + room, self.n_ctx_max) - cached)
+            needed = min(len(prompt) + room, self.n_ctx_max)
+            found = self._past.find(request, len(slot.tokens), max(needed, self.n_ctx), self.n_ctx_max)
+            if found is not None and self.n_parallel == 1:
+                needed = max(needed, len(found.tokens))  # it is put back whole before it is cut
+            self._make_room(needed - len(slot.tokens))
+            if found is not None and self._context is not None:
+                self._past.restore(self._context, slot, found)
         except BaseException:
-            generation.close()
+            chain.free()
+            slot.busy = False
             raise
+        cached = len(slot.tokens)
+        drafter = self._drafting.drafter(prompt, stopped)
+        generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached, drafter=drafter)
+        self._live.append(generation)
         return generation
+
+    def keep(self, ahead: Callable[[], Sequence[int]]) -> None:
+        """Write on disk what another process can use of the last conversation, once its answer has been shown.
+
+        `ahead()` gives the tokens that its next prompt will begin with; it is asked only if there may be something
+        worth writing. Without a shelf, and while a request runs, nothing is done. Raises nothing of its own.
+        """
+        slot = max(self._slots, key=lambda slot: len(slot.tokens))
+        if self._context is not None and slot.tokens and not self._live:
+            self._past.keep(self._context, slot, ahead)
+
+    @property
+    def rewinds(self) -> bool:
+        """Whether the cache can be cut back to any length; if not, forks are worth naming (`Request.forks`)."""
+        return self._past.cuts
 
     def close(self) -> None:
         """End every request and free the context."""
@@ -187,9 +208,12 @@ class Engine:
         if len(shares) == 1:
             self._drafting.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= _SMALLEST_CHUNK and not draft:
+            self._past.computed(batch.size, elapsed)
             self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(batch.size / elapsed * self._chunk_seconds)))
         for (generation, count), row in zip(shares, rows, strict=True):
             generation.decoded(count, context, row, draft)
+            if generation.at_fork:
+                self._past.reached(context, generation.slot)
 
     def _draft(self, context: Context, shares: list[tuple[Generation, int]]) -> list[int]:
         """Tokens to be checked with the pending one. Several live sequences fill a batch by themselves."""
@@ -210,7 +234,7 @@ class Engine:
             if generation.overflows:
                 generation.finish("context")
             elif room:
-                count = min(len(generation.pending), room)
+                count = min(generation.share(room), room) if len(waiting) > 1 else generation.share(room)
                 room -= count
                 shares.append((generation, count))
         return shares

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from mull.engine import check, native, placement
+from mull.engine import check, identity, native, placement
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.settings import EngineSettings
 
@@ -62,10 +62,11 @@ def load(
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     native.forget_log_errors()
+    stamp = identity.stamp(path)  # before, so that a file replaced meanwhile is not taken for the one loaded
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
-    model = Model(handle, path)
+    model = Model(handle, path, stamp)
     try:
         model.require_generation()
     except ModelFileError:
@@ -134,10 +135,11 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
 class Model:
     """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
 
-    def __init__(self, handle: int, path: Path) -> None:
+    def __init__(self, handle: int, path: Path, stamp: identity.Stamp = ()) -> None:
         self._llama = native.bindings()
         self.handle: int | None = handle
         self.path = path
+        self.stamp = stamp  # which file it was when it was loaded
         self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)
         self._pieces: dict[int, bytes] = {}

@@ -1,0 +1,226 @@
+"""What was computed before and can be put back: states of earlier prompts, in memory and on disk.
+
+In: a slot whose own past is not enough for a prompt, and later what it holds. Out: a slot that holds more of the
+prompt, bit for bit as if it had computed it. Used only where putting back is quicker than computing, by rates measured
+with this model on this machine. Without a shelf nothing touches the disk.
+
+A memory that can be cut back (full attention) is saved once, after the answer, and serves every prompt that begins
+alike. One that cannot (sliding window, recurrent) is also saved on its way, at the places where prompts fork; it is
+written after the answer all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mull.engine import identity
+from mull.engine.context import Context
+from mull.engine.disk import Entry, Shelf
+from mull.engine.model import Model
+from mull.engine.prefix import Slot, common_prefix
+from mull.engine.rates import Rates
+from mull.engine.request import Request
+from mull.engine.stretch import SHORT, landing
+from mull.settings import EngineSettings
+
+WORTH = 0.25  # seconds of computing that a state must save, where no shelf says otherwise
+_NEW_SHARE = (
+    8  # an entry is written when an eighth of it is new, so a growing conversation is not written every turn
+)
+_DELAY_SHARE = 10  # copying a state on the way may delay the answer by a tenth of what it saves later
+_IN_MEMORY = 1 << 30  # bytes of states copied on the way
+_SNAPSHOTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state in memory: what `Entry` is on disk."""
+
+    tokens: Sequence[int]
+    data: Any
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+
+Held = Snapshot | Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A state, and how many of its first tokens a prompt can use."""
+
+    held: Held
+    length: int
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        return self.held.tokens
+
+
+class Checkpoints:
+    """The states that an engine can go back to."""
+
+    def __init__(self, model: Model, settings: EngineSettings, shelf: Shelf | None) -> None:
+        self._model = model
+        self._settings = settings
+        self._shelf = shelf
+        self._worth = shelf.worth if shelf is not None else WORTH
+        self._cuts = not model.recurrent and not model.window
+        self._snapshots: list[Snapshot] = []  # the newest first
+        self._rates = Rates()
+        self._families: dict[bool, str] = {}  # of long contexts, and of others
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the memory can be cut back to any length, so that nothing has to be saved on the way."""
+        return self._cuts
+
+    # before a prompt is computed
+
+    def find(self, request: Request, have: int, n_ctx: int, most: int) -> Found | None:
+        """What would give more of the prompt than the `have` tokens that are there, in less time than computing it.
+
+        `n_ctx`: the size of the context to come; `most`: how many tokens it could hold.
+        """
+        if len(request.tokens) - have <= SHORT:
+            return None
+        best = None
+        candidates: list[Held] = [*self._snapshots, *self._entries(n_ctx)]
+        for held in candidates:
+            length = self._usable(held, request)
+            if length > (best.length if best else have) and len(held.tokens) <= most:
+                saves = self._rates.computing(length - have)
+                if not saves or self._rates.restoring(held.size) < saves:  # 0: not measured yet
+                    best = Found(held, length)
+        return best
+
+    def _usable(self, held: Held, request: Request) -> int:
+        """How many of the prompt's tokens this state can serve."""
+        total = len(request.tokens)
+        shared = min(common_prefix(held.tokens, request.tokens), total - 1)
+        if shared == len(held.tokens):
+            return shared
+        return landing(shared, total, request.forks) if self._cuts else 0
+
+    def restore(self, context: Context, slot: Slot, found: Found) -> None:
+        """Have the slot hold what was found. Where that fails, it holds nothing."""
+        begun = time.monotonic()
+        held, length = found.held, found.length
+        data = self._data(held)
+        if data is None:
+            return
+        slot.clear(context)
+        if not context.restore(slot.seq, data):
+            slot.clear(context)  # many sequences in one cache: there is no room for so long a one
+            return
+        slot.tokens = list(held.tokens)
+        if length < len(slot.tokens):
+            slot.cut(context, length)
+        self._rates.restored(held.size, time.monotonic() - begun)
+
+    def _data(self, held: Held) -> Any | None:
+        if isinstance(held, Snapshot):
+            return held.data
+        if self._shelf is None:
+            return None
+        self._shelf.touch(held)
+        return self._shelf.state(held)
+
+    # while it is computed
+
+    def computed(self, tokens: int, seconds: float) -> None:
+        """A batch of so many tokens took so long."""
+        if tokens >= SHORT:
+            self._rates.computed(tokens, seconds)
+
+    def reached(self, context: Context, slot: Slot) -> None:
+        """The slot holds a prompt up to one of its forks."""
+        if self._cuts:
+            return
+        size = context.state_size(slot.seq)
+        near = max((len(s.tokens) for s in self._snapshots if _begins(slot.tokens, s.tokens)), default=0)
+        saves = self._rates.computing(len(slot.tokens) - near)
+        if saves < self._worth or self._rates.saving(size) * _DELAY_SHARE > saves or size > _IN_MEMORY:
+            return
+        snapshot = self._copy(context, slot)
+        if snapshot is not None:
+            self._snapshots = [snapshot, *self._snapshots][:_SNAPSHOTS]
+            while sum(s.size for s in self._snapshots) > _IN_MEMORY:
+                self._snapshots.pop()
+
+    # after the answer
+
+    def keep(self, context: Context, slot: Slot, ahead: Callable[[], Sequence[int]]) -> None:
+        """Write what another process can use. `ahead()`: how the conversation's next prompt will begin."""
+        shelf = self._shelf
+        if shelf is None or self._rates.computing(len(slot.tokens)) < self._worth:
+            return
+        if not self._family(shelf, context.n_ctx):
+            return
+        for snapshot in sorted(self._snapshots, key=lambda s: len(s.tokens)):
+            if self._is_new(snapshot.tokens, snapshot.size, self._entries(context.n_ctx)):
+                self._write(shelf, context, snapshot)
+        entries = self._entries(context.n_ctx)
+        shared = common_prefix(slot.tokens, ahead())
+        size = context.state_size(slot.seq) * shared // len(slot.tokens)
+        at_its_end = shared == len(slot.tokens)
+        if (self._cuts or at_its_end) and self._is_new(slot.tokens[:shared], size, entries):
+            if not at_its_end:
+                slot.cut(context, shared)
+            end = self._copy(context, slot)
+            if end is not None and self._write(shelf, context, end) and self._cuts:
+                for entry in entries:
+                    if _begins(end.tokens, entry.tokens):  # the new one serves whatever this one did
+                        shelf.remove(entry)
+        self._rates.write(shelf.rates(self._family(shelf, context.n_ctx)))
+
+    def _is_new(self, tokens: Sequence[int], size: int, entries: Sequence[Entry]) -> bool:
+        """Whether an entry of these tokens would save another process more than writing it costs."""
+        covered = [common_prefix(entry.tokens, tokens) for entry in entries]
+        if not self._cuts:
+            covered = [n for n, entry in zip(covered, entries, strict=True) if n == len(entry.tokens)]
+        new = len(tokens) - max(covered, default=0)
+        saves = self._rates.computing(new)
+        return (
+            new > SHORT
+            and new * _NEW_SHARE >= len(tokens)
+            and saves >= self._worth
+            and saves > self._rates.saving(size)
+        )
+
+    def _write(self, shelf: Shelf, context: Context, snapshot: Snapshot) -> bool:
+        begun = time.monotonic()
+        if not shelf.put(self._family(shelf, context.n_ctx), snapshot.tokens, snapshot.data):
+            return False
+        self._rates.saved(snapshot.size, time.monotonic() - begun)
+        return True
+
+    # both
+
+    def _copy(self, context: Context, slot: Slot) -> Snapshot | None:
+        data = context.save(slot.seq)
+        return None if data is None else Snapshot(tuple(slot.tokens), data)
+
+    def _entries(self, n_ctx: int) -> list[Entry]:
+        shelf = self._shelf
+        if shelf is None or not shelf.folder.is_dir():
+            return []
+        family = self._family(shelf, n_ctx)
+        return shelf.entries(family) if family else []
+
+    def _family(self, shelf: Shelf, n_ctx: int) -> str:
+        """Empty when there is none. With the rates that were measured before, when it is seen for the first time."""
+        long = identity.is_long(self._model, n_ctx)
+        if long not in self._families:
+            self._families[long] = identity.family(self._model, self._settings, long=long)
+            self._rates.fill(Rates.read(shelf.rates(self._families[long])))
+        return self._families[long]
+
+
+def _begins(tokens: Sequence[int], beginning: Sequence[int]) -> bool:
+    return len(beginning) <= len(tokens) and common_prefix(tokens, beginning) == len(beginning)

@@ -1,0 +1,231 @@
+"""Prompts in one engine after another, as in processes one after another: less to compute, the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mull.engine.disk import Shelf
+from mull.engine.loop import Engine
+from mull.engine.stretch import SHORT, landing, share
+from tests.engine.conftest import Run, run
+from tests.models.random_model import TINY, write_random
+from tests.models.recurrent import write_recurrent
+
+Start = Callable[..., Engine]
+
+FILE = [(i * 37) % 250 + 5 for i in range(500)]
+FIRST = [*FILE, 9, 8, 7, 6]
+SECOND = [*FILE, 9, 8, 100, 101, 102]
+FORKS = (len(FILE),)
+
+
+def write(kind: str, path: Path) -> Path:
+    if kind == "recurrent":
+        return write_recurrent(path)
+    if kind == "sliding window":
+        return write_random(path, TINY, architecture="gemma3", **{"attention.sliding_window": 16})
+    return write_random(path, TINY)
+
+
+KINDS = pytest.mark.parametrize("kind", ["full attention", "sliding window", "recurrent"])
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """Everything is worth writing."""
+    return Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+
+
+def ask(engine: Engine, prompt: Sequence[int], ahead: Sequence[int] | None = None, **request: Any) -> Run:
+    """A question and its answer, and what is kept of it for the next process."""
+    request.setdefault("max_tokens", 20)
+    said = run(engine, prompt, **request)
+    engine.keep(lambda: [*prompt, *said.tokens, 3, 3] if ahead is None else ahead)
+    return said
+
+
+@KINDS
+def test_another_question_about_the_same_file(start: Start, shelf: Shelf, tmp_path: Path, kind: str) -> None:
+    path = write(kind, tmp_path / "model.gguf")
+    first = ask(start(path, shelf=shelf), FIRST, forks=FORKS)
+    again = ask(start(path, shelf=shelf), SECOND, forks=FORKS)
+    plain = run(start(path), SECOND, forks=FORKS, max_tokens=20)
+    assert (first.cached, again.cached, plain.cached) == (0, len(FILE), 0)
+    assert again.tokens == plain.tokens
+    assert again.prefills[0].done == len(FILE)
+    assert again.prefills[-1].done == again.prefills[-1].total == len(SECOND)
+
+
+@pytest.mark.parametrize("kind", ["full attention", "recurrent"])
+def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: str) -> None:
+    """What follows the shared part is computed from it: equal bits there mean equal logits."""
+    path = write(kind, tmp_path / "model.gguf")
+    longer = [*FILE, *range(5, 205)]
+    bits = []
+    for number, before in enumerate([FIRST, None]):
+        shelf = Shelf(tmp_path / str(number), limit=1 << 30, worth=0.0)
+        if before:
+            ask(start(path, shelf=shelf), before, forks=FORKS)
+        said = ask(start(path, shelf=shelf), longer, forks=FORKS)
+        assert said.cached == (len(FILE) if before else 0)
+        (entry,) = (e for e in shelf.entries() if len(e.tokens) > len(longer))
+        bits.append((list(entry.tokens), bytes(shelf.state(entry))))  # type: ignore[arg-type]
+    assert bits[0] == bits[1]
+
+
+@KINDS
+def test_a_conversation_goes_on_in_another_process(
+    start: Start, shelf: Shelf, tmp_path: Path, kind: str
+) -> None:
+    path = write(kind, tmp_path / "model.gguf")
+    first = ask(start(path, shelf=shelf), FIRST)
+    longer = [*FIRST, *first.tokens, *range(5, 105)]
+    again = ask(start(path, shelf=shelf), longer)
+    assert again.cached == len(FIRST) + len(first.tokens) - 1  # the last one was said but never computed with
+    assert again.tokens == run(start(path), longer, max_tokens=20).tokens
+
+
+def test_only_what_the_next_prompt_begins_with_is_kept(start: Start, shelf: Shelf, tiny_path: Path) -> None:
+    """As after thinking, which most templates drop."""
+    ask(start(tiny_path, shelf=shelf), FIRST, ahead=[*FIRST[:-2], 77, 78])
+    (entry,) = shelf.entries()
+    assert list(entry.tokens) == FIRST[:-2]
+
+
+def test_an_entry_that_goes_on_takes_the_place_of_its_beginning(
+    start: Start, shelf: Shelf, tiny_path: Path
+) -> None:
+    first = ask(start(tiny_path, shelf=shelf), FIRST)
+    longer = [*FIRST, *first.tokens, *range(5, 205)]
+    ask(start(tiny_path, shelf=shelf), longer)
+    (entry,) = shelf.entries()
+    assert list(entry.tokens)[: len(longer)] == longer
+
+
+@KINDS
+def test_nothing_is_written_twice(start: Start, shelf: Shelf, tmp_path: Path, kind: str) -> None:
+    path = write(kind, tmp_path / "model.gguf")
+    ask(start(path, shelf=shelf), FIRST, forks=FORKS)
+    before = {entry.path: entry.path.stat().st_ino for entry in shelf.entries()}
+    os.utime(next(iter(before)), (1, 1))
+    ask(start(path, shelf=shelf), SECOND, forks=FORKS)
+    assert {entry.path: entry.path.stat().st_ino for entry in shelf.entries()} == before
+    assert max(entry.used for entry in shelf.entries()) > 1  # but it counts as used
+
+
+def test_a_short_prompt_is_not_worth_a_file(start: Start, tmp_path: Path, tiny_path: Path) -> None:
+    shelf = Shelf(tmp_path / "prefixes")
+    ask(start(tiny_path, shelf=shelf), FIRST[:40])
+    assert not shelf.folder.exists()
+
+
+def test_another_model_under_the_same_name_finds_nothing(start: Start, shelf: Shelf, tmp_path: Path) -> None:
+    path = write_random(tmp_path / "model.gguf", TINY)
+    facts = path.stat()
+    ask(start(path, shelf=shelf), FIRST)
+    write_random(tmp_path / "other.gguf", TINY, seed=2).replace(path)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert path.stat().st_size == facts.st_size
+    other = ask(start(path, shelf=shelf), FIRST)
+    assert other.cached == 0
+    assert other.tokens == run(start(path), FIRST, max_tokens=20).tokens
+
+
+def test_a_model_replaced_while_it_runs_is_not_taken_for_the_new_one(
+    start: Start, shelf: Shelf, tmp_path: Path
+) -> None:
+    path = write_random(tmp_path / "model.gguf", TINY)
+    engine = start(path, shelf=shelf)
+    write_random(tmp_path / "other.gguf", TINY, seed=2).replace(path)
+    ask(engine, FIRST)
+    assert shelf.entries() == []
+
+
+def test_the_same_model_under_another_name_finds_it(start: Start, shelf: Shelf, tmp_path: Path) -> None:
+    path = write_random(tmp_path / "model.gguf", TINY)
+    ask(start(path, shelf=shelf), FIRST)
+    moved = path.rename(tmp_path / "moved.gguf")
+    assert run(start(moved, shelf=shelf), SECOND, forks=FORKS, max_tokens=1).cached == len(FILE)
+
+
+def test_another_type_of_cache_finds_nothing(start: Start, shelf: Shelf, tiny_path: Path) -> None:
+    ask(start(tiny_path, shelf=shelf), FIRST)
+    other = ask(start(tiny_path, shelf=shelf, kv_type="q8_0"), FIRST)
+    assert other.cached == 0
+    assert ask(start(tiny_path, shelf=shelf, kv_type="q8_0"), FIRST).cached > 0
+
+
+@KINDS
+@pytest.mark.parametrize("ctx", [1024, 4096])
+def test_the_size_of_the_context_does_not_matter(
+    start: Start, shelf: Shelf, tmp_path: Path, kind: str, ctx: int
+) -> None:
+    path = write(kind, tmp_path / "model.gguf")
+    ask(start(path, shelf=shelf, ctx=2048), FIRST, forks=FORKS, max_tokens=400)
+    again = ask(start(path, shelf=shelf, ctx=ctx), SECOND, forks=FORKS)
+    assert again.cached == len(FILE)
+    assert again.tokens == run(start(path, ctx=ctx), SECOND, forks=FORKS, max_tokens=20).tokens
+
+
+def test_a_damaged_entry_costs_time_and_nothing_else(start: Start, shelf: Shelf, tiny_path: Path) -> None:
+    ask(start(tiny_path, shelf=shelf), FIRST)
+    (entry,) = shelf.entries()
+    data = bytearray(entry.path.read_bytes())
+    data[-100] ^= 1
+    entry.path.write_bytes(data)
+    again = run(start(tiny_path, shelf=shelf), SECOND, forks=FORKS, max_tokens=20)
+    assert again.cached == 0
+    assert again.tokens == run(start(tiny_path), SECOND, forks=FORKS, max_tokens=20).tokens
+    assert not entry.path.exists()
+
+
+def test_a_state_that_llama_refuses_costs_time_and_nothing_else(
+    start: Start, shelf: Shelf, tiny_path: Path
+) -> None:
+    """Whole and well described, but not the state of this model."""
+    ask(start(tiny_path, shelf=shelf), FIRST)
+    (entry,) = shelf.entries()
+    wrong = shelf.state(entry)
+    assert wrong is not None
+    wrong[:64] = bytes(range(64))
+    assert replace(shelf, model="x").put(entry.family, list(entry.tokens), wrong)
+    again = run(start(tiny_path, shelf=shelf), SECOND, forks=FORKS, max_tokens=20)
+    assert again.cached == 0
+    assert again.tokens == run(start(tiny_path), SECOND, forks=FORKS, max_tokens=20).tokens
+
+
+@pytest.mark.parametrize("kind", ["sliding window", "recurrent"])
+def test_a_chat_goes_back_to_a_fork_in_memory(start: Start, tmp_path: Path, kind: str) -> None:
+    """Memories that cannot be cut back would have to begin anew in every turn whose past was thinking."""
+    path = write(kind, tmp_path / "model.gguf")
+    engine = start(path, shelf=Shelf(tmp_path / "prefixes", worth=0.0))
+    run(engine, FIRST, forks=FORKS, max_tokens=20)
+    again = run(engine, SECOND, forks=FORKS, max_tokens=20)
+    assert again.cached >= len(FILE)
+    assert again.tokens == run(start(path), SECOND, forks=FORKS, max_tokens=20).tokens
+
+
+def test_how_a_prompt_is_cut_does_not_depend_on_time(tiny_path: Path, start: Start, shelf: Shelf) -> None:
+    for room in range(1, 513):
+        at, batches = 0, []
+        while at < 1000:
+            batches.append(share(at, 1000, (10, 300), room))
+            at += batches[-1]
+        assert sum(batches) == 1000
+        assert batches[0] == 10
+        assert min(batches[1:]) >= SHORT
+        assert max(batches) <= max(room, 2 * SHORT)
+
+
+def test_where_a_shared_beginning_is_left() -> None:
+    assert landing(500, 520, (500,)) == 500  # at a fork
+    assert landing(503, 520, (500,)) == 500  # a few words of the question are no reason to leave it
+    assert landing(300, 1000, ()) == 300  # far from both ends
+    assert landing(990, 1000, ()) == 1000 - SHORT
+    assert landing(30, 1000, ()) == 0

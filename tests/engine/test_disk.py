@@ -1,0 +1,174 @@
+"""Entries on disk: whole or not there, checked before use, private, and never more than the limit."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mull.engine.disk import Shelf
+
+FAMILY, OTHER = "a" * 64, "b" * 64
+POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, signals and limits")
+
+
+def state(size: int = 10_000, seed: int = 1) -> Any:
+    data = random.Random(seed).randbytes(size)
+    return (ctypes.c_uint8 * size).from_buffer_copy(data)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "cache" / "prefixes", limit=1 << 30, model="tiny")
+
+
+def files(shelf: Shelf) -> list[Path]:
+    return sorted(shelf.folder.iterdir()) if shelf.folder.exists() else []
+
+
+def test_what_was_put_is_found_again(shelf: Shelf) -> None:
+    assert shelf.put(FAMILY, [1, 2, 3], state())
+    assert shelf.put(OTHER, [1, 2, 3], state(seed=2))
+    (entry,) = shelf.entries(FAMILY)
+    assert (list(entry.tokens), entry.model, entry.size) == ([1, 2, 3], "tiny", 10_000)
+    assert bytes(shelf.state(entry)) == bytes(state())  # type: ignore[arg-type]
+    assert len(shelf.entries()) == 2
+
+
+@POSIX
+def test_only_the_owner_can_read_it(shelf: Shelf) -> None:
+    shelf.put(FAMILY, [1], state())
+    assert shelf.folder.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in files(shelf)] == [0o600]
+
+
+def test_the_same_tokens_again_take_the_place_of_the_old(shelf: Shelf) -> None:
+    shelf.put(FAMILY, [1, 2], state(seed=1))
+    shelf.put(FAMILY, [1, 2], state(seed=2))
+    (entry,) = shelf.entries(FAMILY)
+    assert bytes(shelf.state(entry)) == bytes(state(seed=2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 40, 5_000, -1])
+def test_an_entry_cut_short_is_removed(shelf: Shelf, keep: int) -> None:
+    shelf.put(FAMILY, list(range(500)), state())
+    (path,) = files(shelf)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert shelf.entries(FAMILY) == []
+    assert files(shelf) == []
+
+
+def test_an_entry_cut_short_after_it_was_found_is_removed(shelf: Shelf) -> None:
+    shelf.put(FAMILY, [1, 2, 3], state())
+    (entry,) = shelf.entries(FAMILY)
+    for keep in (0, 5_000):
+        entry.path.write_bytes(entry.path.read_bytes()[:keep])
+        assert shelf.state(entry) is None
+
+
+@pytest.mark.parametrize("place", [0, 7, 9, 25, 60, 500, 4_096 + 17, -1])
+def test_a_damaged_entry_is_removed(shelf: Shelf, place: int) -> None:
+    """In the magic, the version, the sizes, the checksums, the description, the tokens and the state."""
+    shelf.put(FAMILY, list(range(500)), state())
+    (path,) = files(shelf)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0x10
+    path.write_bytes(data)
+    found = shelf.entries(FAMILY)
+    assert [entry for entry in found if shelf.state(entry) is not None] == []
+    assert files(shelf) == []
+
+
+def test_files_that_are_not_ours_stay(shelf: Shelf) -> None:
+    shelf.put(FAMILY, [1], state())
+    (shelf.folder / "notes.txt").write_text("mine")
+    shelf.clear()
+    assert [path.name for path in files(shelf)] == ["notes.txt"]
+
+
+def test_the_least_recently_used_goes_first(shelf: Shelf) -> None:
+    small = Shelf(shelf.folder, limit=45_000)
+    for number in range(3):
+        small.put(FAMILY, [number], state(seed=number))
+        (entry,) = [entry for entry in small.entries() if list(entry.tokens) == [number]]
+        os.utime(entry.path, (time.time() - 100 + number,) * 2)
+    small.touch(next(entry for entry in small.entries() if list(entry.tokens) == [0]))
+    small.put(FAMILY, [3], state())
+    kept = [list(entry.tokens) for entry in small.entries()]
+    assert [0] in kept
+    assert [3] in kept
+    assert [1] not in kept
+    assert sum(path.stat().st_size for path in files(small)) <= 45_000
+
+
+def test_what_is_greater_than_the_limit_displaces_nothing(shelf: Shelf) -> None:
+    small = Shelf(shelf.folder, limit=20_000)
+    assert small.put(FAMILY, [1], state())
+    assert not small.put(FAMILY, [2], state(size=30_000))
+    assert [list(entry.tokens) for entry in small.entries()] == [[1]]
+
+
+def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shelf = Shelf(tmp_path / "file" / "prefixes")
+    assert not shelf.put(FAMILY, [1], state())
+    assert shelf.entries() == []
+    shelf.clear()
+
+
+@POSIX
+def test_a_full_disk_is_no_error_and_leaves_nothing(shelf: Shelf) -> None:
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from tests.engine.test_disk import *
+shelf = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30)
+assert shelf.put(FAMILY, [1], state())
+assert not shelf.put(FAMILY, [2], state(size=1_000_000))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    assert [list(entry.tokens) for entry in shelf.entries()] == [[1]]
+    assert len(files(shelf)) == 1
+
+
+@POSIX
+def test_a_process_killed_while_it_writes_leaves_no_half_entry(shelf: Shelf) -> None:
+    code = f"""
+from tests.engine.test_disk import *
+shelf = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30)
+for number in range(1000):
+    shelf.put(FAMILY, [number % 3], state(size=30_000_000, seed=7))
+"""
+    writer = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 30
+    while not (unfinished := [path for path in files(shelf) if path.suffix == ".part"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert all(shelf.state(entry) is not None for entry in shelf.entries())
+    unfinished = [path for path in files(shelf) if path.suffix == ".part"]
+    for path in unfinished:
+        os.utime(path, (1, 1))  # long ago
+    assert shelf.put(FAMILY, [9], state())
+    assert not [path for path in files(shelf) if path.suffix == ".part"]
+
+
+def test_a_reader_keeps_what_another_process_replaces(shelf: Shelf) -> None:
+    shelf.put(FAMILY, [1, 2], state(seed=1))
+    (entry,) = shelf.entries()
+    read = shelf.state(entry)
+    shelf.put(FAMILY, [1, 2], state(seed=2))
+    shelf.clear()
+    assert bytes(read) == bytes(state(seed=1))  # type: ignore[arg-type]
+    assert shelf.state(entry) is None
+    shelf.touch(entry)
+    shelf.remove(entry)
