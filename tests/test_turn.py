@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mull.engine.disk import Shelf
 from mull.events import Done, Notice, PromptProgress, ThinkingDelta
 from mull.loading import load
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.steering import Steering
-from mull.turn import Speaker, prepare, run
+from mull.turn import Speaker, keep, prepare, run
 from tests.cli.conftest import CHATML
 from tests.models.scripted import write_scripted
 from tests.streams import check_stream
@@ -28,8 +29,8 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: P
 
 
 @contextmanager
-def speaking(path: Path) -> Iterator[Speaker]:
-    steps = load(path.stem, path, EngineSettings(threads=1), Steering(), trusted=True)
+def speaking(path: Path, shelf: Shelf | None = None) -> Iterator[Speaker]:
+    steps = load(path.stem, path, EngineSettings(threads=1), Steering(), trusted=True, shelf=shelf)
     while True:
         try:
             next(steps)
@@ -65,27 +66,6 @@ def test_thinking_and_answer_are_told_apart(thinker: Path) -> None:
     assert done.thinking.startswith("hm so0 so1")
     assert done.usage.thinking > done.usage.answer > 0
     assert done.finish == "stop"
-
-
-def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) -> None:
-    script = [
-        "<think>",
-        "\nfirst",
-        "</think>",
-        "\n\nOne",
-        ",",
-        "<think>",
-        *(f" t{i}" for i in range(9)),
-        "</think>",
-        " two",
-    ]
-    path = write_scripted(tmp_path / "twice.gguf", script, template=CHATML, user_defined=TAGS)
-    with speaking(path) as speaker:
-        done = ask(speaker, "hi", settings())
-    assert "t8" in done.thinking
-    assert "t0" not in done.answer
-    assert done.usage.thinking >= 10
-    assert done.usage.answer <= 8
 
 
 def test_a_second_turn_reuses_the_beginning(thinker: Path) -> None:
@@ -207,3 +187,40 @@ def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> 
         prompt = prepare(speaker, messages, settings())
         whole = "".join(segment.text for segment in prompt.segments)
         assert prompt.tokens == speaker.engine.model.tokenize(whole, special=True)
+
+
+# the next process
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thinker: Path, on: bool) -> None:
+    """Up to where the answer begins without its thinking, which the template drops, as it does an empty block."""
+    shelf = Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    asked = [Message("user", "a rather long first question " * 10)]
+    with speaking(thinker, shelf) as speaker:
+        first = check_stream(run(speaker, asked, settings(on=on), Steering()))
+        keep(speaker, asked, settings(on=on), first)
+        prompt = len(prepare(speaker, asked, settings(on=True)).tokens)
+    longer = [
+        *asked,
+        Message("assistant", first.answer, thinking=first.thinking),
+        Message("user", "more " * 60),
+    ]
+    with speaking(thinker, shelf) as speaker:
+        second = check_stream(run(speaker, longer, settings(on=on), Steering()))
+    (entry,) = shelf.entries()
+    assert entry.model == thinker.stem
+    assert second.usage.cached == len(entry.tokens) == prompt
+
+
+def test_a_turn_that_was_stopped_is_not_kept(tmp_path: Path, thinker: Path) -> None:
+    shelf = Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    asked, steering = [Message("user", "a rather long first question " * 10)], Steering()
+    with speaking(thinker, shelf) as speaker:
+        events = []
+        for event in run(speaker, asked, settings(), steering):
+            events.append(event)
+            if isinstance(event, ThinkingDelta):
+                steering.stop()
+        keep(speaker, asked, settings(), check_stream(events))
+    assert shelf.entries() == []

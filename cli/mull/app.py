@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "inspect": "mull.commands.inspect:inspect",
     "sessions": "mull.commands.sessions:app",
     "templates": "mull.commands.templates:app",
+    "cache": "mull.commands.cache:app",
     "config": "mull.commands.config:app",
     "doctor": "mull.commands.doctor:doctor",
 }

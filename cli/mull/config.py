@@ -61,6 +61,10 @@ KEYS: tuple[Key, ...] = (
         default="auto",
     ),
     Key("save", bool, "keep conversations on disk", default=True),
+    Key(
+        "prefix_cache", bool, "keep processed prompts on disk, so that none is processed twice", default=True
+    ),
+    Key("prefix_cache_gb", float, "their size at most; unset: 4 GB or a tenth of the free disk", low=0),
     Key("history", bool, "keep the chat's input history on disk", default=True),
     Key("keys", str, "editing keys at the prompt", ("emacs", "vi"), "emacs"),
     Key(

@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
@@ -21,6 +23,9 @@ from mull.paths import state_dir
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
 from mull.steering import Steering
 from mull.turn import Speaker
+
+if TYPE_CHECKING:
+    from mull.engine.disk import Shelf
 
 POLL = 0.05
 """Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
@@ -34,9 +39,15 @@ class Interrupted(MullError):
 
 
 def load(
-    name: str, path: Path, settings: EngineSettings, steering: Steering, *, trusted: bool = False
+    name: str,
+    path: Path,
+    settings: EngineSettings,
+    steering: Steering,
+    *,
+    trusted: bool = False,
+    shelf: Shelf | None = None,
 ) -> Generator[Loading | Notice, None, Speaker]:
-    """Load `path` as `name`. Yields progress, returns the speaker."""
+    """Load `path` as `name`. Yields progress, returns the speaker. `shelf`: where processed prompts are kept."""
     progress: queue.SimpleQueue[Loading | Notice | None] = queue.SimpleQueue()
     outcome: list[Speaker | BaseException] = []
 
@@ -55,7 +66,7 @@ def load(
                         "does_not_fit", f"{name} needs more memory than is free here; it may be very slow."
                     )
                 )
-            outcome.append(_open(name, path, best, report, trusted=trusted))
+            outcome.append(_open(name, path, best, report, trusted=trusted, shelf=shelf))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
             outcome.append(error)
         finally:
@@ -93,7 +104,13 @@ def _library_notice() -> Notice | None:
 
 
 def _open(
-    name: str, path: Path, settings: EngineSettings, report: Callable[[float], bool], *, trusted: bool
+    name: str,
+    path: Path,
+    settings: EngineSettings,
+    report: Callable[[float], bool],
+    *,
+    trusted: bool,
+    shelf: Shelf | None,
 ) -> Speaker:
     from mull.engine.loop import Engine
     from mull.engine.model import load as load_model
@@ -118,6 +135,7 @@ def _open(
             path = Path(settings.draft or "")
             draft_model = load_model(path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0))
             undo.callback(draft_model.close)
-        engine = Engine(model, settings, draft_model=draft_model)
+        own_shelf = replace(shelf, model=name) if shelf is not None else None
+        engine = Engine(model, settings, draft_model=draft_model, shelf=own_shelf)
         undo.pop_all()
     return Speaker(name, engine, template, ability, time.perf_counter() - began)

@@ -14,9 +14,13 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn's text by one speaker. `partial` marks an answer that was stopped before its end."""
+    """One turn's text by one speaker. `partial` marks an answer that was stopped before its end.
+
+    `material`: so many characters at its beginning are files or piped input, which other questions may be about too.
+    """
 
     role: Role
     content: str
     thinking: str = ""
     partial: bool = False
+    material: int = 0

@@ -22,11 +22,15 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The text to send, the files to send before it, and whether bytes of any of them had to be replaced."""
+    """The text to send, the files to send before it, and whether bytes of any of them had to be replaced.
+
+    `material`: the length of the input at the text's beginning, in characters, when a prompt follows it.
+    """
 
     text: str
     files: tuple[Attachment, ...] = ()
     replaced: bool = False
+    material: int = 0
 
 
 def read_question(
@@ -50,5 +54,6 @@ def read_question(
         raise UsageError(
             "no_prompt", "There is no prompt.", 'Ask something: mull "How many r\'s are in strawberry?"'
         )
-    text = "\n\n".join(part for part in (piped, prompt) if part.strip())
-    return Question(text, tuple(attached), replaced)
+    parts = [part for part in (piped, prompt) if part.strip()]
+    material = len(piped) if len(parts) == 2 else 0
+    return Question("\n\n".join(parts), tuple(attached), replaced, material)

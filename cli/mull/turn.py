@@ -27,6 +27,7 @@ from mull.events import (
     Usage,
 )
 from mull.messages import Message
+from mull.prompt.forks import forks
 from mull.prompt.render import Segment, render
 from mull.prompt.template import Template
 from mull.prompt.tokens import to_tokens
@@ -63,11 +64,12 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered turn: the decision on thinking, the prompt's segments and their tokens."""
+    """A rendered turn: the decision on thinking, the prompt's segments and their tokens, of which messages."""
 
     decision: Control
     segments: tuple[Segment, ...]
     tokens: list[int]
+    messages: Sequence[Message] = ()
 
     @property
     def tail(self) -> str:
@@ -82,7 +84,7 @@ def prepare(speaker: Speaker, messages: Sequence[Message], settings: TurnSetting
     decision = control(settings.reasoning, speaker.profile)
     chat = to_chat(messages, speaker.profile, decision)
     segments = render(speaker.template, chat, arguments=decision.arguments, prefill=decision.prefill)
-    return Prompt(decision, segments, to_tokens(segments, speaker.engine.model))
+    return Prompt(decision, segments, to_tokens(segments, speaker.engine.model), messages)
 
 
 def refuse_hopeless(messages: Sequence[Message], context_tokens: int) -> None:
@@ -114,6 +116,24 @@ def run(
     yield from turn.end(failure)
 
 
+def keep(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings, done: Done) -> None:
+    """Let other processes find what was computed for a turn that has been shown, if that is worth writing.
+
+    What the conversation's next prompt will begin with is found by rendering one: most templates drop old thinking.
+    """
+    if done.error is not None or done.finish == "interrupted":
+        return
+    answer = Message("assistant", done.answer, thinking=done.thinking)
+
+    def ahead() -> Sequence[int]:
+        try:
+            return prepare(speaker, [*messages, answer, Message("user", "?")], settings).tokens
+        except MullError:  # a template that refuses this, or a context that is full
+            return prepare(speaker, messages, settings).tokens
+
+    speaker.engine.keep(ahead)
+
+
 def begin(speaker: Speaker, prompt: Prompt, settings: TurnSettings, steering: Steering, began: float) -> Turn:
     """A turn for somebody who reads its generation himself, beside others. `began`: a `perf_counter` reading.
 
@@ -124,6 +144,13 @@ def begin(speaker: Speaker, prompt: Prompt, settings: TurnSettings, steering: St
         tokens=prompt.tokens,
         sampling=settings.sampling,
         max_tokens=settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT),
+        forks=forks(
+            prompt.messages,
+            prompt.segments,
+            prompt.tokens,
+            speaker.engine.model.piece,
+            question=not speaker.engine.rewinds,
+        ),
         go_on_tokens=frozenset(markers[text] for text in speaker.profile.continues if text in markers),
     )
     generation = speaker.engine.generate(request, lambda: steering.stopped)
@@ -211,13 +238,11 @@ class Turn:
     def _count(self, parts: Sequence[Part]) -> None:
         """One more token: of the thinking, of the answer, or not yet known of which."""
         self.undecided += 1
-        answered = self.splitter.answered
-        if answered:
+        if self.splitter.answered:
             self.answering = self.answering or self.last
-        if self.splitter.thinking or (not answered and any(isinstance(part, Thinking) for part in parts)):
-            self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
-        elif answered:
             self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
+        elif self.splitter.thinking or any(isinstance(part, Thinking) for part in parts):
+            self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
 
     def _show(self, parts: Sequence[Part]) -> Iterator[Event]:
         for part in parts:

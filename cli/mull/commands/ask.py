@@ -17,7 +17,7 @@ from mull.events import Done, Event
 from mull.question import Question, read_question
 from mull.steering import Steering, stop_on_interrupt
 from mull.terminal.stats import stats_line
-from mull.terminal.streams import Streams
+from mull.terminal.streams import Streams, detach
 
 if TYPE_CHECKING:
     from mull.commands.continuing import Setup
@@ -71,14 +71,14 @@ def _view(flags: AskFlags) -> View:
 
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCode:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    from mull.commands.continuing import is_private, offering, open_sessions, set_up
+    from mull.commands.continuing import is_private, open_sessions, set_up_offering
 
     view, settings = _view(flags), read_config()
     form = _form(flags)
     flags = form.flags if form else flags
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
-        setup = offering(lambda: set_up(flags, settings, store), streams)
+        setup = set_up_offering(flags, settings, store, streams)
         try:
             setup.model.start()  # it loads while the input is still being read
             question = (
@@ -93,6 +93,18 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
         streams.error(done.error.message, done.error.hint)
     if view.form == "text" and view.stats:
         streams.note(stats_line(done))
+    return _keep(setup, done, streams)
+
+
+def _keep(setup: Setup, done: Done, streams: Streams) -> ExitCode:
+    """Write for other processes what was computed; whoever reads the answer has all of it by now, and its end."""
+    if not streams.stdout_tty:
+        streams.stdout.flush()
+        detach(streams)
+    try:
+        setup.model.keep()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     return done.exit_code
 
 
@@ -125,7 +137,8 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> D
 
     def events() -> Generator[Event, None, None]:
         yield from model.loading(steering)
-        yield from conversation.ask(Query(question.text, question.files), model, steering)
+        query = Query(question.text, question.files, material=question.material)
+        yield from conversation.ask(query, model, steering)
 
     def session() -> str | None:
         kept = conversation.branch.session

@@ -7,9 +7,6 @@ unless -m says otherwise. Where the disk refuses, the conversation lives in memo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
 
 from mull.commands.chatting.model import ChatModel
 from mull.commands.merge import Plan, merge
@@ -24,8 +21,6 @@ from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.streams import Streams
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,25 +48,19 @@ def open_sessions(*, private: bool) -> tuple[Store, str]:
         return open_store(None), f"{error.message} This conversation is not saved."
 
 
-def offering(
-    get: Callable[[], T], streams: Streams, lent: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> T:
-    """What `get` gives. A model that is not installed is offered for download where somebody can answer, only there.
-
-    `lent` gives the terminal its own mode, for the question and the download.
-    """
+def set_up_offering(flags: TurnFlags, settings: Config, store: Store, streams: Streams) -> Setup:
+    """`set_up`; a model that is not installed is offered for download where somebody can answer, and only there."""
     try:
-        return get()
+        return set_up(flags, settings, store)
     except NotInstalled as missing:
-        with lent():
-            if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
-                f"{missing.message} Download it?"
-            ):
-                raise
-            from mull.commands.pull import fetch
+        if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
+            f"{missing.message} Download it?"
+        ):
+            raise
+        from mull.commands.pull import fetch
 
-            fetch(missing.pull, streams)
-        return get()
+        fetch(missing.pull, streams)
+        return set_up(flags, settings, store)
 
 
 def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:
@@ -85,7 +74,7 @@ def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:
             conversation.branch.set_system(flags.system)
     elif flags.session:
         conversation.branch.rename(flags.session)
-    model = ChatModel(plan.resolved, plan.engine)
+    model = ChatModel(plan.resolved, plan.engine, plan.shelf)
     conversation.branch.set_reference(model.reference)
     return Setup(plan, conversation, model, (problem,) if problem else ())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mull import config, paths
 from mull.commands.options import TurnFlags
@@ -25,6 +26,9 @@ from mull.settings import (
     over,
 )
 
+if TYPE_CHECKING:
+    from mull.engine.disk import Shelf
+
 CONFIG_FILE = "config.toml"
 
 
@@ -39,6 +43,7 @@ class Plan:
     thinking: ThinkingView
     markdown: bool
     save: bool
+    shelf: Shelf | None = None
 
     def messages(self, question: str) -> list[Message]:
         """A fresh conversation with this question."""
@@ -74,6 +79,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
         thinking=flags.thinking.value if flags.thinking else settings["thinking"],
         markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
         save=settings["save"] and not flags.no_save,
+        shelf=_shelf(flags, settings),
     )
 
 
@@ -89,6 +95,20 @@ def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
     if merged.draft in {None, DRAFT_AUTO, DRAFT_OFF}:
         return merged
     return replace(merged, draft=str(resolve(merged.draft, folders=settings["model_folders"]).path))
+
+
+def prefix_shelf(settings: config.Config) -> Shelf:
+    """Where processed prompts are kept on disk."""
+    from mull.engine.disk import Shelf
+
+    gigabytes = settings["prefix_cache_gb"]
+    return Shelf(paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9))
+
+
+def _shelf(flags: TurnFlags, settings: config.Config) -> Shelf | None:
+    """None where prompts are neither to be kept nor looked for."""
+    wanted = settings["prefix_cache"] and settings["save"] and not (flags.no_save or flags.no_cache)
+    return prefix_shelf(settings) if wanted else None
 
 
 def _reasoning(flags: TurnFlags, configured: ReasoningAsk) -> ReasoningAsk:

@@ -171,6 +171,12 @@ Session = Annotated[
     ),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing of this conversation on disk.")]
+NoCache = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache", help="Process the whole prompt; read and keep no processed ones (mull cache)."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +210,7 @@ class TurnFlags:
     resume: Resume = False
     session: Session = None
     no_save: NoSave = False
+    no_cache: NoCache = False
     stats: Stats = False
     quiet: Quiet = False
 

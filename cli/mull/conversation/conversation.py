@@ -51,16 +51,22 @@ class Talker(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Query:
-    """A question to be asked. `replace`: in place of the last turn. `once`: this turn's wish about thinking."""
+    """A question to be asked. `replace`: in place of the last turn. `once`: this turn's wish about thinking.
+
+    `material`: so many characters of the text were piped in before the question.
+    """
 
     text: str
     files: tuple[Attachment, ...] = ()
     replace: bool = False
     once: ReasoningAsk | None = None
+    material: int = 0
 
     @property
-    def content(self) -> str:
-        return with_files(self.text, self.files)
+    def message(self) -> Message:
+        """As the model reads it: the files first."""
+        content = with_files(self.text, self.files)
+        return Message("user", content, material=len(content) - len(self.text) + self.material)
 
 
 class Conversation:
@@ -82,9 +88,9 @@ class Conversation:
 
     # Asking.
 
-    def query(self, text: str, once: ReasoningAsk | None = None) -> Query:
+    def query(self, text: str, once: ReasoningAsk | None = None, *, material: int = 0) -> Query:
         """A new question, with the files that wait."""
-        return Query(text, tuple(self.files), once=once)
+        return Query(text, tuple(self.files), once=once, material=material)
 
     def again(self, text: str | None = None) -> Query:
         """The last question once more, or another in its place, with its files. Raises UsageError if there is none."""
@@ -215,7 +221,7 @@ class Conversation:
         messages = [Message("system", self.branch.system)] if self.branch.system else []
         messages += fullness.summary_messages(self.branch.summary if first else "")
         messages += to_messages(path[first:])
-        return messages if query is None else [*messages, Message("user", query.content)]
+        return messages if query is None else [*messages, query.message]
 
     def _room(self, model: Talker, messages: Sequence[Message], settings: TurnSettings | None = None) -> Room:
         settings = settings or self.wishes.settings(model.advice)

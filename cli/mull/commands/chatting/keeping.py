@@ -19,7 +19,6 @@ from mull.terminal.tables import table
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
-FORMS = ("md", "html", "json")
 LISTED = 10  # sessions and hits that the chat shows
 
 
@@ -48,13 +47,13 @@ def _copy(chat: Chat, argument: str) -> None:
 @action("new")
 def _new(chat: Chat, _argument: str) -> None:
     chat.conversation.new()
-    chat.measure()
+    chat.room = None
     chat.note("A new conversation.")
 
 
 @action("open")
 def _open(chat: Chat, argument: str) -> None:
-    needed(argument, "open")
+    needed(argument, "/open")
     if chat.private:
         raise UsageError(
             "private", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
@@ -96,10 +95,8 @@ def _sessions(chat: Chat, argument: str) -> None:
 @action("export")
 def _export(chat: Chat, argument: str) -> None:
     form, _, where = argument.partition(" ")
-    form, kind = form or "md", Path(argument).suffix[1:]
-    if form not in FORMS and kind in FORMS:  # a path says it too
-        form, where = kind, argument
-    if form not in FORMS:
+    form = form or "md"
+    if form not in {"md", "html", "json"}:
         raise UsageError(
             "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
         )

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from mull.errors import ContextOverflow, MullError
-from mull.events import Event, Loading, Notice
+from mull.events import Done, Event, Loading, Notice
 from mull.library.resolve import Resolved
 from mull.loading import Interrupted, load
 from mull.messages import Message
 from mull.settings import EngineSettings, Sampling, TurnSettings
 from mull.steering import Steering
-from mull.turn import Speaker, prepare, run
+from mull.turn import Speaker, keep, prepare, run
 
-STEPS = 50  # of a load that are reported
+if TYPE_CHECKING:
+    from mull.engine.disk import Shelf
+
 POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
 
 
 class ChatModel:
     """One model, loading or loaded. Its methods but `start` and `close` belong to the chat's thread."""
 
-    def __init__(self, resolved: Resolved, engine: EngineSettings) -> None:
+    def __init__(self, resolved: Resolved, engine: EngineSettings, shelf: Shelf | None = None) -> None:
         self.resolved = resolved
+        self.shelf = shelf
         self._engine = engine
         self._fraction = 0.0
         self._notices: list[Notice] = []
@@ -35,7 +40,7 @@ class ChatModel:
         self._settled = threading.Event()
         self._unwanted = Steering()
         self._thread: threading.Thread | None = None
-        self._changed: Callable[[], None] = lambda: None
+        self._keep: Callable[[], None] | None = None  # the last turn, to be kept for other processes
 
     @property
     def name(self) -> str:
@@ -50,14 +55,8 @@ class ChatModel:
     def ready(self) -> bool:
         return self._speaker is not None
 
-    @property
-    def progress(self) -> float | None:
-        """How much of it is loaded, from 0.0 to 1.0; None when it does not load (any more)."""
-        return None if self._thread is None or self._settled.is_set() else self._fraction
-
-    def start(self, changed: Callable[[], None] | None = None) -> None:
-        """Begin to load, unless that has begun. `changed` is called in another thread when `progress` has moved."""
-        self._changed = changed or self._changed
+    def start(self) -> None:
+        """Begin to load, unless that has begun."""
         if self._thread is None:
             self._settled.clear()
             self._error = None
@@ -79,6 +78,15 @@ class ChatModel:
         if self._error is not None:
             self._thread = None  # the next one who asks tries again
             raise self._error
+
+    def keep(self) -> None:
+        """Let another process find what was computed for the last turn, if that is worth its while.
+
+        It may take as long as writing hundreds of megabytes does: only once the answer has been shown.
+        """
+        if self._keep is not None:
+            self._keep()
+            self._keep = None
 
     def close(self) -> None:
         """Give its memory back; a load that still runs ends at its next report."""
@@ -106,7 +114,10 @@ class ChatModel:
     def answer(
         self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
     ) -> Iterator[Event]:
-        return run(self._loaded, messages, settings, steering)
+        for event in run(self._loaded, messages, settings, steering):
+            if isinstance(event, Done):
+                self._keep = partial(keep, self._loaded, messages, settings, event)
+            yield event
 
     @property
     def _loaded(self) -> Speaker:
@@ -116,19 +127,24 @@ class ChatModel:
 
     def _load(self) -> None:
         resolved = self.resolved
-        events = load(resolved.name, resolved.path, self._engine, self._unwanted, trusted=resolved.trusted)
+        events = load(
+            resolved.name,
+            resolved.path,
+            self._engine,
+            self._unwanted,
+            trusted=resolved.trusted,
+            shelf=self.shelf,
+        )
         try:
             while True:
                 event = next(events)
                 if isinstance(event, Notice):
                     self._notices.append(event)
-                elif int(event.fraction * STEPS) != int(self._fraction * STEPS):
+                else:
                     self._fraction = event.fraction
-                    self._changed()
         except StopIteration as end:
             self._speaker = end.value
         except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model
             self._error = error
         finally:
             self._settled.set()
-            self._changed()

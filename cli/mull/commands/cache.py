@@ -1,0 +1,111 @@
+"""`mull cache`: the processed prompts that are kept on disk, and removing them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mull.commands.merge import prefix_shelf, read_config
+from mull.commands.options import Json
+from mull.config import Config
+from mull.errors import UsageError
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+from mull.transfers import size_text
+
+if TYPE_CHECKING:
+    from mull.engine.disk import Entry, Shelf
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Model = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="Only this model's, as mull cache names it.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context, json: Json = False) -> None:
+    """Prompts that were processed before and need not be processed again.
+
+    A file or a system prompt that several questions share, and conversations to go on with, are kept on disk as the
+    model has read them. Alone it lists them, the last used first.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    streams: Streams = context.obj
+    settings = read_config()
+    shelf = prefix_shelf(settings)
+    entries = sorted(shelf.entries(), key=lambda entry: -entry.used)
+    state = _state(shelf, settings)
+    if json:
+        write_object(streams, {"v": 1, **_object(shelf, entries, enabled=not state), "error": None})
+        return
+    rows = [
+        (entry.model or "?", f"{len(entry.tokens):,}", size_text(entry.bytes), _when(entry.used))
+        for entry in entries
+    ]
+    if rows:
+        table(streams, ("Model", "Tokens", "Size", "Used"), rows)
+    held = size_text(sum(entry.bytes for entry in entries)) if rows else "Nothing is kept"
+    streams.note(f"{held}, at most {size_text(shelf.most())}, in {shelf.folder}")
+    if state:
+        streams.note(state)
+
+
+@app.command("clear")
+def clear(context: typer.Context, model: Model = None, json: Json = False) -> None:
+    """Remove them all, or those of one model."""
+    streams: Streams = context.obj
+    shelf = prefix_shelf(read_config())
+    gone = [entry for entry in shelf.entries() if model is None or _is_of(entry, model)]
+    if model is None:
+        shelf.clear()
+    elif not gone:
+        raise UsageError("nothing_kept", f'Nothing is kept of "{model}".', "mull cache lists what there is.")
+    for entry in gone:
+        shelf.remove(entry)
+    freed = sum(entry.bytes for entry in gone)
+    if json:
+        write_object(streams, {"v": 1, "removed": len(gone), "freed": freed, "error": None})
+    else:
+        streams.note(f"{len(gone)} removed; {size_text(freed)} are free again.")
+
+
+def _is_of(entry: Entry, model: str) -> bool:
+    return (
+        model.lower() in {entry.model.lower(), entry.model.partition(":")[0].lower()}
+        or Path(model).stem == entry.model
+    )
+
+
+def _state(shelf: Shelf, settings: Config) -> str:
+    """Why nothing new is kept; empty when it is."""
+    if not settings["save"] or not settings["prefix_cache"]:
+        return f"Switched off: {'prefix_cache' if settings['save'] else 'save'} = false in the config."
+    place = next((path for path in (shelf.folder, *shelf.folder.parents) if path.exists()), None)
+    if place is None or not place.is_dir() or not os.access(place, os.W_OK):
+        return f"Nothing can be kept: {place or shelf.folder} cannot be written."
+    return ""
+
+
+def _object(shelf: Shelf, entries: Sequence[Entry], *, enabled: bool) -> dict[str, object]:
+    return {
+        "folder": str(shelf.folder),
+        "enabled": enabled,
+        "bytes": sum(entry.bytes for entry in entries),
+        "limit": shelf.most(),
+        "entries": [
+            {"model": entry.model, "tokens": len(entry.tokens), "bytes": entry.bytes, "used": entry.used}
+            for entry in entries
+        ],
+    }
+
+
+def _when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
