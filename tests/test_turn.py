@@ -68,6 +68,27 @@ def test_thinking_and_answer_are_told_apart(thinker: Path) -> None:
     assert done.finish == "stop"
 
 
+def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) -> None:
+    script = [
+        "<think>",
+        "\nfirst",
+        "</think>",
+        "\n\nOne",
+        ",",
+        "<think>",
+        *(f" t{i}" for i in range(9)),
+        "</think>",
+        " two",
+    ]
+    path = write_scripted(tmp_path / "twice.gguf", script, template=CHATML, user_defined=TAGS)
+    with speaking(path) as speaker:
+        done = ask(speaker, "hi", settings())
+    assert "t8" in done.thinking
+    assert "t0" not in done.answer
+    assert done.usage.thinking >= 10
+    assert done.usage.answer <= 8
+
+
 def test_a_second_turn_reuses_the_beginning(thinker: Path) -> None:
     with speaking(thinker) as speaker:
         first = ask(speaker, "a rather long first question", settings(on=False))

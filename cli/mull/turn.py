@@ -238,11 +238,13 @@ class Turn:
     def _count(self, parts: Sequence[Part]) -> None:
         """One more token: of the thinking, of the answer, or not yet known of which."""
         self.undecided += 1
-        if self.splitter.answered:
+        answered = self.splitter.answered
+        if answered:
             self.answering = self.answering or self.last
-            self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
-        elif self.splitter.thinking or any(isinstance(part, Thinking) for part in parts):
+        if self.splitter.thinking or (not answered and any(isinstance(part, Thinking) for part in parts)):
             self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
+        elif answered:
+            self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
 
     def _show(self, parts: Sequence[Part]) -> Iterator[Event]:
         for part in parts:

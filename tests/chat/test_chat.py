@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
+import re
 import signal
 import stat
 import sys
@@ -129,7 +131,10 @@ def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
         terminal.shows("Written:")
         terminal.say("/export docx")
         terminal.shows("/export takes md, html or json")
+        terminal.say(f"/export {tmp_path / 'talk.json'}")
+        terminal.count("Written:", 2)
         terminal.leave()
+    assert json.loads((tmp_path / "talk.json").read_text())["format"] == "mull session"
     assert "<pre><code>print(6 * 7)</code></pre>" in (tmp_path / "talk.html").read_text()
 
 
@@ -246,6 +251,14 @@ def test_unknown_commands_name_the_nearest(chat: Chat, thinker: Path) -> None:
         terminal.shows("Did you mean /retry?")
         terminal.say("/retry")
         terminal.shows("Nothing has been asked yet.")
+        terminal.say("/help retyr")
+        terminal.count("Did you mean /retry?", 2)
+        terminal.say("/undo 2")
+        terminal.shows("/undo takes nothing after it.")
+        terminal.say("/think")
+        terminal.shows("/think needs more: /think TEXT")
+        terminal.say("/thinking")
+        terminal.shows("There is no thinking to show yet.")
         terminal.say("/bye")
         assert terminal.exit() == 0
 
@@ -483,10 +496,32 @@ def test_a_full_context_is_never_silent(
     )
 
 
+def test_a_model_that_is_not_here_is_offered_at_the_start_and_by_command(chat: Chat, thinker: Path) -> None:
+    question = "qwen3-0.6b is not installed. Download it? [y/N]"
+    with chat(Path("qwen3-0.6b")) as terminal:
+        terminal.shows(question)
+        terminal.press("n\r")
+        assert terminal.exit() == 1
+        assert f"{question} n" in terminal.text  # what is typed is seen
+        assert "mull pull qwen3-0.6b" in terminal.text
+        assert terminal.mode == terminal.mode_before
+    with chat(thinker) as terminal:
+        terminal.say("/model qwen3-0.6b")
+        terminal.shows(question)
+        terminal.press("n\r")
+        terminal.shows("mull pull qwen3-0.6b")
+        terminal.say("/model")
+        terminal.shows("Also here: pebble.")
+        terminal.leave()
+
+
 def test_forty_columns(chat: Chat, thinker: Path) -> None:
     with chat(thinker, columns=40) as terminal:
         terminal.say("What is it?")
         terminal.shows("Forty-two.")
+        terminal.wait(
+            lambda: re.fullmatch(r"thinker · thinking auto · \d+/4,096 \d%", terminal.lines[-1]) is not None
+        )
         terminal.say("/context")
         terminal.shows("1. What")
         terminal.say("/help")

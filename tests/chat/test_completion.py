@@ -70,6 +70,11 @@ def test_a_session_without_a_name_is_offered_by_its_id_and_shown_by_its_title(ch
     assert list(suggest(chat, "/open ")) == []
 
 
+def test_a_path_that_cannot_be_offers_nothing(chat: Any) -> None:
+    assert offers(chat, "/file ~nobody-of-this-name/") == []
+    assert offers(chat, "/file a\0b/") == []
+
+
 def test_paths_are_offered_for_files_and_models(chat: Any, tmp_path: Path) -> None:
     assert offers(chat, f"/file {tmp_path}/mod") == [f"/file {tmp_path}/models/"]
     assert offers(chat, f"/model {tmp_path}/models/") == [f"/model {tmp_path}/models/tiny.gguf"]

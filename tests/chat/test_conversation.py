@@ -196,11 +196,12 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
     ("name", "text", "hint"),
     [
         ("temprature", "1", "Did you mean temperature?"),
-        ("temperature", "warm", "It is"),
-        ("temperature", "-1", "It is"),
-        ("thinking", "loud", "It is"),
-        ("markdown", "perhaps", "It is"),
+        ("temperature", "warm", "0 is greedy"),
+        ("temperature", "-1", "0 is greedy"),
+        ("thinking", "loud", "how thinking is shown"),
+        ("markdown", "perhaps", "draw answers"),
         ("model", "x", "/set"),
+        ("temp", "1", "Did you mean temperature?"),
     ],
 )
 def test_wrong_settings_are_refused(store: Store, name: str, text: str, hint: str) -> None:

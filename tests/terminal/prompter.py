@@ -36,7 +36,7 @@ def main() -> int:
     prompt = Prompt(
         history_path=Path(history) if history else None,
         completer=suggest,
-        toolbar=lambda: ["pebble", "thinking on", "1,204 of 4,096 tokens (29%)", "/help"],
+        toolbar=lambda _columns: ["pebble", "thinking on", "1,204 of 4,096 tokens (29%)", "/help"],
         thoughts=lambda: THOUGHTS,
         vi=options.get("vi", False),
         streams=Streams.detect(),

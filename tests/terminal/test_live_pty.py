@@ -11,6 +11,7 @@ import pytest
 
 from tests.terminal.conftest import Play
 
+SGR = re.compile(r"\x1b\[[0-9;]*m")
 THOUGHT = "First I look at the word. " * 12
 
 
@@ -67,6 +68,32 @@ def test_ctrl_o_shows_the_thinking_again_while_it_answers(play: Play, tmp_path: 
     assert terminal.exit() == 0
     assert terminal.everything.count("The answer.") == 1
     assert "│" not in terminal.text
+
+
+def test_each_stretch_of_thinking_counts_its_own_tokens(play: Play) -> None:
+    terminal = play(("think", "a b c "), ("answer", "Partly.\n\n"), ("think", "d e "), ("answer", "Wholly."))
+    assert terminal.exit() == 0
+    counts = re.findall(r"▸ Thought for \d\.\d s · (\d+) tokens", terminal.text)
+    assert counts == ["3", "2"]
+
+
+def test_tab_is_confirmed_before_the_answer_takes_its_place(play: Play) -> None:
+    terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Three."), ("sleep", 1.0))
+    terminal.wait("│ First I look")
+    terminal.press("\t")
+    assert terminal.exit() == 0
+    assert "Enough: the answer is coming" in SGR.sub("", terminal.bytes.decode())
+
+
+def test_tab_is_confirmed_while_the_prompt_is_read(play: Play, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    terminal = play(("prompt", 512), ("until", str(go)), ("answer", "Three."))
+    terminal.wait("512 of 4,096 tokens")
+    terminal.press("\t")
+    terminal.wait("then the answer, without thinking")
+    go.touch()
+    assert terminal.exit() == 0
+    assert terminal.lines[0] == "Three."
 
 
 def test_tab_asks_for_the_answer_and_says_so(play: Play, tmp_path: Path) -> None:

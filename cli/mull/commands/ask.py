@@ -71,14 +71,14 @@ def _view(flags: AskFlags) -> View:
 
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCode:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    from mull.commands.continuing import is_private, open_sessions, set_up_offering
+    from mull.commands.continuing import is_private, offering, open_sessions, set_up
 
     view, settings = _view(flags), read_config()
     form = _form(flags)
     flags = form.flags if form else flags
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
-        setup = set_up_offering(flags, settings, store, streams)
+        setup = offering(lambda: set_up(flags, settings, store), streams)
         try:
             setup.model.start()  # it loads while the input is still being read
             question = (

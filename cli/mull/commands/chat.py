@@ -7,7 +7,7 @@ from contextlib import suppress
 import typer
 
 from mull.commands.chatting.session import Chat
-from mull.commands.continuing import is_private, open_sessions, set_up_offering
+from mull.commands.continuing import is_private, offering, open_sessions, set_up
 from mull.commands.merge import read_config
 from mull.commands.options import TurnFlags, takes_turn_flags
 from mull.errors import ExitCode, UsageError
@@ -35,7 +35,7 @@ def start(flags: TurnFlags, streams: Streams) -> int:
     with HeldInput(streams) as held:
         store, problem = open_sessions(private=private)
         with store:
-            setup = set_up_offering(flags, settings, store, streams)
+            setup = offering(lambda: set_up(flags, settings, store), streams, held.lent)
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]
             chat = Chat(setup, settings, streams, private=private, flags=flags, held=held)
             try:

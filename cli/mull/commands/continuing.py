@@ -7,6 +7,9 @@ unless -m says otherwise. Where the disk refuses, the conversation lives in memo
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 from mull.commands.chatting.model import ChatModel
 from mull.commands.merge import Plan, merge
@@ -21,6 +24,8 @@ from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.streams import Streams
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,19 +53,25 @@ def open_sessions(*, private: bool) -> tuple[Store, str]:
         return open_store(None), f"{error.message} This conversation is not saved."
 
 
-def set_up_offering(flags: TurnFlags, settings: Config, store: Store, streams: Streams) -> Setup:
-    """`set_up`; a model that is not installed is offered for download where somebody can answer, and only there."""
-    try:
-        return set_up(flags, settings, store)
-    except NotInstalled as missing:
-        if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
-            f"{missing.message} Download it?"
-        ):
-            raise
-        from mull.commands.pull import fetch
+def offering(
+    get: Callable[[], T], streams: Streams, lent: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> T:
+    """What `get` gives. A model that is not installed is offered for download where somebody can answer, only there.
 
-        fetch(missing.pull, streams)
-        return set_up(flags, settings, store)
+    `lent` gives the terminal its own mode, for the question and the download.
+    """
+    try:
+        return get()
+    except NotInstalled as missing:
+        with lent():
+            if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
+                f"{missing.message} Download it?"
+            ):
+                raise
+            from mull.commands.pull import fetch
+
+            fetch(missing.pull, streams)
+        return get()
 
 
 def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:

@@ -76,9 +76,7 @@ def listing(
     if json:
         _print_json(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
         return
-    rows = [
-        (each.id, one_line(each.title), str(each.turns), each.model, _when(each.updated)) for each in found
-    ]
+    rows = [(each.id, each.title, str(each.turns), each.model, _when(each.updated)) for each in found]
     if rows:
         table(streams, ("Session", "Title", "Turns", "Model", "Used"), rows)
     else:

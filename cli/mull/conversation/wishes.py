@@ -73,14 +73,16 @@ class Wishes:
             elif name == "think_budget":
                 said = value = self.reasoning.budget
             else:
-                said = value = getattr(self, name)
+                value = getattr(self, name)
+                said = value if value != config.find_key(name).default else None
             rows.append((name, config.show_value(value) or "none", said is not None))
         return rows
 
 
 def _value(name: str, text: str) -> Any:
     if name not in SETTABLE:
-        near = difflib.get_close_matches(name, SETTABLE, n=1)
+        begun = [key for key in SETTABLE if name and key.startswith(name)]
+        near = begun or difflib.get_close_matches(name, SETTABLE, n=1)
         raise UsageError(
             "unknown_setting",
             f"There is no setting “{name}”.",
@@ -97,7 +99,9 @@ def _value(name: str, text: str) -> Any:
     if not allowed or (key.low is not None and value < key.low):
         wanted = ", ".join(key.choices) or _KINDS[key.kind]
         least = f", at least {key.low:g}" if key.low is not None else ""
-        raise UsageError("bad_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"It is: {key.help}.")
+        raise UsageError(
+            "bad_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"{name}: {key.help}."
+        )
     return value
 
 

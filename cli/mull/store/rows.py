@@ -39,7 +39,8 @@ def _storable(columns: Mapping[str, Any]) -> list[Any]:
 
 def to_session(row: sqlite3.Row) -> Session:
     """A row of `sessions`."""
-    return Session(**{**dict(row), "state": json.loads(row["state"])})
+    state = row["state"]
+    return Session(**{**dict(row), "state": {} if state == "{}" else json.loads(state)})
 
 
 def to_turn(row: sqlite3.Row) -> Turn:

@@ -51,6 +51,7 @@ class Attendant:
         self._settled = threading.Event()
         self._settled.set()
         self._ended = False
+        self._confirming = False  # the next frame shows what a key did, before events can take its place
         self._failure: Exception | None = None
         self._interrupted_at = float("-inf")
         self._left_at: float | None = None
@@ -113,10 +114,12 @@ class Attendant:
             if now < due and not self._ended and self._settled.is_set():
                 continue
             began = time.thread_time()
-            while self._events:
+            confirming, self._confirming = self._confirming and not self._ended, False
+            while self._events and not confirming:
                 view.take(self._events.popleft())
             view.paint(now)
-            self._settled.set()
+            if not confirming:
+                self._settled.set()
             cost = time.thread_time() - began
             interval = min(max(FRAME_SECONDS, cost / PAINT_SHARE), SLOWEST_FRAME_SECONDS)
             painted_at, pressed = now, False
@@ -153,6 +156,7 @@ class Attendant:
             self._steering.stop()
         elif key.name == "tab":
             self._steering.answer_now()
+            self._confirming = True
         elif key.name == "suspend":
             self._suspend()
         if self._view is not None:

@@ -109,6 +109,8 @@ class LiveView:
         self._status = "Starting"
         self._above: list[str] = []  # finished lines that wait for the next frame
         self._panel: Panel | None = None
+        self._thought = 0  # thinking tokens of the turn so far
+        self._answer_now = False  # Tab was pressed, and no answer has begun since
         self._body: Body | None = None
         self._answering = False
         self._stopping = False
@@ -134,8 +136,10 @@ class LiveView:
             self._stopping = True
         if key.name == "fold" and self._panel is not None:
             self._panel.toggle()
-        elif key.name == "tab" and self._panel is not None and not self._answering:
-            self._panel.answer_now = True
+        elif key.name == "tab" and not self._answering:
+            self._answer_now = True
+            if self._panel is not None:
+                self._panel.answer_now = True
         elif self._typeahead is not None:
             self._typeahead.press(key)
 
@@ -174,14 +178,22 @@ class LiveView:
             self._panel = None
         if self._panel is None and self._view is not None:
             view = self._view if event.wanted or self._view == "show" else "hide"
-            self._panel = Panel(view, self._ink, unicode=self._streams.unicode, began=time.monotonic())
+            self._panel = Panel(
+                view,
+                self._ink,
+                unicode=self._streams.unicode,
+                began=time.monotonic(),
+                before=self._thought,
+            )
+            self._panel.answer_now = self._answer_now
         if self._panel is not None:
             self._panel.feed(event.text, event.tokens)
+        self._thought = event.tokens
 
     def _answer(self, event: AnswerDelta) -> None:
         if not self._answering:
             self._fold_panel()
-            self._answering = True
+            self._answering, self._answer_now = True, False
             self._body = self._body_factory() if self._body_factory is not None else None
         if self._body is not None:
             self._body.feed(event.text)
@@ -221,7 +233,8 @@ class LiveView:
         if self._stopping:
             return [self._spin("Stopping", columns, now)]
         if self._panel is None:
-            return [self._spin(self._status, columns, now), *typed]
+            status = self._status + (" · then the answer, without thinking" if self._answer_now else "")
+            return [self._spin(status, columns, now), *typed]
         return self._panel.live(columns, rows - 1 - len(typed), now) + typed
 
     def _while_answering(self, tail: list[str], columns: int, rows: int, now: float) -> list[str]:

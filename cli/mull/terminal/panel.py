@@ -27,15 +27,19 @@ Fold = Literal["folded", "peek", "open"]
 
 
 class Panel:
-    """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller."""
+    """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller.
 
-    def __init__(self, view: ThinkingView, ink: Ink, *, unicode: bool, began: float) -> None:
+    `before`: the turn's thinking tokens of earlier stretches, since events count from the turn's beginning.
+    """
+
+    def __init__(self, view: ThinkingView, ink: Ink, *, unicode: bool, began: float, before: int = 0) -> None:
         self.view = view
         self.ink = ink
         self.unicode = unicode
         self.began = began
         self.ended: float | None = None
         self.tokens = 0
+        self.before = before
         self.answer_now = False  # Tab was pressed: shown until the answer begins
         starts: dict[ThinkingView, Fold] = {
             "auto": "peek",
@@ -50,7 +54,7 @@ class Panel:
 
     def feed(self, text: str, tokens: int) -> None:
         self._text += self._sanitizer.feed(text)
-        self.tokens = tokens
+        self.tokens = tokens - self.before
 
     def finish(self, now: float) -> None:
         """The thinking is over. May be called again."""

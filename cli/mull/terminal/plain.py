@@ -80,6 +80,7 @@ class _Plain:
         self._panelled = panelled
         self._answering = False
         self._thoughts: Panel | None = None
+        self._tokens = 0  # of thinking, so far
         self._last = ""  # the last character written to stdout
         self._out = Sanitizer() if streams.stdout_tty else None
         self._aside = Aside(streams) if thinking == "show" and not panelled else None
@@ -111,8 +112,15 @@ class _Plain:
     def _think(self, event: ThinkingDelta) -> None:
         if self._thoughts is None:
             ink = self._streams.stderr_ink
-            self._thoughts = Panel(self._view, ink, unicode=self._streams.unicode, began=time.monotonic())
-        self._thoughts.tokens = event.tokens
+            self._thoughts = Panel(
+                self._view,
+                ink,
+                unicode=self._streams.unicode,
+                began=time.monotonic(),
+                before=self._tokens,
+            )
+        self._tokens = event.tokens
+        self._thoughts.feed("", event.tokens)
 
     def _thought(self) -> None:
         """The thinking is over: a terminal without a panel gets its summary."""

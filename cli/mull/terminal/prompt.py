@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MARK = "> "
 MENU_ROWS = 6
-Toolbar = Callable[[], Sequence[str]]
+Toolbar = Callable[[int], Sequence[str]]  # columns → parts
 Thoughts = Callable[[], Sequence[str]]
 
 
@@ -68,14 +68,21 @@ class Prompt:
         """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()`
         seconds.
 
-        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when they leave by a
-        Ctrl+C within two seconds of the one that stopped the turn.
+        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when the second Ctrl+C
+        came within two seconds of the first, be that one here or one that stopped the turn.
         """
-        self._leaving = False
-        self._interrupted_at = interrupted_at
         self._viewer.close()
+
+        def begin() -> None:
+            self._leaving, self._interrupted_at = False, interrupted_at
+            self._catch_signals()
+
         with _kept_handlers():
-            return self._session.prompt(default=default, pre_run=self._catch_signals)
+            return self._session.prompt(default=default, pre_run=begin)
+
+    def refresh(self) -> None:
+        """Draw the toolbar anew, if the prompt stands. From any thread."""
+        self._session.app.invalidate()
 
     def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
@@ -113,7 +120,8 @@ class Prompt:
         return session
 
     def _typed(self, _buffer: object) -> None:
-        self._leaving = False
+        """Whoever goes on typing does not want to leave."""
+        self._leaving, self._interrupted_at = False, float("-inf")
 
     def _message(self) -> StyleAndTextTuples:
         columns, rows = self._streams.size()
@@ -122,7 +130,7 @@ class Prompt:
 
     def _bottom(self) -> StyleAndTextTuples:
         columns = self._streams.width
-        parts = ["Ctrl+C again leaves"] if self._leaving else [one_line(part) for part in self._toolbar()]
+        parts = ["Ctrl+C again leaves"] if self._leaving else map(one_line, self._toolbar(columns))
         return [("class:bar", fitting(parts, columns - 1, " · " if self._streams.unicode else " - "))]
 
     def _bindings(self) -> KeyBindings:
@@ -154,19 +162,22 @@ class Prompt:
         @bindings.add("c-c")
         @bindings.add("<sigint>")
         def _interrupt(event: KeyPressEvent) -> None:
+            now = time.monotonic()
             if event.current_buffer.text:
                 event.current_buffer.reset()
-                self._leaving = True
-            elif time.monotonic() - self._interrupted_at <= LEAVE_SECONDS:
+            elif now - self._interrupted_at <= LEAVE_SECONDS:
                 event.app.exit(exception=Leave())
             elif self._leaving:
                 event.app.exit(exception=EOFError())
-            else:
-                self._leaving = True
+            self._leaving, self._interrupted_at = True, now
 
         @bindings.add("c-o")
         def _thoughts(event: KeyPressEvent) -> None:  # noqa: ARG001
             self._viewer.toggle()
+
+        @bindings.add("<vt100-mouse-event>")
+        def _mouse(event: KeyPressEvent) -> None:
+            """The mouse is the terminal's: what only looks like it (typed escapes) must not fail to parse."""
 
         for key, step in (("up", -1), ("down", 1)):
             bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))

@@ -24,7 +24,7 @@ _TABLE = _table()
 
 def visible(text: str) -> str:
     """`text` with its control characters spelled out; `\\r\\n` counts as one newline."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # then nothing of the table is in it
         return text
     return text.replace("\r\n", "\n").translate(_TABLE)
 

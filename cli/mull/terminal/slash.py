@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from mull.errors import UsageError
+
 Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
 
 _WIDE = 78  # columns from which the help has two columns
@@ -50,7 +52,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "model",
         "[NAME]",
         "show or switch models",
-        "Which model answers; with a name, another one goes on with this conversation. "
+        "Which model answers, and which others are here; with a name, another one goes on with this conversation. "
         "A name is what `-m` takes: a catalogue name, `owner/repo[:QUANT]` or a path to a .gguf file.",
         completes="model",
     ),
@@ -133,7 +135,9 @@ COMMANDS: tuple[SlashCommand, ...] = (
         completes="choice",
         choices=("code",),
     ),
-    SlashCommand("new", "", "a new conversation", "Start a new conversation; this one is kept."),
+    SlashCommand(
+        "new", "", "a new conversation", "Start a new conversation; this one is kept.", aliases=("clear",)
+    ),
     SlashCommand(
         "open",
         "NAME",
@@ -154,7 +158,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "export",
         "[FORMAT]",
         "md, html, json file",
-        "Write this conversation to a file: `md`, `html` or `json`, then perhaps a path.",
+        "Write this conversation to a file: `md`, `html` or `json`, then perhaps a path; or a path alone that ends so.",
         completes="choice",
         choices=("md", "html", "json"),
     ),
@@ -216,9 +220,20 @@ def parse(line: str) -> Question | Call | Unknown:
     word, argument = (match[1] or "").lower(), (match[2] or "").strip()
     if command := BY_NAME.get(word):
         return Call(command, argument)
-    near = difflib.get_close_matches(word, BY_NAME, n=1, cutoff=0.5) if word else []
+    return Unknown(word, _nearest(word))
+
+
+def unknown(word: str) -> UsageError:
+    """What to tell a user whose word is no command."""
+    near = _nearest(word.lower())
+    hint = f"Did you mean /{near}?" if near else "/help lists the commands."
+    return UsageError("unknown_command", f"There is no command /{word}.", hint)
+
+
+def _nearest(word: str) -> str | None:
+    """The command that begins like the word, else the one that is spelled most like it."""
     begun = [name for name in BY_NAME if word and name.startswith(word)]
-    return Unknown(word, next(iter(begun or near), None))
+    return next(iter(begun or difflib.get_close_matches(word, BY_NAME, n=1, cutoff=0.5)), None)
 
 
 def help_lines(columns: int) -> list[str]:

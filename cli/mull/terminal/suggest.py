@@ -28,10 +28,10 @@ def paths(word: str) -> Iterator[Suggestion]:
     """The files and folders whose path begins with `word` (`~` is home); hidden ones only when the dot is
     typed."""
     head, _, beginning = word.rpartition("/")
-    folder = Path(head + "/" if word.startswith("/") and not head else head or ".").expanduser()
     try:
+        folder = Path(head + "/" if word.startswith("/") and not head else head or ".").expanduser()
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
+    except (OSError, RuntimeError, ValueError):  # not there; nobody's home; a character that no path has
         return
     for entry in found:
         if entry.name.startswith(beginning) and (beginning or not entry.name.startswith(".")):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mull.errors import UsageError
 from mull.steering import Steering
+from mull.terminal import slash
+from mull.terminal.sanitize import one_line
 
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
@@ -38,11 +40,12 @@ def say(chat: Chat, *lines: str, style: str = "") -> None:
     streams.stdout.flush()
 
 
-def needed(argument: str, command: str) -> str:
+def needed(argument: str, name: str) -> str:
     """The argument. Raises UsageError when it is empty."""
+    command = slash.BY_NAME[name]
     if not argument:
         raise UsageError(
-            "no_argument", f"{command} wants something after it.", f"/help {command[1:]} says what."
+            "no_argument", f"/{name} needs more: {command.usage}", one_line(command.about.replace("`", ""))
         )
     return argument
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, get_args
 from mull.commands.chatting.actions import action, choice, needed, say, user_path, wait_for_model
 from mull.commands.chatting.editing import edit_text
 from mull.commands.chatting.model import ChatModel
+from mull.commands.chatting.prompt import installed
+from mull.commands.continuing import offering
 from mull.commands.editor import editor
 from mull.conversation.conversation import Query
 from mull.errors import MullError
@@ -21,6 +23,7 @@ from mull.textfiles import read_text
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
+LISTED = 12  # models that /model names
 _BYTES_PER_TOKEN = 16  # more than any tokenizer needs: a longer file is refused unread
 _EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
 
@@ -30,9 +33,13 @@ def _model(chat: Chat, argument: str) -> None:
     if not argument:
         state = "" if chat.model.ready else " (loading)"
         chat.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
+        others = [name for name, _ in installed(chat) if name != chat.model.name]
+        if others:
+            more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+            chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
     folders = [Path(folder) for folder in chat.settings["model_folders"]]
-    resolved = find(argument, "flag", folders)
+    resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.lent)
     if resolved.path == chat.model.resolved.path:
         chat.note(f"{chat.model.name} answers already.")
         return
@@ -76,12 +83,12 @@ def _effort(chat: Chat, argument: str) -> None:
 @action("think")
 def _think(chat: Chat, argument: str) -> None:
     held = chat.conversation.wishes.reasoning
-    chat.ask(chat.conversation.query(needed(argument, "/think"), dataclasses.replace(held, on=True)))
+    chat.ask(chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
 
 
 @action("nothink")
 def _nothink(chat: Chat, argument: str) -> None:
-    chat.ask(chat.conversation.query(needed(argument, "/nothink"), ReasoningAsk(on=False)))
+    chat.ask(chat.conversation.query(needed(argument, "nothink"), ReasoningAsk(on=False)))
 
 
 @action("system")
@@ -89,6 +96,7 @@ def _system(chat: Chat, argument: str) -> None:
     branch = chat.conversation.branch
     if argument:
         branch.set_system("" if argument == "none" else argument)
+        chat.measure()
     chat.note(f"System prompt: {branch.system or 'none'}")
 
 

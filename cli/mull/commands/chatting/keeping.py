@@ -19,6 +19,7 @@ from mull.terminal.tables import table
 if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
+FORMS = ("md", "html", "json")
 LISTED = 10  # sessions and hits that the chat shows
 
 
@@ -47,13 +48,13 @@ def _copy(chat: Chat, argument: str) -> None:
 @action("new")
 def _new(chat: Chat, _argument: str) -> None:
     chat.conversation.new()
-    chat.room = None
+    chat.measure()
     chat.note("A new conversation.")
 
 
 @action("open")
 def _open(chat: Chat, argument: str) -> None:
-    needed(argument, "/open")
+    needed(argument, "open")
     if chat.private:
         raise UsageError(
             "private", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
@@ -95,8 +96,10 @@ def _sessions(chat: Chat, argument: str) -> None:
 @action("export")
 def _export(chat: Chat, argument: str) -> None:
     form, _, where = argument.partition(" ")
-    form = form or "md"
-    if form not in {"md", "html", "json"}:
+    form, kind = form or "md", Path(argument).suffix[1:]
+    if form not in FORMS and kind in FORMS:  # a path says it too
+        form, where = kind, argument
+    if form not in FORMS:
         raise UsageError(
             "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
         )

@@ -27,7 +27,7 @@ def _help(chat: Chat, argument: str) -> None:
     try:
         lines = slash.help_on(argument, columns) if argument else slash.help_lines(columns)
     except KeyError:
-        raise UsageError("unknown_command", f"There is no command {argument}.", "/help lists them.") from None
+        raise slash.unknown(argument.removeprefix("/")) from None
     say(chat, *lines)
 
 
@@ -39,12 +39,20 @@ def _thinking(chat: Chat, argument: str) -> None:
         return
     if argument and not argument.isdigit():
         raise UsageError(
-            "bad_argument", f"/thinking takes a number, {', '.join(_VIEWS)}.", "1 is the last turn."
+            "bad_argument",
+            f"/thinking takes a number or {', '.join(_VIEWS)}; not “{argument}”.",
+            "1 is the last turn that has thinking.",
         )
     thoughts = [turn for turn in chat.conversation.path if turn.thinking]
     back = int(argument or 1)
+    if not thoughts:
+        raise UsageError(
+            "no_thinking", "There is no thinking to show yet.", "/think TEXT asks with thinking."
+        )
     if not 1 <= back <= len(thoughts):
-        raise UsageError("no_thinking", "There is no such thinking.", f"{len(thoughts)} turns have some.")
+        raise UsageError(
+            "no_thinking", "There is no such thinking.", f"/thinking takes 1 to {len(thoughts)}."
+        )
     turn = thoughts[-back]
     chat.note(f"> {one_line(turn.question)}")
     say(chat, *visible(turn.thinking.strip()).splitlines(), style="dim")

@@ -23,6 +23,7 @@ from mull.turn import Speaker, keep, prepare, run
 if TYPE_CHECKING:
     from mull.engine.disk import Shelf
 
+STEPS = 50  # of a load that are reported
 POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
 
 
@@ -40,6 +41,7 @@ class ChatModel:
         self._settled = threading.Event()
         self._unwanted = Steering()
         self._thread: threading.Thread | None = None
+        self._changed: Callable[[], None] = lambda: None
         self._keep: Callable[[], None] | None = None  # the last turn, to be kept for other processes
 
     @property
@@ -55,8 +57,14 @@ class ChatModel:
     def ready(self) -> bool:
         return self._speaker is not None
 
-    def start(self) -> None:
-        """Begin to load, unless that has begun."""
+    @property
+    def progress(self) -> float | None:
+        """How much of it is loaded, from 0.0 to 1.0; None when it does not load (any more)."""
+        return None if self._thread is None or self._settled.is_set() else self._fraction
+
+    def start(self, changed: Callable[[], None] | None = None) -> None:
+        """Begin to load, unless that has begun. `changed` is called in another thread when `progress` has moved."""
+        self._changed = changed or self._changed
         if self._thread is None:
             self._settled.clear()
             self._error = None
@@ -140,11 +148,13 @@ class ChatModel:
                 event = next(events)
                 if isinstance(event, Notice):
                     self._notices.append(event)
-                else:
+                elif int(event.fraction * STEPS) != int(self._fraction * STEPS):
                     self._fraction = event.fraction
+                    self._changed()
         except StopIteration as end:
             self._speaker = end.value
         except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model
             self._error = error
         finally:
             self._settled.set()
+            self._changed()

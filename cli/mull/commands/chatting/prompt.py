@@ -13,7 +13,9 @@ from mull.commands.completing import installed
 from mull.conversation.wishes import SETTABLE
 from mull.errors import MullError
 from mull.terminal import slash
+from mull.terminal.cells import clip
 from mull.terminal.prompt import Prompt
+from mull.terminal.sanitize import one_line
 from mull.terminal.suggest import Suggestion
 from mull.terminal.suggest import paths as suggest_paths
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mull.commands.chatting.session import Chat
 
 HISTORY = "chat-history"
+ROOMY = 64  # columns from which the toolbar spells everything out
+SHORTEST_NAME = 8  # columns of a model's name that always show
 
 
 def make_prompt(chat: Chat) -> Prompt:
@@ -29,28 +33,49 @@ def make_prompt(chat: Chat) -> Prompt:
     return Prompt(
         history_path=paths.state_dir() / HISTORY if keeps else None,
         completer=lambda line: suggest(chat, line),
-        toolbar=lambda: toolbar(chat),
+        toolbar=lambda columns: toolbar(chat, columns),
         thoughts=lambda: [turn.thinking for turn in chat.conversation.path if turn.thinking],
         vi=chat.settings["keys"] == "vi",
         streams=chat.streams,
     )
 
 
-def toolbar(chat: Chat) -> Sequence[str]:
-    """Model, thinking, context, what waits; the most important first."""
-    chat.model.start()  # the prompt is on its way to the screen: from here on loading keeps nobody waiting
+def toolbar(chat: Chat, columns: int) -> Sequence[str]:
+    """Model, thinking, context, what waits; the most important first, and shorter where there is little room."""
+    # The prompt is on its way to the screen: from here on loading keeps nobody waiting.
+    chat.model.start(chat.refresh)
     files = chat.conversation.files
-    room = chat.room
+    name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.wishes.said}"
+    context = _context(chat, short=columns < ROOMY)
+    if columns < ROOMY:
+        thinking = thinking.partition(",")[0]
+        name = clip(name, max(columns - len(thinking) - len(context) - 2 * len(" · ") - 1, SHORTEST_NAME))
     return [
-        chat.model.name,
-        f"thinking {chat.conversation.wishes.said}",
-        f"{room.used:,} of {room.limit:,} tokens, {room.percent}%" if room else "",
+        name,
+        thinking,
+        context,
         f"{len(files)} file{'s' if len(files) > 1 else ''} waiting" if files else "",
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",
         "/help",
         "Ctrl+O thoughts" if any(turn.thinking for turn in chat.conversation.path) else "",
     ]
+
+
+def _context(chat: Chat, *, short: bool) -> str:
+    """How full the context is, in tokens and percent; before that, how far the model is loaded."""
+    loaded, room = chat.model.progress, chat.room
+    if loaded is not None:
+        return f"loading {loaded:.0%}"
+    if room is None:
+        return ""
+    if short:
+        return f"{_thousands(room.used)}/{_thousands(room.limit)} {room.percent}%"
+    return f"{room.used:,} of {room.limit:,} tokens, {room.percent}%"
+
+
+def _thousands(tokens: int) -> str:
+    return f"{tokens:,}" if tokens < 10_000 else f"{tokens // 1000}k"
 
 
 def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from mull.commands.chatting import asking, keeping, looking  # noqa: F401 - they bind the actions
 from mull.commands.chatting.actions import ACTIONS
@@ -43,7 +44,7 @@ class _Full(Exception):
 
 
 class Chat:
-    """The state of a session beside its conversation. `room` is what the context held after the last turn."""
+    """The state of a session beside its conversation."""
 
     def __init__(
         self,
@@ -63,10 +64,11 @@ class Chat:
         self.private = private
         self.flags = flags
         self.held = held
-        self.room: Room | None = None
         self.draft = ""  # what the next prompt begins with
         self.replacing = False  # the next question takes the place of the last one
         self.left = False
+        self._room: Room | None = None
+        self._measured = False
         self._warned = False
         self._begun = False  # the question has reached the conversation
         self._typeahead = Typeahead(lines=held.lines, text=held.text)
@@ -192,21 +194,29 @@ class Chat:
             self.note(stats_line(done))
         self.measure()
 
+    @property
+    def room(self) -> Room | None:
+        """How full the context is: looked at once after each change, and not before the model is there."""
+        if not self._measured and self.model.ready:
+            self._measured = True
+            with suppress(MullError):  # a template that wants a question at the end
+                self._room = self.conversation.room(self.model)
+        return self._room
+
     def measure(self) -> None:
-        """Look how full the context is; from 80% on the user is told, once."""
-        self.room = None
-        if not self.model.ready:
-            return
-        try:
-            self.room = self.conversation.room(self.model)
-        except MullError:  # a template that wants a question at the end
-            return
-        if self.room.tight and not self._warned:
+        """Look again how full the context is; from 80% on the user is told, once."""
+        self._room, self._measured = None, False
+        room = self.room
+        if room is not None and room.tight and not self._warned:
             self.note(
-                f"The context is {self.room.percent}% full ({self.room.used:,} of {self.room.limit:,} tokens). "
+                f"The context is {room.percent}% full ({room.used:,} of {room.limit:,} tokens). "
                 "/context shows with what, /new begins afresh."
             )
-        self._warned = self.room.tight
+        self._warned = room is not None and room.tight
+
+    def refresh(self) -> None:
+        """Show a changed toolbar, if the prompt stands. From any thread."""
+        self._prompt.refresh()
 
     # A full context.
 
@@ -270,10 +280,11 @@ class Chat:
         meant = slash.parse(line)
         replacing, self.replacing = self.replacing, False
         if isinstance(meant, slash.Call):
+            if meant.argument and not meant.command.arguments:
+                raise UsageError("bad_argument", f"/{meant.command.name} takes nothing after it.")
             ACTIONS[meant.command.name](self, meant.argument)
         elif isinstance(meant, slash.Unknown):
-            hint = f"Did you mean /{meant.nearest}?" if meant.nearest else "/help lists the commands."
-            raise UsageError("unknown_command", f"There is no command /{meant.word}.", hint)
+            raise slash.unknown(meant.word)
         elif meant.text:
             talk = self.conversation
             self.ask(talk.again(meant.text) if replacing else talk.query(meant.text))
