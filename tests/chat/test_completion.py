@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mull.commands.chatting.prompt import suggest
-from mull.config import Config
 from mull.conversation.conversation import Conversation
 from mull.store.sessions import open_store
 from tests.models.scripted import write_scripted
@@ -22,6 +21,9 @@ def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("HF_HOME", "HF_HUB_CACHE", "HOME", "MULL_CONFIG_DIR", "MULL_STATE_DIR", "OLLAMA_MODELS"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     (tmp_path / "models").mkdir()
+    (tmp_path / "mull_config_dir").mkdir()
+    folders = f"model_folders = ['{tmp_path / 'models'}']\n"
+    (tmp_path / "mull_config_dir" / "config.toml").write_text(folders)
     write_scripted(tmp_path / "models" / "tiny.gguf", ["Hi"])
     with open_store(None) as store:
         store.begin_turn(store.start(name="zoo").id, "about elephants")
@@ -30,7 +32,6 @@ def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield SimpleNamespace(
             conversation=Conversation(store),
             private=False,
-            settings=Config(tmp_path / "config.toml", {"model_folders": [str(tmp_path / "models")]}),
             unnamed=unnamed.id,
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from mull.commands.chatting.actions import action, choice, needed, say, user_path, wait_for_model
 from mull.commands.chatting.editing import edit_text
 from mull.commands.chatting.model import ChatModel
-from mull.commands.chatting.prompt import installed
+from mull.commands.completing import installed
 from mull.commands.continuing import offering
 from mull.commands.editor import editor
 from mull.conversation.conversation import Query
@@ -33,7 +33,7 @@ def _model(chat: Chat, argument: str) -> None:
     if not argument:
         state = "" if chat.model.ready else " (loading)"
         chat.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
-        others = [name for name, _ in installed(chat) if name != chat.model.name]
+        others = [name for name, _ in installed() if name != chat.model.name]
         if others:
             more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
