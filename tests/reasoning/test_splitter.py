@@ -80,6 +80,8 @@ CALLING = (
         (on(t.CLOSED), "<think>a</thi</think>b", ("a</thi", "b", "")),
         (on(t.CLOSED), "<think>a<<//think</</think>b", ("a<<//think</", "b", "")),
         (on(t.CLOSED), "<think>a</think><think>b</think>c", ("ab", "c", "")),
+        (on(t.CLOSED), "<think>\r\nHm.\r\n</think>\r\n\r\nYes\r\n", ("Hm.", "Yes\r\n", "")),
+        (on(t.CLOSED), "```\n<think>x</think>\n```\n", ("", "```\n<think>x</think>\n```\n", "")),
         (on(t.CLOSED), "", ("", "", "")),
         (on(t.CLOSED), "\n\n  ", ("", "", "")),
         # opened by the prompt
@@ -130,6 +132,25 @@ CALLING = (
         (on(t.CHANNELS), "Just text,\nno header at all", ("", "Just text,\nno header at all", "")),
         (on(t.CHANNELS), "Text", ("", "Text", "")),
         (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.", ("Hm.", "", "")),
+        # headers with oddities: nothing of what was said is lost
+        (on(t.CHANNELS), "<|channel|>analysis Hm.<|end|><|channel|>final<|message|>Yes", ("Hm.", "Yes", "")),
+        (on(t.CHANNELS), "<|channel|>analysis\nHm, and so on", ("Hm, and so on", "", "")),
+        (on(t.CHANNELS), "<|channel|>analysis " + "so " * 80, (("so " * 80).strip(), "", "")),
+        (on(t.CHANNELS), "We say: <|channel|>final<|message|>Yes", ("", "We say: \n\nYes", "")),
+        (on(t.CHANNELS), "<|channel|>final<|message|>Yes<|end|>And more", ("", "Yes\n\nAnd more", "")),
+        (
+            on(t.CHANNELS),
+            "<|channel|>final<|message|>Yes<|end|><|start|>assistant<|channel|>analysis<|message|>Hm.<|return|>",
+            ("Hm.", "Yes", ""),
+        ),
+        (
+            on(t.CHANNELS),
+            "<|channel|>commentary<|message|>First.<|end|><|start|>assistant<|channel|>final<|message|>\nYes<|return|>",
+            ("", "First.\n\nYes", ""),
+        ),
+        (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.<|end|> to=shell<|message|>ls", ("Hm.", "", "ls")),
+        (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.<|end|>Yes", ("Hm.", "Yes", "")),
+        (on(t.CHANNELS), "<|channel|>final", ("", "", "")),
         # tool calls nobody asked for
         (
             on(t.TOOLS),
@@ -142,6 +163,7 @@ CALLING = (
         # silent templates are watched at the start of the output
         (on(t.PLAIN), "<think>Hm.</think>\n\nYes", ("Hm.", "Yes", "")),
         (on(t.PLAIN), "[THINK]Hm.[/THINK]Yes", ("Hm.", "Yes", "")),
+        (on(t.PLAIN), "<|START_THINKING|>Hm.<|END_THINKING|>Yes", ("Hm.", "Yes", "")),
         (on(t.PLAIN), "Yes <think>no</think>", ("", "Yes <think>no</think>", "")),
         (on(t.PLAIN), "Yes<|im_end|>\n<|im_start|>user", ("", "Yes", "")),
         (on(t.PLAIN), "  indented\n", ("", "  indented\n", "")),
@@ -184,6 +206,12 @@ def test_a_marker_token_in_the_answer_begins_thinking_again() -> None:
 
 def test_a_stray_end_token_is_swallowed_and_unknown_control_tokens_too() -> None:
     assert tokens(t.CLOSED, "Yes", "@</think>", ".", "@<|fim_pad|>", "@<table>") == ("", "Yes.<table>", "")
+
+
+def test_thinking_tokens_of_a_vocabulary_are_known_though_its_template_is_silent() -> None:
+    square = ("[THINK]", "[/THINK]", "<|im_end|>")
+    assert tokens(t.PLAIN, "@[THINK]", "Hm.", "@[/THINK]", "Yes", special=square) == ("Hm.", "Yes", "")
+    assert tokens(t.PLAIN, "[THINK]", "Yes", special=square) == ("", "[THINK]Yes", "")
 
 
 def test_states_are_told() -> None:
@@ -263,3 +291,34 @@ def test_a_tool_call_is_told_once_and_whole() -> None:
         parts += splitter.feed(0, piece.encode(), False)
     calls = [part for part in parts + splitter.finish() if isinstance(part, Hidden)]
     assert calls == [Hidden("\n{}", "<tool_call>"), Hidden("x", "<tool_call>")]
+
+
+SCRAPS = (
+    "a",
+    " ",
+    "\n",
+    "\n\n",
+    "two words",
+    "é€😀",
+    "```",
+    "to=x ",
+    "analysis",
+    "assistant",
+    "<",
+    "|>",
+    "y" * 210,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(t.ALL)), st.data())
+def test_any_mixture_of_markers_is_split_the_same_in_any_chunking(name: str, data: st.DataObject) -> None:
+    found = profile(t.ALL[name])
+    known = [found.start, found.end, found.answer_start, found.answer_end, found.header, found.restart]
+    known += [found.tool_start, found.tool_end, found.tails.head, *found.turn_ends, "<think>", "</think>"]
+    markers = sorted({marker for marker in known if marker})
+    cut = st.sampled_from(markers).flatmap(lambda m: st.integers(0, len(m)).map(lambda n: m[:n]))
+    scraps = st.one_of(st.sampled_from(markers), cut, st.sampled_from(SCRAPS))
+    output = "".join(data.draw(st.lists(scraps, max_size=8)))
+    for tail in {found.tails.on, found.tails.off, found.tails.default}:
+        every_way(found, tail, output)

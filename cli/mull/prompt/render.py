@@ -29,8 +29,8 @@ PRIVATE = re.compile(
     "[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?:\\s+[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+)*"
 )
 PROBE = "Ab9 zß\tÉ漢字\n\n <|x|> [y] {z} & \"q\" 'r' \\n /s #t %u </v> 😀 mM"
-BRACKET = re.compile(r"[<>\[\]{}|｜〈〉《》【】]")
-SPELLED = re.compile(r"(<[^\s<>]+>|\[[^\s\[\]]+\]|\][^\s\[\]]+\]|\[[^\s\[\]]+\[|〈[^\s〈〉]+〉)")
+BRACKET = re.compile(r"[<>\[\]{}|｜〈〉《》【】◁▷]")
+SPELLED = re.compile(r"(<[^\s<>]+>|\[[^\s\[\]]+\]|\][^\s\[\]]+\]|\[[^\s\[\]]+\[|〈[^\s〈〉]+〉|◁[^\s◁▷]+▷)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Vocabulary(Protocol):
 
 # User-defined tokens that are ordinary text to everybody: Gemma has the names of HTML's elements, many have runs of
 # white space or single letters. Marker-like is what is spelled in brackets of some kind.
-MARKER_LIKE = re.compile(r"[<\[{|｜〈\]].*[>\]}|｜〉\[]", re.DOTALL)
+MARKER_LIKE = re.compile(r"[<\[{|｜〈◁\]].*[>\]}|｜〉▷\[]", re.DOTALL)
 HTML = re.compile(
     r"</?(a|b|blockquote|br|caption|code|dd|del|div|dl|dt|em|h[1-6]|hr|i|img|ins|kbd|li|mark|ol|p|pre|q|s|samp|small|"
     r"span|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul)>"

@@ -67,6 +67,8 @@ def _without(ask: ReasoningAsk) -> Control:
 
 
 def _default(ask: ReasoningAsk, profile: Profile) -> Control:
+    if profile.switch is not None and profile.switch.place == "custom system":
+        return Control(ask.asked, "default", "the model's default (on, unless there is a system prompt)")
     if profile.kind == "switchable":
         how = {"on": "the model's default (on)", "off": "the model's default (off)"}.get(
             profile.default, "the model decides"

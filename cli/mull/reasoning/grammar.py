@@ -93,6 +93,8 @@ class Grammar:
             profile.restart,
         ]
         mine += [profile.tool_start, profile.tool_end, profile.tails.head, *profile.turn_ends]
+        if not profile.reasons:
+            mine += [*SILENT, *SILENT.values()]
         for spelling in sorted(profile.special, key=len, reverse=True):
             if any(marker and spelling in marker for marker in mine):
                 self._symbols[spelling] = chr(next(codes))
@@ -187,7 +189,7 @@ class Grammar:
         ends = tuple((marker, Act.END) for marker in p.turn_ends)
         body = Table.of(self._acts(*ends, (p.end, Act.GAP), *again))
         return {
-            State.HEADER: Table.of(self._acts((p.header, Act.BODY), *ends, (p.end, Act.GAP))),
+            State.HEADER: Table.of(self._acts((p.header, Act.BODY), *again[:2], *ends, (p.end, Act.GAP))),
             State.GAP: Table.of(self._acts(*again, (p.header, Act.BODY), *ends, (p.end, Act.SWALLOW))),
             State.THINK: body,
             State.ANSWER: body,
@@ -196,7 +198,14 @@ class Grammar:
         }
 
 
-SILENT = {"<think>": "</think>", "[THINK]": "[/THINK]"}  # what models without a word in their template emit
+SILENT = {  # what models without a word in their template emit
+    "<think>": "</think>",
+    "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+    "<seed:think>": "</seed:think>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+}
 
 
 @lru_cache(maxsize=32)

@@ -14,6 +14,12 @@ from mull.reasoning.profile import Profile
 
 RECIPIENT = re.compile(r"to=([^\s<|]+)")
 PEOPLE = ("user", "assistant", "all")  # recipients that are no tools
+# In these, a marker is spelled out or is the symbol of a special token (see `grammar.py`).
+MARK = re.compile(rf"{CHUNK.pattern}|[\udc00-\udfff]")
+WORDS = re.compile(r"\s*(to=\S+\s*|assistant\s*)*")
+UNCLOSED = re.compile(rf"\s*(?:(?:{MARK.pattern})[ \t]*\w*\s*|to=\S+\s*)*")
+BROKEN = re.compile(r"\s*\S[^\n]*\n\s*\S")
+LIMIT = 200  # characters; a header of a real message is a few words
 
 
 class Body(Enum):
@@ -38,10 +44,24 @@ def meaning(header: str, profile: Profile) -> tuple[Body, str]:
             return Body.CALL, recipient.group(1)
     last = header if "<|constrain|>" in header else CHUNK.split(header)[-1]
     words = CHUNK.sub(" ", thinking).split()
-    return (Body.THINKING if any(word in last.split() for word in words) else Body.ANSWER), ""
+    return (Body.THINKING if any(word in last.lower().split() for word in words) else Body.ANSWER), ""
 
 
-def looks_like_header(text: str) -> bool:
-    """Could this be the beginning of a header, rather than of an answer without one?"""
-    text = text.lstrip()
-    return bool(CHUNK.match(text)) or text.startswith("to=")
+def lead(text: str) -> int:
+    """Length of what stands before a header's first marker and is no part of it: an answer without a header."""
+    first = MARK.search(text)
+    return first.start() if first and not WORDS.fullmatch(text, 0, first.start()) else 0
+
+
+def too_long(text: str) -> int:
+    """Length of the shortest beginning that is no header any more, by its length or its lines; 0 if all may be one."""
+    broken = BROKEN.match(text)
+    ends = [broken.end()] if broken else []
+    ends += [LIMIT + 1] if len(text) > LIMIT else []
+    return min(ends, default=0)
+
+
+def bare(text: str) -> int:
+    """Length of the header in a text whose header was never closed: markers, each with a word, and recipients."""
+    match = UNCLOSED.match(text)
+    return match.end() if match and match.group().strip() else 0

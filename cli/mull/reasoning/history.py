@@ -100,9 +100,9 @@ def _custom_system(chat: list[dict[str, Any]], control: Control) -> list[dict[st
 
 
 def _alternating(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role joined; a conversation that the assistant would open gets no answer before a question."""
+    """Neighbours of one role joined; such templates do not take an answer without a word in it either."""
     joined: list[dict[str, Any]] = []
-    for turn in chat:
+    for turn in (turn for turn in chat if turn["content"] or turn["role"] != "assistant"):
         if joined and joined[-1]["role"] == turn["role"]:
             joined[-1] = {**joined[-1], "content": _joined([joined[-1]["content"], turn["content"]])}
         else:

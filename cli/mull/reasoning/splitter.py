@@ -11,14 +11,13 @@ import codecs
 import re
 
 from mull.reasoning.grammar import Act, State, Table, grammar
-from mull.reasoning.headers import Body, looks_like_header, meaning
+from mull.reasoning.headers import Body, bare, lead, meaning, too_long
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.parts import Answer, Hidden, Part, Thinking
 from mull.reasoning.profile import Profile
+from mull.reasoning.telling import Telling
 
 __all__ = ["Answer", "Hidden", "Part", "Splitter", "Thinking"]
-
-HEADER_LIMIT = 200  # characters; a header of a real message is a few words
 
 
 class Splitter:
@@ -29,28 +28,20 @@ class Splitter:
         self._grammar = grammar(profile)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._buffer = ""
-        self._space = ""  # white space at the end of what was thought, not yet told
-        self._line = ""  # the beginning of the current line of the answer
-        self._fenced = False
-        self._fresh = True  # nothing thought since the thinking began
-        self._said = False  # has the answer any text?
-        self._kind = ""  # of the tool call under way, and its text so far: told as one part
-        self._hidden: list[str] = []
+        self._tell = Telling(keep=profile.opens_thinking)
+        self._kind = ""  # of the tool call under way
         self._resume = State.ANSWER
-        self._parts: list[Part] = []
         self._plain: type[Part] | None = (
             None  # what text without any marker's beginning is, in the midst of it
         )
         self._triggers: frozenset[str] = frozenset()
-        self._thought: list[str] = []  # kept only where it may turn out to be the answer
         self._state = State.HEADER if profile.header else State.START
         tail = self._tail(prompt)
         if profile.opens_thinking and not tail.strip():
             self._state = State.THINK
         self._buffer = self._grammar.symbols(tail)
         self._advance(final=False)
-        self._parts.clear()
-        self._said = False
+        self._tell.forget()
 
     # ---- what the turn asks
 
@@ -62,7 +53,7 @@ class Splitter:
     @property
     def answered(self) -> bool:
         """Has any of the answer been told?"""
-        return self._said
+        return self._tell.said
 
     @property
     def ended(self) -> bool:
@@ -83,9 +74,9 @@ class Splitter:
                 not self._buffer and self._plain and self._triggers.isdisjoint(text)
             ):  # the common case, kept short
                 if self._plain is Answer:
-                    self._note_lines(text)
+                    self._tell.note(text)
                     return [Answer(text)] if text else []
-                self._tell_thinking(text)
+                self._tell.thinking(text)
                 return self._taken()
         if not text:
             return []
@@ -106,21 +97,21 @@ class Splitter:
         """
         self._buffer += self._decoder.decode(b"", True)
         self._advance(final=True)
-        if complete and self._profile.opens_thinking and self._state is State.THINK and not self._said:
-            self._tell_answer("".join(self._thought))
-        if self._state is State.HEADER and self._buffer.strip() and not self._looks_like_header(self._buffer):
-            self._tell_answer(self._buffer)
+        if complete and self._profile.opens_thinking and self._state is State.THINK and not self._tell.said:
+            self._tell.answer(self._tell.thought)
+        if self._state is State.HEADER:
+            self._tell_unclosed(self._buffer)
         if self._state is State.TOOL:
-            self._tell_hidden()
+            self._tell.end_hidden(self._kind)
         self._buffer = ""
         return self._taken()
 
     def _taken(self) -> list[Part]:
-        parts, self._parts = self._parts, []
-        within = self._state is State.THINK and not self._fresh
-        self._plain = Thinking if within else Answer if self._state is State.ANSWER and self._said else None
+        within = self._state is State.THINK and not self._tell.fresh
+        answering = self._state is State.ANSWER and self._tell.said and not self._tell.apart
+        self._plain = Thinking if within else Answer if answering else None
         self._triggers = self._grammar.tables[self._state].triggers
-        return parts
+        return self._tell.taken()
 
     def _special(self, spelling: str) -> str:
         """A special token as the symbol it has in markers; else as text, unless it is plainly a control token."""
@@ -158,6 +149,8 @@ class Splitter:
             match = table.regex.search(self._buffer, at) if table.regex else None
             if match is not None and not final and self._buffer[match.start() :] in table.prefixes:
                 match = None  # a longer marker may follow
+            if self._state in (State.HEADER, State.GAP) and self._settled(match, final=final):
+                continue
             if match is None:
                 break
             marker = match.group()
@@ -177,24 +170,35 @@ class Splitter:
     def _flush(self, *, final: bool) -> None:
         """Tell what cannot be the beginning of a marker any more."""
         if self._state in (State.START, State.AFTER):
-            waiting = self._buffer.lstrip()
-            if not waiting or (not final and self._held(waiting) == len(waiting)):
+            held = 0 if final else self._held(self._buffer)
+            if not self._buffer[: len(self._buffer) - held].strip():
                 if final:
                     self._buffer = ""
                 return
             self._begin_answer()
             self._advance(final=final)
             return
-        if self._state is State.HEADER:
-            long = len(self._buffer) > HEADER_LIMIT or "\n" in self._buffer.strip()
-            if long and not final and not self._looks_like_header(self._buffer):
-                self._state = State.ANSWER
-                self._advance(final=final)
+        if self._state in (State.HEADER, State.GAP):
             return
         held = 0 if final else self._held(self._buffer)
         told = self._buffer[: len(self._buffer) - held]
         self._buffer = self._buffer[len(self._buffer) - held :]
-        self._tell(told)
+        self._say(told)
+
+    def _settled(self, match: re.Match[str] | None, *, final: bool) -> bool:
+        """Header families, between two bodies: did what stands before the next marker turn out to be something else?"""
+        held = 0 if final else self._held(self._buffer)
+        before = self._buffer[: match.start() if match else len(self._buffer) - held]
+        if self._state is State.GAP:
+            if before.strip():  # a header without its beginning, or an answer without a header
+                self._state = State.HEADER
+            return bool(before.strip())
+        cut = too_long(before)
+        if cut:
+            cut = bare(before[:cut])
+            self._enter_body(before[:cut])
+            self._buffer = self._buffer[cut:]
+        return self._state is not State.HEADER
 
     def _held(self, text: str) -> int:
         """Length of the longest end of the text that begins a marker of this state."""
@@ -205,16 +209,17 @@ class Splitter:
         return 0
 
     def _act(self, act: Act, marker: str, before: str) -> None:
-        header = self._state is State.HEADER
-        if not header:
-            self._tell(before)
+        if self._state is not State.HEADER:
+            self._say(before)
+        elif act is not Act.BODY:
+            self._tell_unclosed(before)
         if self._state is State.TOOL:
-            self._tell_hidden()
+            self._tell.end_hidden(self._kind)
         match act:
             case Act.THINK if self._state is not State.THINK:
                 self._enter_thinking()
             case Act.CLOSE | Act.ANSWER:
-                self._space = ""
+                self._tell.end_thinking()
                 self._state = State.AFTER
             case Act.TOOL:
                 self._resume = State.AFTER if self._state in (State.START, State.THINK) else self._state
@@ -225,18 +230,19 @@ class Splitter:
             case Act.END:
                 self._state = State.END
             case Act.BODY:
-                self._enter_body(before if header else "")
+                own = lead(before)
+                self._tell.answer(self._grammar.spelled(before[:own]))
+                self._enter_body(before[own:])
             case Act.HEADER | Act.REHEADER:
                 self._state = State.HEADER
                 self._buffer = (marker if act is Act.REHEADER else "") + self._buffer
             case Act.GAP:
-                self._space = ""
+                self._tell.end_thinking()
                 self._state = State.GAP
 
     def _enter_thinking(self) -> None:
         self._state = State.THINK
-        self._fresh = True
-        self._space = ""
+        self._tell.begin_thinking()
 
     def _begin_answer(self) -> None:
         """The answer begins here: drop blank lines, keep the first line's indentation."""
@@ -252,76 +258,35 @@ class Splitter:
             self._enter_thinking()
         elif body is Body.ANSWER:
             self._state = State.ANSWER
+            self._tell.apart = self._tell.said
         else:
             self._kind, self._state = recipient, State.TOOL
 
-    def _looks_like_header(self, text: str) -> bool:
-        return looks_like_header(self._grammar.spelled(text))
+    def _tell_unclosed(self, text: str) -> None:
+        """What stands where a header should: a body whose header was never closed, or one without a header."""
+        cut = bare(text)
+        if text[cut:].strip():
+            self._enter_body(text[:cut])
+            self._say(text[cut:])
 
-    # ---- telling
-
-    def _tell(self, text: str) -> None:
+    def _say(self, text: str) -> None:
+        """Text without a marker in it, in the present state."""
         if not text:
             return
         if self._state is State.THINK:
-            self._tell_thinking(self._grammar.spelled(text))
+            self._tell.thinking(self._grammar.spelled(text))
         elif self._state is State.ANSWER:
-            self._tell_answer(self._grammar.spelled(text))
+            self._tell.answer(self._grammar.spelled(text))
         elif self._state is State.TOOL:
-            self._hidden.append(self._grammar.spelled(text))
-        elif self._state is State.GAP and text.strip():
-            self._state = State.ANSWER
-            self._tell_answer(self._grammar.spelled(text))
-
-    def _tell_thinking(self, text: str) -> None:
-        if self._fresh:
-            text = text.lstrip()
-            if not text:
-                return
-            self._fresh = False
-        text = self._space + text
-        kept = text.rstrip()
-        self._space = text[len(kept) :]
-        if kept:
-            self._parts.append(Thinking(kept))
-            if self._profile.opens_thinking:
-                self._thought.append(kept)
-
-    def _tell_answer(self, text: str) -> None:
-        if text:
-            self._said = self._said or bool(text.strip())
-            self._note_lines(text)
-            self._parts.append(Answer(text))
-
-    def _tell_hidden(self) -> None:
-        """The tool call that ends here."""
-        text, self._hidden = "".join(self._hidden), []
-        self._parts.append(Hidden(text, self._kind))
-
-    def _note_lines(self, text: str) -> None:
-        """Remember how the current line begins, and whether it is inside a code fence."""
-        if "\n" in text:
-            first, *others = text.split("\n")
-            for line in [self._line + first, *others[:-1]]:
-                if line.lstrip().startswith("```"):
-                    self._fenced = not self._fenced
-            self._line = others[-1][:80]
-        elif len(self._line) < 80:
-            self._line += text
+            self._tell.hidden(self._grammar.spelled(text))
 
     def _counts(self, marker: str, table: Table, before: str) -> bool:
         """Does this marker count here? Plain-text ones are often only talked about."""
         if self._state is State.THINK and table.acts[marker] is Act.THINK:
-            return marker in table.tokens or (
-                self._fresh and not before.strip()
-            )  # one opener more than needed
-        return marker not in table.at_line_start or self._at_line_start(before)
-
-    def _at_line_start(self, before: str) -> bool:
-        line = before.rpartition("\n")[2] if "\n" in before else self._line + before
+            # One opener more than needed.
+            return marker in table.tokens or (self._tell.fresh and not before.strip())
+        if marker not in table.at_line_start:
+            return True
         if self._state is State.THINK:
-            return not before.rpartition("\n")[2].strip() and (
-                "\n" in before or "\n" in self._space or self._fresh
-            )
-        fenced = self._fenced ^ bool(sum(part.lstrip().startswith("```") for part in before.split("\n")) % 2)
-        return not line.strip() and not fenced
+            return self._tell.thought_line_begins(before)
+        return self._tell.line_begins(before)
