@@ -24,6 +24,7 @@ FLOORS = {
     "stops": 1,
     "transfers": 1,
     "textfiles": 1,
+    "tally": 1,
     "config": 2,
     "prompt": 2,
     "library": 2,
@@ -39,11 +40,23 @@ FLOORS = {
     "hardware": 4,
     "loading": 5,
     "conversation": 5,
+    "batch": 5,
     "commands": 6,
     "app": 7,
 }
 # Floor 1 in the order in which its modules build on each other.
-GROUND = ("errors", "paths", "stops", "messages", "steering", "events", "settings", "transfers", "textfiles")
+GROUND = (
+    "errors",
+    "paths",
+    "stops",
+    "messages",
+    "steering",
+    "events",
+    "settings",
+    "transfers",
+    "textfiles",
+    "tally",
+)
 
 
 def modules() -> list[Path]:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "show": "mull.commands.show:show",
     "verify": "mull.commands.verify:verify",
     "inspect": "mull.commands.inspect:inspect",
+    "batch": "mull.commands.batch:batch",
     "sessions": "mull.commands.sessions:app",
     "templates": "mull.commands.templates:app",
     "cache": "mull.commands.cache:app",

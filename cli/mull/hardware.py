@@ -14,7 +14,7 @@ from pathlib import Path
 from mull import paths
 from mull.errors import MullError
 from mull.library.fit import Plan
-from mull.library.judge import load_settings
+from mull.library.judge import load_settings, shared_context
 from mull.library.machine import DeviceLike, Machine, measure
 from mull.settings import EngineSettings
 
@@ -46,6 +46,14 @@ def planned(path: Path, settings: EngineSettings) -> tuple[EngineSettings, Plan 
         return load_settings(path, this_machine(), settings)
     except (MullError, OSError):
         return settings, None
+
+
+def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:
+    """Tokens that so many sequences may hold together in the memory that is free; None where nobody can tell."""
+    try:
+        return shared_context(path, this_machine(), settings, sequences)
+    except (MullError, OSError):
+        return None
 
 
 def state_file(name: str) -> Path | None:

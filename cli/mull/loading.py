@@ -46,8 +46,13 @@ def load(
     *,
     trusted: bool = False,
     shelf: Shelf | None = None,
+    n_parallel: int = 1,
+    n_ctx_total: int | None = None,
 ) -> Generator[Loading | Notice, None, Speaker]:
-    """Load `path` as `name`. Yields progress, returns the speaker. `shelf`: where processed prompts are kept."""
+    """Load `path` as `name`, for so many turns at once. Yields progress, returns the speaker.
+
+    `shelf`: where processed prompts are kept.
+    """
     progress: queue.SimpleQueue[Loading | Notice | None] = queue.SimpleQueue()
     outcome: list[Speaker | BaseException] = []
 
@@ -66,7 +71,17 @@ def load(
                         "does_not_fit", f"{name} needs more memory than is free here; it may be very slow."
                     )
                 )
-            outcome.append(_open(name, path, best, report, trusted=trusted, shelf=shelf))
+            speaker = _open(
+                name,
+                path,
+                best,
+                report,
+                trusted=trusted,
+                shelf=shelf,
+                n_parallel=n_parallel,
+                n_ctx_total=n_ctx_total,
+            )
+            outcome.append(speaker)
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
             outcome.append(error)
         finally:
@@ -111,6 +126,8 @@ def _open(
     *,
     trusted: bool,
     shelf: Shelf | None,
+    n_parallel: int,
+    n_ctx_total: int | None,
 ) -> Speaker:
     from mull.engine.loop import Engine
     from mull.engine.model import load as load_model
@@ -136,6 +153,13 @@ def _open(
             draft_model = load_model(path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0))
             undo.callback(draft_model.close)
         own_shelf = replace(shelf, model=name) if shelf is not None else None
-        engine = Engine(model, settings, draft_model=draft_model, shelf=own_shelf)
+        engine = Engine(
+            model,
+            settings,
+            n_parallel=n_parallel,
+            n_ctx_total=n_ctx_total,
+            draft_model=draft_model,
+            shelf=own_shelf,
+        )
         undo.pop_all()
     return Speaker(name, engine, template, ability, time.perf_counter() - began)

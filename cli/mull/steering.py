@@ -42,10 +42,11 @@ class Steering:
 
 
 @contextmanager
-def stop_on_interrupt(steering: Steering) -> Iterator[None]:
+def stop_on_interrupt(steering: Steering, *, terminated: bool = False) -> Iterator[None]:
     """Ctrl+C stops the turn, so that what was said is kept; a second one within two seconds raises KeyboardInterrupt.
 
-    For runs without a key reader. Only the main thread can have signal handlers; elsewhere this does nothing.
+    With `terminated`, SIGTERM does the same. For runs without a key reader. Only the main thread can have signal
+    handlers; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -60,8 +61,10 @@ def stop_on_interrupt(steering: Steering) -> Iterator[None]:
         last = now
         steering.stop()
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM) if terminated else (signal.SIGINT,)
+    before = {number: signal.signal(number, on_interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -64,17 +64,10 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
         configured=settings["model"],
         folders=settings["model_folders"],
     )
-    said = over(flags.layer(Sampling), settings.sampling())
-    reasoning = _reasoning(flags, settings.reasoning())
     return Plan(
         resolved=resolved,
         engine=_engine(flags, settings),
-        turn=TurnSettings(
-            reasoning=reasoning,
-            sampling=over(said, over(resolved.sampling(reasoning.on), DEFAULT_SAMPLING)),
-            max_tokens=flags.max_tokens or settings["max_tokens"],
-            stop=tuple(flags.stop or ()),
-        ),
+        turn=turn_settings(flags, settings, resolved),
         system=flags.system if flags.system is not None else settings["system"],
         thinking=flags.thinking.value if flags.thinking else settings["thinking"],
         markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
@@ -109,6 +102,18 @@ def _shelf(flags: TurnFlags, settings: config.Config) -> Shelf | None:
     """None where prompts are neither to be kept nor looked for."""
     wanted = settings["prefix_cache"] and settings["save"] and not (flags.no_save or flags.no_cache)
     return prefix_shelf(settings) if wanted else None
+
+
+def turn_settings(flags: TurnFlags, settings: config.Config, resolved: Resolved) -> TurnSettings:
+    """The layers of one turn, the vendor's advice among them. Raises UsageError where flags contradict each other."""
+    said = over(flags.layer(Sampling), settings.sampling())
+    reasoning = _reasoning(flags, settings.reasoning())
+    return TurnSettings(
+        reasoning=reasoning,
+        sampling=over(said, over(resolved.sampling(reasoning.on), DEFAULT_SAMPLING)),
+        max_tokens=flags.max_tokens or settings["max_tokens"],
+        stop=tuple(flags.stop or ()),
+    )
 
 
 def _reasoning(flags: TurnFlags, configured: ReasoningAsk) -> ReasoningAsk:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -229,13 +229,17 @@ class TurnFlags:
         return ReasoningAsk(on=on, effort=_plain(self.effort), budget=self.think_budget)
 
 
-def takes_turn_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command with a parameter `flags: TurnFlags`, or of a kind of it, take all its flags on the command line."""
+def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:
+    """Let a command with a parameter `flags: TurnFlags`, or of a kind of it, take all its flags on the command line.
+
+    `without`: names of fields that are no flags of this command.
+    """
     hints = get_type_hints(command, include_extras=True)
     kind = hints["flags"]
     flags = [
         inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hint)
         for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
+        if f.name not in without
     ]
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
 

@@ -28,6 +28,21 @@ def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> Pl
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
 
 
+def shared_context(path: Path, machine: Machine, settings: EngineSettings, sequences: int) -> int:
+    """Tokens that the caches of so many sequences may hold together, the model being loaded as `settings` say.
+
+    A cache that several share is planned like that of one very long conversation.
+    """
+    layout = from_headers([read_header(path.with_name(name)) for name in parts_of(path.name)])
+    longest = (settings.ctx or layout.n_ctx_train) * sequences
+    return plan(
+        replace(layout, n_ctx_train=longest),
+        machine,
+        gpu_layers=settings.gpu_layers,
+        kv_type=settings.kv_type,
+    ).ctx
+
+
 def load_settings(path: Path, machine: Machine, settings: EngineSettings) -> tuple[EngineSettings, Plan]:
     """What to load a file with: the user's word where there is one, the plan's otherwise; and the plan itself.
 

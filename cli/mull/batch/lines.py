@@ -1,0 +1,200 @@
+"""The lines of a batch: bytes in, one `Line` each out, whatever is in them.
+
+A line is `{"prompt": "…"}`, `{"messages": [{"role", "content"}, …]}` or a JSON string, with an `id` and settings that
+bear the names of the flags. What cannot be used becomes a `Line` with an error; it never raises for what a line says,
+never holds more than one line, and reads no further than it is asked to.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, BinaryIO, NoReturn
+
+from mull import config
+from mull.errors import MullError
+from mull.messages import Message, Role
+from mull.settings import Sampling
+from mull.textfiles import MOST
+
+Id = str | int | float
+
+_SAMPLING = (f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
+SETTINGS = ("system", "reason", "effort", "think_budget", "max_tokens", *_SAMPLING)
+"""What a line may set beside `stop`, which is text or a list of texts. They are checked as the config is."""
+
+_KEYS = ("prompt", "messages", "id", "stop", *SETTINGS)
+_ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+_SHAPE = 'A line is {"prompt": "…"}, {"messages": […]} or a JSON string; see mull batch --help.'
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the input, `number` counted from 1. `digest` tells whether it is still the same line in another run.
+
+    `id` is the line's own, else its number. With an `error` there is nothing to ask.
+    """
+
+    number: int
+    id: Id
+    digest: str = ""
+    messages: tuple[Message, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    error: MullError | None = None
+
+
+def read_lines(stream: BinaryIO) -> Iterator[Line]:
+    """The lines that are not blank, one at a time. An id that came before is an error. Raises OSError."""
+    ids: set[Id] = set()
+    for number, data in _numbered(stream):
+        line = parse(number, data)
+        if line.error is None:
+            if line.id in ids:
+                error = MullError(
+                    "duplicate_id",
+                    f"Line {number} has the id {line.id!r}, which came before.",
+                    "Give every line an id of its own, or none.",
+                )
+                line = Line(number, line.id, line.digest, error=error)
+            ids.add(line.id)
+        yield line
+
+
+def count_lines(stream: BinaryIO) -> int:
+    """How many lines are not blank."""
+    return sum(1 for _ in _numbered(stream))
+
+
+def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Line numbers and lines without blanks around them; of an endless line no more than `MOST` bytes and one."""
+    number = 0
+    while data := stream.readline(MOST + 1):
+        number += 1
+        end = data
+        while len(end) > MOST and not end.endswith(b"\n"):
+            end = stream.readline(MOST + 1)
+        if number == 1:
+            data = data.removeprefix(codecs.BOM_UTF8)
+        if data := data.strip():
+            yield number, data
+
+
+def parse(number: int, data: bytes) -> Line:
+    """What a line says, or what is wrong with it."""
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    id_: Id = number
+    try:
+        said = _decode(data)
+        if isinstance(said, str):
+            said = {"prompt": said}
+        if not isinstance(said, dict):
+            _refuse("bad_line", "is neither an object nor a string")
+        id_ = _id(said, number)
+        messages = _messages(said)
+        return Line(number, id_, digest, messages, _settings(said))
+    except _Bad as bad:
+        return Line(number, id_, digest, error=MullError(bad.code, f"Line {number} {bad.what}.", bad.hint))
+
+
+class _Bad(Exception):
+    def __init__(self, code: str, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.code, self.what, self.hint = code, what, hint
+
+
+def _refuse(code: str, what: str, hint: str = _SHAPE) -> NoReturn:
+    raise _Bad(code, what, hint)
+
+
+def _decode(data: bytes) -> Any:
+    if len(data) > MOST:
+        _refuse(
+            "line_too_long", f"has more than {MOST:,} bytes", "No context holds so much. Give a part of it."
+        )
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        _refuse("bad_json", "is no UTF-8 text")
+    except json.JSONDecodeError as error:
+        _refuse("bad_json", f"is no JSON: {error.msg} at column {error.colno}")
+    except (ValueError, RecursionError) as error:
+        _refuse("bad_json", f"cannot be read: {str(error) or 'it is nested too deeply'}")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _id(said: Mapping[str, Any], number: int) -> Id:
+    id_ = said.get("id")
+    if id_ is None:
+        return number
+    if isinstance(id_, bool) or not isinstance(id_, str | int | float):
+        _refuse(
+            "bad_id",
+            "has an id that is neither text nor a number",
+            "Leave it out: the line's number is taken.",
+        )
+    return id_
+
+
+def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
+    if ("prompt" in said) == ("messages" in said):
+        _refuse("bad_line", "has both prompt and messages" if "prompt" in said else "has no prompt")
+    if "prompt" in said:
+        prompt = said["prompt"]
+        if not isinstance(prompt, str) or not prompt.strip():
+            _refuse("no_prompt", "has a prompt that is no text" if prompt else "has an empty prompt")
+        return (Message("user", prompt),)
+    messages = said["messages"]
+    if not isinstance(messages, list) or not messages:
+        _refuse("bad_messages", "has messages that are no list" if messages else "has no messages")
+    found = tuple(_message(message) for message in messages)
+    if found[-1].role != "user":
+        _refuse(
+            "bad_messages", "has messages that do not end with the user's", "The last one is the question."
+        )
+    return found
+
+
+def _message(said: Any) -> Message:
+    hint = f"A message has a role ({', '.join(_ROLES)}) and a content, which is text."
+    if not isinstance(said, dict) or not isinstance(said.get("content"), str):
+        _refuse("bad_messages", "has a message without text", hint)
+    role = next((role for role in _ROLES if role == said.get("role")), None)
+    if role is None:
+        _refuse("bad_messages", f"has a message with the role {said.get('role')!r}", hint)
+    thinking = said.get("thinking") or ""
+    return Message(role, said["content"], thinking if isinstance(thinking, str) else "")
+
+
+def _settings(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not null, checked."""
+    settings: dict[str, Any] = {}
+    for name, value in said.items():
+        if name not in _KEYS:
+            near = difflib.get_close_matches(name, _KEYS, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"It can have: {', '.join(_KEYS)}."
+            _refuse("unknown_key", f'has an unknown key "{name}"', hint)
+        if value is None or name in {"prompt", "messages", "id"}:
+            continue
+        settings[name] = _stops(value) if name == "stop" else _checked(name, value)
+    return settings
+
+
+def _checked(name: str, value: Any) -> Any:
+    try:
+        return config.check(name, value)
+    except ValueError as error:
+        _refuse("bad_setting", str(error), "It is the value that the flag of that name takes.")
+
+
+def _stops(value: Any) -> list[str]:
+    stops = [value] if isinstance(value, str) else value
+    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+        _refuse("bad_setting", 'wants text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
+    return stops

@@ -1,0 +1,128 @@
+"""The file that results go to, and what it tells of an earlier run: kill and resume by id.
+
+In: a path, the model's name. Out: the ids that are finished, and a file to append to. A last line that was only half
+written is cut off, and results that are errors are taken out, because those lines are asked again. A file that holds
+anything else than results of this model is refused, never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mull.batch.lines import Id, Line
+from mull.errors import UsageError
+
+_BEGINNING = b'{"v": 1, "id": '
+_AGAIN = "--overwrite begins anew; or give another file with -o."
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run left: the finished lines' ids with their digests."""
+
+    path: Path
+    finished: Mapping[Id, str] = field(default_factory=dict)
+
+    def has(self, line: Line) -> bool:
+        """Whether the line has its answer. Raises UsageError when another line had that id then."""
+        digest = self.finished.get(line.id)
+        if digest is None or line.error is not None:
+            return False
+        if digest != line.digest:
+            raise UsageError(
+                "other_input",
+                f"{self.path} has an answer with the id {line.id!r}, but line {line.number} asked something else then.",
+                _AGAIN,
+            )
+        return True
+
+
+class Unfinished:
+    """The lines that have no answer yet; `skipped` counts the others."""
+
+    def __init__(self, lines: Iterable[Line], earlier: Earlier) -> None:
+        self._lines = lines
+        self._earlier = earlier
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[Line]:
+        for line in self._lines:
+            if self._earlier.has(line):
+                self.skipped += 1
+            else:
+                yield line
+
+
+def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[BinaryIO, Earlier]:
+    """The file, open at its end, and what it holds. Raises UsageError for a file of another kind, OSError."""
+    if overwrite or not path.exists() or not path.is_file():
+        return path.open("wb"), Earlier(path)
+    finished: dict[Id, str] = {}
+    length, failed = 0, False
+    for _, end, result in _complete(path, model):
+        length = end
+        if result["error"] is None:
+            finished[result["id"]] = result["input"]
+        else:
+            failed = True
+    if failed:
+        _drop_failures(path, model)
+    else:
+        os.truncate(path, length)
+    return path.open("ab"), Earlier(path, finished)
+
+
+def _complete(path: Path, model: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Where each whole result begins and ends, and the result. Raises UsageError."""
+    with path.open("rb") as file:
+        end = 0
+        for data in file:
+            start, end = end, end + len(data)
+            whole = data.endswith(b"\n")
+            if not data.strip():
+                continue
+            result = _result(data)
+            if result is None:
+                if not whole and (start or data.startswith(_BEGINNING[: len(data)])):
+                    return  # cut short by a kill
+                raise UsageError(
+                    "not_results", f"{path} holds something else than results of a batch.", _AGAIN
+                )
+            if result["model"] not in {model, ""}:
+                raise UsageError(
+                    "other_model", f"{path} holds answers of {result['model']}, not of {model}.", _AGAIN
+                )
+            if not whole:
+                return
+            yield start, end, result
+
+
+def _result(data: bytes) -> dict[str, Any] | None:
+    try:
+        result = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    keys = {"v", "id", "input", "model", "error"}
+    return result if isinstance(result, dict) and keys <= result.keys() else None
+
+
+def _drop_failures(path: Path, model: str) -> None:
+    """Write the file anew without the results that are errors, in one step."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as new, path.open("rb") as old:
+            for start, end, result in _complete(path, model):
+                if result["error"] is None:
+                    old.seek(start)
+                    new.write(old.read(end - start))
+        Path(scratch).chmod(path.stat().st_mode & 0o777)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise

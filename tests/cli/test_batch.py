@@ -1,0 +1,366 @@
+"""`mull batch` as a script sees it: lines in, lines out, whatever is in them and however it is stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CHATML
+from tests.conftest import Run
+from tests.models.scripted import write_scripted
+
+Finished = subprocess.CompletedProcess[bytes]
+
+
+def jsonl(*lines: Any) -> bytes:
+    """Bytes are lines as they are; anything else is written as JSON."""
+    return b"".join(
+        line + b"\n" if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
+    )
+
+
+def results(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def ids(data: bytes) -> list[Any]:
+    return [result["id"] for result in results(data)]
+
+
+def test_every_line_gets_the_result_of_ask_and_its_id(mull: Run, thinker: Path) -> None:
+    lines = jsonl(
+        "what?", {"id": "a", "prompt": "what?"}, {"messages": [{"role": "user", "content": "what?"}]}
+    )
+    done = mull("batch", "-m", thinker, stdin=lines)
+    alone = json.loads(mull("-m", thinker, "--json", "--no-save", "what?").stdout)
+    assert done.returncode == 0
+    found = results(done.stdout)
+    assert [(result["id"], result["line"]) for result in found] == [(1, 1), ("a", 2), (3, 3)]
+    for result in found:
+        assert set(result) == {*alone, "id", "line", "input"}
+        assert {key: result[key] for key in ("v", "answer", "thinking", "reasoning", "finish", "error")} == {
+            key: alone[key] for key in ("v", "answer", "thinking", "reasoning", "finish", "error")
+        }
+    assert b"3 lines" in done.stderr
+
+
+def test_a_file_and_quiet(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(jsonl("one?", "two?"))
+    done = mull("batch", "in.jsonl", "-q", "-m", thinker)
+    assert (ids(done.stdout), done.stderr) == ([1, 2], b"")
+
+
+def test_blank_lines_count_but_are_not_asked(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-", "-m", thinker, stdin=b'\xef\xbb\xbf"one?"\r\n\n  \n"two?"')
+    assert (done.returncode, ids(done.stdout)) == (0, [1, 4])
+
+
+def test_a_line_has_settings_of_its_own(mull: Run, thinker: Path) -> None:
+    lines = jsonl(
+        {"prompt": "hi", "reason": False},
+        {"prompt": "hi", "max_tokens": 3},
+        {"prompt": "hi", "stop": "-tw"},
+        {"prompt": "hi", "think_budget": 0, "seed": 1, "temperature": 0.5, "top_k": 3, "system": "Be brief."},
+    )
+    found = results(mull("batch", "-m", thinker, "--effort", "high", stdin=lines).stdout)
+    assert [result["answer"] for result in found][:3] == ["42", "", "Forty"]
+    assert [result["finish"] for result in found][:3] == ["stop", "thinking", "stop"]
+    assert [result["reasoning"]["asked"] for result in found] == ["off", "high", "high", "high"]
+    assert found[3]["usage"]["prompt"] > found[2]["usage"]["prompt"]
+
+
+def test_the_flags_are_the_lines_defaults(mull: Run, thinker: Path) -> None:
+    lines = jsonl("hi", {"prompt": "hi", "reason": True})
+    found = results(mull("batch", "-m", thinker, "--no-reason", stdin=lines).stdout)
+    assert [result["answer"] for result in found] == ["42", "Forty-two."]
+
+
+BAD = {
+    b"{nonsense": "bad_json",
+    b"\xff\xfe": "bad_json",
+    b"[" * 100_000: "bad_json",
+    b'{"prompt": NaN}': "bad_json",
+    b"17": "bad_line",
+    b"{}": "bad_line",
+    b'{"prompt": "hi", "messages": []}': "bad_line",
+    b'{"prompt": "  "}': "no_prompt",
+    b'{"prompt": "hi", "temprature": 1}': "unknown_key",
+    b'{"prompt": "hi", "temperature": "hot"}': "bad_setting",
+    b'{"prompt": "hi", "effort": "some"}': "bad_setting",
+    b'{"prompt": "hi", "reason": false, "effort": "low"}': "reason_conflict",
+    b'{"prompt": "hi", "id": [1]}': "bad_id",
+    b'{"prompt": "hi", "id": "good"}': "duplicate_id",
+    b'{"messages": [{"role": "user"}]}': "bad_messages",
+    b'{"messages": [{"role": "judge", "content": "hi"}]}': "bad_messages",
+    b'{"messages": [{"role": "assistant", "content": "hi"}]}': "bad_messages",
+}
+
+
+def test_what_is_wrong_with_a_line_is_its_result_and_nobody_elses(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-m", thinker, stdin=jsonl({"prompt": "hi", "id": "good"}, *BAD, "hi"))
+    assert done.returncode == 1
+    first, *failed, last = results(done.stdout)
+    assert first["answer"] == last["answer"] == "Forty-two."
+    assert [result["error"]["code"] for result in failed] == list(BAD.values())
+    assert all(result["answer"] is None and result["finish"] == "error" for result in failed)
+    assert all(result["error"]["hint"] for result in failed)
+    assert b"Traceback" not in done.stderr
+    assert b"17 failed" in done.stderr
+
+
+def test_a_mistyped_key_is_named(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-m", thinker, stdin=jsonl({"prompt": "hi", "temprature": 1}))
+    error = results(done.stdout)[0]["error"]
+    assert "temprature" in error["message"]
+    assert "temperature" in error["hint"]
+
+
+def test_a_line_longer_than_the_context_fails_alone(mull: Run, thinker: Path) -> None:
+    long = "word " * 400
+    done = mull("batch", "-m", thinker, "--ctx", "256", stdin=jsonl("one?", long, "three?"))
+    assert done.returncode == 1
+    first, second, third = results(done.stdout)
+    assert second["error"]["code"] == "context_overflow"
+    assert first["answer"] == third["answer"] == "Forty-two."
+
+
+def test_the_code_of_lines_that_were_answered_only_in_part(mull: Run, thinker: Path) -> None:
+    assert mull("batch", "-m", thinker, "--max-tokens", "3", stdin=jsonl("hi")).returncode == 4
+    assert mull("batch", "-m", thinker, "--no-reason", "--max-tokens", "1", stdin=jsonl("hi")).returncode == 0
+
+
+def test_ten_thousand_lines_with_broken_ones_among_them(mull: Run, thinker: Path) -> None:
+    lines = [b"{broken" if i % 10 else {"id": i, "prompt": f"question {i}"} for i in range(10_000)]
+    done = mull("batch", "-m", thinker, "--no-reason", stdin=jsonl(*lines), timeout=100)
+    assert done.returncode == 1
+    found = results(done.stdout)
+    assert [result["id"] for result in found] == [i + 1 if i % 10 else i for i in range(10_000)]
+    assert all((result["error"] is None) == (i % 10 == 0) for i, result in enumerate(found))
+    assert {result["answer"] for result in found[::10]} == {"42"}
+
+
+@pytest.mark.parametrize("parallel", ["1", "3", "32"])
+def test_results_come_in_the_order_of_the_input(mull: Run, thinker: Path, parallel: str) -> None:
+    lines = [{"id": f"q{i}", "prompt": "hi", "reason": bool(i % 3 == 0)} for i in range(40)]
+    done = mull("batch", "-m", thinker, "--parallel", parallel, stdin=jsonl(*lines))
+    assert ids(done.stdout) == [f"q{i}" for i in range(40)]
+    assert {r["answer"] for r in results(done.stdout)[::3]} == {"Forty-two."}
+
+
+def test_unordered_gives_the_quick_ones_first(mull: Run, thinker: Path) -> None:
+    lines = [{"id": "slow", "prompt": "hi", "reason": True}, {"id": "quick", "prompt": "hi", "reason": False}]
+    done = mull("batch", "-m", thinker, "--unordered", stdin=jsonl(*lines))
+    assert ids(done.stdout) == ["quick", "slow"]
+
+
+def test_a_shared_system_prompt_is_computed_once(mull: Run, thinker: Path) -> None:
+    lines = [{"prompt": f"question {i}", "reason": False} for i in range(12)]
+    system = "You answer with a number. " * 10
+    done = mull("batch", "-m", thinker, "-s", system, "--parallel", "4", stdin=jsonl(*lines))
+    cached = [result["usage"]["cached"] for result in results(done.stdout)]
+    assert cached[0] == 0
+    assert all(count >= len(system) for count in cached[1:])
+
+
+def test_results_go_to_a_file_and_nothing_to_stdout(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    done = mull("batch", "-m", thinker, "-o", "out.jsonl", stdin=jsonl("one?", "two?"))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert ids((tmp_path / "out.jsonl").read_bytes()) == [1, 2]
+
+
+def resumed(
+    mull: Run, model: Path, out: Path, left: bytes, *lines: Any, flags: Sequence[str] = ()
+) -> Finished:
+    out.write_bytes(left)
+    return mull("batch", "-m", model, "-o", out, *flags, stdin=jsonl(*lines))
+
+
+@pytest.fixture
+def whole(mull: Run, thinker: Path) -> bytes:
+    """The results of the lines "one?", "two?" and "three?"."""
+    return mull("batch", "-m", thinker, stdin=jsonl("one?", "two?", "three?")).stdout
+
+
+def test_what_was_finished_is_not_asked_again(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
+    out = tmp_path / "out.jsonl"
+    left = b"".join(whole.splitlines(keepends=True)[:2])
+    done = resumed(mull, thinker, out, left, "one?", "two?", "three?")
+    assert done.returncode == 0
+    assert out.read_bytes().startswith(left)
+    assert ids(out.read_bytes()) == [1, 2, 3]
+    assert b"2 answers already" in done.stderr
+    assert b"1 line in" in done.stderr
+
+
+def test_a_half_written_result_is_cut_off_wherever_it_was_cut(
+    mull: Run, thinker: Path, tmp_path: Path, whole: bytes
+) -> None:
+    out = tmp_path / "out.jsonl"
+    first, second, _ = whole.splitlines(keepends=True)
+    for left in (first + second[:30], first + second[:-1], first[:5], first[:60]):
+        done = resumed(mull, thinker, out, left, "one?", "two?", "three?")
+        assert (done.returncode, ids(out.read_bytes())) == (0, [1, 2, 3])
+
+
+def test_failed_lines_are_asked_again(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    lines = jsonl("one?", "word " * 400, "three?")
+    assert mull("batch", "-m", thinker, "--ctx", "256", "-o", out, stdin=lines).returncode == 1
+    assert mull("batch", "-m", thinker, "-o", out, stdin=lines).returncode == 0
+    assert sorted(ids(out.read_bytes())) == [1, 2, 3]
+    assert all(result["error"] is None for result in results(out.read_bytes()))
+
+
+def test_a_file_that_is_not_this_batchs_is_left_alone(
+    mull: Run, thinker: Path, tmp_path: Path, whole: bytes
+) -> None:
+    out = tmp_path / "out.jsonl"
+    other_model = whole.replace(b'"model": "thinker"', b'"model": "another"')
+    assert other_model != whole
+    for left in (b"my notes\n", b"notes without an end", other_model, b'{"v": 1}\n'):
+        done = resumed(mull, thinker, out, left, "one?")
+        assert (done.returncode, out.read_bytes()) == (2, left)
+        assert b"--overwrite" in done.stderr
+    done = resumed(mull, thinker, out, whole, "another question?")
+    assert (done.returncode, out.read_bytes()) == (2, whole)
+    done = resumed(mull, thinker, out, b"my notes\n", "one?", flags=["--overwrite"])
+    assert (done.returncode, ids(out.read_bytes())) == (0, [1])
+
+
+def test_wrong_use(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(jsonl("hi"))
+    for arguments, code in (
+        (["missing.jsonl"], 1),
+        ([str(tmp_path)], 1),
+        (["in.jsonl", "--overwrite"], 2),
+        (["in.jsonl", "-o", "in.jsonl"], 2),
+        (["in.jsonl", "--parallel", "0"], 2),
+        (["in.jsonl", "-c"], 2),
+    ):
+        done = mull("batch", *arguments, "-m", thinker)
+        assert (done.returncode, done.stdout) == (code, b"")
+        assert len(done.stderr.strip().splitlines()) == 2
+    assert (tmp_path / "in.jsonl").read_bytes() == jsonl("hi")
+
+
+def test_no_lines_no_results(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-m", thinker, stdin=b"\n\n")
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
+class TestPipes:
+    """Streaming, signals and closed pipes, with a process that is watched while it runs."""
+
+    @pytest.fixture
+    def slow(self, tmp_path: Path) -> Path:
+        """Answers "42" at once without thinking, and at great length with it."""
+        words = [f" word{i}" for i in range(1000)]
+        return write_scripted(
+            tmp_path / "slow.gguf",
+            ["<think>", "</think>", *words],
+            starts={"\n\n": ["42"]},
+            template=CHATML,
+            user_defined=["<think>", "</think>"],
+            n_ctx=8192,
+            width=512,
+        )
+
+    def start(self, home: dict[str, str], model: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mull", "batch", "-m", str(model), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=home,
+        )
+
+    def test_a_result_comes_before_the_input_has_ended(self, home: dict[str, str], thinker: Path) -> None:
+        with self.start(home, thinker) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for question in ("one?", "two?"):
+                process.stdin.write(jsonl(question))
+                process.stdin.flush()
+                assert json.loads(process.stdout.readline())["answer"] == "Forty-two."
+            process.stdin.close()
+            assert process.wait(20) == 0
+
+    def test_an_endless_input_is_read_only_as_far_as_needed(
+        self, home: dict[str, str], thinker: Path
+    ) -> None:
+        yes = subprocess.Popen(["yes", '"hi"'], stdout=subprocess.PIPE)
+        batch = subprocess.Popen(
+            [sys.executable, "-m", "mull", "batch", "-m", str(thinker), "--no-reason"],
+            stdin=yes.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=home,
+        )
+        with yes, batch:
+            assert yes.stdout is not None
+            assert batch.stdout is not None
+            assert batch.stderr is not None
+            yes.stdout.close()
+            for _ in range(100):
+                assert json.loads(batch.stdout.readline())["answer"] == "42"
+            batch.stdout.close()  # `| head -100`
+            assert batch.wait(20) == 0
+            assert batch.stderr.read() == b""
+            yes.kill()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interrupted_batch_goes_on_where_it_was(
+        self, home: dict[str, str], slow: Path, tmp_path: Path, number: signal.Signals
+    ) -> None:
+        out = tmp_path / "out.jsonl"
+        lines = [{"id": i, "prompt": "hi", "reason": i in {2, 5}, "max_tokens": 990} for i in range(8)]
+        with self.start(home, slow, "-o", str(out), "--parallel", "4") as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdin.write(jsonl(*lines))
+            process.stdin.close()
+            deadline = time.monotonic() + 30
+            while (not out.exists() or not out.read_bytes()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(number)
+            assert process.wait(20) == 130
+            said = process.stderr.read().decode()
+        assert "same command goes on" in said
+        assert "Traceback" not in said
+        written = results(out.read_bytes())
+        assert {0, 1} <= {result["id"] for result in written} <= {0, 1, 3, 4, 6, 7}
+        assert {result["finish"] for result in written} == {"stop"}
+
+        with self.start(home, slow, "-o", str(out)) as process:
+            process.communicate(jsonl(*lines), 60)
+            assert process.returncode == 0
+        assert sorted(ids(out.read_bytes())) == list(range(8))
+        assert results(out.read_bytes())[: len(written)] == written
+
+    def test_a_kill_costs_only_what_was_running(
+        self, home: dict[str, str], slow: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out.jsonl"
+        lines = jsonl(*({"id": f"l{i}", "prompt": "hi", "reason": i == 2} for i in range(4)))
+        with self.start(home, slow, "-o", str(out), "--unordered", "--parallel", "4") as process:
+            assert process.stdin is not None
+            process.stdin.write(lines)
+            process.stdin.close()
+            deadline = time.monotonic() + 30
+            while (not out.exists() or out.read_bytes().count(b"\n") < 3) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.kill()
+        assert sorted(ids(out.read_bytes())) == ["l0", "l1", "l3"]
+        with self.start(home, slow, "-o", str(out)) as process:
+            process.communicate(lines, 60)
+            assert process.returncode == 0
+        assert ids(out.read_bytes())[3:] == ["l2"]
