@@ -35,14 +35,15 @@ FLOORS = {
     "engine": 3,
     "question": 3,
     "templates": 3,
-    "turn": 4,
+    "shaping": 4,
+    "turn": 5,
     "diagnosis": 4,
     "hardware": 4,
-    "loading": 5,
-    "conversation": 5,
-    "batch": 5,
-    "commands": 6,
-    "app": 7,
+    "loading": 6,
+    "conversation": 6,
+    "batch": 6,
+    "commands": 7,
+    "app": 8,
 }
 # Floor 1 in the order in which its modules build on each other.
 GROUND = (

@@ -101,8 +101,21 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenChance:
+    """A token's bytes, the natural logarithm of its probability, and the same of the likeliest tokens in its place."""
+
+    data: bytes
+    logprob: float
+    top: tuple[TokenChance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a turn, however it ended. `limit` says which limit cut it when `finish` is length or thinking."""
+    """The end of a turn, however it ended. `limit` says which limit cut it when `finish` is length or thinking.
+
+    `error` beside the finish `schema` says what does not fit; the answer is there all the same. `logprobs` belong to
+    the tokens of the answer, and are there only where they were asked for.
+    """
 
     model: str
     answer: str
@@ -113,6 +126,7 @@ class Done:
     timing: Timing
     limit: Limit | None = None
     error: MullError | None = None
+    logprobs: tuple[TokenChance, ...] | None = None
 
     @property
     def exit_code(self) -> ExitCode:

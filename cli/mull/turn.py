@@ -24,6 +24,7 @@ from mull.events import (
     ReasoningReport,
     ThinkingDelta,
     Timing,
+    TokenChance,
     Usage,
 )
 from mull.messages import Message
@@ -37,6 +38,7 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Answer, Part, Splitter, Thinking
 from mull.reasoning.wayout import way_out
 from mull.settings import TurnSettings
+from mull.shaping import Aim
 from mull.steering import Steering
 from mull.stops import StopFilter
 
@@ -154,7 +156,11 @@ def begin(speaker: Speaker, prompt: Prompt, settings: TurnSettings, steering: St
         go_on_tokens=frozenset(markers[text] for text in speaker.profile.continues if text in markers),
     )
     generation = speaker.engine.generate(request, lambda: steering.stopped)
-    return Turn(speaker, settings, steering, prompt, generation, began)
+    try:
+        return Turn(speaker, settings, steering, prompt, generation, began)
+    except BaseException:
+        generation.close()
+        raise
 
 
 @dataclass(slots=True)
@@ -181,12 +187,18 @@ class Turn:
     first: float = 0.0
     answering: float = 0.0
     last: float = 0.0
+    chances: list[TokenChance] = field(default_factory=list)  # of the answer's tokens
+    unclaimed: list[TokenChance] = field(default_factory=list)  # of the undecided ones
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
+    aim: Aim = field(init=False)
 
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.speaker.profile, self.prompt.tail)
         self.stops = StopFilter(self.settings.stop)
+        model, decision = self.speaker.engine.model, self.prompt.decision
+        profile, place = self.speaker.profile, self.splitter.place
+        self.aim = Aim(self.settings, profile, decision, model, self.generation, place)
 
     @property
     def tokens(self) -> int:
@@ -210,6 +222,8 @@ class Turn:
             yield PromptProgress(item.done, item.total, item.cached)
             return
         yield from self._take(item)
+        if self.splitter.place != self.aim.place:
+            self.aim.move(self.splitter.place, self.answer)
         if not self.over and self._enough() and not item.injected and self.splitter.whole:
             self._close_thinking()
 
@@ -232,6 +246,8 @@ class Turn:
         self.last = time.perf_counter()
         self.first = self.first or self.last
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
+        if piece.chances is not None:
+            self.unclaimed.append(self.aim.told(piece, piece.chances))
         self._count(parts)
         yield from self._show(parts)
 
@@ -243,8 +259,11 @@ class Turn:
             self.answering = self.answering or self.last
         if self.splitter.thinking or (not answered and any(isinstance(part, Thinking) for part in parts)):
             self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
+            self.unclaimed.clear()
         elif answered:
             self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
+            self.chances += self.unclaimed
+            self.unclaimed.clear()
 
     def _show(self, parts: Sequence[Part]) -> Iterator[Event]:
         for part in parts:
@@ -284,10 +303,18 @@ class Turn:
             limit = "context"
         if silent:
             return "thinking", limit
+        if self.misfit(limit) is not None:
+            return "schema", limit
         return ("length" if limit else "stop"), limit
+
+    def misfit(self, limit: Limit | None) -> MullError | None:
+        """Why the answer is not what was asked for; None where it is, or where nothing was."""
+        return self.aim.misfit("".join(self.answer), cut=limit is not None)
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
         """The turn's end, with counts and times."""
+        if finish == "schema":
+            error = self.misfit(limit)
         decision = self.prompt.decision
         spent = self.last - self.first
         answering = self.answering or self.last
@@ -299,6 +326,7 @@ class Turn:
             finish=finish,
             limit=limit,
             error=error,
+            logprobs=None if self.settings.logprobs is None else tuple(self.chances),
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,

@@ -15,6 +15,7 @@ from mull.commands.options import takes_turn_flags
 from mull.errors import ExitCode, UsageError
 from mull.events import Done, Event
 from mull.question import Question, read_question
+from mull.settings import AnswerShape
 from mull.steering import Steering, stop_on_interrupt
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams, detach
@@ -76,9 +77,12 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
     view, settings = _view(flags), read_config()
     form = _form(flags)
     flags = form.flags if form else flags
+    shape = _shape(flags)
     store, problem = open_sessions(private=is_private(flags, settings))
     with store:
         setup = offering(lambda: set_up(flags, settings, store), streams)
+        setup.conversation.wishes.shape = shape
+        setup.conversation.wishes.logprobs = flags.logprobs
         try:
             setup.model.start()  # it loads while the input is still being read
             question = (
@@ -117,6 +121,17 @@ def _form(flags: AskFlags) -> Form | None:
     from mull.commands.templating import Form
 
     return Form(flags)
+
+
+def _shape(flags: AskFlags) -> AnswerShape | None:
+    """What the answer must look like. Raises UsageError for what is malformed, MullError (exit 5) for the rest."""
+    if flags.logprobs is not None and not (flags.json or flags.jsonl):
+        raise UsageError("usage", "--logprobs has no place in plain text.", "Give --json or --jsonl with it.")
+    if flags.schema is None and flags.grammar is None and flags.format is None:
+        return None
+    from mull.structured.reading import read_shape
+
+    return read_shape(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
 
 
 def _announce(setup: Setup, question: Question, problem: str, streams: Streams) -> None:

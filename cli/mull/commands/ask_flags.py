@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from mull.commands.options import Json, Jsonl, TurnFlags, completes
+
+
+class FormatChoice(StrEnum):
+    """The values of --format."""
+
+    json = "json"
+
 
 Files = Annotated[
     list[str] | None,
@@ -27,6 +35,31 @@ Params = Annotated[
     list[str] | None,
     typer.Option("-p", "--param", metavar="NAME=VALUE", help="A value for the template (repeatable)."),
 ]
+Schema = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        metavar="SCHEMA",
+        help='Answer in JSON of this schema: a file, JSON, or fields ("name, age int, tags[]").',
+    ),
+]
+Grammar = Annotated[
+    str | None,
+    typer.Option("--grammar", metavar="FILE", help="Answer in a text of this GBNF grammar."),
+]
+Format = Annotated[
+    FormatChoice | None, typer.Option("--format", help="Answer in JSON of any kind.", show_default=False)
+]
+LogProbs = Annotated[
+    int | None,
+    typer.Option(
+        "--logprobs",
+        metavar="N",
+        min=0,
+        max=20,
+        help="With --json: each answer token's log-probability, and the N likeliest.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +69,10 @@ class AskFlags(TurnFlags):
     files: Files = None
     template: Template = None
     params: Params = None
+    schema: Schema = None
+    grammar: Grammar = None
+    format: Format = None
+    logprobs: LogProbs = None
     json: Json = False
     jsonl: Jsonl = False
 

@@ -7,6 +7,7 @@ silent. Reads no file but the template.
 from __future__ import annotations
 
 import dataclasses
+import json
 import string
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -64,6 +65,9 @@ def under(flags: AskFlags, template: templates.PromptTemplate, values: Mapping[s
         said.pop("reason", None)
     if template.stop:
         said["stop"] = list(template.stop)
+    if template.schema is not None and flags.grammar is None and flags.format is None:
+        schema = template.schema
+        said["schema"] = schema if isinstance(schema, str) else json.dumps(schema)
     if template.system is not None:
         said["system"] = string.Template(template.system).substitute(values)
     return dataclasses.replace(flags, **_unsaid(flags, said))

@@ -13,7 +13,15 @@ from typing import Any
 
 from mull import config
 from mull.errors import UsageError
-from mull.settings import DEFAULT_SAMPLING, ReasoningAsk, Sampling, ThinkingView, TurnSettings, over
+from mull.settings import (
+    DEFAULT_SAMPLING,
+    AnswerShape,
+    ReasoningAsk,
+    Sampling,
+    ThinkingView,
+    TurnSettings,
+    over,
+)
 
 Advice = Callable[[bool | None], Sampling]  # thinking on, off, or unsaid → what the vendor advises
 
@@ -29,6 +37,8 @@ class Wishes:
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    shape: AnswerShape | None = None
+    logprobs: int | None = None
     thinking: ThinkingView = "auto"
     markdown: bool = True
     context_full: str = "ask"
@@ -37,7 +47,7 @@ class Wishes:
         """One turn's settings; `once` replaces the standing wish about thinking."""
         reasoning = once or self.reasoning
         sampling = over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING))
-        return TurnSettings(reasoning, sampling, self.max_tokens, self.stop)
+        return TurnSettings(reasoning, sampling, self.max_tokens, self.stop, self.shape, self.logprobs)
 
     def think(self, on: bool | None) -> None:
         """Switch the thinking; a budget stays only where thinking stays."""

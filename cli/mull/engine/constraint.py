@@ -8,6 +8,7 @@ throws through C, which ends the process, when a token is accepted that does not
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import time
 from collections.abc import Sequence
@@ -36,11 +37,11 @@ class Constraint:
     def __init__(self, model: Model, binding: Binding) -> None:
         self._llama = native.bindings()
         self._model = model
-        self._binding = binding
         self._ends = frozenset(binding.ends)
         self._forbidden = frozenset(binding.forbidden)
         self._candidates = _Candidates(model.n_vocab)
         self._last = model.last_token
+        self._rest = b""  # of a character that is not complete
         self.handle: int | None = self._llama.llama_sampler_init_grammar(
             model.vocabulary, binding.grammar.encode(), binding.root.encode()
         )
@@ -50,18 +51,25 @@ class Constraint:
                 "llama.cpp does not understand the grammar.",
                 "Its log in the state folder says more.",
             )
+        self._lost = not all(self._takes(token) for token in binding.said)
 
     def sample(self, chain: int, logits: NDArray[np.float32]) -> int:
         """Choose with the sampler chain; the grammar moves on. At a dead end, the token that ends the turn."""
+        if self._lost:
+            return self._give_up()
         token = self._candidates.choose(chain, logits)
         if not self._allows(token):
             allowed = self._allowed()
-            if not allowed.size:
-                return self._give_up()
-            token = self._candidates.choose(chain, logits, allowed)
+            while True:
+                if not allowed.size:
+                    return self._give_up()
+                token = self._candidates.choose(chain, logits, allowed)
+                if self._is_end(token) or self._is_text(token):
+                    break
+                allowed = allowed[allowed != token]
         if not self._is_end(token):
             begun = time.thread_time()
-            self._llama.llama_sampler_accept(self.handle, token)
+            self._accept(token)
             if time.thread_time() - begun > _SLOW:
                 raise EngineError(
                     "grammar_ambiguous",
@@ -70,9 +78,23 @@ class Constraint:
                 )
         return token
 
+    def _takes(self, token: int) -> bool:
+        """Go on with a token that was said before, if it fits."""
+        if not self._is_text(token) or not self._passing([token]).size:
+            return False
+        self._accept(token)
+        return True
+
+    def _accept(self, token: int) -> None:
+        self._llama.llama_sampler_accept(self.handle, token)
+        said = self._rest + self._model.piece(token)
+        self._rest = said[codecs.utf_8_decode(said, "strict", False)[1] :]
+
     @property
     def complete(self) -> bool:
         """Whether the turn may end here."""
+        if self._lost or self._rest:
+            return False
         last = self._last
         if last >= 0 and self._model.is_eog(last):
             return bool(self._passing([last]).size)
@@ -101,7 +123,12 @@ class Constraint:
         return token not in self._forbidden and self._is_text(token) and bool(self._passing([token]).size)
 
     def _is_text(self, token: int) -> bool:
-        """llama.cpp reads a piece up to a NUL byte only."""
+        """Whether UTF-8 goes on with it: llama.cpp reads pieces up to a NUL byte only, and takes bytes for characters
+        that are none."""
+        try:
+            codecs.utf_8_decode(self._rest + self._model.piece(token), "strict", False)
+        except UnicodeDecodeError:
+            return False
         return b"\0" not in self._model.piece(token)
 
     def _allowed(self) -> NDArray[np.int32]:

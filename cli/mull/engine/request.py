@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A grammar for what comes now: GBNF, and the name of the rule it begins with.
+    """A grammar for what comes now: GBNF, and the name of the rule it begins with. `said` is what came already.
 
     Tokens in `forbidden` are no part of the text, though their spelling might fit. `ends` close the turn where the
     grammar is complete, as the vocabulary's own ends of generation do. The grammar must have been checked: a hostile
@@ -42,6 +42,7 @@ class Binding:
 
     grammar: str
     root: str = "root"
+    said: Sequence[int] = ()
     forbidden: Collection[int] = ()
     ends: Collection[int] = ()
 

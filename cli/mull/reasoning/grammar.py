@@ -102,6 +102,11 @@ class Grammar:
         self._special = re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
         self.tables = self._header_tables() if profile.header else self._tag_tables()
 
+    @property
+    def marking(self) -> frozenset[str]:
+        """The spellings of single tokens that are part of any marker."""
+        return frozenset(self._symbols)
+
     def symbols(self, text: str) -> str:
         """Trusted text with its special tokens as symbols."""
         return self._special.sub(lambda match: self._symbols[match.group()], text) if self._special else text

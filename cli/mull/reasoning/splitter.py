@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import Literal
 
 from mull.reasoning.grammar import Act, State, Table, grammar
 from mull.reasoning.headers import Body, bare, lead, meaning, too_long
@@ -18,6 +19,15 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.telling import Telling
 
 __all__ = ["Answer", "Hidden", "Part", "Splitter", "Thinking"]
+
+Place = Literal["start", "thinking", "after", "answer", "elsewhere"]
+
+_PLACES: dict[State, Place] = {
+    State.START: "start",
+    State.THINK: "thinking",
+    State.AFTER: "after",
+    State.ANSWER: "answer",
+}
 
 
 class Splitter:
@@ -44,6 +54,12 @@ class Splitter:
         self._tell.forget()
 
     # ---- what the turn asks
+
+    @property
+    def place(self) -> Place:
+        """Where the next token falls. `start`: of what the model says; `after`: thinking has ended, the answer has
+        not begun; `elsewhere`: in a header, a tool call, or past the end."""
+        return _PLACES.get(self._state, "elsewhere")
 
     @property
     def thinking(self) -> bool:

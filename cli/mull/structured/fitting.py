@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mull.errors import ExitCode, MullError
 from mull.settings import AnswerShape
 
 _LONGEST = 160  # characters of a reason
@@ -29,6 +30,24 @@ def misfit(answer: str, shape: AnswerShape) -> str | None:
         return None
     error = _first_error(data, shape.schema)
     return None if error is None else error
+
+
+def misfit_error(reason: str, shape: AnswerShape, *, cut: bool) -> MullError:
+    """The reason as something to tell the user (exit 5)."""
+    what = "schema" if shape.schema is not None else "grammar" if not shape.is_json else "format"
+    if cut:
+        return MullError(
+            "schema_cut",
+            f"The answer was cut, and what there is does not fit the {what}: {reason}.",
+            "Allow more with --max-tokens or --ctx.",
+            exit_code=ExitCode.SCHEMA,
+        )
+    return MullError(
+        "schema_misfit",
+        f"The answer does not fit the {what}: {reason}.",
+        "Ask again, or ask for less.",
+        exit_code=ExitCode.SCHEMA,
+    )
 
 
 def fits(data: Any, schema: Mapping[str, Any], root: Any) -> bool:

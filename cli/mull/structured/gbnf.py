@@ -114,7 +114,7 @@ class _Reader:
                 if item is None:
                     return production
                 made = max(1, self._symbols - before) if character == "(" else 1
-                weight = max(1, self._elements - elements)
+                weight = 1 if character == "(" else max(1, self._elements - elements)  # a bracket is a rule
             if self._elements > _MOST_ELEMENTS:
                 raise self._error("with its repetitions written out, the grammar is too long")
             self._skip(_SPACE_AND_LINES if self._depth else _SPACE)

@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mull.errors import MullError
+from mull.errors import ExitCode, MullError
 from mull.events import (
     AnswerDelta,
     Done,
     Event,
+    Finish,
     Loading,
     Notice,
     PromptProgress,
     ReasoningReport,
     ThinkingDelta,
     Timing,
+    TokenChance,
     Usage,
 )
 from mull.terminal.streams import Streams
@@ -31,6 +33,9 @@ from mull.terminal.streams import Streams
 Session = Callable[[], str | None]  # the conversation's id, known when the turn has ended
 VERSION = 1
 _SECONDS_DIGITS = 4
+_LOGPROB_DIGITS = 6
+_FINISH: Mapping[ExitCode, Finish] = {ExitCode.SCHEMA: "schema", ExitCode.INTERRUPTED: "interrupted"}
+"""How a turn that never came about has ended; with `error`, if not like this."""
 _EVENT_NAMES: Mapping[type, str] = {
     Loading: "loading",
     PromptProgress: "prompt",
@@ -62,20 +67,24 @@ def show_jsonl(events: Iterable[Event], streams: Streams, *, session: Session = 
 
 
 def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
-    """The result of a turn. A failed one has no answer, and says why in `error`."""
-    failed = done.error is not None
-    return {
+    """The result of a turn. A failed one has no answer, and says why in `error`; one that does not fit its schema has
+    both."""
+    failed = done.error is not None and done.finish != "schema"
+    result = {
         "v": VERSION,
         "model": done.model,
         "answer": None if failed else done.answer,
         "thinking": done.thinking,
         "reasoning": _reasoning(done.reasoning),
-        "finish": "error" if failed else done.finish,
+        "finish": _FINISH.get(done.error.exit_code, "error") if failed and done.error else done.finish,
         "error": _error(done.error),
         "usage": _usage(done.usage),
         "timing": _timing(done.timing),
         "session": session,
     }
+    if done.logprobs is not None:
+        result["logprobs"] = [{**_chance(one), "top": list(map(_chance, one.top))} for one in done.logprobs]
+    return result
 
 
 def error_object(error: MullError, *, model: str = "", session: str | None = None) -> dict[str, Any]:
@@ -143,6 +152,13 @@ def _usage(usage: Usage) -> dict[str, int]:
         for name, count in asdict(usage).items()
         if usage.drafted or name not in {"drafted", "accepted"}
     }
+
+
+def _chance(one: TokenChance) -> dict[str, Any]:
+    """A token's text; where it is a part of a character, which no text can show, its bytes too."""
+    text = one.data.decode("utf-8", errors="replace")
+    parts = {"bytes": list(one.data)} if text.encode() != one.data else {}
+    return {"token": text, "logprob": round(one.logprob, _LOGPROB_DIGITS), **parts}
 
 
 def _timing(timing: Timing) -> dict[str, float]:

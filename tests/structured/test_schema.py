@@ -1,0 +1,270 @@
+"""Schemas hold a model with random weights: whatever it writes fits, by the judgement of the jsonschema library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from mull.engine.loop import Engine, Piece, Request
+from mull.engine.model import load
+from mull.engine.request import Binding
+from mull.errors import MullError, UsageError
+from mull.settings import EngineSettings, Sampling
+from mull.structured.fitting import misfit
+from mull.structured.keywords import Unsupported
+from mull.structured.reading import from_schema, read_schema, read_shape
+from tests.models.random_model import TINY, write_random
+
+Write = Callable[[Any, int], str]
+
+FIELDS = {"name": {"type": "string"}, "age": {"type": "integer"}}
+SCHEMAS: dict[str, Any] = {
+    "required": {"type": "object", "properties": FIELDS, "required": ["name", "age"]},
+    "optional": {"type": "object", "properties": FIELDS},
+    "mixed": {"type": "object", "properties": {**FIELDS, "ok": {"type": "boolean"}}, "required": ["age"]},
+    "required, not described": {"type": "object", "properties": FIELDS, "required": ["other"]},
+    "nested": {"properties": {"a": {"properties": {"b": {"type": "null"}}, "required": ["b"]}}, "required": ["a"]},
+    "others": {"type": "object", "additionalProperties": {"type": "boolean"}},
+    "others beside": {
+        "properties": {"n": {"const": 1}, "name": {"const": 2}, 'q"': {"const": 3}},
+        "required": ["n"],
+        "additionalProperties": {"type": "boolean"},
+    },
+    "enum": {"enum": ["a\"b\\c", "é\n", 3, None, {"k": [1]}]},
+    "enum of a type": {"type": ["string", "null"], "enum": ["a", None, 3]},
+    "const": {"const": {"deep": ["日", 1.5, True]}},
+    "any of": {"anyOf": [{"type": "integer", "minimum": 3, "maximum": 5}, {"enum": ["x"]}]},
+    "one of": {"oneOf": [{"type": "null"}, {"type": "boolean"}]},
+    "any of beside properties": {
+        "properties": {"kind": {"type": "string"}},
+        "required": ["kind"],
+        "anyOf": [
+            {"properties": {"kind": {"const": "a"}}},
+            {"properties": {"kind": {"const": "b"}, "n": {"type": "integer"}}, "required": ["n"]},
+        ],
+    },
+    "all of": {
+        "allOf": [
+            {"$ref": "#/$defs/x"},
+            {"properties": {"x": {"maxLength": 3}, "y": {"type": "integer"}}, "required": ["y"]},
+        ],
+        "$defs": {"x": {"properties": {"x": {"type": "string", "minLength": 2}}, "required": ["x"]}},
+    },
+    "list": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 4},
+    "list of at most one": {"type": "array", "items": {"type": "boolean"}, "maxItems": 1},
+    "empty list": {"type": "array", "items": {"type": "boolean"}, "maxItems": 0},
+    "tuple": {"prefixItems": [{"type": "null"}, {"type": "boolean"}], "items": False, "minItems": 2},
+    "tuple and more": {"prefixItems": [{"type": "null"}], "items": {"const": 1}, "minItems": 3, "maxItems": 4},
+    "old tuple": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "items": [{"type": "null"}, {"type": "boolean"}],
+        "additionalItems": False,
+    },
+    "from": {"type": "integer", "minimum": 18},
+    "to": {"type": "integer", "exclusiveMaximum": -7},
+    "between": {"type": "integer", "minimum": -12, "maximum": 1130},
+    "fractions as bounds": {"type": "integer", "minimum": 1.5, "maximum": 3.5},
+    "number": {"type": "number"},
+    "length": {"type": "string", "minLength": 3, "maxLength": 6},
+    "long": {"type": "string", "minLength": 1500, "maxLength": 2600},
+    "date": {"type": "string", "format": "time"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "pattern": {"type": "string", "pattern": r"^[A-Z]{2}-\d+(\.[a-f]|\")?$"},
+    "pattern anywhere": {"type": "string", "pattern": "b[^a]"},
+    "pattern of ends": {"type": "string", "pattern": "^(a$|b+$)|^c$"},
+    "tree": {
+        "properties": {"v": {"type": "boolean"}, "left": {"$ref": "#"}, "right": {"$ref": "#"}},
+        "required": ["v"],
+        "additionalProperties": False,
+    },
+    "list of itself": {"$ref": "#/$defs/l", "$defs": {"l": {"items": {"$ref": "#/$defs/l"}, "type": "array"}}},
+    "types": {"type": ["integer", "null", "array"], "minimum": 5, "maxItems": 1},
+    "annotations": {"title": "t", "type": "boolean", "default": 3, "x-own": {"not": {}}, "uniqueItems": False},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def write(tmp_path_factory: pytest.TempPathFactory, checked_state: Path) -> Iterator[Write]:
+    """Let random weights write what a schema allows."""
+    path = write_random(tmp_path_factory.mktemp("models") / "tiny.gguf", TINY)
+    settings = EngineSettings(threads=1)
+    with (
+        load(path, settings, state_dir=checked_state, trusted=True) as model,
+        Engine(model, settings) as engine,
+    ):
+
+        def write_(schema: Any, seed: int) -> str:
+            sampling = Sampling(temperature=1.2, top_k=0, top_p=1.0, min_p=0.0, seed=seed)
+            generation = engine.generate(Request([20, 30, 40], sampling, max_tokens=3900))
+            generation.bind(Binding(from_schema(schema).grammar, forbidden=list(model.markers.values())[:1]))
+            said = b"".join(event.data for event in generation if isinstance(event, Piece))
+            return said.decode("utf-8", "replace") if generation.complete else ""
+
+        yield write_
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_what_random_weights_write_fits(write: Write, name: str) -> None:
+    schema = SCHEMAS[name]
+    validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    written = [text for seed in range(4) if (text := write(schema, seed))]
+    assert written  # some random texts go on for longer than is waited for
+    for text in written:
+        validator(schema, format_checker=validator.FORMAT_CHECKER).validate(json.loads(text))
+        assert misfit(text, from_schema(schema)) is None
+
+
+def test_a_schema_leaves_a_choice(write: Write) -> None:
+    """Else the test above would be satisfied by a grammar for one text."""
+    for name in ("mixed", "between", "any of beside properties", "others beside", "pattern anywhere"):
+        assert len({write(SCHEMAS[name], seed) for seed in range(6)}) > 2
+
+
+def test_five_hundred_fields(write: Write) -> None:
+    kinds = ["string", "integer", "boolean", "number"]
+    fields = {f"field_{n}": {"type": kinds[n % 4], "maxLength": 3} for n in range(500)}
+    optional = {"type": "object", "properties": fields}
+    text = write({**optional, "required": list(fields)[:60]}, 1)
+    assert set(list(fields)[:60]) <= set(json.loads(text))
+    assert from_schema(optional).grammar.count("\n") < 4000  # linear
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"not": {"type": "null"}}, "not"),
+        ({"if": {}, "then": {}}, "if"),
+        ({"type": "object", "dependentSchemas": {"a": {}}}, "dependentSchemas"),
+        ({"type": "object", "dependentRequired": {"a": ["b"]}}, "dependentRequired"),
+        ({"type": "object", "patternProperties": {"a": {}}}, "patternProperties"),
+        ({"type": "object", "propertyNames": {"maxLength": 3}}, "propertyNames"),
+        ({"type": "object", "minProperties": 1}, "minProperties"),
+        ({"type": "object", "maxProperties": 1}, "maxProperties"),
+        ({"type": "object", "unevaluatedProperties": False}, "unevaluatedProperties"),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+        ({"type": "array", "contains": {"const": 1}}, "contains"),
+        ({"type": "integer", "multipleOf": 3}, "multipleOf"),
+        ({"type": "number", "minimum": 0}, "minimum"),
+        ({"type": "number", "exclusiveMaximum": 0}, "exclusiveMaximum"),
+        ({"type": "string", "format": "email"}, "format email"),
+        ({"type": "string", "pattern": "^(?!a)b"}, "a negative look-ahead"),
+        ({"type": "string", "pattern": r"(a)\1"}, "a reference to a group"),
+        ({"type": "string", "pattern": r"\bword"}, "an anchor in its middle"),
+        ({"type": "string", "pattern": "(a*)*"}, "never ends"),
+        ({"type": "string", "pattern": "a", "maxLength": 3}, "pattern together with other limits"),
+        ({"$ref": "https://example.org/schema"}, "outside the schema"),
+        ({"$ref": "other.json#/a"}, "outside the schema"),
+        ({"$ref": "#/$defs/nothing"}, "not there"),
+        ({"$ref": "#"}, "never ends"),
+        ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "never ends"),
+        ({"allOf": [{"$ref": "#"}]}, "never ends"),
+        ({"properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "never ends"),
+        ({"anyOf": [{"type": "null"}], "allOf": [{"anyOf": [{"type": "null"}, {"const": 1}]}]}, "anyOf in two parts"),
+        (
+            {"allOf": [{"properties": {"a": {}}, "additionalProperties": False}, {"properties": {"b": {}}}]},
+            "additionalProperties in one",
+        ),
+        ({"type": "integer", "minimum": 5, "maximum": 4}, "no whole number"),
+        ({"type": "array", "minItems": 3, "maxItems": 1}, "no number of items"),
+        ({"type": "string", "enum": [1, 2]}, "no value fits"),
+        ({"properties": {"a": False}, "required": ["a"]}, "false"),
+        ({"type": "string", "maxLength": 10_000_000}, "a million"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_held_to_is_refused_by_name(schema: Any, named: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        from_schema({"properties": {"deep": schema}, "$defs": {}} if "$ref" not in str(schema) else schema)
+    assert named in refused.value.message
+    assert refused.value.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"type": "text"}', "at #/type"),
+        ('{"properties": {"a": {"minLength": -1}}}', "at #/properties/a/minLength"),
+        ('{"required": "name"}', "at #/required"),
+        ('{"type": ', "line 1, column 9"),
+        ("{" * 100_000, "no JSON"),
+        ('{"items": ' * 100_000, "schema"),
+        ("missing.json", "missing.json cannot be read"),
+        ("name, age number", "“age number”"),
+        ("name, name", "twice"),
+        (",,", "no field"),
+        ("[]", "“[]”"),
+    ],
+)
+def test_what_is_malformed_is_said_with_its_place(text: str, named: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_shape(schema=text)
+    assert named in refused.value.message
+    assert refused.value.exit_code == 2
+
+
+def test_the_short_form() -> None:
+    found = read_schema("name, age int, tags[], scores float[], ok bool: is it?")
+    assert found["required"] == ["name", "age", "tags", "scores", "ok"]
+    assert found["additionalProperties"] is False
+    assert found["properties"] == {
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "scores": {"type": "array", "items": {"type": "number"}},
+        "ok": {"type": "boolean", "description": "is it?"},
+    }
+    assert read_schema("a: one, two\nb int\n")["properties"]["a"] == {
+        "type": "string",
+        "description": "one, two",
+    }
+
+
+def test_a_schema_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s.json").write_text('\ufeff{"type": "null"}', encoding="utf-8")
+    (tmp_path / "person").write_text('{"type": "boolean"}')
+    assert read_schema(str(tmp_path / "s.json")) == {"type": "null"}
+    monkeypatch.chdir(tmp_path)
+    assert read_schema("person") == {"type": "boolean"}
+
+
+def test_only_one_shape_at_a_time() -> None:
+    with pytest.raises(UsageError):
+        read_shape(schema="a", json_only=True)
+    with pytest.raises(UsageError):
+        read_shape(schema="a", grammar="g")
+    assert read_shape() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ('{"name": "a", "age": 1}', None),
+        ('{"name": "a"}', "'age' is a required property"),
+        ('{"name": "a", "age": "x"}', "at /age"),
+        ('{"name": "a", "age"', "no JSON"),
+        ("", "it is empty"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_the_answer_is_checked_again(answer: str, reason: str | None) -> None:
+    found = misfit(answer, from_schema(SCHEMAS["required"]))
+    assert found is None if reason is None else found is not None and reason in found
+
+
+def test_no_schema_ends_in_a_traceback() -> None:
+    for odd in (
+        {"type": []},
+        {"enum": []},
+        {"anyOf": []},
+        {"const": float("inf")},
+        {"minimum": 1e400},
+        {"": {}},
+    ):
+        try:
+            from_schema(odd)
+        except MullError as error:
+            assert error.message  # noqa: PT017 - either is right: it is accepted, or refused in words
