@@ -35,6 +35,7 @@ FLOORS = {
     "engine": 3,
     "question": 3,
     "templates": 3,
+    "evaluation": 3,
     "shaping": 4,
     "turn": 5,
     "diagnosis": 4,

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "verify": "mull.commands.verify:verify",
     "inspect": "mull.commands.inspect:inspect",
     "batch": "mull.commands.batch:batch",
+    "eval": "mull.commands.eval:eval_",
     "sessions": "mull.commands.sessions:app",
     "templates": "mull.commands.templates:app",
     "cache": "mull.commands.cache:app",

@@ -146,6 +146,18 @@ mull inspect model.gguf --render messages.json --no-reason    # the exact prompt
 mull inspect model.gguf --parse < raw-output.txt              # thinking and answer
 ```
 
+## Is it worth it?
+
+```sh
+mull eval                                  # forty small questions with and without thinking
+mull eval mine.jsonl --modes off,low,high  # yours: {{"prompt": "…", "answer": …}} a line
+```
+
+`mull eval` shows for each way of asking how many answers were right, and what they took in tokens and seconds;
+`--wrong` lists the wrong ones, `--json` has it all. An answer is right when its last number, the numbers of its last
+line, or words of its last line in a row are those that were expected: no model judges another. The questions are asked
+side by side, as `mull batch` does it, and drawn with seed 0 where nothing else is said.
+
 ## Families
 
 Measured from the published templates. The words after a switch say what the prompt then ends with: thinking *opened*,

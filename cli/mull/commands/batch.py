@@ -97,7 +97,7 @@ def batch(
             )
         unfinished = Unfinished(read_lines(source), earlier)
         feed = Feed(unfinished)
-        speaker = stack.enter_context(_loaded(plan, parallel, total, view, streams, steering))
+        speaker = stack.enter_context(loaded(plan, parallel, total, view, streams, steering))
         scheduler = Scheduler(
             feed,
             speaker,
@@ -171,7 +171,7 @@ def _append(results: BinaryIO, path: Path, value: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _loaded(
+def loaded(
     plan: Plan, parallel: int | None, total: int | None, view: BatchView, streams: Streams, steering: Steering
 ) -> Iterator[Speaker]:
     """The model, with as many sequences as pay, or as were asked for."""

@@ -1,0 +1,195 @@
+"""`mull eval`: the same questions with and without thinking; what it buys, and what it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from mull.batch.feed import Feed
+from mull.batch.lines import Line
+from mull.batch.schedule import Scheduler
+from mull.batch.width import MOST
+from mull.commands.batch import NOT_HERE, loaded
+from mull.commands.merge import Plan, merge, read_config, turn_settings
+from mull.commands.options import EffortChoice, Json, TurnFlags, takes_turn_flags
+from mull.config import Config
+from mull.errors import ExitCode, MullError, UsageError
+from mull.evaluation.outcome import Outcome, as_json
+from mull.evaluation.questions import BUILT_IN, Question, read_questions
+from mull.events import Asked, Done
+from mull.messages import Message
+from mull.settings import TurnSettings
+from mull.steering import Steering, stop_on_interrupt
+from mull.tally import Tally
+from mull.terminal.batch import BatchView
+from mull.terminal.result import write_object
+from mull.terminal.sanitize import one_line
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+from mull.turn import Speaker
+
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]",
+        help='JSON Lines: {"prompt": "…", "answer": …} each, "kind" if you like. Unset: forty small questions.',
+        show_default=False,
+    ),
+]
+Modes = Annotated[
+    str,
+    typer.Option(
+        "--modes", metavar="LIST", help="How to ask: off, on, low, medium, high, default; with commas."
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--parallel", metavar="N", min=1, max=MOST, help="Questions side by side. Unset: what pays here."
+    ),
+]
+Wrong = Annotated[bool, typer.Option("--wrong", help="List the wrong answers, too.")]
+HEADS = ("THINKING", "RIGHT", "SHARE", "UNFINISHED", "TOKENS EACH", "OF THEM THOUGHT", "SECONDS")
+
+
+@partial(takes_turn_flags, without=(*NOT_HERE, "reason", "effort"))
+def eval_(
+    context: typer.Context,
+    file: File = None,
+    *,
+    flags: TurnFlags,
+    modes: Modes = "off,on",
+    parallel: Parallel = None,
+    wrong: Wrong = False,
+    json: Json = False,
+) -> None:
+    """Ask the same questions with and without thinking.
+
+    Shows accuracy, tokens and seconds of each. An answer is right when its last number, or words of its last line,
+    are what was expected.
+    """
+    streams: Streams = context.obj
+    asked = _modes(modes)
+    questions = read_questions(file or BUILT_IN)
+    settings = read_config()
+    plan = merge(flags, settings)
+    quiet = flags.quiet or json
+    view, steering = BatchView(streams, quiet=quiet), Steering()
+    outcomes: list[Outcome] = []
+    with (
+        stop_on_interrupt(steering),
+        loaded(plan, parallel, len(questions), view, streams, steering) as speaker,
+    ):
+        for mode in asked:
+            outcome = _ask(questions, mode, speaker, (flags, settings, plan), view, steering)
+            if steering.stopped:
+                break
+            outcomes.append(outcome)
+            if outcome.report.applied == "none":  # it cannot think: asked otherwise it would do the same
+                break
+    _show(outcomes, plan, streams, json=json, wrong=wrong)
+    if len(outcomes) < len(asked) and not steering.stopped and not quiet:
+        streams.note(f"{plan.resolved.name} does not think, so it was asked once.")
+    raise typer.Exit(ExitCode.INTERRUPTED if steering.stopped else ExitCode.OK)
+
+
+def _modes(text: str) -> list[Asked]:
+    """The ways of asking. Raises UsageError for an unknown one."""
+    known: tuple[Asked, ...] = get_args(Asked)
+    found = []
+    for word in text.split(","):
+        mode = next((one for one in known if one == word.strip()), None)
+        if mode is None:
+            raise UsageError(
+                "usage", f'--modes takes {", ".join(known)}; not "{word.strip()}".', "With commas."
+            )
+        found.append(mode)
+    return found
+
+
+def _ask(
+    questions: Sequence[Question],
+    mode: Asked,
+    speaker: Speaker,
+    given: tuple[TurnFlags, Config, Plan],
+    view: BatchView,
+    steering: Steering,
+) -> Outcome:
+    """All questions in one way."""
+    flags, settings, plan = given
+    turn = turn_settings(_with(flags, mode), settings, plan.resolved)
+    if turn.sampling.seed is None:
+        turn = dataclasses.replace(turn, sampling=dataclasses.replace(turn.sampling, seed=0))
+    system = [Message("system", plan.system)] if plan.system else []
+    lines = [
+        Line(number, number, messages=(*system, Message("user", question.prompt)))
+        for number, question in enumerate(questions, 1)
+    ]
+    results: dict[int, Done | MullError] = {}
+    scheduler = Scheduler(Feed(lines), speaker, partial(_settled, turn), steering, ahead=None)
+    began = time.monotonic()
+    with closing(scheduler.run()) as answered:
+        for one in answered:
+            if one is not None:
+                results[one.index] = one.result
+            seconds = time.monotonic() - began
+            view.show(Tally(len(results), len(questions), tokens=scheduler.tokens, seconds=seconds))
+    view.clear()
+    done = [results[index] for index in sorted(results)]
+    return Outcome(mode, questions[: len(done)], done, time.monotonic() - began)
+
+
+def _settled(turn: TurnSettings, line: Line) -> tuple[list[Message], TurnSettings]:
+    return list(line.messages), turn
+
+
+def _with(flags: TurnFlags, mode: Asked) -> TurnFlags:
+    """The flags that ask in this way."""
+    if mode in {"low", "medium", "high"}:
+        return dataclasses.replace(flags, effort=EffortChoice(mode))
+    return dataclasses.replace(flags, reason={"on": True, "off": False}.get(mode))
+
+
+def _show(outcomes: Sequence[Outcome], plan: Plan, streams: Streams, *, json: bool, wrong: bool) -> None:
+    if json:
+        count = len(outcomes[0].questions) if outcomes else 0
+        runs = [as_json(outcome) for outcome in outcomes]
+        write_object(streams, {"v": 1, "model": plan.resolved.name, "questions": count, "runs": runs})
+        return
+    table(streams, HEADS, [_row(outcome) for outcome in outcomes])
+    for outcome in outcomes:
+        if notice := outcome.report.notice:
+            streams.note(notice)
+        for line in _wrong(outcome) if wrong else ():
+            streams.stdout.write(line + "\n")
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    report, count = outcome.report, max(len(outcome.questions), 1)
+    shown = (
+        outcome.asked if report.applied == outcome.asked else f"{outcome.asked} (applied: {report.applied})"
+    )
+    tokens = outcome.thinking_tokens + outcome.answer_tokens
+    return (
+        shown,
+        f"{outcome.right}/{len(outcome.questions)}",
+        f"{outcome.accuracy:.0%}",
+        str(outcome.unfinished + outcome.failed),
+        f"{tokens / count:.0f}",
+        f"{outcome.thinking_tokens / max(tokens, 1):.0%}",
+        f"{outcome.seconds:.1f}",
+    )
+
+
+def _wrong(outcome: Outcome) -> Iterator[str]:
+    for index in outcome.wrong():
+        question = outcome.questions[index]
+        said = one_line(outcome.said(index)) or "(nothing)"
+        yield f"{outcome.asked}: {one_line(question.prompt)} → {said}; expected {' or '.join(question.answers)}"

@@ -1,0 +1,110 @@
+"""What came of asking the questions once: how many were right, at which cost in tokens and seconds.
+
+In: questions and the ends of their turns. Out: an `Outcome`, and the same as JSON values. It asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mull.errors import MullError
+from mull.evaluation.questions import Question
+from mull.events import Asked, Done, ReasoningReport
+
+_UNFINISHED = {"length", "thinking"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One way of asking. `results[i]` belongs to `questions[i]`; `seconds` are those of all together."""
+
+    asked: Asked
+    questions: Sequence[Question]
+    results: Sequence[Done | MullError]
+    seconds: float
+
+    @property
+    def report(self) -> ReasoningReport:
+        """What was asked of the thinking, what was applied, and how; the same in every turn."""
+        nothing = ReasoningReport(self.asked, "none", "")
+        return next((result.reasoning for result in self._ended), nothing)
+
+    @property
+    def right(self) -> int:
+        return len(self.questions) - len(self.wrong())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the questions that were answered right, 0.0 to 1.0."""
+        return self.right / len(self.questions) if self.questions else 0.0
+
+    @property
+    def unfinished(self) -> int:
+        """Answers that were cut, or never came."""
+        return sum(result.finish in _UNFINISHED for result in self._ended)
+
+    @property
+    def failed(self) -> int:
+        return len(self.results) - len(self._ended)
+
+    @property
+    def thinking_tokens(self) -> int:
+        return sum(result.usage.thinking for result in self._ended)
+
+    @property
+    def answer_tokens(self) -> int:
+        return sum(result.usage.answer for result in self._ended)
+
+    def is_right(self, index: int) -> bool:
+        return self.questions[index].is_right(self.said(index))
+
+    def said(self, index: int) -> str:
+        """The answer; empty where there was none."""
+        result = self.results[index]
+        return "" if isinstance(result, MullError) else result.answer
+
+    def kinds(self) -> Mapping[str, tuple[int, int]]:
+        """Of each kind of question how many there were and how many were right."""
+        counts: dict[str, tuple[int, int]] = {}
+        for index, question in enumerate(self.questions):
+            total, right = counts.get(question.kind, (0, 0))
+            counts[question.kind] = total + 1, right + self.is_right(index)
+        return counts
+
+    def wrong(self) -> list[int]:
+        """The indexes of the questions that were not answered right."""
+        return [index for index in range(len(self.questions)) if not self.is_right(index)]
+
+    @property
+    def _ended(self) -> list[Done]:
+        return [result for result in self.results if isinstance(result, Done)]
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """The values of one run in the JSON of `mull eval`."""
+    report = outcome.report
+    return {
+        "asked": outcome.asked,
+        "applied": report.applied,
+        "how": report.how,
+        "notice": report.notice,
+        "right": outcome.right,
+        "accuracy": round(outcome.accuracy, 4),
+        "unfinished": outcome.unfinished,
+        "failed": outcome.failed,
+        "tokens": {"thinking": outcome.thinking_tokens, "answer": outcome.answer_tokens},
+        "seconds": round(outcome.seconds, 4),
+        "kinds": {
+            kind: {"questions": total, "right": right} for kind, (total, right) in outcome.kinds().items()
+        },
+        "wrong": [
+            {
+                "prompt": outcome.questions[index].prompt,
+                "expected": list(outcome.questions[index].answers),
+                "answer": outcome.said(index),
+            }
+            for index in outcome.wrong()
+        ],
+    }

@@ -1,0 +1,96 @@
+"""Questions with known answers, and whether what a model said is one of them.
+
+In: JSON Lines, `{"prompt": "…", "answer": …}` with an optional `kind`; the answer is a text, a number, or a list of
+those that count. Out: `Question` values. Judging is strict enough for figures and needs no model: see `is_right`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mull.errors import MullError
+
+BUILT_IN = Path(__file__).parents[1] / "data" / "eval.jsonl"
+"""Forty small questions, written for mull: arithmetic, letters, order, word problems."""
+
+_NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?")
+_WORD = re.compile(rf"{_NUMBER.pattern}|\w+")
+_SEPARATORS = re.compile(r"(?<=\d)[,_\u202f\u00a0'](?=\d{3}(?!\d))")  # between thousands
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`answers`: any of them is right. `kind`: what it asks for, to count by."""
+
+    prompt: str
+    answers: tuple[str, ...]
+    kind: str = ""
+
+    def is_right(self, said: str) -> bool:
+        """A number has to be the last that was said, a list of numbers those of the last line, a text words of it."""
+        return any(_agrees(said, answer) for answer in self.answers)
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Every line of the file. Raises MullError that names the line which is no question."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise MullError("no_file", f"{path} cannot be read: {reason}.", "Check the path.") from error
+    questions = [_question(number, line) for number, line in _numbered(text)]
+    if not questions:
+        raise MullError("no_questions", f"{path} has no questions.", "One JSON object per line; see --help.")
+    return questions
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+
+
+def _question(number: int, line: str) -> Question:
+    try:
+        said = json.loads(line)
+        prompt, answer, kind = said["prompt"], said["answer"], said.get("kind", "")
+        answers = answer if isinstance(answer, list) else [answer]
+        if not (isinstance(prompt, str) and prompt.strip() and isinstance(kind, str) and answers):
+            raise ValueError
+        if not all(_is_answer(one) for one in answers):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MullError(
+            "bad_question", f"Line {number} is no question.", 'A line is {"prompt": "…", "answer": …}.'
+        ) from error
+    return Question(prompt, tuple(map(str, answers)), kind)
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and bool(_words(str(value)))
+
+
+def _agrees(said: str, answer: str) -> bool:
+    wanted = _words(answer)
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
+    if all(map(_NUMBER.fullmatch, wanted)):
+        numbers = _numbers(said)[-1:] if len(wanted) == 1 else _numbers(last)
+        return numbers == [_value(word) for word in wanted]
+    return f" {' '.join(wanted)} " in f" {' '.join(_words(last))} "
+
+
+def _words(text: str) -> list[str]:
+    """Words and numbers; case, punctuation, separators of thousands and Markdown do not count."""
+    folded = unicodedata.normalize("NFKC", _SEPARATORS.sub("", text)).casefold()
+    return _WORD.findall(folded)
+
+
+def _numbers(text: str) -> list[float]:
+    return [_value(number) for number in _NUMBER.findall(_SEPARATORS.sub("", text))]
+
+
+def _value(number: str) -> float:
+    return float(number.replace("−", "-"))

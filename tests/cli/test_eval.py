@@ -1,0 +1,99 @@
+"""`mull eval`: counts that must come out with a model whose answers are known, and questions that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mull.evaluation.questions import Question
+from tests.conftest import Run
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """With thinking the model says "Forty-two.", without "42"."""
+    path = tmp_path / "questions.jsonl"
+    lines = [
+        {"prompt": "In words?", "answer": "forty-two", "kind": "words"},
+        {"prompt": "As a number?", "answer": 42, "kind": "numbers"},
+        {"prompt": "Either?", "answer": [42, "Forty-two"], "kind": "words"},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n\n" for line in lines))
+    return path
+
+
+def test_the_same_questions_in_two_ways(mull: Run, thinker: Path, questions: Path) -> None:
+    done = json.loads(mull("eval", questions, "-m", thinker, "--json").stdout)
+    assert (done["v"], done["questions"]) == (1, 3)
+    off, on = done["runs"]
+    assert (off["asked"], off["applied"], off["right"], off["accuracy"]) == ("off", "off", 2, 0.6667)
+    assert (on["asked"], on["applied"], on["right"]) == ("on", "on", 2)
+    assert off["tokens"]["thinking"] == 0 < on["tokens"]["thinking"]
+    assert off["kinds"] == {
+        "words": {"questions": 2, "right": 1},
+        "numbers": {"questions": 1, "right": 1},
+    }
+    assert on["wrong"] == [{"prompt": "As a number?", "expected": ["42"], "answer": "Forty-two."}]
+
+
+def test_in_a_pipe_it_is_a_plain_table(mull: Run, thinker: Path, questions: Path) -> None:
+    done = mull("eval", questions, "-m", thinker, "--modes", "on", "--wrong", "-q")
+    row, wrong = done.stdout.decode().splitlines()
+    assert row.split("\t")[:3] == ["on", "2/3", "67%"]
+    assert wrong == "on: As a number? → Forty-two.; expected 42"
+    assert done.stderr == b""
+
+
+def test_pebble_is_better_with_thinking(mull: Run) -> None:
+    off, on = json.loads(mull("eval", "--json", timeout=120).stdout)["runs"]
+    assert on["right"] > off["right"] + 10
+    assert sum(kind["questions"] for kind in on["kinds"].values()) == 40
+
+
+def test_a_model_that_cannot_think_is_asked_once(mull: Run, tmp_path: Path, questions: Path) -> None:
+    from tests.models.scripted import write_scripted
+
+    base = write_scripted(tmp_path / "base.gguf", ["42"])
+    done = mull("eval", questions, "-m", base)
+    assert len(done.stdout.splitlines()) == 1
+    assert b"does not think, so it was asked once" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "Line 1 is no question."),
+        ('{"prompt": "x"}', "Line 1 is no question."),
+        ('{"prompt": "x", "answer": ""}', "Line 1 is no question."),
+        ('{"prompt": "x", "answer": [true]}', "Line 1 is no question."),
+        ("\n\n", "has no questions."),
+    ],
+)
+def test_what_is_no_question_is_named(mull: Run, tmp_path: Path, line: str, says: str) -> None:
+    (tmp_path / "q.jsonl").write_text(line)
+    done = mull("eval", "q.jsonl")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert says in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "right"),
+    [
+        ("85", "47 + 38 = **85**.", True),
+        ("85", "Not 84 but 85. No, 86", False),
+        ("7023", "It is 7,023.", True),
+        ("3.5", "3.50", True),
+        ("-3", "−3", True),
+        ("9, 41, 72", "Sorted: 9 41 72.", True),
+        ("9, 41", "9, 41, 72", False),
+        ("nretnal", "Backwards it is:\n`nretnal`", True),
+        ("Paris", "The capital is Paris.", True),
+        ("Paris", "Paris is large.\nThe capital is Lyon.", False),
+        ("no", "I do not know", False),
+        ("4", "", False),
+    ],
+)
+def test_what_counts_as_right(answer: str, said: str, right: bool) -> None:
+    assert Question("?", (answer,)).is_right(said) is right
