@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mull import paths
-from mull.errors import MullError
+from mull.errors import ModelFileError, MullError
 from mull.library.fit import Plan
+from mull.library.gguf import DAMAGED, read_header
 from mull.library.judge import load_settings, shared_context
 from mull.library.machine import DeviceLike, Machine, measure
 from mull.settings import EngineSettings
@@ -35,17 +36,25 @@ def this_machine() -> Machine:
     return measure(devices, state_file("bandwidth"))
 
 
-def planned(path: Path, settings: EngineSettings) -> tuple[EngineSettings, Plan | None]:
+def planned(
+    path: Path, settings: EngineSettings, *, trusted: bool = False
+) -> tuple[EngineSettings, Plan | None]:
     """How to load a file here: what the user said, else what the fit's plan says. No plan for what needs none.
 
-    A header that cannot be read is llama.cpp's to judge.
+    A header that cannot be understood is llama.cpp's to judge; one that is damaged raises ModelFileError, for with
+    absurd counts in it llama.cpp takes gigabytes. `trusted`: the file's bytes are those that were published.
     """
     try:
-        if path.stat().st_size < _SMALL:
-            return settings, None
-        return load_settings(path, this_machine(), settings)
+        if path.stat().st_size >= _SMALL:
+            return load_settings(path, this_machine(), settings)
+        if not trusted:
+            read_header(path)
+    except ModelFileError as error:
+        if error.code == DAMAGED:
+            raise
     except (MullError, OSError):
-        return settings, None
+        pass
+    return settings, None
 
 
 def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:

@@ -64,7 +64,7 @@ def load(
         try:
             if notice := _library_notice():
                 progress.put(notice)
-            best, plan = planned(path, settings)
+            best, plan = planned(path, settings, trusted=trusted)
             if plan is not None and not plan.fits:
                 progress.put(
                     Notice(

@@ -71,6 +71,9 @@ class Hub:
         self.url = ""
         self.cdn = ""  # another host name, as the Hub's CDN is
         self.tokens_at_cdn = 0
+        self.names_only = False  # model info without sizes and hashes, as some mirrors answer
+        self.trees = True  # without them, and with names only, HEAD is all that tells of a file
+        self.page = 1000  # entries of a tree per answer
         self._digests: dict[int, tuple[str, int]] = {}
         self.blobs: dict[str, bytes | Path] = {}
 
@@ -168,16 +171,14 @@ class _Handler(BaseHTTPRequestHandler):
         if model is None or not self._revision(model, revision or "main"):
             return
         if kind == "tree":
-            self._json(
-                [
-                    {"type": "file", "path": name, **self._facts(content)}
-                    for name, content in model.files.items()
-                ]
-            )
+            self._tree(model, path, int(query.get("cursor", ["0"])[0]))
             return
         siblings = []
         for name, content in model.files.items():
             facts = self._facts(content)
+            if self.hub.names_only:
+                siblings.append({"rfilename": name})
+                continue
             sibling = {"rfilename": name, "size": facts["size"], "blobId": facts["oid"]}
             if "lfs" in facts:
                 lfs = facts["lfs"]
@@ -186,6 +187,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(
             {"id": repo, "sha": model.commit, "gated": model.gated, "private": False, "siblings": siblings}
         )
+
+    def _tree(self, model: RemoteModel, path: str, start: int) -> None:
+        if not self.hub.trees:
+            self._error(404, "", b"Not Found")
+            return
+        end = start + self.hub.page
+        names = [*model.files]
+        folders = {name.rpartition("/")[0] for name in names} - {""}
+        entries = [{"type": "directory", "path": folder, "size": 0, "oid": "d" * 40} for folder in folders]
+        entries += [{"type": "file", "path": name, **self._facts(model.files[name])} for name in names]
+        more = {"Link": f'<{self.hub.url}{path}?cursor={end}>; rel="next"'} if end < len(entries) else {}
+        self._send(200, json.dumps(entries[start:end]).encode(), "application/json", more)
 
     def _facts(self, content: bytes | Path) -> dict[str, Any]:
         """Small text lives in git, everything that starts like a GGUF (or is a path) in LFS."""

@@ -86,6 +86,16 @@ def test_gated_repository_names_the_licence_page_and_the_token(
     assert hub.tokens_at_cdn == 0  # the token is the Hub's alone, wherever it redirects to
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_listed_repository_that_refuses_its_files_is_gated(
+    tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    tiny.fault(where="/resolve/", status=status, times=9)
+    assert f"{tiny.url}/{REPO}, then set HF_TOKEN" in fails(fetch, "gated").hint
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert "the account of your token" in fails(fetch, "gated").hint
+
+
 def test_repository_without_a_gguf(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"model.safetensors": b"x" * 10, "README.md": b"hello"})
     assert "mull models search" in fails(fetch, "no_gguf").hint

@@ -89,14 +89,14 @@ def test_a_dense_model_too_large_for_the_gpu_is_split_by_layers() -> None:
     found = plan(layout("phi-4"), machine(32, 8))
     assert found.verdict == "partial"
     assert 0 < found.gpu_layers <= 40
-    assert found.words == f"fits, {found.gpu_layers} layers on GPU"
+    assert found.words == f"fits with {found.gpu_layers} layers on GPU"
 
 
 def test_a_mixture_of_experts_keeps_attention_on_the_gpu_and_experts_in_memory() -> None:
     found = plan(layout("gpt-oss-20b"), machine(32, 8))
     assert found.expert_offload
     assert found.gpu_layers == -1
-    assert found.words == "fits, experts in memory"
+    assert found.words == "fits with experts in memory"
     alone = plan(layout("gpt-oss-20b"), machine(32))
     assert (found.speed or 0) > (alone.speed or 0)
 

@@ -112,7 +112,7 @@ def test_an_unfinished_download_is_removed_by_its_name(hub: Hub, fetch: Puller, 
 
 
 def test_a_running_download_is_not_removed(hub: Hub, user: Path) -> None:
-    from mull.library.hub import look_up
+    from mull.library.listing import look_up
 
     model = hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG, "tiny-Q8_0.gguf": SMALL})
     hub.fault(bytes_per_second=300_000)

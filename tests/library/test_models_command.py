@@ -228,3 +228,46 @@ def test_show_readme_gives_it_without_its_front_matter(mull: Run, place: Place) 
 
 def test_show_of_an_unknown_name_suggests_the_nearest(mull: Run) -> None:
     failed(mull("show", "qwen3-9b"), b"Did you mean")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "size"),
+    [
+        ("qwen3-8b:q8_0", "qwen3-8b:Q8_0", 8_700_000_000),
+        ("Qwen/Qwen3-8B-GGUF", "qwen3-8b", 5_027_783_488),
+        ("hf.co/Qwen/Qwen3-8B-GGUF:Q8_0", "qwen3-8b:Q8_0", 8_700_000_000),
+        ("gpt-oss:20b", "gpt-oss-20b", 12_109_566_624),
+        ("pebble:Q8_0", "pebble", None),
+    ],
+)
+def test_show_takes_every_form_of_a_name(mull: Run, name: str, shown: str, size: int | None) -> None:
+    value = found(mull("show", name, "--json"))
+    assert value["name"] == shown
+    assert size is None or value["bytes"] == size
+
+
+def test_show_of_a_file_that_is_here_by_any_of_its_names(mull: Run, place: Place, tmp_path: Path) -> None:
+    path = place("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q8_0.gguf")
+    for name in ("qwen3-8b", "qwen3-8b:Q8_0", "Qwen/Qwen3-8B-GGUF:Q8_0", path):
+        value = found(mull("show", name, "--json"))
+        assert (value["path"], value["quant"]) == (str(path), "Q8_0")
+    elsewhere = write_model(tmp_path / "elsewhere.gguf", 50)
+    value = found(mull("show", elsewhere, "--json"))
+    assert value["header"] == {"architecture": "llama", "context": 4096}
+    assert value["verdict"]["context"] == 4096
+
+
+def test_show_of_what_is_not_here_says_how_to_get_it(mull: Run) -> None:
+    failed(mull("show", "owner/none:Q4_K_M"), b"mull pull owner/none:Q4_K_M")
+    failed(mull("show", "qwen3-8b:Q2_K"), b"It knows Q4_K_M")
+    failed(mull("show", "./none.gguf"), b"There is no file")
+
+
+def test_show_of_a_damaged_file_says_so(mull: Run, place: Place, tmp_path: Path) -> None:
+    path = place("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf")
+    path.write_bytes(path.read_bytes()[:300])
+    done = mull("show", "qwen3-8b")
+    assert done.returncode == 0
+    assert b"is damaged" in done.stderr
+    assert b"Apache-2.0" in done.stdout
+    failed(mull("show", path.rename(tmp_path / "odd.gguf")), b"is damaged")

@@ -139,6 +139,19 @@ def test_split_files_are_one_model(hub: Hub, fetch: Puller) -> None:
         fetch(f"{REPO}:Q8_0")
 
 
+@pytest.mark.parametrize("trees", [True, False])
+def test_a_mirror_that_lists_names_only_is_asked_for_the_rest(hub: Hub, fetch: Puller, trees: bool) -> None:
+    names = [f"Q4_K_M/tiny-Q4_K_M-{n:05d}-of-00003.gguf" for n in range(1, 4)]
+    hub.add(REPO, {**{name: gguf(50_000, n) for n, name in enumerate(names)}, "README.md": b"# Tiny"})
+    hub.names_only, hub.trees, hub.page = True, trees, 2
+    pulled = fetch(REPO)
+    assert pulled.verified
+    assert (len(pulled.sha256), pulled.bytes) == (3, 150_000)
+    asked = [(method, path) for method, path, _ in hub.requests if method == "HEAD" or "/tree/" in path]
+    assert len(asked) == (3 if trees else 4)  # three pages; or the tree in vain, then every model's headers
+    assert all(("/tree/" in path) == trees for method, path in asked[1:])
+
+
 # Where it lands
 
 

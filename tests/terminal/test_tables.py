@@ -55,6 +55,34 @@ def test_long_cells_wrap_within_the_width(terminal: Streams) -> None:
     assert " ".join(lines[1:]).split().count("word") == 60
 
 
+@pytest.fixture
+def narrow(terminal: Streams, monkeypatch: pytest.MonkeyPatch) -> Streams:
+    monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
+    return terminal
+
+
+def test_where_columns_would_cut_words_to_pieces_every_row_is_stacked(narrow: Streams) -> None:
+    long = "deepseek-r1-distill-qwen-1.5b"
+    table(
+        narrow, ("Name", "Size", "", "Verdict", "Speed"), [(long, "1.1 GB", "", "fits in memory", "~29 t/s")]
+    )
+    assert shown(narrow) == [long, "  1.1 GB · fits in memory · ~29 t/s"]
+
+
+def test_a_stacked_cell_is_broken_only_when_it_is_wider_than_the_screen(narrow: Streams) -> None:
+    table(narrow, ("A", "B", "C", "D"), [("x" * 50, "a" * 30, "b" * 30, "word " * 12)])
+    lines = shown(narrow)
+    assert lines[:2] == ["x" * 37, "x" * 13]
+    assert lines[2:4] == ["  " + "a" * 30, "  " + "b" * 30]
+    assert all(width(line) < 40 for line in lines)
+    assert " ".join(lines).count("word") == 12
+
+
+def test_a_card_with_long_names_puts_the_values_below_them(narrow: Streams) -> None:
+    card(narrow, [("Sampling, thinking", "temperature 0.6"), ("", ""), ("", "top_p 0.95")])
+    assert shown(narrow) == ["Sampling, thinking", "  temperature 0.6", "  top_p 0.95"]
+
+
 def test_no_rows(terminal: Streams, pipe: Streams) -> None:
     table(terminal, HEADS, [])
     assert shown(terminal) == ["Model  Size"]

@@ -9,26 +9,21 @@ from typing import Annotated
 import typer
 
 from mull import config, paths
+from mull.commands import overview
 from mull.errors import MullError, UsageError
 from mull.hardware import state_file, this_machine
 from mull.library import advice
 from mull.library.catalogue import Catalogue, load_catalogue
-from mull.library.fit import Plan
 from mull.library.machine import Machine
 from mull.library.survey import Row, record, select, survey
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
 from mull.terminal.tables import card, table
 
-SHORT_HEADS = ("NAME", "SIZE", "✓", "THINKS", "HERE", "FITS", "CTX", "T/S")
-HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
 HEADER_SECONDS = (
     0.2  # for reading headers that the record lacks; the rest is judged by size until the next time
 )
-WIDE = 110  # columns; a narrower screen gets shorter cells
-FAST = 200  # tokens per second; nobody reads faster, and the estimate is no better
-_THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -93,11 +88,13 @@ def models(
     if json:
         write_object(streams, {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]})
         return
-    short = streams.stdout_tty and streams.width < WIDE
-    table(streams, SHORT_HEADS if short else HEADS, [cells(row, short=short) for row in rows])
+    layout = overview.layout_for(streams.width if streams.stdout_tty else None)
+    table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
     if not rows:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
+    elif streams.stdout_tty:
+        streams.note(overview.legend(layout))
 
 
 def installed(context: typer.Context, *, json: Json = False) -> None:
@@ -115,54 +112,6 @@ def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
     rows = survey(catalogue, local.installed(folders), machine, layouts)
     layouts.save()
     return rows
-
-
-def cells(row: Row, *, short: bool = False) -> Sequence[str]:
-    """One row of the table. `short`: for a narrow screen, the licence only as ✓ where it is permissive."""
-    entry, plan = row.entry, row.plan
-    licence, thinks = "", ""
-    if entry is not None:
-        mark = "✓" if entry.licence.permissive else ""
-        licence = mark if short else f"{entry.licence.spdx.removeprefix('LicenseRef-')} {mark}".rstrip()
-        thinks = _THINKS[entry.reasoning.kind]
-    return (
-        _pullable(row),
-        _size(row),
-        licence,
-        thinks,
-        "yes" if row.installed else "",
-        _verdict(plan, short=short) if plan else "",
-        _tokens(plan.ctx) if plan and plan.fits else "",
-        _pace(plan.speed) if plan and plan.speed else "",
-    )
-
-
-def _pullable(row: Row) -> str:
-    """The name, with the quantization where another one than the default is offered."""
-    if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
-        return row.name
-    return f"{row.name}:{row.file.quant}"
-
-
-def _verdict(plan: Plan, *, short: bool) -> str:
-    if not short:
-        return plan.words
-    return {"gpu": "GPU", "memory": "memory", "slow": "slow", "no": "no"}.get(
-        plan.verdict, f"{plan.gpu_layers} layers GPU"
-    )
-
-
-def _pace(speed: float) -> str:
-    if speed > FAST:
-        return f"{FAST}+"
-    return f"~{speed:.{0 if speed >= 10 else 1}f}"
-
-
-def _size(row: Row) -> str:
-    if not row.bytes:
-        return "?"
-    size = f"{row.bytes / 1e9:.1f} GB" if row.bytes >= 1e8 else f"{row.bytes / 1e6:.0f} MB"
-    return f"~{size}" if row.approximate else size
 
 
 def _best(
@@ -230,7 +179,3 @@ def _refresh(streams: Streams, source: str, *, json: bool) -> None:
         write_object(streams, {"v": 1, "models": count, "updated": updated})
         return
     streams.note(f"The catalogue now has {count} models, as of {updated or 'an unknown date'}.")
-
-
-def _tokens(count: int) -> str:
-    return f"{count // 1024}k" if count >= 1024 else str(count)

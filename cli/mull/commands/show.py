@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mull import paths
+from mull.commands.merge import read_config
 from mull.commands.models import rows_here
 from mull.commands.options import completes
 from mull.errors import MullError
 from mull.hardware import this_machine
 from mull.library.card import as_json, pairs
-from mull.library.catalogue import Catalogue, load_catalogue
+from mull.library.catalogue import load_catalogue
 from mull.library.fit import plan
 from mull.library.layout import Layout, from_entry, from_headers
-from mull.library.survey import Row
+from mull.library.survey import Row, named
+from mull.terminal.pager import page
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
-from mull.terminal.tables import card
+from mull.terminal.tables import card, card_lines
+
+READABLE = 100  # columns; longer lines are hard to follow
 
 if TYPE_CHECKING:
     from mull.library.gguf import Header
@@ -28,73 +33,61 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="A catalogue name, or one that `mull list` shows.",
+        help="A catalogue name, owner/repo[:QUANT], or the path of a .gguf file.",
         autocompletion=completes("known_models"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Readme = Annotated[
-    bool, typer.Option("--readme", help="Page through the repository's README, when it is here.")
-]
+Readme = Annotated[bool, typer.Option("--readme", help="Only the README that came with the download.")]
 
 
 def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Json = False) -> None:
     """Show a model's card.
 
-    Licence, thinking, sampling, what was published, files, memory at several contexts.
+    Licence, thinking, sampling, what was published, files, memory at several contexts. On a terminal the README that
+    came with the download follows, in the pager.
     """
     streams: Streams = context.obj
     catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
-    row = find(name, catalogue, rows_here(catalogue, machine))
+    folders = [Path(folder) for folder in read_config()["model_folders"]]
+    row = named(name, catalogue, rows_here(catalogue, machine), machine, folders)
     if readme:
-        page(streams, row)
+        _show_readme(streams, row)
         return
-    headers = _headers(row)
+    headers = _headers(streams, row)
     layout = _layout(row, headers)
-    found = plan(layout, machine) if layout else None
-    thinking = _thinking(headers)
+    found = plan(layout, machine) if layout else row.plan
+    row = replace(row, plan=found)
+    thinking, first = _thinking(headers), headers[0] if headers else None
     if json:
-        write_object(streams, as_json(row, layout, found, thinking))
+        write_object(streams, as_json(row, layout, found, thinking, first))
+        return
+    facts = pairs(row, layout, found, thinking, first)
+    text = _readme(row) if streams.stdout_live else None
+    if text is None:
+        card(streams, facts)
     else:
-        card(streams, pairs(row, layout, found, thinking))
+        page(streams, [*card_lines(streams, facts), "", *_drawn(streams, text)])
 
 
-def find(name: str, catalogue: Catalogue, rows: list[Row]) -> Row:
-    """The row of that name, alias, or path. Raises MullError with the nearest names."""
-    entry = catalogue.find(name)
-    wanted = entry.name if entry else name.lower()
-    for row in rows:
-        if row.name.lower() == wanted or (row.local and str(row.local.path) == name):
-            return row
-    near = catalogue.nearest(name)
-    raise MullError(
-        "unknown_model",
-        f'There is no model "{name}" in the catalogue or on this disk.',
-        f"Did you mean {', '.join(near)}?"
-        if near
-        else "`mull models` lists them; `mull models search` asks the Hub.",
-    )
-
-
-def page(streams: Streams, row: Row) -> None:
-    """The README in the pager, drawn as Markdown; plain when stdout is no terminal."""
+def _show_readme(streams: Streams, row: Row) -> None:
+    """The README alone: in the pager, or as it is written where stdout is no terminal."""
     text = _readme(row)
     if text is None:
         address = row.entry.card if row.entry else ""
         raise MullError(
             "no_readme", f"The README of {row.name} is not on this disk.", f"See {address}" if address else ""
         )
-    if not streams.stdout_tty:
+    if streams.stdout_tty:
+        page(streams, _drawn(streams, text))
+    else:
         streams.stdout.write(text)
-        return
-    import os
-    import pydoc
 
+
+def _drawn(streams: Streams, text: str) -> list[str]:
     from mull.terminal.markdown import render
 
-    lines = render(text, min(streams.width, 100), streams.stdout_ink, unicode=streams.unicode)
-    os.environ.setdefault("LESS", "-R")  # colours, not their codes
-    pydoc.pager("\n".join(lines) + "\n")
+    return render(text, min(streams.width - 1, READABLE), streams.stdout_ink, unicode=streams.unicode)
 
 
 def _readme(row: Row) -> str | None:
@@ -110,13 +103,17 @@ def _readme(row: Row) -> str | None:
     return text.lstrip("\n")
 
 
-def _headers(row: Row) -> list[Header]:
-    """The headers of the file's parts, empty where it is not here or cannot be read."""
+def _headers(streams: Streams, row: Row) -> list[Header]:
+    """The headers of the file's parts; none where it is not here. Raises ModelFileError for a damaged file that no
+    catalogue knows; of one that it knows there is enough to show, with a note."""
     from mull.library.gguf import read_header
 
     try:
         return [read_header(part) for part in row.parts]
-    except MullError:
+    except MullError as error:
+        if row.entry is None:
+            raise
+        streams.note(error.message)
         return []
 
 

@@ -13,8 +13,7 @@ from mull.commands.merge import read_config
 from mull.commands.options import Json, completes
 from mull.errors import ExitCode, MullError
 from mull.library.catalogue import load_catalogue
-from mull.library.local import LocalModel, installed
-from mull.library.reference import parts_of
+from mull.library.local import LocalModel, installed, of_file
 from mull.library.resolve import find, matching
 from mull.library.verify import Verdict
 from mull.library.verify import verify as verify_model
@@ -67,6 +66,8 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
     else:
         rows = [_row(verdict) for verdict in verdicts]
         table(streams, ("Model", "Size", "SHA-256", "Compared with", "Verdict"), rows)
+        if not models:
+            streams.note("No model is installed. mull pull gets one.")
     if failure is not None:
         streams.error(failure.message, failure.hint)
         raise typer.Exit(failure.exit_code)
@@ -80,10 +81,7 @@ def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
     for name in names:
         found = matching(name, folders)
         if not found:
-            here = find(name, folders=folders)
-            parts = tuple(here.path.with_name(part) for part in parts_of(here.path.name))
-            size = sum(part.stat().st_size for part in parts)
-            found = [LocalModel(here.name, "folder", parts, size, filename=here.path.name)]
+            found = [of_file(find(name, folders=folders).path)]
         models += found
     return models
 

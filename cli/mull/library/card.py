@@ -1,7 +1,8 @@
 """A model's card as names and values: its maker, licence, thinking, published scores, files, and what it needs here.
 
-In: a row of the survey, and the layout where a header was read (the catalogue's figures otherwise). Out: pairs for
-`terminal.tables.card`, and the same facts as JSON. What nobody published is said to be unknown, never guessed.
+In: a row of the survey, and the header of the file that is here with its layout (the catalogue's figures otherwise).
+Out: pairs for `terminal.tables.card`, and the same facts as JSON. What nobody published is said to be unknown, never
+guessed; of a model that the catalogue does not know, its header tells what it claims.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from mull.library.entry import Benchmark, CatalogueFile, Entry
-from mull.library.fit import PROCESS, Plan
+from mull.library.fit import FAST, PROCESS, Plan
+from mull.library.gguf import Header
 from mull.library.layout import Layout
 from mull.library.machine import GIB
 from mull.library.survey import Row, record
@@ -21,14 +23,46 @@ CONTEXTS = (4096, 16384, 65536)
 Pairs = list[tuple[str, str]]
 
 
-def pairs(row: Row, layout: Layout | None, plan: Plan | None, thinking: str | None = None) -> Pairs:
-    """The card. `thinking`: what the file's own template can do, where the file is here."""
+_CLAIMS = {  # what a header may say of its model, by the key it says it with
+    "name": "general.name",
+    "made_by": "general.organization",
+    "author": "general.author",
+    "quantized_by": "general.quantized_by",
+    "licence": "general.license",
+    "licence_address": "general.license.link",
+    "parameters": "general.size_label",
+    "source": "general.source.url",
+    "base_model": "general.base_model.0.repo_url",
+}
+
+
+def claims(header: Header) -> dict[str, str | int]:
+    """What a file's header says of the model, as far as it says anything."""
+    found: dict[str, str | int] = {"architecture": header.architecture}
+    found |= {
+        name: value for name, key in _CLAIMS.items() if isinstance(value := header.metadata.get(key), str)
+    }
+    if header.n_ctx_train is not None:
+        found["context"] = header.n_ctx_train
+    return {name: value for name, value in found.items() if value}
+
+
+def pairs(
+    row: Row,
+    layout: Layout | None,
+    plan: Plan | None,
+    thinking: str | None = None,
+    header: Header | None = None,
+) -> Pairs:
+    """The card. `thinking`: what the file's own template can do, `header`: its header, where the file is here."""
     entry = row.entry
     rows: Pairs = [("Name", row.name)]
     if entry is not None:
         rows += _who(entry)
         rows += _licence(entry)
         rows += _what(entry)
+    elif header is not None:
+        rows += _claimed(header)
     rows += _thinking(entry, thinking)
     if entry is not None:
         rows += _advice(entry)
@@ -42,11 +76,17 @@ def pairs(row: Row, layout: Layout | None, plan: Plan | None, thinking: str | No
 
 
 def as_json(
-    row: Row, layout: Layout | None, plan: Plan | None, thinking: str | None = None
+    row: Row,
+    layout: Layout | None,
+    plan: Plan | None,
+    thinking: str | None = None,
+    header: Header | None = None,
 ) -> dict[str, Any]:
     """The card's facts as JSON: the survey's record and everything that a table has no room for."""
     entry = row.entry
     found: dict[str, Any] = {"v": 1, **record(row), "template_reasoning": thinking}
+    found["sha256"] = row.local.sha256 if row.local else None
+    found["header"] = claims(header) if header else None
     if entry is not None:
         found |= {
             "family": entry.family or None,
@@ -76,6 +116,25 @@ def _who(entry: Entry) -> Pairs:
         ("Quantized by", "" if entry.builtin else owner),
         ("Repository", entry.repo or ""),
         ("Card", entry.card),
+    ]
+
+
+def _claimed(header: Header) -> Pairs:
+    said = claims(header)
+    context = said.get("context")
+    maker = said.get("made_by") or said.get("author") or ""
+    return [
+        ("Calls itself", str(said.get("name", ""))),
+        ("Made by", str(maker)),
+        ("Quantized by", str(said.get("quantized_by", ""))),
+        ("From", str(said.get("source") or said.get("base_model") or "")),
+        (
+            "Licence",
+            " ".join(str(said[key]) for key in ("licence", "licence_address") if key in said) or "not stated",
+        ),
+        ("Architecture", header.architecture),
+        ("Parameters", str(said.get("parameters", ""))),
+        ("Context", f"{context:,} tokens" if context else ""),
     ]
 
 
@@ -126,7 +185,8 @@ def _files(entry: Entry) -> Pairs:
 def _here(row: Row) -> Pairs:
     if row.local is None:
         return [("Installed", "built in" if row.installed else f"no; get it with: mull pull {row.name}")]
-    return [("Installed", str(row.local.path)), ("Kept by", row.local.source)]
+    owner = "" if row.local.source == "folder" else row.local.source
+    return [("Installed", str(row.local.path)), ("Kept by", owner), ("SHA-256", row.local.sha256 or "")]
 
 
 def _memory(layout: Layout | None, plan: Plan | None) -> Pairs:
@@ -138,14 +198,14 @@ def _memory(layout: Layout | None, plan: Plan | None) -> Pairs:
         for i, ctx in enumerate(_contexts(layout))
     ]
     if plan is not None:
-        pace = (
-            f", about {plan.speed:.{0 if plan.speed >= 10 else 1}f} tokens per second (an estimate)"
-            if plan.speed
-            else ""
-        )
+        pace = f", {_pace(plan.speed)} tokens per second (an estimate)" if plan.speed else ""
         rows.append(("This machine", f"{plan.words}{pace}"))
         rows += [("", reason) for reason in plan.reasons]
     return rows
+
+
+def _pace(speed: float) -> str:
+    return f"more than {FAST:.0f}" if speed > FAST else f"about {speed:.{0 if speed >= 10 else 1}f}"
 
 
 def _doubts(entry: Entry) -> Pairs:

@@ -20,6 +20,7 @@ Verdict = Literal["gpu", "partial", "memory", "slow", "no"]
 MIN_CTX = 4096  # tokens; less is no conversation (unless the model itself knows less)
 GOOD_CTX = 8192  # tokens; for less, a smaller KV type is tried first
 SLOW = 4.0  # tokens per second; slower than reading
+FAST = 200.0  # tokens per second; nobody reads faster, and the estimate is no better
 
 PROCESS = 400 << 20  # bytes: Python, the library, a vocabulary of 150,000 tokens
 _GPU_RESERVE = 400 << 20  # bytes of a device that its driver and the screen need
@@ -60,8 +61,8 @@ class Plan:
         if self.verdict == "gpu":
             return "fits on GPU"
         if self.expert_offload:
-            return "fits, experts in memory"
-        return f"fits, {self.gpu_layers} layers on GPU" if self.gpu_layers else "fits in memory"
+            return "fits with experts in memory"
+        return f"fits with {self.gpu_layers} layers on GPU" if self.gpu_layers else "fits in memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ truncated, damaged, or no GGUF.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from mull.library.gguf_reader import MAX_KEY, DamagedError, LongArray, Reader
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)  # 1 had 32-bit lengths, and no model of its weeks is still around
-MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 1 << 20, 8
+MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 65_536, 8
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types
+MAX_SPECIAL = 65_536  # tokens; the largest vocabularies reserve some ten thousand
+DAMAGED: Final = "model_damaged"  # the code of the error for a file that is a GGUF, and broken
 AGAIN: Final = "Get the file again, for example with: mull pull"
 # ggml type: name, elements per block, bytes per block (ggml's type table).
 TYPES: Final[Mapping[int, tuple[str, int, int]]] = {
@@ -102,7 +105,8 @@ class Header:
     def special_tokens(self) -> Mapping[int, str]:
         """Id to spelling, of every control, user-defined and unknown token. Reads the vocabulary."""
         types = self.array("tokenizer.ggml.token_type")
-        wanted = {i for i, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED)}
+        special = (i for i, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED))
+        wanted = set(itertools.islice(special, MAX_SPECIAL))
         wanted |= {self.metadata.get(f"tokenizer.ggml.{end}_token_id", -1) for end in ("bos", "eos")}
         tokens = self.metadata.get("tokenizer.ggml.tokens", ())
         if not isinstance(tokens, LongArray):
@@ -168,7 +172,7 @@ def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
     try:
         return _parse(reader, source, size, whole=whole)
     except DamagedError as error:
-        raise ModelFileError("model_damaged", f"{_name(source)} is damaged: {error}.", AGAIN) from error
+        raise ModelFileError(DAMAGED, f"{_name(source)} is damaged: {error}.", AGAIN) from error
 
 
 def _parse(reader: Reader, source: Path | BinaryIO, size: int, *, whole: bool) -> Header:
@@ -180,11 +184,11 @@ def _parse(reader: Reader, source: Path | BinaryIO, size: int, *, whole: bool) -
         raise DamagedError(f"it claims {tensors:,} tensors and {pairs:,} metadata entries")
     metadata: dict[str, Any] = {}
     for _ in range(pairs):
-        key = reader.string(MAX_KEY)
+        key = reader.kept_string(MAX_KEY)
         metadata[key] = reader.value(reader.number("I"))
     infos = []
     for _ in range(tensors):
-        name = reader.string(MAX_KEY)
+        name = reader.kept_string(MAX_KEY)
         dimensions = reader.number("I")
         if dimensions > MAX_DIMENSIONS:
             raise DamagedError(f"a tensor claims {dimensions:,} dimensions")

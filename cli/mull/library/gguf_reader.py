@@ -1,8 +1,9 @@
 """Little-endian values of a GGUF's header, read from a file that is not trusted.
 
-In: a seekable binary file. Out: numbers, texts, arrays; long arrays are skipped over. Every length is checked before
-it is believed: nothing is read beyond the file's end, and no more than a block or one value is held. Raises
-`DamagedError`, whose text ends the sentence "the file is damaged: ...".
+In: a seekable binary file. Out: numbers, texts, arrays; long arrays and texts are skipped over. Every length is checked
+before it is believed: nothing is read beyond the file's end, no more than a block or one value is held, and what a
+whole header may keep and make one skip is limited too. Raises `DamagedError`, whose text ends the sentence "the file
+is damaged: ...".
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 BLOCK: Final = 1 << 18  # bytes read at once
-MAX_KEY, MAX_STRING = 65_535, 8 << 20  # bytes; the longest strings are chat templates
-MAX_ITEMS = 8 << 20  # members of an array; the largest vocabularies have some 300,000
+MAX_KEY = 65_535  # bytes
+MAX_STRING = 1 << 20  # bytes of a text that is kept; the longest are chat templates of some 30,000
+MAX_ITEMS = 4 << 20  # members of all arrays; the largest vocabularies have 300,000, and twice as many merges
+MAX_TEXTS = 32 << 20  # bytes of texts that are skipped, such as the whole tokenizer of another library
 KEPT_ITEMS = 1024  # arrays up to so long are kept as values
-STRING, ARRAY = 8, 9
+MAX_KEPT = 16 << 20  # bytes of all texts and arrays that are kept, roughly as Python holds them
+VALUE = 40  # bytes that Python takes for a number in a tuple
+BYTES, STRING, ARRAY = 0, 8, 9
 SCALARS: Final[Mapping[int, struct.Struct]] = {
     kind: struct.Struct(f"<{code}")
     for kind, code in {
@@ -37,7 +42,8 @@ SCALARS: Final[Mapping[int, struct.Struct]] = {
 
 @dataclass(frozen=True, slots=True)
 class LongArray:
-    """An array that was skipped: its element type, length, and where it begins in the file."""
+    """An array that was skipped: its element type, length, and where it begins in the file. A long text is one of
+    bytes."""
 
     kind: int
     count: int
@@ -57,6 +63,9 @@ class Reader:
         self._block = b""
         self._at = 0  # in the block
         self._base = offset  # of the block in the file
+        self._kept = 0  # bytes, of MAX_KEPT
+        self._items = 0  # of MAX_ITEMS
+        self._texts = 0  # bytes, of MAX_TEXTS
 
     @property
     def position(self) -> int:
@@ -94,21 +103,49 @@ class Reader:
             raise DamagedError(f"it claims a text of {length:,} bytes")
         return self.take(length).decode("utf-8", "replace")
 
+    def kept_string(self, most: int = MAX_STRING) -> str:
+        """A text that will be held for as long as the header is."""
+        text = self.string(most)
+        self._keep(len(text))
+        return text
+
     def value(self, kind: int) -> Any:
         if kind == STRING:
-            return self.string()
+            return self._text()
         if kind in SCALARS:
             return SCALARS[kind].unpack(self.take(SCALARS[kind].size))[0]
         if kind != ARRAY:
             raise DamagedError(f"it has a value of unknown type {kind}")
         kind, count = self.number("I"), self.number("Q")
-        if count > MAX_ITEMS or (kind != STRING and kind not in SCALARS):
+        self._items += count
+        if self._items > MAX_ITEMS or (kind != STRING and kind not in SCALARS):
             raise DamagedError(f"it has an array of {count:,} values of type {kind}")
         if count <= KEPT_ITEMS:
-            return tuple(self.members(kind, count))
+            self._keep(VALUE * count)
+            texts = kind == STRING
+            return (
+                tuple(self.kept_string() for _ in range(count)) if texts else tuple(self.members(kind, count))
+            )
         skipped = LongArray(kind, count, self.position)
         self._skip(kind, count)
         return skipped
+
+    def _text(self) -> str | LongArray:
+        length = self.number("Q")
+        if length > MAX_STRING:
+            self._texts += length
+            if self._texts > MAX_TEXTS:
+                raise DamagedError(f"it claims a text of {length:,} bytes")
+            skipped = LongArray(BYTES, length, self.position)
+            self._skip(BYTES, length)
+            return skipped
+        self._keep(length)
+        return self.take(length).decode("utf-8", "replace")
+
+    def _keep(self, size: int) -> None:
+        self._kept += size
+        if self._kept > MAX_KEPT:
+            raise DamagedError(f"its header holds more than {MAX_KEPT >> 20} MiB of texts and lists")
 
     def members(self, kind: int, count: int) -> Iterator[Any]:
         """The next `count` values of one type."""

@@ -1,15 +1,14 @@
-"""What a repository on the Hub holds: one request for the commit, the files, their sizes and their SHA-256.
+"""Asking the Hub, patiently, and saying in words why it did not answer.
 
-In: `owner/repo` and a revision. Out: a `Repository` of checked values: a name, hash or size that cannot be right never
-leaves here. Failures of the network and refusals of the Hub become `HubError`s that say what to do.
-Everything goes through huggingface_hub, imported when first needed; HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE are its own.
+In: a path of its API, or a call that asks it something. Out: the answer, or a `HubError` that says what to do.
+What may pass (429, 5xx, timeouts) is tried again, with the pause that the Hub asks for. Everything goes through
+huggingface_hub, imported when first needed; HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are its own.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import threading
 from collections.abc import Callable
@@ -17,13 +16,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mull.errors import MullError
-from mull.library.reference import is_safe
 
 REQUEST_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds; a Retry-After beyond this is told instead of waited for
 UNREACHABLE = frozenset({"dns", "no_network", "timeout"})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -38,33 +34,6 @@ class HubError(MullError):
         super().__init__(code, message, hint)
         self.passing = passing
         self.wait = wait
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """One file of a commit. `etag` names its blob: the SHA-256 for large files, git's SHA-1 for small ones."""
-
-    filename: str
-    bytes: int
-    etag: str
-
-    @property
-    def sha256(self) -> str | None:
-        return self.etag if len(self.etag) == 64 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """A repository at one commit. `refused`: names of files that may not become paths."""
-
-    repo: str
-    revision: str
-    commit: str
-    files: tuple[RemoteFile, ...]
-    refused: tuple[str, ...] = ()
-
-    def file(self, filename: str) -> RemoteFile | None:
-        return next((file for file in self.files if file.filename == filename), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +68,22 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
-def look_up(
-    repo: str,
-    revision: str = "main",
-    *,
-    backoff: Backoff | None = None,
-    stop: threading.Event | None = None,
-    on_wait: Callable[[float, HubError], None] = lambda _seconds, _error: None,
-) -> Repository:
-    """Ask the Hub. Raises HubError; passing failures (429, 5xx, timeouts) are tried again first."""
-    from huggingface_hub import HfApi
+def get(path: str, **parameters: str | list[str]) -> Any:
+    """The Hub's answer to one GET: `path` below the endpoint, or the whole address of a further page.
 
-    def ask() -> Repository:
-        api = HfApi(endpoint=endpoint(), library_name="mull")
-        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=REQUEST_SECONDS)
-        return _repository(repo, revision, info)
+    Raises what huggingface_hub raises, for `explain`. The library's own calls would retry with messages on the screen.
+    """
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-    return persist(ask, repo, revision, backoff or Backoff(), stop or threading.Event(), on_wait)
+    if constants.is_offline_mode():
+        raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
+    address = f"{endpoint()}{path}" if path.startswith("/") else path
+    headers = build_hf_headers(library_name="mull")
+    answer = get_session().get(address, params=parameters or None, headers=headers, timeout=REQUEST_SECONDS)
+    hf_raise_for_status(answer)
+    return answer
 
 
 def persist(
@@ -145,8 +113,11 @@ def persist(
             raise failure
 
 
-def explain(error: Exception, repo: str, revision: str = "main") -> HubError | None:
-    """What happened and what to do, for everything huggingface_hub and its HTTP client raise; None for a bug."""
+def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool = False) -> HubError | None:
+    """What happened and what to do, for everything huggingface_hub and its HTTP client raise; None for a bug.
+
+    `listed`: the Hub has just shown the repository, so that a refusal is about its files: they are gated.
+    """
     from huggingface_hub import errors
 
     hub = endpoint()
@@ -169,13 +140,13 @@ def explain(error: Exception, repo: str, revision: str = "main") -> HubError | N
     if isinstance(
         error, errors.LocalEntryNotFoundError
     ):  # huggingface_hub's word for a Hub that does not answer
-        return (
-            isinstance(error.__cause__, Exception) and explain(error.__cause__, repo, revision)
-        ) or _unreachable(error, hub)
+        cause = error.__cause__
+        told = explain(cause, repo, revision, listed=listed) if isinstance(cause, Exception) else None
+        return told or _unreachable(error, hub)
     if isinstance(error, errors.EntryNotFoundError):
         return HubError("no_file", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main.")
     if isinstance(error, errors.HfHubHTTPError):
-        return _refused(error.response.status_code, dict(error.response.headers), repo, hub)
+        return _refused(error.response.status_code, dict(error.response.headers), repo, hub, listed=listed)
     if isinstance(
         error, errors.HfHubHTTPError.__bases__[0]
     ):  # the HTTP client's own base: httpx, or its successor
@@ -190,14 +161,16 @@ def explain(error: Exception, repo: str, revision: str = "main") -> HubError | N
 
 
 def _gated(repo: str, hub: str) -> HubError:
-    return HubError(
-        "gated",
-        f"{repo} is gated: its makers want a licence accepted first.",
-        f"Accept it at {hub}/{repo}, then set HF_TOKEN to a token from {hub}/settings/tokens.",
-    )
+    from huggingface_hub import get_token
+
+    hint = f"Accept it at {hub}/{repo}, then set HF_TOKEN to a token from {hub}/settings/tokens."
+    if get_token():
+        rights = "the token needs the right to read gated repositories"
+        hint = f"Accept it at {hub}/{repo} with the account of your token; {rights}."
+    return HubError("gated", f"{repo} is gated: its makers want a licence accepted first.", hint)
 
 
-def _refused(status: int, headers: dict[str, str], repo: str, hub: str) -> HubError:
+def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, listed: bool) -> HubError:
     headers = {name.lower(): value for name, value in headers.items()}
     if status == 401 and "credentials" in headers.get("x-error-message", "").lower():
         return HubError(
@@ -205,6 +178,8 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str) -> HubEr
             "The Hub does not accept your token.",
             f"Make a new one at {hub}/settings/tokens.",
         )
+    if listed and status in {401, 403}:
+        return _gated(repo, hub)
     if status in {401, 404}:
         return HubError(
             "no_repository",
@@ -264,19 +239,3 @@ def _retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
-
-
-def _repository(repo: str, revision: str, info: Any) -> Repository:
-    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
-        raise ValueError("no commit")
-    files, refused = [], []
-    for sibling in info.siblings or ():
-        name, size = sibling.rfilename, sibling.lfs.size if sibling.lfs is not None else sibling.size
-        etag = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
-        if not isinstance(name, str) or not is_safe(name):
-            refused.append(str(name))
-        elif isinstance(size, int) and size >= 0 and isinstance(etag, str):
-            if not _SHA256.fullmatch(etag) and not _COMMIT.fullmatch(etag):
-                raise ValueError("no hash")
-            files.append(RemoteFile(name, size, etag))
-    return Repository(repo, revision, info.sha, tuple(files), tuple(refused))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mull.library.cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
-from mull.library.reference import group_parts, is_weights, quantization, whole_name
+from mull.library.reference import group_parts, is_weights, parts_of, quantization, whole_name
 
 Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "folder"]
 _MANIFEST_LIMIT = 1 << 20  # bytes; Ollama's manifests are a few hundred
@@ -132,6 +132,14 @@ def in_folder(folder: Path) -> Iterator[LocalModel]:
     """Any folder named in the config, and the folders below it."""
     with suppress(RuntimeError):
         yield from _loose("folder", _ggufs(folder.expanduser()))
+
+
+def of_file(path: Path) -> LocalModel:
+    """A file by its path, with the parts beside it where it is the first of several."""
+    parts = tuple(path.with_name(name) for name in parts_of(path.name))
+    size = sum(_size(part) for part in parts)
+    stem = Path(whole_name(path.name)).stem
+    return LocalModel(stem, "folder", parts, size, filename=path.name, quant=quantization(path.name))
 
 
 def _of_repository(source: Source, repo: str, paths: dict[str, Path]) -> Iterator[LocalModel]:

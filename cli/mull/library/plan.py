@@ -14,7 +14,7 @@ from pathlib import Path
 from mull.errors import MullError, UsageError
 from mull.events import Notice
 from mull.library.catalogue import Catalogue, CatalogueFile, Entry
-from mull.library.hub import RemoteFile, Repository
+from mull.library.listing import RemoteFile, Repository
 from mull.library.reference import (
     DEFAULT_QUANT,
     HubReference,

@@ -24,7 +24,8 @@ from mull.library import records
 from mull.library.cache import RepositoryFolder, hub_cache
 from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.crew import TICK, Crew, apart
-from mull.library.hub import Backoff, HubError, Repository, look_up, persist
+from mull.library.hub import Backoff, HubError, persist
+from mull.library.listing import Repository, look_up
 from mull.library.plan import Plan, Wish, choose, parse_wish
 from mull.library.reference import as_local, is_safe, parts_of
 from mull.library.resolve import NotInstalled, Resolved, check_gguf, find

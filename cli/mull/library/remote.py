@@ -128,7 +128,7 @@ def remote_header(repo: str, filename: str, revision: str | None = None) -> Head
     except ModelFileError:
         raise
     except Exception as error:
-        told = explain(error, repo, revision or "main")
+        told = explain(error, repo, revision or "main", listed=True)
         if told is None:
             raise
         raise told from error

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mull.library.hub import REQUEST_SECONDS, endpoint, explain
+from mull.library.hub import explain, get
+
+_FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +27,10 @@ class Found:
 
 
 def search(words: str, limit: int = 20) -> list[Found]:
-    """Up to `limit` repositories tagged gguf whose names hold the words. Raises HubError.
-
-    One plain request: the library's own call would retry five times, with its messages on the user's screen.
-    """
-    from urllib.parse import urlencode
-
-    from huggingface_hub import constants, get_session
-    from huggingface_hub.errors import OfflineModeIsEnabled
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
-
-    asked = [
-        ("search", words),
-        ("filter", "gguf"),
-        ("sort", "downloads"),
-        ("direction", "-1"),
-        ("limit", str(limit)),
-    ]
-    asked += [("expand", field) for field in ("downloads", "likes", "lastModified", "tags", "gated")]
-    address = f"{endpoint()}/api/models?{urlencode(asked)}"
+    """Up to `limit` repositories tagged gguf whose names hold the words. Raises HubError."""
+    asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
     try:
-        if constants.is_offline_mode():
-            raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-        headers = build_hf_headers(library_name="mull")
-        answer = get_session().get(address, headers=headers, timeout=REQUEST_SECONDS)
-        hf_raise_for_status(answer)
+        answer = get("/api/models", **asked, expand=_FIELDS)
         return [_found(info) for info in answer.json()[:limit]]
     except Exception as error:
         told = explain(error, words)

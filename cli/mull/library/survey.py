@@ -1,25 +1,28 @@
 """Everything `mull models` knows, row by row: catalogue entries and files on this disk, with verdicts.
 
 In: the catalogue, the models found on the disk, a machine. Out: `Row`s, in the catalogue's order and then the local
-models that it does not know; `record` turns one into the JSON object that scripts read.
+models that it does not know; `named` finds the one that a name means, `record` makes the JSON object that scripts read.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mull.errors import MullError
 from mull.library.advice import offer
 from mull.library.catalogue import Catalogue
 from mull.library.entry import CatalogueFile, Entry
 from mull.library.fit import Plan, plan
 from mull.library.layout import from_entry, from_size
 from mull.library.layouts import Layouts
-from mull.library.local import LocalModel
+from mull.library.local import LocalModel, of_file
 from mull.library.machine import Machine
-from mull.library.resolve import entry_of
+from mull.library.reference import is_path, parse_hub
+from mull.library.resolve import entry_of, find, matching, split_name
 
 BUILTIN = Path(__file__).parents[1] / "data" / "pebble.gguf"
 
@@ -103,6 +106,54 @@ def _local(name: str, entry: Entry | None, model: LocalModel, machine: Machine, 
     if layout is None and entry is not None:
         layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
     return Row(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
+
+
+def named(
+    name: str, catalogue: Catalogue, rows: Sequence[Row], machine: Machine, folders: Sequence[Path] = ()
+) -> Row:
+    """The row that a name means, in any form that `-m` takes; a file outside every known place gets a row of its own.
+
+    Raises NotInstalled, and MullError for a name or a quantization that nobody knows.
+    """
+    entry, quant = split_name(name, catalogue)
+    wanted = entry.name if entry is not None and quant is None else name.lower()
+    for row in rows:
+        if row.name.lower() == wanted:
+            return row
+    here = [of_file(find(name).path)] if is_path(name) else matching(name, folders)
+    for model in here:
+        real = os.path.realpath(model.path)
+        for row in rows:
+            if row.local is not None and os.path.realpath(row.local.path) == real:
+                return row
+        return _local(model.name, entry_of(model, catalogue), model, machine, Layouts(None, 0.0))
+    if entry is None and (reference := parse_hub(name)):
+        entry = next((one for one in catalogue.entries if one.repo == reference.repo), None)
+        quant = reference.quant
+    if entry is None:
+        find(name, folders=folders, catalogue=catalogue)  # says what is wrong
+        raise MullError("unknown_model", f'There is no model called "{name}".')
+    return _of_quant(entry, quant, machine)
+
+
+def _of_quant(entry: Entry, quant: str | None, machine: Machine) -> Row:
+    """A file that is not here, of a quantization that the catalogue lists; None: the default one."""
+    file = entry.file(quant)
+    if quant is not None and file is None:
+        known = ", ".join(one.quant for one in entry.files)
+        raise MullError(
+            "unknown_quantization",
+            f"The catalogue knows no {quant} of {entry.name}.",
+            f"It knows {known}." if known else "It lists no file of it.",
+        )
+    usual = file is None or file.quant == entry.default_quant
+    layout = from_entry(entry, file)
+    return Row(
+        entry.name if usual or file is None else f"{entry.name}:{file.quant}",
+        entry,
+        file=file,
+        plan=plan(layout, machine) if layout else None,
+    )
 
 
 def select(

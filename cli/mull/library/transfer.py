@@ -20,7 +20,8 @@ from mull.errors import MullError
 from mull.library import records, xet
 from mull.library.cache import RepositoryFolder, link_into_snapshot
 from mull.library.digest import CHUNK, Digest
-from mull.library.hub import LONGEST_WAIT, Backoff, HubError, RemoteFile, endpoint, explain
+from mull.library.hub import LONGEST_WAIT, Backoff, HubError, endpoint, explain
+from mull.library.listing import RemoteFile
 
 MAGIC = b"GGUF"
 READ_SECONDS = 20.0  # without a single byte, before a connection counts as dead
@@ -157,7 +158,7 @@ class FileTransfer:
             except (Stopped, Replaced):
                 raise
             except Exception as error:
-                explained = explain(error, self.folder.repo, self.commit)
+                explained = explain(error, self.folder.repo, self.commit, listed=True)
                 if explained is None:  # the disk's failure, or a bug
                     raise
                 failure = explained

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from mull.library.cache import RepositoryFolder
-from mull.library.hub import RemoteFile, endpoint, explain
+from mull.library.hub import endpoint, explain
+from mull.library.listing import RemoteFile
 
 HTTP_LIMIT = 50 * 10**9  # bytes; the Hub serves larger files through Xet alone
 TICK = 0.2  # seconds between two looks at the temporary file
@@ -50,7 +51,7 @@ def fetch(
         if not on_progress(_written(folder, file)):
             return None
     for failure in failures:
-        raise explain(failure, folder.repo, commit) or failure from failure
+        raise explain(failure, folder.repo, commit, listed=True) or failure from failure
     return results[0]
 
 
