@@ -88,7 +88,8 @@ class Terminal:
         os.close(self._slave)
 
     def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
+        """Type; a byte that is no UTF-8 as Python spells it, `\\udcff`."""
+        os.write(self._master, keys.encode(errors="surrogateescape"))
 
     def wait_for_keys(self) -> None:
         """Until the program reads keys: before that, the terminal itself would take some of them."""

@@ -1,7 +1,7 @@
 """A program for the pseudo-terminal: it reads from the chat's prompt and says what came.
 
-`python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `interrupted`
-(a turn was just stopped).
+`python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `ahead` (a
+line that was typed before), `interrupted` (a turn was just stopped).
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ def main() -> int:
         history_path=Path(history) if history else None,
         completer=suggest,
         toolbar=lambda _columns: ["pebble", "thinking on", "1,204 of 4,096 tokens (29%)", "/help"],
-        thoughts=lambda: THOUGHTS,
+        thoughts=lambda: [(f"question {n}", thought) for n, thought in enumerate(THOUGHTS)],
         vi=options.get("vi", False),
         streams=Streams.detect(),
     )
     interrupted = time.monotonic() if options.get("interrupted") else float("-inf")
     default = options.get("default", "")
+    if ahead := options.get("ahead"):
+        prompt.echo(ahead)
     while True:
         try:
             text = prompt.read(default, interrupted_at=interrupted)

@@ -49,6 +49,35 @@ def test_history_outlives_the_chat_and_is_private(ask: Ask, tmp_path: Path) -> N
     second.wait("> remember me")
 
 
+def test_bytes_that_are_no_utf8_are_replaced(ask: Ask, tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    terminal = ask(history=str(history))
+    terminal.press("a\udcffb\r")
+    terminal.wait("[3 characters, 1 lines: 'a�b'")
+    assert "+a�b\n" in history.read_text(encoding="utf-8")
+
+
+def test_a_long_history_is_cut_at_an_entry(ask: Ask, tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    entries = [f"\n# 2026-01-01 00:00:00\n+entry {number}\n+{'x' * 1000}\n" for number in range(1500)]
+    history.write_text("".join(entries))
+    terminal = ask(history=str(history))
+    kept = history.read_text()
+    assert kept.startswith("# 2026")
+    assert kept.endswith(entries[-1])
+    assert len(kept) < 600_000
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    terminal.press(UP)
+    terminal.wait("> entry 1499")
+
+
+def test_what_was_typed_ahead_is_shown_and_remembered(ask: Ask) -> None:
+    terminal = ask(ahead="from before\nin two lines")
+    terminal.wait("> from before\n  in two lines\n")
+    terminal.press(UP + UP)
+    terminal.wait(lambda: terminal.text.count("> from before\n  in two lines") == 2, "the history")
+
+
 def test_without_a_history_file_nothing_is_kept(ask: Ask, tmp_path: Path) -> None:
     terminal = ask(environ={"HOME": str(tmp_path)})
     terminal.press("a secret\r")
@@ -112,6 +141,7 @@ def test_ctrl_o_opens_the_thinking_of_past_turns(ask: Ask) -> None:
     terminal.press(f"my question{CTRL_O}")
     terminal.wait("Thinking 3 of 3")
     terminal.wait("│ newest 0")
+    assert "> question 3" in terminal.text
     assert "> my question" in terminal.text
     terminal.press(ESC + "[6~")
     terminal.wait("│ newest 15")

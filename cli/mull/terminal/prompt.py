@@ -10,7 +10,6 @@ Ctrl+O opens the thoughts.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -20,31 +19,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mull.terminal.cells import clip, fitting, wrap
+from mull.terminal.cells import fitting
+from mull.terminal.history import open_history
 from mull.terminal.keys import LEAVE_SECONDS, Leave
-from mull.terminal.sanitize import one_line, visible
+from mull.terminal.sanitize import one_line, visible, whole
 from mull.terminal.streams import Streams
 from mull.terminal.suggest import Suggest
+from mull.terminal.viewer import Thoughts, Viewer
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import CompleteEvent, Completion
     from prompt_toolkit.document import Document
     from prompt_toolkit.formatted_text import StyleAndTextTuples
-    from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 MARK = "> "
 MENU_ROWS = 6
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
-Thoughts = Callable[[], Sequence[str]]
 
 
 class Prompt:
     """One chat's input. `history_path` None keeps history in memory only (private, or switched off).
 
     `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the
-    thinking of past turns, the last turn's last; empty texts are skipped.
+    thinking of past turns, the last turn's last; turns without any are skipped.
     """
 
     def __init__(
@@ -78,7 +77,17 @@ class Prompt:
             self._catch_signals()
 
         with _kept_handlers():
-            return self._session.prompt(default=default, pre_run=begin)
+            return whole(self._session.prompt(default=default, pre_run=begin))
+
+    def echo(self, line: str) -> None:
+        """Show a line that was typed ahead as if it had been typed here, and keep it in the history."""
+        first, *more = visible(line).split("\n")
+        mark = self._streams.stdout_ink(MARK, "bold")
+        self._streams.stdout.write(
+            mark + "\n".join([first, *(" " * len(MARK) + text for text in more)]) + "\n"
+        )
+        self._streams.stdout.flush()
+        self._session.history.append_string(line)
 
     def refresh(self) -> None:
         """Draw the toolbar anew, if the prompt stands. From any thread."""
@@ -87,6 +96,7 @@ class Prompt:
     def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.application import get_app
+        from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
         from prompt_toolkit.enums import EditingMode
         from prompt_toolkit.filters import Condition
         from prompt_toolkit.output import ColorDepth
@@ -104,10 +114,11 @@ class Prompt:
             completer=_completer(completer),
             complete_while_typing=names_a_command,
             reserve_space_for_menu=MENU_ROWS,
-            history=_history(history_path),
+            history=open_history(history_path),
             key_bindings=self._bindings(),
             bottom_toolbar=self._bottom,
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
+            cursor=ModalCursorShapeConfig() if vi else None,
             enable_open_in_editor=True,
             tempfile_suffix=".md",
             color_depth=None if self._streams.stdout_ink.color else ColorDepth.DEPTH_1_BIT,
@@ -117,6 +128,8 @@ class Prompt:
             include_default_pygments_style=False,
         )
         session.default_buffer.on_text_changed += self._typed
+        if vi:  # Esc is a key by itself there, and must not wait long for what could follow
+            session.app.ttimeoutlen, session.app.timeoutlen = 0.05, 0.5
         return session
 
     def _typed(self, _buffer: object) -> None:
@@ -125,7 +138,7 @@ class Prompt:
 
     def _message(self) -> StyleAndTextTuples:
         columns, rows = self._streams.size()
-        above = self._viewer.lines(columns, max(2, rows // 2))
+        above = self._viewer.lines(columns, max(3, rows // 2))
         return [*(("class:thought", line + "\n") for line in above), ("bold", MARK)]
 
     def _bottom(self) -> StyleAndTextTuples:
@@ -198,53 +211,6 @@ class Prompt:
                     loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
 
 
-class Viewer:
-    """The thinking of past turns: which is open, and where it is scrolled to."""
-
-    def __init__(self, thoughts: Thoughts) -> None:
-        self._thoughts = thoughts
-        self._texts: list[str] = []
-        self._index = 0
-        self._top = 0
-
-    @property
-    def open(self) -> bool:
-        return bool(self._texts)
-
-    def toggle(self) -> None:
-        """Open the last turn's, or close."""
-        self._texts = [] if self._texts else [text for text in self._thoughts() if text.strip()] or [""]
-        self._index, self._top = len(self._texts) - 1, 0
-
-    def close(self) -> None:
-        self._texts = []
-
-    def turn(self, step: int) -> None:
-        """To an earlier (-1) or later (1) turn's."""
-        self._index = min(max(self._index + step, 0), len(self._texts) - 1)
-        self._top = 0
-
-    def scroll(self, step: int) -> None:
-        """A page up (-1) or down (1); `lines` keeps it in range."""
-        self._top += step * 8
-
-    def lines(self, columns: int, rows: int) -> list[str]:
-        """A head and a part of the text, `rows` lines at most; none when closed."""
-        if not self._texts:
-            return []
-        text = visible(self._texts[self._index]).strip("\n")
-        if not text:
-            return [clip("▾ No thinking to show · Ctrl+O closes", columns - 1)]
-        body = wrap(text, columns - 3)
-        self._top = max(0, min(self._top, len(body) - (rows - 1)))
-        shown = body[self._top : self._top + rows - 1]
-        head = [f"▾ Thinking {self._index + 1} of {len(self._texts)}"]
-        if len(shown) < len(body):
-            head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
-        head += ["Ctrl+O closes", "Up Down: other turns"]
-        return [fitting(head, columns - 1, " · "), *(f"│ {line}" for line in shown)]
-
-
 def _ending_signals() -> tuple[signal.Signals, ...]:
     return () if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
 
@@ -278,23 +244,3 @@ def _completer(suggest: Suggest) -> Any:
                 yield Completion(found.text, -found.replaces, display_meta=found.about or None)
 
     return _Completer()
-
-
-def _history(path: Path | None) -> History:
-    """A file that only its owner reads; where it cannot be written, history lasts as long as the chat."""
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-
-    class _PrivateHistory(FileHistory):
-        def store_string(self, string: str) -> None:
-            with suppress(OSError):
-                super().store_string(string)
-
-    if path is None:
-        return InMemoryHistory()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        path.chmod(0o600)
-    except OSError:
-        return InMemoryHistory()
-    return _PrivateHistory(str(path))

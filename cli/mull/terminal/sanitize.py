@@ -7,6 +7,10 @@ marks stay. Only what goes to a terminal comes through here; a pipe gets the mod
 
 from __future__ import annotations
 
+import re
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
 
 def _table() -> dict[int, str]:
     shown = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
@@ -27,6 +31,12 @@ def visible(text: str) -> str:
     if text.isprintable():  # then nothing of the table is in it
         return text
     return text.replace("\r\n", "\n").translate(_TABLE)
+
+
+def whole(text: str) -> str:
+    """`text` as it can be written anywhere: bytes that were no UTF-8, which Python reads as lone surrogates, become
+    U+FFFD."""
+    return _SURROGATES.sub("�", text)
 
 
 def one_line(text: str) -> str:

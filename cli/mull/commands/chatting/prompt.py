@@ -34,7 +34,7 @@ def make_prompt(chat: Chat) -> Prompt:
         history_path=paths.state_dir() / HISTORY if keeps else None,
         completer=lambda line: suggest(chat, line),
         toolbar=lambda columns: toolbar(chat, columns),
-        thoughts=lambda: [turn.thinking for turn in chat.conversation.path if turn.thinking],
+        thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
         vi=chat.settings["keys"] == "vi",
         streams=chat.streams,
     )
