@@ -7,10 +7,10 @@ It joins the conversation, the model that may still be loading, and the terminal
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
-from mull.commands.chatting import asking, keeping, looking  # noqa: F401 - they bind the actions
+from mull.commands.chatting import asking, full_context, keeping, looking  # noqa: F401 - they bind the actions
 from mull.commands.chatting.actions import ACTIONS
 from mull.commands.chatting.prompt import make_prompt
 from mull.commands.continuing import Setup
@@ -18,7 +18,7 @@ from mull.commands.options import TurnFlags
 from mull.config import Config
 from mull.conversation.conversation import Query
 from mull.conversation.fullness import Room
-from mull.errors import ContextOverflow, MullError, UsageError
+from mull.errors import MullError, UsageError
 from mull.events import AnswerDelta, Done, Event, Notice, ReasoningReport
 from mull.loading import Interrupted
 from mull.steering import Steering
@@ -31,8 +31,6 @@ from mull.terminal.keys import Leave, Typeahead
 from mull.terminal.sanitize import one_line
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams
-
-CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
 
 
 class _Full(Exception):
@@ -70,6 +68,7 @@ class Chat:
         self._room: Room | None = None
         self._measured = False
         self._warned = False
+        self._below_answer = False  # the last line on the screen is an answer's
         self._begun = False  # the question has reached the conversation
         self._typeahead = Typeahead(lines=held.lines, text=held.text)
         self._prompt = make_prompt(self)
@@ -116,7 +115,7 @@ class Chat:
         """A turn of the past, as it looked."""
         self.note(f"> {title_of(turn.question)}")
         if turn.answer:
-            self._show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
+            self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
         elif turn.partial:
             self.note("(stopped)")
 
@@ -144,11 +143,11 @@ class Chat:
         while not self._begun:
             steering = Steering()
             try:
-                self._after(self._show(self._events(query, steering, policy), steering))
+                self._after(self.show(self._events(query, steering, policy), steering))
             except _Full as full:
-                policy = self._decide(full.room, policy)
+                policy = full_context.decide(self, full.room, policy)
                 if policy == "summarize":
-                    self._summarize(query)
+                    full_context.summarize(self, query)
                     policy = "drop"  # in case the summary is not enough
 
     def _events(self, query: Query, steering: Steering, policy: str) -> Iterator[Event]:
@@ -156,17 +155,19 @@ class Chat:
         talk = self.conversation
         room = talk.room(self.model, query)
         if room.full and policy == "stop":
-            raise _overflow(room)
+            raise full_context.overflow(room)
         if room.full and talk.can_drop(query) and policy in {"ask", "summarize"}:
             raise _Full(room)
         if room.full and (dropped := talk.drop(self.model, query)):
-            yield Notice("dropped", _named(dropped))
+            yield Notice("dropped", full_context.named(dropped))
         self._begun = True
         yield from talk.ask(query, self.model, steering)
 
-    def _show(self, events: Iterator[Event], steering: Steering) -> Done:
+    def show(self, events: Iterator[Event], steering: Steering) -> Done:
+        """Draw a turn as it comes. Raises what the turn raises, and `Leave`."""
         wishes = self.conversation.wishes
         streams, quiet = self.streams, self.flags.quiet
+        self._below_answer = True
         with self.held.lent():
             if not streams.stdout_live:  # a terminal that cannot move its cursor
                 return plain.show(events, streams, thinking=wishes.thinking, quiet=quiet, steering=steering)
@@ -183,6 +184,7 @@ class Chat:
     def _after(self, done: Done) -> None:
         """What there is to say once a turn has ended."""
         if done.error is not None:
+            self._leave_gap()
             self.streams.error(done.error.message, done.error.hint)
         elif done.finish == "thinking":
             self.note("It thought and never answered. /retry asks again, /nothink asks without thinking.")
@@ -218,62 +220,20 @@ class Chat:
         """Show a changed toolbar, if the prompt stands. From any thread."""
         self._prompt.refresh()
 
-    # A full context.
-
-    def _decide(self, room: Room, policy: str) -> str:
-        """What to do: as configured, else as the user says. Raises ContextOverflow for "nothing"."""
-        if policy == "ask":
-            self.note(
-                f"The context is full: with this question it is {room.used:,} of {room.limit:,} tokens, "
-                f"and an answer needs {room.reserve:,} more."
-            )
-            policy = self.choose(
-                "Leave out the oldest turns (d), summarize them (s), or not ask (Enter)? ", CHOICES
-            )
-        if policy == "stop":
-            raise _overflow(room)
-        return policy
-
-    def choose(self, question: str, choices: dict[str, str]) -> str:
-        """One of the choices, by its first letter; anything unknown asks again, Ctrl+C and Ctrl+D choose Enter's."""
-        while True:
-            self.streams.stderr.write(question)
-            self.streams.stderr.flush()
-            try:
-                with self.held.lent():
-                    line = self.streams.stdin.readline()
-            except KeyboardInterrupt:
-                line = ""
-            if not line.endswith("\n"):
-                self.streams.stderr.write("\n")
-            if (chosen := choices.get(line.strip().lower()[:1])) is not None:
-                return chosen
-
-    def _summarize(self, query: Query) -> None:
-        """Have the model summarize, in view. Raises ContextOverflow when that came to nothing."""
-        before = len(self.conversation.left_out)
-        self.note(f"{self.model.name} summarizes the oldest turns:")
-        steering = Steering()
-        self._show(self.conversation.summarize(self.model, steering), steering)
-        gone = len(self.conversation.left_out) - before
-        if not gone:
-            room = self.conversation.room(self.model, query)
-            raise ContextOverflow(room.used, room.limit, "The summary was not finished; /new begins afresh.")
-        self.note(f"From now on this summary stands for {gone} turns; the session keeps them.")
-
     # One line.
 
     def _read(self) -> str:
         """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
+        self._below_answer = False
+        self.streams.stdout.write("\n")
         if self._typeahead.lines:
             line = self._typeahead.lines.pop(0)
-            self.note(f"> {line}")
+            self._prompt.echo(line)
             return line
         if self.held.ended:
             raise EOFError
         default, self.draft = self.draft or self._typeahead.text, ""
         self._typeahead.text = ""
-        self.streams.stdout.write("\n")
         return self._prompt.read(default, interrupted_at=self._typeahead.interrupted_at)
 
     def _take(self, line: str) -> None:
@@ -291,20 +251,21 @@ class Chat:
 
     def note(self, text: str) -> None:
         """A dim sentence, broken between words."""
+        self._leave_gap()
         for line in wrap(one_line(text), self.streams.width - 1):
             self.streams.note(line)
+
+    def _leave_gap(self) -> None:
+        """Between an answer and what there is to say about it."""
+        if self._below_answer:
+            self.streams.stdout.write("\n")
+            self.streams.stdout.flush()
+        self._below_answer = False
 
     def _tell_notices(self) -> None:
         notices = self.conversation.branch.notices
         while notices:
             self.note(notices.pop(0))
-
-
-def _overflow(room: Room) -> ContextOverflow:
-    """Why a question was not asked, and what can be done."""
-    more = f"An answer needs some {room.reserve:,} more"
-    hint = f"{more}: /new begins afresh, /set context_full drop leaves out the oldest turns."
-    return ContextOverflow(room.used, room.limit, hint)
 
 
 def _done(turn: Turn) -> Done:
@@ -314,10 +275,3 @@ def _done(turn: Turn) -> Done:
     return Done(
         turn.model, turn.answer, turn.thinking, report, finish, turn.usage, turn.timing, limit=turn.limit
     )
-
-
-def _named(dropped: Sequence[Turn]) -> str:
-    """Which turns are left out, by the beginnings of their questions."""
-    names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
-    more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
-    return f"To make room, the model no longer sees the oldest turns: {names}{more}."
