@@ -146,12 +146,8 @@ def _error(error: MullError | None) -> dict[str, str] | None:
 
 
 def _usage(usage: Usage) -> dict[str, int]:
-    """The two figures on drafts only where there were any."""
-    return {
-        name: count
-        for name, count in asdict(usage).items()
-        if usage.drafted or name not in {"drafted", "accepted"}
-    }
+    """What the contract names; how drafts fared is a figure for `--stats`."""
+    return {name: getattr(usage, name) for name in ("prompt", "cached", "thinking", "answer")}
 
 
 def _chance(one: TokenChance) -> dict[str, Any]:
