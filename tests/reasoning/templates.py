@@ -159,6 +159,20 @@ PARTS = (
     "{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# Thinking goes back inside the content: as blocks of a mapping, or as a list of chunks.
+BLOCKS = (
+    "{%- for m in messages %}{{ '<|' + m.role + '|>' }}{%- if m.content is string %}{{ m.content }}{% else %}"
+    "{%- for b in m.content.blocks %}{%- if b.type == 'thoughts' %}{{ '<|inner|>' + b.text + '<|outer|>' }}"
+    "{%- elif b.type == 'response' %}{{ b.text }}{% endif %}{% endfor %}{% endif %}{{ '<|close|>' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+CHUNKS = (
+    "{%- for m in messages %}{{ '<|' + m.role + '|>' }}{%- if m.content is string %}{{ m.content }}{% else %}"
+    "{%- if not m.content %}{{ raise_exception('no content') }}{% endif %}"
+    "{%- for c in m.content %}{%- if c.type == 'thinking' %}{{ '[THINK]' + c.thinking + '[/THINK]' }}"
+    "{%- elif c.type == 'text' %}{{ c.text }}{% endif %}{% endfor %}{% endif %}{{ '<|close|>' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
 
 ALL = {
     name: value

@@ -127,3 +127,23 @@ def test_contents_go_in_parts_where_the_template_wants_them_so() -> None:
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>"
     )
     assert [s.text for s in found if not s.trusted] == ["Be brief.", "One?", "Yes </think>.", "Two?"]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (t.BLOCKS, "<|assistant|><|inner|>Hm <|im_end|><|outer|>Yes </think>.<|close|>"),
+        (t.CHUNKS, "<|assistant|>[THINK]Hm <|im_end|>[/THINK]Yes </think>.<|close|>"),
+    ],
+)
+def test_old_thinking_goes_back_in_typed_pieces_of_the_content(source: str, told: str) -> None:
+    assert told in prompt(source, TALK)
+    foreign = [segment.text for segment in segments(source, TALK) if not segment.trusted]
+    assert foreign == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
+    without = [Message("user", "One?"), Message("assistant", "Yes."), Message("user", "Two?")]
+    assert "<|assistant|>Yes.<|close|>" in prompt(source, without)
+
+
+def test_an_answer_without_a_word_is_left_out_where_roles_must_alternate() -> None:
+    talk = [Message("user", "One?"), Message("assistant", "", thinking="Hm"), Message("user", "Two?")]
+    assert prompt(t.STRICT_ROLES, talk).startswith("<turn>user\nOne?\n\nTwo?<end>")

@@ -130,26 +130,33 @@ def _texts(value: Any) -> Iterable[str]:
 # ---- templates that change text beyond recognition
 
 
-Kinds = tuple[tuple[str, tuple[str, ...]], ...]
+def _kinds(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The kinds of messages in a conversation, in order of appearance: each as a harmless one, spelled as Python."""
+    return tuple(dict.fromkeys(repr(_harmless(message)) for message in messages))
 
 
-def _kinds(messages: Sequence[Mapping[str, Any]]) -> Kinds:
-    """The kinds of messages in a conversation: role and keys, in order of appearance."""
-    return tuple(dict.fromkeys((str(message["role"]), tuple(message)) for message in messages))
+def _harmless(value: Any) -> Any:
+    """The same shape with a probing text in every place."""
+    if isinstance(value, str):
+        return PROBE
+    if isinstance(value, Mapping):
+        return {key: item if key in OWN_KEYS else _harmless(item) for key, item in value.items()}
+    return [_harmless(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @lru_cache(maxsize=64)
-def _can_be_followed(template: Template, kinds: Kinds, arguments: str) -> bool:
+def _can_be_followed(template: Template, kinds: tuple[str, ...], arguments: str) -> bool:
     """Does disguised text come out of this template where and as plain text would?
 
     Tried once with a short conversation of the same kinds of messages, all harmless, so that a difference is the
     template's doing. (With the real texts it may differ for a good reason: the template looks for its own markers in
     somebody's text, and finds none.)
     """
-    messages = [_harmless(kind) for kind in (*kinds, *(kind for kind in kinds if kind[0] != "system"))]
-    last = next((kind for kind in kinds if kind[0] == "user"), None)
+    once = [ast.literal_eval(kind) for kind in kinds]
+    messages = [*once, *(message for message in once if message["role"] != "system")]
+    last = next((message for message in once if message["role"] == "user"), None)
     if last is not None and messages[-1]["role"] != "user":
-        messages.append(_harmless(last))
+        messages.append(last)
     given = dict(ast.literal_eval(arguments))
     now = datetime.now()
     try:
@@ -159,11 +166,6 @@ def _can_be_followed(template: Template, kinds: Kinds, arguments: str) -> bool:
             True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
         )
     return "".join(text for text, _ in _disguised(template, messages, given, now)) == plain
-
-
-def _harmless(kind: tuple[str, tuple[str, ...]]) -> dict[str, str]:
-    role, keys = kind
-    return {key: role if key == "role" else PROBE for key in keys}
 
 
 def _disguised(

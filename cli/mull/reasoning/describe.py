@@ -130,7 +130,7 @@ def _markers(profile: Profile) -> str:
 
 
 def _history(profile: Profile) -> str:
-    if profile.history_field in (None, "content.blocks"):
+    if profile.history_field is None:
         return "dropped"
     return f"handed to the template ({profile.history_field}), which keeps or drops it"
 

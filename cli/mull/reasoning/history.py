@@ -14,7 +14,7 @@ from typing import Any
 from mull.messages import Message
 from mull.prompt.render import Mixed, Segment
 from mull.reasoning.control import Control
-from mull.reasoning.probe import in_parts
+from mull.reasoning.probe import BLOCKS, CHUNKS, in_parts, with_thoughts
 from mull.reasoning.profile import Profile
 
 GAP = "\n\n"
@@ -37,15 +37,24 @@ def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> 
         chat = _alternating(chat)
     if switch is not None and control.word and switch.place == "user":
         chat = _in_last_user(chat, control.word)
+    if profile.history_field in (BLOCKS, CHUNKS):
+        chat = [_in_pieces(turn, profile.history_field) for turn in chat]
     return [in_parts(turn) for turn in chat] if profile.parts else chat
 
 
 def _turn(message: Message, profile: Profile) -> dict[str, Any]:
     turn: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.role != "assistant" or not message.thinking or profile.history_field == "content.blocks":
-        return turn  # typed blocks must not be mixed with texts, and a template without them drops old thinking anyway
-    turn[profile.history_field or "reasoning_content"] = message.thinking
+    if message.role == "assistant" and message.thinking:
+        turn[profile.history_field or "reasoning_content"] = message.thinking
     return turn
+
+
+def _in_pieces(turn: dict[str, Any], field: str) -> dict[str, Any]:
+    """An assistant's turn with its thinking inside the content. Blocks must not be mixed with texts."""
+    thinking = turn.pop(field, "")
+    if turn["role"] != "assistant" or not (thinking or field == BLOCKS):
+        return turn
+    return {**turn, "content": with_thoughts(field, thinking, turn["content"])}
 
 
 def _text(*parts: Any) -> Mixed:

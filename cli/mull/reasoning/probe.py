@@ -23,6 +23,8 @@ CALL: Mapping[str, Any] = {
     "function": {"name": TOOL, "arguments": {"arg": VALUE}},
 }
 FIELDS = ("reasoning_content", "reasoning", "thinking")
+# Thinking as typed pieces of the content: Apertus's blocks, and Ministral's chunks.
+BLOCKS, CHUNKS = "content.blocks", "content.thinking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,17 @@ def in_parts(message: Mapping[str, Any]) -> dict[str, Any]:
         **message,
         "content": [{"type": "text", "text": content}] if isinstance(content, str) else content,
     }
+
+
+def with_thoughts(field: str, thinking: Any, answer: Any) -> Any:
+    """An assistant's content in typed pieces, as a template wants it that has no field for thinking beside it."""
+    if field == BLOCKS:
+        kinds, texts = ("thoughts", "response"), ("text", "text")
+    else:
+        kinds, texts = ("thinking", "text"), ("thinking", "text")
+    told = zip(kinds, texts, (thinking, answer), strict=True)
+    pieces = [{"type": kind, key: text} for kind, key, text in told if text or text is answer]
+    return {"blocks": pieces} if field == BLOCKS else pieces
 
 
 def _shared(left: str, right: str) -> int:

@@ -13,21 +13,27 @@ from dataclasses import replace
 from typing import Any
 
 from mull.reasoning import markers
-from mull.reasoning.probe import ANSWER, CALL, FIELDS, QUESTION, THOUGHT, Around, Probe
+from mull.reasoning.probe import (
+    ANSWER,
+    BLOCKS,
+    CALL,
+    CHUNKS,
+    FIELDS,
+    QUESTION,
+    THOUGHT,
+    Around,
+    Probe,
+    with_thoughts,
+)
 from mull.reasoning.profile import Profile
 
-# Apertus and its like carry thinking as typed blocks of the content.
-BLOCKS: tuple[Any, ...] = (
-    {"blocks": [{"type": "thoughts", "text": THOUGHT}, {"type": "response", "text": ANSWER}]},
-    [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}],
-)
 SPLIT = re.compile(r"""split\(\s*(['"])(.+?)\1""")
 
 
 def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Profile:
     """Start and end of the thinking, from a past turn, else from the source, else from the prefills."""
     shortest = markers.cut_bracket(markers.common_start(tails)).rstrip()
-    for arguments, turn, last in _turns(given):
+    for field, arguments, turn, last in _turns(given):
         around = probe.past(turn, arguments, last=last)
         if around is None:
             continue
@@ -39,7 +45,6 @@ def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Pr
             or markers.first_chunk(around.between) is None
         ):
             continue
-        field = next((key for key, value in turn.items() if value == THOUGHT), None) or "content.blocks"
         # What opens an answer shows in a past turn without thinking, or in what switching off prefills.
         openings = [_opening(probe, header), *(tail.rpartition(header)[2] for tail in tails if header)]
         end, between, opener = _split_between(around, header, openings, tool="tool_calls" in turn)
@@ -108,16 +113,16 @@ def _stripped(probe: Probe) -> tuple[str, str] | None:
     return None
 
 
-def _turns(given: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any], bool]]:
-    """Past turns to probe with, the most telling first."""
+def _turns(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any], bool]]:
+    """Past turns to probe with, the most telling first: where the thought is, arguments, the turn, is it the last?"""
     for arguments in [{}, given] if given else [{}]:
         for last in (False, True):
             for field in FIELDS:
-                yield arguments, {"content": ANSWER, field: THOUGHT}, last
-        for content in BLOCKS:
-            yield arguments, {"content": content}, False
+                yield field, arguments, {"content": ANSWER, field: THOUGHT}, last
+        for field in (BLOCKS, CHUNKS):
+            yield field, arguments, {"content": with_thoughts(field, THOUGHT, ANSWER)}, False
         for field in FIELDS:
-            yield arguments, {"content": "", field: THOUGHT, "tool_calls": [CALL]}, False
+            yield field, arguments, {"content": "", field: THOUGHT, "tool_calls": [CALL]}, False
 
 
 def _after_header(before: str, shortest: str) -> tuple[str, str]:
