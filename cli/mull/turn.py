@@ -31,7 +31,7 @@ from mull.messages import Message
 from mull.prompt.forks import forks
 from mull.prompt.render import Segment, render
 from mull.prompt.template import Template
-from mull.prompt.tokens import to_tokens
+from mull.prompt.tokens import continued, to_tokens
 from mull.reasoning.control import Control, control
 from mull.reasoning.history import to_chat
 from mull.reasoning.profile import Profile
@@ -48,6 +48,9 @@ that runs away meets it; the exit code then says that the answer was cut."""
 
 _CHARACTERS_PER_TOKEN = 16
 """More than any tokenizer packs into a token on average: a longer text overflows for certain."""
+
+MOST_CLOSINGS = 3
+"""How often a model that thinks on after its thinking was closed is told again; a fourth time would not help either."""
 
 BASE_LIMIT = 256
 """The same for a model without a chat template: it continues text and seldom ends by itself."""
@@ -182,7 +185,7 @@ class Turn:
     answer_tokens: int = 0
     undecided: int = 0  # tokens of which it is not known yet what they begin
     cached: int = 0
-    closed: bool = False  # the way out of the thinking was injected
+    closings: int = 0  # how often the way out of the thinking was injected
     prefilled: float = 0.0  # clock readings, seconds
     first: float = 0.0
     answering: float = 0.0
@@ -248,7 +251,8 @@ class Turn:
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
         if piece.chances is not None:
             self.unclaimed.append(self.aim.told(piece, piece.chances))
-        self._count(parts)
+        if not piece.injected:  # our words are nobody's thinking
+            self._count(parts)
         yield from self._show(parts)
 
     def _count(self, parts: Sequence[Part]) -> None:
@@ -279,21 +283,20 @@ class Turn:
 
     def _enough(self) -> bool:
         """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
-        if self.closed or not self.splitter.thinking:
+        if self.closings >= MOST_CLOSINGS or not self.splitter.thinking:
             return False
         budget = self.prompt.decision.budget
         return self.steering.wants_answer or (budget is not None and self.thinking_tokens >= budget)
 
     def _close_thinking(self) -> None:
         """Force the family's way out as if the model had said it; it then answers in the same stream."""
-        self.closed = True
-        words = way_out(self.speaker.profile)
-        self.generation.inject(self.speaker.engine.model.tokenize(words, special=True))
+        self.closings += 1
+        self.generation.inject(continued(way_out(self.speaker.profile), self.speaker.engine.model))
 
     def finish(self) -> tuple[Finish, Limit | None]:
         """How it ended, and the limit that ended it."""
         ended = self.generation.ended
-        silent = bool(self.thinking) and not "".join(self.answer).strip()
+        silent = (self.splitter.thinking or self.thinking) and not "".join(self.answer).strip()
         if ended == "stopped" and self.steering.stopped:
             return "interrupted", None
         limit: Limit | None = None

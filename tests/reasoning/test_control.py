@@ -90,7 +90,10 @@ def test_a_budget_implies_thinking_and_bounds_an_effort() -> None:
     assert decide(t.BARE, budget=100).budget == 100
     assert decide(t.BARE, budget=100, effort="high").budget == 100
     assert decide(t.BARE, budget=9999, effort="low").budget == 512
+    assert (decide(t.BARE, budget=100).asked, decide(t.BARE, budget=0).asked) == ("on", "off")
+    assert decide(t.BARE, budget=1).how == "template: thinking=true; budget of 1 token"
     assert decide(t.BARE, budget=0).applied == "off"
+    assert decide(t.ALWAYS, budget=0).applied == "always"
     assert decide(t.BARE, budget=100, on=False).applied == "off"
 
 
@@ -100,6 +103,26 @@ def test_a_model_that_does_not_think_says_so(ask: dict[str, object]) -> None:
     assert found.applied == "none"
     assert found.notice is not None
     assert "does not think" in found.notice
+
+
+def test_thinking_that_comes_although_it_was_switched_off_is_hidden() -> None:
+    assert decide(t.PLAIN, on=False).hide
+    assert decide(t.CLOSED, on=False).hide
+    assert not decide(t.PLAIN).hide
+
+
+@pytest.mark.parametrize(
+    ("effort", "arguments", "budget"),
+    [("low", {"low_effort": True}, None), ("medium", {}, 2048), ("high", {}, 8192)],
+)
+def test_an_effort_that_is_a_yes_or_no(effort: str, arguments: dict[str, object], budget: int | None) -> None:
+    found = decide(t.LITTLE, effort=effort)
+    assert (found.arguments, found.budget) == ({"enable_thinking": True, **arguments}, budget)
+    assert found.notice is None
+
+
+def test_a_model_that_thinks_by_its_own_system_prompt_says_on_what_it_depends() -> None:
+    assert decide(t.PROMPTED).how == "the model's default (on, unless there is a system prompt)"
 
 
 def test_the_report_is_what_the_result_carries() -> None:

@@ -16,7 +16,7 @@ from mull.prompt.template import Template
 from mull.reasoning.profile import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.steering import Steering
-from mull.turn import Speaker, prepare, run
+from mull.turn import MOST_CLOSINGS, Speaker, prepare, run
 from tests.models.scripted import write_scripted
 from tests.reasoning import templates as t
 
@@ -139,6 +139,48 @@ def test_a_budget_closes_the_thinking_and_the_answer_follows(speaker: Speak) -> 
     assert "so20" not in done.thinking
     assert done.finish == "stop"
     assert "budget of 8 tokens" in done.reasoning.how
+
+
+@pytest.mark.parametrize("budget", [1, 2, 5])
+def test_no_more_is_thought_than_the_budget_grants(speaker: Speak, budget: int) -> None:
+    endless = [f" so{number}" for number in range(60)]
+    one = speaker(t.OPENED, endless, starts={"\n\n": ["Yes", "."]}, user_defined=THINK)
+    done = turn(one, budget=budget)
+    assert done.usage.thinking == budget  # the words that close the thinking are not the model's
+    assert done.usage.answer == 2
+    assert done.answer == "Yes."
+
+
+def test_a_budget_never_cuts_inside_a_character(speaker: Speak) -> None:
+    script = [b"\xf0", b"\x9f", b"\x98", b"\x80", " so"]
+    one = speaker(t.OPENED, script, starts={"\n\n": ["Yes"]}, user_defined=THINK)
+    done = turn(one, budget=2)
+    assert done.thinking.startswith("😀")
+    assert "\ufffd" not in done.thinking
+    assert done.answer == "Yes"
+
+
+def test_thinking_that_begins_late_has_its_budget_too(speaker: Speak) -> None:
+    endless = [f" so{number}" for number in range(60)]
+    script = ["Well", ".", "<think>", *endless]
+    one = speaker(t.CLOSED, script, starts={"\n\n": [" Yes"]}, user_defined=THINK)
+    done = turn(one, budget=4)
+    assert done.usage.thinking == 4
+    assert done.thinking.startswith("so0 so1")
+    assert done.answer == "Well. Yes"
+
+
+def test_a_model_that_thinks_on_after_its_thinking_was_closed_is_told_again(speaker: Speak) -> None:
+    again = ["<think>", *(f" so{number}" for number in range(30)), "</think>", "\nYes"]
+    one = speaker(t.OPENED, ["Hm", " so"], starts={"\n\n": again}, user_defined=THINK)
+    done = turn(one, budget=2)
+    assert done.thinking.count("That is enough thinking") == MOST_CLOSINGS
+    assert (done.answer.strip(), done.finish) == ("Yes", "stop")  # in the end it is left to itself
+
+
+def test_a_turn_that_ends_in_its_opened_thinking_is_no_answer(speaker: Speak) -> None:
+    done = turn(speaker(t.OPENED, ["<|im_end|>"], user_defined=THINK))
+    assert (done.thinking, done.answer, done.finish) == ("", "", "thinking")
 
 
 def test_a_budget_leads_header_families_through_their_final_channel(speaker: Speak) -> None:

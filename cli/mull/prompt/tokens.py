@@ -53,7 +53,7 @@ def to_tokens(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[int]:
     parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
     ids = vocabulary.tokenize(parts[0], special=True)
     for part in parts[1:]:
-        ids += _continued(part, vocabulary)
+        ids += continued(part, vocabulary)
     begin = vocabulary.tokenize("", special=True, bos=True)[:1]
     return ids if ids[:1] == begin else begin + ids
 
@@ -107,8 +107,8 @@ def _occurrences(text: str, spelling: str) -> Iterable[int]:
         at = text.find(spelling, at + 1)
 
 
-def _continued(part: str, vocabulary: Vocabulary) -> list[int]:
-    """The ids of a part in the middle of a text: without the space that some tokenizers put before a text."""
+def continued(part: str, vocabulary: Vocabulary) -> list[int]:
+    """The ids of trusted text in the middle of a text: without the space that some tokenizers put before a text."""
     if vocabulary.tokenize("\nx", special=False) == [
         *vocabulary.tokenize("\n", special=False),
         *vocabulary.tokenize("x", special=False),

@@ -8,7 +8,7 @@ sentence. Pure; renders nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mull.events import Applied, Asked, ReasoningReport
@@ -40,28 +40,29 @@ class Control:
 
 def control(ask: ReasoningAsk, profile: Profile) -> Control:
     """Decide one turn. `ask.budget` 0 means off; a budget without a word on or off implies on."""
-    if ask.on is False or (ask.budget == 0 and ask.on is None and ask.effort is None):
+    if ask.budget is not None and ask.on is None and ask.effort is None:
+        ask = replace(ask, on=ask.budget > 0)
+    if ask.on is False:
         return _off(ask.asked, profile)
     if not profile.reasons:
         return _without(ask)
     if ask.effort is not None:
         return _effort(ask.effort, ask, profile)
-    if ask.on or ask.budget is not None:
+    if ask.on:
         return _on(ask, profile)
     return _default(ask, profile)
 
 
 def _without(ask: ReasoningAsk) -> Control:
     """A model that does not think."""
-    if ask.asked == "default" and ask.budget is None:
+    if ask.asked == "default":
         return Control("default", "none", "this model has no thinking to control")
     return Control(
         ask.asked,
         "none",
         "this model has no thinking to control",
-        "This model does not think before it answers, so there is nothing to switch on."
-        if ask.on or ask.effort
-        else "This model does not think before it answers, so the thinking budget does nothing.",
+        "As its template tells, this model does not think before it answers: there is nothing to "
+        + ("switch on." if ask.budget is None else "bound."),
         budget=ask.budget,
     )
 
@@ -81,7 +82,7 @@ def _on(ask: ReasoningAsk, profile: Profile) -> Control:
     arguments, word, how = _switched(profile, on=True)
     applied: Applied = "always" if profile.kind == "always" else "on"
     if ask.budget is not None:
-        how += f"; budget of {ask.budget} tokens"
+        how += f"; {_budget(ask.budget)}"
     return Control(ask.asked, applied, how, None, arguments, budget=ask.budget, word=word)
 
 
@@ -98,7 +99,7 @@ def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
     if ask.budget is not None:
         budget = ask.budget if budget is None else min(budget, ask.budget)
     if budget is not None:
-        how += f"; budget of {budget} tokens"
+        how += f"; {_budget(budget)}"
     notice = None
     if own is not None and own.values[effort] != effort and isinstance(own.values[effort], str):
         notice = f"This model has no effort named {effort}; its nearest, {own.values[effort]}, is used" + (
@@ -110,7 +111,7 @@ def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
 def _off(asked: Asked, profile: Profile) -> Control:
     """Switch off by the family's own means, or say honestly that it cannot be."""
     if not profile.reasons:
-        return Control(asked, "none", "this model has no thinking to control")
+        return Control(asked, "none", "this model has no thinking to control", hide=True)
     if profile.off in ("template", "text"):
         arguments, word, how = _switched(profile, on=False)
         return Control(asked, "off", how, None, arguments, hide=True, word=word)
@@ -122,7 +123,7 @@ def _off(asked: Asked, profile: Profile) -> Control:
     if profile.off == "prefill":
         shown = profile.off_prefill.strip().replace("\n", " ")
         return Control(asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True)
-    how = f"{how + '; ' if how else ''}budget of {LEAST} tokens, hidden"
+    how = f"{how + '; ' if how else ''}{_budget(LEAST)}, hidden"
     return Control(
         asked,
         "always",
@@ -151,6 +152,10 @@ def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None
     if not value:
         return {}, None, "the model's default (on)"
     return {}, value, f"text: {value} in the {switch.place} message"
+
+
+def _budget(tokens: int) -> str:
+    return f"budget of {tokens} token{'' if tokens == 1 else 's'}"
 
 
 def _shown(value: Any) -> str:
