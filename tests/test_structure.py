@@ -24,6 +24,7 @@ FLOORS = {
     "stops": 1,
     "transfers": 1,
     "textfiles": 1,
+    "outfile": 1,
     "tally": 1,
     "config": 2,
     "prompt": 2,
@@ -57,6 +58,7 @@ GROUND = (
     "settings",
     "transfers",
     "textfiles",
+    "outfile",
     "tally",
 )
 

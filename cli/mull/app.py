@@ -166,7 +166,7 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     flags = words[: words.index("--")] if "--" in words else words
     if "--json" in flags or "--jsonl" in flags:
         streams.stdout.write(json.dumps(_failure(error, words), ensure_ascii=False) + "\n")
-    if error.exit_code is not ExitCode.INTERRUPTED:
+    if error.code != "interrupted":
         streams.error(error.message, error.hint)
     return error.exit_code
 

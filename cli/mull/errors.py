@@ -35,7 +35,7 @@ class MullError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
-        self.exit_code = exit_code
+        self.exit_code: int = exit_code
 
 
 class UsageError(MullError):

@@ -129,7 +129,7 @@ class Done:
     logprobs: tuple[TokenChance, ...] | None = None
 
     @property
-    def exit_code(self) -> ExitCode:
+    def exit_code(self) -> int:
         """What the shell is told. A limit that the user gave is no failure."""
         if self.finish == "error" and self.error is not None:
             return self.error.exit_code

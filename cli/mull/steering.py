@@ -7,6 +7,7 @@ A key reader, a signal handler or a test sets these from any thread; the turn lo
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ class Steering:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._answer_now = threading.Event()
+        self.signal = 0  # the number of the signal that ends the process, other than Ctrl+C's
 
     def stop(self) -> None:
         """End the turn within 200 ms; what was said so far is kept."""
@@ -45,24 +47,29 @@ class Steering:
 def stop_on_interrupt(steering: Steering, *, terminated: bool = False) -> Iterator[None]:
     """Ctrl+C stops the turn, so that what was said is kept; a second one within two seconds raises KeyboardInterrupt.
 
-    With `terminated`, SIGTERM does the same. For runs without a key reader. Only the main thread can have signal
-    handlers; elsewhere this does nothing.
+    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and `steering.signal` tells.
+    For runs without a key reader. Only the main thread can have signal handlers; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     last = -TWICE
 
-    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
+    def on_interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal last
+        if number != signal.SIGINT:
+            steering.signal = number
         now = time.monotonic()
         if now - last < TWICE:
             raise KeyboardInterrupt
         last = now
         steering.stop()
 
-    numbers = (signal.SIGINT, signal.SIGTERM) if terminated else (signal.SIGINT,)
-    before = {number: signal.signal(number, on_interrupt) for number in numbers}
+    numbers = [signal.SIGINT]
+    if terminated:
+        numbers += [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGHUP]
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_interrupt) for number in heard}
     try:
         yield
     finally:

@@ -27,3 +27,19 @@ def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
         user_defined=["<think>", "</think>"],
         name="thinker",
     )
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thinks and answers at length, slowly: wide enough that a token takes some milliseconds."""
+    thoughts = [f" thought{i}" for i in range(1500)]
+    words = [f" word{i}" for i in range(3000)]
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "slow.gguf",
+        ["<think>", *thoughts, "</think>", *words],
+        starts={"\n\n": words},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        n_ctx=32768,
+        width=2048,
+    )

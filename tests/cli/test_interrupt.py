@@ -7,40 +7,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import CHATML
-from tests.models.scripted import write_scripted
-
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thinks and answers at length, slowly: wide enough that a token takes some milliseconds."""
-    thoughts = [f" thought{i}" for i in range(1500)]
-    words = [f" word{i}" for i in range(3000)]
-    return write_scripted(
-        tmp_path_factory.mktemp("models") / "slow.gguf",
-        ["<think>", *thoughts, "</think>", *words],
-        starts={"\n\n": words},
-        template=CHATML,
-        user_defined=["<think>", "</think>"],
-        n_ctx=32768,
-        width=2048,
-    )
 
 
 class Running:
     """`mull --jsonl` as it runs: its events, a way to interrupt it, and how it ended."""
 
-    def __init__(self, home: dict[str, str], *arguments: str, stdin: bytes = b"") -> None:
+    def __init__(
+        self,
+        home: dict[str, str],
+        *arguments: str,
+        stdin: bytes = b"",
+        form: Sequence[str] = ("--jsonl", "--no-save"),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mull", "--jsonl", "--no-save", *arguments],
+            [sys.executable, "-m", "mull", *form, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,15 +42,24 @@ class Running:
         for line in self.process.stdout:
             yield json.loads(line)
 
-    def interrupt(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.process.send_signal(number)
 
     def end(self) -> tuple[int, str]:
         """The exit code and what was written to stderr."""
         assert self.process.stderr is not None
+        assert self.process.stdout is not None
         with self.process:
+            rest = b"" if self.process.stdout.closed else self.process.stdout.read()
+            self.last_line = (rest.splitlines() or [b""])[-1]
             said = self.process.stderr.read().decode()
             return self.process.wait(20), said
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The object that was printed last."""
+        found: dict[str, Any] = json.loads(self.last_line)
+        return found
 
 
 @pytest.mark.parametrize(
@@ -123,3 +119,59 @@ def test_twice_leaves_at_once(home: dict[str, str], slow: Path) -> None:
             run.interrupt()
             break
     assert run.end()[0] == 130
+
+
+def kept(home: dict[str, str], name: str) -> dict[str, Any]:
+    """The last turn of a session, as it was kept."""
+    command = [sys.executable, "-m", "mull", "sessions", "export", name, "--format", "json"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=home, check=False)
+    turns: list[dict[str, Any]] = json.loads(done.stdout)["turns"] if done.returncode == 0 else []
+    return turns[-1] if turns else {}
+
+
+@pytest.mark.parametrize(
+    "form", [("--jsonl",), ("--json",), ("--thinking", "hide")], ids=["jsonl", "json", "text"]
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_keeps_the_partial_answer_in_the_session(
+    home: dict[str, str], slow: Path, number: signal.Signals, form: tuple[str, ...]
+) -> None:
+    run = Running(home, "-m", str(slow), "--no-reason", "--session", "night", "hi", form=form)
+    until = time.monotonic() + 30
+    while not kept(home, "night").get("answer") and time.monotonic() < until:
+        time.sleep(0.1)
+    run.interrupt(number)
+    code, said = run.end()
+    assert (code, said) == (128 + number, "")
+    turn = kept(home, "night")
+    assert turn["finish"] == "interrupted"
+    assert turn["answer"].startswith(" word0 word1")
+    if form[0].startswith("--json"):
+        assert run.last["finish"] == "interrupted"
+        assert run.last["answer"].strip().startswith(turn["answer"].strip()[:50])
+
+
+def test_nohup_stays_nohup(home: dict[str, str], slow: Path) -> None:
+    """A signal that was ignored when mull was started stays ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = Running(home, "-m", str(slow), "--no-reason", "--max-tokens", "300", "hi")
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    last: dict[str, Any] = {}
+    for event in run.events():
+        if event.get("event") == "answer" and last.get("event") != "answer":
+            run.interrupt(signal.SIGHUP)
+        last = event
+    assert run.end() == (0, "")
+    assert (last["finish"], last["usage"]["answer"]) == ("length", 300)
+
+
+def test_a_closed_pipe_keeps_the_partial_answer_in_the_session(home: dict[str, str], slow: Path) -> None:
+    run = Running(home, "-m", str(slow), "--no-reason", "--session", "night", "hi", form=())
+    assert run.process.stdout is not None
+    run.process.stdout.read(50)
+    run.process.stdout.close()
+    assert run.end() == (0, "")
+    assert kept(home, "night")["finish"] == "interrupted"
+    assert kept(home, "night")["answer"].startswith(" word0 word1")

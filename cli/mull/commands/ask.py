@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mull.commands.ask_flags import AskFlags
+from mull.commands.delivering import Delivery
 from mull.commands.merge import Plan, read_config
 from mull.commands.options import takes_turn_flags
-from mull.errors import ExitCode, UsageError
+from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
 from mull.question import Question, read_question
 from mull.settings import AnswerShape
@@ -70,7 +71,7 @@ def _view(flags: AskFlags) -> View:
     return View(form, flags.quiet, flags.stats)
 
 
-def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCode:
+def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
     from mull.commands.continuing import is_private, offering, open_sessions, set_up
 
@@ -79,7 +80,7 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
     flags = form.flags if form else flags
     shape = _shape(flags)
     store, problem = open_sessions(private=is_private(flags, settings))
-    with store:
+    with Delivery(flags, streams) as delivery, store:
         setup = offering(lambda: set_up(flags, settings, store), streams)
         setup.conversation.wishes.shape = shape
         setup.conversation.wishes.logprobs = flags.logprobs
@@ -90,17 +91,19 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> ExitCod
             )
             if view.talks:
                 _announce(setup, question, problem, streams)
-            done = _answer(setup, question, view, streams)
+            steering = Steering()
+            done = _answer(setup, question, view, delivery.streams, steering)
+            code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
     if view.form == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if view.form == "text" and view.stats:
         streams.note(stats_line(done))
-    return _keep(setup, done, streams)
+    return _keep(setup, 128 + steering.signal if steering.signal else code, streams)
 
 
-def _keep(setup: Setup, done: Done, streams: Streams) -> ExitCode:
+def _keep(setup: Setup, code: int, streams: Streams) -> int:
     """Write for other processes what was computed; whoever reads the answer has all of it by now, and its end."""
     if not streams.stdout_tty:
         streams.stdout.flush()
@@ -109,7 +112,7 @@ def _keep(setup: Setup, done: Done, streams: Streams) -> ExitCode:
         setup.model.keep()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    return done.exit_code
+    return code
 
 
 def _form(flags: AskFlags) -> Form | None:
@@ -143,11 +146,10 @@ def _announce(setup: Setup, question: Question, problem: str, streams: Streams) 
         streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
 
 
-def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> Done:
+def _answer(setup: Setup, question: Question, view: View, streams: Streams, steering: Steering) -> Done:
     """Load, ask and show. What was said is kept, also when it was stopped."""
     from mull.conversation.conversation import Query
 
-    steering = Steering()
     conversation, model = setup.conversation, setup.model
 
     def events() -> Generator[Event, None, None]:
@@ -160,8 +162,13 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams) -> D
         return kept.id if kept is not None and conversation.branch.store.saved else None
 
     # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
-    with stop_on_interrupt(steering), closing(events()) as turn:
-        return _show(turn, session, setup.plan, view, streams, steering)
+    try:
+        with stop_on_interrupt(steering, terminated=True), closing(events()) as turn:
+            return _show(turn, session, setup.plan, view, streams, steering)
+    except MullError as stopped:
+        if steering.signal and stopped.code == "interrupted":
+            stopped.exit_code = 128 + steering.signal
+        raise
 
 
 def _show(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,6 +61,23 @@ LogProbs = Annotated[
         help="With --json: each answer token's log-probability, and the N likeliest.",
     ),
 ]
+Extract = Annotated[
+    bool, typer.Option("-x", "--extract", help="Print only the first fenced code block of the answer.")
+]
+ExtractLast = Annotated[bool, typer.Option("--extract-last", help="The same, with the last one.")]
+ExtractLang = Annotated[
+    str | None,
+    typer.Option("--extract-lang", metavar="LANG", help="The same, with the first one marked as LANG."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the answer to a file, as a whole or not at all."
+    ),
+]
+ThinkingFile = Annotated[
+    Path | None, typer.Option("--thinking-file", metavar="FILE", help="Write the thinking to a file.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,11 @@ class AskFlags(TurnFlags):
     grammar: Grammar = None
     format: Format = None
     logprobs: LogProbs = None
+    extract: Extract = False
+    extract_last: ExtractLast = False
+    extract_lang: ExtractLang = None
+    output: Output = None
+    thinking_file: ThinkingFile = None
     json: Json = False
     jsonl: Jsonl = False
 

@@ -233,14 +233,14 @@ class Progress:
         self._began = time.monotonic()
         self._done = 0
         self._failed = 0
-        self._code = ExitCode.OK
+        self._code: int = ExitCode.OK
 
     def take(self, answered: Answered) -> None:
         self._done += 1
         result = answered.result
         if isinstance(result, MullError) or result.error is not None:
             self._failed += 1
-        elif self._code is ExitCode.OK:
+        elif self._code == ExitCode.OK:
             self._code = result.exit_code
 
     def tally(self, tokens: int) -> Tally:
@@ -255,7 +255,7 @@ class Progress:
         )
 
     @property
-    def exit_code(self) -> ExitCode:
+    def exit_code(self) -> int:
         """1 when a line failed, else the first that was not 0."""
         return ExitCode.FAILURE if self._failed else self._code
 

@@ -34,7 +34,7 @@ Session = Callable[[], str | None]  # the conversation's id, known when the turn
 VERSION = 1
 _SECONDS_DIGITS = 4
 _LOGPROB_DIGITS = 6
-_FINISH: Mapping[ExitCode, Finish] = {ExitCode.SCHEMA: "schema", ExitCode.INTERRUPTED: "interrupted"}
+_FINISH: Mapping[int, Finish] = {ExitCode.SCHEMA: "schema", ExitCode.INTERRUPTED: "interrupted"}
 """How a turn that never came about has ended; with `error`, if not like this."""
 _EVENT_NAMES: Mapping[type, str] = {
     Loading: "loading",

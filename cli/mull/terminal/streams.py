@@ -111,6 +111,12 @@ class Streams:
         """One dim line on stderr; a terminal gets it wrapped at words."""
         self._tell(one_line(text), "dim")
 
+    def aside(self, text: str) -> None:
+        """Text of its own on stderr, as it is."""
+        with suppress(OSError, ValueError):
+            self.stderr.write(text)
+            self.stderr.flush()
+
     def confirm(self, question: str) -> bool:
         """Ask on stderr and read the answer from stdin; no answer is no."""
         self.stderr.write(f"{one_line(question)} [y/N] ")

@@ -1,0 +1,173 @@
+"""Where the answer goes: a code block of it alone, a file that is whole or untouched, the thinking to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mull.terminal.code import pick
+from tests.cli.conftest import CHATML
+from tests.conftest import Run
+from tests.models.scripted import write_scripted
+
+ANSWER = "Here:\n```python\nprint(1)\n```\nor:\n\n~~~sh\necho 2\n~~~\n"
+
+
+@pytest.fixture(scope="module")
+def coder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "coder.gguf",
+        [
+            *("<think>", "\nLet me", " see.\n", "</think>", "\n\nHere:\n"),
+            *("```python\nprint", "(1)\n```\n", ANSWER[ANSWER.index("or:") :]),
+        ],
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [(["-x"], "print(1)\n"), (["--extract-last"], "echo 2\n"), (["--extract-lang", "SH"], "echo 2\n")],
+)
+def test_a_code_block_alone(mull: Run, coder: Path, flags: list[str], code: str) -> None:
+    done = mull("-m", coder, *flags, "hi")
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, code, b"")
+
+
+def test_no_code_block_is_a_failure_and_the_answer_is_on_stderr(mull: Run, coder: Path) -> None:
+    done = mull("-m", coder, "--extract-lang", "rust", "hi")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode().startswith(ANSWER)
+    assert b"no code block of rust" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("markdown", "code"),
+    [
+        ("a\n```\nx\n```\n", "x\n"),
+        ("````md\n```py\nx\n```\n````", "```py\nx\n```\n"),
+        ("~~~\nx\n```\ny\n~~~", "x\n```\ny\n"),
+        ("1. so:\n\n   ```py\n   x\n     y\n   ```\n", "x\n  y\n"),
+        ("> ```\n> x\n> ```", "x\n"),
+        ("```py\nx\ny", "x\ny"),
+        ("   ```\n   x\n   ```", "x\n"),
+        ("```\n```", ""),
+        ("    x = 1\n\n`y`", None),
+        ("none", None),
+    ],
+)
+def test_what_a_fence_is(markdown: str, code: str | None) -> None:
+    assert pick(markdown) == code
+
+
+def test_languages_are_named_in_many_ways() -> None:
+    blocks = "```python title=a\n1\n```\n```{.rust}\n2\n```\n```c,ignore\n3\n```\n"
+    assert [pick(blocks, language=name) for name in ("python", "rust", "C", "go")] == [
+        "1\n",
+        "2\n",
+        "3\n",
+        None,
+    ]
+    assert pick(blocks, last=True) == "3\n"
+
+
+def test_to_a_file(mull: Run, coder: Path, tmp_path: Path) -> None:
+    done = mull("-m", coder, "-o", "answer.md", "--thinking-file", "thoughts", "hi")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "answer.md").read_text() == ANSWER
+    assert (tmp_path / "thoughts").read_text() == "Let me see.\n"
+    assert mull("-m", coder, "-x", "-o", "answer.md", "hi").stdout == b""
+    assert (tmp_path / "answer.md").read_text() == "print(1)\n"
+    assert mull("-m", coder, "--json", "-o", "answer.json", "hi").stdout == b""
+    assert json.loads((tmp_path / "answer.json").read_text())["answer"] == ANSWER
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "answer.md",
+        "thoughts",
+        "answer.json",
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and links")
+def test_rights_and_links_are_kept(mull: Run, coder: Path, tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        mull("-m", coder, "-o", "new", "hi")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+    real = tmp_path / "real"
+    real.write_text("old")
+    real.chmod(0o604)
+    (tmp_path / "link").symlink_to("real")
+    mull("-m", coder, "-o", "link", "hi")
+    assert (tmp_path / "link").is_symlink()
+    assert real.read_text() == ANSWER
+    assert stat.S_IMODE(real.stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize("flag", ["-o", "--thinking-file"])
+@pytest.mark.parametrize("where", ["missing/file", ".", "file/below"])
+def test_what_cannot_be_written_is_said_before_anything_is_computed(
+    mull: Run, tmp_path: Path, flag: str, where: str
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    began = time.monotonic()
+    done = mull("-m", "not-there.gguf", flag, where, "hi")
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+    assert b"not-there" not in done.stderr  # not even the model was looked for
+    assert time.monotonic() - began < 20
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_devices_are_written_into(mull: Run, coder: Path) -> None:
+    assert mull("-m", coder, "-o", "/dev/null", "hi").returncode == 0
+    assert Path("/dev/null").is_char_device()
+    full = mull("-m", coder, "-o", "/dev/full", "hi")
+    assert full.returncode == 1
+    assert b"No space left" in full.stderr
+
+
+def test_flags_that_contradict_each_other(mull: Run, coder: Path) -> None:
+    assert mull("-m", coder, "-x", "--json", "hi").returncode == 2
+    assert mull("-m", coder, "-o", "same", "--thinking-file", "same", "hi").returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_answer_leaves_the_file_as_it_was(
+    home: dict[str, str], slow: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    out.write_text("old")
+    command = [
+        sys.executable,
+        "-m",
+        "mull",
+        "-m",
+        str(slow),
+        "--no-reason",
+        "--no-save",
+        "-o",
+        str(out),
+        "hi",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=home) as process:
+        until = time.monotonic() + 20
+        while not list(tmp_path.glob(".out.*.new")) and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.6)
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+    assert out.read_text() == "old"
+    assert not list(tmp_path.glob(".out.*.new"))
