@@ -138,5 +138,6 @@ def _places() -> dict[str, str]:
     return {
         "Config": str(paths.config_dir() / "config.toml"),
         "State": str(state),
+        "Cache": str(paths.cache_dir()),
         "llama.cpp log": str(state / "llama.log"),
     }

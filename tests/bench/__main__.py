@@ -120,12 +120,12 @@ def _best(sample: list[float]) -> str:
 
 def _environment(state: Path) -> dict[str, str]:
     """Nothing of the user's own settings and sessions is read or written."""
-    return {f"XDG_{kind}_HOME": str(state) for kind in ("STATE", "CONFIG", "DATA")}
+    return {f"XDG_{kind}_HOME": str(state) for kind in ("STATE", "CONFIG", "DATA", "CACHE")}
 
 
 def memory(path: Path, state: Path) -> None:
     """The same model, prompt and number of tokens; the bare loop gets the context that mull chooses."""
-    env = {"XDG_STATE_HOME": str(state), "XDG_CONFIG_HOME": str(state), "XDG_DATA_HOME": str(state)}
+    env = _environment(state)
     ours = peak_memory("-m", "mull", "ask", "-m", str(path), "--max-tokens", "4", "hello", **env)
     theirs = peak_memory("-m", "tests.bench.bare", str(path), "256", "32", "4")
     line(

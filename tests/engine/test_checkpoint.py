@@ -15,7 +15,8 @@ from mull.engine.loop import Engine
 from mull.engine.stretch import SHORT, landing, share
 from tests.engine.conftest import Run, run
 from tests.models.random_model import TINY, write_random
-from tests.models.recurrent import write_recurrent
+from tests.models.recurrent import write_hybrid, write_recurrent
+from tests.models.scripted import write_scripted
 
 Start = Callable[..., Engine]
 
@@ -28,12 +29,18 @@ FORKS = (len(FILE),)
 def write(kind: str, path: Path) -> Path:
     if kind == "recurrent":
         return write_recurrent(path)
+    if kind == "hybrid":
+        return write_hybrid(path)
+    if kind == "gpt-oss":
+        return write_scripted(path, [f" w{i}" for i in range(30)], architecture="gpt-oss")
     if kind == "sliding window":
         return write_random(path, TINY, architecture="gemma3", **{"attention.sliding_window": 16})
     return write_random(path, TINY)
 
 
-KINDS = pytest.mark.parametrize("kind", ["full attention", "sliding window", "recurrent"])
+KINDS = pytest.mark.parametrize(
+    "kind", ["full attention", "sliding window", "gpt-oss", "recurrent", "hybrid"]
+)
 
 
 @pytest.fixture
@@ -62,7 +69,7 @@ def test_another_question_about_the_same_file(start: Start, shelf: Shelf, tmp_pa
     assert again.prefills[-1].done == again.prefills[-1].total == len(SECOND)
 
 
-@pytest.mark.parametrize("kind", ["full attention", "recurrent"])
+@pytest.mark.parametrize("kind", ["full attention", "recurrent", "hybrid"])
 def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: str) -> None:
     """What follows the shared part is computed from it: equal bits there mean equal logits."""
     path = write(kind, tmp_path / "model.gguf")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,25 +62,16 @@ def clear(context: typer.Context, model: Model = None, json: Json = False) -> No
     """Remove them all, or those of one model."""
     streams: Streams = context.obj
     shelf = prefix_shelf(read_config())
-    gone = [entry for entry in shelf.entries() if model is None or _is_of(entry, model)]
     if model is None:
+        gone = shelf.entries()
         shelf.clear()
-    elif not gone:
+    elif not (gone := shelf.forget(model)):
         raise UsageError("nothing_kept", f'Nothing is kept of "{model}".', "mull cache lists what there is.")
-    for entry in gone:
-        shelf.remove(entry)
     freed = sum(entry.bytes for entry in gone)
     if json:
         write_object(streams, {"v": 1, "removed": len(gone), "freed": freed, "error": None})
     else:
         streams.note(f"{len(gone)} removed; {size_text(freed)} are free again.")
-
-
-def _is_of(entry: Entry, model: str) -> bool:
-    return (
-        model.lower() in {entry.model.lower(), entry.model.partition(":")[0].lower()}
-        or Path(model).stem == entry.model
-    )
 
 
 def _state(shelf: Shelf, settings: Config) -> str:

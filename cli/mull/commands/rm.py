@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.merge import read_config
+from mull.commands.merge import prefix_shelf, read_config
 from mull.commands.options import Json, completes
 from mull.library.remove import Removed, remove
 from mull.terminal.result import write_object
@@ -24,18 +24,23 @@ Every = Annotated[bool, typer.Option("--all", help="All quantizations of it that
 
 
 def rm(context: typer.Context, names: Names, every: Every = False, json: Json = False) -> None:
-    """Remove downloaded models. Files of LM Studio, Ollama or llama.cpp are never touched."""
+    """Remove downloaded models, and the prompts that were kept for them.
+
+    Files of LM Studio, Ollama or llama.cpp are never touched.
+    """
     streams: Streams = context.obj
-    folders = [Path(folder) for folder in read_config()["model_folders"]]
+    settings = read_config()
+    folders, shelf = [Path(folder) for folder in settings["model_folders"]], prefix_shelf(settings)
     for name in names:
         for removed in remove(name, every=every, folders=folders):
+            freed = removed.freed + sum(entry.bytes for entry in shelf.forget(removed.name))
             if json:
-                value = {"v": 1, "model": removed.name, "freed": removed.freed, "partial": removed.partial}
+                value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
                 write_object(streams, {**value, "error": None})
             else:
-                streams.note(_sentence(removed))
+                streams.note(_sentence(removed, freed))
 
 
-def _sentence(removed: Removed) -> str:
+def _sentence(removed: Removed, freed: int) -> str:
     what = f"The unfinished download of {removed.name}" if removed.partial else removed.name
-    return f"{what} is removed; {size_text(removed.freed)} are free again."
+    return f"{what} is removed; {size_text(freed)} are free again."

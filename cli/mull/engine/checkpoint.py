@@ -169,7 +169,8 @@ class Checkpoints:
         shared = common_prefix(slot.tokens, ahead())
         size = context.state_size(slot.seq) * shared // len(slot.tokens)
         at_its_end = shared == len(slot.tokens)
-        if (self._cuts or at_its_end) and self._is_new(slot.tokens[:shared], size, entries):
+        wanted = (self._cuts or at_its_end) and self._is_new(slot.tokens[:shared], size, entries)
+        if wanted and _fits_memory(size):
             if not at_its_end:
                 slot.cut(context, shared)
             end = self._copy(context, slot)
@@ -220,6 +221,13 @@ class Checkpoints:
             self._families[long] = identity.family(self._model, self._settings, long=long)
             self._rates.fill(Rates.read(shelf.rates(self._families[long])))
         return self._families[long]
+
+
+def _fits_memory(size: int) -> bool:
+    """Whether a copy of so many bytes leaves the machine as much again."""
+    import psutil
+
+    return bool(2 * size < psutil.virtual_memory().available)
 
 
 def _begins(tokens: Sequence[int], beginning: Sequence[int]) -> bool:

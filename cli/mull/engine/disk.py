@@ -138,6 +138,13 @@ class Shelf:
     def remove(self, entry: Entry) -> None:
         _remove(entry.path)
 
+    def forget(self, model: str) -> list[Entry]:
+        """Remove the entries of a model, as it is called; those that were."""
+        gone = [entry for entry in self.entries() if entry.model.lower() == model.lower()]
+        for entry in gone:
+            _remove(entry.path)
+        return gone
+
     def clear(self) -> None:
         """Remove every entry, what killed processes left unfinished, and what was measured."""
         for path in self._files(""):
