@@ -497,7 +497,7 @@ def test_a_full_context_is_never_silent(
 
 
 def test_a_model_that_is_not_here_is_offered_at_the_start_and_by_command(chat: Chat, thinker: Path) -> None:
-    question = "qwen3-0.6b is not installed. Download it? [y/N]"
+    question = "qwen3-0.6b is not installed. Download it (639 MB)? [y/N]"
     with chat(Path("qwen3-0.6b")) as terminal:
         terminal.shows(question)
         terminal.press("n\r")

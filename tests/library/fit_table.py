@@ -40,6 +40,7 @@ def apple(ram: int, bandwidth: float) -> Machine:
     )
 
 
+CARDS = {8: 272e9, 12: 360e9, 24: 936e9}  # GB to bytes per second: cards that many people have
 TABLES = {
     "No graphics card (memory in GB), and Apple silicon": {
         "8": plain(8),
@@ -49,13 +50,11 @@ TABLES = {
         "Apple 16": apple(16, 100e9),
         "Apple 64": apple(64, 400e9),
     },
-    "With a graphics card (memory + the card's, in GB)": {
-        "16 + 8": with_card(16, 8, 272e9),
-        "32 + 8": with_card(32, 8, 272e9),
-        "32 + 12": with_card(32, 12, 360e9),
-        "64 + 12": with_card(64, 12, 360e9),
-        "32 + 24": with_card(32, 24, 936e9),
-        "64 + 24": with_card(64, 24, 936e9),
+    "With a graphics card in a small machine (memory + the card's, in GB)": {
+        f"{ram} + {card}": with_card(ram, card, CARDS[card]) for ram in (8, 16) for card in CARDS
+    },
+    "With a graphics card in a larger one": {
+        f"{ram} + {card}": with_card(ram, card, CARDS[card]) for ram in (32, 64) for card in CARDS
     },
 }
 

@@ -68,6 +68,16 @@ def test_a_moving_line_on_a_terminal_that_is_gone_at_the_end() -> None:
     assert widest < where.width
 
 
+def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
+    clock = Clock()
+    where, err = streams(live=True)
+    show(download(clock), where, clock=clock)
+    frames = [frame.removesuffix("\x1b[K") for frame in err.getvalue().split("\r")]
+    assert " 50%  50.0 MB  5.0 MB/s  10 s left" in frames
+    assert all(len(frame) < 40 and "…" not in frame for frame in frames)
+
+
 def test_notices_stand_on_lines_of_their_own() -> None:
     clock = Clock()
     where, err = streams(live=True)

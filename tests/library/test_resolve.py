@@ -221,6 +221,34 @@ def test_sampling_is_the_vendors(user: Path) -> None:
     assert resolve(str(file)).sampling(True) == Sampling()
 
 
+def test_sampling_by_default_is_that_of_what_the_model_does_by_default(user: Path) -> None:
+    (user / "config").mkdir()
+    put("owner/tiny-GGUF", "tiny-Q4_K_M.gguf")
+    for default, temperature in (("on", 0.6), ("off", 0.7)):
+        (user / "config" / "models.toml").write_text(
+            f"""
+[[model]]
+name = "tiny"
+made_by = "nobody"
+licence = {{ spdx = "MIT", permissive = true }}
+reasoning = {{ kind = "switchable", default = "{default}" }}
+sampling.thinking = {{ temperature = 0.6 }}
+sampling.plain = {{ temperature = 0.7 }}
+repo = "owner/tiny-GGUF"
+"""
+        )
+        found = resolve("tiny")
+        assert found.sampling(None).temperature == temperature
+        assert (found.sampling(True).temperature, found.sampling(False).temperature) == (0.6, 0.7)
+
+
+def test_what_a_download_would_take_is_told_where_the_catalogue_knows_it(user: Path) -> None:
+    for name, size in (("gpt-oss-20b", 12_109_566_624), ("owner/unknown", None), ("gpt-oss-20b:Q2_K", None)):
+        with pytest.raises(NotInstalled) as caught:
+            resolve(name)
+        assert caught.value.bytes == size
+
+
 # Other tools
 
 

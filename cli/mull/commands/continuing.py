@@ -24,6 +24,7 @@ from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.streams import Streams
+from mull.transfers import size_text
 
 T = TypeVar("T")
 
@@ -64,9 +65,9 @@ def offering(
         return get()
     except NotInstalled as missing:
         with lent():
-            if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(
-                f"{missing.message} Download it?"
-            ):
+            size = f" ({size_text(missing.bytes)})" if missing.bytes else ""
+            asked = f"{missing.message} Download it{size}?"
+            if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(asked):
                 raise
             from mull.commands.pull import fetch
 

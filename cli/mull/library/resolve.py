@@ -40,11 +40,13 @@ PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # whose digests a record 
 
 
 class NotInstalled(MullError):
-    """A model that is known, or may be, and is not on this disk. `pull` is what `mull pull` wants to hear."""
+    """A model that is known, or may be, and is not on this disk. `pull` is what `mull pull` wants to hear, `bytes` what
+    it will fetch, where the catalogue tells."""
 
-    def __init__(self, name: str, pull: str) -> None:
+    def __init__(self, name: str, pull: str, bytes: int | None = None) -> None:  # noqa: A002
         super().__init__("not_installed", f"{name} is not installed.", f"Get it with: mull pull {pull}")
         self.pull = pull
+        self.bytes = bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ class Resolved:
             return GREEDY  # without the catalogue, which would cost the quickest answer a tenth of its time
         if self.entry is None:
             return Sampling()
-        thinks = thinking if thinking is not None else self.entry.reasoning.kind != "none"
-        if self.entry.reasoning.kind == "always":
+        facts = self.entry.reasoning
+        thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
+        if facts.kind == "always":
             thinks = True
         first, second = self.entry.sampling_thinking, self.entry.sampling_plain
         return (first or second if thinks else second or first) or Sampling()
@@ -252,7 +255,8 @@ def _by_entry(entry: Entry, quant: str | None, chosen_by: ChosenBy, folders: Seq
     model = _choose(candidates, quant, entry.default_quant)
     name = entry.name if quant is None else f"{entry.name}:{quant}"
     if model is None:
-        raise NotInstalled(name, name)
+        file = entry.file(quant)
+        raise NotInstalled(name, name, file.bytes if file else None)
     usual = same_quant(model.quant, entry.default_quant) or model.quant is None
     return _resolved(model, entry.name if usual else f"{entry.name}:{model.quant}", chosen_by, entry)
 

@@ -133,7 +133,9 @@ class _Line:
     def _frame(self, now: Progress) -> str:
         ink = self._streams.stderr_ink
         room = self._streams.width - 1
-        facts = clip(_facts(now, self._rate()), room)
+        facts = _facts(now, self._rate())
+        if width(facts) > room:  # the total stands in the line above
+            facts = clip(_facts(now, self._rate(), short=True), room)
         name = f"{self._model}  "
         bar = min(BAR, room - width(name) - 2 - max(FACTS, width(facts)))
         if bar < SHORTEST:
@@ -150,10 +152,10 @@ class _Line:
             self._quiet = True
 
 
-def _facts(now: Progress, rate: float) -> str:
-    """`45%  5.4 GB of 12.1 GB  85.0 MB/s  1 min 20 s left`."""
+def _facts(now: Progress, rate: float, *, short: bool = False) -> str:
+    """`45%  5.4 GB of 12.1 GB  85.0 MB/s  1 min 20 s left`; `short`: without the total."""
     share = f"{int(100 * now.done / now.total) if now.total else 100:3d}%"
-    words = [share, f"{size_text(now.done)} of {size_text(now.total)}"]
+    words = [share, size_text(now.done) if short else f"{size_text(now.done)} of {size_text(now.total)}"]
     if now.doing != "downloading":
         words.append(one_line(now.doing))
     if rate > 0:
