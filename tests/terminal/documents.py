@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 TEXT = (
     "the quick brown fox *jumps* over **the lazy** dog `code` $x_1^2$ 你好世界这是一个测试 😀 👩‍👩‍👧 \\(a_1 * b_2\\) "
-    "[link](http://e.com/x_y) ~~no~~ a_b_c * _ ** ` <br> &amp; https://x.y 1. - # é שלום ( foo) end. So! 好。"
+    "[link](http://e.com/x_y) x<br>y ~~no~~ a_b_c * _ ** ` <br> &amp; https://x.y 1. - # é שלום ( foo) end. So! 好。"
 )
 WORDS = TEXT.split(" ")
 
@@ -63,7 +63,10 @@ def _indented(draw: random.Random) -> str:
 
 def _bullets(draw: random.Random) -> str:
     ends = ["", "", "\n", "\n  more", "\n  - nested", "\n\n  second paragraph\n"]
-    return "\n".join(f"- {_words(draw, 25)}{draw.choice(ends)}" for _ in range(draw.randint(1, 14)))
+    marks = ["- ", "- ", "- ", "- [ ] ", "- [x] "]
+    return "\n".join(
+        f"{draw.choice(marks)}{_words(draw, 25)}{draw.choice(ends)}" for _ in range(draw.randint(1, 14))
+    )
 
 
 def _numbers(draw: random.Random) -> str:

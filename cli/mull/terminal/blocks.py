@@ -21,6 +21,7 @@ from mull.terminal.spans import Line, bold, chop, joined, put, stripped, wrap_sp
 
 SIZING_ROWS = 12  # of a table: later rows wrap in the columns that these make
 _BULLETS = "•◦▪"
+_BOXES = {"[ ] ": "☐", "[x] ": "☑"}
 _NARROWEST_COLUMN = 4
 _INDENT = "  "
 
@@ -152,11 +153,20 @@ class Layout:
             if index and gap_before(item, self.source):
                 lines.append([])
             bullet = "-" if self.ascii_only else _BULLETS[min(depth, len(_BULLETS) - 1)]
-            mark = f"{number + index}. " if ordered else f"{bullet} "
+            mark = f"{number + index}. " if ordered else self._box(item) or f"{bullet} "
             inner = self._siblings(item.inside, columns - len(mark), depth + (not ordered)) or [[]]
             lines.append(put(mark, "accent", inner[0]))
             lines += [put(" " * len(mark), "", line) if line else [] for line in inner[1:]]
         return lines
+
+    def _box(self, item: Group) -> str:
+        """The mark of a task, which is taken off its text; empty for any other item."""
+        text = item.inside[1] if len(item.inside) > 1 and item.inside[0].type == "paragraph_open" else None
+        box = None if text is None or self.ascii_only else _BOXES.get(text.content[:4].lower())
+        if text is None or box is None:
+            return ""
+        text.content = text.content[4:]
+        return f"{box} "
 
     def _table(self, group: Group, columns: int, resume: Resume | None) -> list[Line]:
         rows = self.cells(group)

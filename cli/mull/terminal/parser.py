@@ -1,9 +1,9 @@
 """Markdown source → markdown-it tokens, with what a streaming view needs.
 
 In: source. Out: CommonMark with tables and strikethrough, without what needs to look far ahead or back: link
-references and underlined headings (`---` is a rule), nor HTML (shown as text). LaTeX between `$…$`, `$$…$$`,
-`\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and underscores stay what they are.
-Long inline text is parsed in pieces, so that the work per character is bounded.
+references and underlined headings (`---` is a rule), nor HTML (shown as text, but for `<br>`). LaTeX between `$…$`,
+`$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and underscores stay as they
+are. Long inline text is parsed in pieces, so that the work per character is bounded.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _SENTENCE = re.compile(r"[.!?:;][\"')\]]*(?=\s)|[。！？]")
 _PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 # Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
 _DOLLAR = re.compile(r"\$(?![\s$])(?:[^$\\\n]|\\.)*?(?<!\s)\$(?!\d)")
+_BREAK = re.compile(r"<br ?/?>\n?", re.IGNORECASE)
 
 
 def parse(source: str) -> list[Token]:
@@ -65,6 +66,7 @@ def _parser() -> MarkdownIt:
         .disable(["reference", "lheading"])
     )
     markdown.inline.ruler.before("escape", "math", _math_inline)
+    markdown.inline.ruler.before("autolink", "break", _line_break)
     markdown.block.ruler.before(
         "fence", "math_block", _math_block, {"alt": ["paragraph", "blockquote", "list"]}
     )
@@ -81,6 +83,17 @@ def _block_parser() -> MarkdownIt:
     markdown = _parser()
     markdown.core.ruler.enableOnly(["normalize", "block"])
     return markdown
+
+
+def _line_break(state: StateInline, silent: bool) -> bool:
+    """`<br>`, the one tag that models write where Markdown has no sign: inside the cells of a table."""
+    match = _BREAK.match(state.src, state.pos)
+    if match is None:
+        return False
+    if not silent:
+        state.push("softbreak", "br", 0)
+    state.pos = match.end()
+    return True
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:

@@ -66,14 +66,21 @@ def _stats(chat: Chat, _argument: str) -> None:
     last = path[-1]
     usage, times = last.usage, last.timing
     cached = f", {usage.cached:,} from the cache" if usage.cached else ""
+    report = last.reasoning
     rows = (
+        ("model", last.model),
+        (
+            "reasoning",
+            f"asked {report.asked}, applied {report.applied}: {report.how}" if report else "unknown",
+        ),
         ("prompt", f"{usage.prompt:,} tokens{cached}, {times.prompt:.2f} s"),
         ("thinking", f"{usage.thinking:,} tokens, {times.thinking:.2f} s"),
         ("answer", f"{usage.answer:,} tokens, {times.answer:.2f} s"),
         ("speed", f"{times.tokens_per_second:,.1f} tokens/s, the first after {times.first_token:.2f} s"),
-        ("conversation", f"{len(path)} turns"),
+        ("", ""),
+        ("turns", f"{len(path):,}"),
         (
-            "  thinking",
+            "all thinking",
             f"{_sum(path, 'thinking'):,} tokens, {sum(turn.timing.thinking for turn in path):.1f} s",
         ),
         ("all answers", f"{_sum(path, 'answer'):,} tokens, {sum(turn.timing.answer for turn in path):.1f} s"),
