@@ -104,13 +104,14 @@ app = typer.Typer(
 )
 
 
-@app.callback(
-    epilog="mull PROMPT asks; mull alone opens a chat. --color auto|always|never works with every command."
-)
+@app.callback(epilog="--color auto|always|never works with every command.")
 def root(
     _version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
 ) -> None:
-    """Chat with open-weights models in the terminal, and decide how much they think."""
+    """Chat with open-weights models in the terminal, and decide how much they think.
+
+    mull alone opens a chat. mull "PROMPT" asks once, and takes what ask takes.
+    """
 
 
 def main(argv: Sequence[str] | None = None) -> None:

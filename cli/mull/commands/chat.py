@@ -20,7 +20,8 @@ from mull.terminal.streams import Streams
 def chat(context: typer.Context, *, flags: TurnFlags) -> None:
     """Open an interactive session.
 
-    It is kept on disk unless --no-save is given; -c goes on with the last one.
+    Inside it, /help shows the commands and keys. The conversation is kept on disk unless --no-save is given; -c goes on
+    with the last one.
     """
     raise typer.Exit(start(flags, context.obj))
 

@@ -93,7 +93,10 @@ Budget = Annotated[
 Thinking = Annotated[
     ThinkingChoice | None,
     typer.Option(
-        "--thinking", help="How thinking is shown, apart from whether it happens.", show_default=False
+        "--thinking",
+        help="How thinking is shown: auto folds it when the answer begins, show leaves it, fold shows one line, "
+        "hide leaves none.",
+        show_default=False,
     ),
 ]
 MaxTokens = Annotated[
@@ -102,30 +105,40 @@ MaxTokens = Annotated[
         "--max-tokens", metavar="N", min=1, help="Stop after N generated tokens, thinking included."
     ),
 ]
-Temperature = Annotated[float | None, typer.Option("--temperature", "--temp", min=0.0, help="0 is greedy.")]
-TopK = Annotated[int | None, typer.Option("--top-k", min=0, help="Keep the k likeliest tokens; 0 keeps all.")]
+Temperature = Annotated[
+    float | None, typer.Option("--temperature", "--temp", metavar="X", min=0.0, help="0 is greedy.")
+]
+TopK = Annotated[
+    int | None, typer.Option("--top-k", metavar="N", min=0, help="Keep the k likeliest tokens; 0 keeps all.")
+]
 TopP = Annotated[
-    float | None, typer.Option("--top-p", min=0.0, max=1.0, help="Keep the likeliest up to this sum.")
+    float | None,
+    typer.Option("--top-p", metavar="X", min=0.0, max=1.0, help="Keep the likeliest up to this sum."),
 ]
 MinP = Annotated[
     float | None,
-    typer.Option("--min-p", min=0.0, max=1.0, help="Drop those below this share of the likeliest."),
+    typer.Option(
+        "--min-p", metavar="X", min=0.0, max=1.0, help="Drop those below this share of the likeliest."
+    ),
 ]
 RepeatPenalty = Annotated[
-    float | None, typer.Option("--repeat-penalty", min=0.0, help="Above 1: less repetition.")
+    float | None, typer.Option("--repeat-penalty", metavar="X", min=0.0, help="Above 1: less repetition.")
 ]
 PresencePenalty = Annotated[
-    float | None, typer.Option("--presence-penalty", help="Penalty for tokens that occurred.")
+    float | None, typer.Option("--presence-penalty", metavar="X", help="Penalty for tokens that occurred.")
 ]
 FrequencyPenalty = Annotated[
-    float | None, typer.Option("--frequency-penalty", help="Penalty per occurrence.")
+    float | None, typer.Option("--frequency-penalty", metavar="X", help="Penalty per occurrence.")
 ]
 Dry = Annotated[
     float | None,
-    typer.Option("--dry-multiplier", "--dry", min=0.0, help="DRY penalty on repeated sequences."),
+    typer.Option(
+        "--dry-multiplier", "--dry", metavar="X", min=0.0, help="DRY penalty on repeated sequences."
+    ),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, max=2**32 - 2, help="The same seed, the same answer.")
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, max=2**32 - 2, help="The same seed, the same answer."),
 ]
 Stop = Annotated[
     list[str] | None,
@@ -135,8 +148,10 @@ Ctx = Annotated[
     int | None,
     typer.Option("--ctx", metavar="N", min=8, help="Context size in tokens. Unset: what is needed."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, max=512, help="CPU threads.")]
-GpuLayers = Annotated[int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the GPU; -1 is all.")]
+Threads = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, max=512, help="CPU threads.")]
+GpuLayers = Annotated[
+    int | None, typer.Option("--gpu-layers", metavar="N", min=-1, help="Layers on the GPU; -1 is all.")
+]
 KvType = Annotated[
     KvChoice | None, typer.Option("--kv-type", help="Type of the KV cache.", show_default=False)
 ]

@@ -67,7 +67,10 @@ def listing(
     *,
     json: Json = False,
 ) -> None:
-    """List the sessions, the last used first (on a terminal the last 30)."""
+    """List the sessions, the last used first.
+
+    On a terminal it shows 30 of them, unless -n says otherwise.
+    """
     streams: Streams = context.obj
     if limit is None and streams.stdout_tty and not json:
         limit = SHOWN
@@ -143,7 +146,10 @@ def export(
         Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write here instead of to stdout.")
     ] = None,
 ) -> None:
-    """Write a conversation as Markdown, JSON (import reads it back) or a page that needs nothing else."""
+    """Write a conversation as Markdown, JSON or HTML.
+
+    JSON holds everything, and import reads it back. HTML is one page that needs nothing else.
+    """
     streams: Streams = context.obj
     with _store(streams) as store:
         session = store.find(name)
