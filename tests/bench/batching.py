@@ -1,0 +1,122 @@
+"""Many prompts at once against the same one by one: 64 prompts of 64 tokens that share a system prompt of 256.
+
+`python -m tests.bench.batching` alternates between `mull batch`'s scheduler at its width and a part of the same lines
+one after the other, with one model, in one process; who is alone keeps the shared beginning in its cache too. It prints
+tokens per second, their ratio, and what the main thread spends beside the library: Python, sampling and waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+
+from mull.batch.feed import Feed
+from mull.batch.lines import Line, read_lines
+from mull.batch.schedule import AHEAD, Asked, Scheduler
+from mull.batch.width import WIDEST
+from mull.engine.loop import Engine
+from mull.engine.model import Model, load
+from mull.engine.threads import default_threads
+from mull.events import Done
+from mull.messages import Message
+from mull.prompt.template import Template
+from mull.reasoning.profile import profile
+from mull.settings import EngineSettings, Sampling, TurnSettings
+from mull.steering import Steering
+from mull.turn import Speaker
+from tests.bench.measure import quartiles
+from tests.cli.conftest import CHATML
+from tests.models.random_model import QWEN3_0_6B, cached
+
+LINES = 64
+TOKENS = 64
+SYSTEM = 256  # tokens: the random model's vocabulary has one for each character
+GREEDY = Sampling(temperature=0.0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """Generated tokens, seconds by the clock that was asked for, and the main thread's CPU seconds."""
+
+    tokens: int
+    seconds: float
+    beside: float
+
+    @property
+    def rate(self) -> float:
+        return self.tokens / self.seconds
+
+
+def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> Speaker:
+    """The random model, made to chat."""
+    ability = profile(CHATML, special=model.markers, architecture=model.architecture, name=model.name)
+    engine = Engine(model, settings, n_parallel=n_parallel)
+    return Speaker(model.name, engine, Template(CHATML, bos="", eos=""), ability)
+
+
+def settle(line: Line) -> Asked:
+    messages = [Message("system", "s" * SYSTEM), *line.messages]
+    return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
+
+
+def answer(speaker: Speaker, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
+    """Different lines through the scheduler, from the first token read to the last one said."""
+    lines = "\n".join(
+        json.dumps({"prompt": f"question {number:04}", "max_tokens": tokens}) for number in numbers
+    )
+    scheduler = Scheduler(Feed(read_lines(BytesIO(lines.encode()))), speaker, settle, Steering(), ahead=AHEAD)
+    began, beside = clock(), time.thread_time()
+    answered = [found.result for found in scheduler.run() if found is not None]
+    measured = Measured(scheduler.tokens, clock() - began, time.thread_time() - beside)
+    assert all(isinstance(result, Done) and result.error is None for result in answered)
+    return measured
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.batching", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--parallel", type=int, default=WIDEST)
+    parser.add_argument("--threads", type=int, default=default_threads())
+    parser.add_argument("--lines", type=int, default=LINES)
+    parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--alone", type=int, default=8, help="lines that are asked one by one in each pair")
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds instead of the clock on the wall")
+    asked = parser.parse_args()
+    clock = time.process_time if asked.cpu else time.perf_counter
+    settings = EngineSettings(threads=asked.threads)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        model = stack.enter_context(load(cached(QWEN3_0_6B), settings, state_dir=Path(folder), trusted=True))
+        many, one = (speaker_of(model, settings, width) for width in (asked.parallel, 1))
+        stack.enter_context(many.engine)
+        stack.enter_context(one.engine)
+        together, alone = [], []
+        for pair in range(asked.pairs):
+            numbers = range(asked.lines * pair, asked.lines * (pair + 1))
+            alone.append(answer(one, numbers[: asked.alone], asked.tokens, clock))
+            together.append(answer(many, numbers, asked.tokens, clock))
+            print(f"pair {pair + 1}: {together[-1].rate:.1f} and {alone[-1].rate:.1f} tokens/s", flush=True)
+    report(together, alone, asked)
+
+
+def report(together: list[Measured], alone: list[Measured], asked: argparse.Namespace) -> None:
+    clock = "CPU second" if asked.cpu else "second"
+    print(f"\n{asked.lines} lines of {asked.tokens} tokens, {SYSTEM} shared; {asked.threads} threads")
+    for name, sample in ((f"{asked.parallel} side by side", together), ("one by one", alone)):
+        rate = statistics.median(measured.rate for measured in sample)
+        beside = statistics.median(1000 * measured.beside / measured.tokens for measured in sample)
+        print(f"{name:<20} {rate:7.1f} tokens per {clock}, {beside:.2f} ms of the main thread per token")
+    ratios = [a.rate / b.rate for a, b in zip(together, alone, strict=True)]
+    print(f"{'ratio':<20} {quartiles(ratios) if len(ratios) > 1 else f'{ratios[0]:.2f}'}   target >= 4")
+
+
+if __name__ == "__main__":
+    main()
