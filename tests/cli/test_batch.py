@@ -83,6 +83,22 @@ def test_the_flags_are_the_lines_defaults(mull: Run, thinker: Path) -> None:
     assert [result["answer"] for result in found] == ["42", "Forty-two."]
 
 
+def test_a_line_is_held_to_a_schema_of_its_own(mull: Run, thinker: Path) -> None:
+    lines = jsonl(
+        {"prompt": "hi", "schema": {"type": "integer"}},
+        {"prompt": "hi", "schema": {"type": "array", "items": {"type": "null"}, "maxItems": 0}},
+        {"prompt": "hi", "schema": {"type": "nonsense"}},
+        {"prompt": "hi"},
+    )
+    done = mull("batch", "-m", thinker, "--no-reason", stdin=lines)
+    assert done.returncode == 1
+    number, array, refused, free = results(done.stdout)
+    assert json.loads(number["answer"]) == 42
+    assert json.loads(array["answer"]) == []
+    assert refused["error"]["code"] == "schema"
+    assert free["answer"] == "42"
+
+
 BAD = {
     b"{nonsense": "bad_json",
     b"\xff\xfe": "bad_json",
@@ -96,6 +112,8 @@ BAD = {
     b'{"prompt": "hi", "temperature": "hot"}': "bad_setting",
     b'{"prompt": "hi", "effort": "some"}': "bad_setting",
     b'{"prompt": "hi", "reason": false, "effort": "low"}': "reason_conflict",
+    b'{"prompt": "hi", "stop": 1}': "bad_setting",
+    b'{"prompt": "hi", "schema": 1}': "bad_setting",
     b'{"prompt": "hi", "id": [1]}': "bad_id",
     b'{"prompt": "hi", "id": "good"}': "duplicate_id",
     b'{"messages": [{"role": "user"}]}': "bad_messages",
@@ -113,7 +131,7 @@ def test_what_is_wrong_with_a_line_is_its_result_and_nobody_elses(mull: Run, thi
     assert all(result["answer"] is None and result["finish"] == "error" for result in failed)
     assert all(result["error"]["hint"] for result in failed)
     assert b"Traceback" not in done.stderr
-    assert b"17 failed" in done.stderr
+    assert f"{len(BAD)} failed".encode() in done.stderr
 
 
 def test_a_mistyped_key_is_named(mull: Run, thinker: Path) -> None:

@@ -11,7 +11,7 @@ import codecs
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, BinaryIO, NoReturn
 
@@ -25,9 +25,9 @@ Id = str | int | float
 
 _SAMPLING = (f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
 SETTINGS = ("system", "reason", "effort", "think_budget", "max_tokens", *_SAMPLING)
-"""What a line may set beside `stop`, which is text or a list of texts. They are checked as the config is."""
+"""What a line may set that the config can set too: it is checked like that."""
 
-_KEYS = ("prompt", "messages", "id", "stop", *SETTINGS)
+_KEYS = ("prompt", "messages", "id", "stop", "schema", "format", *SETTINGS)
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 _SHAPE = 'A line is {"prompt": "…"}, {"messages": […]} or a JSON string; see mull batch --help.'
 
@@ -182,7 +182,7 @@ def _settings(said: Mapping[str, Any]) -> dict[str, Any]:
             _refuse("unknown_key", f'has an unknown key "{name}"', hint)
         if value is None or name in {"prompt", "messages", "id"}:
             continue
-        settings[name] = _stops(value) if name == "stop" else _checked(name, value)
+        settings[name] = _OWN[name](value) if name in _OWN else _checked(name, value)
     return settings
 
 
@@ -198,3 +198,18 @@ def _stops(value: Any) -> list[str]:
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         _refuse("bad_setting", 'wants text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
     return stops
+
+
+def _schema(value: Any) -> Mapping[str, Any] | str:
+    if not isinstance(value, dict | str):
+        _refuse("bad_setting", 'wants an object or text for "schema"', "It is what --schema takes.")
+    return value
+
+
+def _format(value: Any) -> str:
+    if value != "json":
+        _refuse("bad_setting", f'wants "json" for "format", not {value!r}', "It is what --format takes.")
+    return "json"
+
+
+_OWN: Mapping[str, Callable[[Any], Any]] = {"stop": _stops, "schema": _schema, "format": _format}

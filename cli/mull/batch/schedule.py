@@ -178,8 +178,11 @@ def _room(asked: Sequence[_Asked]) -> int:
 def _read(turn: Turn, failure: MullError | None) -> Done | None:
     """Take everything that a turn has to say by now; its `Done` when that was all."""
     generation = turn.generation
-    while not turn.over and (item := generation.poll()) is not None:
-        deque(turn.take(item), maxlen=0)
+    try:
+        while not turn.over and (item := generation.poll()) is not None:
+            deque(turn.take(item), maxlen=0)
+    except MullError as error:
+        failure = failure or error
     if not (turn.over or generation.ended or failure):
         return None
     generation.close()
