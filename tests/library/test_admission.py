@@ -50,6 +50,16 @@ def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Pulle
     assert fetch(REPO).verified  # what --force does
 
 
+@pytest.mark.parametrize("name", ["gpt-oss-120b", "kimi-k2.6"])
+def test_what_is_far_larger_than_all_memory_is_refused_without_asking_anybody(
+    hub: Hub, fetch: Puller, user: Path, name: str
+) -> None:
+    with pytest.raises(DoesNotFit) as caught:
+        fetch(name, admission=lambda: gate(Machine(32 * GIB, 28 * GIB), user))
+    assert caught.value.instead
+    assert hub.requests == []
+
+
 def test_what_surely_fits_is_not_asked_for_its_header(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(100_000)})
     assert fetch(REPO, admission=lambda: gate(LARGE, user)).verified

@@ -108,9 +108,14 @@ def test_a_pinned_revision_has_to_hold_the_pinned_bytes(hub: Hub, fetch: Puller,
     assert fetch("tiny").verified
 
 
-def test_a_pinned_revision_that_is_gone_gives_way_to_the_newest(hub: Hub, fetch: Puller, user: Path) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_pinned_revision_that_is_gone_gives_way_to_the_newest(
+    hub: Hub, fetch: Puller, user: Path, plain: bool
+) -> None:
     publish(user, at="e" * 40)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
+    if plain:
+        hub.fault(where="/revision/e", status=404)
     assert fetch("tiny").verified
     assert "unpinned" in fetch.notices
 

@@ -55,6 +55,7 @@ def test_quantization_of_a_file_name(name: str, quant: str | None) -> None:
         ("owner/repo", HubReference("owner/repo")),
         ("owner/repo:Q4_K_M", HubReference("owner/repo", "Q4_K_M")),
         ("hf.co/owner/repo:Q8_0", HubReference("owner/repo", "Q8_0")),
+        ("hf.co/owner/repo:latest", HubReference("owner/repo")),
         ("https://huggingface.co/owner/repo", HubReference("owner/repo")),
         ("https://huggingface.co/owner/repo/", HubReference("owner/repo")),
         ("huggingface.co/owner/repo/tree/v2", HubReference("owner/repo", revision="v2")),

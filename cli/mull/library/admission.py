@@ -11,14 +11,16 @@ from dataclasses import replace
 from functools import cached_property
 
 from mull.events import Notice
-from mull.library.advice import offer
+from mull.library.advice import check_fit, offer
 from mull.library.catalogue import Catalogue
 from mull.library.judge import before_download
+from mull.library.layout import from_entry
 from mull.library.machine import Machine
 from mull.library.plan import Plan, Wish
 
 SURELY = 4  # times the file in free memory (and the rest that a program needs): nobody has to read the header
 REST = 1 << 30  # bytes
+HOPELESS = 2  # times all free memory in weights: whatever the Hub has by now, it will not fit
 
 
 class Admission:
@@ -32,12 +34,24 @@ class Admission:
     def machine(self) -> Machine:
         return self._measure()
 
+    @property
+    def _memory(self) -> int:
+        """Bytes that are free, of main memory and of every device."""
+        return self.machine.ram_free + sum(gpu.free for gpu in self.machine.devices)
+
     def advise(self, wish: Wish) -> tuple[Wish, Notice] | None:
-        """Where the catalogue's usual file does not fit, the wish for one that does; None: nothing better is known."""
-        if wish.entry is None or wish.pinned is None or wish.asked_quant:
+        """Where the catalogue's usual file does not fit, the wish for one that does; None: nothing better is known.
+
+        Raises DoesNotFit, without asking anybody, where the weights alone are far more than all the memory there is.
+        """
+        if wish.asked_quant or wish.entry is None:
             return None
-        file = offer(wish.entry, self.machine).file
-        if file is None or file.quant == wish.pinned.quant:
+        offered = offer(wish.entry, self.machine)
+        layout = from_entry(wish.entry, offered.file)
+        if layout is not None and layout.weights > HOPELESS * self._memory:
+            check_fit(wish.name, layout, self.machine, self._catalogue, wish.entry)
+        file = offered.file
+        if wish.pinned is None or file is None or file.quant == wish.pinned.quant:
             return None
         name = f"{wish.entry.name}:{file.quant}"
         text = f"{wish.pinned.quant} does not fit this machine; pulling {file.quant} instead."

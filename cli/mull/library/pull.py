@@ -36,6 +36,7 @@ from mull.transfers import Progress, Pulled, Started, Transfer, size_text
 if TYPE_CHECKING:
     from mull.library.admission import Admission
 
+GONE = frozenset({"no_revision", "no_repository"})  # what servers say of a revision that they do not have
 HEADROOM = 256 << 20  # bytes of the disk to leave free
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ def _look(wish: Wish, steering: Steering, backoff: Backoff) -> Generator[Transfe
     try:
         repository = yield from _ask(wish, wish.revision, steering, backoff)
     except HubError as error:
-        if error.code != "no_revision" or wish.chosen_revision or wish.revision == "main":
+        if error.code not in GONE or wish.chosen_revision or wish.revision == "main":
             raise
         notices.append(
             Notice("unpinned", f"The revision in the catalogue is gone from {wish.reference.repo}.")

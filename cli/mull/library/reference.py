@@ -49,6 +49,8 @@ def parse_hub(name: str) -> HubReference | None:
     if match is None:
         return None
     repo, rest, quant = match["repo"], match["rest"], match["quant"]
+    if quant is not None and quant.lower() == "latest":  # Ollama's and llama.cpp's word for the usual one
+        quant = None
     if "--" in repo or ".." in repo or len(repo) > 96:  # the Hub refuses such names too
         return None
     if rest is None:
