@@ -32,12 +32,17 @@ FAMILIES = {
     "Bielik": "Bielik 3",
     "ByteDance-Seed-OSS": "Seed-OSS",
     "Cohere2MoE": "Cohere2 MoE",
+    "CohereForAI-c4ai-command-a": "Command A",
     "CohereForAI-c4ai-command-r7b": "Command R7B",
     "CohereForAI-c4ai-command-r-plus": "Command R+",
+    "EXAONE-4": "EXAONE 4",
+    "Falcon-H1": "Falcon H1",
     "GLM-4.6": "GLM 4.5, 4.6",
     "GLM-4.7": "GLM 4.7",
     "GigaChat": "GigaChat 3",
     "HuggingFaceTB-SmolLM3": "SmolLM3",
+    "Idefics3": "Idefics 3",
+    "Jamba": "Jamba",
     "Kimi-K2-Instruct": "Kimi K2",
     "Kimi-K2-Thinking": "Kimi K2 Thinking",
     "Kimi-K3": "Kimi K3",
@@ -48,15 +53,23 @@ FAMILIES = {
     "MiniMax-M2": "MiniMax M2",
     "MiniMax-M3": "MiniMax M3",
     "Mistral-Small": "Mistral Small",
+    "NVIDIA-Nemotron-3-Super": "Nemotron 3 Super",
+    "NVIDIA-Nemotron-3-Ultra": "Nemotron 3 Ultra",
     "NVIDIA-Nemotron-3": "Nemotron 3",
     "NVIDIA-Nemotron-Nano-v2": "Nemotron Nano 2",
     "NousResearch-Hermes": "Hermes 2, 3",
+    "Phi-4-reasoning": "Phi 4 reasoning",
     "Qwen-QwQ": "QwQ (template patched for llama.cpp)",
     "Qwen-Qwen2.5": "Qwen 2.5",
     "Qwen-Qwen3": "Qwen3",
     "Qwen3-Coder": "Qwen3 Coder",
+    "Qwen3-Instruct-2507": "Qwen3 Instruct 2507",
+    "Qwen3-Thinking-2507": "Qwen3 Thinking 2507",
     "Qwen3.5": "Qwen 3.5",
+    "Qwen3.6": "Qwen 3.6",
+    "Qwen3.8": "Qwen 3.8",
     "Reka": "Reka Edge",
+    "SmolVLM": "SmolVLM",
     "Spark": "Spark 2.5",
     "StepFun": "Step 3.5",
     "deepseek-ai-DeepSeek-R1-Distill-Llama": "DeepSeek R1 distilled",
@@ -67,6 +80,7 @@ FAMILIES = {
     "deepseek-ai-DeepSeek-V4": "DeepSeek V4",
     "fireworks-ai-llama-3-firefunction": "Firefunction",
     "google-gemma-2": "Gemma 2",
+    "google-gemma-3": "Gemma 3",
     "google-gemma-4": "Gemma 4",
     "ibm-granite-granite-3.3": "Granite 3.3",
     "ibm-granite-granite-4": "Granite 4",
@@ -124,12 +138,13 @@ is watched: what it marks as thinking at the start of its output is split off to
 
 When a budget is used up, or you press Tab in the chat, the thinking is closed the way the family closes it, after one
 short sentence, and the model answers in the same stream. gpt-oss is led into its final channel, since it would
-otherwise begin another analysis.
+otherwise begin another analysis. The sentence and the tags are not counted as thinking. A budget of 0 asks for no
+thinking at all, like `--no-reason`.
 
 ## Old thinking
 
-The thinking of earlier turns goes back to the template in the field that it reads; the template keeps it or, mostly,
-drops it. It stays in your session either way.
+The thinking of earlier turns goes back to the template in the field that it reads, or in pieces of the content where it
+wants it so; the template keeps it or, mostly, drops it. It stays in your session either way.
 
 ## What you paste stays text
 
@@ -224,13 +239,17 @@ def _default(row: dict[str, Any]) -> str:
 
 def _switch(row: dict[str, Any], position: str) -> str:
     switch, value = row["switch"], row["switch"][position]
-    spelled = str(value).lower() if isinstance(value, bool) else str(value)
+    spelled = _spelled(value)
     prefilled = PREFILLED[row["prefill"][position]]
     if switch["argument"]:
         return f"`{switch['argument']}={spelled}`{prefilled}"
     if row["switch_place"] == "custom system":
         return "its own system prompt" if position == "on" else "a plain system prompt"
     return f"`{spelled}` in the text{prefilled}" if spelled else "–"
+
+
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _on(row: dict[str, Any]) -> str:
@@ -250,7 +269,7 @@ def _effort(row: dict[str, Any]) -> str:
     if not row["effort"]:
         return "budget"
     values = " / ".join(
-        "–" if row["effort"][word] is None else f"`{row['effort'][word]}`" for word in BUDGETS
+        "–" if row["effort"][word] is None else f"`{_spelled(row['effort'][word])}`" for word in BUDGETS
     )
     held = f", {' and '.join(row['effort_budget'])} with a budget" if row["effort_budget"] else ""
     return f"`{row['effort_argument']}`: {values}{held}"

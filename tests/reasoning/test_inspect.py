@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import gguf
@@ -121,6 +122,49 @@ def test_a_tokenizer_config_will_do(tmp_path: Path) -> None:
     assert Inspected.open(path).profile.tails.on.endswith("<think>\n")
 
 
+def test_a_tokenizer_config_may_hold_templates_by_name_and_tells_the_special_texts(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    templates = [{"name": "tool_use", "template": t.TOOLS}, {"name": "default", "template": t.PROMPTED}]
+    value = {"chat_template": templates, "bos_token": "<s>", "eos_token": {"content": "</s>"}}
+    path.write_text(json.dumps(value), encoding="utf-8")
+    found = Inspected.open(path).profile
+    assert found.start == "[THINK]"
+    assert found.turn_ends == ("</s>",)
+
+
+def test_a_template_of_no_name_is_named_by_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "Llama-3_3-Nemotron-Super-49B"
+    folder.mkdir()
+    path = folder / "chat_template.jinja"
+    path.write_text(t.PLAIN, encoding="utf-8")
+    assert Inspected.open(path).profile.family == "Llama-Nemotron"
+
+
+def test_a_model_whose_template_cannot_be_used_is_told_of_all_the_same(mull: Run, tmp_path: Path) -> None:
+    path = model(tmp_path / "broken.gguf", "{{ ''.__class__ }}")
+    done = mull("inspect", path)
+    assert done.returncode == 0
+    assert b"Tiny" in done.stdout
+    assert b"cannot be used" in done.stdout
+    found = json.loads(mull("inspect", path, "--json").stdout)
+    assert "__class__" in found["problem"]
+    assert found["reasoning"]["kind"] == "none"
+    assert mull("inspect", path, "--parse", stdin=b"x").returncode == 1
+
+
+def test_a_narrow_window_wraps_and_cuts_nothing(home: dict[str, str], tmp_path: Path) -> None:
+    from tests.terminal.harness import Terminal
+
+    path = tmp_path / "closed.jinja"
+    path.write_text(t.CLOSED, encoding="utf-8")
+    command = [sys.executable, "-m", "mull", "inspect", str(path)]
+    with Terminal(command, environ=home, columns=40) as terminal:
+        assert terminal.exit() == 0
+        assert all(len(line) <= 40 for line in terminal.lines)
+        told = " ".join(" ".join(terminal.lines).split())
+    assert "template argument enable_thinking = false; the prompt holds an empty, closed block" in told
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -137,15 +181,37 @@ def test_what_is_neither_is_told(mull: Run, tmp_path: Path, name: str, data: byt
     done = mull("inspect", path)
     assert done.returncode == 1
     assert done.stdout == b""
-    assert done.stderr.count(b"\n") <= 2
+    assert done.stderr.count(b"\n") == 2  # one sentence, one hint
     with pytest.raises(ModelFileError):
         Inspected.open(path)
 
 
-def test_a_template_that_cannot_be_used_is_told(tmp_path: Path, mull: Run) -> None:
-    path = tmp_path / "endless.jinja"
-    path.write_text("{% for i in range(10**9) %}{% endfor %}", encoding="utf-8")
-    assert mull("inspect", path).returncode == 1
+@pytest.mark.parametrize("name", ["nowhere.jinja", "folder", "folder.gguf"])
+def test_what_is_no_file_is_told(mull: Run, tmp_path: Path, name: str) -> None:
+    if name.startswith("folder"):
+        (tmp_path / name).mkdir()
+    done = mull("inspect", tmp_path / name)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 2)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for i in range(10**9) %}{% endfor %}",
+        "{{ messages.__class__ }}",
+        "{{ 'a' * 10**10 }}",
+        "{{ raise_exception('\x1b[2Jno') }}",
+        "{% if %}",
+        "no messages",
+    ],
+)
+def test_a_template_that_cannot_be_used_is_told(tmp_path: Path, mull: Run, source: str) -> None:
+    path = tmp_path / "bad.jinja"
+    path.write_text(source, encoding="utf-8")
+    done = mull("inspect", path)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 2)
+    assert b"\x1b" not in done.stderr
+    assert b"mull inspect FILE" not in done.stderr  # where the user is already
     with pytest.raises(TemplateError):
         Inspected.open(path)
 

@@ -44,6 +44,8 @@ def as_json(profile: Profile) -> dict[str, Any]:
 def as_lines(profile: Profile) -> list[tuple[str, str]]:
     """Label and sentence, for people."""
     lines = [("Thinking", _kind(profile))]
+    if profile.kind == "switchable":
+        lines.append(("On", on(profile)))
     if profile.reasons:
         lines += [("Off", off(profile)), ("Effort", effort(profile))]
         lines.append(("Markers", _markers(profile)))
@@ -87,14 +89,19 @@ def effort(profile: Profile) -> str:
     if not profile.reasons:
         return "nothing"
     budgets = " / ".join(str(tokens) for tokens in BUDGETS.values())
-    if profile.effort is None:
+    own = profile.effort
+    if own is None:
         return f"a budget of {budgets} tokens"
-    values = profile.effort.values
-    own = " / ".join("–" if values[word] is None else str(values[word]) for word in BUDGETS)
-    held = [
-        f"{word} also a budget of {BUDGETS[word]} tokens" for word in BUDGETS if word in profile.effort.budget
-    ]
-    return f"{profile.effort.argument} = {own}" + (f"; {', '.join(held)}" if held else "")
+    if None not in own.values.values() and len(own.budget) in (0, len(BUDGETS)):
+        values = " / ".join(_value(own.values[word]) for word in BUDGETS)
+        return f"{own.argument} = {values}" + (", and as budgets of tokens" if own.budget else "")
+    means = []
+    for word, tokens in BUDGETS.items():
+        value = own.values[word]
+        parts = [] if value is None else [f"{own.argument} = {_value(value)}"]
+        parts += [f"a budget of {tokens} tokens"] if word in own.budget else []
+        means.append(f"{word}: {' with '.join(parts)}")
+    return "; ".join(means)
 
 
 def _position(profile: Profile, *, on: bool) -> str:

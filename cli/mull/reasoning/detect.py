@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mull.errors import TemplateError
-from mull.prompt.template import Template
+from mull.prompt.template import HINT, Template
 from mull.reasoning import markers
 from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, Around, Probe
 from mull.reasoning.profile import THINK_TAGS, Default, Kind, Profile, Switch, Tails
@@ -29,7 +29,9 @@ def detect(template: Template) -> Profile:
         base = probe.tail()
     if base is None:
         template.render([QUESTION])
-        raise TemplateError("template_failed", "The model's chat template does not show the user's message.")
+        raise TemplateError(
+            "template_failed", "The model's chat template does not show the user's message.", HINT
+        )
     switch, on_tail, off_tail = find_switch(probe, base)
     effort = find_effort(probe, switch)
     given = {switch.argument: switch.on} if switch and switch.argument else {}

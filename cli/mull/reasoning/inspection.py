@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mull.errors import ModelFileError, UsageError
+from mull.errors import ModelFileError, TemplateError, UsageError
 from mull.library.gguf import MAGIC, Header, read_header
 from mull.messages import Message
 from mull.prompt.render import Segment, render
@@ -24,6 +24,9 @@ from mull.reasoning.splitter import Answer, Splitter, Thinking
 from mull.settings import ReasoningAsk
 
 MAX_TEXT = 8 << 20  # bytes of a template's file
+PIECE = 4096  # bytes fed at once
+OTHER = "Give a .gguf or a .jinja file."
+GENERIC = ("chat_template", "template", "tokenizer_config", "tokenizer")  # names of files that name no model
 ROLES = ("system", "user", "assistant")
 QUESTION = [Message("user", "Hello")]
 
@@ -35,24 +38,34 @@ class Inspected:
     path: Path
     header: Header | None
     profile: Profile
+    problem: TemplateError | None = None  # a model whose template cannot be used
 
     @classmethod
     def open(cls, path: Path) -> Inspected:
         """Read and profile the file."""
         source = _read(path)
+        name = path.resolve().parent.name if path.stem in GENERIC else path.stem
         if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
-            template = _template(path, source)
-            return cls(path, None, profile(template, name=path.stem))
+            template, bos, eos = _template(path, source)
+            try:
+                return cls(path, None, profile(template, name=name, bos=bos, eos=eos))
+            except TemplateError as error:
+                raise TemplateError(
+                    error.code, error.message, "Use another file, or mend this one."
+                ) from error
         header = read_header(path)
         special = header.special_tokens.values()
-        found = profile(
-            header.template,
-            special=frozenset(special),
-            architecture=header.architecture,
-            name=header.name or path.stem,
-            bos=header.bos,
-            eos=header.eos,
-        )
+        try:
+            found = profile(
+                header.template,
+                special=frozenset(special),
+                architecture=header.architecture,
+                name=header.name or name,
+                bos=header.bos,
+                eos=header.eos,
+            )
+        except TemplateError as error:
+            return cls(path, header, Profile(None), error)
         return cls(path, header, found)
 
     def as_json(self) -> dict[str, Any]:
@@ -63,6 +76,7 @@ class Inspected:
             "format": "gguf" if self.header else "template",
             "model": _model(self.header) if self.header else None,
             "reasoning": as_json(self.profile),
+            "problem": self.problem.message if self.problem else None,
         }
 
     def as_lines(self) -> list[tuple[str, str]]:
@@ -74,12 +88,16 @@ class Inspected:
             facts = _model(self.header)
             lines.append(("Kind", f"a GGUF model, version {self.header.version}"))
             lines += [(label, _text(facts[key])) for label, key in LABELS if facts[key] not in (None, "")]
+            if self.problem is not None:
+                return [*lines, ("Template", f"cannot be used. {self.problem.message}")]
             if self.profile.template is None:
                 lines.append(("Template", "none: a base model, which continues text"))
         return [*lines, *as_lines(self.profile)]
 
     def prompt(self, messages: Sequence[Message], ask: ReasoningAsk) -> tuple[Control, tuple[Segment, ...]]:
-        """The prompt that these messages would make, and the decision on thinking behind it."""
+        """The prompt that these messages would make, and the decision on thinking behind it. Raises `TemplateError`."""
+        if self.problem is not None:
+            raise self.problem
         decision = control(ask, self.profile)
         chat = to_chat(messages, self.profile, decision)
         return decision, render(
@@ -91,7 +109,9 @@ class Inspected:
         _, segments = self.prompt(QUESTION, ask)
         spelled = replace(self.profile, special=frozenset())  # a file holds spellings, not tokens
         splitter = Splitter(spelled, segments[-1].text if segments and segments[-1].trusted else "")
-        parts = [*splitter.feed(0, output, False), *splitter.finish(complete=True)]
+        pieces = (output[at : at + PIECE] for at in range(0, len(output), PIECE))
+        parts = [part for piece in pieces for part in splitter.feed(0, piece, False)]
+        parts += splitter.finish(complete=True)
         thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
         answer = "".join(part.text for part in parts if isinstance(part, Answer))
         if (
@@ -146,32 +166,45 @@ def _read(path: Path) -> bytes:
         raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
         raise ModelFileError(
-            "model_unreadable", f"{path} cannot be read: {error.strerror or error}."
+            "model_unreadable", f"{path} cannot be read: {error.strerror or error}.", OTHER
         ) from error
 
 
-def _template(path: Path, data: bytes) -> str:
+def _template(path: Path, data: bytes) -> tuple[str, str, str]:
+    """A template's source, and the texts of the tokens that begin and end a text where the file tells them."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelFileError(
-            "not_a_template",
-            f"{path} is neither a GGUF nor a chat template.",
-            "Give a .gguf or a .jinja file.",
+            "not_a_template", f"{path} is neither a GGUF nor a chat template.", OTHER
         ) from error
     if path.suffix.lower() == ".json":
-        try:
-            template = json.loads(text).get("chat_template")
-        except (ValueError, AttributeError):
-            template = None
-        if isinstance(template, str):
-            return template
-        raise ModelFileError(
-            "not_a_template", f"{path} holds no chat_template.", "Give a .gguf or a .jinja file."
-        )
+        return _from_json(path, text)
     if not text.strip():
-        raise ModelFileError("not_a_template", f"{path} is empty.", "Give a .gguf or a .jinja file.")
-    return text
+        raise ModelFileError("not_a_template", f"{path} is empty.", OTHER)
+    return text, "", ""
+
+
+def _from_json(path: Path, text: str) -> tuple[str, str, str]:
+    """The same from a tokenizer's JSON, which may hold several templates by name."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    found = value if isinstance(value, Mapping) else {}
+    template = found.get("chat_template")
+    if isinstance(template, list):
+        named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
+        template = named.get("default") or next(iter(named.values()), None)
+    if not isinstance(template, str):
+        raise ModelFileError("not_a_template", f"{path} holds no chat_template.", OTHER)
+    begin, end = (_spelled(found.get(key)) for key in ("bos_token", "eos_token"))
+    return template, begin, end
+
+
+def _spelled(token: Any) -> str:
+    text = token.get("content") if isinstance(token, Mapping) else token
+    return text if isinstance(text, str) else ""
 
 
 def read_messages(path: Path) -> list[Message]:
@@ -180,10 +213,10 @@ def read_messages(path: Path) -> list[Message]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            "messages_unreadable", f"{path} cannot be read: {error.strerror or error}."
+            "messages_unreadable", f"{path} cannot be read: {error.strerror or error}.", FORM
         ) from error
     except ValueError as error:
-        raise UsageError("messages_invalid", f"{path} is not valid JSON: {error}.") from error
+        raise UsageError("messages_invalid", f"{path} is not valid JSON: {error}.", FORM) from error
     if not isinstance(value, list) or not value:
         raise UsageError("messages_invalid", f"{path} holds no list of messages.", FORM)
     return [_message(item) for item in value]
