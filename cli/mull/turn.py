@@ -329,7 +329,7 @@ class Turn:
             finish=finish,
             limit=limit,
             error=error,
-            logprobs=None if self.settings.logprobs is None else tuple(self.chances),
+            logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unclaimed),
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,

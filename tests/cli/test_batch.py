@@ -179,6 +179,13 @@ def test_unordered_gives_the_quick_ones_first(mull: Run, thinker: Path) -> None:
     assert ids(done.stdout) == ["quick", "slow"]
 
 
+def test_logprobs_are_in_the_result(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-m", thinker, "--no-reason", "--logprobs", "2", stdin=jsonl("hi", "ho"))
+    for result in results(done.stdout):
+        assert "".join(chance["token"] for chance in result["logprobs"]) == "42"
+        assert all(len(chance["top"]) == 2 for chance in result["logprobs"])
+
+
 def test_a_shared_system_prompt_is_computed_once(mull: Run, thinker: Path) -> None:
     lines = [{"prompt": f"question {i}", "reason": False} for i in range(12)]
     system = "You answer with a number. " * 10

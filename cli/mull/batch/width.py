@@ -1,6 +1,6 @@
 """How many lines are answered side by side.
 
-In: the tokens that memory has room for, the lines there are. Out: a number, from a rule and not from a guess.
+In: the size of the weights, the tokens that memory has room for, the lines there are. Out: a number, by a rule.
 """
 
 from __future__ import annotations
@@ -8,6 +8,12 @@ from __future__ import annotations
 WIDEST = 32
 """Sequences. A CPU's rate rises steeply to 16 and little beyond 32: with a model of half a billion weights on two
 cores 26, 54, 116 and 136 tokens per second at 1, 4, 16 and 32 (llama-batched-bench)."""
+
+WIDEST_SMALL = 8
+SMALL = 64 << 20
+"""Bytes of weights that stay in a CPU's cache: reading them once for many sequences saves little, and what each
+sequence passes over of the others' keys and values soon costs as much (pebble takes the least CPU time at 4 to 8, and
+at 32 as much as one by one)."""
 
 MOST = 256
 """Sequences that llama.cpp can tell apart in one context."""
@@ -17,7 +23,11 @@ TYPICAL = 1024
 other wait and compute again; longer ones may."""
 
 
-def best_width(room: int | None, lines: int | None = None) -> int:
-    """`room`: tokens that all sequences together may hold, None: more than enough. `lines`: None if nobody knows."""
-    fits = WIDEST if room is None else room // TYPICAL
-    return max(1, min(WIDEST, fits, WIDEST if lines is None else lines))
+def best_width(weights: int, room: int | None, lines: int | None) -> int:
+    """For a model file of so many bytes.
+
+    `room`: tokens that all sequences together may hold, None: more than enough. `lines`: None if nobody knows.
+    """
+    most = WIDEST_SMALL if weights < SMALL else WIDEST
+    fits = most if room is None else room // TYPICAL
+    return max(1, min(most, fits, most if lines is None else lines))

@@ -98,7 +98,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         unfinished = Unfinished(read_lines(source), earlier)
         feed = Feed(unfinished)
         speaker = stack.enter_context(loaded(plan, flags.parallel, total, view, streams, steering))
-        settle = Settling(flags, settings, plan, shape)
+        settle = Settling(flags, settings, plan, shape=shape, logprobs=flags.logprobs)
         scheduler = Scheduler(feed, speaker, settle, steering, ahead=None if flags.unordered else AHEAD)
         progress = Progress(scheduler, total, unfinished)
         drive(scheduler, progress, view, write, in_order=not flags.unordered)
@@ -179,7 +179,7 @@ def loaded(
         plan.engine,
         steering,
         trusted=model.trusted,
-        n_parallel=parallel or best_width(room, total),
+        n_parallel=parallel or best_width(model.path.stat().st_size, room, total),
         n_ctx_total=room,
     )
     try:

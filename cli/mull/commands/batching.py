@@ -37,11 +37,20 @@ _FLAGS = frozenset(f.name for f in dataclasses.fields(TurnFlags))
 class Settling:
     """What a line asks and how: its own settings where it has some, else the command's. Raises MullError."""
 
-    def __init__(self, flags: TurnFlags, settings: Config, plan: Plan, shape: AnswerShape | None) -> None:
+    def __init__(
+        self,
+        flags: TurnFlags,
+        settings: Config,
+        plan: Plan,
+        *,
+        shape: AnswerShape | None = None,
+        logprobs: int | None = None,
+    ) -> None:
         self._flags = flags
         self._settings = settings
         self._plan = plan
         self._shape = shape
+        self._logprobs = logprobs
 
     def __call__(self, line: Line) -> Asked:
         said = line.settings
@@ -56,7 +65,7 @@ class Settling:
             shape = _shape(schema if isinstance(schema, str) else json.dumps(schema))
         elif "format" in said:
             shape = _shape(None)
-        return messages, dataclasses.replace(turn, shape=shape)
+        return messages, dataclasses.replace(turn, shape=shape, logprobs=self._logprobs)
 
 
 def line_flags(flags: TurnFlags, said: Mapping[str, Any]) -> TurnFlags:
