@@ -139,21 +139,35 @@ assert not shelf.put(FAMILY, [2], state(size=1_000_000))
     assert len(files(shelf)) == 1
 
 
-@POSIX
-def test_a_process_killed_while_it_writes_leaves_no_half_entry(shelf: Shelf) -> None:
+def ended_while_writing(shelf: Shelf, how: signal.Signals) -> subprocess.CompletedProcess[bytes]:
+    """A process that writes one entry after the other until a signal reaches it in the middle of one."""
     code = f"""
 from tests.engine.test_disk import *
-shelf = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30)
-for number in range(1000):
-    shelf.put(FAMILY, [number % 3], state(size=30_000_000, seed=7))
+shelf, data = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30), state(size=30_000_000)
+for number in range(10_000):
+    shelf.put(FAMILY, [number % 3], data)
 """
-    writer = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
-    deadline = time.monotonic() + 30
-    while not (unfinished := [path for path in files(shelf) if path.suffix == ".part"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as writer:
+        deadline = time.monotonic() + 60
+        while not [path for path in files(shelf) if path.suffix == ".part"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        writer.send_signal(how)
+        _, errors = writer.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, writer.returncode, stderr=errors)
+
+
+@POSIX
+def test_ctrl_c_while_it_writes_leaves_nothing_unfinished(shelf: Shelf) -> None:
+    assert b"KeyboardInterrupt" in ended_while_writing(shelf, signal.SIGINT).stderr
+    assert not [path for path in files(shelf) if path.suffix == ".part"]
+    assert all(shelf.state(entry) is not None for entry in shelf.entries())
+
+
+@POSIX
+def test_a_process_killed_while_it_writes_leaves_no_half_entry(shelf: Shelf) -> None:
+    assert ended_while_writing(shelf, signal.SIGKILL).returncode == -signal.SIGKILL
     assert all(shelf.state(entry) is not None for entry in shelf.entries())
     unfinished = [path for path in files(shelf) if path.suffix == ".part"]
     for path in unfinished:
@@ -172,3 +186,25 @@ def test_a_reader_keeps_what_another_process_replaces(shelf: Shelf) -> None:
     assert shelf.state(entry) is None
     shelf.touch(entry)
     shelf.remove(entry)
+
+
+def test_processes_share_a_folder_that_is_always_full(shelf: Shelf) -> None:
+    """Each writes more than there is room for, so everyone's entries vanish under everyone's eyes."""
+    code = f"""
+import sys
+from tests.engine.test_disk import *
+shelf = Shelf(Path({str(shelf.folder)!r}), limit=100_000)
+for number in range(60):
+    shelf.put(FAMILY, [int(sys.argv[1]), number % 7], state(size=20_000, seed=number))
+    assert all(found is None or len(found) == 20_000 for found in map(shelf.state, shelf.entries()))
+    if number % 20 == 19:
+        shelf.clear()
+"""
+    root = Path(__file__).parents[2]
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=root) for number in range(3)]
+    while any(writer.poll() is None for writer in writers):
+        for entry in shelf.entries():
+            shelf.touch(entry)
+            found = shelf.state(entry)
+            assert found is None or len(found) == 20_000
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
