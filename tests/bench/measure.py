@@ -14,6 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
+def line(name: str, value: str, target: str) -> None:
+    """One figure beside its target."""
+    print(f"{name:<58} {value:<46} target {target}", flush=True)
+
+
 @dataclass(frozen=True)
 class Ratio:
     """Quartiles of a sample of ratios."""
