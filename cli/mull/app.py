@@ -22,30 +22,32 @@ from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
 from mull.terminal.streams import ColorChoice, Streams, detach, quiet_when_closed
 
-COMMANDS: dict[str, str] = {
-    "ask": "mull.commands.ask:ask",
-    "chat": "mull.commands.chat:chat",
-    "models": "mull.commands.models:app",
-    "list": "mull.commands.models:installed",
-    "pull": "mull.commands.pull:pull",
-    "rm": "mull.commands.rm:rm",
-    "show": "mull.commands.show:show",
-    "verify": "mull.commands.verify:verify",
-    "inspect": "mull.commands.inspect:inspect",
-    "batch": "mull.commands.batch:batch",
-    "eval": "mull.commands.eval:eval_",
-    "sessions": "mull.commands.sessions:app",
-    "templates": "mull.commands.templates:app",
-    "cache": "mull.commands.cache:app",
-    "config": "mull.commands.config:app",
-    "doctor": "mull.commands.doctor:doctor",
+COMMANDS: dict[str, tuple[str, str]] = {
+    "ask": ("mull.commands.ask:ask", "Ask one question; the answer goes to stdout."),
+    "chat": ("mull.commands.chat:chat", "Open an interactive session."),
+    "models": ("mull.commands.models:app", "List models, with a verdict for this machine."),
+    "list": ("mull.commands.models:installed", "List the models on this disk."),
+    "pull": ("mull.commands.pull:pull", "Download models."),
+    "rm": ("mull.commands.rm:rm", "Remove downloaded models and the prompts kept for them."),
+    "show": ("mull.commands.show:show", "Show a model's card."),
+    "verify": ("mull.commands.verify:verify", "Check that weights are what was published."),
+    "inspect": ("mull.commands.inspect:inspect", "Show what a model file or a chat template can do."),
+    "batch": ("mull.commands.batch:batch", "Answer many prompts at once: JSON Lines in, JSON Lines out."),
+    "eval": ("mull.commands.eval:eval_", "Ask the same questions with and without thinking."),
+    "sessions": ("mull.commands.sessions:app", "Look at, export and tidy kept conversations."),
+    "templates": ("mull.commands.templates:app", "Reusable prompts for mull -t NAME."),
+    "cache": ("mull.commands.cache:app", "Processed prompts that are kept to save time; remove them."),
+    "config": ("mull.commands.config:app", "Read and change the settings."),
+    "doctor": ("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp."),
 }
+"""Where each command is, and what it does in a line, so that `mull --help` and Tab need not import them all."""
+
 DEFAULT = "mull.commands.ask:ask_or_chat"
 DEFAULT_NAME = "ask-or-chat"  # hidden: what `mull WORDS…` runs
 COLORS: tuple[ColorChoice, ...] = ("auto", "always", "never")
-_ClickException: Any = typer.BadParameter.__mro__[
-    2
-]  # base of the usage errors, wherever this Typer keeps its Click
+# From Click, wherever this Typer keeps it: the base of the usage errors, and what a completion is.
+_ClickException: Any = typer.BadParameter.__mro__[2]
+_CompletionItem: Any = vars(typer.core)["CompletionItem"]
 
 
 class _Commands(TyperGroup):
@@ -55,8 +57,8 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        where = DEFAULT if cmd_name == DEFAULT_NAME else COMMANDS.get(cmd_name)
-        if where is None:
+        where, _ = (DEFAULT, "") if cmd_name == DEFAULT_NAME else COMMANDS.get(cmd_name, ("", ""))
+        if not where:
             return None
         module, _, attribute = where.partition(":")
         target = getattr(importlib.import_module(module), attribute)
@@ -68,15 +70,25 @@ class _Commands(TyperGroup):
         command.name = cmd_name
         return command
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Commands and options, those of a bare question included."""
-        found = super().shell_complete(ctx, incomplete)
-        if incomplete.startswith("-"):
-            default = self.get_command(ctx, DEFAULT_NAME)
-            inner = default.make_context(DEFAULT_NAME, [], parent=ctx, resilient_parsing=True)
-            known = {item.value for item in found}
-            found += [item for item in default.shell_complete(inner, incomplete) if item.value not in known]
-        return found
+        """Commands, or options, those of a bare question included."""
+        if not incomplete.startswith("-"):
+            return [
+                _CompletionItem(name, help=summary)
+                for name, (_, summary) in COMMANDS.items()
+                if name.startswith(incomplete)
+            ]
+        own = [name for parameter in self.get_params(ctx) for name in parameter.opts]
+        default = self.get_command(ctx, DEFAULT_NAME)
+        inner = default.make_context(DEFAULT_NAME, [], parent=ctx, resilient_parsing=True)
+        found = default.shell_complete(inner, incomplete)
+        known = {one.value for one in found}
+        mine = (name for name in own if name.startswith(incomplete) and name not in known)
+        return [*found, *map(_CompletionItem, mine)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if ctx.resilient_parsing and not args:  # the shell completes the very first word
