@@ -88,12 +88,13 @@ def models(
     if json:
         write_object(streams, {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]})
         return
-    layout = overview.layout_for(streams.width if streams.stdout_tty else None)
-    table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
     if not rows:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
-    elif streams.stdout_tty:
+        return
+    layout = overview.layout_for(streams.width if streams.stdout_tty else None)
+    table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
+    if streams.stdout_tty:
         streams.note(overview.legend(layout))
 
 
@@ -163,7 +164,8 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
         )
         for one in found
     ]
-    table(streams, FOUND_HEADS, rows)
+    if rows:
+        table(streams, FOUND_HEADS, rows)
     streams.note(
         f"Get one with: mull pull {found[0].repo}"
         if found

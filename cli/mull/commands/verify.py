@@ -32,6 +32,7 @@ Names = Annotated[
         autocompletion=completes("installed_models"),
     ),
 ]
+HEADS = ("MODEL", "SIZE", "SHA-256", "COMPARED WITH", "VERDICT")
 _AGAINST = {
     "hub": "the Hub's record",
     "ollama": "Ollama's record",
@@ -65,8 +66,9 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
         write_object(streams, {"v": 1, "files": [_object(verdict) for verdict in verdicts], "error": error})
     else:
         rows = [_row(verdict) for verdict in verdicts]
-        table(streams, ("Model", "Size", "SHA-256", "Compared with", "Verdict"), rows)
-        if not models:
+        if rows:
+            table(streams, HEADS, rows)
+        else:
             streams.note("No model is installed. mull pull gets one.")
     if failure is not None:
         streams.error(failure.message, failure.hint)

@@ -1,8 +1,8 @@
 """What this machine has for a model: memory, graphics devices, and how fast memory is read.
 
-In: the list of devices that llama.cpp sees (any objects with its five fields), psutil, and a copy of a few megabytes
-against the clock. Out: a `Machine` value, which tests and the docs make up as they like. Sizes in bytes, bandwidth in
-bytes per second.
+In: the list of devices that llama.cpp sees (any objects with its five fields), psutil and the limits of a container,
+and a copy of a few megabytes against the clock. Out: a `Machine` value, which tests and the docs make up as they like.
+Sizes in bytes, bandwidth in bytes per second.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from mull.library.cgroup import memory_limit
 
 GIB = 1 << 30
 
@@ -85,10 +87,13 @@ def measure(devices: Sequence[DeviceLike] = (), record: Path | None = None) -> M
     that a busy moment does not change what is recommended."""
     import psutil
 
-    memory = psutil.virtual_memory()
+    memory, limit = psutil.virtual_memory(), memory_limit()
+    total, free = int(memory.total), int(memory.available)
+    if limit is not None:
+        total, free = min(total, limit.total), min(free, limit.free)
     gpus = tuple(_gpu(device) for device in devices if device.kind in {"gpu", "igpu"} and device.memory_total)
     unified = next((gpu.bandwidth for gpu in gpus if gpu.unified), 0.0)
-    return Machine(memory.total, memory.available, gpus, max(_best_speed(record), unified))
+    return Machine(total, free, gpus, max(_best_speed(record), unified))
 
 
 def _gpu(device: DeviceLike) -> Gpu:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mull.library.admission import Admission
 
 GONE = frozenset({"no_revision", "no_repository"})  # what servers say of a revision that they do not have
-HEADROOM = 256 << 20  # bytes of the disk to leave free
+HEADROOM = 64 << 20  # bytes of the disk to leave free
 
 T = TypeVar("T")
 Told = Callable[[float, HubError], None]
@@ -217,7 +217,7 @@ def check_space(folder: Path, needed: int) -> None:
         if needed > 0 and needed + HEADROOM > free:
             raise MullError(
                 "disk_space",
-                f"The download needs {size_text(needed)}, and {hub_cache()} has {size_text(free)} free.",
+                f"The download needs {size_text(needed + HEADROOM)}; {hub_cache()} has {size_text(free)} free.",
                 "Make room (mull rm frees it), choose a smaller --quant, or set HF_HOME to another disk.",
             )
 

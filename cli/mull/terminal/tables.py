@@ -28,11 +28,12 @@ def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object
         return
     ink = streams.stdout_ink
     natural = [max(width(line[index]) for line in [heads, *cells]) for index in range(len(heads))]
+    right = [bool(cells) and all(_is_number(row[index]) for row in cells) for index in range(len(heads))]
     widths = _fit(natural, streams.width - 1 - len(GAP) * (len(heads) - 1))
     if widths is None:
-        streams.stdout.write("".join(f"{line}\n" for line in _stacked(streams, cells, "bold")))
+        named = [[_named(*cell) for cell in zip(row, heads, right, strict=True)] for row in cells]
+        streams.stdout.write("".join(f"{line}\n" for line in _stacked(streams, named, "bold")))
         return
-    right = [bool(cells) and all(_is_number(row[index]) for row in cells) for index in range(len(heads))]
     for number, row in enumerate([list(heads), *cells]):
         style = "bold" if number == 0 else ""
         for line in _lines(row, widths, right):
@@ -75,6 +76,11 @@ def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> 
             parts.append(space + text if to_right else text + space)
         lines.append(GAP.join(parts).rstrip(" "))
     return lines
+
+
+def _named(cell: str, head: str, is_number: bool) -> str:
+    """A number without its column says nothing."""
+    return f"{head.lower()} {cell}" if is_number else cell
 
 
 def _stacked(streams: Streams, rows: Sequence[Sequence[str]], style: str) -> list[str]:
