@@ -62,6 +62,16 @@ RECIPES: dict[str, Recipe] = {
         files={"reviews.csv": "good\nfine\n"},
         checks=equal("cat labelled.csv", "good,positive\nfine,positive\n"),
     ),
+    "Fields to JSON, and what jq makes of them": Recipe(
+        says='{"name": "Ada", "age": 36}', files={"mail.txt": "Ada, 36"}, prints="Ada is 36\n"
+    ),
+    "One of a few labels": Recipe(says='"bug"', prints="to the bug tracker\n"),
+    "Only the code of an answer": Recipe(
+        says="Like this:\n\n```sh\necho hello\n```\n\nThat is all.", prints="hello\n"
+    ),
+    "Many questions to one model": Recipe(
+        says="A fruit.", files={"names.txt": "apple\npear\n"}, prints="apple: A fruit.\npear: A fruit.\n"
+    ),
     "Summarize a folder, file by file": Recipe(
         says="Short.",
         files={"notes/a.txt": "a", "notes/b c.txt": "b", "notes/d.txt": "d", "notes/d.txt.summary": "Old.\n"},
