@@ -41,7 +41,7 @@ class Aim:
             self.generation.bind(
                 Binding(shape.grammar)
             )  # what is refused is refused now, not after a long thought
-            self._set(())
+        self._set(())
 
     def move(self, place: Place, said: Sequence[str]) -> None:
         """The model has come to another part of its turn, with `said` of the answer; within the answer all stays."""
