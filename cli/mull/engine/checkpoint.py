@@ -27,9 +27,7 @@ from mull.engine.stretch import SHORT, landing
 from mull.settings import EngineSettings
 
 WORTH = 0.25  # seconds of computing that a state must save, where no shelf says otherwise
-_NEW_SHARE = (
-    8  # an entry is written when an eighth of it is new, so a growing conversation is not written every turn
-)
+_NEW_SHARE = 8  # an eighth of an entry must be new, so that a growing conversation is not written every turn
 _DELAY_SHARE = 10  # copying a state on the way may delay the answer by a tenth of what it saves later
 _IN_MEMORY = 1 << 30  # bytes of states copied on the way
 _SNAPSHOTS = 4
@@ -39,7 +37,7 @@ _SNAPSHOTS = 4
 class Snapshot:
     """A state in memory: what `Entry` is on disk."""
 
-    tokens: Sequence[int]
+    tokens: list[int]
     data: Any
 
     @property
@@ -58,7 +56,7 @@ class Found:
     length: int
 
     @property
-    def tokens(self) -> Sequence[int]:
+    def tokens(self) -> list[int]:
         return self.held.tokens
 
 
@@ -72,6 +70,7 @@ class Checkpoints:
         self._worth = shelf.worth if shelf is not None else WORTH
         self._cuts = not model.recurrent and not model.window
         self._snapshots: list[Snapshot] = []  # the newest first
+        self._put_back: list[int] = []  # the tokens of the state that was put back last
         self._rates = Rates()
         self._families: dict[bool, str] = {}  # of long contexts, and of others
 
@@ -89,15 +88,17 @@ class Checkpoints:
         """
         if len(request.tokens) - have <= SHORT:
             return None
-        best = None
-        candidates: list[Held] = [*self._snapshots, *self._entries(n_ctx)]
-        for held in candidates:
-            length = self._usable(held, request)
-            if length > (best.length if best else have) and len(held.tokens) <= most:
-                saves = self._rates.computing(length - have)
-                if not saves or self._rates.restoring(held.size) < saves:  # 0: not measured yet
-                    best = Found(held, length)
-        return best
+        held: list[Held] = [*self._snapshots, *self._entries(n_ctx)]
+        found = [Found(state, self._usable(state, request)) for state in held if len(state.tokens) <= most]
+        paying = [state for state in found if self._pays(state, have)]
+        return max(paying, key=lambda state: (state.length, -state.held.size), default=None)
+
+    def _pays(self, found: Found, have: int) -> bool:
+        """Whether putting it back is quicker than computing what it gives; so it is held to be until measured."""
+        if found.length <= have:
+            return False
+        saves = self._rates.computing(found.length - have)
+        return not saves or not self._worth or self._rates.restoring(found.held.size) < saves
 
     def _usable(self, held: Held, request: Request) -> int:
         """How many of the prompt's tokens this state can serve."""
@@ -118,7 +119,7 @@ class Checkpoints:
         if not context.restore(slot.seq, data):
             slot.clear(context)  # many sequences in one cache: there is no room for so long a one
             return
-        slot.tokens = list(held.tokens)
+        slot.tokens, self._put_back = list(held.tokens), held.tokens
         if length < len(slot.tokens):
             slot.cut(context, length)
         self._rates.restored(held.size, time.monotonic() - begun)
@@ -143,9 +144,11 @@ class Checkpoints:
         if self._cuts:
             return
         size = context.state_size(slot.seq)
-        near = max((len(s.tokens) for s in self._snapshots if _begins(slot.tokens, s.tokens)), default=0)
+        known = [self._put_back, *(snapshot.tokens for snapshot in self._snapshots)]
+        near = max((len(tokens) for tokens in known if _begins(slot.tokens, tokens)), default=0)
         saves = self._rates.computing(len(slot.tokens) - near)
-        if saves < self._worth or self._rates.saving(size) * _DELAY_SHARE > saves or size > _IN_MEMORY:
+        dear = saves < self._worth or self._rates.saving(size) * _DELAY_SHARE > saves
+        if size > _IN_MEMORY or (self._worth and dear):
             return
         snapshot = self._copy(context, slot)
         if snapshot is not None:
@@ -158,7 +161,8 @@ class Checkpoints:
     def keep(self, context: Context, slot: Slot, ahead: Callable[[], Sequence[int]]) -> None:
         """Write what another process can use. `ahead()`: how the conversation's next prompt will begin."""
         shelf = self._shelf
-        if shelf is None or self._rates.computing(len(slot.tokens)) < self._worth:
+        longest = max(len(tokens) for tokens in (slot.tokens, *(s.tokens for s in self._snapshots)))
+        if shelf is None or self._rates.computing(longest) < self._worth:
             return
         if not self._family(shelf, context.n_ctx):
             return
@@ -173,7 +177,7 @@ class Checkpoints:
         if wanted and _fits_memory(size):
             if not at_its_end:
                 slot.cut(context, shared)
-            end = self._copy(context, slot)
+            end = self._copy(context, slot) if len(slot.tokens) == shared else None
             if end is not None and self._write(shelf, context, end) and self._cuts:
                 for entry in entries:
                     if _begins(end.tokens, entry.tokens):  # the new one serves whatever this one did
@@ -186,13 +190,9 @@ class Checkpoints:
         if not self._cuts:
             covered = [n for n, entry in zip(covered, entries, strict=True) if n == len(entry.tokens)]
         new = len(tokens) - max(covered, default=0)
-        saves = self._rates.computing(new)
-        return (
-            new > SHORT
-            and new * _NEW_SHARE >= len(tokens)
-            and saves >= self._worth
-            and saves > self._rates.saving(size)
-        )
+        if new <= SHORT or new * _NEW_SHARE < len(tokens):
+            return False
+        return not self._worth or self._rates.computing(new) >= max(self._worth, self._rates.saving(size))
 
     def _write(self, shelf: Shelf, context: Context, snapshot: Snapshot) -> bool:
         begun = time.monotonic()
@@ -205,7 +205,7 @@ class Checkpoints:
 
     def _copy(self, context: Context, slot: Slot) -> Snapshot | None:
         data = context.save(slot.seq)
-        return None if data is None else Snapshot(tuple(slot.tokens), data)
+        return None if data is None else Snapshot(list(slot.tokens), data)
 
     def _entries(self, n_ctx: int) -> list[Entry]:
         shelf = self._shelf

@@ -51,7 +51,7 @@ class Entry:
     path: Path
     family: str
     model: str
-    tokens: array[int]
+    tokens: list[int]
     offset: int
     size: int  # bytes of the state
     bytes: int  # of the file
@@ -62,7 +62,8 @@ class Entry:
 class Shelf:
     """A folder of entries. `limit` in bytes, None: 4 GB or a tenth of the free disk, whichever is less.
 
-    `worth`: seconds of computing that an entry must save to be written. `model`: what new entries are called.
+    `worth`: seconds of computing that an entry must save to be written; 0: any is written and used, whatever it costs.
+    `model`: what new entries are called.
     """
 
     folder: Path
@@ -214,7 +215,7 @@ def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
     if zlib.crc32(data) != crc:
         raise ValueError("damaged")
     about = json.loads(data[:n_about])
-    tokens = array("i", data[n_about:])
+    tokens = array("i", data[n_about:]).tolist()
     return Entry(
         path,
         str(about["family"]),
