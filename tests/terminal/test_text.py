@@ -12,6 +12,7 @@ from mull.terminal.cells import breaks, clip, width, wrap
 from mull.terminal.flow import Flow
 from mull.terminal.keys import Key, Parser, Typeahead
 from mull.terminal.sanitize import Sanitizer, one_line, visible
+from mull.terminal.wrapping import Wrapping
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))
@@ -153,3 +154,26 @@ def test_typing_ahead() -> None:
         typed.press(key)
     assert typed.lines == ["one"]
     assert typed.text == "four"
+
+
+@given(st.lists(st.text("ab  \n你é-", max_size=30), max_size=12), st.integers(2, 30), st.integers(1, 8))
+def test_growing_text_is_broken_as_if_it_had_come_at_once(pieces: list[str], columns: int, rows: int) -> None:
+    whole = wrap("".join(pieces), columns)
+    while whole and not whole[-1]:
+        whole.pop()
+    kept, taken = Wrapping(), Wrapping()
+    lines: list[str] = []
+    for piece in pieces:
+        kept.feed(piece)
+        taken.feed(piece)
+        kept.newest(columns, rows)
+        lines += taken.take(columns)
+    assert kept.all(columns) == whole
+    assert kept.newest(columns, rows) == whole[-rows:]
+    lines += taken.all(columns)
+    while lines and not lines[-1]:
+        lines.pop()
+    assert lines == whole
+    fresh = Wrapping()
+    fresh.feed("".join(pieces))
+    assert kept.all(columns + 3) == fresh.all(columns + 3)  # another width breaks everything anew

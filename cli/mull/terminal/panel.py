@@ -11,14 +11,17 @@ each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from mull.settings import ThinkingView
-from mull.terminal.cells import breaks, clip, fitting, width, wrap
+from mull.terminal.cells import clip, fitting, width
 from mull.terminal.ink import Ink
 from mull.terminal.sanitize import Sanitizer
+from mull.terminal.wrapping import Wrapping
 
 PEEK_LINES = 6
+GUTTER = 3  # columns: the bar, a space, and the last column, which is never written
 STEADY_SECONDS = 0.5  # before that, a speed would be noise
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
@@ -48,19 +51,18 @@ class Panel:
             "hide": "folded",
         }
         self.fold: Fold = starts[view]
-        self._text = ""
-        self._left_at = 0  # how much of the text is in the scrollback already
+        self._text = Wrapping()  # with `show`: what is not in the scrollback yet
         self._sanitizer = Sanitizer()
 
     def feed(self, text: str, tokens: int) -> None:
-        self._text += self._sanitizer.feed(text)
+        self._text.feed(self._sanitizer.feed(text))
         self.tokens = tokens - self.before
 
     def finish(self, now: float) -> None:
         """The thinking is over. May be called again."""
         if self.ended is None:
             self.ended = now
-            self._text += self._sanitizer.finish()
+            self._text.feed(self._sanitizer.finish())
 
     def toggle(self) -> None:
         """Ctrl+O. What the user opens by hand opens fully, and stays on the screen when the thinking ends."""
@@ -78,11 +80,7 @@ class Panel:
         """With `show`, the lines that are final since the last call: they go to the scrollback at once."""
         if self.view != "show" or self.fold != "open":
             return []
-        text = self._text[self._left_at :]
-        start = text.rfind("\n") + 1
-        start += breaks(text[start:], columns - 3)[-1][0]  # the last line may still grow
-        self._left_at += start
-        return self._gutter(wrap(text[:start].rstrip("\n "), columns - 3)) if start else []
+        return self._gutter(self._text.take(columns - GUTTER))
 
     def reopened(self, columns: int, rows: int) -> list[str]:
         """After it thought, unfolded below its summary: the text's last lines."""
@@ -93,8 +91,7 @@ class Panel:
         """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
         if self.fold == "open":
             head = self.ink(f"{self._mark('▾')} {self.summary()}", "dim")
-            rest = self._text[self._left_at :].rstrip("\n ")
-            lines = self._gutter(wrap(rest, columns - 3)) if rest else []
+            lines = self._gutter(self._text.all(columns - GUTTER))
             return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
         if self.view == "hide":
             return []
@@ -122,11 +119,9 @@ class Panel:
         return self.ink(prefix + head, style) + (self.ink("  " + hint, "dim") if hint else "")
 
     def _newest(self, columns: int, rows: int) -> list[str]:
-        """The last `rows` lines; only as much of the text is wrapped as can show."""
-        tail = self._text[self._left_at :].rstrip("\n")[-rows * columns * 2 :]
-        return self._gutter(wrap(tail, columns - 3)[-rows:]) if tail else []
+        return self._gutter(self._text.newest(columns - GUTTER, rows))
 
-    def _gutter(self, lines: list[str]) -> list[str]:
+    def _gutter(self, lines: Sequence[str]) -> list[str]:
         return [self.ink(f"{self._mark('│')} {line}", "dim") for line in lines]
 
     def _mark(self, char: str) -> str:
