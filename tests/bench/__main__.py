@@ -29,11 +29,12 @@ SUITES = {
     "batching": "Many prompts at once",
     "drafting": "Drafts",
     "constrained": "Answers held to a schema",
+    "chatting": "The chat: its start, and its keys while a model decodes",
     "painting": "The live view",
     "storing": "Sessions",
     "downloading": "Downloads",
 }
-QUICK = ("decoding", "starting", "against", "prefix", "constrained")  # those that know --quick
+QUICK = ("decoding", "starting", "against", "prefix", "constrained", "chatting")  # those that know --quick
 
 
 def measure(name: str, *, quick: bool) -> str:

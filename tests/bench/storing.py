@@ -19,6 +19,7 @@ from pathlib import Path
 
 from mull.store import schema
 from mull.store.sessions import Store, open_store
+from tests.bench.measure import line
 
 SESSIONS, TURNS = 5_000, 10
 
@@ -57,8 +58,9 @@ def _cpu() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def line(name: str, seconds: tuple[float, float], target: str) -> None:
-    print(f"{name:<58} {f'{seconds[0]:.3f} s, CPU {seconds[1]:.3f} s':<46} target {target}", flush=True)
+def timed(name: str, seconds: tuple[float, float], target: str) -> None:
+    """One figure, by the clock and of the CPU."""
+    line(name, f"{seconds[0]:.3f} s, CPU {seconds[1]:.3f} s", target)
 
 
 def main() -> None:
@@ -66,14 +68,16 @@ def main() -> None:
         state = Path(folder)
         with open_store(state / "sessions.db") as store:
             fill(store)
-            line(
+            timed(
                 f"open a store of {SESSIONS * TURNS:,} turns",
                 best(lambda: open_store(store.path).close()),
                 "-",
             )
-            line(f"list {SESSIONS:,} sessions", best(store.sessions), "<= 0.2 s")
+            timed(f"list {SESSIONS:,} sessions", best(store.sessions), "<= 0.2 s")
             for words in ("the", "aab the", "nothinglikethis", '"the the"'):
-                line(f"search {json.dumps(words)}", best(lambda words=words: store.search(words)), "<= 0.3 s")
+                timed(
+                    f"search {json.dumps(words)}", best(lambda words=words: store.search(words)), "<= 0.3 s"
+                )
         home = {**os.environ, "MULL_STATE_DIR": folder, "MULL_CONFIG_DIR": folder}
         mull = [sys.executable, "-m", "mull", "sessions"]
         for name, command in (
@@ -84,7 +88,7 @@ def main() -> None:
             run = best(
                 lambda command=command: subprocess.run(command, env=home, capture_output=True, check=True)
             )
-            line(name, run, "-")
+            timed(name, run, "-")
 
 
 if __name__ == "__main__":
