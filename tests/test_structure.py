@@ -41,6 +41,8 @@ FLOORS = {
     "turn": 5,
     "diagnosis": 4,
     "hardware": 4,
+    "benchmark": 4,
+    "tuning": 5,
     "loading": 6,
     "conversation": 6,
     "batch": 6,

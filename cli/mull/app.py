@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("mull.commands.verify:verify", "Check that weights are what was published."),
     "inspect": ("mull.commands.inspect:inspect", "Show what a model file or a chat template can do."),
     "batch": ("mull.commands.batch:batch", "Answer many prompts at once: JSON Lines in, JSON Lines out."),
+    "bench": ("mull.commands.bench:bench", "Measure how quickly a model reads and writes on this machine."),
     "eval": ("mull.commands.eval:eval_", "Ask the same questions with and without thinking."),
     "sessions": ("mull.commands.sessions:app", "Look at, export and tidy kept conversations."),
     "templates": ("mull.commands.templates:app", "Reusable prompts for mull -t NAME."),

@@ -54,6 +54,8 @@ KEYS: tuple[Key, ...] = (
     Key("threads", int, "CPU threads; unset: one per physical core", low=1),
     Key("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
     Key("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
+    Key("batch_size", int, "tokens of a prompt computed at once; unset: 512", low=128),
+    Key("flash_attention", bool, "compute attention this way; unset: where llama.cpp has it"),
     Key(
         "draft",
         str,
@@ -138,7 +140,7 @@ def save_value(path: Path, name: str, text: str | None) -> None:
     if text is None:
         document.pop(name, None)
     else:
-        document[name] = _checked(path, name, _parse(key, text))
+        document[name] = _checked(path, name, parse(key, text))
     _replace(path, tomlkit.dumps(document))
 
 
@@ -160,7 +162,8 @@ def show_value(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _parse(key: Key, text: str) -> Any:
+def parse(key: Key, text: str) -> Any:
+    """A value from its text form, still to be checked."""
     if key.kind is bool:
         word = text.strip().lower()
         on, off = ("true", "on", "yes", "1"), ("false", "off", "no", "0")

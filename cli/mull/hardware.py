@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mull import paths
+from mull.engine import tuned
 from mull.errors import ModelFileError, MullError
 from mull.library.fit import Plan
 from mull.library.gguf import DAMAGED, read_header
@@ -37,16 +38,18 @@ def this_machine() -> Machine:
 
 
 def planned(
-    path: Path, settings: EngineSettings, *, trusted: bool = False
+    path: Path, settings: EngineSettings, *, trusted: bool = False, as_tuned: bool = True
 ) -> tuple[EngineSettings, Plan | None]:
-    """How to load a file here: what the user said, else what the fit's plan says. No plan for what needs none.
+    """How to load a file here: what the user said, else what was tuned (`as_tuned`), else what the fit's plan says.
 
+    No plan for what needs none.
     A header that cannot be understood is llama.cpp's to judge; one that is damaged raises ModelFileError, for with
     absurd counts in it llama.cpp takes gigabytes. `trusted`: the file's bytes are those that were published.
     """
     try:
         if path.stat().st_size >= _SMALL:
-            return load_settings(path, this_machine(), settings)
+            best, plan = load_settings(path, this_machine(), settings)
+            return tuned.apply(_remembered(path, as_tuned), settings, best), plan
         if not trusted:
             read_header(path)
     except ModelFileError as error:
@@ -54,7 +57,11 @@ def planned(
             raise
     except (MullError, OSError):
         pass
-    return settings, None
+    return tuned.apply(_remembered(path, as_tuned), settings, settings), None
+
+
+def _remembered(path: Path, wanted: bool) -> tuned.Tuned | None:
+    return tuned.recall(path, paths.state_dir()) if wanted else None
 
 
 def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:

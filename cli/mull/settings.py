@@ -86,6 +86,8 @@ DRAFT_AUTO, DRAFT_OFF = "auto", "off"
 class EngineSettings:
     """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
 
+    `batch_size`: tokens of a prompt computed at once. What is not said follows the rules of `engine.rules`.
+
     `cpu_experts`: a mixture's experts stay in main memory while the rest goes to the GPU.
     `draft` says who guesses ahead: "auto" the text itself, "off" nobody, anything else is the path of a model.
     """
@@ -96,6 +98,8 @@ class EngineSettings:
     kv_type: str | None = None
     cpu_experts: bool | None = None
     draft: str | None = None
+    batch_size: int | None = None
+    flash_attention: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What drafts bring and cost: an edit that mostly copies, and prose that repeats nothing. `python -m tests.bench.drafting`
+"""What drafts bring and cost: an edit that mostly copies, and prose that repeats nothing.
 
 The weights are random and of a real shape, so that a step costs what it costs; what is said is prescribed: each token
 is sampled as always, and then the next one of the script is said in its place. The scripts are real text, a word or a

@@ -14,28 +14,19 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mull.engine import native
+from mull.engine import native, rules
 from mull.engine.model import Model
-from mull.engine.threads import default_threads
-from mull.errors import EngineError, UsageError
+from mull.errors import EngineError
 from mull.settings import EngineSettings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BATCH = 512  # tokens per llama_decode, llama.cpp's own n_ubatch; more would only be split there
-
 _POLL = 0.05  # seconds between two looks at the wish to stop
-_BIG = 20_000_000
-"""Parameters. Below, a step takes a millisecond: it is not worth a thread beside it, nor a second one to compute with,
-which would gain little on an idle machine and lose nearly everything on a busy one (measured with pebble: 880 tokens
-per second with one thread, 7 with two, while another program kept both cores busy)."""
 
 ABORTED = 2  # llama.h, llama_decode
 NO_ROOM = 1
-
-_KV_TYPES = {"f16": "GGML_TYPE_F16", "q8_0": "GGML_TYPE_Q8_0", "q4_0": "GGML_TYPE_Q4_0"}
 
 
 class Context:
@@ -48,12 +39,13 @@ class Context:
         self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int, *, n_rows: int = 1
     ) -> None:
         llama = native.bindings()
-        big = model.n_params > _BIG
+        big = model.n_params > rules.BIG
+        chosen = rules.computation(model.n_params, settings)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
         params = llama.llama_context_default_params()
         params.n_ctx = n_ctx
-        params.n_batch = params.n_ubatch = min(BATCH, n_ctx)
+        params.n_batch = params.n_ubatch = min(chosen.batch_size, n_ctx)
         params.n_seq_max = n_seq
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
         # of 150,000.
@@ -63,10 +55,13 @@ class Context:
         params.swa_full = (
             False  # the window's worth of cache is what such a model needs, and all that is planned for
         )
-        params.n_threads = params.n_threads_batch = settings.threads or (default_threads() if big else 1)
+        params.n_threads = params.n_threads_batch = chosen.threads
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data
-        _set_kv_type(llama, params, settings.kv_type)
+        params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{chosen.kv_type.upper()}")
+        if chosen.flash_attention is not None:
+            on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+            params.flash_attn_type = on if chosen.flash_attention else off
         native.forget_log_errors()
         self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -122,16 +117,6 @@ class Context:
                 self._worker.close()
             self._llama.llama_free(self.handle)
             self.handle = None
-
-
-def _set_kv_type(llama: Any, params: Any, kv_type: str | None) -> None:
-    if kv_type is None:
-        return
-    if kv_type not in _KV_TYPES:
-        raise UsageError("kv_type", f"There is no KV cache type {kv_type}.", f"Use {', '.join(_KV_TYPES)}.")
-    params.type_k = params.type_v = getattr(llama, _KV_TYPES[kv_type])
-    if kv_type != "f16":
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED  # a quantized V needs it
 
 
 class Batch:

@@ -40,6 +40,7 @@ def family(model: Model, settings: EngineSettings, *, long: bool) -> str:
         *prints,
         check.library_identity(),
         settings.kv_type or "f16",
+        settings.flash_attention,
         settings.gpu_layers,
         settings.cpu_experts,
         long,

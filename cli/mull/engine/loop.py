@@ -14,24 +14,20 @@ from typing import Self
 
 from mull.engine import native, parallel
 from mull.engine.checkpoint import Checkpoints
-from mull.engine.context import ABORTED, BATCH, NO_ROOM, Context
+from mull.engine.context import ABORTED, NO_ROOM, Context
 from mull.engine.disk import Shelf
 from mull.engine.drafting import Drafting
 from mull.engine.generation import Generation
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.request import Ended, Piece, Prefill, Request
+from mull.engine.rules import BATCH, GROWTH, ROOM, ROUND, computation
 from mull.engine.sampling import Chain
 from mull.errors import ContextOverflow, EngineError
 from mull.settings import EngineSettings
 
 __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
 
-ROOM = 1024
-"""Tokens of answer that a context is made for; it grows when they are used up."""
-
-_ROUND = 256  # tokens; llama.cpp pads contexts to it
-_STEP = 8192  # tokens by which a context grows at most beyond what is needed; below, it doubles
 _FIRST_CHUNK = 128  # tokens, before the speed is known
 _SMALLEST_CHUNK = 32
 _CHUNK_SECONDS = 2.0  # of prompt processing per step: how often progress is seen
@@ -58,13 +54,14 @@ class Engine:
     ) -> None:
         self.model = model
         self._drafting = Drafting(model, settings, draft_model)
-        self._settings = settings
+        self.settings = settings
         # What one sequence may hold, in tokens. Models that name no limit get llama.cpp's own default of sorts.
         self.n_ctx_max = settings.ctx or model.n_ctx_train or 4096
         self._n_ctx_total = max(self.n_ctx_max, n_ctx_total or self.n_ctx_max * n_parallel)
         self._slots = [Slot(seq, model.window) for seq in range(n_parallel)]
         self._live: list[Generation] = []
         self._context: Context | None = None
+        self._batch_size = computation(model.n_params, settings).batch_size
         self._chunk = _FIRST_CHUNK
         self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
         self._pieces: dict[int, Piece] = {}
@@ -209,7 +206,9 @@ class Engine:
             self._drafting.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= _SMALLEST_CHUNK and not draft:
             self._past.computed(batch.size, elapsed)
-            self._chunk = min(BATCH, max(_SMALLEST_CHUNK, int(batch.size / elapsed * self._chunk_seconds)))
+            self._chunk = min(
+                self._batch_size, max(_SMALLEST_CHUNK, int(batch.size / elapsed * self._chunk_seconds))
+            )
         for (generation, count), row in zip(shares, rows, strict=True):
             generation.decoded(count, context, row, draft)
             if generation.at_fork:
@@ -276,7 +275,7 @@ class Engine:
         old = self._context
         limit = _rounded(self._n_ctx_total)
         needed += sum(slot.shared for slot in self._slots)  # what is shared is moved as often as it is held
-        ahead = old.n_ctx + min(old.n_ctx, _STEP) if old is not None else 0
+        ahead = old.n_ctx + min(old.n_ctx, GROWTH) if old is not None else 0
         size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
             return False
@@ -288,7 +287,7 @@ class Engine:
             self._context = None
         try:
             rows = self._drafting.rows
-            self._context = Context(self.model, self._settings, size, len(self._slots), n_rows=rows)
+            self._context = Context(self.model, self.settings, size, len(self._slots), n_rows=rows)
         except EngineError:
             for slot in self._slots:
                 slot.forget()
@@ -318,7 +317,7 @@ class Engine:
 
 
 def _rounded(tokens: int) -> int:
-    return -(-tokens // _ROUND) * _ROUND
+    return -(-tokens // ROUND) * ROUND
 
 
 def _offloads(settings: EngineSettings) -> bool:

@@ -31,6 +31,10 @@ class BatchView:
     def loading(self, model: str, fraction: float) -> None:
         self._draw(f"loading {one_line(model)}  {int(100 * fraction)}%")
 
+    def doing(self, text: str) -> None:
+        """One line about what goes on."""
+        self._draw(one_line(text))
+
     def show(self, tally: Tally) -> None:
         """At most ten times a second."""
         if self._moves and time.monotonic() >= self._next:

@@ -1,0 +1,270 @@
+"""`mull bench`: how quickly a model reads and writes on this machine, compared with another, or tuned."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mull import config
+from mull.commands.merge import Plan, merge, read_config
+from mull.commands.options import (
+    Ctx,
+    GpuLayers,
+    Json,
+    KvType,
+    Model,
+    Threads,
+    TurnFlags,
+)
+from mull.commands.tuned import forget_tuned, loaded_engine, show_tuned, tune_model
+from mull.errors import ExitCode, UsageError
+from mull.settings import EngineSettings, over
+from mull.steering import Steering, stop_on_interrupt
+from mull.terminal.batch import BatchView
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.terminal.tables import table
+
+if TYPE_CHECKING:
+    from mull.benchmark import Trial
+    from mull.engine.loop import Engine
+
+Vs = Annotated[
+    str | None,
+    typer.Option(
+        "--vs",
+        metavar="WHAT",
+        help="Compare, in turn, with another model, or with settings: threads=4,kv_type=q8_0",
+        show_default=False,
+    ),
+]
+Prompt = Annotated[int, typer.Option("--prompt", metavar="N", min=0, help="Tokens to read.")]
+Tokens = Annotated[int, typer.Option("--tokens", metavar="N", min=0, help="Tokens to write.")]
+Depth = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--depth",
+        metavar="N",
+        min=0,
+        help="Tokens before them (repeatable). Unset: 0 and 2048.",
+        show_default=False,
+    ),
+]
+Rounds = Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="How often each is measured.")]
+Tune = Annotated[
+    bool, typer.Option("--tune", help="Find the quickest settings for this model here, and remember them.")
+]
+Show = Annotated[bool, typer.Option("--show", help="Show what is remembered, and measure nothing.")]
+Forget = Annotated[bool, typer.Option("--forget", help="Forget what was tuned for this model.")]
+
+SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "ctx")
+DEPTHS = (0, 2048)
+
+
+def bench(
+    context: typer.Context,
+    model: Model = None,
+    vs: Vs = None,
+    prompt: Prompt = 512,
+    tokens: Tokens = 64,
+    depth: Depth = None,
+    rounds: Rounds = 3,
+    tune: Tune = False,
+    show: Show = False,
+    forget: Forget = False,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    kv_type: KvType = None,
+    ctx: Ctx = None,
+    json: Json = False,
+) -> None:
+    """Measure how quickly a model reads and writes on this machine.
+
+    pp512 is a prompt of 512 tokens, tg64 an answer of 64; "@ 2048" says that so many tokens came before. With --vs
+    two models, or two ways to run one, are measured in turn, so that the ratios hold on a busy machine, too.
+    """
+    streams: Streams = context.obj
+    if sum((tune, show, forget, vs is not None)) > 1:
+        raise UsageError(
+            "usage", "--vs, --tune, --show and --forget are four different wishes.", "Give one of them."
+        )
+    flags = TurnFlags(model=model, threads=threads, gpu_layers=gpu_layers, kv_type=kv_type, ctx=ctx)
+    if show:
+        show_tuned(streams, json=json)
+        return
+    settings = read_config()
+    plan = merge(flags, settings)
+    if forget:
+        forget_tuned(plan, streams)
+        return
+    steering, view = Steering(), BatchView(streams, quiet=json)
+    with stop_on_interrupt(steering):
+        if tune:
+            tune_model(plan, steering, view, streams, json=json)
+            return
+        subjects = [("", plan)]
+        if vs is not None:
+            subjects.append(_other(vs, flags, settings, plan))
+        wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
+        _measure(subjects, wanted, rounds, steering, view, streams, json=json)
+
+
+def _other(what: str, flags: TurnFlags, settings: config.Config, plan: Plan) -> tuple[str, Plan]:
+    """The second subject: another model, or the same with other settings."""
+    if "=" not in what:
+        other = merge(replace(flags, model=what), settings)
+        return other.resolved.name, other
+    said = {}
+    for part in what.replace(",", " ").split():
+        name, _, text = part.partition("=")
+        if name not in SETTINGS:
+            raise UsageError("usage", f'--vs knows no setting "{name}".', f"It takes {', '.join(SETTINGS)}.")
+        key = config.find_key(name)
+        try:
+            said[name] = config.check(name, config.parse(key, text))
+        except ValueError as error:
+            raise UsageError("usage", f"--vs {error}.") from error
+    return what, replace(plan, engine=over(EngineSettings(**said), plan.engine))
+
+
+def _measure(
+    subjects: Sequence[tuple[str, Plan]],
+    wanted: dict[str, Any],
+    count: int,
+    steering: Steering,
+    view: BatchView,
+    streams: Streams,
+    *,
+    json: bool,
+) -> None:
+    from mull.benchmark import Interrupted, rounds, trials
+
+    samples: dict[tuple[int, Trial], list[float]] = {}
+    stopped = False
+    with ExitStack() as stack:
+        loaded: list[tuple[Engine, float]] = []
+        for _, plan in subjects:
+            loaded.append(stack.enter_context(loaded_engine(plan, steering, view, streams, loaded)))
+        engines = [engine for engine, _ in loaded]
+        every = min((trials(engine, **wanted) for engine in engines), key=len)
+        try:
+            for index, trial, value in rounds(engines, every, count, lambda: steering.stopped):
+                samples.setdefault((index, trial), []).append(value)
+                view.doing(f"{trial.name}  {_figure(trial, value)}")
+        except Interrupted:
+            stopped = True
+        finally:
+            view.clear()
+        loads = [seconds for _, seconds in loaded]
+        if json:
+            write_object(streams, _object(subjects, loads, samples, stopped=stopped))
+        elif samples:
+            _table(subjects, loads, samples, streams)
+    if stopped:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+# what is shown
+
+
+def _figure(trial: Trial, value: float) -> str:
+    if trial.kind == "first":
+        return f"{value:.3f} s"
+    return f"{value:,.0f} tokens/s" if value >= 100 else f"{value:.1f} tokens/s"
+
+
+def _table(
+    subjects: Sequence[tuple[str, Plan]],
+    loads: Sequence[float],
+    samples: dict[tuple[int, Trial], list[float]],
+    streams: Streams,
+) -> None:
+    from mull.benchmark import Spread
+
+    name = subjects[0][1].resolved.name
+    tried = list(dict.fromkeys(trial for _, trial in samples))
+    if len(subjects) == 1:
+        rows: list[tuple[str, ...]] = [("load", f"{loads[0]:.2f} s", "")]
+        for trial in tried:
+            spread = Spread.of(samples[0, trial])
+            rows.append(
+                (trial.name, _figure(trial, spread.median), f"{_short(spread.low)} to {_short(spread.high)}")
+            )
+        table(streams, (name, "MEDIAN", "QUARTILES"), rows)
+        return
+    rows = [("load", f"{loads[0]:.2f} s", f"{loads[1]:.2f} s", "", "")]
+    for trial in tried:
+        pairs = _pairs(samples, trial)
+        if not pairs:
+            continue
+        ratio = Spread.of(_ratios(trial, pairs))
+        first, second = (Spread.of([pair[part] for pair in pairs]).median for part in (0, 1))
+        figures = (_figure(trial, first), _figure(trial, second))
+        rows.append((trial.name, *figures, f"{ratio.median:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"))
+    table(streams, ("", name, subjects[1][0], "RATIO", "QUARTILES"), rows)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _ratios(trial: Trial, pairs: Sequence[tuple[float, float]]) -> list[float]:
+    """How many times as quick the second was: of times the other way round than of rates."""
+    return [one / other if trial.kind == "first" else other / one for one, other in pairs]
+
+
+def _pairs(samples: dict[tuple[int, Trial], list[float]], trial: Trial) -> list[tuple[float, float]]:
+    """The rounds in which both were measured."""
+    return list(zip(samples.get((0, trial), []), samples.get((1, trial), []), strict=False))
+
+
+def _object(
+    subjects: Sequence[tuple[str, Plan]],
+    loads: Sequence[float],
+    samples: dict[tuple[int, Trial], list[float]],
+    *,
+    stopped: bool,
+) -> dict[str, Any]:
+    from mull.benchmark import Spread
+
+    runs = []
+    for index, ((label, plan), seconds) in enumerate(zip(subjects, loads, strict=True)):
+        figures = [
+            {
+                "test": trial.name,
+                "kind": trial.kind,
+                "tokens": trial.tokens,
+                "depth": trial.depth,
+                "unit": "s" if trial.kind == "first" else "tokens/s",
+                **{part.name: getattr(Spread.of(values), part.name) for part in fields(Spread)},
+                "samples": values,
+            }
+            for (number, trial), values in samples.items()
+            if number == index
+        ]
+        runs.append(
+            {
+                "model": plan.resolved.name,
+                "settings": label if "=" in label else "",
+                "load": seconds,
+                "figures": figures,
+            }
+        )
+    ratios = {
+        trial.name: Spread.of(_ratios(trial, pairs)).median
+        for trial in dict.fromkeys(trial for _, trial in samples)
+        if (pairs := _pairs(samples, trial))
+    }
+    return {
+        "v": 1,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "runs": runs,
+        "ratios": ratios,
+        "finish": "interrupted" if stopped else "stop",
+        "error": None,
+    }

@@ -1,0 +1,177 @@
+"""`mull bench`: what it measures has a shape, what it tunes is remembered and used, and a stop loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from mull.engine import tuned
+from mull.engine.check import PEBBLE
+from mull.engine.rules import BATCH, computation
+from mull.errors import UsageError
+from mull.hardware import planned
+from mull.settings import EngineSettings
+from tests.conftest import Run
+
+QUICK = ("--prompt", "32", "--tokens", "8", "--depth", "0", "--depth", "64", "--rounds", "2")
+TESTS = ["first token", "pp32", "tg8", "pp32 @ 64", "tg8 @ 64"]
+
+
+def test_a_row_for_each_measurement(mull: Run) -> None:
+    done = mull("bench", *QUICK)
+    assert done.returncode == 0
+    rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
+    assert [row[0] for row in rows] == ["load", *TESTS]
+    assert all(row[1].endswith(" s") or row[1].endswith(" tokens/s") for row in rows)
+
+
+def test_json_tells_every_sample(mull: Run) -> None:
+    found = json.loads(mull("bench", *QUICK, "--json").stdout)
+    assert (found["v"], found["finish"], found["error"], found["ratios"]) == (1, "stop", None, {})
+    (run,) = found["runs"]
+    assert run["model"] == "pebble"
+    assert run["load"] > 0
+    assert [figure["test"] for figure in run["figures"]] == TESTS
+    for figure in run["figures"]:
+        assert len(figure["samples"]) == 2
+        assert 0 < min(figure["samples"]) <= figure["low"] <= figure["median"] <= figure["high"]
+
+
+def test_two_ways_to_run_a_model_are_compared(mull: Run) -> None:
+    found = json.loads(mull("bench", *QUICK, "--vs", "batch_size=128, kv_type=q8_0", "--json").stdout)
+    assert [run["settings"] for run in found["runs"]] == ["", "batch_size=128, kv_type=q8_0"]
+    assert list(found["ratios"]) == TESTS
+    assert all(ratio > 0 for ratio in found["ratios"].values())
+
+
+def test_two_models_are_compared(mull: Run, thinker: Path) -> None:
+    done = mull("bench", *QUICK, "--vs", thinker)
+    assert done.returncode == 0
+    assert [len(line.split("\t")) for line in done.stdout.decode().splitlines()] == [5] * (len(TESTS) + 1)
+
+
+def test_a_model_with_a_short_context_is_measured_where_it_can_be(mull: Run) -> None:
+    found = json.loads(
+        mull("bench", "--ctx", "256", "--prompt", "64", "--tokens", "8", "--rounds", "1", "--json").stdout
+    )
+    assert [figure["test"] for figure in found["runs"][0]["figures"]] == ["first token", "pp64", "tg8"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--vs", "thread=2"), b'--vs knows no setting "thread".'),
+        (("--vs", "threads=many"), b'--vs wants a whole number for "threads"'),
+        (("--vs", "kv_type=q1"), b"--vs wants f16, q8_0 or q4_0"),
+        (("--tune", "--show"), b"four different wishes"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_sentence(
+    mull: Run, arguments: tuple[str, ...], words: bytes
+) -> None:
+    done = mull("bench", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in done.stderr
+
+
+def test_what_was_tuned_is_shown_used_and_forgotten(mull: Run, home: Mapping[str, str]) -> None:
+    assert b"Nothing was tuned yet" in mull("bench", "--show").stderr
+    done = mull("bench", "--tune", "--ctx", "256")
+    assert done.returncode == 0
+    assert [line.partition(":")[0] for line in done.stderr.decode().splitlines()[:4]] == [
+        "threads",
+        "flash_attention",
+        "batch_size",
+        "kv_type",
+    ]
+    (kept,) = json.loads(mull("bench", "--show", "--json").stdout)["tuned"]
+    assert kept["model"] == "pebble"
+    assert b"threads: 1 (as you said)" in done.stderr  # the tests' config says so
+    assert set(kept["reasons"]) == set(tuned.KNOBS) - {"threads"}
+    assert mull("ask", "What is 12 + 30?").returncode == 0
+    assert b"rules again" in mull("bench", "--forget").stderr
+    assert json.loads(mull("bench", "--show", "--json").stdout)["tuned"] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_a_stop_shows_what_was_measured_so_far(home: Mapping[str, str], tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "mull",
+        "bench",
+        "--rounds",
+        "100000",
+        "--prompt",
+        "16",
+        "--tokens",
+        "4",
+        "--json",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=dict(home), cwd=tmp_path)
+    time.sleep(3)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert json.loads(out)["finish"] == "interrupted"
+
+
+# what is remembered, and who is asked first
+
+
+def remembered(folder: Path, **settings: object) -> None:
+    tuned.remember(PEBBLE, folder, tuned.Tuned("pebble", "2026-01-01", **settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MULL_STATE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_loading_uses_what_was_tuned_unless_somebody_says_otherwise(state: Path) -> None:
+    remembered(state, threads=3, batch_size=256, kv_type="q8_0", flash_attention=None)
+    best, _ = planned(PEBBLE, EngineSettings())
+    assert (best.threads, best.batch_size, best.kv_type) == (3, 256, "q8_0")
+    best, _ = planned(PEBBLE, EngineSettings(threads=2, kv_type="f16"))
+    assert (best.threads, best.batch_size, best.kv_type) == (2, 256, "f16")
+    best, _ = planned(PEBBLE, EngineSettings(), as_tuned=False)
+    assert best == EngineSettings()
+
+
+def test_flash_attention_that_was_tuned_off_gives_way_to_a_kv_type_that_needs_it(state: Path) -> None:
+    remembered(state, flash_attention=False)
+    best, _ = planned(PEBBLE, EngineSettings(kv_type="q8_0"))
+    assert computation(1, best).flash_attention
+    best, _ = planned(PEBBLE, EngineSettings())
+    assert best.flash_attention is False
+
+
+def test_a_kv_type_that_saves_memory_is_not_tuned_away() -> None:
+    kept = tuned.Tuned("big", "2026-01-01", kv_type="f16")
+    assert tuned.apply(kept, EngineSettings(), EngineSettings(kv_type="q4_0")).kv_type == "q4_0"
+
+
+def test_a_damaged_record_is_no_record(state: Path) -> None:
+    (state / "tuned.json").write_text("{damaged")
+    assert planned(PEBBLE, EngineSettings()) == (EngineSettings(), None)
+    assert tuned.everything(state) == []
+    remembered(state, threads=3)
+    assert [one.threads for one in tuned.everything(state)] == [3]
+
+
+def test_the_rules_and_what_overrules_them() -> None:
+    assert computation(1_000_000, EngineSettings()).threads == 1
+    assert computation(1_000_000_000, EngineSettings(threads=7)).threads == 7
+    assert computation(1, EngineSettings()).batch_size == BATCH
+    assert computation(1, EngineSettings(kv_type="q8_0")).flash_attention is True
+    with pytest.raises(UsageError, match="needs flash attention"):
+        computation(1, EngineSettings(kv_type="q8_0", flash_attention=False))
