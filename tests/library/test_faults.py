@@ -249,6 +249,15 @@ def test_a_page_instead_of_the_model(tiny: Hub, fetch: Puller, user: Path, where
     assert blobs(user) == []
 
 
+def test_a_page_in_mid_download_does_not_cost_what_is_here(tiny: Hub, fetch: Puller) -> None:
+    tiny.fault(cut_at=300_000)
+    tiny.fault(where="/cdn/", body=b"<!DOCTYPE html><title>Sign in</title>")
+    assert "is kept" in fails(fetch, "not_gguf").hint
+    pulled = fetch(REPO)
+    assert pulled.fetched == SIZE - 300_000
+    assert pulled.path.read_bytes() == MODEL
+
+
 def test_a_file_that_is_no_gguf_at_the_source(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": b"PK\x03\x04 a zip archive"})
     fails(fetch, "not_gguf")

@@ -174,6 +174,23 @@ def test_other_tools_find_it_in_the_cache(hub: Hub, fetch: Puller) -> None:
     assert pulled.path.resolve().name == hub.digest(MODEL)[0]
 
 
+def test_other_tools_find_a_pinned_file_that_nobody_asked_main_for(
+    hub: Hub, fetch: Puller, user: Path
+) -> None:
+    from huggingface_hub import hf_hub_download
+
+    publish(user, at="a" * 40)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, commit="a" * 40)
+    pulled = fetch("tiny")
+    path = hf_hub_download(REPO, "tiny-Q4_K_M.gguf", cache_dir=hub_cache(), local_files_only=True)
+    assert Path(path) == pulled.path
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG}, commit="b" * 40)
+    fetch("tiny", again=True)
+    assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40
+    fetch("tiny", revision="a" * 40)
+    assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40
+
+
 def test_what_other_tools_downloaded_is_used(hub: Hub, fetch: Puller) -> None:
     from huggingface_hub import hf_hub_download
 

@@ -258,11 +258,16 @@ def _already(here: Resolved, began: float) -> Pulled:
 
 
 def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None:
-    """refs/main and its like, which other tools read."""
-    if repository.revision == repository.commit or not is_safe(repository.revision):
+    """refs/main and its like, by which other tools find a file offline.
+
+    A pinned commit stands for `main` where nobody has asked what that means: the next tool that does will write it.
+    """
+    pinned = repository.revision == repository.commit
+    name = "main" if pinned else repository.revision
+    if not is_safe(name) or (pinned and folder.commit_of(name)):
         return
     with suppress(OSError):
-        ref = folder.folder / "refs" / as_local(repository.revision)
+        ref = folder.folder / "refs" / as_local(name)
         ref.parent.mkdir(parents=True, exist_ok=True)
         scratch = ref.with_name(f".{ref.name}.{threading.get_ident()}")
         scratch.write_text(repository.commit, encoding="ascii")

@@ -17,10 +17,10 @@ from mull.errors import MullError, UsageError
 from mull.library import records
 from mull.library.cache import RepositoryFolder, hub_cache
 from mull.library.catalogue import load_catalogue
+from mull.library.disk import disk_error
 from mull.library.local import LocalModel
 from mull.library.reference import is_path, parse_hub, parts_of
 from mull.library.resolve import NotInstalled, find, matching, split_name, unknown
-from mull.library.transfer import disk_error
 
 _OWNERS = {
     "lmstudio": ("LM Studio", "Remove it there: lms, or its My Models page."),

@@ -8,7 +8,6 @@ A lock file, the one that huggingface_hub takes too, keeps two pulls of one file
 
 from __future__ import annotations
 
-import errno
 import re
 import threading
 from collections.abc import Iterator
@@ -20,13 +19,12 @@ from mull.errors import MullError
 from mull.library import records, xet
 from mull.library.cache import RepositoryFolder, link_into_snapshot
 from mull.library.digest import CHUNK, Digest
+from mull.library.disk import in_words
 from mull.library.hub import LONGEST_WAIT, Backoff, HubError, endpoint, explain
 from mull.library.listing import RemoteFile
 
 MAGIC = b"GGUF"
 READ_SECONDS = 20.0  # without a single byte, before a connection counts as dead
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -70,7 +68,7 @@ class FileTransfer:
 
     def run(self) -> None:
         """Raises HubError, MullError, Stopped; afterwards the file is linked, and recorded as verified."""
-        with _in_words(self.folder.folder.parent):
+        with in_words(self.folder.folder.parent):
             for folder in (self.blob.parent, self.link.parent, self.folder.lock_folder):
                 folder.mkdir(parents=True, exist_ok=True)
             if self.file.bytes > xet.HTTP_LIMIT:
@@ -192,21 +190,30 @@ class FileTransfer:
             hf_raise_for_status(response)
             self._same_file(response)
             self._same_range(response)
-            if self.done and response.status_code != 206:  # the range was ignored: all of it comes again
-                digest.close()
-                digest = Digest(self.file.etag, self.file.bytes)
-                sink.seek(0)
-                sink.truncate()
-                self.done = 0
+            begins = (
+                response.status_code != 206
+            )  # with the file's first byte, also when a range was asked for
             for chunk in response.iter_bytes():
                 if self.stop.is_set():
                     raise Stopped
-                if self.done == 0:
+                if begins:
                     self._same_format(chunk, response.headers.get("content-type", ""))
+                    digest = self._from_the_start(sink, digest)
+                    begins = False
                 self._write(sink, chunk[: self.file.bytes - self.done], digest)
                 if self.done >= self.file.bytes:
                     break
         return digest
+
+    def _from_the_start(self, sink: BinaryIO, digest: Digest) -> Digest:
+        """What is here gives way to the whole file, which comes again."""
+        if self.done == 0:
+            return digest
+        digest.close()
+        sink.seek(0)
+        sink.truncate()
+        self.done = 0
+        return Digest(self.file.etag, self.file.bytes)
 
     def _write(self, sink: BinaryIO, chunk: bytes, digest: Digest) -> None:
         view = memoryview(chunk)
@@ -241,11 +248,12 @@ class FileTransfer:
 
     def _same_format(self, chunk: bytes, content_type: str) -> None:
         if self.file.filename.lower().endswith(".gguf") and not chunk.startswith(MAGIC[: len(chunk)]):
+            kept = "what was downloaded is" if self.done else "nothing was"
             page = "html" in content_type or chunk.lstrip()[:1] == b"<"
             raise HubError(
                 "not_gguf",
                 f"The Hub sent {'a web page' if page else 'something else'} instead of {self.file.filename}.",
-                "A proxy or a login page may be in between; nothing was kept.",
+                f"A proxy or a login page may be in between; {kept} kept.",
             )
 
     def _replaced(self) -> Replaced:
@@ -302,38 +310,3 @@ class FileTransfer:
         if xet.fetch(self.folder, self.commit, self.file, told) is None:
             raise Stopped
         self.fetched = self.file.bytes
-
-
-def _is_http(error: OSError) -> bool:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return isinstance(error, HfHubHTTPError)
-
-
-@contextmanager
-def _in_words(cache: Path) -> Iterator[None]:
-    """Failures of the disk as sentences."""
-    try:
-        yield
-    except OSError as error:
-        if _is_http(error):
-            raise
-        raise disk_error(error, cache) from error
-
-
-def disk_error(error: OSError, cache: Path) -> MullError:
-    """What the disk refused and what to do."""
-    if error.errno in _FULL:
-        return MullError(
-            "disk_full",
-            f"The disk is full ({cache}).",
-            "Make room and run the same command again; it goes on from there. HF_HOME moves the cache.",
-        )
-    if error.errno in _FORBIDDEN:
-        return MullError(
-            "cache_read_only",
-            f"The model cache cannot be written: {cache}.",
-            "Check its permissions, or set HF_HOME to a folder that is yours.",
-        )
-    why = error.strerror or str(error)
-    return MullError("disk", f"The model cache {cache} failed: {why}.", "HF_HOME moves the cache.")

@@ -1,0 +1,52 @@
+"""What the disk refuses, in words.
+
+In: an OSError of the disk that holds the model cache. Out: a MullError with what to do. Failures of the network, which
+are OSErrors too, pass through untouched.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mull.errors import MullError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def _is_http(error: OSError) -> bool:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return isinstance(error, HfHubHTTPError)
+
+
+@contextmanager
+def in_words(cache: Path) -> Iterator[None]:
+    """Failures of the disk as sentences."""
+    try:
+        yield
+    except OSError as error:
+        if _is_http(error):
+            raise
+        raise disk_error(error, cache) from error
+
+
+def disk_error(error: OSError, cache: Path) -> MullError:
+    """What the disk refused and what to do."""
+    if error.errno in _FULL:
+        return MullError(
+            "disk_full",
+            f"The disk is full ({cache}).",
+            "Make room and run the same command again; it goes on from there. HF_HOME moves the cache.",
+        )
+    if error.errno in _FORBIDDEN:
+        return MullError(
+            "cache_read_only",
+            f"The model cache cannot be written: {cache}.",
+            "Check its permissions, or set HF_HOME to a folder that is yours.",
+        )
+    why = error.strerror or str(error)
+    return MullError("disk", f"The model cache {cache} failed: {why}.", "HF_HOME moves the cache.")
