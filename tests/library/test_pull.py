@@ -187,8 +187,10 @@ def test_other_tools_find_a_pinned_file_that_nobody_asked_main_for(
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG}, commit="b" * 40)
     fetch("tiny", again=True)
     assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40
-    fetch("tiny", revision="a" * 40)
-    assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40
+    publish(user, at="c" * 40)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": BIG}, commit="c" * 40)
+    assert fetch("tiny:Q8_0").verified
+    assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40  # what somebody asked for stays
 
 
 def test_what_other_tools_downloaded_is_used(hub: Hub, fetch: Puller) -> None:
