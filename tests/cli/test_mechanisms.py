@@ -115,9 +115,7 @@ def test_ask_json(mull: Run, tmp_path: Path, case: Case) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX pseudo-terminal")
-@pytest.mark.parametrize(
-    "name", ["tags unprefilled", "prefilled open", "bare end", "header channels", "budget cut"]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_chat(home: dict[str, str], tmp_path: Path, name: str) -> None:
     from tests.terminal.harness import Terminal
 
@@ -138,8 +136,11 @@ def test_chat(home: dict[str, str], tmp_path: Path, name: str) -> None:
         terminal.wait("· /help", "the prompt")
         terminal.press("What is it?\r")
         terminal.wait(lambda: case.answer in terminal.lines, case.answer)
-        if case.thinking:
+        if case.thinking and "--no-reason" not in case.flags:
             terminal.wait("Thought for")
+        if case.finish == "thinking":
+            terminal.wait("never answered")
+        assert not case.thinking or case.thinking not in terminal.lines  # folded, or hidden
         assert not any(marker in terminal.text for marker in (*THINK, *HARMONY))
         terminal.press("\x04")
         assert terminal.exit() == 0

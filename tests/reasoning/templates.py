@@ -153,6 +153,14 @@ UNKNOWN_IS_MAX = (
     "{%- set effort = reasoning_effort if reasoning_effort in ['low', 'high'] else 'max' %}"
     "{{ 'Reasoning effort: ' + effort }}" + ALWAYS
 )
+# A grade that is off, by its word only: nothing at the prompt's end tells (as Mistral Small 4 does).
+GRADED_OFF = (
+    "{%- set effort = reasoning_effort | default('none') %}{%- if effort not in ['none', 'high'] %}"
+    "{{ raise_exception('none or high') }}{% endif %}{{ '[MODEL_SETTINGS]' + effort + '[/MODEL_SETTINGS]' }}"
+    "{%- for m in messages %}{{ '[' + m.role + ']' }}{%- if m.content is string %}{{ m.content }}{% else %}"
+    "{%- for c in m.content %}{{ '[THINK]' + c.thinking + '[/THINK]' if c.type == 'thinking' else c.text }}"
+    "{%- endfor %}{% endif %}{{ '[/' + m.role + ']' }}{% endfor %}{%- if add_generation_prompt %}[assistant]{% endif %}"
+)
 # Contents are lists of parts, as templates of models that also see want them.
 PARTS = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for part in m.content %}{% if part.type == 'text' %}"

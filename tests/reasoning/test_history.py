@@ -147,3 +147,13 @@ def test_old_thinking_goes_back_in_typed_pieces_of_the_content(source: str, told
 def test_an_answer_without_a_word_is_left_out_where_roles_must_alternate() -> None:
     talk = [Message("user", "One?"), Message("assistant", "", thinking="Hm"), Message("user", "Two?")]
     assert prompt(t.STRICT_ROLES, talk).startswith("<turn>user\nOne?\n\nTwo?<end>")
+
+
+def test_a_system_prompt_of_the_familys_own_comes_beside_the_users() -> None:
+    found = profile(t.PLAIN, name="DeepHermes-3-Llama-3-8B", architecture="llama")
+    on, off = (control(ReasoningAsk(on=on), found) for on in (True, False))
+    told = to_chat(TALK, found, on)[0]["content"]
+    assert told.startswith("Be brief.\n\nYou are a deep thinking AI")
+    assert on.how == "text: You are a deep thinking AI, you may use … in the system message"
+    assert to_chat(TALK, found, off)[0]["content"] == "Be brief."
+    assert (off.applied, off.how) == ("off", "the model's default (off)")

@@ -57,6 +57,10 @@ def facts(source: str, **known: str) -> tuple[object, ...]:
             t.OPENED_BY_DEFAULT,
             ("switchable", "on", ("enable_thinking", True, False), "open", "closed", "template"),
         ),
+        (
+            t.GRADED_OFF,
+            ("switchable", "off", ("reasoning_effort", "high", "none"), "none", "none", "template"),
+        ),
         (t.PARTS, ("none", "none", None, "none", "none", "cannot")),
         (t.BLOCKED, ("switchable", "off", ("thinking", True, False), "none", "none", "template")),
     ],
@@ -209,6 +213,9 @@ def test_names_decide_where_templates_are_silent() -> None:
         "on",
         (None, "detailed thinking on", "detailed thinking off"),
     )
+    assert facts(silent, name="Llama-3.1-Nemotron-70B-Instruct", architecture="llama")[0] == "none"
+    hermes = profile(silent, name="DeepHermes 3 Llama 3 8B Preview", architecture="llama")
+    assert (hermes.kind, hermes.default, hermes.off, hermes.end) == ("switchable", "off", "text", "</think>")
     distilled = t.ALWAYS.replace("<|im_start|>assistant\n", "<｜Assistant｜>")
     assert (
         facts(distilled.replace("<think>\n' }}{% endif %}", "<think>\n' }}{% endif %}"), name="X")[5]

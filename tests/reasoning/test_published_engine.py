@@ -33,7 +33,7 @@ CASES: list[tuple[str, str, Sequence[str], dict[str, Sequence[str]], dict[str, A
         {},
         {"eos": "<|return|>"},
         "Hm.",
-        "",
+        "Hm",  # after the prefill the script begins anew, and what it says is the answer
     ),
     (
         "deepseek-ai-DeepSeek-R1-Distill-Llama-8B",
@@ -54,7 +54,15 @@ CASES: list[tuple[str, str, Sequence[str], dict[str, Sequence[str]], dict[str, A
         "No",
     ),
     ("google-gemma-2-2b-it", "gemma3", ["Yes"], {}, {}, "", "Yes"),
-    ("google-gemma-4-31B-it", "gemma3", ["Yes"], {}, {}, "", "Yes"),
+    (
+        "google-gemma-4-31B-it",
+        "gemma3",
+        ["<|channel>", "thought\nHm", ".\n", "<channel|>", "Yes"],
+        {},
+        {"eos": "<turn|>"},
+        "Hm.",
+        "Yes",
+    ),
     ("meta-llama-Llama-3.1-8B-Instruct", "llama", ["Yes"], {}, {}, "", "Yes"),
     ("deepseek-ai-DeepSeek-V3.1", "deepseek2", ["Hm", ".", "</think>", "Yes"], {}, {}, "Hm.", "Yes"),
 ]

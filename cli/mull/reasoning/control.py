@@ -150,8 +150,13 @@ def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None
     if switch.place == "custom system":
         return {}, value, "text: " + ("the model's own system prompt" if on else "a system prompt of ours")
     if not value:
-        return {}, None, "the model's default (on)"
-    return {}, value, f"text: {value} in the {switch.place} message"
+        return {}, None, f"the model's default ({'on' if on else 'off'})"
+    return {}, value, f"text: {abridged(value)} in the {switch.place} message"
+
+
+def abridged(words: str) -> str:
+    """A few words as they are, the beginning of many."""
+    return words if len(words) <= 40 else words[:41].rpartition(" ")[0] + " …"
 
 
 def _budget(tokens: int) -> str:

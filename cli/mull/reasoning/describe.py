@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mull.reasoning.control import abridged
 from mull.reasoning.profile import Profile
 from mull.reasoning.switches import BUDGETS
 
@@ -116,8 +117,8 @@ def _position(profile: Profile, *, on: bool) -> str:
     if switch.place == "custom system":
         return "its own system prompt" if on else "a plain system prompt in place of its own"
     if not value:
-        return "nothing to do: it thinks unless told not to"
-    return f"the words {value} in the {switch.place} message; {done}"
+        return f"nothing to do: it {'thinks unless told not to' if on else 'does not think unless told to'}"
+    return f"the words {abridged(value)} in the {switch.place} message; {done}"
 
 
 def _kind(profile: Profile) -> str:

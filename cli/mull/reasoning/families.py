@@ -115,13 +115,36 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Llama-Nemotron",
         lambda source, architecture, name: (
-            "nemotron" in name and architecture in ("llama", "deci", "") and "think" not in source
+            "nemotron" in name
+            and any(size in name for size in ("nano", "super", "ultra"))
+            and architecture in ("llama", "deci", "")
+            and "think" not in source
         ),
         # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong into the system prompt.
         {
             **ALWAYS,
             "kind": "switchable",
             "switch": Switch(None, "detailed thinking on", "detailed thinking off", "system"),
+            "off": "text",
+        },
+    ),
+    Family(
+        "DeepHermes",
+        lambda source, _architecture, name: "deephermes" in name and "think" not in source,
+        # Model card of DeepHermes 3: it thinks when this system prompt says so, and not without.
+        {
+            **THINK_TAGS,
+            "kind": "switchable",
+            "default": "off",
+            "switch": Switch(
+                None,
+                "You are a deep thinking AI, you may use extremely long chains of thought to deeply consider the "
+                "problem and deliberate with yourself via systematic reasoning processes to help come to a correct "
+                "solution prior to answering. You should enclose your thoughts and internal monologue inside <think> "
+                "</think> tags, and then provide your solution or response to the problem.",
+                "",
+                "system",
+            ),
             "off": "text",
         },
     ),

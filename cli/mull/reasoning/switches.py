@@ -23,6 +23,7 @@ GRADED = re.compile(r"effort|strength|level|intensity", re.IGNORECASE)
 COUNTED = re.compile(r"budget|tokens", re.IGNORECASE)
 INVERTED = re.compile(r"(^|_)(no|not|disable|disabled|skip|without|hide)(_|$)", re.IGNORECASE)
 GRADES = ("none", "no_think", "minimal", "low", "medium", "high", "max", "xhigh")
+NO_GRADES = ("none", "no_think", "off")
 ON_WORDS = ("enabled", "on", "true", "think", "thinking", "enable", "yes", "deep", "slow")
 OFF_WORDS = (
     "disabled",
@@ -105,6 +106,11 @@ def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
     if COUNTED.search(name):
         return Switch(name, -1, 0) if tails["0"] != tails["-1"] else None
     if GRADED.search(name):
+        if not shut:  # the prompt's end tells nothing, yet the template asks for the word itself
+            known = probe.template.variables
+            words = [word for key in known if GRADED.search(key) for word in known[key]]
+            shut = [grade for grade in NO_GRADES if grade in legal and grade in words]
+            others = [value for value in legal if value not in shut]
         if not shut or not others:
             return None
         return Switch(
