@@ -83,6 +83,21 @@ def test_the_flags_are_the_lines_defaults(mull: Run, thinker: Path) -> None:
     assert [result["answer"] for result in found] == ["42", "Forty-two."]
 
 
+def test_budgets_end_the_thinking_of_each_line_by_itself(mull: Run, tmp_path: Path) -> None:
+    musing = ["<think>", "\nhm", *(f" and{i}" for i in range(60)), "</think>", "\n\nDone", "."]
+    model = write_scripted(
+        tmp_path / "musing.gguf",
+        musing,
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        starts={"\n\n": ["Short", "."]},
+    )
+    lines = jsonl(*({"prompt": "hi", "think_budget": budget} for budget in (5, 20, 500)))
+    found = results(mull("batch", "-m", model, stdin=lines).stdout)
+    assert [result["answer"] for result in found] == ["Short.", "Short.", "Done."]
+    assert [result["usage"]["thinking"] for result in found] == [5, 20, 62]
+
+
 def test_a_line_is_held_to_a_schema_of_its_own(mull: Run, thinker: Path) -> None:
     lines = jsonl(
         {"prompt": "hi", "schema": {"type": "integer"}},
@@ -370,6 +385,20 @@ class TestPipes:
             assert process.returncode == 0
         assert sorted(ids(out.read_bytes())) == list(range(8))
         assert results(out.read_bytes())[: len(written)] == written
+
+    def test_an_idle_input_does_not_hold_up_an_interruption(
+        self, home: dict[str, str], thinker: Path
+    ) -> None:
+        with self.start(home, thinker) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(jsonl("one?"))
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == 1
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+            assert process.stderr is not None
+            assert b"Interrupted" in process.stderr.read()
 
     def test_a_kill_costs_only_what_was_running(
         self, home: dict[str, str], slow: Path, tmp_path: Path

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mull.batch.feed import Feed
 from mull.batch.lines import Line
 from mull.engine.prefix import common_prefix
-from mull.errors import MullError
+from mull.errors import ContextOverflow, MullError
 from mull.events import Done
 from mull.messages import Message
 from mull.settings import TurnSettings
@@ -124,6 +124,8 @@ class Scheduler:
                     raise line.error
                 messages, settings = self._settle(line)
                 prompt = prepare(self._speaker, messages, settings)
+                if len(prompt.tokens) >= self._engine.n_ctx_max:  # no room is to be made for it
+                    raise ContextOverflow(len(prompt.tokens), self._engine.n_ctx_max)
             except MullError as error:
                 yield Answered(index, line, error)
             else:

@@ -90,7 +90,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     view = BatchView(streams, quiet=flags.quiet)
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(steering, terminated=True))
-        source, total = stack.enter_context(_input(file, streams))
+        source, total = _input(file, streams)
         earlier, write = stack.enter_context(_output(file, flags, plan, streams))
         if earlier.finished and not flags.quiet:
             count = len(earlier.finished)
@@ -109,29 +109,28 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     raise typer.Exit(ExitCode.INTERRUPTED if steering.stopped else progress.exit_code)
 
 
-@contextmanager
-def _input(file: str | None, streams: Streams) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The input's bytes and, for a file that can be read twice, how many lines it has."""
+def _input(file: str | None, streams: Streams) -> tuple[BinaryIO, int | None]:
+    """The input's bytes and, for a file that can be read twice, how many lines it has.
+
+    It is never closed: a thread may be waiting in it, and whoever closes it would wait for that thread. For the same
+    reason stdin gets a reader of its own, which the end of the process does not touch.
+    """
     if file in {None, STDIN}:
         if streams.stdin_tty and file is None:
             raise UsageError(
                 "no_input", "There is no input.", "mull batch questions.jsonl, or pipe lines in."
             )
-        # A reader of its own: the thread that waits in it must not hold the lock of sys.stdin when the process ends.
-        with open(streams.stdin.fileno(), "rb", closefd=False) as pipe:
-            yield pipe, None
-        return
+        return open(streams.stdin.fileno(), "rb", closefd=False), None
     path = Path(file or "")
     try:
         lines = path.open("rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise MullError("no_file", f"{path} is no file that can be read.", "Check the path.") from error
-    with lines:
-        total = None
-        if stat.S_ISREG(path.stat().st_mode):
-            total = count_lines(lines)
-            lines.seek(0)
-        yield lines, total
+    if not stat.S_ISREG(path.stat().st_mode):
+        return lines, None
+    total = count_lines(lines)
+    lines.seek(0)
+    return lines, total
 
 
 @contextmanager
