@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mull.library.advice import offer
+from mull.library.advice import best, offer
 from mull.library.catalogue import Catalogue, load_catalogue
 from mull.library.entry import Entry
 from mull.library.fit import Plan
@@ -69,6 +69,12 @@ def cell(entry: Entry, machine: Machine) -> str:
     return f"{_place(offered.plan)} {_thousands(offered.plan.ctx)}{quant}"
 
 
+def recommended(catalogue: Catalogue, machine: Machine) -> str:
+    """What `mull models --best` names there."""
+    found = best(catalogue.entries, machine)
+    return found[0].entry.name if found else "–"
+
+
 def table(catalogue: Catalogue) -> str:
     """Both tables, as Markdown."""
     lines = []
@@ -78,6 +84,7 @@ def table(catalogue: Catalogue) -> str:
             "",
             f"| model | {' | '.join(machines)} |",
             f"| --- |{' --- |' * len(machines)}",
+            f"| `--best` | {' | '.join(recommended(catalogue, machine) for machine in machines.values())} |",
         ]
         lines += [
             f"| {entry.name} | {' | '.join(cell(entry, machine) for machine in machines.values())} |"

@@ -120,20 +120,18 @@ def named(
     for row in rows:
         if row.name.lower() == wanted:
             return row
-    here = [of_file(find(name).path)] if is_path(name) else matching(name, folders)
-    for model in here:
-        real = os.path.realpath(model.path)
-        for row in rows:
-            if row.local is not None and os.path.realpath(row.local.path) == real:
-                return row
-        return _local(model.name, entry_of(model, catalogue), model, machine, Layouts(None, 0.0))
-    if entry is None and (reference := parse_hub(name)):
+    here = None if is_path(name) else next(iter(matching(name, folders)), None)
+    if here is None and entry is None and (reference := parse_hub(name)):
         entry = next((one for one in catalogue.entries if one.repo == reference.repo), None)
         quant = reference.quant
-    if entry is None:
-        find(name, folders=folders, catalogue=catalogue)  # says what is wrong
-        raise MullError("unknown_model", f'There is no model called "{name}".')
-    return _of_quant(entry, quant, machine)
+    if here is None and entry is not None:
+        return _of_quant(entry, quant, machine)
+    model = here or of_file(find(name, folders=folders, catalogue=catalogue).path)
+    real = os.path.realpath(model.path)
+    for row in rows:
+        if row.local is not None and os.path.realpath(row.local.path) == real:
+            return row
+    return _local(model.name, entry_of(model, catalogue), model, machine, Layouts(None, 0.0))
 
 
 def _of_quant(entry: Entry, quant: str | None, machine: Machine) -> Row:
