@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mull.engine.loop import Engine, Generation, Piece, Request
+from mull.engine.request import Binding
 from mull.errors import EngineError
 from tests.engine.conftest import GREEDY, run
 
@@ -121,3 +122,30 @@ def test_the_slot_with_the_longest_shared_prefix_is_taken(scripted: Scripted) ->
     for prompt in (two, one):
         result = run(engine, prompt + "more\n")
         assert result.cached >= len(prompt)
+
+
+def test_what_fails_while_one_samples_is_raised_to_its_reader_alone(
+    tiny_path: object, start: Callable[..., Engine]
+) -> None:
+    engine = start(tiny_path, n_parallel=2)
+    expected = engine.generate(Request([5, 6, 7], GREEDY, max_tokens=60))
+    alone = [event.token for event in expected if isinstance(event, Piece)]
+    twice = 'root ::= s\ns ::= "(" s "a" | "(" s "b" | "!"'  # every "(" doubles what may follow
+    doomed = engine.generate(Request([20, 30, 40], GREEDY, max_tokens=60))
+    doomed.bind(Binding(twice, forbidden=engine.model.tokenize("!", special=False)))
+    other = engine.generate(Request([5, 6, 7], GREEDY, max_tokens=60))
+    heard: list[int] = []
+
+    def read_both() -> None:
+        while True:
+            for generation in (other, doomed):
+                while (event := generation.poll()) is not None:
+                    if generation is other and isinstance(event, Piece):
+                        heard.append(event.token)
+            engine.step()
+
+    with pytest.raises(EngineError, match="too many ways"):
+        read_both()
+    doomed.close()
+    heard += [event.token for event in other if isinstance(event, Piece)]
+    assert heard == alone

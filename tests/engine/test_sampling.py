@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from mull.engine.sampling import Chain
 from mull.errors import UsageError
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY, Run, run
+from tests.models.random_model import TINY, write_random
 
 WILD = Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0)
 
@@ -137,3 +141,16 @@ def test_a_chain_is_freed_once(tiny: Engine) -> None:
         assert chain.handle is not None
     assert chain.handle is None
     chain.free()
+
+
+def test_a_large_vocabularys_greatest_logit_is_the_librarys_choice(
+    start: Callable[..., Engine], tmp_path: Path
+) -> None:
+    shape = replace(TINY, name="wide", n_vocab=9000)
+    engine = start(write_random(tmp_path / "wide.gguf", shape))
+    greedy = run(engine, [5, 6, 7], max_tokens=20)
+    barely_random = run(
+        engine, [5, 6, 7], sampling=Sampling(temperature=1e-5, top_k=1, seed=1), max_tokens=20
+    )
+    assert greedy.tokens == barely_random.tokens
+    assert len(set(greedy.tokens)) > 1

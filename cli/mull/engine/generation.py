@@ -20,6 +20,7 @@ from mull.engine.request import Binding, Ended, Piece, Prefill, Request
 from mull.engine.sampling import Chain
 from mull.engine.speculate import Drafter
 from mull.engine.stretch import share
+from mull.errors import MullError
 
 if TYPE_CHECKING:
     from mull.engine.loop import Engine
@@ -57,6 +58,7 @@ class Generation:
         self._events.append(Prefill(self.cached, self._total, self.cached))
         self._context: Context | None = None  # where the rows are
         self._row = 0  # the next of them
+        self._failure: MullError | None = None
 
     def __iter__(self) -> Iterator[Prefill | Piece]:
         return self
@@ -70,8 +72,13 @@ class Generation:
         return event
 
     def poll(self) -> Prefill | Piece | None:
-        """The next event, if it is there already. None: it has ended, or a step has to be computed first."""
+        """The next event, if it is there already. None: it has ended, or a step has to be computed first.
+
+        Raises what sampling its tokens raised: that is nobody else's affair in the step.
+        """
         if not self._events and self.ended is None:
+            if self._failure is not None:
+                raise self._failure
             if self.stopped():
                 self.finish("stopped")
             elif self.generated >= self._limit:
@@ -119,7 +126,7 @@ class Generation:
     @property
     def wants_step(self) -> bool:
         """Its reader has caught up, and there is something to compute."""
-        idle = self._events or self._rows or self.ended or self.parked
+        idle = self._events or self._rows or self.ended or self.parked or self._failure
         return not idle and self.generated < self._limit
 
     @property
@@ -198,7 +205,10 @@ class Generation:
         self._context, self._row, self._rows = context, row, 1 + len(draft)
         self._draft.extend(draft)
         self.drafted += len(draft)
-        self._choose()
+        try:
+            self._choose()
+        except MullError as error:
+            self._failure = error
 
     def _choose(self) -> None:
         """Say the next token, from the next row."""

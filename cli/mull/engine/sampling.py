@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _EVERYTHING = 4096  # tokens that "the whole text" means to a penalty: what it costs grows with them
 _GREATEST = 1e6  # of any sampling parameter: far beyond all sense, far within a float
 _COLDEST = 1e-6  # below, logits divided by the temperature leave the range of floats, and the choice is greedy anyway
+_LARGE = 8192
+"""Tokens of a vocabulary above which the greatest logit is looked for directly: the library first copies all of them
+with their ids (151,936 tokens: 0.17 ms, directly 0.03 ms), which many sequences would do in turn at every step."""
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")  # llama.cpp's defaults (common/common.h)
 
 
@@ -42,6 +45,7 @@ class Chain:
         self.handle: int | None = llama.llama_sampler_chain_init(params)
         self.remembers = False  # whether the past of the text changes the choice (penalties, DRY)
         self._model = model
+        self._greedy = False
         self._constraint: Constraint | None = None
         self._penalties(model.n_vocab, said)
         self._dry(model.vocabulary, said)
@@ -50,6 +54,8 @@ class Chain:
     def sample(self, context: Context, row: int) -> int:
         """Choose from the logits of output `row` of the last decode, and accept the choice."""
         if self._constraint is None or self.handle is None:
+            if self._greedy and not self.remembers and self._model.n_vocab > _LARGE:
+                return int(context.logits(row, self._model.n_vocab).argmax())
             return int(self._llama.llama_sampler_sample(self.handle, context.handle, row))
         token = self._constraint.sample(self.handle, context.logits(row, self._model.n_vocab))
         self._llama.llama_sampler_accept(self.handle, token)
@@ -130,6 +136,7 @@ class Chain:
     def _choice(self, said: Sampling) -> None:
         temperature = said.temperature or 0.0
         if temperature < _COLDEST:
+            self._greedy = True
             self._add(self._llama.llama_sampler_init_greedy())
             return
         if said.top_k and said.top_k > 0:
