@@ -17,6 +17,8 @@ from typing import Any
 import pyte.graphics
 
 from mull.terminal import slash
+from tests.cli.conftest import CHATML
+from tests.models.scripted import write_scripted
 from tests.terminal.harness import Terminal
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -26,6 +28,22 @@ COLORS = {
     "default": "#d8dee9", "black": "#2e3440", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b",
     "blue": "#61afef", "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#d8dee9", "brightblack": "#7f8896",
 }  # fmt: skip
+ANSWER = """\
+## Sheep
+
+| who | jumped | left |
+| :-- | -----: | ---: |
+| Dolly and her lambs | 40 | 60 |
+| the rest of the **flock** | 60 | 0 |
+
+1. Count the fences.
+2. Then `sum` the sheep:
+
+```python
+def left(flock: int, jumped: list[int]) -> int:
+    return flock - sum(jumped)  # none, in the end
+```
+"""
 BACKGROUND = "#1b1f26"
 pyte.graphics.FG_ANSI[2] = "brightblack"  # pyte knows no faint text: show it as the grey that it looks like
 
@@ -54,26 +72,52 @@ def pictures(folder: Path) -> Iterator[tuple[str, str]]:
         "PATH": os.environ["PATH"],
     }
     with Terminal([sys.executable, "-m", "mull"], columns=COLUMNS, rows=ROWS, environ=home) as chat:
-
-        def standing() -> bool:
-            return bool(chat.lines) and "· thinking " in chat.lines[-1]
-
-        def ask(line: str) -> None:
-            chat.wait(standing, "the prompt")
-            chat.press(line + "\r")
-            chat.wait(lambda: not standing(), "the answer's beginning")
-            chat.wait(standing, "the answer's end")
-
-        chat.wait(standing, "the prompt")
+        chat.wait(lambda: standing(chat), "the prompt")
         yield "start", svg(chat)
-        ask("How many r's are in strawberry?")
+        ask(chat, "How many r's are in strawberry?")
         yield "answer", svg(chat)
         chat.press("\x0f")
         chat.wait("Ctrl+O closes")
         yield "thoughts", svg(chat)
         chat.press("\x0f")
-        ask("/help")
+        ask(chat, "/help")
         yield "help", svg(chat)
+    command = [sys.executable, "-m", "mull", "chat", "-m", str(sheep(folder))]
+    with Terminal(command, columns=COLUMNS, rows=ROWS, environ=home) as chat:
+        chat.wait(lambda: standing(chat), "the prompt")
+        chat.press("How many sheep are left?\r")
+        chat.wait(lambda: bool(re.search(r"Thinking · [2-9]\.\d s", chat.text)), "some thinking")
+        yield "thinking", svg(chat)
+        chat.press("\t")
+        chat.wait(lambda: standing(chat), "the answer's end")
+        yield "markdown", svg(chat)
+
+
+def standing(chat: Terminal) -> bool:
+    """Does the prompt wait?"""
+    return bool(chat.lines) and "· thinking " in chat.lines[-1]
+
+
+def ask(chat: Terminal, line: str) -> None:
+    """Type a line at the prompt, and wait until it stands again."""
+    chat.wait(lambda: standing(chat), "the prompt")
+    chat.press(line + "\r")
+    chat.wait(lambda: not standing(chat), "the answer's beginning")
+    chat.wait(lambda: standing(chat), "the answer's end")
+
+
+def sheep(folder: Path) -> Path:
+    """A model that counts sheep until it is told to answer: pebble is too quick to be watched."""
+    return write_scripted(
+        folder / "sheep.gguf",
+        ["<think>", *(f"\nSheep {n} jumps over the fence, so {100 - n} are left." for n in range(1, 100))],
+        starts={"\n\n": [*re.findall(r"[^\n]+\n+", ANSWER), "<|im_end|>"]},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        n_ctx=65_536,
+        name="sheep",
+        end=False,
+    )
 
 
 def svg(terminal: Terminal) -> str:

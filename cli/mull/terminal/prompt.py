@@ -120,6 +120,7 @@ class Prompt:
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
             cursor=ModalCursorShapeConfig() if vi else None,
             enable_open_in_editor=True,
+            enable_suspend=True,
             tempfile_suffix=".md",
             color_depth=None if self._streams.stdout_ink.color else ColorDepth.DEPTH_1_BIT,
             style=Style.from_dict(
