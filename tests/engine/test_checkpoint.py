@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
+from mull.engine import loop
 from mull.engine.disk import Shelf
 from mull.engine.loop import Engine
-from mull.engine.stretch import SHORT, landing, share
+from mull.engine.stretch import SHORT, TILE, landing, share
 from tests.engine.conftest import Run, run
-from tests.models.random_model import TINY, write_random
+from tests.models.random_model import TINY, RandomShape, write_random
 from tests.models.recurrent import write_hybrid, write_recurrent
 from tests.models.scripted import write_scripted
 
 Start = Callable[..., Engine]
 
+QUANTIZED = RandomShape("quantized", 320, 256, 2, 4, 2, 64, 512, quantized=True, n_ctx=4096)
 FILE = [(i * 37) % 250 + 5 for i in range(500)]
 FIRST = [*FILE, 9, 8, 7, 6]
 SECOND = [*FILE, 9, 8, 100, 101, 102]
@@ -27,6 +29,8 @@ FORKS = (len(FILE),)
 
 
 def write(kind: str, path: Path) -> Path:
+    if kind == "quantized":
+        return write_random(path, QUANTIZED)
     if kind == "recurrent":
         return write_recurrent(path)
     if kind == "hybrid":
@@ -69,7 +73,7 @@ def test_another_question_about_the_same_file(start: Start, shelf: Shelf, tmp_pa
     assert again.prefills[-1].done == again.prefills[-1].total == len(SECOND)
 
 
-@pytest.mark.parametrize("kind", ["full attention", "recurrent", "hybrid"])
+@pytest.mark.parametrize("kind", ["full attention", "quantized", "recurrent", "hybrid"])
 def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: str) -> None:
     """What follows the shared part is computed from it: equal bits there mean equal logits."""
     path = write(kind, tmp_path / "model.gguf")
@@ -79,9 +83,9 @@ def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: 
         shelf = Shelf(tmp_path / str(number), limit=1 << 30, worth=0.0)
         if before:
             ask(start(path, shelf=shelf), before, forks=FORKS)
-        said = ask(start(path, shelf=shelf), longer, forks=FORKS)
+        said = ask(start(path, shelf=shelf), longer, longer, forks=FORKS, max_tokens=1)
         assert said.cached == (len(FILE) if before else 0)
-        (entry,) = (e for e in shelf.entries() if len(e.tokens) > len(longer))
+        (entry,) = (e for e in shelf.entries() if len(e.tokens) == len(longer))
         bits.append((list(entry.tokens), bytes(shelf.state(entry))))  # type: ignore[arg-type]
     assert bits[0] == bits[1]
 
@@ -227,12 +231,31 @@ def test_how_a_prompt_is_cut_does_not_depend_on_time(tiny_path: Path, start: Sta
         assert sum(batches) == 1000
         assert batches[0] == 10
         assert min(batches[1:]) >= SHORT
-        assert max(batches) <= max(room, 2 * SHORT)
+        assert max(batches) < max(room + 1, 2 * SHORT)
+        ends = [10 + sum(batches[1 : number + 2]) for number in range(len(batches) - 1)]
+        assert all((end - (10 if end < 300 else 300)) % TILE == 0 for end in ends if end not in {300, 1000})
 
 
 def test_where_a_shared_beginning_is_left() -> None:
     assert landing(500, 520, (500,)) == 500  # at a fork
     assert landing(503, 520, (500,)) == 500  # a few words of the question are no reason to leave it
-    assert landing(300, 1000, ()) == 300  # far from both ends
-    assert landing(990, 1000, ()) == 1000 - SHORT
+    assert landing(320, 1000, ()) == 320  # far from both ends
+    assert landing(330, 1000, (65,)) == 65 + 8 * TILE
+    assert landing(990, 1000, ()) == 928
     assert landing(30, 1000, ()) == 0
+
+
+@pytest.mark.parametrize("kind", ["full attention", "quantized"])
+def test_a_prompt_gives_the_same_bits_however_it_is_cut(
+    start: Start, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a slow and on a quick machine, whose batches differ."""
+    path = write(kind, tmp_path / "model.gguf")
+    bits = set()
+    for seconds in (0.0, 1e-3, 5e-3, 100.0):
+        monkeypatch.setattr(loop, "_CHUNK_SECONDS", seconds)
+        shelf = Shelf(tmp_path / str(seconds), limit=1 << 30, worth=0.0)
+        ask(start(path, shelf=shelf), SECOND, ahead=SECOND, max_tokens=1)
+        (entry,) = shelf.entries()
+        bits.add(bytes(shelf.state(entry)))  # type: ignore[arg-type]
+    assert len(bits) == 1
