@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mull.engine import drafting
 from mull.engine.drafting import Drafting
 from mull.engine.loop import Piece, Request
 from mull.events import AnswerDelta, Done, ThinkingDelta
@@ -25,6 +26,7 @@ QUESTION = [Message("user", "hi")]
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: Path) -> None:
+    monkeypatch.setattr(drafting, "SMALL", 0)
     monkeypatch.setenv("MULL_STATE_DIR", str(checked_state))
 
 

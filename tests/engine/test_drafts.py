@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mull.engine import drafting
 from mull.engine.check import PEBBLE
 from mull.engine.loop import Engine, Generation, Piece, Request
 from mull.engine.request import Binding
@@ -22,6 +23,13 @@ from tests.models.random_model import TINY, write_random
 from tests.models.recurrent import write_recurrent
 
 Start = Callable[..., Engine]
+
+
+@pytest.fixture(autouse=True)
+def _tiny_models_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As big ones do: there it pays, here it is quick to test."""
+    monkeypatch.setattr(drafting, "SMALL", 0)
+
 
 PROMPT = list(range(50, 110))
 ROUNDING = 0.01  # of logits that attention with half precision computed
@@ -178,6 +186,14 @@ def test_the_cache_is_right_after_drafts(start: Start, tiny_path: Path) -> None:
     again = begin(engine, [*PROMPT, *alone[:half]], max_tokens=len(alone) - half)
     assert again.cached >= len(PROMPT) + half - 1
     assert tokens(again) == alone[half:]
+
+
+def test_a_small_model_is_quicker_without(
+    start: Start, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    assert begin(start(tiny_path), PROMPT, max_tokens=5).drafter is None
+    assert begin(start(tiny_path, draft="off"), PROMPT, max_tokens=5).drafter is None
 
 
 def test_a_memory_that_cannot_be_cut_gets_no_drafts(start: Start, tmp_path: Path) -> None:
