@@ -77,14 +77,18 @@ def trials(engine: Engine, *, prompt: int, tokens: int, depths: Iterable[int]) -
 
 def rounds(
     engines: Sequence[Engine], every: Sequence[Trial], count: int, stopped: Stopped
-) -> Iterator[tuple[int, Trial, float]]:
-    """Every engine's sample of every trial, round by round: engine number, trial, value. Raises Interrupted."""
+) -> Iterator[tuple[int, Trial, float | None]]:
+    """Every engine's sample of every trial, round by round: engine number, trial, value (None before it is measured).
+
+    Raises Interrupted.
+    """
     for engine in engines:  # once for nothing: the first steps of a context are slower
         measure(engine, Trial("first", 4), stopped)
     for number in range(count):
         order = list(range(len(engines)))
         for trial in every:
             for index in order if number % 2 == 0 else reversed(order):
+                yield index, trial, None
                 yield index, trial, measure(engines[index], trial, stopped)
 
 

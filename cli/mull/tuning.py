@@ -37,6 +37,14 @@ DEEP = 1024  # tokens before those that are timed, where attention is what is co
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """A setting of a knob is about to be measured."""
+
+    knob: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """One setting of a knob, its reading and writing speed (medians, tokens per second), and its time against that of
     the rule's own setting: below 1.0 is quicker."""
@@ -59,7 +67,7 @@ class Chosen:
 
 def tune(
     model: Model, said: EngineSettings, stopped: Stopped, *, rounds: int = ROUNDS, seconds: float = SECONDS
-) -> Iterator[Tried | Chosen | Tuned]:
+) -> Iterator[Trying | Tried | Chosen | Tuned]:
     """Try and choose, then the `Tuned`, last. Raises benchmark.Interrupted, and EngineError where nothing works."""
     best = replace(said, draft="off")
     chosen: dict[str, Any] = {}
@@ -73,7 +81,8 @@ def tune(
         values = [rule, *(value for value in _candidates(knob, model) if value != rule)]
         tried: list[Tried] = []
         for one in _compare(model, best, knob, values, sizes, stopped, rounds):
-            tried.append(one)
+            if isinstance(one, Tried):
+                tried.append(one)
             yield one
         choice = _choose(knob, rule, tried, model)
         yield choice
@@ -127,7 +136,7 @@ def _compare(
     sizes: _Sizes,
     stopped: Stopped,
     rounds: int,
-) -> Iterator[Tried]:
+) -> Iterator[Trying | Tried]:
     """All settings of a knob in turn, round by round; those that this model or device refuses are left out."""
     deep = sizes.depth if knob in {"flash_attention", "kv_type"} else 0
     reading, writing = Trial("read", sizes.read, deep), Trial("write", sizes.write, deep)
@@ -143,6 +152,7 @@ def _compare(
         samples: dict[Any, list[tuple[float, float]]] = {value: [] for value, _ in able}
         for number in range(rounds):
             for value, engine in able if number % 2 == 0 else reversed(able):
+                yield Trying(knob, value)
                 samples[value].append((measure(engine, reading, stopped), measure(engine, writing, stopped)))
             quickest = min(_turn(samples[value][-1]) for value, _ in able)
             able = [one for one in able if _turn(samples[one[0]][-1]) < HOPELESS * quickest]

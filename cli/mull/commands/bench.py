@@ -154,8 +154,15 @@ def _measure(
         every = min((trials(engine, **wanted) for engine in engines), key=len)
         try:
             for index, trial, value in rounds(engines, every, count, lambda: steering.stopped):
-                samples.setdefault((index, trial), []).append(value)
-                view.doing(f"{trial.name}  {_figure(trial, value)}")
+                if value is None:
+                    said = (
+                        f"  {_figure(trial, last[-1])} so far"
+                        if (last := samples.get((index, trial)))
+                        else ""
+                    )
+                    view.doing(f"measuring {subjects[index][0]} {trial.name}{said}")
+                else:
+                    samples.setdefault((index, trial), []).append(value)
         except Interrupted:
             stopped = True
         finally:

@@ -24,6 +24,7 @@ from mull.terminal.tables import card
 if TYPE_CHECKING:
     from mull.engine.loop import Engine
     from mull.engine.tuned import Tuned
+    from mull.tuning import Chosen, Tried
 
 
 @contextmanager
@@ -71,28 +72,31 @@ def _weights(settings: EngineSettings) -> tuple[object, ...]:
 def tune_model(plan: Plan, steering: Steering, view: BatchView, streams: Streams, *, json: bool) -> None:
     """Tune, saying what is chosen and why, and remember it. Raises Interrupted, and then nothing has changed."""
     from mull.engine import tuned
+    from mull.engine.tuned import Tuned
     from mull.hardware import planned
-    from mull.tuning import Chosen, Tried, tune
+    from mull.tuning import Tried, Trying, tune
 
     # What was tuned before is no rule, and what the plan for this memory wants is as good as said.
     best, _ = planned(plan.resolved.path, plan.engine, trusted=plan.resolved.trusted, as_tuned=False)
     if best.kv_type == "f16" and plan.engine.kv_type is None:
         best = replace(best, kv_type=None)
-    rows: list[tuple[str, ...]] = []
     found: Tuned | None = None
-    with loaded_engine(plan, steering, view, streams) as (engine, _):
-        engine.close()  # its context; the weights stay
-        for step in tune(engine.model, best, lambda: steering.stopped):
-            view.clear()
-            if isinstance(step, Tried):
-                view.doing(f"{step.knob} {tuned.spelled(step.value)}  {1 / step.ratio:.2f} times as fast")
-            elif isinstance(step, Chosen):
-                rows.append((step.knob, tuned.spelled(step.value), step.reason))
-                if not json:
-                    streams.note(f"{step.knob}: {tuned.spelled(step.value)} ({step.reason})")
-            else:
-                found = replace(step, model=plan.resolved.name)
-    view.clear()
+    tried: list[Tried] = []
+    try:
+        with loaded_engine(plan, steering, view, streams) as (engine, _):
+            engine.close()  # its context; the weights stay
+            for step in tune(engine.model, best, lambda: steering.stopped):
+                view.clear()
+                if isinstance(step, Trying):
+                    view.doing(f"trying {step.knob} {tuned.spelled(step.value)}")
+                elif isinstance(step, Tuned):
+                    found = replace(step, model=plan.resolved.name)
+                elif not json:
+                    streams.note(_line(step))
+                if isinstance(step, Tried):
+                    tried.append(step)
+    finally:
+        view.clear()
     if found is None:
         return
     try:
@@ -102,9 +106,22 @@ def tune_model(plan: Plan, steering: Steering, view: BatchView, streams: Streams
             "write_failed", f"What was found cannot be kept: {error.strerror or error}."
         ) from error
     if json:
-        write_object(streams, {"v": 1, **_as_json(found), "error": None})
+        write_object(
+            streams, {"v": 1, **_as_json(found), "tried": [_as_json(one) for one in tried], "error": None}
+        )
     else:
         streams.note(f"Remembered for {found.model} on this machine. mull bench --forget undoes it.")
+
+
+def _line(step: Tried | Chosen) -> str:
+    from mull.engine.tuned import spelled
+    from mull.tuning import Tried
+
+    if isinstance(step, Tried):
+        return (
+            f"{step.knob} {spelled(step.value)}: reads {step.reads:,.4g}, writes {step.writes:,.4g} tokens/s"
+        )
+    return f"→ {step.knob} {spelled(step.value)}: {step.reason}"
 
 
 def show_tuned(streams: Streams, *, json: bool) -> None:
@@ -126,7 +143,7 @@ def show_tuned(streams: Streams, *, json: bool) -> None:
         card(streams, [*blank, ("model", one.model), ("measured", one.when), *rows])
 
 
-def _as_json(one: Tuned) -> dict[str, Any]:
+def _as_json(one: Tuned | Tried) -> dict[str, Any]:
     return {part.name: getattr(one, part.name) for part in fields(one)}
 
 
