@@ -133,6 +133,7 @@ def test_an_override_changes_one_field_and_keeps_the_rest_and_the_place(
     assert before is not None
     assert after is not None
     assert after.sampling_thinking == Sampling(temperature=1.0)
+    assert after.sampling_plain == before.sampling_plain
     assert (after.repo, after.files, after.benchmarks) == (before.repo, before.files, before.benchmarks)
     assert [one.name for one in changed.entries] == [one.name for one in catalogue.entries]
 

@@ -78,6 +78,11 @@ def test_the_usual_quantization_is_taken_when_none_is_named(hub: Hub, fetch: Pul
     assert fetch(f"https://huggingface.co/{REPO}/blob/main/tiny-Q8_0.gguf").already
 
 
+def test_a_dynamic_quantization_is_the_usual_one_where_there_is_no_other(hub: Hub, fetch: Puller) -> None:
+    hub.add(REPO, {"tiny-Q8_0.gguf": BIG, "tiny-UD-Q4_K_M.gguf": MODEL, "tiny-UD-Q4_K_XL.gguf": BIG})
+    assert fetch(REPO).path.name == "tiny-UD-Q4_K_M.gguf"
+
+
 def test_a_catalogue_name_leads_to_its_repository(hub: Hub, fetch: Puller, user: Path) -> None:
     publish(user)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": BIG})

@@ -108,7 +108,7 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
     if config_dir is not None and (config_dir / OWN).is_file():
         own, _ = _read(config_dir / OWN)
         known = {str(table.get("name", "")): table for table in tables}
-        merged = [{**known.get(str(table.get("name", "")), {}), **table} for table in own]
+        merged = [_over(table, known.get(str(table.get("name", "")), {})) for table in own]
         entries.update(parse_entries(merged, str(config_dir / OWN)))
     return Catalogue(tuple(entries.values()), updated, tuple(notices))
 
@@ -142,6 +142,15 @@ def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[st
                 raise CatalogueError(place, f"the name {known!r} is taken")
             seen.add(known)
         yield entry.name, entry
+
+
+def _over(own: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's keys over the known ones; of a table, only the keys that he gives."""
+    return {**known, **own} | {
+        key: {**below, **value}
+        for key, value in own.items()
+        if isinstance(value, dict) and isinstance(below := known.get(key), dict)
+    }
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:

@@ -116,7 +116,7 @@ def choose(repository: Repository, wish: Wish) -> tuple[RemoteFile, ...]:
     elif len(models) == 1:
         found = models
     else:
-        found = [parts for parts in models if same_quant(quantization(parts[0]), DEFAULT_QUANT)]
+        found = select(models, DEFAULT_QUANT)
     if len(found) != 1:
         what = (
             f"{repository.repo} holds several models"
