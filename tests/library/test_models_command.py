@@ -125,6 +125,18 @@ def test_list_shows_only_what_is_here_the_models_of_no_catalogue_too(mull: Run, 
     assert odd["verdict"]["context"] == 4096, "judged by its own header"
 
 
+def test_list_tells_of_unfinished_downloads(mull: Run, home: dict[str, str]) -> None:
+    blobs = Path(home["HF_HOME"]) / "hub" / "models--somebody--Odd-Model-GGUF" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{'a' * 64}.incomplete").write_bytes(b"GGUF" * 1000)
+    done = mull("list")
+    assert done.stdout.startswith(b"pebble\t")
+    assert b"Unfinished: somebody/Odd-Model-GGUF, 4.0 kB." in done.stderr
+    value = found(mull("list", "--json"))
+    assert value["unfinished"] == [{"repo": "somebody/Odd-Model-GGUF", "bytes": 4000}]
+    assert b"Unfinished" not in mull("models").stderr
+
+
 def test_the_best_is_one_name_with_a_reason_and_the_command_to_get_it(mull: Run) -> None:
     value = found(mull("models", "--best", "--json"))
     assert value["pull"] == f"mull pull {value['best']['name']}"

@@ -14,15 +14,17 @@ from mull.errors import MullError, UsageError
 from mull.hardware import state_file, this_machine
 from mull.library import advice
 from mull.library.catalogue import Catalogue, load_catalogue
+from mull.library.local import unfinished
 from mull.library.machine import Machine
 from mull.library.survey import Row, record, select, survey
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams
 from mull.terminal.tables import card, table
+from mull.transfers import size_text
 
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
 HEADER_SECONDS = (
-    0.2  # for reading headers that the record lacks; the rest is judged by size until the next time
+    0.2  # for headers that the record lacks; the other files are judged by size until the next time
 )
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -85,17 +87,23 @@ def models(
         _best(streams, catalogue, machine, licence, words, json=json)
         return
     rows = select(rows_here(catalogue, machine), words=words, licence=licence, installed=installed)
+    partial = unfinished() if installed else []
     if json:
-        write_object(streams, {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]})
+        value = {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]}
+        if installed:
+            value["unfinished"] = [{"repo": repo, "bytes": size} for repo, size in partial]
+        write_object(streams, value)
         return
-    if not rows:
+    if rows:
+        layout = overview.layout_for(streams.width if streams.stdout_tty else None)
+        table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
+        if streams.stdout_tty:
+            streams.note(overview.legend(layout))
+    else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
-        return
-    layout = overview.layout_for(streams.width if streams.stdout_tty else None)
-    table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
-    if streams.stdout_tty:
-        streams.note(overview.legend(layout))
+    for repo, size in partial:
+        streams.note(f"Unfinished: {repo}, {size_text(size)}. mull pull goes on with it, mull rm removes it.")
 
 
 def installed(context: typer.Context, *, json: Json = False) -> None:

@@ -77,6 +77,21 @@ def in_hub_cache(repository: RepositoryFolder) -> Iterator[LocalModel]:
     yield from _of_repository("hub", repository.repo, paths)
 
 
+def unfinished() -> list[tuple[str, int]]:
+    """(repository, bytes on the disk) of downloads in the Hub's cache that were interrupted, or are running."""
+    found = []
+    for repository in repositories():
+        blobs = repository.folder / "blobs"
+        sizes = (
+            [_size(path) for path in _files(blobs) if path.suffix == ".incomplete"]
+            if is_folder(blobs)
+            else []
+        )
+        if sizes:
+            found.append((repository.repo, sum(sizes)))
+    return found
+
+
 def in_lmstudio() -> Iterator[LocalModel]:
     """publisher/repository/file.gguf, which is the Hub's own order."""
     for root in _existing(_lmstudio_roots()):
