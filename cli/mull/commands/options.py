@@ -161,6 +161,7 @@ Draft = Annotated[
         "--draft",
         metavar="NAME",
         help="A small model of the same family that guesses ahead. The answer stays the same.",
+        autocompletion=completes("installed_models"),
         show_default=False,
     ),
 ]

@@ -163,7 +163,7 @@ class Generation:
     def draft(self, most: int) -> list[int]:
         """At most so many tokens that may follow the pending one, for the same step."""
         most = min(most, self._limit - self.generated - 1)
-        if self.drafter is None or most < 1:
+        if self.drafter is None or most < 1 or self.is_reading:  # a prompt is computed as it always is
             return []
         draft = self.drafter.propose(most)[:most]
         piece = self._engine.piece

@@ -192,7 +192,7 @@ class Engine:
             )
             for g, count in shares
         ]
-        begun = time.monotonic()
+        begun = time.perf_counter()
         try:
             code = context.decode(lambda: any(g.stopped() for g, _ in shares))
         except BaseException:
@@ -201,7 +201,7 @@ class Engine:
         if code:
             self._failed(context, shares, code)
             return
-        elapsed = max(time.monotonic() - begun, 1e-6)
+        elapsed = max(time.perf_counter() - begun, 1e-6)
         if len(shares) == 1:
             self._drafting.costs.took(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= _SMALLEST_CHUNK and not draft:
