@@ -114,9 +114,10 @@ def test_a_stopped_answer_is_kept_marked_and_handed_on(store: Store) -> None:
     assert store.messages(session.id)[-1] == Message("assistant", "1, 2,", partial=True)
 
 
-def test_a_turn_that_failed_before_its_first_word_is_not_handed_on(store: Store) -> None:
+@pytest.mark.parametrize("finish", ["error", "interrupted"])
+def test_a_turn_that_ended_before_its_first_word_is_not_handed_on(store: Store, finish: Finish) -> None:
     session = store.start()
-    ask(store, session.id, "count", "", finish="error")
+    ask(store, session.id, "count", "", finish=finish)
     store.begin_turn(session.id, "count again")
     assert len(store.branch(session.id)) == 2
     assert store.messages(session.id) == []

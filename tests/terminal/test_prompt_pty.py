@@ -122,11 +122,21 @@ def test_ctrl_c_clears_and_a_second_one_leaves(ask: Ask) -> None:
     assert terminal.mode == terminal.mode_before
 
 
-def test_ctrl_c_right_after_the_one_that_stopped_a_turn_leaves_with_130(ask: Ask) -> None:
-    terminal = ask(interrupted=True)
+@pytest.mark.parametrize("default", ["", "the question that came back"])
+def test_ctrl_c_right_after_the_one_that_stopped_a_turn_leaves_with_130(ask: Ask, default: str) -> None:
+    terminal = ask(interrupted=True, default=default)
+    terminal.wait(f"> {default}".rstrip())
     terminal.press(CTRL_C)
     assert terminal.exit() == 130
     assert terminal.mode == terminal.mode_before
+
+
+def test_whoever_types_on_after_a_stop_does_not_leave(ask: Ask) -> None:
+    terminal = ask(interrupted=True, default="this")
+    terminal.press(" and that")
+    terminal.wait("> this and that")
+    terminal.press(CTRL_C)
+    terminal.wait("Ctrl+C again leaves")
 
 
 def test_a_termination_restores_the_terminal(ask: Ask) -> None:

@@ -121,11 +121,11 @@ def session_id(seconds: float) -> str:
 def to_messages(turns: Iterable[Turn], system: str = "") -> list[Message]:
     """The turns of one branch as the model gets them: a partial answer stays and is marked.
 
-    A turn that failed before its first word is left out: there is nothing to go on from.
+    A turn that failed, or was stopped, before its first word is left out: there is nothing to go on from.
     """
     messages = [Message("system", system)] if system else []
     for turn in turns:
-        if not (turn.answer or turn.thinking) and turn.finish in {"error", None}:
+        if not (turn.answer or turn.thinking) and turn.finish in {"error", "interrupted", None}:
             continue
         messages.append(Message("user", turn.content))
         messages.append(Message("assistant", turn.answer, thinking=turn.thinking, partial=turn.partial))

@@ -177,10 +177,10 @@ class Prompt:
         @bindings.add("<sigint>")
         def _interrupt(event: KeyPressEvent) -> None:
             now = time.monotonic()
-            if event.current_buffer.text:
-                event.current_buffer.reset()
-            elif now - self._interrupted_at <= LEAVE_SECONDS:
+            if now - self._interrupted_at <= LEAVE_SECONDS:
                 event.app.exit(exception=Leave())
+            elif event.current_buffer.text:
+                event.current_buffer.reset()
             elif self._leaving:
                 event.app.exit(exception=EOFError())
             self._leaving, self._interrupted_at = True, now

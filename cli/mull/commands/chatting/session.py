@@ -136,6 +136,7 @@ class Chat:
                 self.draft, self.replacing = query.text, query.replace
             if not isinstance(error, Interrupted):
                 raise
+            self.note("Stopped before it was asked: the question is at the prompt again.")
 
     def _ask(self, query: Query) -> None:
         """A full context is decided about, then the question is asked again with that decision."""
