@@ -52,6 +52,8 @@ _CHARACTERS_PER_TOKEN = 16
 MOST_CLOSINGS = 3
 """How often a model that thinks on after its thinking was closed is told again; a fourth time would not help either."""
 
+DEFIED = "The model thought although its thinking was switched off; it is kept out of the answer."
+
 BASE_LIMIT = 256
 """The same for a model without a chat template: it continues text and seldom ends by itself."""
 
@@ -233,10 +235,18 @@ class Turn:
     def end(self, failure: MullError | None = None) -> Iterator[Event]:
         """What is still held, and `Done`. The generation has ended or was closed."""
         yield from self.flush()
+        if self._notice and not self.prompt.decision.notice:
+            yield Notice("reasoning", self._notice)
         if failure is not None:
             yield self.done("error", error=failure)
         else:
             yield self.done(*self.finish())
+
+    @property
+    def _notice(self) -> str | None:
+        """What the user is to know of the thinking: from the decision, or that the model did not keep to it."""
+        decision = self.prompt.decision
+        return decision.notice or (DEFIED if decision.applied == "off" and self.thinking else None)
 
     def flush(self) -> Iterator[Event]:
         """What the splitter and the stop strings still hold."""
@@ -325,7 +335,7 @@ class Turn:
             model=self.speaker.name,
             answer="".join(self.answer),
             thinking="".join(self.thinking),
-            reasoning=ReasoningReport(decision.asked, decision.applied, decision.how, decision.notice),
+            reasoning=ReasoningReport(decision.asked, decision.applied, decision.how, self._notice),
             finish=finish,
             limit=limit,
             error=error,

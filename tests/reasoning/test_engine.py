@@ -223,6 +223,20 @@ def test_off_that_is_refused_is_told_and_kept_short(speaker: Speak) -> None:
     assert any(isinstance(event, Notice) and "cannot be switched off" in event.text for event in events)
 
 
+def test_thinking_that_comes_although_it_was_switched_off_is_split_off_and_told(speaker: Speak) -> None:
+    again = {"\n\n": ["<think>", "Hm", ".", "</think>", "\nNo"]}
+    one = speaker(t.CLOSED, ["Yes"], starts=again, user_defined=THINK)
+    events = list(run(one, ASK, TurnSettings(reasoning=ReasoningAsk(on=False), sampling=GREEDY), Steering()))
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.thinking, done.answer, done.reasoning.applied) == ("Hm.", "No", "off")
+    assert done.reasoning.notice
+    assert [e.text for e in events if isinstance(e, Notice)] == [done.reasoning.notice]
+    assert not any(e.wanted for e in events if isinstance(e, ThinkingDelta))
+    calm = speaker(t.CLOSED, ["Yes"], starts={"\n\n": ["No"]}, user_defined=THINK)
+    assert turn(calm, on=False).reasoning.notice is None
+
+
 def test_a_tool_call_nobody_asked_for_is_a_notice(speaker: Speak) -> None:
     one = speaker(t.TOOLS, ["Wait.\n", "<tool_call>", "\n{}", "\n</tool_call>", "\nDone"])
     events = list(run(one, ASK, TurnSettings(sampling=GREEDY), Steering()))
