@@ -21,7 +21,6 @@ from mull.events import (
     Limit,
     Notice,
     PromptProgress,
-    ReasoningReport,
     ThinkingDelta,
     Timing,
     TokenChance,
@@ -36,7 +35,7 @@ from mull.reasoning.control import Control, control
 from mull.reasoning.history import to_chat
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Answer, Part, Splitter, Thinking
-from mull.reasoning.wayout import way_out
+from mull.reasoning.wayout import WayOut
 from mull.settings import TurnSettings
 from mull.shaping import Aim
 from mull.steering import Steering
@@ -48,11 +47,6 @@ that runs away meets it; the exit code then says that the answer was cut."""
 
 _CHARACTERS_PER_TOKEN = 16
 """More than any tokenizer packs into a token on average: a longer text overflows for certain."""
-
-MOST_CLOSINGS = 3
-"""How often a model that thinks on after its thinking was closed is told again; a fourth time would not help either."""
-
-DEFIED = "The model thought although its thinking was switched off; it is kept out of the answer."
 
 BASE_LIMIT = 256
 """The same for a model without a chat template: it continues text and seldom ends by itself."""
@@ -187,19 +181,20 @@ class Turn:
     answer_tokens: int = 0
     undecided: int = 0  # tokens of which it is not known yet what they begin
     cached: int = 0
-    closings: int = 0  # how often the way out of the thinking was injected
     prefilled: float = 0.0  # clock readings, seconds
     first: float = 0.0
     answering: float = 0.0
     last: float = 0.0
     chances: list[TokenChance] = field(default_factory=list)  # of the answer's tokens
     unclaimed: list[TokenChance] = field(default_factory=list)  # of the undecided ones
+    exit: WayOut = field(init=False)
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
     aim: Aim = field(init=False)
 
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.speaker.profile, self.prompt.tail)
+        self.exit = WayOut(self.speaker.profile, self.prompt.decision.budget)
         self.stops = StopFilter(self.settings.stop)
         model, decision = self.speaker.engine.model, self.prompt.decision
         profile, place = self.speaker.profile, self.splitter.place
@@ -235,18 +230,13 @@ class Turn:
     def end(self, failure: MullError | None = None) -> Iterator[Event]:
         """What is still held, and `Done`. The generation has ended or was closed."""
         yield from self.flush()
-        if self._notice and not self.prompt.decision.notice:
-            yield Notice("reasoning", self._notice)
+        notice = self.prompt.decision.report(thought=bool(self.thinking)).notice
+        if notice and notice != self.prompt.decision.notice:
+            yield Notice("reasoning", notice)
         if failure is not None:
             yield self.done("error", error=failure)
         else:
             yield self.done(*self.finish())
-
-    @property
-    def _notice(self) -> str | None:
-        """What the user is to know of the thinking: from the decision, or that the model did not keep to it."""
-        decision = self.prompt.decision
-        return decision.notice or (DEFIED if decision.applied == "off" and self.thinking else None)
 
     def flush(self) -> Iterator[Event]:
         """What the splitter and the stop strings still hold."""
@@ -293,15 +283,13 @@ class Turn:
 
     def _enough(self) -> bool:
         """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
-        if self.closings >= MOST_CLOSINGS or not self.splitter.thinking:
-            return False
-        budget = self.prompt.decision.budget
-        return self.steering.wants_answer or (budget is not None and self.thinking_tokens >= budget)
+        return self.splitter.thinking and self.exit.due(
+            self.thinking_tokens, wanted=self.steering.wants_answer
+        )
 
     def _close_thinking(self) -> None:
         """Force the family's way out as if the model had said it; it then answers in the same stream."""
-        self.closings += 1
-        self.generation.inject(continued(way_out(self.speaker.profile), self.speaker.engine.model))
+        self.generation.inject(continued(self.exit.take(), self.speaker.engine.model))
 
     def finish(self) -> tuple[Finish, Limit | None]:
         """How it ended, and the limit that ended it."""
@@ -328,14 +316,13 @@ class Turn:
         """The turn's end, with counts and times."""
         if finish == "schema":
             error = self.misfit(limit)
-        decision = self.prompt.decision
         spent = self.last - self.first
         answering = self.answering or self.last
         return Done(
             model=self.speaker.name,
             answer="".join(self.answer),
             thinking="".join(self.thinking),
-            reasoning=ReasoningReport(decision.asked, decision.applied, decision.how, self._notice),
+            reasoning=self.prompt.decision.report(thought=bool(self.thinking)),
             finish=finish,
             limit=limit,
             error=error,

@@ -126,7 +126,7 @@ def test_a_model_that_thinks_by_its_own_system_prompt_says_on_what_it_depends() 
 
 
 def test_the_report_is_what_the_result_carries() -> None:
-    report = decide(t.ALWAYS, on=False).report
+    report = decide(t.ALWAYS, on=False).report()
     assert (report.asked, report.applied) == ("off", "always")
     assert report.notice
     assert "budget" in report.how

@@ -14,9 +14,10 @@ from mull.events import AnswerDelta, Done, Notice, ThinkingDelta
 from mull.messages import Message
 from mull.prompt.template import Template
 from mull.reasoning.profile import profile
+from mull.reasoning.wayout import MOST
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.steering import Steering
-from mull.turn import MOST_CLOSINGS, Speaker, prepare, run
+from mull.turn import Speaker, prepare, run
 from tests.models.scripted import write_scripted
 from tests.reasoning import templates as t
 
@@ -174,7 +175,7 @@ def test_a_model_that_thinks_on_after_its_thinking_was_closed_is_told_again(spea
     again = ["<think>", *(f" so{number}" for number in range(30)), "</think>", "\nYes"]
     one = speaker(t.OPENED, ["Hm", " so"], starts={"\n\n": again}, user_defined=THINK)
     done = turn(one, budget=2)
-    assert done.thinking.count("That is enough thinking") == MOST_CLOSINGS
+    assert done.thinking.count("That is enough thinking") == MOST
     assert (done.answer.strip(), done.finish) == ("Yes", "stop")  # in the end it is left to itself
 
 

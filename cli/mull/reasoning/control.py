@@ -16,6 +16,7 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.switches import BUDGETS
 from mull.settings import Effort, ReasoningAsk
 
+DEFIED = "The model thought although its thinking was switched off; it is kept out of the answer."
 LEAST = 256  # tokens of thinking granted where none was asked for and none cannot be had
 
 
@@ -33,9 +34,10 @@ class Control:
     hide: bool = False
     word: str | None = None  # the family's switch word for this turn, to be written into a message
 
-    @property
-    def report(self) -> ReasoningReport:
-        return ReasoningReport(self.asked, self.applied, self.how, self.notice)
+    def report(self, *, thought: bool = False) -> ReasoningReport:
+        """For the result, once it is known whether the model `thought`."""
+        notice = self.notice or (DEFIED if thought and self.applied == "off" else None)
+        return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
 def control(ask: ReasoningAsk, profile: Profile) -> Control:
