@@ -1,7 +1,6 @@
 """Conversations → token ids with a mark on those that pebble must learn to say.
 
-`encode` lays a chat out as the template of export.py does; `batches` draws a step's conversations from the seed and the
-step's number alone, so that a resumed run sees what an unbroken one would have seen.
+`encode` lays a chat out as the template of export.py does; `batches` draws conversations from a seed, without end.
 """
 
 from collections.abc import Iterator
@@ -15,18 +14,9 @@ import numpy.typing as npt
 from pebble import chats, tokenizer
 from pebble.turns import Chat
 
-# Share of the examples that think; the rest answers at once, which teaches little where the answer needs steps.
-THINKING_SHARE = {
-    "talk": 0.5,
-    "mull": 0.5,
-    "modest": 0.5,
-    "too hard": 0.5,
-    "spelling": 0.5,
-    "word sorting": 0.55,
-    "counting": 0.75,
-    "backwards": 0.75,
-}
-USUAL_SHARE = 0.85
+# Share of the examples that think; the rest answers at once, which is mostly guessing where the answer needs steps.
+THINKING_SHARE = {"talk": 0.75, "mull": 0.75, "modest": 0.75, "too hard": 0.75, "spelling": 0.75}
+USUAL_SHARE = 0.94
 
 
 @dataclass(frozen=True)
@@ -70,22 +60,29 @@ def encode(chat: Chat, thinking: bool, limit: int = 1600) -> tuple[list[int], in
     return ids, begin
 
 
-def pack(examples: list[tuple[list[int], int]], room: int) -> Iterator[Batch]:
-    """Examples of like length side by side, at most `room` ids (padding included) in a batch."""
-    examples.sort(key=lambda example: len(example[0]))
-    group: list[tuple[list[int], int]] = []
-    for example in examples:
-        width = -(-len(example[0]) // 8) * 8
-        if group and width * (len(group) + 1) > room:
-            yield _pad(group)
-            group = []
-        group.append(example)
-    if group:
-        yield _pad(group)
+WIDTHS = (*range(32, 129, 8), *range(144, 257, 16), 320, 448, 640, 1024, 1600)
 
 
-def _pad(group: list[tuple[list[int], int]]) -> Batch:
-    width = -(-(max(len(ids) for ids, _ in group) - 1) // 8) * 8
+def batches(seed: int, room: int = 2048) -> Iterator[Batch]:
+    """Micro-batches of about `room` ids without end, each of examples of one width.
+
+    There are few shapes, so that what a matrix product prepares for a shape is used again.
+    """
+    rng = Random(seed)
+    waiting: dict[int, list[tuple[list[int], int]]] = {width: [] for width in WIDTHS}
+    while True:
+        chat = chats.chat(rng)
+        example = encode(chat, rng.random() < THINKING_SHARE.get(chat.turns[-1].task, USUAL_SHARE))
+        width = next((width for width in WIDTHS if len(example[0]) <= width + 1), 0)
+        if not width:
+            continue
+        waiting[width].append(example)
+        if len(waiting[width]) == max(1, room // width):
+            yield _pad(waiting[width], width)
+            waiting[width] = []
+
+
+def _pad(group: list[tuple[list[int], int]], width: int) -> Batch:
     ids = np.full((len(group), width), mark("<|endoftext|>"), np.int64)
     targets, weights = ids.copy(), np.zeros(ids.shape, np.float32)
     for row, (line, begin) in enumerate(group):
@@ -93,15 +90,3 @@ def _pad(group: list[tuple[list[int], int]]) -> Batch:
         targets[row, : len(line) - 1] = line[1:]
         weights[row, begin - 1 : len(line) - 1] = 1.0
     return Batch(ids, targets, weights)
-
-
-def batches(seed: int, step: int, tokens: int, room: int = 1536) -> list[Batch]:
-    """The micro-batches of one step: about so many ids in all."""
-    rng = Random(seed * 1_000_003 + step)
-    examples, total = [], 0
-    while total < tokens:
-        chat = chats.chat(rng)
-        example = encode(chat, rng.random() < THINKING_SHARE.get(chat.turns[-1].task, USUAL_SHARE))
-        examples.append(example)
-        total += len(example[0])
-    return sorted(pack(examples, room), key=lambda batch: -batch.ids.size)

@@ -41,6 +41,7 @@ def _tensors(state: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
     for layer in range(shape.layers):
         old, new = f"blocks.{layer}.", f"blk.{layer}."
         q, k, v = state[old + "qkv"].split((queries, keys, keys))
+        gate, up = state[old + "gate_up"].chunk(2)
         named |= {
             new + "attn_norm.weight": state[old + "attention_norm"],
             new + "attn_q.weight": q,
@@ -50,8 +51,8 @@ def _tensors(state: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
             new + "attn_k_norm.weight": state[old + "key_norm"],
             new + "attn_output.weight": state[old + "out"],
             new + "ffn_norm.weight": state[old + "forward_norm"],
-            new + "ffn_gate.weight": state[old + "gate"],
-            new + "ffn_up.weight": state[old + "up"],
+            new + "ffn_gate.weight": gate,
+            new + "ffn_up.weight": up,
             new + "ffn_down.weight": state[old + "down"],
         }
     return named

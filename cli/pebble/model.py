@@ -1,7 +1,7 @@
 """pebble's network in PyTorch: a small qwen3 (grouped queries, QK-norm, rotary positions, SwiGLU, tied embeddings).
 
 In: token ids `(batch, length)`, right-padded. Out: logits `(batch, length, vocabulary)`. Names and shapes map one to
-one to the GGUfunctional.
+one to the GGUF's; fast.py is the same network for training.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Shape:
 
     vocabulary: int
     width: int = 256
-    layers: int = 5
+    layers: int = 7
     heads: int = 4
     kv_heads: int = 2
     head: int = 64
-    hidden: int = 384
+    hidden: int = 512
     rope_base: float = 10000.0
     epsilon: float = 1e-6
 
@@ -39,10 +39,9 @@ class Block(nn.Module):
         self.qkv = nn.Parameter(torch.empty(queries + 2 * keys, shape.width))
         self.out = nn.Parameter(torch.zeros(shape.width, queries))
         self.forward_norm = nn.Parameter(torch.ones(shape.width))
-        self.gate = nn.Parameter(torch.empty(shape.hidden, shape.width))
-        self.up = nn.Parameter(torch.empty(shape.hidden, shape.width))
+        self.gate_up = nn.Parameter(torch.empty(2 * shape.hidden, shape.width))
         self.down = nn.Parameter(torch.zeros(shape.width, shape.hidden))
-        for weight in (self.qkv, self.gate, self.up):
+        for weight in (self.qkv, self.gate_up):
             nn.init.normal_(weight, std=0.5 * shape.width**-0.5)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -74,9 +73,8 @@ class Block(nn.Module):
         )
         x = x + functional.linear(y.transpose(1, 2).reshape(batch, length, -1), self.out)
         h = functional.rms_norm(x, (s.width,), self.forward_norm, s.epsilon)
-        return x + functional.linear(
-            functional.silu(functional.linear(h, self.gate)) * functional.linear(h, self.up), self.down
-        )
+        gate, up = functional.linear(h, self.gate_up).chunk(2, -1)
+        return x + functional.linear(functional.silu(gate) * up, self.down)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

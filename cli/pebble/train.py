@@ -8,15 +8,13 @@ import argparse
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pebble import data, tokenizer
+from pebble import data, fast, tokenizer
 from pebble.model import Pebble, Shape
 
 
@@ -44,15 +42,13 @@ class Muon:
         self.weights, self.rate, self.decay, self.momentum = weights, rate, decay, momentum
         self.moments = [torch.zeros_like(weight) for weight in weights]
 
-    def step(self, scale: float, pool: ThreadPoolExecutor, chunk: int = 6) -> None:
-        """One update; stacks of a few matrices are spread over the pool."""
+    def step(self, scale: float) -> None:
+        """One update; matrices of one shape are turned together."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for place, weight in enumerate(self.weights):
             groups.setdefault(tuple(sorted(weight.shape)), []).append(place)
-        stacks = [
-            places[at : at + chunk] for places in groups.values() for at in range(0, len(places), chunk)
-        ]
-        list(pool.map(lambda places: self._turn(places, scale), stacks))
+        for places in groups.values():
+            self._turn(places, scale)
 
     @torch.no_grad()
     def _turn(self, places: list[int], scale: float) -> None:
@@ -63,7 +59,7 @@ class Muon:
             self.moments[place].lerp_(grad, 1 - self.momentum)
             update = grad.lerp(self.moments[place], self.momentum)
             stack.append(update.T if update.shape[0] > update.shape[1] else update)
-        for place, update in zip(places, orthogonal(torch.stack(stack)), strict=True):
+        for place, update in zip(places, orthogonal(torch.stack(stack).bfloat16()).float(), strict=True):
             weight = self.weights[place]
             rows, columns = weight.shape
             weight.mul_(1 - self.rate * scale * self.decay)
@@ -73,43 +69,39 @@ class Muon:
             )
 
 
-class Workers:
-    """Threads with a network each (the weights shared, the gradients their own) that take micro-batches as they come.
+class Twin:
+    """The network in bfloat16, which does the work; the weights that learn stay in float32.
 
-    A slow core then does less, instead of holding every matrix product up.
+    Processors with bfloat16 products are twice as fast with it. The twin's gradients are added up in float32.
     """
 
-    def __init__(self, net: Pebble, count: int) -> None:
-        self.net, self.pool = net, ThreadPoolExecutor(count)
-        self.free: SimpleQueue[Pebble] = SimpleQueue()
-        self.nets = [Pebble(net.shape) for _ in range(count)]
-        for copy in self.nets:
-            for mine, shared in zip(copy.parameters(), net.parameters(), strict=True):
-                mine.data = shared.data
-            self.free.put(copy)
+    def __init__(self, net: Pebble) -> None:
+        self.net, self.half = net, Pebble(net.shape)
+        for mine, theirs in zip(self.half.parameters(), net.parameters(), strict=True):
+            mine.data = theirs.data.bfloat16() if theirs.ndim == 2 else theirs.data
 
     def losses(self, parts: list[data.Batch]) -> float:
-        """The mean loss over all marked ids; the gradients are left in the shared network."""
-        weight = sum(float(part.weights.sum()) for part in parts)
-        total = sum(self.pool.map(lambda part: self._loss(part, weight), parts))
-        for weights in zip(self.net.parameters(), *(copy.parameters() for copy in self.nets), strict=True):
-            grads = [copy.grad for copy in weights[1:] if copy.grad is not None]
-            weights[0].grad = torch.stack(grads).sum(0) if len(grads) > 1 else grads[0]
-            for copy in weights[1:]:
-                copy.grad = None
+        """The mean loss over all marked ids; the gradients are left in the network."""
+        for mine, theirs in zip(self.half.parameters(), self.net.parameters(), strict=True):
+            if theirs.ndim == 2:
+                mine.data.copy_(theirs.data)
+            theirs.grad = torch.zeros_like(theirs)
+        weight, total = sum(float(part.weights.sum()) for part in parts), 0.0
+        for part in parts:
+            keep = torch.from_numpy(part.weights.ravel().nonzero()[0])
+            keep = functional.pad(keep, (0, -len(keep) % 128))  # few shapes: see data.batches
+            targets = torch.from_numpy(part.targets.ravel())[keep]
+            targets[int(part.weights.sum()) :] = -100
+            hidden = fast.stream(self.half, torch.from_numpy(part.ids), keep)
+            logits = functional.linear(hidden, self.half.embedding).float()
+            loss = functional.cross_entropy(logits, targets, reduction="sum") / weight
+            loss.backward()
+            total += float(loss.detach())
+            for mine, theirs in zip(self.half.parameters(), self.net.parameters(), strict=True):
+                if theirs.grad is not None and mine.grad is not None:
+                    theirs.grad += mine.grad
+                mine.grad = None
         return total
-
-    def _loss(self, part: data.Batch, weight: float) -> float:
-        net = self.free.get()
-        hidden = net.stream(torch.from_numpy(part.ids))
-        keep = torch.from_numpy(part.weights > 0)
-        logits = functional.linear(hidden[keep], net.embedding)
-        loss = (
-            functional.cross_entropy(logits, torch.from_numpy(part.targets)[keep], reduction="sum") / weight
-        )
-        loss.backward()
-        self.free.put(net)
-        return float(loss.detach())
 
 
 def schedule(done: float, warm: float = 0.02, fall: float = 0.55) -> float:
@@ -117,8 +109,7 @@ def schedule(done: float, warm: float = 0.02, fall: float = 0.55) -> float:
     return min(1.0, (done + 1e-4) / warm, max(0.0, (1 - done) / fall))
 
 
-def main() -> None:
-    """Parse the flags and train."""
+def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--minutes", type=float, default=80, help="wall time of the whole training, pauses not counted"
@@ -130,12 +121,20 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=0.02, help="of Muon; AdamW has a sixth of it")
     parser.add_argument("--fall", type=float, default=0.55, help="share of the time in which the rate falls")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="weights to begin with")
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
-    args = parser.parse_args()
-    torch.set_num_threads(1)  # the workers are the threads
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse the flags and train."""
+    args = _flags()
+    torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     net = Pebble(Shape(len(tokenizer.vocabulary()[0])))
+    if args.start:
+        net.load_state_dict(torch.load(args.start, weights_only=True))
     matrices = [weight for name, weight in net.blocks.named_parameters() if weight.ndim == 2]
     others = [weight for weight in net.parameters() if not any(weight is matrix for matrix in matrices)]
     muon = Muon(matrices, args.rate)
@@ -149,18 +148,21 @@ def main() -> None:
             moment.copy_(old)
         step, spent, seen = saved["step"], saved["spent"], saved["seen"]
     report(f"{sum(weight.numel() for weight in net.parameters()):,} parameters, from step {step}")
-    workers = Workers(net, args.threads)
+    twin = Twin(net)
     total, last_save, begun = args.minutes * 60, time.monotonic(), time.monotonic() - spent
+    source = data.batches(args.seed * 1_000_003 + step)
     losses: list[float] = []
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     while not stopped and (spent := time.monotonic() - begun) < total:
         scale = schedule(spent / total, fall=args.fall)
-        parts = data.batches(args.seed, step, int(args.tokens * (1 + min(1.0, 1.5 * spent / total))))
-        loss = workers.losses(parts)
+        room, parts = int(args.tokens * (1 + min(1.0, 1.5 * spent / total))), []
+        while sum(part.ids.size for part in parts) < room:
+            parts.append(next(source))
+        loss = twin.losses(parts)
         seen += sum(int((part.ids != data.mark("<|endoftext|>")).sum()) for part in parts)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
-        muon.step(scale, workers.pool)
+        muon.step(scale)
         for group in adam.param_groups:
             group["lr"] = args.rate / 6 * scale
         adam.step()
