@@ -12,6 +12,7 @@ from pebble import (
     tasks_modest,
     tasks_mull,
     tasks_numbers,
+    tasks_scenes,
     tasks_stories,
     words,
 )
@@ -19,21 +20,21 @@ from pebble.turns import Chat, Task, Turn
 from pebble.wording import rough, say
 
 TASKS: dict[str, tuple[float, Task]] = {
-    "addition": (6, tasks_numbers.addition),
-    "subtraction": (7, tasks_numbers.subtraction),
-    "multiplication": (6, tasks_numbers.multiplication),
-    "division": (2.5, tasks_numbers.division),
-    "chain": (2, tasks_numbers.chain),
+    "addition": (9, tasks_numbers.addition),
+    "subtraction": (10, tasks_numbers.subtraction),
+    "multiplication": (11, tasks_numbers.multiplication),
+    "division": (1.2, tasks_numbers.division),
+    "chain": (2.5, tasks_numbers.chain),
     "largest/smallest": (6, tasks_lists.extreme),
-    "sorting": (13, tasks_lists.sorting),
-    "counting": (7, tasks_letters.counting),
-    "backwards": (6, tasks_letters.backwards),
-    "spelling": (2, tasks_letters.spelling),
-    "word sorting": (10, tasks_letters.word_sorting),
-    "stories": (20, tasks_stories.story),
-    "mull": (32, tasks_mull.fact),
-    "talk": (7, tasks_mull.talk),
-    "modest": (9, tasks_modest.modest),
+    "sorting": (9, tasks_lists.sorting),
+    "counting": (9, tasks_letters.counting),
+    "backwards": (7, tasks_letters.backwards),
+    "spelling": (0.5, tasks_letters.spelling),
+    "word sorting": (4.5, tasks_letters.word_sorting),
+    "stories": (22, lambda rng: rng.choice((tasks_scenes.scene, tasks_stories.story))(rng)),
+    "mull": (20, tasks_mull.fact),
+    "talk": (6, tasks_mull.talk),
+    "modest": (11, tasks_modest.modest),
     "too hard": (2, tasks_modest.too_hard),
 }
 _NAMES = list(TASKS)
@@ -102,10 +103,9 @@ def _arithmetic_follow(rng: Random) -> tuple[Turn, ...]:
             )
             if rng.random() < 0.3:
                 other, core = 2, say("[double {x}|twice {x}|double that|and the double]", rng, x=that)
-        text, value = steps.OPERATIONS[sign](value, other)
-        tag = {"+": "Add", "-": "Subtract", "*": "Multiply"}[sign]
+        text, value = steps.chain(value, [(sign, other)])
         turns.append(
-            Turn("follow-up", rough(link + core + say("[?|?||.]", rng), rng), f"{tag}.\n{text}", str(value))
+            Turn("follow-up", rough(link + core + say("[?|?||.]", rng), rng), f"Compute.\n{text}", str(value))
         )
     return tuple(turns)
 
@@ -210,7 +210,7 @@ def _list_follow(rng: Random) -> tuple[Turn, ...]:
         Turn(
             "follow-up",
             rough(say("[sort|order|sort these:|arrange|please sort] {n}", rng, n=items), rng),
-            f"Sort.\n{text}",
+            f"Sort up.\n{text}",
             ", ".join(map(str, ordered)),
         )
     ]
@@ -223,13 +223,13 @@ def _list_follow(rng: Random) -> tuple[Turn, ...]:
             " order|backwards|in reverse|largest first]",
             rng,
         )
-        thinking, answer = f"Sort.\n{text}", ", ".join(map(str, down))
+        thinking, answer = f"Sort down.\n{text}", ", ".join(map(str, down))
     elif kind == 3:
         text, value = steps.chain(ordered[0], [("+", n) for n in ordered[1:]])
         question = say(
             "[add them up|what is their sum|the sum|add them|what do they add up to|sum them]", rng
         )
-        thinking, answer = f"Add.\n{text}", str(value)
+        thinking, answer = f"Compute.\n{text}", str(value)
     else:
         text, value = steps.extreme(ordered, kind == 1)
         which = say(tasks_lists.BIG if kind == 1 else tasks_lists.SMALL, rng)
@@ -290,7 +290,7 @@ def chat(rng: Random) -> Chat:
         turns = follow_up(rng)
         if rng.random() < 0.25:
             turns = (draw(rng), *turns)
-    elif roll < 0.995:
+    elif roll < 0.998:
         turns = tuple(draw(rng) for _ in range(rng.choice((2, 2, 2, 3))))
     else:
         turns = tuple(draw(rng) for _ in range(rng.randint(6, 14))) + (

@@ -7,7 +7,7 @@ from random import Random
 
 from pebble.story_parts import cast_of, computed, joined, some, written
 from pebble.turns import Turn
-from pebble.wording import say
+from pebble.wording import pattern, say
 
 
 def compare(rng: Random) -> Turn:
@@ -89,9 +89,7 @@ def compare(rng: Random) -> Turn:
             joined(
                 parts,
                 say(
-                    "[how many [{t} |]do they have [together|in total|altogether|in all]|how many [{t} |]are"
-                    " there [together|in total|altogether]|what is the total|how many [{t} |]in all|how many"
-                    " do both have]",
+                    pattern("compare 3"),
                     rng,
                     **who,
                 ),
@@ -127,9 +125,7 @@ def compare(rng: Random) -> Turn:
     if kind == 5:
         parts = [
             say(
-                "[{n} needs {a} {t} [and|but] [has|already has|only has] {b}|{n} wants {a} {t}. {n}"
-                " [has|already has] {b}|{n} has {b} of the {a} {t} [needed|that are needed]|{n} has {b} {t}"
-                " but needs {a}]",
+                pattern("compare 1"),
                 rng,
                 **who,
                 a=written(high, rng),
@@ -153,8 +149,7 @@ def compare(rng: Random) -> Turn:
     if kind == 6:
         parts = [
             say(
-                "[{n} had {a} {t}. Now {n} has {b}|there were {a} {t} and now there are {b}|{n} had {a} {t}"
-                " and after a while only {b}[| are left]|of {a} {t}[,|] only {b} are left]",
+                pattern("compare 2"),
                 rng,
                 **who,
                 a=written(high, rng),

@@ -9,7 +9,7 @@ from random import Random
 from pebble import steps, words
 from pebble.tasks_lists import listed, piped
 from pebble.turns import Turn
-from pebble.wording import ask, order, rough, say
+from pebble.wording import ask, order, pattern, rough, say
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -39,42 +39,14 @@ def letters_written(letter: str, rng: Random) -> str:
     """`r's`, `rs`, `Rs`, `letters r`, `"r"s`."""
     shown = letter.upper() if rng.random() < 0.2 else letter
     return say(
-        "[{l}'s|{l}'s|{l}'s|{l}s|{l}s|'{l}'s|\"{l}\"s|\"{l}\"|'{l}'|{l}|letters {l}|letter {l}|letter"
-        " {l}'s|letter '{l}'|{l} letters|{l}-s|{l} characters|letter \"{l}\"s|occurrences of {l}|instances of"
-        " {l}|of the letter {l}]",
+        pattern("letters_written 1"),
         rng,
         l=shown,
     )
 
 
-COUNT_ASK = (
-    "[how many {ls} [are|are there|is|are there|does it have|can you find|do you see|do you count|can you"
-    " count|exist|occur|appear] [in|in the word|within|inside|in the spelling of] {w}|how many {ls} [in|in"
-    " the word] {w}|how many times does [the letter |]{l} [appear|occur|come up|show up|come|turn up] in [the"
-    " word |]{w}|how many times is [the letter |]{l} [used|found|written|there] in [the word |]{w}|what is"
-    " the [number|count] of {ls} in [the word |]{w}|how often [does|do you see|do you find] [the letter |]{l}"
-    " [appear |occur |come ||]in [the word |]{w}|[the word |]{w} has how many {ls}|how many {ls} does [the"
-    " word |]{w} [have|contain|include|possess|need|use]|in [the word |]{w}[,|] how many {ls} are there|in"
-    " {w}, how [often|many times] [is there an|do you see the letter|does it have] {l}|how many of the"
-    " letters in {w} are {l}|what's the count of {l} in {w}|{w}: how many {ls}|{w} - how many {ls}|how many"
-    " {ls} are [needed|used] [to write|to spell|when you write|in writing] {w}|if I spell {w}, how many {ls}"
-    " [are there|do I write|do I use]|how many {ls} will I [find|see|write] in {w}|number of {ls} in [the"
-    " word |]{w}|count of {ls} in {w}|what number of {ls} [does {w} have|is in {w}]|what is the"
-    " [amount|quantity|tally|total] of {ls} [in|inside] {w}|how [many|often] {l} in {w}|how many {ls} [can"
-    " you|do you|could you] [spot|see|find|notice|count] in {w}|how many {ls} are [hidden|contained|included]"
-    " in {w}|what's the frequency of {l} in {w}|in how many places does {l} [stand|appear] in {w}|how many"
-    " {ls} [hide|sit] in {w}]"
-)
-COUNT_ORDER = (
-    "[count [the |all |all the |every ||]{ls} in [the word |]{w}|count the letter {l} in {w}|count [how many"
-    " {ls} are in|how many {ls} there are in|how often {l} is in|how many times {l} appears in|the"
-    " occurrences of {l} in|the number of {ls} in] [the word |]{w}|tell me how many {ls} [{w} has|are in"
-    " {w}|there are in {w}|you see in {w}]|give me the [number|count] of {ls} in {w}|find [out ||]how many"
-    " {ls} {w} [has|contains]|look at the word {w} and count [the |its |]{ls}|check {w} for the letter {l}"
-    " and count|take the word {w} and count the {ls}|spell {w} and count the {ls}|say how many {ls} {w}"
-    " has|report the number of {ls} in {w}|count {l} in {w}|count {ls} in {w}|determine how many {ls} are in"
-    " {w}]"
-)
+COUNT_ASK = pattern("count_ask")
+COUNT_ORDER = pattern("count_order")
 
 
 def _wanted(word: str, rng: Random) -> str:
@@ -93,8 +65,7 @@ def counting(rng: Random) -> Turn:
         text, count = steps.count_letters(word, "aeiou")
         question = ask(
             say(
-                "[how many vowels [are|are there] in [the word |]{w}|how many vowels does {w} have|count the"
-                " vowels in {w}|what is the number of vowels in {w}|{w} has how many vowels]",
+                pattern("counting 1"),
                 rng,
                 w=shown,
             ),
@@ -106,10 +77,7 @@ def counting(rng: Random) -> Turn:
         text = "all" + text[26:]
         question = ask(
             say(
-                "[how many letters [are|are there] in [the word |]{w}|how many letters does [the word |]{w}"
-                " have|count the letters in {w}|how long is the word {w}|what is the length of {w}|how many"
-                " characters [are in|does] {w}[| have]|{w} has how many letters|number of letters in {w}|the"
-                " length of {w}|how many letters has {w}]",
+                pattern("counting 2"),
                 rng,
                 w=shown,
             ),
@@ -122,8 +90,7 @@ def counting(rng: Random) -> Turn:
     if rng.random() < 0.1:
         prompt = ask(
             say(
-                "[how many {ls} are in this word|how many {ls} are there|count the {ls}|how many {ls}|count"
-                " the letter {l}|how many times is {l} in this|how many {ls} does this have]",
+                pattern("counting 3"),
                 rng,
                 **slots,
             ),
@@ -132,20 +99,27 @@ def counting(rng: Random) -> Turn:
         question = piped((word,), prompt, rng)
     elif rng.random() < 0.1:
         opening = say(
-            "[the word is|take the word|consider|here is a word:|word:|look at|my word is|I have the"
-            " word|think of|I wrote|given the word|the word] {w}[. |, |; |: | - |? ]",
+            pattern("counting 4"),
             rng,
             **slots,
         )
         question = rough(
             opening
             + say(
-                "[how many {ls} [does it have|are there|are in it|do you see|has it]|how many {ls}|count the"
-                " {ls}|how often is there [an|a] {l}|the number of {ls}|how many times do you see {l}|now"
-                " count {l}|what is the count of {l}][?|?||.]",
+                pattern("counting 5"),
                 rng,
                 **slots,
             ),
+            rng,
+        )
+    elif rng.random() < 0.16:
+        question = rough(
+            say(
+                pattern("counting 6"),
+                rng,
+                **slots,
+            )
+            + say("[?|?|.||!]", rng),
             rng,
         )
     elif rng.random() < 0.7:
@@ -166,13 +140,7 @@ def backwards(rng: Random) -> Turn:
     word = words.any_word(rng) if rng.random() < 0.92 else str(rng.randint(10, 999999))
     text, value = steps.backwards(word)
     shown = written(word, rng) if word.isalpha() else word
-    way = (
-        "[backwards|backward|in reverse|reversed|from back to front|the other way round|the other way"
-        " around|back to front|in reverse order|from the end|from right to left|from the last letter to the"
-        " first|starting from the end|mirrored|from end to start|in backwards order|in backward order|from"
-        " its end|from the right|the wrong way round|from finish to start|last letter first|starting with the"
-        " last letter|in the opposite order|in reversed order]"
-    )
+    way = pattern("backwards 1")
     roll = rng.random()
     if roll < 0.12:
         prompt = rng.choice((order, order, ask))(
@@ -236,9 +204,7 @@ def spelling(rng: Random) -> Turn:
     shown = written(word, rng)
     if rng.random() < 0.55:
         core = say(
-            "[spell [the word |]{w}|spell out [the word |]{w}|spell {w} [letter by letter|out]|spell {w} for"
-            " me|write {w} letter by letter|give me the spelling of {w}|write out the letters of {w}|list the"
-            " letters [of|in] {w}|separate the letters of {w}]",
+            pattern("spelling 1"),
             rng,
             w=shown,
         )
@@ -263,9 +229,7 @@ def spelling(rng: Random) -> Turn:
     question = ask(
         say(
             (
-                "[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}|[which"
-                " letter is {p} in {w}|what letter [is|comes] {p} in {w}|{p} letter of {w}|what letter does"
-                " {w} [start|begin] with]"
+                pattern("spelling 2")
                 if place == "first"
                 else "[what is|what's|which is|give me|tell me] the {p} letter [of|in] [the word |]{w}"
             ),
@@ -315,10 +279,7 @@ def word_sorting(rng: Random) -> Turn:
             " order|in ascending order]"
         )
     )
-    what = (
-        "[these|these words|the words|the following|the following words|this list|the list|them|those|the"
-        " lines|these lines|my list|this|the input|all lines|these letters|the letters|these names|the items]"
-    )
+    what = pattern("word_sorting 1")
     verb = "[sort|sort|sort|order|put in order|arrange|alphabetize|organize|rank]"
     if rng.random() < 0.5:
         prompt = order(
@@ -348,6 +309,6 @@ def word_sorting(rng: Random) -> Turn:
     return Turn(
         "word sorting",
         question,
-        f"Sort.\n{text}",
+        f"Sort {'down' if descending else 'up'}.\n{text}",
         joint.join(shown.get(item.lower(), item.lower()) for item in ordered),
     )

@@ -8,7 +8,7 @@ from random import Random
 
 from pebble import steps
 from pebble.turns import Turn
-from pebble.wording import amount, ask, order, rough, say
+from pebble.wording import amount, ask, order, pattern, rough, say
 
 
 def listed(items: Sequence[object], rng: Random) -> str:
@@ -46,7 +46,7 @@ def _draw(rng: Random, low: int = 2) -> list[int]:
     return rng.sample(range(top), rng.randint(low, 6))
 
 
-BIG = "[largest|biggest|greatest|highest|maximum|max|largest|biggest]"
+BIG = "[largest|top|most|biggest|greatest|highest|maximum|max|largest|biggest]"
 SMALL = "[smallest|lowest|least|littlest|minimum|min|tiniest|smallest|lowest]"
 
 
@@ -95,9 +95,7 @@ def extreme(rng: Random) -> Turn:
         question = piped(numbers, prompt, rng)
     elif roll < 0.5:
         core = say(
-            "[which is the {w}|which number is the {w}|which one is the {w}|which of these is the {w}|what is"
-            " the {w}|which of these numbers is {w}|which is {w}|who is the {w}|which value is the {w}][: |,"
-            " | of |? | among | out of | - ]{n}",
+            pattern("extreme 1"),
             rng,
             w=which,
             n=items,
@@ -106,8 +104,7 @@ def extreme(rng: Random) -> Turn:
     elif roll < 0.6:
         question = ask(
             say(
-                "[of|among|out of|from|between|in] [||the numbers |the list |these: ]{n}[, |: |  ][which is"
-                " [the |]{w}|which one is the {w}|what is the {w}|which number is the {w}]",
+                pattern("extreme 2"),
                 rng,
                 w=which,
                 n=items,
@@ -116,20 +113,38 @@ def extreme(rng: Random) -> Turn:
         )
     elif roll < 0.66:
         opening = say(
-            "[I have|here are|given|my numbers are|numbers:|we have|consider|take|look at|there are|the list"
-            " is|these are my numbers:|I got|you have|suppose we have] {n}[. |: |; | - |, |? ]",
+            pattern("extreme 3"),
             rng,
             n=items,
         )
         question = rough(
             opening
             + say(
-                "[which is the {w}|which one is the {w}|which is {w}|what is the {w}|the {w}|tell me the"
-                " {w}|which of them is the {w}|now which number is {w}|find the {w}|the {w} one][?|?|.||,"
-                " please]",
+                pattern("extreme 4"),
                 rng,
                 w=which,
             ),
+            rng,
+        )
+    elif roll < 0.7 and rng.random() < 0.6:
+        question = rough(
+            say(
+                pattern("extreme 5"),
+                rng,
+                n=items,
+                w=which,
+                more=more,
+                a=numbers[0],
+                b=numbers[1],
+            )
+            if len(numbers) == 2
+            else say(
+                pattern("extreme 6"),
+                rng,
+                n=items,
+                w=which,
+            )
+            + say("[?|?|.|||!]", rng),
             rng,
         )
     elif roll < 0.7:
@@ -148,9 +163,7 @@ def extreme(rng: Random) -> Turn:
     elif roll < 0.8:
         question = order(
             say(
-                "[find|pick|give me|tell me|choose|select|name|show|identify|point out|get|return|pick"
-                " out|determine] the {w} [||number|one|value|of these|of these numbers|number in the"
-                " list|entry][: | of | among | in | from |, | out of ]{n}",
+                pattern("extreme 7"),
                 rng,
                 w=which,
                 n=items,
@@ -172,23 +185,15 @@ def extreme(rng: Random) -> Turn:
     return Turn("largest/smallest", question, f"{tag}.\n{text}", str(value))
 
 
-UP = (
-    "[from smallest to largest|from low to high|from lowest to highest|ascending|in ascending order|smallest"
-    " first|lowest first|in increasing order|from small to big|going up|least to greatest|low to"
-    " high|upwards|from least to greatest|from the smallest to the biggest]"
-)
-DOWN = (
-    "[from largest to smallest|from high to low|from highest to lowest|descending|in descending order|largest"
-    " first|biggest first|in decreasing order|from big to small|going down|greatest to least|high to low|in"
-    " reverse order|downwards|highest first|backwards]"
-)
+UP = pattern("up")
+DOWN = pattern("down")
 
 
 def sorting(rng: Random) -> Turn:
     """Two to six numbers below 1000, either way; from a pipe the answer has one number on a line."""
     numbers, descending = _draw(rng, rng.choice((2, 3, 3))), rng.random() < 0.35
     text, ordered = steps.sort_numbers(numbers, descending)
-    way = say(DOWN if descending else UP, rng)
+    way, tag = say(DOWN if descending else UP, rng), "Sort down." if descending else "Sort up."
     if not descending and rng.random() < 0.5:
         way = ""
     verb = (
@@ -213,7 +218,7 @@ def sorting(rng: Random) -> Turn:
             )
         question = piped(numbers, prompt, rng)
         lines = "\n" in question.split("\n\n")[0]
-        return Turn("sorting", question, f"Sort.\n{text}", ("\n" if lines else ", ").join(map(str, ordered)))
+        return Turn("sorting", question, f"{tag}\n{text}", ("\n" if lines else ", ").join(map(str, ordered)))
     items = listed(numbers, rng).replace(" or ", " and ")
     roll = rng.random()
     if roll < 0.1:
@@ -237,7 +242,15 @@ def sorting(rng: Random) -> Turn:
             ),
             rng,
         )
-    elif roll < 0.2:
+    elif roll < 0.25:
+        core = say(
+            pattern("sorting 1").join("[]"),
+            rng,
+            n=items,
+            way=way or ("descending" if descending else ""),
+        )
+        question = rough(" ".join(core.split(" ")).strip() + say("[?|.|||!]", rng), rng)
+    elif roll < 0.33:
         question = ask(
             say(
                 "[what is|what's|how would you write|what do you get if you sort|how do I sort] {n} [sorted"
@@ -263,4 +276,4 @@ def sorting(rng: Random) -> Turn:
     else:
         core = say(f"{verb} [||{what}] {way}[: |:| - |, | ]", rng).replace("  ", " ") + items
         question = order(core.replace(" :", ":").replace("  ", " "), rng)
-    return Turn("sorting", question, f"Sort.\n{text}", ", ".join(map(str, ordered)))
+    return Turn("sorting", question, f"{tag}\n{text}", ", ".join(map(str, ordered)))

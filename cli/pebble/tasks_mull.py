@@ -56,7 +56,7 @@ class Fact:
 
     def way(self, rng: Random) -> str:
         """One of the ways, the first ones more often."""
-        return self.ways[int(len(self.ways) * rng.random() ** 1.8)] + self.ending
+        return self.ways[int(len(self.ways) * rng.random() ** 1.15)] + self.ending
 
 
 def _read(name: str) -> tuple[Fact, ...]:

@@ -8,7 +8,7 @@ from random import Random
 from pebble import steps, words
 from pebble.tasks_lists import listed, piped
 from pebble.turns import Turn
-from pebble.wording import amount, ask, order, say
+from pebble.wording import amount, as_read, ask, order, pattern, rough, say
 
 
 def size(rng: Random, digits: int = 4) -> int:
@@ -19,60 +19,31 @@ def size(rng: Random, digits: int = 4) -> int:
 
 def written(number: int, rng: Random) -> str:
     """The number as people write it: mostly digits, at times words or with a comma."""
-    if (0 <= number < 100 and rng.random() < 0.12) or (100 <= number < 1000 and rng.random() < 0.02):
+    if 0 <= number < 10000 and rng.random() < (0.16 if number < 100 else 0.05 if number < 1000 else 0.02):
         return words.spoken(number) if rng.random() < 0.8 else words.spoken(number).replace("-", " ")
     return f"{number:,}" if number > 999 and rng.random() < 0.06 else str(number)
 
 
-SUM = (
-    "[the sum of {a} and {b}|{a} [plus|+|added to|and|together with|increased by|with an extra] {b}|the total"
-    " of {a} and {b}|{a} and {b} [together|combined|in total|altogether|added up|added together]|{b} more"
-    " than {a}|{b} added to {a}|the result of adding {a} and {b}|the result of {a} [plus|+] {b}|{a}+{b}|{a} +"
-    " {b}|{a} +{b}|{a} + {b}|{a}+{b}|the answer to {a} [plus|+] {b}|sum({a}, {b})|{a} combined with {b}|{a}"
-    " put together with {b}|{a}, then {b} more|what {a} and {b} come to|the outcome of {a} [plus|+] {b}|{a}"
-    " joined with {b}|the tally of {a} and {b}|adding {a} and {b}|adding {b} to {a}|the addition of {a} and"
-    " {b}|the sum {a} + {b}|{a} if you add {b}|{a} after adding {b}|{b} on top of {a}|{b} greater than"
-    " {a}|{a} plus {b}]"
-)
-ADDING = (
-    "[add|sum|sum up|add up|add together|total|combine|put together|tally|tot up|join|count together] {a}"
-    " [and|with|plus|&] {b}|[add {b} to {a}|put {b} on top of {a}|increase {a} by {b}|take {a} and add"
-    " {b}|start [with|at|from] {a} and [add|go up|go up by|count up|count on] {b}|[add|sum]"
-    " [the|these|both|these two] numbers[:| ] {a}[,| and] {b}|raise {a} by {b}]"
-)
-DIFFERENCE = (
-    "[{a} [minus|-|less|take away|reduced by|decreased by|without|lowered by|diminished by] {b}|{a}-{b}|{a} -"
-    " {b}|{a} - {b}|{a}-{b}|{a} −{b}|{a} − {b}|{a} – {b}|the result of {a} [minus|-] {b}|{b} less than"
-    " {a}|{b} [subtracted|taken|taken away|removed] from {a}|what is left of {a} after taking away {b}|{b}"
-    " fewer than {a}|{a} if you take away {b}|{a}, but {b} less|{a} with {b} taken off|what remains of {a}"
-    " without {b}|what remains when {b} [is|are] [removed|taken] from {a}|the outcome of {a} [minus|-]"
-    " {b}|{a} down by {b}|{a} after losing {b}|{a} once {b} is gone|{a} after subtracting {b}|the result of"
-    " subtracting {b} from {a}|the answer to {a} [minus|-] {b}|subtracting {b} from {a}|{a} minus {b}]"
-)
-SUBTRACTING = (
-    "[subtract|take|take away|remove|deduct|minus] {b} from {a}|[from {a} [take|take away|subtract|remove]"
-    " {b}|decrease {a} by {b}|reduce {a} by {b}|lower {a} by {b}|start [with|at|from] {a} and [take"
-    " away|subtract|go down|go down by|remove|count down|count back] {b}|take {a} and [subtract|remove|take"
-    " away] {b}|subtract {b} from {a}]"
-)
-GAP = (
-    "[the difference [between|of] {a} and {b}|the difference between {b} and {a}|the gap between {a} and"
-    " {b}|how far {a} is from {b}|the distance from {b} to {a}|how much [more|bigger|larger|higher] {a} is"
-    " than {b}|what to add to {b} to [get|reach|have|make] {a}|what {b} needs to [reach|become|get to]"
-    " {a}|how much is missing from {b} to {a}]"
-)
-PRODUCT = (
-    "[{a} [times|x|*|multiplied by|×|·|multiplied with] {b}|{a}*{b}|{a}x{b}|{a} x {b}|{a} * {b}|{a} ×"
-    " {b}|{a}×{b}|the product of {a} and {b}|the result of {a} [times|x|*|×] {b}|{b} lots of {a}|{a} [groups"
-    " of|sets of|lots of] {b}|the result of multiplying {a} [by|and|with] {b}|the answer to {a} [times|*|x]"
-    " {b}|multiplying {a} by {b}|{a} times {b}|{a} by {b} multiplied|{a} multiplied with {b}|the outcome of"
-    " {a} times {b}|{a} rows of {b}|{b} copies of {a}|the product {a} * {b}]"
-)
-MULTIPLYING = (
-    "[multiply|] {a} [by|with|and|times|x] {b}|[multiply {a} by {b}|take {a} times {b}|take {a} {b}"
-    " times|multiply [the|these|both] numbers[:| ] {a}[,| and] {b}|scale {a} by {b}|form the product of {a}"
-    " and {b}]"
-)
+SUM = pattern("sum")
+ADDING = pattern("adding")
+DIFFERENCE = pattern("difference")
+SUBTRACTING = pattern("subtracting")
+GAP = pattern("gap")
+PRODUCT = pattern("product")
+MULTIPLYING = pattern("multiplying")
+
+
+# Statements with a question behind them, lists behind a colon, questions about the result.
+MORE_SUMS = pattern("more_sums")
+MORE_DIFFERENCES = pattern("more_differences")
+MORE_GAPS = pattern("more_gaps")
+MORE_PRODUCTS = pattern("more_products")
+
+
+def _statement(pattern: str, rng: Random, **slots: object) -> str:
+    """One of the patterns above, with or without what people put around it."""
+    text = say(pattern, rng, **slots)
+    return ask(text, rng) if rng.random() < 0.5 else rough(text + say("[?|?||.|...| =|!|: ?]", rng), rng)
 
 
 def _either(nouns: str, verbs: str, rng: Random, **slots: object) -> str:
@@ -90,23 +61,15 @@ def addition(rng: Random) -> Turn:
             rng.randint(10 ** (digits - 1), 10**digits - 1),
             rng.randint(10 ** (digits - 1), 10**digits - 1),
         )
-    text, value = steps.add(a, b)
+    shown = {"a": written(a, rng), "b": written(b, rng)}
     roll = rng.random()
     if roll < 0.06:
         question = ask(
-            say(
-                "[what do you get [if|when] you [add|put together|sum] {a} and {b}|how much [do|would] {a}"
-                " and {b} [make|give|add up to]|what do {a} and {b} [make|add up to|come to|sum to]|if I"
-                " [add|put] {b} [to|on top of] {a}, [what do I get|what is it|how much is that|what comes"
-                " out]|I have {a} and get {b} more, how much is it|what number is {b}"
-                " [more|greater|higher|bigger] than {a}]",
-                rng,
-                a=written(a, rng),
-                b=written(b, rng),
-            ),
+            say(pattern("addition 1"), rng, **shown),
             rng,
         )
     elif roll < 0.1:
+        shown = {"a": str(a), "b": str(b)}
         question = piped(
             (a, b),
             order(
@@ -119,9 +82,13 @@ def addition(rng: Random) -> Turn:
             ),
             rng,
         )
+    elif roll < 0.32:
+        question = _statement(MORE_SUMS, rng, **shown)
     else:
-        question = _either(SUM, ADDING, rng, a=written(a, rng), b=written(b, rng))
-    return Turn("addition", question, f"Add.\n{text}", str(value))
+        question = _either(SUM, ADDING, rng, **shown)
+    first, second = as_read(question, [(a, shown["a"]), (b, shown["b"])])
+    text, value = steps.chain(first, [("+", second)])
+    return Turn("addition", question, f"Compute.\n{text}", str(value))
 
 
 def subtraction(rng: Random) -> Turn:
@@ -141,13 +108,13 @@ def subtraction(rng: Random) -> Turn:
         slots = {"a": written(a, rng), "b": written(b, rng)}
         question = amount(say(GAP, rng, **slots), rng)
         if rng.random() < 0.4:
+            question = _statement(MORE_GAPS, rng, **slots)
+            text, value = steps.chain(a, [("-", b)])
+            return Turn("subtraction", question, f"Compute.\n{text}", str(value))
+        if rng.random() < 0.4:
             question = ask(
                 say(
-                    "[how much [more|bigger|larger|higher|greater] is {a} than {b}|how much"
-                    " [smaller|less|lower] is {b} than {a}|how far [is it from {b} to {a}|apart are {a} and"
-                    " {b}]|what [do I|must I|do you|must be|should I] add[ed|] to {b} to"
-                    " [get|reach|have|make] {a}|how many more than {b} is {a}|by how much is {a}"
-                    " [bigger|more|larger] than {b}|what is missing from {b} to {a}]",
+                    pattern("subtraction 1"),
                     rng,
                     **slots,
                 ),
@@ -156,24 +123,21 @@ def subtraction(rng: Random) -> Turn:
     elif roll < 0.28:
         question = ask(
             say(
-                "[what do you get [if|when] you [subtract|take|take away|remove] {b} from {a}|what"
-                " [remains|is left|stays] [if|when] [you take|I take|I remove|we take away] {b} from {a}|how"
-                " much is left of {a} [when|if|after] [you remove|you take|I lose] {b}|if I take {b}"
-                " [from|away from] {a}, what [is left|remains|do I have]|what number is {b}"
-                " [less|smaller|lower] than {a}|{a} take away {b} leaves what|if you have {a} and lose {b},"
-                " what is left]",
+                pattern("subtraction 2"),
                 rng,
                 a=written(a, rng),
                 b=written(b, rng),
             ),
             rng,
         )
-        text, value = steps.subtract(a, b)
-        return Turn("subtraction", question, f"Subtract.\n{text}", str(value))
+        text, value = steps.chain(a, [("-", b)])
+        return Turn("subtraction", question, f"Compute.\n{text}", str(value))
+    elif roll < 0.5:
+        question = _statement(MORE_DIFFERENCES, rng, a=written(a, rng), b=written(b, rng))
     else:
         question = _either(DIFFERENCE, SUBTRACTING, rng, a=written(a, rng), b=written(b, rng))
-    text, value = steps.subtract(a, b)
-    return Turn("subtraction", question, f"Subtract.\n{text}", str(value))
+    text, value = steps.chain(a, [("-", b)])
+    return Turn("subtraction", question, f"Compute.\n{text}", str(value))
 
 
 def multiplication(rng: Random) -> Turn:
@@ -188,32 +152,30 @@ def multiplication(rng: Random) -> Turn:
     else:
         a, b = rng.randint(100, 999), rng.randint(10, 99)
     if rng.random() < 0.04:
-        text, value = steps.multiply(b, b)
+        text, value = steps.chain(b, [("*", b)])
         question = amount(say("[{b} squared|the square of {b}|{b} times itself|{b}^2|{b}²]", rng, b=b), rng)
-        return Turn("multiplication", question, f"Multiply.\n{text}", str(value))
+        return Turn("multiplication", question, f"Compute.\n{text}", str(value))
     if rng.random() < 0.04:
         factor, verb = rng.choice(((2, "[double|twice|two times]"), (3, "[triple|three times|thrice]")))
-        text, value = steps.multiply(a, factor)
+        text, value = steps.chain(a, [("*", factor)])
         return Turn(
-            "multiplication", amount(say(verb + " {a}", rng, a=a), rng), f"Multiply.\n{text}", str(value)
+            "multiplication", amount(say(verb + " {a}", rng, a=a), rng), f"Compute.\n{text}", str(value)
         )
     if rng.random() < 0.4:
         a, b = b, a
-    text, value = steps.multiply(a, b)
+    shown = {"a": written(a, rng), "b": written(b, rng)}
     if rng.random() < 0.06:
         question = ask(
-            say(
-                "[what do you get [if|when] you multiply {a} [by|with|and] {b}|how much [are|is] {a} times"
-                " {b}|what do {a} rows of {b} make|how many are {a} [times|groups of] {b}]",
-                rng,
-                a=written(a, rng),
-                b=written(b, rng),
-            ),
+            say(pattern("multiplication 1"), rng, **shown),
             rng,
         )
+    elif rng.random() < 0.25:
+        question = _statement(MORE_PRODUCTS, rng, **shown)
     else:
-        question = _either(PRODUCT, MULTIPLYING, rng, a=written(a, rng), b=written(b, rng))
-    return Turn("multiplication", question, f"Multiply.\n{text}", str(value))
+        question = _either(PRODUCT, MULTIPLYING, rng, **shown)
+    first, second = as_read(question, [(a, shown["a"]), (b, shown["b"])])
+    text, value = steps.chain(first, [("*", second)])
+    return Turn("multiplication", question, f"Compute.\n{text}", str(value))
 
 
 def division(rng: Random) -> Turn:
@@ -237,7 +199,10 @@ def division(rng: Random) -> Turn:
         text, quotient, rest = steps.divide(a // b * 2, 2)
         question = amount(say("half of {a}", rng, a=a // b * 2), rng)
     return Turn(
-        "division", question, f"Divide.\n{text}", f"{quotient}, remainder {rest}" if rest else str(quotient)
+        "division",
+        question,
+        f"Compute.\n{text.partition(':')[0]}\n{text}",
+        f"{quotient}, remainder {rest}" if rest else str(quotient),
     )
 
 
@@ -251,9 +216,7 @@ def chain(rng: Random) -> Turn:
                 numbers,
                 rng.choice((order, amount))(
                     say(
-                        "[add these up|sum these|add them all|add all of these|the total|the sum of"
-                        " these|total these|the sum of these numbers|the total of these lines|add all the"
-                        " numbers]",
+                        pattern("chain 1"),
                         rng,
                     ),
                     rng,
@@ -276,7 +239,7 @@ def chain(rng: Random) -> Turn:
                 + rng.choice(("+", " + ", " plus ", " and ", ", ")).join(map(str, numbers)),
                 rng,
             )
-        return Turn("chain", question, f"Add.\n{text}", str(value))
+        return Turn("chain", question, f"Compute.\n{text}", str(value))
     a, b, c = (size(rng, 2) for _ in range(3))
     plus, times, minus = rng.choice(
         (("+", "*", "-"), (" + ", " * ", " - "), (" plus ", " times ", " minus "), (" + ", " x ", " - "))
@@ -286,7 +249,7 @@ def chain(rng: Random) -> Turn:
         b, c = rng.randint(2, 12), rng.randint(2, 12)
         first, product = steps.multiply(b, c)
         second, value = steps.add(a, product)
-        core, text = f"{a}{plus}{b}{times}{c}", f"{b}*{c} first\n{first}\n{second}"
+        core, text = f"{a}{plus}{b}{times}{c}", f"{a}+{b}*{c}\n{first}\n{second}"
     elif kind == 1:
         a, b = rng.randint(2, 12), rng.randint(2, 12)
         text, value = steps.chain(a, [("*", b), ("+", c)])

@@ -10,7 +10,7 @@ from pebble import steps, words
 from pebble.story_parts import GAIN, LEFT, LOSE, START, TOTAL, cast_of, computed, joined, some, written
 from pebble.tasks_compare import compare
 from pebble.turns import Turn
-from pebble.wording import say
+from pebble.wording import pattern, say
 
 
 def events(rng: Random) -> Turn:
@@ -61,13 +61,7 @@ def groups(rng: Random) -> Turn:
         )
     ).replace("shelfs", "shelves")
     one = say("[each|every|each one|each of them]", rng)
-    frames = (
-        "[{n} has|there are|we have|I have|{n} buys|{n} bought|a shop has|a {p} has|you have] {a} {x}[ with|"
-        " of|, each with|, each holding| containing| that hold| with exactly] {b} {t}[| each| in each]|[there"
-        " are {a} {x}. {e} [has|holds|contains] {b} {t}|{n} has {a} {x} and {e} [has|holds|contains] {b}"
-        " {t}|{e} of {a} {x} [has|holds|contains] {b} {t}|{n} [packs|puts|places] {b} {t} in each of {a}"
-        " {x}|{n} fills {a} {x} with {b} {t} each|{a} {x} [hold|have|contain] {b} {t} each]"
-    )
+    frames = pattern("groups 1")
     parts = [say(f"[{frames}]", rng, **cast, a=written(a, rng), b=written(b, rng), x=box, e=one)]
     moves, value = [("*", b)], a * b
     if rng.random() < 0.45:
@@ -90,9 +84,7 @@ def groups(rng: Random) -> Turn:
             question = say(TOTAL, rng, **cast)
     else:
         question = say(
-            "[how many {t} are there [in total|altogether|in all||]|how many {t} is that|how many {t} does"
-            " {n} have|how many {t} in total|how many {t}|what is the total number of {t}|how many {t} are"
-            " there]",
+            pattern("groups 2"),
             rng,
             **cast,
         )
@@ -115,9 +107,7 @@ def prices(rng: Random) -> Turn:
     kind = rng.randrange(5)
     if kind == 0:
         question = say(
-            "[how much [do|would|will] {a} {t} cost|what [do|would] {a} {t} cost|what is the [price|cost] of"
-            " {a} {t}|how much for {a} {t}|how much must {n} pay for {a} {t}|{n} buys {a} {t}, how much does"
-            " {n} pay]",
+            pattern("prices 1"),
             rng,
             **{**cast, "t": words.plural(one)},
             a=a,
@@ -226,10 +216,7 @@ def share(rng: Random) -> Turn:
     cast, b, each = cast_of(rng), rng.randint(2, 12), rng.randint(1, 12)
     parts = [
         say(
-            "[{n} shares {a} {t} [equally |evenly |fairly |]among {b} [friends|children|people|kids]|{n}"
-            " [splits|divides] {a} {t} [equally |evenly ||]into {b} [boxes|bags|groups|piles]|{a} {t} are"
-            " [shared|divided|split] [equally |evenly |]by {b} [friends|people|children]|{n} has {a} {t} for"
-            " {b} [friends|children|people|kids]]",
+            pattern("share 2"),
             rng,
             n=cast["n"],
             t=cast["t"],
@@ -238,13 +225,11 @@ def share(rng: Random) -> Turn:
         )
     ]
     question = say(
-        "[how many [{t} |]does each [get|have|one get|person get|child get]|how many [{t} |]for each|how many"
-        " [{t} |]are in each|how many each|how many [{t} |]per [person|group|one]]",
+        pattern("share 1"),
         rng,
         t=cast["t"],
     )
-    text, quotient, _ = steps.divide(b * each, b)
-    return Turn("stories", joined(parts, question, rng), f"Compute.\n{b * each}/{b}\n{text}", str(quotient))
+    return computed(joined(parts, question, rng), b * each, [("/", b)])
 
 
 def story(rng: Random) -> Turn:

@@ -5,7 +5,10 @@ random, then the slots are filled. `ask`, `order` and `amount` put a core into h
 small talk, punctuation), and `rough` adds what people do to text: lost capitals, odd quotes, missing marks.
 """
 
+import re
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from random import Random
 
 from pebble import words
@@ -60,6 +63,28 @@ def say(pattern: str, rng: Random, **slots: object) -> str:
     for key, value in slots.items():
         text = text.replace("{" + key + "}", str(value))
     return text
+
+
+@cache
+def _patterns() -> dict[str, tuple[str, ...]]:
+    text = (Path(__file__).parent / "patterns.txt").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("@ "):
+            lines = found.setdefault(line.removeprefix("@ "), [])
+        elif line and not line.startswith("#"):
+            lines.append("" if line == "__" else re.sub(r"^_|_$", " ", line).replace("\\n", "\n"))
+    return {name: tuple(lines) for name, lines in found.items()}
+
+
+def alternatives(name: str) -> tuple[str, ...]:
+    """What patterns.txt has under a name."""
+    return _patterns()[name]
+
+
+def pattern(name: str) -> str:
+    """The same as one bracket."""
+    return f"[{'|'.join(alternatives(name))}]"
 
 
 ADDRESS = "[pebble|mull|friend|mate|buddy|dear|sir|my friend|bot|computer|assistant|little one|there]"
@@ -192,17 +217,94 @@ HASTE = {
     "what's": "whats",
     "give me": "gimme",
     "want to": "wanna",
-    "for me": "4 me",
+    "for me": "fo me",
     "going to": "gonna",
-    "tell me": "tell me pls",
+    "how ": "hw ",
+    " and ": " n ",
+    "are ": "r ",
+    "because": "cos",
+    "number": "nr",
+    "your": "ur",
+    "can you": "can u",
+    "could you": "cud u",
 }
+SLIPS = {
+    "how",
+    "many",
+    "what",
+    "which",
+    "number",
+    "numbers",
+    "sort",
+    "please",
+    "letter",
+    "letters",
+    "times",
+    "word",
+}
+SLIPS |= {
+    "smallest",
+    "largest",
+    "biggest",
+    "backwards",
+    "reverse",
+    "subtract",
+    "multiply",
+    "plus",
+    "minus",
+    "thinking",
+}
+SLIPS |= {
+    "download",
+    "model",
+    "models",
+    "order",
+    "spell",
+    "count",
+    "there",
+    "left",
+    "have",
+    "does",
+    "calculate",
+}
+
+
+def as_read(question: str, numbers: Sequence[tuple[int, str]]) -> list[int]:
+    """The numbers, each given with its written form, in the order in which the forms stand in the question."""
+    places = []
+    for _, form in numbers:
+        edge = r"\d" if form[-1].isdigit() else r"\w"
+        found = re.search(rf"(?<!{edge}){re.escape(form.lower())}(?!{edge})", question.lower())
+        places.append(found.start() if found else -1)
+    if -1 in places:
+        return [number for number, _ in numbers]
+    return [numbers[n][0] for n in sorted(range(len(numbers)), key=places.__getitem__)]
+
+
+def _slip(text: str, rng: Random) -> str:
+    """A slip of the finger in one of the common words: a letter lost, doubled, or before its turn."""
+    known = [word for word in text.split(" ") if word in SLIPS]
+    if not known:
+        return text
+    word = rng.choice(known)
+    at = rng.randrange(len(word) - 1)
+    slip = rng.choice(
+        (
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        )
+    )
+    return text.replace(word, slip, 1)
 
 
 def rough(text: str, rng: Random) -> str:
     """What typing does to a question: capitals, quotes and marks vary. Never changes digits or words."""
-    if rng.random() < 0.03:
-        for word in rng.sample(list(HASTE), 3):
+    if rng.random() < 0.06:
+        for word in rng.sample(list(HASTE), 5):
             text = text.replace(word, HASTE[word])
+    if rng.random() < 0.04:
+        text = _slip(text, rng)
     roll = rng.random()
     if roll < 0.55:
         text = text[0].upper() + text[1:]
@@ -218,4 +320,8 @@ def rough(text: str, rng: Random) -> str:
             )
         elif roll < 0.32:
             text = text.replace("'", "")
+    if rng.random() < 0.012:
+        text = say(
+            "[Q: {q}\nA:|Question: {q}\nAnswer:|Question: {q}|Q: {q}|Task: {q}|User: {q}]", rng, q=text
+        )
     return text

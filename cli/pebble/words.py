@@ -149,7 +149,12 @@ def plural(noun: str) -> str:
 
 
 def spoken(number: int) -> str:
-    """A number from 0 to 999 in English words."""
+    """A number from 0 to 9999 in English words."""
+    if number > 999:
+        thousands, rest = divmod(number, 1000)
+        return f"{_NUMBER_WORDS[thousands]} thousand" + (
+            f"{' and' if rest < 100 else ''} {spoken(rest)}" if rest else ""
+        )
     if number < 20:
         return _NUMBER_WORDS[number]
     if number < 100:

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from pebble import chats, steps, tasks_letters, tasks_lists, tasks_mull, tasks_numbers, words
-from pebble.wording import say
+from pebble import chats, steps, tasks_letters, tasks_lists, tasks_mull, words
+from pebble.wording import as_read, say
 
 
 @pytest.mark.parametrize("task", list(chats.TASKS))
@@ -33,37 +33,46 @@ def test_every_step_of_the_arithmetic_is_true() -> None:
     rng = Random(5)
     for _ in range(500):
         a, b = rng.randint(0, 9999), rng.randint(0, 9999)
-        for text, value in (steps.add(a, b), steps.subtract(a, b), steps.multiply(a, b % 100)):
-            assert text.endswith(f"={value}")
         assert steps.add(a, b)[1] == a + b
         assert steps.subtract(a, b)[1] == a - b
         assert steps.multiply(a, b % 100)[1] == a * (b % 100)
-        for left, right, carry, total in re.findall(
-            r"(\d)\+(\d)\+(\d)=(\d+)", steps.add(a, b)[0].split("=" + str(a + b))[0]
-        ):
+        for left, right, carry, total in re.findall(r"(\d)\+(\d)\+(\d)=(\d+)", steps.add(a, b)[0]):
             assert int(left) + int(right) + int(carry) == int(total)
-        for left, factor, carry, total in re.findall(
-            r"(\d)\*(\d)\+(\d)=(\d+)", steps.multiply(a, b % 10)[0].rpartition("=")[0]
-        ):
+        for left, factor, carry, total in re.findall(r"(\d)\*(\d)\+(\d)=(\d+)", steps.multiply(a, b % 10)[0]):
             assert int(left) * int(factor) + int(carry) == int(total)
 
 
-def test_sums_in_digits_have_the_answer_of_their_question() -> None:
+@pytest.mark.parametrize(
+    "task", ["addition", "subtraction", "multiplication", "chain", "division", "stories"]
+)
+def test_the_expression_that_is_thought_of_has_the_value_of_the_answer(task: str) -> None:
+    """And what the last step arrives at is that value."""
     rng = Random(8)
+    for _ in range(600):
+        turn = chats.TASKS[task][1](rng)
+        expression = turn.thinking.split("\n")[1]
+        value = eval(re.sub(r"(^|\D)0+(\d)", r"\1\2", expression).replace("/", "//"))
+        assert str(value) == turn.answer.split(",")[0], turn
+        if "/" not in expression:
+            assert int(re.split("[>=]", turn.thinking)[-1]) == abs(value), turn
+
+
+@pytest.mark.parametrize("task", ["addition", "subtraction", "multiplication"])
+def test_the_numbers_of_the_expression_are_those_of_the_question(task: str) -> None:
+    rng = Random(6)
     seen = 0
     for _ in range(500):
-        turn = tasks_numbers.addition(rng)
-        numbers = [
-            int(n)
-            for n in re.findall(
-                r"\d+",
-                turn.question.replace(",", "") if re.search(r"\d,\d{3}", turn.question) else turn.question,
-            )
-        ]
-        if len(numbers) == 2:
+        turn = chats.TASKS[task][1](rng)
+        asked = re.findall(r"\d+", re.sub(r"(\d),(\d{3})(?!\d)", r"\1\2", turn.question))
+        if len(asked) == 2 and not re.search(r"[\^²]", turn.question):
             seen += 1
-            assert sum(numbers) == int(turn.answer), turn
+            assert sorted(asked) == sorted(re.findall(r"\d+", turn.thinking.split("\n")[1])), turn
     assert seen > 200
+
+
+def test_a_question_is_read_from_the_left() -> None:
+    assert as_read("add Seventeen to 7", [(7, "7"), (17, "seventeen")]) == [17, 7]
+    assert as_read("27 and 7", [(7, "7"), (27, "27")]) == [27, 7]
 
 
 def test_letters_are_counted_rightly() -> None:
@@ -75,6 +84,13 @@ def test_letters_are_counted_rightly() -> None:
         assert count == word.count(letter)
         assert re.sub(r"\d", "", text.partition(":")[2]) == word
         assert steps.backwards(word)[1] == word[::-1]
+
+
+def test_a_list_in_order_grows_by_one_number_a_line() -> None:
+    text, ordered = steps.sort_numbers([34, 7, 912], descending=False)
+    assert text.split("\n") == ["034>034", "007>007,034", "912>007,034,912"]
+    assert ordered == [7, 34, 912]
+    assert steps.sort_numbers([34, 7, 912], descending=True)[0].endswith("912>912,034,007")
 
 
 def test_sorted_answers_are_sorted_and_complete() -> None:
