@@ -22,17 +22,19 @@ from mull.commands.options import (
     TurnFlags,
 )
 from mull.commands.tuned import forget_tuned, loaded_engine, show_tuned, tune_model
-from mull.errors import ExitCode, UsageError
+from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import EngineSettings, over
 from mull.steering import Steering, stop_on_interrupt
 from mull.terminal.batch import BatchView
-from mull.terminal.result import write_object
+from mull.terminal.result import error_fields, write_object
 from mull.terminal.streams import Streams
 from mull.terminal.tables import table
 
 if TYPE_CHECKING:
     from mull.benchmark import Trial
     from mull.engine.loop import Engine
+
+    Samples = dict[tuple[int, Trial], list[float]]
 
 Vs = Annotated[
     str | None,
@@ -107,7 +109,7 @@ def bench(
         if tune:
             tune_model(plan, steering, view, streams, json=json)
             return
-        subjects = [("", plan)]
+        subjects = [(plan.resolved.name, plan)]
         if vs is not None:
             subjects.append(_other(vs, flags, settings, plan))
         wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
@@ -142,10 +144,10 @@ def _measure(
     *,
     json: bool,
 ) -> None:
-    from mull.benchmark import Interrupted, rounds, trials
+    from mull.benchmark import rounds, trials
 
-    samples: dict[tuple[int, Trial], list[float]] = {}
-    stopped = False
+    samples: Samples = {}
+    failure: MullError | None = None
     with ExitStack() as stack:
         loaded: list[tuple[Engine, float]] = []
         for _, plan in subjects:
@@ -155,25 +157,22 @@ def _measure(
         try:
             for index, trial, value in rounds(engines, every, count, lambda: steering.stopped):
                 if value is None:
-                    said = (
-                        f"  {_figure(trial, last[-1])} so far"
-                        if (last := samples.get((index, trial)))
-                        else ""
-                    )
-                    view.doing(f"measuring {subjects[index][0]} {trial.name}{said}")
+                    view.doing(f"measuring {trial.name} of {subjects[index][0]}")
                 else:
                     samples.setdefault((index, trial), []).append(value)
-        except Interrupted:
-            stopped = True
+        except MullError as error:  # what was measured before is shown
+            failure = error
         finally:
             view.clear()
-        loads = [seconds for _, seconds in loaded]
-        if json:
-            write_object(streams, _object(subjects, loads, samples, stopped=stopped))
-        elif samples:
-            _table(subjects, loads, samples, streams)
-    if stopped:
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    loads = [seconds for _, seconds in loaded]
+    if json:
+        write_object(streams, _object(subjects, loads, samples, failure))
+    elif samples:
+        _table(subjects, loads, samples, streams)
+    if failure is not None:
+        if failure.exit_code != ExitCode.INTERRUPTED and not json:
+            streams.error(failure.message, failure.hint)
+        raise typer.Exit(failure.exit_code)
 
 
 # what is shown
@@ -188,7 +187,7 @@ def _figure(trial: Trial, value: float) -> str:
 def _table(
     subjects: Sequence[tuple[str, Plan]],
     loads: Sequence[float],
-    samples: dict[tuple[int, Trial], list[float]],
+    samples: Samples,
     streams: Streams,
 ) -> None:
     from mull.benchmark import Spread
@@ -225,7 +224,7 @@ def _ratios(trial: Trial, pairs: Sequence[tuple[float, float]]) -> list[float]:
     return [one / other if trial.kind == "first" else other / one for one, other in pairs]
 
 
-def _pairs(samples: dict[tuple[int, Trial], list[float]], trial: Trial) -> list[tuple[float, float]]:
+def _pairs(samples: Samples, trial: Trial) -> list[tuple[float, float]]:
     """The rounds in which both were measured."""
     return list(zip(samples.get((0, trial), []), samples.get((1, trial), []), strict=False))
 
@@ -233,12 +232,12 @@ def _pairs(samples: dict[tuple[int, Trial], list[float]], trial: Trial) -> list[
 def _object(
     subjects: Sequence[tuple[str, Plan]],
     loads: Sequence[float],
-    samples: dict[tuple[int, Trial], list[float]],
-    *,
-    stopped: bool,
+    samples: Samples,
+    failure: MullError | None,
 ) -> dict[str, Any]:
     from mull.benchmark import Spread
 
+    stopped = failure is not None and failure.exit_code == ExitCode.INTERRUPTED
     runs = []
     for index, ((label, plan), seconds) in enumerate(zip(subjects, loads, strict=True)):
         figures = [
@@ -272,6 +271,6 @@ def _object(
         "machine": f"{platform.system()} {platform.machine()}",
         "runs": runs,
         "ratios": ratios,
-        "finish": "interrupted" if stopped else "stop",
-        "error": None,
+        "finish": "interrupted" if stopped else "error" if failure else "stop",
+        "error": None if stopped else error_fields(failure),
     }

@@ -77,7 +77,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "thinking": done.thinking,
         "reasoning": _reasoning(done.reasoning),
         "finish": _FINISH.get(done.error.exit_code, "error") if failed and done.error else done.finish,
-        "error": _error(done.error),
+        "error": error_fields(done.error),
         "usage": _usage(done.usage),
         "timing": _timing(done.timing),
         "session": session,
@@ -141,7 +141,8 @@ def _reasoning(report: ReasoningReport) -> dict[str, Any]:
     return {"asked": report.asked, "applied": report.applied, "how": report.how, "notice": report.notice}
 
 
-def _error(error: MullError | None) -> dict[str, str] | None:
+def error_fields(error: MullError | None) -> dict[str, str] | None:
+    """An error as the JSON carries it."""
     return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
 
 
