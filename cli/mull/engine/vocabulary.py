@@ -1,14 +1,18 @@
 """A vocabulary by its first bytes: which tokens can be ruled out by looking at a single one.
 
-In: a model. Out: an `Index`, made in one pass over all tokens (0.2 s for 150,000 of them) when it is first needed.
+In: a model. Out: an `Index`, made in one pass over all tokens (0.1 s for 150,000 of them) when it is first needed.
 A token that a grammar rejects because of its first character is one of thousands with that character.
 """
 
 from __future__ import annotations
 
+import ctypes
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from mull.engine import native
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,24 +20,29 @@ if TYPE_CHECKING:
     from mull.engine.model import Model
 
 _SHORT = 256  # in place of a second byte: the token has only one
+_WIDTH = 24  # bytes of a piece that are read along with all others; the few longer ones are read again
 
 
 class Index:
     """`bytes[b]` is the token that is exactly the byte b, or -1. Tokens with a NUL byte are in no group."""
 
     def __init__(self, model: Model) -> None:
+        table, lengths = _spelled(model)
+        first, second = table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)
+        keys = first << 9 | np.where(lengths > 1, second, _SHORT)
+        inside = np.arange(_WIDTH) < lengths[:, None]
+        self.ends = tuple(
+            token
+            for token in {*model.markers.values(), model.last_token}
+            if token >= 0 and model.is_eog(token)
+        )
+        no_text = (lengths == 0) | ((table == 0) & inside).any(axis=1)
+        no_text[list(self.ends)] = True
+        keys[no_text] = -1
+        alone = np.flatnonzero((lengths == 1) & ~no_text)
         self.bytes = [-1] * 256
-        keys = np.full(model.n_vocab, -1, np.int32)
-        ends = []
-        for token in range(model.n_vocab):
-            data = model.piece(token)
-            if model.is_eog(token):
-                ends.append(token)
-            elif data and b"\0" not in data:
-                keys[token] = data[0] << 9 | (data[1] if len(data) > 1 else _SHORT)
-                if len(data) == 1:
-                    self.bytes[data[0]] = token
-        self.ends = tuple(ends)
+        for token in alone.tolist():
+            self.bytes[table[token, 0]] = token
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
 
@@ -43,3 +52,26 @@ class Index:
         high = low + (1 << 9 if second == -1 else 1)
         begin, end = np.searchsorted(self._keys, [low, high])
         return self._order[begin:end]
+
+
+def _spelled(model: Model) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The first bytes of every token, a row for each, and how many it has.
+
+    llama_token_to_piece writes each straight into its row: in Python, the pass would take three times as long.
+    """
+    table = np.zeros((model.n_vocab, _WIDTH), np.uint8)
+    spell = ctypes.CFUNCTYPE(
+        ctypes.c_int32,
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_bool),
+    )(ctypes.cast(native.bindings().llama_token_to_piece, ctypes.c_void_p).value or 0)
+    start = table.ctypes.data
+    rows = range(start, start + table.nbytes, _WIDTH)
+    every = range(model.n_vocab)
+    sizes = map(spell, repeat(model.vocabulary), every, rows, repeat(_WIDTH), repeat(0), repeat(True))
+    lengths = np.fromiter(sizes, np.int32, model.n_vocab)
+    for token in np.flatnonzero(lengths < 0).tolist():
+        piece = model.piece(token)
+        table[token] = np.frombuffer(piece[:_WIDTH], np.uint8)
+        if b"\0" in piece:
+            table[token, 0] = 0
+    return table, np.abs(lengths)
