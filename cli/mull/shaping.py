@@ -37,10 +37,9 @@ class Aim:
     place: Place
 
     def __post_init__(self) -> None:
-        if (shape := self.settings.shape) is not None:
-            self.generation.bind(
-                Binding(shape.grammar)
-            )  # what is refused is refused now, not after a long thought
+        shape = self.settings.shape
+        if shape is not None:  # what is refused is refused now, not after a long thought
+            self.generation.bind(Binding(shape.grammar))
         self._set(())
 
     def move(self, place: Place, said: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from mull.reasoning.markers import chunks
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Place
 
-_SPACE = r"[\r\n]{0,4}"
+_SPACE = r"[\n]{0,4}"
 _NAME = "the-beginning"
 
 

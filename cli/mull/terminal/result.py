@@ -34,8 +34,6 @@ Session = Callable[[], str | None]  # the conversation's id, known when the turn
 VERSION = 1
 _SECONDS_DIGITS = 4
 _LOGPROB_DIGITS = 6
-_FINISH: Mapping[int, Finish] = {ExitCode.SCHEMA: "schema", ExitCode.INTERRUPTED: "interrupted"}
-"""How a turn that never came about has ended; with `error`, if not like this."""
 _EVENT_NAMES: Mapping[type, str] = {
     Loading: "loading",
     PromptProgress: "prompt",
@@ -76,7 +74,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "answer": None if failed else done.answer,
         "thinking": done.thinking,
         "reasoning": _reasoning(done.reasoning),
-        "finish": _FINISH.get(done.error.exit_code, "error") if failed and done.error else done.finish,
+        "finish": _failed(done.error) if failed and done.error is not None else done.finish,
         "error": error_fields(done.error),
         "usage": _usage(done.usage),
         "timing": _timing(done.timing),
@@ -135,6 +133,13 @@ def _last(events: Iterable[Event]) -> Done:
             "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
         )
     return done
+
+
+def _failed(error: MullError) -> Finish:
+    """How a turn has ended that came to nothing."""
+    if error.code == "interrupted":
+        return "interrupted"
+    return "schema" if error.exit_code == ExitCode.SCHEMA else "error"
 
 
 def _reasoning(report: ReasoningReport) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""A schema beside every mechanism of thinking: the thinking is free, the answer is bound, and nothing leaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CHATML
+from tests.conftest import Run
+from tests.models.scripted import write_scripted
+from tests.reasoning import templates as t
+
+TAGS: dict[str, Any] = {"user_defined": ["<think>", "</think>"]}
+HARMONY = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>")
+OBJECT = ['{"n', '": 4', "2", "}"]
+"""What a model says that writes the object by itself; one that does not is made to."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A template, a script, flags, and the thinking that must come through as it was."""
+
+    template: str | None
+    script: Sequence[str]
+    thinking: str = "Hmm."
+    flags: Sequence[str] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "no thinking": Case(t.PLAIN, OBJECT, ""),
+    "unprefilled": Case(t.CLOSED, ["<think>", "\nHm", "m.\n", "</think>", "\n\n", *OBJECT], options=TAGS),
+    "unprefilled, and does not think": Case(t.CLOSED, OBJECT, "", options=TAGS),
+    "markers in plain text": Case(t.CLOSED, ["<thi", "nk>\nHm", "m.\n</th", "ink>", "\n\n", *OBJECT]),
+    "a marker and the answer in one token": Case(t.CLOSED, ["<thi", "nk>\nHm", "m.\n</th", 'ink>\n\n{"n', *OBJECT[1:]]),
+    "prefilled": Case(t.OPENED, ["Hm", "m.\n", "</think>", "\n\n", *OBJECT], options=TAGS),
+    "switched off": Case(t.CLOSED, ["Hm"], "", ["--no-reason"], {**TAGS, "starts": {"\n\n": OBJECT}}),
+    "channels": Case(
+        t.CHANNELS,
+        [
+            *("<|channel|>", "analysis", "<|message|>", "Hm", "m.", "<|end|>", "<|start|>", "assistant"),
+            *("<|channel|>", "final", "<|message|>", *OBJECT),
+        ],
+        options={"control": HARMONY, "eos": "<|return|>"},
+    ),
+    "a final marker": Case(
+        t.FINAL,
+        ["Hm", "m.\n", "[BEGIN FINAL", " RESPONSE]", *OBJECT],
+        options={"control": ("<|end|>",)},
+    ),
+    "a budget": Case(
+        t.OPENED,
+        [*(f" so{n}" for n in range(60)), "</think>", "\n\n", "No"],
+        "so0 so1",
+        ["--think-budget", "8"],
+        {**TAGS, "starts": {"\n\n": OBJECT}},
+    ),
+    "off refused": Case(
+        t.ALWAYS, ["Hm", "m.\n", "</think>", "\n\n", *OBJECT], flags=["--no-reason"], options=TAGS
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["by the model", "made to"])
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_the_answer_alone_is_bound(mull: Run, tmp_path: Path, case: Case, written: str) -> None:
+    """ "made to": the model would go on in prose where the object is due; single bytes of its vocabulary serve."""
+    script, options = list(case.script), {"control": ("<|im_start|>", "<|im_end|>"), **case.options}
+    if written == "made to":
+        at = next((i for i, piece in enumerate(script) if piece == OBJECT[0]), None)
+        if not at:
+            pytest.skip("the model begins with its answer, or never comes to it in this script")
+        script[at:] = ["For", "ty", "-two"]
+    model = write_scripted(tmp_path / "m.gguf", script, template=case.template, **options)
+    shape = ["--schema", '{"properties": {"n": {"type": "integer", "maximum": 99}}, "required": ["n"]}']
+    done = mull("--json", "-m", model, "--temp", "0", "--no-save", *shape, *case.flags, "hi")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["finish"], result["error"]) == (0, "stop", None)
+    assert isinstance(json.loads(result["answer"])["n"], int)
+    assert result["thinking"].startswith(case.thinking)
+    assert bool(result["thinking"]) is bool(case.thinking)
+    if written == "by the model" and case.thinking != "":
+        assert json.loads(result["answer"]) == {"n": 42}
+    assert "{" not in result["thinking"]
+
+
+def test_a_base_model_is_bound_from_its_first_token(mull: Run, tmp_path: Path) -> None:
+    model = write_scripted(tmp_path / "base.gguf", ["Once", " upon", " a time"])
+    result = json.loads(mull("--json", "-m", model, "--no-save", "--schema", "ok bool", "hi").stdout)
+    assert json.loads(result["answer"])["ok"] in {True, False}
+
+
+def test_a_grammar_of_ones_own(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.gbnf").write_text('root ::= "yes" | "no"\n')
+    done = mull("-m", thinker, "--grammar", "g.gbnf", "hi")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout in {b"yes\n", b"no\n"}
+    (tmp_path / "wrong.gbnf").write_text('root ::= "yes"\nno ::= [\n')
+    done = mull("-m", thinker, "--grammar", "wrong.gbnf", "hi")
+    assert done.returncode == 2
+    assert b"line 2" in done.stderr
+
+
+def test_a_grammar_that_was_cut_is_exit_5(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.gbnf").write_text('root ::= "yes" [a-z]{40}\n')
+    done = mull("-m", thinker, "--grammar", "g.gbnf", "--max-tokens", "10", "hi")
+    assert done.returncode == 5
+    assert done.stdout.startswith(b"yes")  # it is kept
+    assert b"was cut" in done.stderr
+
+
+def test_json_of_any_kind(mull: Run, thinker: Path) -> None:
+    done = mull("-m", thinker, "--format", "json", "hi")
+    assert done.returncode == 0
+    json.loads(done.stdout)
+
+
+def test_the_short_form_and_a_file_say_the_same(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}')
+    by_file = mull("-m", thinker, "--temp", "0", "--schema", "s.json", "hi")
+    short = mull("-m", thinker, "--temp", "0", "--schema", "ok bool", "hi")
+    assert by_file.returncode == short.returncode == 0
+    assert by_file.stdout == short.stdout
+
+
+def test_a_template_can_carry_a_schema(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text('prompt = "Is $input right?"\nschema = "ok bool"\n')
+    done = mull("-m", thinker, "-t", "./t.toml", "it")
+    assert done.returncode == 0
+    assert set(json.loads(done.stdout)) == {"ok"}
+    done = mull("-m", thinker, "-t", "./t.toml", "--schema", "no bool", "it")
+    assert set(json.loads(done.stdout)) == {"no"}  # flags are stronger
+
+
+def test_chatml_without_thinking_is_bound_in_a_conversation(mull: Run, tmp_path: Path) -> None:
+    """The second turn is bound as the first, and the session keeps the answers."""
+    model = write_scripted(tmp_path / "m.gguf", ["Well", " then"], template=CHATML)
+    for _ in range(2):
+        done = mull("-m", model, "--no-reason", "--session", "s", "--schema", "a int", "hi")
+        assert done.returncode == 0
+        assert set(json.loads(done.stdout)) == {"a"}
