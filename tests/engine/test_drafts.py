@@ -14,6 +14,7 @@ import pytest
 from mull.engine import drafting
 from mull.engine.check import PEBBLE
 from mull.engine.loop import Engine, Generation, Piece, Request
+from mull.engine.prefix import Slot
 from mull.engine.request import Binding
 from mull.engine.speculate import MOST, Costs, Lookup, length
 from mull.settings import Sampling
@@ -200,6 +201,19 @@ def test_a_memory_that_cannot_be_cut_gets_no_drafts(start: Start, tmp_path: Path
     generation = begin(start(write_recurrent(tmp_path / "mamba.gguf")), PROMPT, max_tokens=5)
     assert generation.drafter is None
     assert len(tokens(generation)) == 5
+
+
+def test_a_memory_that_turns_out_not_to_forget_gets_no_more_drafts(
+    scripted: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = scripted([f" w{i}" for i in range(60)])
+    question = engine.model.tokenize("?", special=True)
+    alone = tokens(begin(engine, question))
+    monkeypatch.setattr(Slot, "cut", lambda slot, context, _length: slot.clear(context))
+    generation = hinted(engine, question, alone, 0.5)
+    assert tokens(generation) == alone
+    assert generation.accepted < generation.drafted <= MOST, "computed anew, and once was enough"
+    assert begin(engine, question).drafter is None
 
 
 # ends and interruptions

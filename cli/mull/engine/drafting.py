@@ -41,6 +41,10 @@ class Drafting:
             return Guesser(self._helper, prompt, self.costs, stopped)
         return Lookup(prompt, self.costs)
 
+    def give_up(self) -> None:
+        """No more drafts with this model."""
+        self._on = False
+
     def close(self) -> None:
         """Free the drafting model; the text itself goes on guessing."""
         if self._helper is not None:

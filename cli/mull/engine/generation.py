@@ -188,7 +188,8 @@ class Generation:
         self.slot.cut(context, len(known))
         if len(self.slot.tokens) < len(known):
             self.pending[:0] = known
-            self.drafter = None  # this memory cannot be cut
+            self.drafter = None
+            self._engine.cannot_cut()
 
     def decoded(self, count: int, context: Context, row: int, draft: Sequence[int] = ()) -> None:
         """The first `count` pending tokens are in the cache, and the draft that follows them.

@@ -308,6 +308,10 @@ class Engine:
             self._pieces[token] = piece
         return piece
 
+    def cannot_cut(self) -> None:
+        """This model's memory turned out not to forget its last tokens: wrong guesses would cost too much."""
+        self._drafting.give_up()
+
     def release(self, generation: Generation) -> None:
         """Its sequence is free for another request."""
         if generation in self._live:
