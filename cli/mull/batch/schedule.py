@@ -153,6 +153,7 @@ class Scheduler:
             except MullError as error:
                 yield Answered(asked.index, asked.line, error)
             else:
+                _read(turn, None)  # what it says before its first step, so that it takes part in the next one
                 self._live.append(_Running(asked.index, asked.line, turn))
 
     def _step(self) -> Iterator[Answered]:

@@ -31,6 +31,7 @@ __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
 _FIRST_CHUNK = 128  # tokens, before the speed is known
 _SMALLEST_CHUNK = 32
 _CHUNK_SECONDS = 2.0  # of prompt processing per step: how often progress is seen
+_SIDE_BY_SIDE_SECONDS = 60.0  # where nobody watches a single prompt; a CPU can be interrupted all the same
 _GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a chunk must be shorter than a stop may take
 
 
@@ -63,7 +64,9 @@ class Engine:
         self._context: Context | None = None
         self._batch_size = computation(model.n_params, settings).batch_size
         self._chunk = _FIRST_CHUNK
-        self._chunk_seconds = _GPU_CHUNK_SECONDS if _offloads(settings) else _CHUNK_SECONDS
+        self._chunk_seconds = _SIDE_BY_SIDE_SECONDS if n_parallel > 1 else _CHUNK_SECONDS
+        if _offloads(settings):
+            self._chunk_seconds = _GPU_CHUNK_SECONDS
         self._pieces: dict[int, Piece] = {}
         self._past = Checkpoints(model, settings, shelf)
 
@@ -261,13 +264,11 @@ class Engine:
 
     def _make_room(self, tokens: int) -> bool:
         """Have a context with room for so many more tokens, as far as the limit allows; False when there is none."""
-        needed = self._held + tokens
-        if needed <= self.n_ctx:
+        if self._held + tokens <= self.n_ctx:
             return True
-        for slot in self._slots:  # what idle sequences remember is worth less than a live one's next token
-            if not slot.busy and slot.tokens and self._context is not None and len(self._slots) > 1:
-                needed -= len(slot.tokens) - slot.shared
-                slot.clear(self._context)
+        if self._context is not None and self.n_parallel > 1:
+            parallel.tidy(self._slots, self._context)
+        needed = self._held + tokens
         return needed <= self.n_ctx or self._grow(needed)
 
     def _grow(self, needed: int) -> bool:

@@ -42,6 +42,20 @@ def is_coming(prompt: Sequence[int], slots: Iterable[Slot], live: Iterable[Gener
     return coming >= here + WORTH
 
 
+def tidy(slots: Sequence[Slot], context: Context) -> None:
+    """Idle sequences give back what nobody else has: it is worth less than a live one's next token.
+
+    What they share with others costs no room, and the next prompt may begin with it.
+    """
+    for slot in slots:
+        if not slot.busy and slot.tokens:
+            slot.cut(context, slot.shared)
+    for slot in slots:
+        lenders = (other for other in slots if other is not slot and other.shared < slot.shared)
+        if slot.shared and not any(common_prefix(o.tokens, slot.tokens) >= slot.shared for o in lenders):
+            slot.shared = 0  # the one it was copied from is gone: the cells count as its own
+
+
 def give_way(live: Sequence[Generation], context: Context) -> bool:
     """The youngest request hands back its cells and waits; False when there is only one left.
 
