@@ -7,7 +7,6 @@ here, once, and handed down as `context.obj`. A command's module is imported whe
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 import threading
@@ -179,7 +178,9 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
         detach(streams)
     flags = words[: words.index("--")] if "--" in words else words
     if "--json" in flags or "--jsonl" in flags:
-        streams.stdout.write(json.dumps(_failure(error, words), ensure_ascii=False) + "\n")
+        from mull.terminal.result import dumps
+
+        streams.stdout.write(dumps(_failure(error, words)) + "\n")
     if error.code != "interrupted":
         streams.error(error.message, error.hint)
     return error.exit_code

@@ -101,10 +101,13 @@ def test_a_damaged_database_is_named_and_kept(mull: Run, sessions: Path) -> None
 def test_a_terminal_gets_no_escape_of_a_model_and_is_asked_before_removal(
     home: dict[str, str], sessions: Path
 ) -> None:
+    with open_store(sessions) as store:
+        store.update(store.find("work").id, model="evil\x1b]0;x\x07\x9b2J")
     command = [sys.executable, "-m", "mull", "sessions"]
     with Terminal([*command, "show", "work"], environ=home) as terminal:
         assert terminal.exit() == 0
-        assert "There are **three**.␛[31m" in terminal.text
+        assert "evil␛]0;x␇\\x9b2J" in terminal.text
+        assert "There are three.␛[31m" in terminal.text
     with Terminal([*command, "rm", "work"], environ=home) as terminal:
         terminal.wait("Remove")
         terminal.press("n\r")

@@ -135,3 +135,11 @@ def test_any_text_is_one_valid_line(text: str) -> None:
     assert "\n" not in line
     if "\ud800" not in text:
         assert json.loads(line) == {"answer": text}
+
+
+def test_json_holds_nothing_that_a_terminal_obeys() -> None:
+    text = "\x1b[31m \x9b31m \x7f \u202e \u2028 é 你"
+    line = dumps({"answer": text})
+    assert all(char.isprintable() for char in line)
+    assert "é 你" in line
+    assert json.loads(line) == {"answer": text}

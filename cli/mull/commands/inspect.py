@@ -11,6 +11,7 @@ import typer
 from mull.commands.options import Effort, Json, Reason
 from mull.errors import UsageError
 from mull.settings import ReasoningAsk
+from mull.terminal.sanitize import visible
 from mull.terminal.streams import Streams
 
 File = Annotated[
@@ -55,7 +56,8 @@ def inspect(
         decision, segments = inspected.prompt(read_messages(render), ask)
         if decision.notice:
             streams.stderr.write(decision.notice + "\n")
-        streams.stdout.write("".join(segment.text for segment in segments))
+        text = "".join(segment.text for segment in segments)
+        streams.stdout.write(visible(text) if streams.stdout_tty else text)
     elif parse:
         output = getattr(streams.stdin, "buffer", None)
         data = output.read() if output is not None else streams.stdin.read().encode("utf-8", "replace")

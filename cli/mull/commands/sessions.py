@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ import typer
 from mull.commands.options import completes
 from mull.errors import MullError, UsageError
 from mull.store import export as exports
-from mull.store.records import Session, Turn
+from mull.store.records import Hit, Session, Turn
 from mull.store.search import CLOSE, OPEN
 from mull.store.sessions import Store, default_path, open_store
+from mull.terminal.result import write_object
 from mull.terminal.sanitize import one_line, visible
+from mull.terminal.spans import wrap_spans
 from mull.terminal.streams import Streams
 from mull.terminal.tables import table
 
@@ -77,7 +78,7 @@ def listing(
     with _store(streams) as store:
         found, count = store.sessions(limit), store.count()
     if json:
-        _print_json(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
+        write_object(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
         return
     rows = [(each.id, each.title, str(each.turns), each.model, _when(each.updated)) for each in found]
     if rows:
@@ -102,7 +103,7 @@ def show(
         session = store.find(name)
         turns = store.turns(session.id) if json else store.branch(session.id)
     if json:
-        _print_json(streams, exports.to_data(session, turns))
+        write_object(streams, exports.to_data(session, turns))
     else:
         _print_turns(streams, session, turns, thinking=thinking)
 
@@ -124,12 +125,10 @@ def search(
     if json:
         plain = str.maketrans("", "", OPEN + CLOSE)
         found = [{**dataclasses.asdict(hit), "snippet": hit.snippet.translate(plain)} for hit in hits]
-        _print_json(streams, {"v": 1, "hits": found})
+        write_object(streams, {"v": 1, "hits": found})
         return
     for hit in hits:
-        head = f"{hit.session}  {one_line(hit.title)} · {hit.field}, {_when(hit.when)}"
-        streams.stdout.write(streams.stdout_ink(_safe(streams, head), "dim") + "\n")
-        streams.stdout.write("  " + marked(hit.snippet, streams) + "\n")
+        show_hit(hit, streams)
     if not hits:
         streams.note("Nothing was found.")
         raise typer.Exit(1)
@@ -212,12 +211,16 @@ def remove(
             store.remove(session.id)
 
 
-def marked(snippet: str, streams: Streams) -> str:
-    """A snippet with its matches in bold."""
-    out = ""
-    for number, part in enumerate(snippet.replace(OPEN, CLOSE).split(CLOSE)):
-        out += streams.stdout_ink(_safe(streams, part), "bold" if number % 2 else "")
-    return out
+def show_hit(hit: Hit, streams: Streams) -> None:
+    """Where something was found, and the words around it, its matches in bold."""
+    head = [(_safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {_when(hit.when)}"), "dim")]
+    parts = hit.snippet.replace(OPEN, CLOSE).split(CLOSE)
+    words = [(_safe(streams, part), "bold" if number % 2 else "") for number, part in enumerate(parts)]
+    room = streams.width - 1 if streams.stdout_tty else None  # a pipe gets one line for each
+    lines = wrap_spans(head, room) if room else [head]
+    lines += [[("  ", ""), *line] for line in (wrap_spans(words, room - 2) if room else [words])]
+    for line in lines:
+        streams.stdout.write("".join(streams.stdout_ink(text, style) for text, style in line) + "\n")
 
 
 @contextmanager
@@ -231,7 +234,8 @@ def _store(streams: Streams) -> Iterator[Store]:
 def _print_turns(streams: Streams, session: Session, turns: Sequence[Turn], *, thinking: bool) -> None:
     ink, write = streams.stdout_ink, streams.stdout.write
     write(ink(_safe(streams, one_line(session.title)), "bold") + "\n")
-    write(ink(f"session {session.id} · {session.model} · {_when(session.updated)}", "dim") + "\n")
+    about = f"session {session.id} · {session.model} · {_when(session.updated)}"
+    write(ink(_safe(streams, about), "dim") + "\n")
     for turn in turns:
         asked = _safe(streams, turn.question).splitlines() or [""]
         write("\n" + "\n".join(ink(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
@@ -243,9 +247,18 @@ def _print_turns(streams: Streams, session: Session, turns: Sequence[Turn], *, t
                 + "\n".join(ink(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
                 + "\n"
             )
-        write(f"\n{_safe(streams, turn.answer.rstrip())}\n" if turn.answer else "\n")
+        write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
             write(ink("(stopped)", "dim") + "\n")
+
+
+def _drawn(answer: str, streams: Streams) -> Sequence[str]:
+    """An answer as lines: Markdown where the chat would draw it, else as the model wrote it."""
+    if not streams.stdout_live:
+        return _safe(streams, answer.rstrip()).split("\n") if answer else []
+    from mull.terminal.markdown import render
+
+    return render(answer, streams.width - 1, streams.stdout_ink, unicode=streams.unicode)
 
 
 def _safe(streams: Streams, text: str) -> str:
@@ -255,10 +268,6 @@ def _safe(streams: Streams, text: str) -> str:
 def _summary(session: Session) -> dict[str, Any]:
     values = dataclasses.asdict(session) | {"title": session.title}
     return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
-
-
-def _print_json(streams: Streams, value: object) -> None:
-    streams.stdout.write(json_.dumps(value, ensure_ascii=False) + "\n")
 
 
 def _when(seconds: float) -> str:

@@ -41,6 +41,10 @@ _EVENT_NAMES: Mapping[type, str] = {
     AnswerDelta: "answer",
     Notice: "notice",
 }
+# JSON itself escapes only what is below a space; a terminal obeys some more.
+_CONTROLS = {
+    code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 def show_json(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
@@ -114,10 +118,11 @@ def write_object(streams: Streams, value: Mapping[str, Any]) -> None:
 
 
 def dumps(value: Mapping[str, Any]) -> str:
-    """Compact enough for one line, readable text as it is, and always valid UTF-8: lone surrogates become
-    U+FFFD."""
+    """Compact enough for one line, readable text as it is, no character that a terminal would obey, and always valid
+    UTF-8: lone surrogates become U+FFFD."""
     return (
         json.dumps(value, ensure_ascii=False)
+        .translate(_CONTROLS)
         .encode("utf-8", errors="surrogatepass")
         .decode("utf-8", "replace")
     )

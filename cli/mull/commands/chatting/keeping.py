@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull.commands.chatting.actions import action, needed, say, user_path
-from mull.commands.sessions import marked
+from mull.commands.chatting.actions import action, needed, user_path
+from mull.commands.sessions import show_hit
 from mull.errors import MullError, UsageError
 from mull.store.export import exported, file_name, free_path, write_export
 from mull.store.records import Session
@@ -81,8 +81,7 @@ def _sessions(chat: Chat, argument: str) -> None:
     if argument:
         hits = store.search(argument, LISTED)
         for hit in hits:
-            say(chat, f"{hit.session}  {one_line(hit.title)} · {hit.field}", style="dim")
-            chat.streams.stdout.write(f"  {marked(hit.snippet, chat.streams)}\n")
+            show_hit(hit, chat.streams)
         if not hits:
             chat.note("Nothing was found.")
         return
