@@ -248,20 +248,22 @@ class Turn:
     def _take(self, piece: Piece) -> Iterator[Event]:
         self.last = time.perf_counter()
         self.first = self.first or self.last
+        within = self.splitter.thinking
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
         if piece.chances is not None:
             self.unclaimed.append(self.aim.told(piece, piece.chances))
         if not piece.injected:  # our words are nobody's thinking
-            self._count(parts)
+            self._count(parts, within=within)
         yield from self._show(parts)
 
-    def _count(self, parts: Sequence[Part]) -> None:
-        """One more token: of the thinking, of the answer, or not yet known of which."""
+    def _count(self, parts: Sequence[Part], *, within: bool) -> None:
+        """One more token: of the thinking (what ends it too), of the answer, or not yet known of which."""
         self.undecided += 1
         answered = self.splitter.answered
         if answered:
             self.answering = self.answering or self.last
-        if self.splitter.thinking or (not answered and any(isinstance(part, Thinking) for part in parts)):
+        thought = within or any(isinstance(part, Thinking) for part in parts)
+        if self.splitter.thinking or (not answered and thought):
             self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
             self.unclaimed.clear()
         elif answered:

@@ -78,6 +78,10 @@ def test_a_limit_of_the_user_is_no_failure(mull: Run, thinker: Path) -> None:
 def test_thinking_without_an_answer_is_exit_4(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--max-tokens", "3", "--json", "hi")
     assert (done.returncode, as_json(done)["finish"], as_json(done)["answer"]) == (4, "thinking", "")
+    plain = mull("-m", thinker, "--max-tokens", "3", "hi")
+    assert (plain.returncode, plain.stdout) == (4, b"")
+    assert b"never answered" in plain.stderr
+    assert mull("-m", thinker, "--max-tokens", "3", "--quiet", "hi").stderr == b""
 
 
 def test_the_end_of_the_context_is_exit_3(mull: Run, tmp_path: Path) -> None:
@@ -86,6 +90,7 @@ def test_the_end_of_the_context_is_exit_3(mull: Run, tmp_path: Path) -> None:
     )
     done = mull("-m", endless, "--ctx", "256", "--json", "hi")
     assert (done.returncode, as_json(done)["finish"]) == (3, "length")
+    assert b"the context is full" in mull("-m", endless, "--ctx", "256", "hi").stderr
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_both_counts(mull: Run, thinker: Path) -> None:

@@ -81,7 +81,7 @@ def test_an_effort_the_family_does_not_have_is_told() -> None:
     assert found.arguments == {"effort": "high"}
     assert found.budget == 2048
     assert found.notice == (
-        "This model has no effort named medium; its nearest, high, is used with at most 2048 thinking tokens."
+        "This model has no effort named medium; its nearest, high, is used with a budget of 2048 tokens."
     )
 
 

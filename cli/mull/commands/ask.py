@@ -98,9 +98,22 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
             setup.conversation.branch.close()
     if view.form == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
+    if view.talks and (why := _shortfall(done)):
+        streams.note(why)
     if view.form == "text" and view.stats:
         streams.note(stats_line(done))
     return _keep(setup, 128 + steering.signal if steering.signal else code, streams)
+
+
+def _shortfall(done: Done) -> str | None:
+    """Why there is less of an answer than there could be, and what helps: a word to the exit codes 3 and 4."""
+    if done.finish == "thinking":
+        return "The model thought and never answered. --think-budget N bounds its thinking, --no-reason does without."
+    if done.finish == "length" and done.limit == "context":
+        return "The answer was cut: the context is full. --ctx N gives more, where the model can."
+    if done.finish == "length" and done.limit == "default":
+        return "The answer was cut at the default limit. --max-tokens N sets another."
+    return None
 
 
 def _keep(setup: Setup, code: int, streams: Streams) -> int:

@@ -105,7 +105,7 @@ def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
     notice = None
     if own is not None and own.values[effort] != effort and isinstance(own.values[effort], str):
         notice = f"This model has no effort named {effort}; its nearest, {own.values[effort]}, is used" + (
-            f" with at most {budget} thinking tokens." if budget is not None else "."
+            f" with a {_budget(budget)}." if budget is not None else "."
         )
     return Control(ask.asked, effort, how, notice, arguments, budget=budget, word=word)
 
