@@ -106,9 +106,9 @@ def _tree(repo: str, commit: str) -> Iterator[tuple[str, Facts]]:
         for one in answer.json():
             if one["type"] == "file":
                 yield str(one["path"]), _facts(one)
-        if "next" not in answer.links:
+        address, parameters = answer.links.get("next", {}).get("url", ""), {}
+        if not address.startswith(endpoint()):  # the end, or a place where the token does not belong
             return
-        address, parameters = answer.links["next"]["url"], {}
 
 
 def _headers(repo: str, commit: str, name: str) -> Facts:
