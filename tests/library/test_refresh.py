@@ -82,3 +82,15 @@ def test_a_catalogue_without_models_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_text('updated = "2999-01-01"')
     with pytest.raises(MullError, match="lists no model"):
         refresh(str(tmp_path / "empty.toml"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("date", "says"), [("", "has no date"), ('updated = "2020-02-02"', "is of 2020-02-02")]
+)
+def test_an_older_catalogue_is_refused_because_it_would_not_be_used(
+    tmp_path: Path, date: str, says: str
+) -> None:
+    (tmp_path / "old.toml").write_text(f"{date}\n{NEWER.decode().partition(chr(10))[2]}")
+    with pytest.raises(MullError, match=says):
+        refresh(str(tmp_path / "old.toml"), tmp_path / "config")
+    assert not (tmp_path / "config" / "catalogue.toml").exists()

@@ -40,7 +40,15 @@ _WORDS: Mapping[type, str] = {
     dict: "a table",
 }
 
-__all__ = ["Catalogue", "CatalogueError", "CatalogueFile", "Entry", "bundled_path", "load_catalogue"]
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "CatalogueFile",
+    "Entry",
+    "bundled_date",
+    "bundled_path",
+    "load_catalogue",
+]
 
 
 class CatalogueError(MullError):
@@ -85,6 +93,11 @@ def bundled_path() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "models.toml"
     return inside if inside.is_file() else package.parents[1] / "models.toml"
+
+
+def bundled_date() -> str:
+    """The date of the catalogue that came with mull; an older one is not used."""
+    return _read(bundled_path())[1]
 
 
 def load_catalogue(config_dir: Path | None) -> Catalogue:

@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from mull.errors import MullError
-from mull.library.catalogue import FETCHED, parse_entries, parse_text
+from mull.library.catalogue import FETCHED, bundled_date, parse_entries, parse_text
 from mull.paths import private_dir
 
 LARGEST = 4 << 20  # bytes; the catalogue takes a fortieth of that
@@ -35,6 +35,14 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
         ) from error
     tables, updated = parse_text(text, source)
     count = sum(1 for _ in parse_entries(tables, source))
+    ours = bundled_date()
+    if count and updated < ours:
+        age = f"is of {updated}" if updated else "has no date"
+        raise MullError(
+            "catalogue_old",
+            f"{source} {age}; the catalogue that came with mull is of {ours}.",
+            "Nothing was changed.",
+        )
     if not count:
         raise MullError("catalogue", f"{source} lists no model.", "Give the address of a models.toml.")
     _keep(private_dir(config_dir) / FETCHED, data)
