@@ -125,6 +125,14 @@ def test_no_network(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"127.0.0.1:{port}" in fails(fetch, "no_network").message
 
 
+@pytest.mark.parametrize(
+    "address", ["hub", "ftp://hub", "http://", "http://[::1", "http://hub:99999", "http://a b"]
+)
+def test_an_address_that_is_none(fetch: Puller, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert address in fails(fetch, "bad_endpoint").message
+
+
 def test_dns_failure(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_name(*_arguments: object, **_options: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

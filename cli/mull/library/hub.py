@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from mull.errors import MullError
 
@@ -56,16 +57,32 @@ class Backoff:
 
 
 def endpoint() -> str:
-    """The Hub's address: HF_ENDPOINT, or huggingface_hub's own default.
+    """The Hub's address: HF_ENDPOINT, or huggingface_hub's own default. Raises HubError for one that is no address.
 
     The library is told on the way to send no telemetry, which includes asking which program calls it, and to be quiet.
     """
+    if (chosen := os.environ.get("HF_ENDPOINT")) and not _is_address(chosen):
+        raise HubError(
+            "bad_endpoint",
+            f'HF_ENDPOINT is "{chosen}", which is no address.',
+            "It is something like https://huggingface.co; unset, it is that.",
+        )
     from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    return (chosen or constants.ENDPOINT).rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and " " not in text
+        )
+    except ValueError:
+        return False
 
 
 def get(path: str, **parameters: str | list[str]) -> Any:
@@ -120,9 +137,9 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
     """
     from huggingface_hub import errors
 
-    hub = endpoint()
     if isinstance(error, HubError):
         return error
+    hub = endpoint()
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError(
             "offline", "HF_HUB_OFFLINE is set: nothing is downloaded.", "Unset it to reach the Hub."
@@ -176,7 +193,7 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, liste
         return HubError(
             "bad_token",
             "The Hub does not accept your token.",
-            f"Make a new one at {hub}/settings/tokens.",
+            f"Make a new one at {hub}/settings/tokens, or unset HF_TOKEN: open models need none.",
         )
     if listed and status in {401, 403}:
         return _gated(repo, hub)

@@ -15,7 +15,7 @@ from mull.terminal.streams import Streams
 
 GAP = "  "
 LEAST = 16  # cells: a column that would be squeezed below this is not one any more
-CARD = 24  # cells for the values of a card beside their names; with less they go below
+CARD = 20  # cells for the values of a card beside their names; with less they go below
 INDENT = "  "
 JOINT = " · "
 
