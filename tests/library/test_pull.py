@@ -311,9 +311,9 @@ def test_two_pulls_at_once_download_once(hub: Hub, user: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(hub: Hub, user: Path, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
-    hub.fault(bytes_per_second=1_000_000)
+    hub.fault(bytes_per_second=200_000)
     process = start(user, hub, "pull", REPO)
-    wait_for(lambda: partial_bytes(user) > 200_000, process)
+    wait_for(lambda: partial_bytes(user) > 100_000, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -330,7 +330,7 @@ def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(hub: Hub, user: Path, f
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_kill_at_any_byte_is_resumed(hub: Hub, user: Path, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
-    hub.fault(bytes_per_second=2_500_000, times=9)
+    hub.fault(bytes_per_second=1_000_000, times=9)
     process = start(user, hub, "pull", REPO)
     wait_for(lambda: partial_bytes(user) > 700_000, process)
     process.kill()
