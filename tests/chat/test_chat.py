@@ -21,6 +21,7 @@ if sys.platform == "win32":
 
 from mull.store.sessions import Store
 from tests.chat.conftest import ChatTerminal
+from tests.cli.conftest import CHATML
 from tests.models.scripted import write_scripted
 
 Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
@@ -512,6 +513,14 @@ def test_a_model_that_is_not_here_is_offered_at_the_start_and_by_command(chat: C
         terminal.shows("mull pull qwen3-0.6b")
         terminal.say("/model")
         terminal.shows("Also here: pebble.")
+        terminal.leave()
+
+
+def test_an_empty_answer_is_called_one(chat: Chat, tmp_path: Path) -> None:
+    silent = write_scripted(tmp_path / "silent.gguf", [], template=CHATML, name="silent")
+    with chat(silent) as terminal:
+        terminal.say("well?")
+        terminal.shows("The answer is empty.")
         terminal.leave()
 
 

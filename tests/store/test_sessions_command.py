@@ -72,6 +72,8 @@ def test_shows_exports_and_imports(mull: Run, sessions: Path, tmp_path: Path) ->
     with open_store(sessions) as store:
         assert [turn.question for turn in store.turns(identity)] == ["hello", "hello again"]
         assert [turn.question for turn in store.branch(identity)] == ["hello again"]
+    piped = mull("sessions", "import", "-", stdin=file.read_bytes())
+    assert piped.stdout.decode().strip() not in {"", identity}
     refused = mull("sessions", "import", sessions)
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert b"Traceback" not in refused.stderr

@@ -162,12 +162,13 @@ def export(
 
 @app.command("import")
 def import_(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="A file that export wrote as JSON.")]
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file that export wrote as JSON; - reads stdin.")],
 ) -> None:
     """Take in a conversation that was exported as JSON."""
     streams: Streams = context.obj
     try:
-        text = file.read_text(encoding="utf-8")
+        text = streams.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise MullError("not_a_session", f"{file} is no text.", "Give a file that export wrote.") from error
     session, turns = exports.from_json(text)

@@ -26,7 +26,7 @@ class Region:
     def __init__(self, write: Callable[[str], object], size: Callable[[], tuple[int, int]]) -> None:
         self._write = write
         self._size = size
-        self._shown: list[str] = []  # the lines on the screen; the cursor stands in the last one
+        self._shown: list[str] = []  # the lines on the screen; the cursor stands at the start of the last one
         self._columns = 0
         self._hidden = False
 
@@ -62,7 +62,7 @@ class Region:
         text = "\r\n".join(f"{line}\x1b[K" if _visible_width(line) < columns else line for line in lines)
         if ends_above and lines:
             text += "\r\n"
-        return f"{self._home(columns)}{text}\x1b[J"
+        return f"{self._home(columns)}{text}\x1b[J\r"
 
     def _changed(self, lines: Sequence[str]) -> str:
         """Only the lines that differ from the screen's, on the same width."""
@@ -90,12 +90,9 @@ class Region:
         return "".join(parts)
 
     def _home(self, columns: int) -> str:
-        """To the start of the region's first row. After a resize the terminal has wrapped the old lines
-        anew."""
-        if not self._shown:
-            return "\r"
+        """To the start of the region's first row, from that of its last line. After a resize the terminal has wrapped
+        the old lines anew, and the cursor has stayed with the line's first column."""
         rows = sum(max(1, -(-_visible_width(line) // max(1, columns))) for line in self._shown[:-1])
-        rows += max(0, -(-_visible_width(self._shown[-1]) // max(1, columns)) - 1)
         return f"\r\x1b[{rows}A" if rows else "\r"
 
 

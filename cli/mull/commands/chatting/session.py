@@ -189,6 +189,8 @@ class Chat:
             self.streams.error(done.error.message, done.error.hint)
         elif done.finish == "thinking":
             self.note("It thought and never answered. /retry asks again, /nothink asks without thinking.")
+        elif done.finish == "stop" and not done.answer.strip():
+            self.note("The answer is empty. /retry asks again.")
         elif done.finish == "length" and done.limit == "context":
             self.note("The context is full: the answer was cut. /context shows what fills it.")
         elif done.finish == "length":
