@@ -130,6 +130,7 @@ BAD = {
     b'{"prompt": "hi", "stop": 1}': "bad_setting",
     b'{"prompt": "hi", "schema": 1}': "bad_setting",
     b'{"prompt": "hi", "id": [1]}': "bad_id",
+    b'{"prompt": "hi", "id": 1e999}': "bad_id",
     b'{"prompt": "hi", "id": "good"}': "duplicate_id",
     b'{"messages": [{"role": "user"}]}': "bad_messages",
     b'{"messages": [{"role": "judge", "content": "hi"}]}': "bad_messages",
@@ -289,6 +290,14 @@ def test_wrong_use(mull: Run, thinker: Path, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (code, b"")
         assert len(done.stderr.strip().splitlines()) == 2
     assert (tmp_path / "in.jsonl").read_bytes() == jsonl("hi")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_and_can_be_gone_on_from(mull: Run, thinker: Path) -> None:
+    done = mull("batch", "-m", thinker, "-o", "/dev/full", stdin=jsonl("hi"))
+    assert done.returncode == 1
+    assert b"/dev/full could not be written" in done.stderr
+    assert b"same command goes on" in done.stderr
 
 
 def test_no_lines_no_results(mull: Run, thinker: Path) -> None:

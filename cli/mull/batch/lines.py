@@ -11,6 +11,7 @@ import codecs
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, BinaryIO, NoReturn
@@ -133,13 +134,13 @@ def _id(said: Mapping[str, Any], number: int) -> Id:
     id_ = said.get("id")
     if id_ is None:
         return number
-    if isinstance(id_, bool) or not isinstance(id_, str | int | float):
-        _refuse(
-            "bad_id",
-            "has an id that is neither text nor a number",
-            "Leave it out: the line's number is taken.",
-        )
-    return id_
+    if isinstance(id_, str) or (isinstance(id_, int) and not isinstance(id_, bool)):
+        return id_
+    if isinstance(id_, float) and math.isfinite(id_):
+        return id_
+    _refuse(
+        "bad_id", "has an id that is neither text nor a number", "Leave it out: the line's number is taken."
+    )
 
 
 def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:

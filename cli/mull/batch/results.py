@@ -12,8 +12,9 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mull.batch.lines import Id, Line
 from mull.errors import UsageError
@@ -59,10 +60,13 @@ class Unfinished:
                 yield line
 
 
-def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[BinaryIO, Earlier]:
-    """The file, open at its end, and what it holds. Raises UsageError for a file of another kind, OSError."""
+def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Earlier]:
+    """The file, open at its end and without a buffer, and what it holds.
+
+    Raises UsageError for a file of another kind, OSError.
+    """
     if overwrite or not path.exists() or not path.is_file():
-        return path.open("wb"), Earlier(path)
+        return path.open("wb", buffering=0), Earlier(path)
     finished: dict[Id, str] = {}
     length, failed = 0, False
     for _, end, result in _complete(path, model):
@@ -75,7 +79,7 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[BinaryIO, 
         _drop_failures(path, model)
     else:
         os.truncate(path, length)
-    return path.open("ab"), Earlier(path, finished)
+    return path.open("ab", buffering=0), Earlier(path, finished)
 
 
 def _complete(path: Path, model: str) -> Iterator[tuple[int, int, dict[str, Any]]]:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -148,15 +149,20 @@ def _output(
         return
     if file not in {None, STDIN} and output.exists() and output.samefile(file or ""):
         raise UsageError("same_file", f"{output} is the input.", "Give another file with -o.")
-    results, earlier = open_results(output, plan.resolved.name, overwrite=flags.overwrite)
+    try:
+        results, earlier = open_results(output, plan.resolved.name, overwrite=flags.overwrite)
+    except OSError as failure:
+        reason = failure.strerror or failure
+        raise MullError("no_output", f"{output} cannot be written: {reason}.", "Check the path.") from failure
     with results:
         yield earlier, partial(_append, results, output)
 
 
-def _append(results: BinaryIO, path: Path, value: dict[str, Any]) -> None:
+def _append(results: FileIO, path: Path, value: dict[str, Any]) -> None:
+    left = memoryview(dumps(value).encode() + b"\n")
     try:
-        results.write(dumps(value).encode() + b"\n")
-        results.flush()
+        while left:
+            left = left[results.write(left) :]
     except OSError as failure:
         raise MullError(
             "write_failed",
