@@ -265,7 +265,7 @@ def test_show_of_a_file_that_is_here_by_any_of_its_names(mull: Run, place: Place
         assert (value["path"], value["quant"]) == (str(path), "Q8_0")
     elsewhere = write_model(tmp_path / "elsewhere.gguf", 50)
     value = found(mull("show", elsewhere, "--json"))
-    assert value["header"] == {"architecture": "llama", "context": 4096}
+    assert value["header"] == {"architecture": "llama", "context": 4096, "sampling": {}}
     assert value["verdict"]["context"] == 4096
 
 

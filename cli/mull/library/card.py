@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from mull.library.advised import advised_sampling
 from mull.library.entry import Benchmark, CatalogueFile, Entry
 from mull.library.fit import FAST, PROCESS, Plan
 from mull.library.gguf import Header
@@ -86,7 +87,9 @@ def as_json(
     entry = row.entry
     found: dict[str, Any] = {"v": 1, **record(row), "template_reasoning": thinking}
     found["sha256"] = row.local.sha256 if row.local else None
-    found["header"] = claims(header) if header else None
+    found["header"] = (
+        {**claims(header), "sampling": _said(advised_sampling(header.metadata))} if header else None
+    )
     if entry is not None:
         found |= {
             "family": entry.family or None,
@@ -135,6 +138,7 @@ def _claimed(header: Header) -> Pairs:
         ("Architecture", header.architecture),
         ("Parameters", str(said.get("parameters", ""))),
         ("Context", f"{context:,} tokens" if context else ""),
+        ("Sampling", _sampling(advised_sampling(header.metadata))),
     ]
 
 

@@ -160,6 +160,28 @@ def read_header(source: Path | str | BinaryIO, *, whole: bool = True) -> Header:
         ) from error
 
 
+def read_general(source: Path) -> Mapping[str, Any]:
+    """What stands at a header's beginning, where writers put what is general about a model: name, licence, advice.
+
+    Quick: it stops at the first value of another kind. Empty for a file that cannot be read, or is no GGUF.
+    """
+    found: dict[str, Any] = {}
+    try:
+        with source.open("rb") as file:
+            reader = Reader(file, source.stat().st_size, 0)
+            if reader.take(4) != MAGIC or reader.number("I") not in VERSIONS:
+                return {}
+            _, pairs = reader.number("Q"), reader.number("Q")
+            for _ in range(min(pairs, MAX_PAIRS)):
+                key = reader.kept_string(MAX_KEY)
+                if not key.startswith("general."):
+                    break
+                found[key] = reader.value(reader.number("I"))
+    except (OSError, DamagedError):
+        return {}
+    return found
+
+
 def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
     size = file.seek(0, io.SEEK_END)
     if size == 0:

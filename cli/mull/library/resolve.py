@@ -15,6 +15,7 @@ from typing import Literal
 from mull import paths
 from mull.errors import ModelFileError, MullError
 from mull.library import records
+from mull.library.advised import sampling_of
 from mull.library.cache import is_file, is_folder
 from mull.library.catalogue import Catalogue, Entry, load_catalogue
 from mull.library.local import LocalModel, Source, everywhere, in_ollama, installed
@@ -61,17 +62,20 @@ class Resolved:
     source: Source | Literal["builtin", "file"]
 
     def sampling(self, thinking: bool | None) -> Sampling:
-        """What the vendor advises for thinking or not; None, the model's own default, counts as thinking if it can."""
+        """What the vendor advises for thinking or not, in the catalogue, else in the file's header.
+
+        `thinking` None: as the model does it by default.
+        """
         if self.source == "builtin":
             return GREEDY  # without the catalogue, which would cost the quickest answer a tenth of its time
         if self.entry is None:
-            return Sampling()
+            return sampling_of(self.path)
         facts = self.entry.reasoning
         thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
         if facts.kind == "always":
             thinks = True
         first, second = self.entry.sampling_thinking, self.entry.sampling_plain
-        return (first or second if thinks else second or first) or Sampling()
+        return (first or second if thinks else second or first) or sampling_of(self.path)
 
 
 def resolve(
