@@ -62,7 +62,7 @@ class Aim:
         return Binding(
             limits.text,
             limits.root,
-            said=model.tokenize("".join(said), special=False),
+            said="".join(said).encode(),
             forbidden=[
                 token
                 for text, token in special

@@ -133,8 +133,10 @@ def test_what_cannot_be_written_is_said_before_anything_is_computed(
 def test_devices_are_written_into(mull: Run, coder: Path) -> None:
     assert mull("-m", coder, "-o", "/dev/null", "hi").returncode == 0
     assert Path("/dev/null").is_char_device()
+    assert mull("-m", coder, "-o", "-", "hi").stdout.decode() == ANSWER  # a dash is stdout
     full = mull("-m", coder, "-o", "/dev/full", "hi")
     assert full.returncode == 1
+    assert ANSWER in full.stderr.decode()  # what could not be written is not lost
     assert b"No space left" in full.stderr
 
 

@@ -126,6 +126,13 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
     assert len(said) == 12
 
 
+def test_what_was_said_already_counts(tiny: Engine) -> None:
+    """And where it does not fit, nothing more is said."""
+    assert bound(tiny, Binding('root ::= "é, yes"', said="é, y".encode())).data == b"es"
+    lost = bound(tiny, Binding('root ::= "yes"', said=b"no"))
+    assert (lost.data, lost.ended) == (b"", "eog, incomplete")
+
+
 def test_what_llama_cpp_refuses_is_an_error_and_the_sequence_is_given_back(tiny: Engine) -> None:
     generation = tiny.generate(Request([20, 30, 40], GREEDY, max_tokens=2))
     with pytest.raises(EngineError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import io
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mull.commands.ask_flags import AskFlags
-from mull.errors import ExitCode, UsageError
+from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done
 from mull.outfile import OutFile
 from mull.terminal.sanitize import visible
@@ -35,11 +36,12 @@ class Delivery:
             raise UsageError(
                 "usage", "-x has no place in JSON.", "Give either, and take the answer out with jq."
             )
-        if flags.output and flags.output == flags.thinking_file:
+        output = None if flags.output == Path("-") else flags.output
+        if output and output == flags.thinking_file:
             raise UsageError("usage", "The answer and the thinking cannot go to one file.", "Name two.")
-        self._held = io.StringIO() if self._extracts or flags.output else None
+        self._held = io.StringIO() if self._extracts or output else None
         with ExitStack() as files:
-            self._output = files.enter_context(OutFile(flags.output)) if flags.output else None
+            self._output = files.enter_context(OutFile(output)) if output else None
             self._thinking = (
                 files.enter_context(OutFile(flags.thinking_file)) if flags.thinking_file else None
             )
@@ -55,7 +57,7 @@ class Delivery:
     def deliver(self, done: Done) -> int:
         """Write what is to be written. Raises MullError where that fails now."""
         if self._thinking is not None:
-            self._thinking.write(_ended(done.thinking))
+            self._write(self._thinking, _ended(done.thinking))
         if self._held is None:
             return done.exit_code
         text = self._held.getvalue()
@@ -68,8 +70,16 @@ class Delivery:
             self._streams.stdout.write(visible(text) if self._streams.stdout_tty else text)
             self._streams.stdout.flush()
         elif done.finish in _WORTH_KEEPING or not self._as_text:
-            self._output.write(text)
+            self._write(self._output, text)
         return done.exit_code
+
+    def _write(self, file: OutFile, text: str) -> None:
+        """What the file does not take is not lost: it is shown."""
+        try:
+            file.write(text)
+        except MullError:
+            self._streams.aside(visible(text) if self._streams.stderr_tty else text)
+            raise
 
     def _block(self, done: Done) -> str | None:
         from mull.terminal.code import pick

@@ -33,7 +33,7 @@ class Constraint:
         self._rest = b""  # of a character that is not complete
         self._candidates = Candidates(model.n_vocab)
         self._matcher = Matcher(model, binding.grammar, binding.root, self._candidates)
-        self._lost = not all(self._takes(token) for token in binding.said)
+        self._lost = not all(self._takes(byte) for byte in binding.said)
 
     def sample(self, chain: int, logits: NDArray[np.float32]) -> int:
         """Choose with the sampler chain; the grammar moves on. At a dead end, the token that ends the turn."""
@@ -66,9 +66,10 @@ class Constraint:
     def free(self) -> None:
         self._matcher.free()
 
-    def _takes(self, token: int) -> bool:
-        """Go on with a token that was said before, if it fits."""
-        if not self._is_text(token) or not self._matcher.fits(token):
+    def _takes(self, byte: int) -> bool:
+        """Go on with what was said before, if it fits."""
+        token = self._model.index.bytes[byte]
+        if token < 0 or not self._is_text(token) or not self._matcher.fits(token):
             return False
         self._accept(token)
         return True

@@ -42,7 +42,7 @@ class Binding:
 
     grammar: str
     root: str = "root"
-    said: Sequence[int] = ()
+    said: bytes = b""
     forbidden: Collection[int] = ()
     ends: Collection[int] = ()
 
