@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -204,3 +205,42 @@ def test_a_split_file_keeps_its_parts_in_order(with_own: Callable[[str], Catalog
     assert mine is not None
     assert mine.files[0].filenames == ("a-1.gguf", "a-2.gguf")
     assert not mine.files[0].approximate
+
+
+FAMILIES = {
+    "gpt-oss-20b": "gpt-oss",
+    "muse-glimmer-30b": "Muse Glimmer",
+    "gemma-4-12b": "Gemma 4",
+    "deepseek-r1-distill-qwen-7b": "DeepSeek R1 distilled",
+    "qwen3-8b": "Qwen3",
+    "qwen3-4b-thinking-2507": "Qwen3 Thinking 2507",
+    "qwen3.5-9b": "Qwen 3.5",
+    "qwen3.6-35b-a3b": "Qwen 3.6",
+    "qwen3.8-27b": "Qwen 3.8",
+    "phi-4-reasoning-plus": "Phi 4 reasoning",
+    "ministral-3-8b-reasoning": "Ministral 3 Reasoning",
+    "smollm3-3b": "SmolLM3",
+    "lfm2.5-8b-a1b": "LFM2.5",
+    "minicpm5-1b": "MiniCPM5",
+    "nemotron-3-nano-4b": "Nemotron 3",
+    "glm-4.7-flash": "GLM 4.7",
+    "seed-oss-36b": "Seed-OSS",
+    "deepseek-v3.2": "DeepSeek V3.2",
+    "deepseek-v4-flash": "DeepSeek V4 Flash",
+    "kimi-k3": "Kimi K3",
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_catalogue_says_of_thinking_what_the_published_template_does(
+    name: str, catalogue: Catalogue
+) -> None:
+    """The other side is what mull found when it measured the families' templates."""
+    page = Path(__file__).parents[2] / "docs" / "families.json"
+    measured = {row["family"]: row for row in json.loads(page.read_text(encoding="utf-8"))}[FAMILIES[name]]
+    entry = catalogue.find(name)
+    assert entry is not None
+    kind = "always" if measured["kind"] == "effort" else measured["kind"]
+    assert entry.reasoning.kind == kind
+    if kind == "switchable" and measured["default"] != "none":
+        assert entry.reasoning.default == measured["default"]
