@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.models.scripted import write_scripted
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "output.schema.json").read_text(encoding="utf-8"))
 Finished = subprocess.CompletedProcess[bytes]
 
 
@@ -143,6 +145,8 @@ def test_what_is_wrong_with_a_line_is_its_result_and_nobody_elses(mull: Run, thi
     assert done.returncode == 1
     first, *failed, last = results(done.stdout)
     assert first["answer"] == last["answer"] == "Forty-two."
+    for result in (first, *failed):
+        jsonschema.validate(result, SCHEMA)
     assert [result["error"]["code"] for result in failed] == list(BAD.values())
     assert all(result["answer"] is None and result["finish"] == "error" for result in failed)
     assert all(result["error"]["hint"] for result in failed)
