@@ -241,7 +241,7 @@ def _file(entry: Entry, one: CatalogueFile) -> str:
         marks.append("default")
     if one.sha256:
         marks.append(f"sha256 {one.sha256[:12]}…")
-    if revision := one.revision or entry.revision:
+    if (revision := one.revision or entry.revision) and revision != "main":
         marks.append(f"revision {revision[:8]}")
     return f"{one.quant}: {', '.join(marks)}"
 
