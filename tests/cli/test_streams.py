@@ -191,3 +191,11 @@ def test_a_hangup_keeps_the_answer_and_leaves(home: dict[str, str], slow: Path) 
         os.kill(terminal.process.pid, signal.SIGHUP)
         assert terminal.exit() == 129
         assert terminal.mode == terminal.mode_before
+
+
+def test_json_on_a_terminal_is_not_taken_for_markdown(home: dict[str, str], tmp_path: Path) -> None:
+    model = write_scripted(tmp_path / "m.gguf", ['{"a_b_c": "*x* `y`"}'], template=CHATML)
+    words = ("-m", str(model), "--no-save", "--no-reason", "--schema", "a_b_c", "hi")
+    with start(home, *words) as terminal:
+        assert terminal.exit() == 0
+        assert terminal.lines[-1] == '{"a_b_c": "*x* `y`"}'

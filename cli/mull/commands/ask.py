@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -164,6 +165,9 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams, stee
     from mull.conversation.conversation import Query
 
     conversation, model = setup.conversation, setup.model
+    plan = setup.plan
+    if conversation.wishes.shape is not None:  # it is no Markdown: underscores and stars are its own
+        plan = dataclasses.replace(plan, markdown=False)
 
     def events() -> Generator[Event, None, None]:
         yield from model.loading(steering)
@@ -177,7 +181,7 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams, stee
     # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
     try:
         with stop_on_interrupt(steering, terminated=True), closing(events()) as turn:
-            return _show(turn, session, setup.plan, view, streams, steering)
+            return _show(turn, session, plan, view, streams, steering)
     except MullError as stopped:
         if steering.signal and stopped.code == "interrupted":
             stopped.exit_code = 128 + steering.signal

@@ -34,7 +34,7 @@ _BUILT_IN = {
     "null": '"null"',
     "array": '"[" ws (value ("," ws value)*)? ws "]"',
     "object": r'"{" ws (member ("," ws member)*)? ws "}"',
-    "member": r'string ws ":" ws value',
+    "member": r'string ":" ws value',
     "value": "object | array | string | number | boolean | null",
     "date": r'[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
     "time": r'([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})? zone',
@@ -230,7 +230,7 @@ class _Writer:
         return self._rule(f'"{{" ws {self._members(members, last)} ws "}}"')
 
     def _member(self, name: str, schema: Schema | bool, place: str, depth: int) -> str:
-        return self._rule(f'{text.value(name)} ws ":" ws {self.visit(schema, place, depth + 1)}')
+        return self._rule(f'{text.value(name)} ":" ws {self.visit(schema, place, depth + 1)}')
 
     def _members(self, members: Sequence[tuple[str, bool]], others: str) -> str:
         """A rule for "from this member on", after a comma or as the first one, for each member from the last back."""
@@ -244,10 +244,10 @@ class _Writer:
     def _others(self, schema: Schema | bool, names: list[str], place: str, depth: int) -> str:
         value = self.visit(schema, place, depth + 1)
         if not names:
-            return self._rule(f'string ws ":" ws {value}')
+            return self._rule(f'string ":" ws {value}')
         key = self._name()
         self.rules.update(text.other_keys(names, key))
-        return self._rule(rf'"\"" {key} "\"" ws ":" ws {value}')
+        return self._rule(rf'"\"" {key} "\"" ":" ws {value}')
 
     # rules
 

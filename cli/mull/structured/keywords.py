@@ -52,7 +52,7 @@ def constraints(schema: Schema, place: str) -> dict[str, Any]:
     """What of a schema constrains anything. Raises Unsupported for a keyword that would be ignored otherwise."""
     for name in schema:
         if name in REFUSED and HARMLESS.get(name, schema) != schema[name]:
-            raise Unsupported(name, place)
+            raise Unsupported(f'"{name}"', place)
     if isinstance(schema.get("$id"), str) and place != "#":
         raise Unsupported("$id below the top", place)
     return {name: value for name, value in schema.items() if name in CONSTRAINTS}
