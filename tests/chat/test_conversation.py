@@ -198,6 +198,8 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
         ("temprature", "1", "Did you mean temperature?"),
         ("temperature", "warm", "0 is greedy"),
         ("temperature", "-1", "0 is greedy"),
+        ("temperature", "nan", "0 is greedy"),
+        ("presence_penalty", "-inf", "penalty"),
         ("thinking", "loud", "how thinking is shown"),
         ("markdown", "perhaps", "draw answers"),
         ("model", "x", "/set"),

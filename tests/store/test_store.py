@@ -114,6 +114,15 @@ def test_a_stopped_answer_is_kept_marked_and_handed_on(store: Store) -> None:
     assert store.messages(session.id)[-1] == Message("assistant", "1, 2,", partial=True)
 
 
+def test_a_name_is_one_line_of_a_length_that_lists_can_show(store: Store) -> None:
+    session = store.start(name=" two\n words ")
+    assert session.name == "two words"
+    for name in ("", " \n", "x" * 81):
+        with pytest.raises(UsageError, match="1 to 80 characters"):
+            store.rename(session.id, name)
+    assert store.session(session.id).name == "two words"
+
+
 @pytest.mark.parametrize("finish", ["error", "interrupted"])
 def test_a_turn_that_ended_before_its_first_word_is_not_handed_on(store: Store, finish: Finish) -> None:
     session = store.start()

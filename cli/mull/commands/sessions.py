@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mull.commands.options import completes
-from mull.errors import MullError, UsageError
+from mull.errors import MullError
 from mull.store import export as exports
 from mull.store.records import Hit, Session, Turn
 from mull.store.search import CLOSE, OPEN
@@ -182,10 +182,8 @@ def rename(
     context: typer.Context, name: Name, new: Annotated[str, typer.Argument(metavar="NEW-NAME")]
 ) -> None:
     """Give a session a name to find it by."""
-    if not new.strip():
-        raise UsageError("no_name", "A name needs at least one character.", "Give one.")
     with _store(context.obj) as store:
-        store.rename(store.find(name).id, new.strip())
+        store.rename(store.find(name).id, new)
 
 
 @app.command("rm")

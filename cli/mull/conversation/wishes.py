@@ -7,6 +7,7 @@ merged with what the model's vendor advises. Values are checked against the conf
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -106,6 +107,7 @@ def _value(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         value = None
     allowed = value is not None and (not key.choices or value in key.choices)
+    allowed = allowed and not (isinstance(value, float) and not math.isfinite(value))
     if not allowed or (key.low is not None and value < key.low):
         wanted = ", ".join(key.choices) or _KINDS[key.kind]
         least = f", at least {key.low:g}" if key.low is not None else ""

@@ -1,4 +1,4 @@
-"""Which session a few letters mean.
+"""Which session a few letters mean, and what it can be called.
 
 In: the sessions and what the user typed. Out: the one whose id or title begins like that, or an error that says
 whether there is none or which ones it could be.
@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from mull.errors import UsageError
 from mull.store.records import Session
 
+LONGEST_NAME = 80
 _NAMED = 4  # candidates that an error lists
+
+
+def proper_name(name: str) -> str:
+    """A name as it is kept, on one line. Raises UsageError for one that no list could show."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise UsageError("bad_name", f"A name has 1 to {LONGEST_NAME} characters.", "Choose another one.")
+    return name
 
 
 def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> Session:

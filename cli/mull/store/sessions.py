@@ -21,7 +21,7 @@ from mull.errors import UsageError
 from mull.events import Done
 from mull.messages import Message
 from mull.store import rows, schema
-from mull.store.lookup import choose
+from mull.store.lookup import choose, proper_name
 from mull.store.records import Attachment, Hit, Session, Turn, session_id, title_of, to_messages
 from mull.store.search import search_words
 
@@ -86,7 +86,7 @@ class Store:
         with self._writing():
             chosen = self._free_id(now)
             if name is not None:
-                self._check_name(name, chosen)
+                name = self._free_name(name, chosen)
             columns = {
                 "id": chosen,
                 "name": name,
@@ -243,7 +243,7 @@ class Store:
         """Give it a name to find it by; None goes back to the automatic title. Raises UsageError if taken."""
         with self._writing():
             if name is not None:
-                self._check_name(name, session)
+                name = self._free_name(name, session)
             self._update(session, name=name)
 
     def update(
@@ -308,16 +308,15 @@ class Store:
             self._session_row(session)
             rows.update(self._db, "sessions", session, columns)
 
-    def _check_name(self, name: str, session: str) -> None:
+    def _free_name(self, name: str, session: str) -> str:
+        name = proper_name(name)
         other = self._db.execute(
             "SELECT id FROM sessions WHERE (name = ? OR id = ?) AND id <> ?", (name, name.lower(), session)
         ).fetchone()
         if other is not None:
-            raise UsageError(
-                "session_name_taken",
-                f"Session {other['id']} is called “{name}” already.",
-                "Choose another name.",
-            )
+            taken = f"Session {other['id']} is called “{name}” already."
+            raise UsageError("session_name_taken", taken, "Choose another name.")
+        return name
 
     def _free_id(self, seconds: float) -> str:
         while self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id(seconds),)).fetchone():

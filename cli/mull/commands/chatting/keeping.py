@@ -104,7 +104,7 @@ def _export(chat: Chat, argument: str) -> None:
         )
     session = _session(chat)
     path = user_path(where) if where.strip() else Path()
-    if path.is_dir():
+    if not where.strip() or path.is_dir():
         path = free_path(path / file_name(session, form))
     try:
         write_export(path, exported(chat.conversation.branch.store, session, form))

@@ -37,7 +37,7 @@ def _thinking(chat: Chat, argument: str) -> None:
         chat.conversation.wishes.set("thinking", argument)
         chat.note(f"Thinking is shown: {argument}.")
         return
-    if argument and not argument.isdigit():
+    if argument and not argument.isdecimal():
         raise UsageError(
             "bad_argument",
             f"/thinking takes a number or {', '.join(_VIEWS)}; not “{argument}”.",
