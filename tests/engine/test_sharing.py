@@ -40,16 +40,16 @@ def alone(start: Start, path: Path, prompts: Sequence[Sequence[int]], max_tokens
     return [run(start(path), prompt, max_tokens=max_tokens).tokens for prompt in prompts]
 
 
-def first_and_others(engine: Engine) -> tuple[list[Generation], list[int]]:
+def first_and_others(engine: Engine, max_tokens: int = 12) -> tuple[list[Generation], list[int]]:
     """One request reads the shared beginning; the others begin when waiting is not worth it any more."""
-    first = ask(engine, PROMPTS[0])
+    first = ask(engine, PROMPTS[0], max_tokens)
     assert engine.worth_waiting(PROMPTS[1])
     assert not engine.worth_waiting([5, 6, 7])
     event = next(first)
     while engine.worth_waiting(PROMPTS[1]):
         event = next(first)
     assert isinstance(event, Prefill | Piece)
-    others = [ask(engine, prompt) for prompt in PROMPTS[1:]]
+    others = [ask(engine, prompt, max_tokens) for prompt in PROMPTS[1:]]
     return [first, *others], [generation.cached for generation in others]
 
 
@@ -124,6 +124,14 @@ def test_a_full_cache_makes_the_youngest_wait_and_loses_nothing(scripted: Start)
     assert engine.n_ctx <= 768
     assert [generation.ended for generation in generations] == ["eog"] * 4
     assert heard == ["".join(script).encode()] * 4
+
+
+def test_what_gave_way_copies_a_beginning_that_is_still_there(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=4, ctx=256, n_ctx_total=256)
+    generations, _ = first_and_others(engine, 60)
+    assert read_all(generations, engine)[1:] == alone(start, tiny_path, PROMPTS[1:], 60)
+    assert [generation.generated for generation in generations] == [60] * 4
+    assert engine.n_ctx == 256
 
 
 def test_what_gave_way_goes_on_where_it_was(start: Start, tiny_path: Path) -> None:

@@ -318,7 +318,7 @@ class Engine:
         if generation in self._live:
             self._live.remove(generation)
             generation.slot.busy = False
-            parallel.let_in(self._live)
+            parallel.let_in(self._live, self._slots, None if self.model.recurrent else self._context)
 
 
 def _rounded(tokens: int) -> int:

@@ -71,9 +71,11 @@ def give_way(live: Sequence[Generation], context: Context) -> bool:
     return True
 
 
-def let_in(live: Sequence[Generation]) -> None:
-    """One that gave way goes on: the one that has waited longest for its answer."""
-    for generation in live:
-        if generation.parked:
-            generation.parked = False
-            return
+def let_in(live: Sequence[Generation], slots: Sequence[Slot], context: Context | None) -> None:
+    """One that gave way goes on: the one that has waited longest for its answer. `context`: where it can copy."""
+    parked = next((generation for generation in live if generation.parked), None)
+    if parked is None:
+        return
+    parked.parked = False
+    if context is not None:
+        del parked.pending[: borrow(parked.slot, slots, parked.pending, context)]
