@@ -1,9 +1,9 @@
 """Which settings are the quickest for one model on this machine: tried in turn, one knob after the other.
 
-In: a loaded model, what the user said (that stays), how long to look. Out: what was tried and chosen, step by step, and
-in the end a `Tuned` to remember. A setting is only chosen over the rule's own where it is quicker by more than chance
-makes it: a busy machine must not leave odd settings behind. Quicker means a typical turn: a prompt read and an answer
-written.
+In: a loaded model, what the user said (that stays), how long to look. Out: what was tried and chosen, step by step,
+and in the end a `Tuned` to remember. A setting is only chosen over the rule's own where it was quicker in every round,
+and by more than chance makes it: a busy machine must not leave odd settings behind. Quicker means a typical turn: a
+prompt read and an answer written.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ GAIN = {"kv_type": 1.10}
 LEAST_GAIN = 1.05
 ROUNDS = 3
 HOPELESS = 2.0  # times as slow as the quickest: not tried again
+STEP = 2.0  # seconds: a prompt is computed in steps that are no longer, whatever the size of a batch may be
 SECONDS = 4.0  # that one sample of one setting should take at most
 DEEP = 1024  # tokens before those that are timed, where attention is what is compared
 
@@ -47,13 +48,14 @@ class Trying:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One setting of a knob, its reading and writing speed (medians, tokens per second), and its time against that of
-    the rule's own setting: below 1.0 is quicker."""
+    the rule's own setting, median and worst: below 1.0 is quicker."""
 
     knob: str
     value: Any
     reads: float
     writes: float
     ratio: float
+    worst: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ def tune(
             yield Chosen(knob, getattr(said, knob), "as you said")
             continue
         rule = getattr(computation(model.n_params, best), knob)
-        values = [rule, *(value for value in _candidates(knob, model) if value != rule)]
+        values = [rule, *(value for value in _candidates(knob, model, sizes) if value != rule)]
         tried: list[Tried] = []
-        for one in _compare(model, best, knob, values, sizes, stopped, rounds):
+        for one in _compare(model, best, knob, values, sizes, stopped, rounds) if len(values) > 1 else ():
             if isinstance(one, Tried):
                 tried.append(one)
             yield one
@@ -92,7 +94,7 @@ def tune(
     yield Tuned(model=model.name, when=day, **chosen, reasons=why)
 
 
-def _candidates(knob: str, model: Model) -> Sequence[Any]:
+def _candidates(knob: str, model: Model, sizes: _Sizes) -> Sequence[Any]:
     if knob == "threads":
         cores, every = default_threads(), os.cpu_count() or 1
         small = model.n_params <= BIG
@@ -101,7 +103,9 @@ def _candidates(knob: str, model: Model) -> Sequence[Any]:
         )
     if knob == "flash_attention":
         return (False,)  # beside the rule, which is "wherever it can"
-    return BATCHES if knob == "batch_size" else ("f16", "q8_0")
+    if knob == "batch_size":  # one that is never filled tells nothing
+        return [size for size in BATCHES if size <= sizes.batches]
+    return ("f16", "q8_0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class _Sizes:
     read: int
     write: int
     depth: int
+    batches: int  # to read where the size of a batch is what is compared: what a step takes at this pace
 
 
 def _sizes(model: Model, settings: EngineSettings, stopped: Stopped, seconds: float) -> _Sizes:
@@ -121,7 +126,8 @@ def _sizes(model: Model, settings: EngineSettings, stopped: Stopped, seconds: fl
         writes = measure(engine, Trial("write", min(8, room // 4)), stopped)
     read = _within(int(reads * seconds / 2), 32, min(2 * PROMPT, room // 3))
     write = _within(int(writes * seconds / 2), 4, min(64, room // 3))
-    return _Sizes(read, write, _within(int(reads * seconds), 32, min(DEEP, room // 3)))
+    depth = _within(int(reads * seconds), 32, min(DEEP, room // 3))
+    return _Sizes(read, write, depth, min(max(BATCHES), room // 2, int(STEP * reads)))
 
 
 def _within(value: int, low: int, high: int) -> int:
@@ -139,7 +145,8 @@ def _compare(
 ) -> Iterator[Trying | Tried]:
     """All settings of a knob in turn, round by round; those that this model or device refuses are left out."""
     deep = sizes.depth if knob in {"flash_attention", "kv_type"} else 0
-    reading, writing = Trial("read", sizes.read, deep), Trial("write", sizes.write, deep)
+    read = sizes.batches if knob == "batch_size" else sizes.read
+    reading, writing = Trial("read", read, deep), Trial("write", sizes.write, deep)
     with ExitStack() as engines:
         able: list[tuple[Any, Engine]] = []
         for value in values:
@@ -155,14 +162,18 @@ def _compare(
                 yield Trying(knob, value)
                 samples[value].append((measure(engine, reading, stopped), measure(engine, writing, stopped)))
             quickest = min(_turn(samples[value][-1]) for value, _ in able)
-            able = [one for one in able if _turn(samples[one[0]][-1]) < HOPELESS * quickest]
+            able = [
+                (value, engine)
+                for value, engine in able
+                if value == values[0] or _turn(samples[value][-1]) < HOPELESS * quickest
+            ]
     if not samples:
         return
     rule = samples.get(values[0]) or next(iter(samples.values()))
     for value, found in samples.items():
         ratios = [_turn(one) / _turn(other) for one, other in zip(found, rule, strict=False)]
         reads, writes = (statistics.median(sample[part] for sample in found) for part in (0, 1))
-        yield Tried(knob, value, reads, writes, statistics.median(ratios))
+        yield Tried(knob, value, reads, writes, statistics.median(ratios), max(ratios))
 
 
 def _turn(sample: tuple[float, float]) -> float:
@@ -173,8 +184,10 @@ def _turn(sample: tuple[float, float]) -> float:
 
 def _choose(knob: str, rule: Any, tried: Sequence[Tried], model: Model) -> Chosen:
     needed = GAIN.get(knob, LEAST_GAIN)
-    best = min(tried, key=lambda one: one.ratio, default=None)
-    if best is None or best.value == rule or best.ratio * needed > 1:
-        return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}; nothing else was clearly quicker")
+    steady = [one for one in tried if one.worst < 1 and one.ratio * needed <= 1]
+    best = min(steady, key=lambda one: one.ratio, default=None)
+    if best is None:
+        tail = "; nothing else was clearly quicker" if tried else ""
+        return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}{tail}")
     faster = f"{1 / best.ratio - 1:.0%}"
     return Chosen(knob, best.value, f"a turn was {faster} quicker than with {spelled(rule)}")
