@@ -245,6 +245,17 @@ def test_what_was_finished_is_not_asked_again(mull: Run, thinker: Path, tmp_path
     assert b"1 line in" in done.stderr
 
 
+def test_nothing_left_to_ask_loads_no_model(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
+    out, lines = tmp_path / "out.jsonl", tmp_path / "in.jsonl"
+    lines.write_bytes(jsonl("one?", "two?", "three?"))
+    out.write_bytes(whole)
+    gone = tmp_path / "thinker.gguf"  # of the same name, and no model
+    gone.write_bytes(b"GGUF" + bytes(100))
+    done = mull("batch", lines, "-m", gone, "-o", out)
+    assert (done.returncode, out.read_bytes()) == (0, whole)
+    assert b"nothing left" in done.stderr
+
+
 def test_a_half_written_result_is_cut_off_wherever_it_was_cut(
     mull: Run, thinker: Path, tmp_path: Path, whole: bytes
 ) -> None:

@@ -21,11 +21,21 @@ class Feed:
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.ended = False
+        self._first: Line | None = None
         self._queue: queue.Queue[Line | BaseException | None] = queue.Queue(AHEAD)
         threading.Thread(target=self._read, args=(lines,), name="mull-lines", daemon=True).start()
 
+    def is_empty(self) -> bool:
+        """Whether there is no line at all; returns once that is known."""
+        while self._first is None and not self.ended:
+            self._first = self.take(wait=True)
+        return self._first is None
+
     def take(self, *, wait: bool) -> Line | None:
         """The next line; None when there is none yet (with `wait`: not within a moment), or never again."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         if self.ended:
             return None
         try:

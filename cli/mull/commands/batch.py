@@ -98,6 +98,10 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
             streams.note(f"{flags.output} has {count:,} answers already; the other lines are asked.")
         unfinished = Unfinished(read_lines(source), earlier)
         feed = Feed(unfinished)
+        if total is not None and feed.is_empty():  # not worth loading a model for
+            if not flags.quiet:
+                streams.note("There is nothing left to ask.")
+            raise typer.Exit(ExitCode.OK)
         speaker = stack.enter_context(loaded(plan, flags.parallel, total, view, streams, steering))
         settle = Settling(flags, settings, plan, shape=shape, logprobs=flags.logprobs)
         scheduler = Scheduler(feed, speaker, settle, steering, ahead=None if flags.unordered else AHEAD)
