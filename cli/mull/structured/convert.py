@@ -22,6 +22,7 @@ from mull.structured.pattern import NotRegular, pattern
 _DEEPEST = 100  # schemas in schemas
 _BLOCK = 1000  # llama.cpp repeats at most 2000 times; more is repeated in blocks
 _DIGITS = 64  # of a bound
+_MOST_PARTS = 50_000  # alternatives of alternatives multiply
 
 _BUILT_IN = {
     "ws": r'| " " | "\n" [ \t]{0,20}',
@@ -45,7 +46,7 @@ _BUILT_IN = {
 _FORMATS = ("date", "time", "date-time", "uuid")
 
 
-def grammar(schema: Schema | bool) -> str:
+def grammar(schema: Schema) -> str:
     """GBNF with a rule `root`. Raises Unsupported, and UsageError for a schema that no JSON can fit."""
     writer = _Writer(schema)
     try:
@@ -66,15 +67,17 @@ def any_json() -> str:
 class _Writer:
     """Collects rules. `visit` returns an expression that stands alone: a rule's name, mostly."""
 
-    def __init__(self, root: Schema | bool) -> None:
+    def __init__(self, root: Schema) -> None:
         self._root = root
         self._targets: dict[str, str] = {}
         self._names = 0
+        self._visits = 0
         self.rules: dict[str, str] = {}
 
     def visit(self, schema: Schema | bool, place: str, depth: int = 0) -> str:
-        if depth > _DEEPEST:
-            raise Unsupported(f"more than {_DEEPEST} levels", place)
+        self._visits += 1
+        if depth > _DEEPEST or self._visits > _MOST_PARTS:
+            raise Unsupported(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
         if isinstance(schema, Mapping) and set(constraints(schema, place)) == {"$ref"}:
             return self._target(schema["$ref"], place, depth)
         said = self._flat(schema, place, depth)
@@ -157,7 +160,7 @@ class _Writer:
         return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
 
     def _string(self, said: Schema, place: str) -> str:
-        least, most = said.get("minLength", 0), said.get("maxLength")
+        least, most = _counts(said, "minLength", "maxLength")
         shapes = [name for name in ("pattern", "format") if name in said]
         if len(shapes) > 1 or (shapes and (least or most is not None)):
             raise Unsupported(f"{' and '.join(shapes)} together with other limits of a text", place)
@@ -190,14 +193,14 @@ class _Writer:
         first, rest = said.get("prefixItems", []), said.get("items", True)
         if isinstance(rest, list):  # as older drafts write it
             first, rest = rest, said.get("additionalItems", True)
-        least, most = int(said.get("minItems", 0)), said.get("maxItems")
+        least, most = _counts(said, "minItems", "maxItems")
         self._check_bounds(least, most, "items", place)
-        first = first if most is None else first[: int(most)]
+        first = first if most is None else first[:most]
         if not first and rest is True and not least and most is None:
             return "array"
         items = [self.visit(item, f"{place}/prefixItems/{i}", depth + 1) for i, item in enumerate(first)]
         body = ' "," ws '.join(items)
-        more, limit = max(0, least - len(items)), None if most is None else int(most) - len(items)
+        more, limit = max(0, least - len(items)), None if most is None else most - len(items)
         if rest is False and more:
             raise Unsupported("more items than may be there", place)
         if limit != 0 and rest is not False and (more or rest is not True or not items):
@@ -223,6 +226,7 @@ class _Writer:
         members = [
             (self._member(name, schema, f"{place}/properties/{name}", depth), name in required)
             for name, schema in properties.items()
+            if schema is not False or name in required
         ]
         last = '""'
         if others not in (None, False):
@@ -282,6 +286,11 @@ class _Writer:
     def _name(self) -> str:
         self._names += 1
         return f"r{self._names}"
+
+
+def _counts(said: Schema, least: str, most: str) -> tuple[int, int | None]:
+    """Two counts, which JSON may write as 3.0."""
+    return int(said.get(least, 0)), None if said.get(most) is None else int(said[most])
 
 
 def _bounds(said: Schema) -> tuple[int | None, int | None]:

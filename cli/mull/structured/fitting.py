@@ -28,8 +28,7 @@ def misfit(answer: str, shape: AnswerShape) -> str | None:
         return "it is nested too deeply"
     if shape.schema is None:
         return None
-    error = _first_error(data, shape.schema)
-    return None if error is None else error
+    return _first_error(data, shape.schema)
 
 
 def misfit_error(reason: str, shape: AnswerShape, *, cut: bool) -> MullError:
@@ -50,22 +49,16 @@ def misfit_error(reason: str, shape: AnswerShape, *, cut: bool) -> MullError:
     )
 
 
-def fits(data: Any, schema: Mapping[str, Any], root: Any) -> bool:
-    """Whether a value fits a part of a schema, `root`, whose definitions it may refer to."""
-    known = {
-        name: root[name] for name in ("$defs", "definitions") if isinstance(root, Mapping) and name in root
-    }
-    return _first_error(data, {**known, **schema}) is None
+def fits(data: Any, part: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
+    """Whether a value fits a part of the schema `root`, to which the part may refer."""
+    return not any(True for _ in _checker(root).evolve(schema=part).iter_errors(data))
 
 
 def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     import jsonschema
 
-    checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
-        error = jsonschema.exceptions.best_match(
-            checker(schema, format_checker=checker.FORMAT_CHECKER).iter_errors(data)
-        )
+        error = jsonschema.exceptions.best_match(_checker(schema).iter_errors(data))
     except RecursionError:
         return "it is nested too deeply to be checked"
     if error is None:
@@ -74,3 +67,10 @@ def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     text = " ".join(error.message.split())
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return f"{text} (at {place})" if place else text
+
+
+def _checker(schema: Mapping[str, Any]) -> Any:
+    import jsonschema
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    return kind(schema, format_checker=kind.FORMAT_CHECKER)
