@@ -424,6 +424,25 @@ class TestPipes:
             assert process.stderr is not None
             assert b"Interrupted" in process.stderr.read()
 
+    def test_endless_nonsense_can_be_interrupted(self, home: dict[str, str], thinker: Path) -> None:
+        yes = subprocess.Popen(["yes", "nonsense"], stdout=subprocess.PIPE)
+        batch = subprocess.Popen(
+            [sys.executable, "-m", "mull", "batch", "-m", str(thinker)],
+            stdin=yes.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=home,
+        )
+        with yes, batch:
+            assert yes.stdout is not None
+            assert batch.stdout is not None
+            yes.stdout.close()
+            assert json.loads(batch.stdout.readline())["error"]["code"] == "bad_json"
+            batch.send_signal(signal.SIGINT)
+            batch.stdout.read()
+            assert batch.wait(20) == 130
+            yes.kill()
+
     def test_a_kill_costs_only_what_was_running(
         self, home: dict[str, str], slow: Path, tmp_path: Path
     ) -> None:

@@ -113,7 +113,7 @@ class Scheduler:
     def _prepare(self) -> Iterator[Answered]:
         """Have as many prompts at hand as there are free sequences, and room for them."""
         fresh: list[_Asked] = []
-        while len(self._live) + len(self._prepared) < self._engine.n_parallel and self._may_go_on():
+        while self._may_go_on():
             line = self._feed.take(wait=not self._live and not self._prepared)
             if line is None:
                 break
@@ -135,7 +135,10 @@ class Scheduler:
             self._engine.reserve(_room(fresh))
 
     def _may_go_on(self) -> bool:
-        """Whether the next line is not too far ahead of the oldest one without a result."""
+        """Whether there is a sequence for the next line, and it is not too far ahead of the oldest without a result."""
+        busy = len(self._live) + len(self._prepared)
+        if self._steering.stopped or busy >= self._engine.n_parallel:
+            return False
         if self._ahead is None:
             return True
         waiting = (*(asked.index for asked in self._prepared), *(running.index for running in self._live))
