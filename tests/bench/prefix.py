@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import quartiles
+from tests.bench.measure import line, quartiles
 from tests.models.random_model import QWEN3_0_6B, cached
 
 CALLS = 20
@@ -83,7 +83,7 @@ def second_question(environment: Mapping[str, str], flags: Sequence[str], *, pai
     for number in range(pairs):
         without.append(ask(environment, text, number, "--no-cache", *flags))
         using += [ask(environment, text, number, *flags) for _ in range(3)]
-    report(
+    line(
         "second question about 4,000 tokens; tokens not processed", str(min(run.cached for run in using)), "-"
     )
     parts: tuple[tuple[str, Callable[[Asked], float]], ...] = (
@@ -93,15 +93,13 @@ def second_question(environment: Mapping[str, str], flags: Sequence[str], *, pai
     )
     for name, seconds in parts:
         plain, kept = (statistics.median(map(seconds, runs)) for runs in (without, using))
-        report(f"  {name}, without", f"{plain:.2f} s", "-")
-        report("    with", f"{kept:.2f} s", "-")
+        line(f"  {name}, without", f"{plain:.2f} s", "-")
+        line("    with", f"{kept:.2f} s", "-")
         ratio = quartiles([seconds(a) / seconds(b) for a in without for b in using])
-        report("    times as fast", str(ratio), ">= 50" if name.startswith("from") else "-")
-    report("  writing, after the first question's answer", f"{filled.end - filled.first:.2f} s", "-")
+        line("    times as fast", str(ratio), ">= 50" if name.startswith("from") else "-")
+    line("  writing, after the first question's answer", f"{filled.end - filled.first:.2f} s", "-")
     peaks = [max(run.memory for run in runs) / 1e6 for runs in (without, using, [filled])]
-    report(
-        "  peak memory, MB: without, with, first question", ", ".join(f"{peak:.0f}" for peak in peaks), "-"
-    )
+    line("  peak memory, MB: without, with, first question", ", ".join(f"{peak:.0f}" for peak in peaks), "-")
 
 
 def loop(environment: Mapping[str, str], flags: Sequence[str], *, plain_calls: int) -> None:
@@ -116,16 +114,10 @@ def loop(environment: Mapping[str, str], flags: Sequence[str], *, plain_calls: i
     for name, seconds in parts:
         plain = statistics.median(map(seconds, without)) * CALLS
         kept = [seconds(run) for run in using]
-        report(
-            f"{CALLS} calls about 2,000 tokens{name}, without (from {len(without)})", f"{plain:.1f} s", "-"
-        )
+        line(f"{CALLS} calls about 2,000 tokens{name}, without (from {len(without)})", f"{plain:.1f} s", "-")
         each = f"first {kept[0]:.1f} s, then {statistics.median(kept[1:]):.2f} s each"
-        report("  with, the first one finding nothing", f"{sum(kept):.1f} s ({each})", "-")
-        report("  times as fast", f"{plain / sum(kept):.1f}", "-" if name else ">= 10")
-
-
-def report(name: str, value: str, target: str) -> None:
-    print(f"{name:<58} {value:<46} target {target}", flush=True)
+        line("  with, the first one finding nothing", f"{sum(kept):.1f} s ({each})", "-")
+        line("  times as fast", f"{plain / sum(kept):.1f}", "-" if name else ">= 10")
 
 
 def main() -> None:
