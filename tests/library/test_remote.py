@@ -14,7 +14,7 @@ import pytest
 from mull.errors import ModelFileError
 from mull.library import layout, remote
 from mull.library.hub import HubError
-from tests.library.hub_server import Hub, serve
+from tests.library.hub_server import TOKEN, Hub, serve
 
 REPO = "maker/model-GGUF"
 
@@ -78,6 +78,14 @@ def test_a_large_vocabulary_takes_at_most_four_requests_and_sixteen_megabytes(
     assert header.n_vocab == 400_000
     assert len(hub.requests) <= 4
     assert hub.sent <= 16_000_000
+
+
+def test_the_token_is_the_hubs_alone(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 400_000)}, gated=True)
+    assert remote.remote_header(REPO, "m.gguf").n_vocab == 400_000
+    assert len(hub.downloads()) > 1
+    assert hub.tokens_at_cdn == 0
 
 
 def test_a_header_beyond_the_limit_is_refused(hub: Hub, tmp_path: Path) -> None:

@@ -103,7 +103,11 @@ class RangeFile(io.RawIOBase):
                 skip = max(0, skip - len(chunk))
                 if len(self._data) >= start + size:
                     break
-            self._url = str(response.url)  # further requests go straight to where the redirect led
+            if (
+                response.history
+            ):  # further requests go straight to where the redirect led, where the token is not known
+                self._url = str(response.url)
+                self._headers.pop("authorization", None)
             self.total = _total(response, whole) or self.total
         if len(self._data) < start + size or len(self._data) >= (self.total or LONGEST + 1):
             self._ended = True
