@@ -245,7 +245,11 @@ class Engine:
         self._roll_back(context, shares)
         if code == ABORTED:
             return  # each reader's next look at `stopped` ends its own request; the others go on
-        if code == NO_ROOM and (self._grow(context.n_ctx + BATCH) or parallel.give_way(self._live, context)):
+        if code == NO_ROOM and (
+            self._grow(context.n_ctx + BATCH)
+            or parallel.clear_idle(self._slots, context)
+            or parallel.give_way(self._live, context)
+        ):
             return
         reason = native.last_log_error() or f"llama_decode returned {code}"
         raise EngineError("decode", f"llama.cpp could not compute: {reason}.", "`mull doctor` may know why.")

@@ -56,6 +56,14 @@ def tidy(slots: Sequence[Slot], context: Context) -> None:
             slot.shared = 0  # the one it was copied from is gone: the cells count as its own
 
 
+def clear_idle(slots: Sequence[Slot], context: Context) -> bool:
+    """Idle sequences give back everything; whether that was anything."""
+    idle = [slot for slot in slots if not slot.busy and slot.tokens]
+    for slot in idle:
+        slot.clear(context)
+    return bool(idle)
+
+
 def give_way(live: Sequence[Generation], context: Context) -> bool:
     """The youngest request hands back its cells and waits; False when there is only one left.
 
