@@ -238,6 +238,19 @@ def test_show_readme_gives_it_without_its_front_matter(mull: Run, place: Place) 
     failed(mull("show", "qwen3-4b", "--readme"), b"https://huggingface.co/Qwen/Qwen3-4B")
 
 
+def test_show_finds_the_readme_of_a_model_in_a_folder_of_its_repository(
+    mull: Run, home: dict[str, str], tmp_path: Path
+) -> None:
+    snapshot = Path(home["HF_HOME"]) / "hub" / "models--o--r-GGUF" / "snapshots" / ("0" * 40)
+    (snapshot / "Q8_0").mkdir(parents=True)
+    write_model(snapshot / "Q8_0" / "r-Q8_0.gguf", 50)
+    (snapshot / "README.md").write_text("# Above\n")
+    assert mull("show", "o/r-GGUF", "--readme").stdout == b"# Above\n"
+    alone = write_model(tmp_path / "alone.gguf", 50)
+    (tmp_path / "README.md").write_text("# Of something else\n")
+    failed(mull("show", alone, "--readme"), b"not on this disk")
+
+
 def test_show_of_an_unknown_name_suggests_the_nearest(mull: Run) -> None:
     failed(mull("show", "qwen3-9b"), b"Did you mean")
 

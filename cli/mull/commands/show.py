@@ -25,6 +25,7 @@ from mull.terminal.streams import Streams
 from mull.terminal.tables import card, card_lines
 
 READABLE = 100  # columns; longer lines are hard to follow
+WITH_README = frozenset({"hub", "lmstudio"})  # places that keep a repository's files together
 
 if TYPE_CHECKING:
     from mull.library.gguf import Header
@@ -91,11 +92,12 @@ def _drawn(streams: Streams, text: str) -> list[str]:
 
 
 def _readme(row: Row) -> str | None:
-    """The README beside the model's file, without its front matter."""
-    if row.local is None:
+    """The README of the repository that the file is from, without its front matter."""
+    if row.local is None or row.local.source not in WITH_README:
         return None
+    top = row.local.path.parents[row.local.filename.count("/")]
     try:
-        text = (Path(row.local.path).parent / "README.md").read_text(encoding="utf-8", errors="replace")
+        text = (top / "README.md").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     if text.startswith("---\n"):
