@@ -6,7 +6,7 @@ slices and comparisons going through the environment, and the variables it reads
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jinja2 import nodes
@@ -29,7 +29,7 @@ class Generation(Extension):
 
 
 class Counting(NodeTransformer):
-    """The rewriting. `read` then holds every variable read, each with the constants that it is compared with."""
+    """The rewriting. `read` then holds every variable read, each with what it is compared with or falls back to."""
 
     def __init__(self) -> None:
         self.read: dict[str, list[Any]] = {}
@@ -55,6 +55,14 @@ class Counting(NodeTransformer):
             self.read.setdefault(node.name, [])
         return node
 
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Filter:  # noqa: N802
+        self.generic_visit(node)
+        if node.name in ("default", "d") and isinstance(node.node, nodes.Name):
+            self._compared(
+                [node.node.name], [arg.value for arg in node.args[:1] if isinstance(arg, nodes.Const)]
+            )
+        return node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:  # noqa: N802
         self.generic_visit(node)
         return self._call(CONCATENATE, *node.nodes)
@@ -70,13 +78,15 @@ class Counting(NodeTransformer):
         self.generic_visit(node)
         sides = [node.expr, *(operand.expr for operand in node.ops)]
         constants = [value for side in sides for value in _constants(side)]
-        if constants:
-            for name in (name for side in sides for name in _names(side)):
-                known = self.read.setdefault(name, [])
-                known += [value for value in constants if value not in known]
+        self._compared([name for side in sides for name in _names(side)], constants)
         if not any(isinstance(side, nodes.Const) for side in sides):
             node.expr = self._call(BOUND, node.expr)
         return node
+
+    def _compared(self, names: Iterable[str], constants: Iterable[Any]) -> None:
+        for name in names if constants else ():
+            known = self.read.setdefault(name, [])
+            known += [value for value in constants if value not in known]
 
 
 def _names(side: nodes.Node) -> Iterator[str]:

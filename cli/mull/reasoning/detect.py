@@ -32,13 +32,14 @@ def detect(template: Template) -> Profile:
         raise TemplateError(
             "template_failed", "The model's chat template does not show the user's message.", HINT
         )
-    switch, on_tail, off_tail = find_switch(probe, base)
+    switch, *positions = find_switch(probe, base)
+    on_tail, off_tail = (base if tail is None else tail for tail in positions)
     effort = find_effort(probe, switch)
     given = {switch.argument: switch.on} if switch and switch.argument else {}
-    found = find_markers(probe, [base, on_tail or base, off_tail or base], given)
+    found = find_markers(probe, [base, on_tail, off_tail], given)
     if found.end is None and (switch or effort):  # it reasons, and its template never spells how
         found = replace(found, **THINK_TAGS)
-    every = (base, on_tail or base, off_tail or base)
+    every = (base, on_tail, off_tail)
     tails = Tails(markers.header(every, found.start, found.end), *every)
     found = replace(found, tails=tails, switch=switch, effort=effort, parts=probe.parts)
     switch = switch or _system_prompt_switch(probe, found)

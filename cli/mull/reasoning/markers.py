@@ -6,7 +6,7 @@ In: pieces of text that a probe cut out of a rendering. Out: spellings. No rende
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 Prefill = Literal["open", "closed", "bare", "none"]
@@ -16,21 +16,19 @@ CHUNK = re.compile(
     r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|\[\|[^\[\]|\n]{1,60}\|\]"
     r"|〈\|[^〈〉\n]{1,60}\|〉|◁[^◁▷\n]{1,60}▷|\[e~\[|\]~b\]"
 )
-# Tags whose name speaks of thinking: </think>, </seed:think>, [/THINK], <|END_THINKING|>, <|end_of_thought|>
+# Names that speak of thinking, and closing tags of such names as a source spells them: </think>, </seed:think>,
+# [/THINK], <|/think|>, <|END_THINKING|>, <|end_of_thought|>, <|cot_end|>, ◁/think▷.
+NAME = r"(?:think|thought|reason|ponder|deliberat|scratchpad|(?<![a-z])cot(?![a-z]))"
+SPEAKING = re.compile(NAME, re.IGNORECASE)
 CLOSERS = re.compile(
-    r"</[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|<\|/think\|>"
-    r"|◁/think▷",
+    rf"(?:</|<\|/|\[/|◁/)[\w:.-]*{NAME}[\w:.-]*(?:\|?>|\]|▷)"
+    rf"|<\|(?:end|stop|close)[\w:.-]*{NAME}[\w:.-]*\|>|<\|[\w:.-]*{NAME}[\w:.-]*(?:end|stop|close)\|>",
     re.IGNORECASE,
 )
-# And their openers, at the end of a prompt.
-OPENED = re.compile(
-    r"(<[\w:.-]*(?:think|thought|reason)[\w:.-]*>|\[THINK\]|<\|START_THINKING\|>|<\|begin_of_thought\|>|<\|think\|>"
-    r"|◁think▷)\s*$",
-    re.IGNORECASE,
-)
-PAIRED = {"<|START_THINKING|>": "<|END_THINKING|>", "<|begin_of_thought|>": "<|end_of_thought|>"}
+CLOSING = re.compile(r"^<[|]?/|^\[/|^◁/|end|stop|close", re.IGNORECASE)
+PAIRED = {"<|begin_of_thought|>": "<|end_of_thought|>"}  # where the first of the words below is not the one
 OPENER_OF = {closer: opener for opener, closer in PAIRED.items()}
-CLOSING = re.compile(r"^<[|]?/|^\[/|^◁/|end|close", re.IGNORECASE)
+BEGINNINGS, ENDINGS = ("start", "begin", "open"), ("end", "stop", "close")
 # Wrappers that a template's instructions announce for the answer, or that it takes off old answers.
 WRAPPERS = re.compile(r"<(response|answer|solution)>|<\|begin_of_(response|answer|solution)\|>")
 
@@ -46,14 +44,30 @@ def first_chunk(text: str) -> str | None:
     return match.group() if match else None
 
 
-def opener(closer: str) -> str:
-    """The opening tag that belongs to a closing one."""
-    return OPENER_OF.get(closer) or re.sub(r"^(<[|]?|\[|◁)/", r"\1", closer)
+def opener(closer: str, source: str = "") -> str:
+    """The opening tag that belongs to a closing one, as the source spells it where there is a choice."""
+    bare = re.sub(r"^(<[|]?|\[|◁)/", r"\1", closer)
+    if bare != closer:
+        return bare
+    return _counterpart(closer, ENDINGS, BEGINNINGS, source, OPENER_OF)
 
 
-def closer(opener: str) -> str:
-    """The closing tag that belongs to an opening one."""
-    return PAIRED.get(opener) or re.sub(r"^(<[|]?|\[|◁)", r"\1/", opener)
+def closer(opener: str, source: str = "") -> str:
+    """The closing tag that belongs to an opening one, likewise."""
+    found = _counterpart(opener, BEGINNINGS, ENDINGS, source, PAIRED)
+    return found if found != opener else re.sub(r"^(<[|]?|\[|◁)", r"\1/", opener)
+
+
+def _counterpart(
+    tag: str, words: Sequence[str], others: Sequence[str], source: str, known: Mapping[str, str]
+) -> str:
+    """The tag with a word of beginning or ending replaced by its opposite; itself where it has none."""
+    match = re.search("|".join(words), tag, re.IGNORECASE)
+    if match is None:
+        return tag
+    fitting = [other.upper() if match.group().isupper() else other for other in others]
+    made = [tag[: match.start()] + word + tag[match.end() :] for word in fitting]
+    return next((text for text in made if text in source), known.get(tag) or made[0])
 
 
 def closes(chunk: str) -> bool:
@@ -63,8 +77,28 @@ def closes(chunk: str) -> bool:
 
 def opened(tail: str) -> str | None:
     """The thinking tag that the prompt ends with."""
-    match = OPENED.search(tail)
-    return match.group(1) if match else None
+    last = next(iter(chunks(tail)[-1:]), "")
+    ends = bool(last) and tail.rstrip().endswith(last)
+    return last if ends and SPEAKING.search(last) and not closes(last) else None
+
+
+def added(on: str, off: str, source: str) -> tuple[str, str] | None:
+    """The thinking tags that two generation prompts differ by: one opens the thinking, the other closes it or not."""
+    shared = cut_bracket(common_start([on, off]))
+    thinks, not_ = chunks(on[len(shared) :]), chunks(off[len(shared) :])
+    last = next(iter(chunks(shared)[-1:]), "")
+    match thinks, not_:
+        case _, [start, end, *_]:
+            return start, end
+        case [], [end] if last and shared.rstrip().endswith(last):
+            return last, end
+        case [start], [end]:
+            return start, end
+        case [start], [] if not closes(start):
+            return start, closer(start, source)
+        case [], [end] if closes(end):
+            return opener(end, source), end
+    return None
 
 
 def wrappers(source: str) -> list[tuple[str, str]]:
@@ -82,7 +116,7 @@ def mentioned(source: str) -> tuple[str, str] | None:
     if not found:
         return None
     closer = max(found, key=found.count)
-    return opener(closer), closer
+    return opener(closer, source), closer
 
 
 def prefilled(tail: str, start: str | None, end: str | None) -> Prefill:

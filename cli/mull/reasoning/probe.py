@@ -77,8 +77,8 @@ class Probe:
         after = with_prompt.rpartition(USER)[2]
         without = (self.render(messages, arguments, prompt=False) or "").rpartition(USER)[2]
         shared = _shared(after, without)
-        if shared == len(after):  # the template ignores the flag, or a family needs no header
-            return after
+        if shared == len(after):  # the template ignores the flag, or this prompt adds nothing
+            return "" if "add_generation_prompt" in self.template.variables else after
         if shared == len(without):
             return after[shared:]
         # The two differ in the middle: do not cut inside a bracket.

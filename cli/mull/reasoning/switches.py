@@ -86,7 +86,8 @@ def _candidates(name: str, constants: Sequence[Any]) -> list[list[Any]]:
         return [[-1, 0]]
     if GRADED.search(name):
         return [list(dict.fromkeys([*GRADES, *words]))]
-    return [[True, False], words] if words else [[True, False]]
+    # A template may know one of its words only by the other not being there.
+    return [[True, False], [*words, *(word for word in ("on", "off") if word not in words)]]
 
 
 def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
@@ -104,7 +105,9 @@ def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
         )
         return Switch(name, not inverted, inverted)
     if COUNTED.search(name):
-        return Switch(name, -1, 0) if tails["0"] != tails["-1"] else None
+        # At the prompt's end, or by a word for all numbers but 0 (a number that is only told switches nothing).
+        endless, some, none = (probe.render([QUESTION], {name: tokens}) for tokens in (-1, BUDGETS["low"], 0))
+        return Switch(name, -1, 0) if tails["0"] != tails["-1"] or endless == some != none else None
     if GRADED.search(name):
         if not shut:  # the prompt's end tells nothing, yet the template asks for the word itself
             known = probe.template.variables
@@ -117,10 +120,14 @@ def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
             name, next((grade for grade in ("medium", "high", "low") if grade in others), others[0]), shut[0]
         )
     off = next(iter(shut), None) or next((value for value in legal if str(value).lower() in OFF_WORDS), None)
+    if off is None:
+        return None
+    calm = probe.render([QUESTION], {name: off})
+    others = [value for value in others if probe.render([QUESTION], {name: value}) != calm]
     on = next((value for value in others if _opens(tails[repr(value)], every)), None) or next(
         (value for value in others if str(value).lower() in ON_WORDS), None
     )
-    return Switch(name, on, off) if on is not None and off is not None else None
+    return Switch(name, on, off) if on is not None else None
 
 
 def _added(tail: str, tails: Sequence[str]) -> list[str]:

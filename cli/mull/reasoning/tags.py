@@ -37,7 +37,7 @@ def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Pr
         around = probe.past(turn, arguments, last=last)
         if around is None:
             continue
-        start, header = _after_header(around.before, shortest)
+        start, header = _after_header(probe, around.before, shortest)
         if (
             not start
             or not markers.chunks(start)
@@ -74,18 +74,16 @@ def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Pr
 
 def _tags(probe: Probe, tails: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:
     """The thinking tags of a template without a slot for past thinking, by one sign or another."""
-    tags = markers.mentioned(probe.template.source)
+    source = probe.template.source
+    tags = markers.mentioned(source)
     if tags is not None and (given or _lives(probe, tags, tails)):
         return tags
-    for tail in tails:
-        if opened := markers.opened(tail):
-            return opened, markers.closer(opened)
-    shared = len(markers.cut_bracket(markers.common_start(list(tails))).rstrip())
-    added = [markers.chunks(tail[shared:]) for tail in tails]
-    pair = next((chunk for chunk in added if len(chunk) >= 2), None)
-    if pair is not None:
-        return pair[0], pair[1]
-    return _stripped(probe)
+    _, on, off = tails
+    if on != off and (pair := markers.added(on, off, source)):
+        return pair
+    if opened := markers.opened(on):
+        return opened, markers.closer(opened, source)
+    return _stripped(probe, markers.chunks(on)[-1:])
 
 
 def _lives(probe: Probe, tags: tuple[str, str], tails: Sequence[str]) -> bool:
@@ -102,11 +100,11 @@ def _strips(probe: Probe, start: str, end: str) -> bool:
     return text is not None and THOUGHT not in text
 
 
-def _stripped(probe: Probe) -> tuple[str, str] | None:
-    """Tags of any name, by which the template splits old answers."""
+def _stripped(probe: Probe, opened: Sequence[str]) -> tuple[str, str] | None:
+    """Tags of any name, by which the template splits old answers; the prompt may have `opened` one."""
     splits = list(dict.fromkeys(found for _, found in SPLIT.findall(probe.template.source)))
     for end in (text for text in splits if markers.chunks(text) == [text]):
-        for start in (markers.opener(end), *splits):
+        for start in (markers.opener(end, probe.template.source), *splits, *opened):
             opens = markers.chunks(start) == [start] and start != end and not markers.closes(start)
             if opens and _strips(probe, start, end):
                 return start, end
@@ -125,14 +123,16 @@ def _turns(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], d
             yield field, arguments, {"content": "", field: THOUGHT, "tool_calls": [CALL]}, False
 
 
-def _after_header(before: str, shortest: str) -> tuple[str, str]:
+def _after_header(probe: Probe, before: str, shortest: str) -> tuple[str, str]:
     """What stands between the assistant's header and the thought, and the header itself."""
     header = shortest
-    if before.rstrip().endswith(
-        header
-    ):  # the generation prompt always opens the thinking: the header is less
-        chunk = markers.chunks(header)[-1:] or [""]
-        header = header.removesuffix(chunk[0]).rstrip()
+    if before.rstrip().endswith(header):  # the prompt always opens the thinking: the header is less
+        last = markers.chunks(header)[-1:] or [""]
+        header = header.removesuffix(last[0]).rstrip()
+    if not header or header not in before:  # a past turn begins otherwise than the one to come
+        plain = probe.plain()
+        usual = plain.before.rstrip() if plain else ""
+        header = usual if usual and before.startswith(usual) and before.strip() != usual.strip() else header
     start = (before.rpartition(header)[2] if header else before).strip()
     chunk = markers.chunks(header)[-1:]
     if markers.chunks(start) and not markers.first_chunk(start) and chunk and header.endswith(chunk[0]):
