@@ -64,12 +64,19 @@ class Admission:
         )
         return smaller, Notice("smaller", text)
 
-    def check(self, plan: Plan, wish: Wish) -> None:
-        """Raises DoesNotFit, HubError, and ModelFileError for what is no GGUF."""
+    def check(self, plan: Plan, wish: Wish) -> Notice | None:
+        """How it will fit, where that does not go without saying.
+
+        Raises DoesNotFit, HubError, and ModelFileError for what is no GGUF.
+        """
         if plan.bytes * SURELY + REST < self.machine.ram_free:
-            return
+            return None
         repository = plan.repository
         files = [(file.filename, file.bytes) for file in plan.files]
-        before_download(
+        found = before_download(
             plan.name, repository.repo, repository.commit, files, self.machine, self._catalogue, wish.entry
         )
+        if found is None:
+            return None
+        words = "fits, but will be slow" if found.verdict == "slow" else found.words
+        return Notice("fit", f"{plan.name} {words}: {'; '.join(found.reasons)}.")

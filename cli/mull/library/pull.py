@@ -138,11 +138,13 @@ def _admit(
     """Let the machine's limits speak before the first byte."""
     repository = plan.repository
 
-    def judge(stop: threading.Event, told: Told) -> None:
+    def judge(stop: threading.Event, told: Told) -> Notice | None:
         check = partial(gate.check, plan, wish)
-        persist(check, repository.repo, repository.commit, backoff, stop, told)
+        return persist(check, repository.repo, repository.commit, backoff, stop, told)
 
-    yield from _patiently(judge, wish.name, steering)
+    notice = yield from _patiently(judge, wish.name, steering)
+    if notice is not None:
+        yield notice
 
 
 def _patiently(
