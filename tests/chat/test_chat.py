@@ -168,6 +168,9 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.leave()
     with chat(None, "-c") as terminal:
         terminal.shows("Going on with “zoo”, 3 turns")
+        terminal.wait(
+            lambda: re.search(r"> third\n▸ Thought for \d+\.\d s · \d tokens\n", terminal.text) is not None
+        )
         terminal.leave()
     with chat(thinker, "--session", "brand new") as terminal:
         terminal.say("hello")

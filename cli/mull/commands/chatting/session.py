@@ -28,6 +28,7 @@ from mull.terminal import live, plain, slash
 from mull.terminal.cells import wrap
 from mull.terminal.held import HeldInput
 from mull.terminal.keys import Leave, Typeahead
+from mull.terminal.panel import count, duration
 from mull.terminal.sanitize import one_line
 from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams
@@ -113,7 +114,14 @@ class Chat:
 
     def show_turn(self, turn: Turn) -> None:
         """A turn of the past, as it looked."""
+        self._blank_line()
         self.note(f"> {title_of(turn.question)}")
+        if turn.thinking and self.conversation.wishes.thinking != "hide":
+            mark, dot = ("▸", "·") if self.streams.unicode else (">", "-")
+            self.note(
+                f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {count(turn.usage.thinking)}"
+            )
+            self._blank_line()
         if turn.answer:
             self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
         elif turn.partial:
@@ -261,9 +269,12 @@ class Chat:
     def _leave_gap(self) -> None:
         """Between an answer and what there is to say about it."""
         if self._below_answer:
-            self.streams.stdout.write("\n")
-            self.streams.stdout.flush()
+            self._blank_line()
         self._below_answer = False
+
+    def _blank_line(self) -> None:
+        self.streams.stdout.write("\n")
+        self.streams.stdout.flush()
 
     def _tell_notices(self) -> None:
         notices = self.conversation.branch.notices
