@@ -44,6 +44,8 @@ def test_what_is_right_passes(text: str) -> None:
         ('root ::= "\\x4"', 1, "2 hexadecimal digits"),
         ('root ::= "\\UFFFFFFFF"', 1, "8 hexadecimal digits"),
         ("root ::= *", 1, "nothing to repeat"),
+        ('root ::= "a" ""{2}', 1, "nothing to repeat"),
+        ('root ::= "a"{0}*', 1, "nothing to repeat"),
         ('root ::= "a"{2', 1, "repetitions is written"),
         ('root ::= "a"{5,2}', 1, "smaller than the least"),
         ("root ::= [z-a]", 1, "backwards"),

@@ -101,7 +101,7 @@ class _Reader:
             before = self._symbols
             elements = self._elements
             if character in "*+?{":
-                if item is None:
+                if not item:
                     raise self._error(f"there is nothing to repeat before {character!r}")
                 item, times = self._repeated(item, made)
                 made *= times
