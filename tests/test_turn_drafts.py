@@ -88,9 +88,9 @@ def test_it_ends_as_without(
     script = [
         event.token for event in speaker.engine.generate(Request(prompt, GREEDY)) if isinstance(event, Piece)
     ]
-    monkeypatch.setattr(Drafting, "drafter", lambda *_: None)
+    monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: None)
     _, alone = outcome(speaker, wanted, until, wish)
-    monkeypatch.setattr(Drafting, "drafter", lambda *_: Hinted(script, wrong=wrong))
+    monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: Hinted(script, wrong=wrong))
     done, drafted = outcome(speaker, wanted, until, wish)
     assert drafted == alone
     assert done.usage.drafted > 0

@@ -61,6 +61,11 @@ class Sampling:
     dry_penalty_last_n: int | None = None
     seed: int | None = None
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same prompt should give the same answer again."""
+        return self.seed is not None or self.temperature == 0
+
 
 DEFAULT_SAMPLING = Sampling(
     # llama.cpp's common defaults (common/common.h, common_params_sampling), except the repeat penalty, which is off

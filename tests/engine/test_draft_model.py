@@ -9,7 +9,7 @@ import pytest
 
 from mull.engine.loop import Engine, Piece, Request
 from mull.engine.model import Model
-from mull.engine.speculate import Costs
+from mull.engine.speculate import UsualCosts
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 from tests.engine.conftest import GREEDY
@@ -25,7 +25,7 @@ SCRIPT = [f" w{i}" for i in range(150)]
 @pytest.fixture(autouse=True)
 def _free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine on which more rows cost nothing, so that every guess is tried."""
-    monkeypatch.setattr(Costs, "seconds", lambda *_: 0.5)
+    monkeypatch.setattr(UsualCosts, "seconds", lambda *_: 0.5)
 
 
 def said(engine: Engine, prompt: str = "?", **request: object) -> tuple[list[str], int, int]:

@@ -16,7 +16,7 @@ from mull.engine.check import PEBBLE
 from mull.engine.loop import Engine, Generation, Piece, Request
 from mull.engine.prefix import Slot
 from mull.engine.request import Binding
-from mull.engine.speculate import MOST, Costs, Lookup, length
+from mull.engine.speculate import MOST, Costs, Lookup, UsualCosts, length
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY
 from tests.models.architectures import ARCHITECTURES
@@ -335,6 +335,7 @@ def test_a_second_sequence_may_come_and_go_in_the_middle_of_a_draft(scripted: Ca
 def free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which more rows cost nothing: every draft is worth trying."""
     monkeypatch.setattr(Costs, "seconds", lambda *_: 1e-3)
+    monkeypatch.setattr(UsualCosts, "seconds", lambda *_: 1e-3)
 
 
 def costs(*steps: tuple[int, float]) -> Costs:
@@ -361,6 +362,28 @@ def test_a_step_that_stalled_once_does_not_end_the_drafts() -> None:
     before = known.seconds(16)
     known.took(16, 5.0, prompt=False)
     assert known.seconds(16) < 1.5 * before
+
+
+def test_where_an_answer_should_come_out_again_the_pace_decides_nothing(
+    start: Start, tiny_path: Path
+) -> None:
+    """Two machines, one slow at several rows: a seed or a greedy choice gets the same drafts on both."""
+    text = [*range(100, 160)] * 2
+    for sampling, alike in ((GREEDY, True), (Sampling(seed=1), True), (Sampling(temperature=0.8), False)):
+        lengths = []
+        for pace in (0.2, 60.0):
+            engine = start(tiny_path)
+            for rows, seconds in ((1, 0.1), (512, pace)):
+                engine._drafting.costs.took(rows, seconds, prompt=rows > 1)
+            generation = begin(engine, text[:1], sampling=sampling)
+            assert generation.drafter is not None
+            lengths.append([])
+            for token in text[1:]:
+                generation.drafter.told(token)
+                lengths[-1].append(len(generation.drafter.propose(MOST)))
+            generation.close()
+        assert max(lengths[0]) > 7
+        assert (lengths[0] == lengths[1]) == alike
 
 
 def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None:

@@ -160,7 +160,7 @@ Draft = Annotated[
     typer.Option(
         "--draft",
         metavar="NAME",
-        help="A small model of the same family that guesses ahead. The answer stays the same.",
+        help="A small model of the same family that guesses ahead; this one decides.",
         autocompletion=completes("installed_models"),
         show_default=False,
     ),

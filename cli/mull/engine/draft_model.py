@@ -178,5 +178,7 @@ class Guesser:
 
     def _seconds(self, rows: int) -> float:
         """What a step of so many rows takes, the guessing of all but the first included."""
-        each = self._model.seconds or _COST * self._costs.seconds(1)
+        each = _COST * self._costs.seconds(1)
+        if self._costs.timed and self._model.seconds:
+            each = self._model.seconds
         return self._costs.seconds(rows) + (rows - 1) * each

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from mull.engine.draft_model import DraftModel, Guesser, check
 from mull.engine.model import Model
 from mull.engine.rules import BIG
-from mull.engine.speculate import MOST, Costs, Drafter, Lookup
+from mull.engine.speculate import MOST, Costs, Drafter, Lookup, UsualCosts
 from mull.settings import DRAFT_OFF, EngineSettings
 
 SMALL = BIG
@@ -33,13 +33,16 @@ class Drafting:
         self._on = settings.draft != DRAFT_OFF and not model.recurrent and worth
         self.rows = 1 + MOST if self._on else 1
 
-    def drafter(self, prompt: Sequence[int], stopped: Callable[[], bool]) -> Drafter | None:
-        """Who guesses for a text that begins so."""
+    def drafter(
+        self, prompt: Sequence[int], stopped: Callable[[], bool], *, repeatable: bool
+    ) -> Drafter | None:
+        """Who guesses for a text that begins so. `repeatable`: the answer must not depend on the machine's pace."""
         if not self._on:
             return None
+        costs = UsualCosts() if repeatable else self.costs
         if self._helper is not None:
-            return Guesser(self._helper, prompt, self.costs, stopped)
-        return Lookup(prompt, self.costs)
+            return Guesser(self._helper, prompt, costs, stopped)
+        return Lookup(prompt, costs)
 
     def give_up(self) -> None:
         """No more drafts with this model."""

@@ -133,7 +133,7 @@ class Engine:
             slot.busy = False
             raise
         cached = len(slot.tokens)
-        drafter = self._drafting.drafter(prompt, stopped)
+        drafter = self._drafting.drafter(prompt, stopped, repeatable=request.sampling.repeatable)
         generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached, drafter=drafter)
         self._live.append(generation)
         return generation
