@@ -97,7 +97,7 @@ def test_budgets_end_the_thinking_of_each_line_by_itself(mull: Run, tmp_path: Pa
     lines = jsonl(*({"prompt": "hi", "think_budget": budget} for budget in (5, 20, 500)))
     found = results(mull("batch", "-m", model, stdin=lines).stdout)
     assert [result["answer"] for result in found] == ["Short.", "Short.", "Done."]
-    assert [result["usage"]["thinking"] for result in found] == [5, 20, 62]
+    assert [result["usage"]["thinking"] for result in found] == [5, 20, 63]
 
 
 def test_a_line_is_held_to_a_schema_of_its_own(mull: Run, thinker: Path) -> None:
