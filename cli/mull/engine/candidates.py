@@ -28,8 +28,12 @@ class Candidates:
         self._everything = np.arange(n_vocab, dtype=np.int32)
         self._array = self._llama.llama_token_data_array()
 
-    def choose(self, chain: int, logits: NDArray[np.float32], tokens: NDArray[np.int32] | None = None) -> int:
-        """What the chain picks of these tokens (all of them by default)."""
+    def choose(
+        self, chain: int | None, logits: NDArray[np.float32], tokens: NDArray[np.int32] | None = None
+    ) -> int:
+        """What the chain picks of these tokens (all of them by default); without a chain, the likeliest."""
+        if chain is None:
+            return int(logits.argmax()) if tokens is None else int(tokens[logits[tokens].argmax()])
         tokens = self._everything if tokens is None else tokens
         rows = self._rows[: len(tokens)]
         rows["id"] = tokens

@@ -35,8 +35,11 @@ class Constraint:
         self._matcher = Matcher(model, binding.grammar, binding.root, self._candidates)
         self._lost = not all(self._takes(byte) for byte in binding.said)
 
-    def sample(self, chain: int, logits: NDArray[np.float32]) -> int:
-        """Choose with the sampler chain; the grammar moves on. At a dead end, the token that ends the turn."""
+    def sample(self, chain: int | None, logits: NDArray[np.float32]) -> int:
+        """Choose with the sampler chain, or the likeliest without one; the grammar moves on.
+
+        At a dead end it is the token that ends the turn.
+        """
         if self._lost:
             return self._give_up()
         token = self._candidates.choose(chain, logits)

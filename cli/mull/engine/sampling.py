@@ -53,13 +53,15 @@ class Chain:
 
     def sample(self, context: Context, row: int) -> int:
         """Choose from the logits of output `row` of the last decode, and accept the choice."""
-        if self._constraint is None or self.handle is None:
-            if self._greedy and not self.remembers and self._model.n_vocab > _LARGE:
-                return int(context.logits(row, self._model.n_vocab).argmax())
-            return int(self._llama.llama_sampler_sample(self.handle, context.handle, row))
-        token = self._constraint.sample(self.handle, context.logits(row, self._model.n_vocab))
-        self._llama.llama_sampler_accept(self.handle, token)
-        return token
+        likeliest = self._greedy and not self.remembers
+        if self._constraint is not None and self.handle is not None:
+            logits = context.logits(row, self._model.n_vocab)
+            token = self._constraint.sample(None if likeliest else self.handle, logits)
+            self._llama.llama_sampler_accept(self.handle, token)
+            return token
+        if likeliest and self._model.n_vocab > _LARGE:
+            return int(context.logits(row, self._model.n_vocab).argmax())
+        return int(self._llama.llama_sampler_sample(self.handle, context.handle, row))
 
     def bind(self, binding: Binding | None) -> None:
         """What is sampled from now on fits this grammar, from its beginning; None: anything again.
