@@ -20,22 +20,22 @@ from pebble.turns import Chat, Task, Turn
 from pebble.wording import rough, say
 
 TASKS: dict[str, tuple[float, Task]] = {
-    "addition": (9, tasks_numbers.addition),
-    "subtraction": (10, tasks_numbers.subtraction),
-    "multiplication": (11, tasks_numbers.multiplication),
+    "addition": (7, tasks_numbers.addition),
+    "subtraction": (8, tasks_numbers.subtraction),
+    "multiplication": (8, tasks_numbers.multiplication),
     "division": (1.2, tasks_numbers.division),
-    "chain": (2.5, tasks_numbers.chain),
+    "chain": (3, tasks_numbers.chain),
     "largest/smallest": (6, tasks_lists.extreme),
-    "sorting": (9, tasks_lists.sorting),
+    "sorting": (11, tasks_lists.sorting),
     "counting": (9, tasks_letters.counting),
     "backwards": (7, tasks_letters.backwards),
-    "spelling": (0.5, tasks_letters.spelling),
-    "word sorting": (4.5, tasks_letters.word_sorting),
-    "stories": (22, lambda rng: rng.choice((tasks_scenes.scene, tasks_stories.story))(rng)),
-    "mull": (20, tasks_mull.fact),
+    "spelling": (0.3, tasks_letters.spelling),
+    "word sorting": (7, tasks_letters.word_sorting),
+    "stories": (26, lambda rng: rng.choice((tasks_scenes.scene, tasks_stories.story))(rng)),
+    "mull": (18, tasks_mull.fact),
     "talk": (6, tasks_mull.talk),
-    "modest": (11, tasks_modest.modest),
-    "too hard": (2, tasks_modest.too_hard),
+    "modest": (10, tasks_modest.modest),
+    "too hard": (1.2, tasks_modest.too_hard),
 }
 _NAMES = list(TASKS)
 _WEIGHTS = [weight for weight, _ in TASKS.values()]
@@ -297,6 +297,6 @@ def chat(rng: Random) -> Chat:
             follow_up(rng) if rng.random() < 0.4 else (draw(rng),)
         )
     system = ""
-    if rng.random() < 0.07:
+    if rng.random() < 0.04:
         system = say(SYSTEM, rng, n=words.name(rng), w=rng.choice(words.ENGLISH))
     return Chat(turns, system)

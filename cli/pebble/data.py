@@ -63,6 +63,24 @@ def encode(chat: Chat, thinking: bool, limit: int = 1600) -> tuple[list[int], in
 WIDTHS = (*range(32, 129, 8), *range(144, 257, 16), 320, 448, 640, 1024, 1600)
 
 
+# Share of the examples of which only the beginning is learned: how a question is read is harder than the steps, which
+# are soon known, so that more questions are seen in the same time.
+CUT = {"addition": 0.6, "subtraction": 0.6, "multiplication": 0.8, "chain": 0.6, "stories": 0.75}
+CUT |= {"mull": 0.7, "modest": 0.7, "talk": 0.4, "too hard": 0.7, "follow-up": 0.4}
+
+
+def cut(chat: Chat, ids: list[int], begin: int, rng: Random) -> list[int]:
+    """The ids up to a little behind the expression that was read, or behind the first words of the answer."""
+    last = chat.turns[-1]
+    if rng.random() > CUT.get(last.task, 0):
+        return ids
+    if last.thinking.startswith("Compute."):
+        return ids[: begin + 8 + len(last.thinking.split("\n")[1]) + rng.randint(0, 16)]
+    if last.task == "follow-up":
+        return ids
+    return ids[: begin + rng.randint(14, 26)]
+
+
 def batches(seed: int, room: int = 2048) -> Iterator[Batch]:
     """Micro-batches of about `room` ids without end, each of examples of one width.
 
@@ -72,7 +90,8 @@ def batches(seed: int, room: int = 2048) -> Iterator[Batch]:
     waiting: dict[int, list[tuple[list[int], int]]] = {width: [] for width in WIDTHS}
     while True:
         chat = chats.chat(rng)
-        example = encode(chat, rng.random() < THINKING_SHARE.get(chat.turns[-1].task, USUAL_SHARE))
+        ids, begin = encode(chat, rng.random() < THINKING_SHARE.get(chat.turns[-1].task, USUAL_SHARE))
+        example = cut(chat, ids, begin, rng), begin
         width = next((width for width in WIDTHS if len(example[0]) <= width + 1), 0)
         if not width:
             continue

@@ -245,7 +245,7 @@ def spelling(rng: Random) -> Turn:
 def word_sorting(rng: Random) -> Turn:
     """Letters or short words in the order of the alphabet."""
     roll = rng.random()
-    if roll < 0.45:
+    if roll < 0.55:
         items = rng.sample(LETTERS, rng.randint(2, 6))
         if rng.random() < 0.1:
             items = [item.upper() for item in items]
@@ -258,7 +258,7 @@ def word_sorting(rng: Random) -> Turn:
         }
         draw = draws[rng.choice((0, 0, 0, 1, 2, 3))]
         items, heads = [], set()
-        for _ in range(rng.randint(2, 6)):
+        for _ in range(rng.choice((2, 3, 3, 4, 5))):
             item = draw()
             if (
                 item not in items

@@ -19,7 +19,7 @@ def size(rng: Random, digits: int = 4) -> int:
 
 def written(number: int, rng: Random) -> str:
     """The number as people write it: mostly digits, at times words or with a comma."""
-    if 0 <= number < 10000 and rng.random() < (0.16 if number < 100 else 0.05 if number < 1000 else 0.02):
+    if 0 <= number < 10000 and rng.random() < (0.22 if number < 100 else 0.05 if number < 1000 else 0.02):
         return words.spoken(number) if rng.random() < 0.8 else words.spoken(number).replace("-", " ")
     return f"{number:,}" if number > 999 and rng.random() < 0.06 else str(number)
 
@@ -92,7 +92,7 @@ def addition(rng: Random) -> Turn:
 
 
 def subtraction(rng: Random) -> Turn:
-    """Two numbers of up to 4 digits, one time in eight with a negative result."""
+    """Two numbers of up to 4 digits, one time in ten with a negative result."""
     a, b = size(rng), size(rng)
     if rng.random() < 0.4:
         digits = rng.randint(2, 4)
@@ -101,43 +101,34 @@ def subtraction(rng: Random) -> Turn:
             rng.randint(10 ** (digits - 1), 10**digits - 1),
         )
     roll = rng.random()
-    if a < b and roll > 0.12:
+    if a < b and roll > 0.2:
         a, b = b, a
-    if 0.12 < roll < 0.2:
-        a, b = max(a, b), min(a, b)
-        slots = {"a": written(a, rng), "b": written(b, rng)}
-        question = amount(say(GAP, rng, **slots), rng)
-        if rng.random() < 0.4:
-            question = _statement(MORE_GAPS, rng, **slots)
-            text, value = steps.chain(a, [("-", b)])
-            return Turn("subtraction", question, f"Compute.\n{text}", str(value))
-        if rng.random() < 0.4:
-            question = ask(
-                say(
-                    pattern("subtraction 1"),
-                    rng,
-                    **slots,
-                ),
-                rng,
-            )
-    elif roll < 0.28:
-        question = ask(
-            say(
-                pattern("subtraction 2"),
-                rng,
-                a=written(a, rng),
-                b=written(b, rng),
-            ),
-            rng,
-        )
-        text, value = steps.chain(a, [("-", b)])
-        return Turn("subtraction", question, f"Compute.\n{text}", str(value))
-    elif roll < 0.5:
-        question = _statement(MORE_DIFFERENCES, rng, a=written(a, rng), b=written(b, rng))
+    if 0.2 < roll < 0.36:
+        return _gap(a, b, rng)
+    slots = {"a": written(a, rng), "b": written(b, rng)}
+    if roll < 0.05 or 0.36 < roll < 0.44:
+        question = ask(say(pattern("subtraction 2"), rng, **slots), rng)
+    elif roll < 0.1 or 0.44 < roll < 0.6:
+        question = _statement(MORE_DIFFERENCES, rng, **slots)
     else:
-        question = _either(DIFFERENCE, SUBTRACTING, rng, a=written(a, rng), b=written(b, rng))
+        question = _either(DIFFERENCE, SUBTRACTING, rng, **slots)
     text, value = steps.chain(a, [("-", b)])
     return Turn("subtraction", question, f"Compute.\n{text}", str(value))
+
+
+def _gap(a: int, b: int, rng: Random) -> Turn:
+    """How far apart two numbers are: `39~74` as it was read, then `74-39`. `a` is the larger one."""
+    slots = {"a": written(a, rng), "b": written(b, rng)}
+    roll = rng.random()
+    if roll < 0.36:
+        question = amount(say(GAP, rng, **slots), rng)
+    elif roll < 0.7:
+        question = _statement(MORE_GAPS, rng, **slots)
+    else:
+        question = ask(say(pattern("subtraction 1"), rng, **slots), rng)
+    first, second = as_read(question, [(a, slots["a"]), (b, slots["b"])])
+    text, value = steps.chain(a, [("-", b)])
+    return Turn("subtraction", question, f"Compute.\n{first}~{second}\n{text}", str(value))
 
 
 def multiplication(rng: Random) -> Turn:

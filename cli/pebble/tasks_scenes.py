@@ -36,7 +36,7 @@ def _happening(table: tuple[str, ...], rng: Random, subject: str, number: int, c
     if base == "be":
         verb = "was" if subject == "I" else "were" if plural else verb
     amount = written(number, rng) + say(
-        "[||| more| of them| {t}| others]" if table is GAINS else "[|||| of them| {t}| of the {t}]",
+        "[||||| more| {t}| others]" if table is GAINS else "[|||| of them| {t}| of the {t}]",
         rng,
         t=cast["t"],
     )
@@ -61,6 +61,12 @@ def owner(rng: Random) -> Turn:
     for _ in range(rng.choice((1, 1, 2, 2, 3))):
         if value > 1 and rng.random() < 0.58:
             b = rng.randint(1, value - 1) if rng.random() < 0.6 else rng.randint(1, min(12, value - 1))
+            if b > 2 and rng.random() < 0.12:
+                c = rng.randint(1, b - 1)
+                slots = {"s": later, "m": cast["m"], "a": written(c, rng), "b": written(b - c, rng)}
+                parts.append(say(pattern("twice the same"), rng, **slots))
+                moves, value = [*moves, ("-", c), ("-", b - c)], value - b
+                continue
             parts.append(
                 say(BEFALL, rng, b=written(b, rng), m=cast["m"])
                 if rng.random() < 0.3
@@ -199,8 +205,13 @@ def rate(rng: Random) -> Turn:
         h=who,
         u="have" if rng.random() < 0.3 else verb.removesuffix("s"),
     )
-    if rng.random() < 0.3:
-        parts[0] += say(" [for|during] {k} {d}", rng, k=k, d=many)
+    parts[0] = parts[0].replace(" a hour", " an hour")
+    roll = rng.random()
+    if roll < 0.5:
+        if roll < 0.3:
+            parts[0] += say(" [for|during] {k} {d}", rng, k=k, d=many)
+        else:
+            parts.append(say(pattern("rate goes on"), rng, h=who, k=k, d=many))
         question = say(pattern("rate 2"), rng, w=what, h=who, u=verb.removesuffix("s"))
     return computed(joined(parts, question, rng), each, [("*", times)])
 

@@ -27,7 +27,8 @@ def events(rng: Random) -> Turn:
         else:
             b = some(rng)
             moves.append(("+", b))
-            parts.append(say(GAIN, rng, **cast, b=written(b, rng)))
+            gain = say(GAIN, rng, **cast, b=written(b, rng))
+            parts.append(gain.replace(" more", "") if rng.random() < 0.5 else gain)
             value += b
     question = say(LEFT if moves[-1][0] == "-" else TOTAL, rng, **cast)
     return computed(joined(parts, question, rng), start, moves)

@@ -127,16 +127,16 @@ def ask(core: str, rng: Random) -> str:
     """Frame a direct question without its mark, e.g. `how many apples are left`."""
     text = core
     roll = rng.random()
-    if roll < 0.16:
+    if roll < 0.12:
         text = (
             f"{_people(say(WONDER, rng), rng)}[, |: | ]"
             if rng.random() < 0.5
             else f"{_people(say(WONDER, rng), rng)} "
         )
         text = say(text, rng) + core
-    elif roll < 0.34:
+    elif roll < 0.22:
         text = _opened(core, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         text += say("[, | ]", rng) + _people(say(CLOSING, rng), rng)
     return rough(text + say("[?|?|?|?|?||.|??| ?]", rng), rng)
 
@@ -145,7 +145,7 @@ def order(core: str, rng: Random) -> str:
     """Frame a command that begins with a verb, e.g. `add 3 and 4`."""
     roll = rng.random()
     text, mark = core, "[.||||!]"
-    if roll < 0.2:
+    if roll < 0.14:
         text = (
             say(
                 "[please|pls|kindly|just|now|go ahead and|quickly|now please|hey, please|ok,|then|try"
@@ -154,19 +154,19 @@ def order(core: str, rng: Random) -> str:
             )
             + f" {core}"
         )
-    elif roll < 0.4:
+    elif roll < 0.32:
         polite = "[can|could|would|will] you [please ||kindly |quickly |maybe ||help me ][||||just ]"
         text, mark = say(polite, rng) + core + say("[||| for me| please|, please]", rng), "[?|?|?|]"
-    elif roll < 0.55:
+    elif roll < 0.42:
         want = (
             "[I want you to|I need you to|I'd like you to|your task is to|your job: |task: |I want to|I need"
             " to|help me|help me to|I'm asking you to|you should|you have to|my {who} told me to|the exercise"
             " says to|we have to|I have to|here is a task: ]"
         )
         text = _people(say(want, rng), rng).rstrip() + f" {core}"
-    elif roll < 0.65:
+    elif roll < 0.5:
         text = _opened(core, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         text += say("[, | ]", rng) + _people(say(CLOSING, rng), rng)
     return rough(text + say(mark, rng), rng)
 
