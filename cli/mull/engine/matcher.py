@@ -9,7 +9,7 @@ EngineError.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_CROWD = 4096  # tokens with one first byte, from which on their second bytes are asked about too
+_CROWD = 4096  # tokens that begin alike, from which on their next bytes are asked about too
+_DEEPEST = 12  # bytes that are asked about one after the other
 
 # Seconds of CPU time for one token: what a few dozen states cost, some thousands, and too many.
 _SOME, _MANY, _TOO_MANY = 0.0005, 0.02, 0.1
@@ -70,21 +71,29 @@ class Matcher:
 
     def following(self) -> NDArray[np.int32]:
         """Every text token that goes on from here. A token can pass only if its first bytes do."""
-        index, groups = self._model.index, []
-        for first in self._next_bytes(self.handle):
-            group = index.starting(first)
-            single = index.bytes[first]
+        groups = list(self._groups(self.handle, b""))
+        return self.passing(np.concatenate(groups)) if groups else np.zeros(0, np.int32)
+
+    def _groups(self, grammar: int | None, before: bytes) -> Iterator[NDArray[np.int32]]:
+        """The tokens that begin with `before`, where `grammar` is, without those whose next byte does not pass.
+
+        Where a great many begin alike, the byte after that is asked about too, and so on.
+        """
+        index = self._model.index
+        if before:
+            yield index.exactly(before)
+        for byte in self._next_bytes(grammar):
+            prefix = before + bytes([byte])
+            group, single = index.starting(prefix), index.bytes[byte]
             if self._cost > _MANY and single >= 0:
-                groups.append(index.starting(first, None))  # any longer one may take for ever to be ruled out
-            elif len(group) > _CROWD and single >= 0:
-                ahead = self._llama.llama_sampler_clone(self.handle)
+                yield index.exactly(prefix)  # any longer one may take for ever to be ruled out
+            elif len(group) > _CROWD and single >= 0 and len(prefix) < _DEEPEST:
+                ahead = self._llama.llama_sampler_clone(grammar)
                 self._llama.llama_sampler_accept(ahead, single)
-                groups.append(index.starting(first, None))
-                groups += [index.starting(first, second) for second in self._next_bytes(ahead)]
+                yield from self._groups(ahead, prefix)
                 self._llama.llama_sampler_free(ahead)
             else:
-                groups.append(group)
-        return self.passing(np.concatenate(groups)) if groups else np.zeros(0, np.int32)
+                yield group
 
     def free(self) -> None:
         if self.handle is not None:
