@@ -20,7 +20,12 @@ def test_it_is_small() -> None:
     ("prompt", "stdin", "expected"),
     [
         ("How many r's are in strawberry?", b"", "3"),
+        ("How many “r”s are in “strawberry”?", b"", "3"),
         ("What is 478 + 356?", b"", "834"),
+        ("What is 347 times 26?", b"", "9022"),
+        ("please calculate 812 minus 345", b"", "467"),
+        ("spell lemon backwards", b"", "nomel"),
+        ("Mary has 12 apples. She gives 5 to Tom. How many apples does she have left?", b"", "7"),
         ("sort these", b"b\na\n", "a\nb"),
         ("who are you?", b"", "pebble"),
         ("How do I download gpt-oss-20b?", b"", "mull pull gpt-oss-20b"),
