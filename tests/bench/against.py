@@ -75,7 +75,8 @@ def all_tokens(model: Model) -> range:
 def prompt(model: Model, settings: EngineSettings, length: int) -> float:
     """Tokens per second of prompt processing, to the first token said."""
     with Engine(model, settings) as engine:
-        next(item for item in engine.generate(Request([5], GREEDY, max_tokens=1)) if isinstance(item, Piece))
+        for _ in engine.generate(Request([5], GREEDY, max_tokens=1)):
+            pass  # warm, as llama-bench is
         engine.reserve(length + 256)  # llama-bench does not count the making of its context either
         begun = time.perf_counter()
         answer = engine.generate(Request(list(range(1000, 1000 + length)), GREEDY, max_tokens=1))
