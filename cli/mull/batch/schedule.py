@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from mull.batch.feed import Feed
 from mull.batch.lines import Line
 from mull.engine.prefix import common_prefix
+from mull.engine.stretch import TILE
 from mull.errors import ContextOverflow, MullError
 from mull.events import Done
 from mull.messages import Message
@@ -114,7 +115,7 @@ class Scheduler:
         """Have as many prompts at hand as there are free sequences, and room for them."""
         fresh: list[_Asked] = []
         while self._may_go_on():
-            line = self._feed.take(wait=not self._live and not self._prepared)
+            line = self._feed.take(wait=not self._live)  # room for all that come together is made once
             if line is None:
                 break
             index, self._count = self._count, self._count + 1
@@ -175,9 +176,13 @@ class Scheduler:
 
 
 def _room(asked: Sequence[_Asked]) -> int:
-    """Tokens that these prompts and their answers will probably take, what they share with the first counted once."""
+    """Tokens that these prompts and their answers will probably take, what they share with the first counted once.
+
+    What is shared is copied as far as it has been computed by then, so each may compute about a tile more of it. Too
+    little room is dear: a context that grows gives up what its sequences share.
+    """
     first = asked[0].prompt.tokens
-    prompts = sum(len(one.prompt.tokens) - common_prefix(first, one.prompt.tokens) for one in asked)
+    prompts = sum(len(one.prompt.tokens) - common_prefix(first, one.prompt.tokens) + TILE for one in asked)
     return len(first) + prompts + sum(min(one.settings.max_tokens or ANSWER, ANSWER) for one in asked)
 
 
