@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -171,6 +170,8 @@ def _run(words: Sequence[str], streams: Streams) -> int:
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     """One sentence and one hint on stderr; with --json or --jsonl the object on stdout as well."""
     if os.environ.get("MULL_DEBUG"):
+        import traceback
+
         traceback.print_exc()
     try:
         streams.stdout.flush()

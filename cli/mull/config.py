@@ -16,8 +16,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mull import paths
 from mull.errors import MullError
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
+
+CONFIG_FILE = "config.toml"  # in the config folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,11 @@ class Config:
 
     def _layer(self, layer: type[SettingsT]) -> SettingsT:
         return layer(**{f.name: self.values.get(f.name) for f in fields(layer)})
+
+
+def read_config() -> Config:
+    """The user's config file. Raises MullError (config_invalid)."""
+    return load(paths.config_dir() / CONFIG_FILE)
 
 
 def load(path: Path) -> Config:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mull.events import Asked
+if TYPE_CHECKING:
+    from mull.events import Asked
 
 Effort = Literal["low", "medium", "high"]
 ThinkingView = Literal["auto", "show", "fold", "hide"]

@@ -12,8 +12,9 @@ import typer
 
 from mull.commands.ask_flags import AskFlags
 from mull.commands.delivering import Delivery
-from mull.commands.merge import Plan, read_config
+from mull.commands.merge import Plan
 from mull.commands.options import takes_turn_flags
+from mull.config import read_config
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
 from mull.question import Question, read_question

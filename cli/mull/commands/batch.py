@@ -20,8 +20,9 @@ from mull.batch.schedule import AHEAD, Scheduler
 from mull.batch.width import MOST, WIDEST, best_width
 from mull.commands.ask_flags import Format, Grammar, LogProbs, Schema
 from mull.commands.batching import Progress, Settling, Write, drive
-from mull.commands.merge import Plan, merge, read_config
+from mull.commands.merge import Plan, merge
 from mull.commands.options import TurnFlags, takes_turn_flags
+from mull.config import read_config
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Notice
 from mull.hardware import shared_room

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mull import config
-from mull.commands.merge import Plan, merge, read_config
+from mull.commands.merge import Plan, merge
 from mull.commands.options import (
     Ctx,
     GpuLayers,
@@ -22,6 +22,7 @@ from mull.commands.options import (
     TurnFlags,
 )
 from mull.commands.tuned import forget_tuned, loaded_engine, show_tuned, tune_model
+from mull.config import read_config
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import EngineSettings, over
 from mull.steering import Steering, stop_on_interrupt

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mull.commands.merge import prefix_shelf, read_config
+from mull.commands.merge import prefix_shelf
 from mull.commands.options import Json
-from mull.config import Config
+from mull.config import Config, read_config
 from mull.errors import UsageError
 from mull.terminal.result import write_object
 from mull.terminal.streams import Streams

@@ -8,8 +8,8 @@ import typer
 
 from mull.commands.chatting.session import Chat
 from mull.commands.continuing import is_private, offering, open_sessions, set_up
-from mull.commands.merge import read_config
 from mull.commands.options import TurnFlags, takes_turn_flags
+from mull.config import read_config
 from mull.errors import ExitCode, UsageError
 from mull.terminal.held import HeldInput
 from mull.terminal.keys import Leave

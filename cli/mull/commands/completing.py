@@ -7,11 +7,12 @@ opens no model: the shell waits for it at every press of the key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from mull import paths
-from mull.commands.merge import read_config
+from mull.config import read_config
 from mull.errors import MullError
 from mull.library.catalogue import load_catalogue
 from mull.library.entry import Entry
@@ -69,5 +70,7 @@ def _beginning(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
     ]
 
 
+@cache
 def _entries() -> Sequence[Entry]:
+    """Read once: reading takes longer than all else here."""
     return load_catalogue(paths.config_dir()).entries

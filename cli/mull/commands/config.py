@@ -9,7 +9,7 @@ import typer
 
 from mull import config, paths
 from mull.commands.editor import open_file
-from mull.commands.merge import CONFIG_FILE, read_config
+from mull.config import CONFIG_FILE, read_config
 from mull.terminal.streams import Streams
 from mull.terminal.tables import table
 

@@ -17,9 +17,9 @@ from mull.batch.lines import Line
 from mull.batch.schedule import Scheduler
 from mull.batch.width import MOST
 from mull.commands.batch import NOT_HERE, loaded
-from mull.commands.merge import Plan, merge, read_config, turn_settings
+from mull.commands.merge import Plan, merge, turn_settings
 from mull.commands.options import EffortChoice, Json, TurnFlags, takes_turn_flags
-from mull.config import Config
+from mull.config import Config, read_config
 from mull.errors import ExitCode, MullError, UsageError
 from mull.evaluation.outcome import Outcome, as_json
 from mull.evaluation.questions import BUILT_IN, Question, read_questions

@@ -29,8 +29,6 @@ from mull.settings import (
 if TYPE_CHECKING:
     from mull.engine.disk import Shelf
 
-CONFIG_FILE = "config.toml"
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -49,11 +47,6 @@ class Plan:
         """A fresh conversation with this question."""
         system = [Message("system", self.system)] if self.system else []
         return [*system, Message("user", question)]
-
-
-def read_config() -> config.Config:
-    """The user's config file."""
-    return config.load(paths.config_dir() / CONFIG_FILE)
 
 
 def merge(flags: TurnFlags, settings: config.Config) -> Plan:

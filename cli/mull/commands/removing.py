@@ -1,0 +1,32 @@
+"""Removal of models and of the prompts kept for them, told in words or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mull.commands.merge import prefix_shelf
+from mull.config import read_config
+from mull.library.remove import Removed, remove
+from mull.terminal.result import write_object
+from mull.terminal.streams import Streams
+from mull.transfers import size_text
+
+
+def remove_models(streams: Streams, names: Sequence[str], *, every: bool, json: bool) -> None:
+    """Remove each and say how much room that made. Raises MullError for a name that means none."""
+    settings = read_config()
+    folders, shelf = [Path(folder) for folder in settings["model_folders"]], prefix_shelf(settings)
+    for name in names:
+        for removed in remove(name, every=every, folders=folders):
+            freed = removed.freed + sum(entry.bytes for entry in shelf.forget(removed.name))
+            if json:
+                value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
+                write_object(streams, {**value, "error": None})
+            else:
+                streams.note(_sentence(removed, freed))
+
+
+def _sentence(removed: Removed, freed: int) -> str:
+    what = f"The unfinished download of {removed.name}" if removed.partial else removed.name
+    return f"{what} is removed; {size_text(freed)} are free again."
