@@ -21,12 +21,13 @@ import secrets
 import shutil
 import struct
 import time
-import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from xxhash import xxh3_64_intdigest
 
 from mull.paths import private_dir
 
@@ -34,8 +35,11 @@ SUFFIX = ".kv"
 UNFINISHED = ".part"
 RATES = ".json"
 
-_MAGIC = b"mullkv\0\1"  # the last byte is the format's version
-_HEAD = struct.Struct("<8sIIQII")  # magic, bytes of description, tokens, bytes of state, CRC of both parts
+_MAGIC = b"mullkv\0\2"  # the last byte is the format's version
+_HEAD = struct.Struct("<8sIIQQQ")
+"""Magic, bytes of description, tokens, bytes of state, checksums (XXH3) of the first two and of the state. A state of
+half a gigabyte is checked at every start that uses it, so the checksum must be as quick as memory."""
+
 _PAGE = 4096
 _SLICE = 16 << 20  # bytes per write: between two of them Ctrl+C is seen
 _GREATEST_ABOUT = 1 << 20
@@ -113,7 +117,8 @@ class Shelf:
         ids = array("i", tokens)
         about = json.dumps({"family": family, "model": self.model}).encode()
         known = about + ids.tobytes()
-        head = _HEAD.pack(_MAGIC, len(about), len(ids), len(state), zlib.crc32(known), zlib.crc32(state))
+        sums = xxh3_64_intdigest(known), xxh3_64_intdigest(state)
+        head = _HEAD.pack(_MAGIC, len(about), len(ids), len(state), *sums)
         padding = -(len(head) + len(known)) % _PAGE
         size = len(head) + len(known) + padding + len(state)
         name = f"{family[:16]}-{hashlib.sha256(ids.tobytes()).hexdigest()[:16]}"
@@ -206,13 +211,13 @@ class Shelf:
 
 def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
     """Raises ValueError, KeyError, TypeError or struct.error for what is no whole entry."""
-    magic, n_about, n_tokens, size, crc, _ = _HEAD.unpack(file.read(_HEAD.size))
+    magic, n_about, n_tokens, size, known_sum, _ = _HEAD.unpack(file.read(_HEAD.size))
     known = n_about + 4 * n_tokens
     offset = _HEAD.size + known + -(_HEAD.size + known) % _PAGE
     if magic != _MAGIC or n_about > _GREATEST_ABOUT or facts.st_size != offset + size:
         raise ValueError("another format, or cut short")
     data = file.read(known)
-    if zlib.crc32(data) != crc:
+    if xxh3_64_intdigest(data) != known_sum:
         raise ValueError("damaged")
     about = json.loads(data[:n_about])
     tokens = array("i", data[n_about:]).tolist()
@@ -232,9 +237,9 @@ def _is_sound(mapped: mmap.mmap, entry: Entry) -> bool:
     """Whether the file is still the one that was described, and its state as it was written."""
     if len(mapped) != entry.bytes:
         return False
-    *_, crc = _HEAD.unpack_from(mapped)
+    *_, state_sum = _HEAD.unpack_from(mapped)
     with memoryview(mapped) as whole, whole[entry.offset :] as state:
-        return bool(zlib.crc32(state) == crc)
+        return bool(xxh3_64_intdigest(state) == state_sum)
 
 
 def _created(path: Path) -> BinaryIO:
