@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 from mull import paths
-from mull.engine import tuned
+from mull.engine import native, tuned
 from mull.errors import ModelFileError, MullError
 from mull.library.fit import Plan
 from mull.library.gguf import DAMAGED, read_header
@@ -20,21 +19,18 @@ from mull.library.judge import load_settings, shared_context
 from mull.library.machine import DeviceLike, Machine, measure
 from mull.settings import EngineSettings
 
-_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
 _SMALL = 64 << 20
 """Bytes. A file below it fits every machine with its whole context; its header is not worth reading."""
 
 
-def this_machine() -> Machine:
-    """What this machine has."""
+def this_machine(*, speed: bool = True) -> Machine:
+    """What this machine has. `speed` False: without how fast its memory is, which takes 30 ms to measure."""
     devices: Sequence[DeviceLike] = ()
-    if has_gpu_backend():
-        from mull.engine import native
-
+    if native.has_gpu_backend():
         with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
             native.prepare(paths.private_dir(paths.state_dir()))
             devices = native.devices()
-    return measure(devices, state_file("bandwidth"))
+    return measure(devices, state_file("bandwidth"), speed=speed)
 
 
 def planned(
@@ -48,7 +44,7 @@ def planned(
     """
     try:
         if path.stat().st_size >= _SMALL:
-            best, plan = load_settings(path, this_machine(), settings)
+            best, plan = load_settings(path, this_machine(speed=False), settings)
             return tuned.apply(_remembered(path, as_tuned), settings, best), plan
         if not trusted:
             read_header(path)
@@ -67,7 +63,7 @@ def _remembered(path: Path, wanted: bool) -> tuned.Tuned | None:
 def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:
     """Tokens that so many sequences may hold together in the memory that is free; None where nobody can tell."""
     try:
-        return shared_context(path, this_machine(), settings, sequences)
+        return shared_context(path, this_machine(speed=False), settings, sequences)
     except (MullError, OSError):
         return None
 
@@ -78,13 +74,3 @@ def state_file(name: str) -> Path | None:
         return paths.private_dir(paths.state_dir()) / name
     except OSError:
         return None
-
-
-def has_gpu_backend() -> bool:
-    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
-    spec = find_spec("llama_cpp")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        names = [path.name.lower() for path in Path(place, "lib").glob("*ggml-*")]
-        if any(backend in name for name in names for backend in _GPU_LIBRARIES):
-            return True
-    return False

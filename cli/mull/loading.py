@@ -3,6 +3,7 @@
 `load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback), a `Notice` when
 the native library was just found to need a slower way, and returns the speaker. Raises what resolving and loading
 raise; a stop while loading raises `Interrupted`.
+Reading a file is the library's work, on one core: what Python has to do meanwhile is done beside it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.engine import check, native
+from mull.engine.model import load as load_model
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
-from mull.hardware import planned
 from mull.paths import state_dir
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
 from mull.steering import Steering
-from mull.turn import Speaker
 
 if TYPE_CHECKING:
     from mull.engine.disk import Shelf
+    from mull.engine.model import Model
+    from mull.turn import Speaker
+
+SMALL = 64 << 20
+"""Bytes of a file that is read in a moment."""
 
 POLL = 0.05
 """Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
@@ -64,18 +70,12 @@ def load(
         try:
             if notice := _library_notice():
                 progress.put(notice)
-            best, plan = planned(path, settings, trusted=trusted)
-            if plan is not None and not plan.fits:
-                progress.put(
-                    Notice(
-                        "does_not_fit", f"{name} needs more memory than is free here; it may be very slow."
-                    )
-                )
             speaker = _open(
                 name,
                 path,
-                best,
+                settings,
                 report,
+                progress.put,
                 trusted=trusted,
                 shelf=shelf,
                 n_parallel=n_parallel,
@@ -87,7 +87,6 @@ def load(
         finally:
             progress.put(None)
 
-    yield Loading(name, 0.0)
     worker = threading.Thread(target=work, name="load", daemon=True)
     worker.start()
     while True:
@@ -109,8 +108,6 @@ def load(
 
 def _library_notice() -> Notice | None:
     """What the user is told once, when the library's self-check has just found a crash that can be got round."""
-    from mull.engine import check
-
     verdict = check.library(state_dir())
     if not verdict.new or verdict.use_extra_bufts:
         return None
@@ -123,34 +120,37 @@ def _open(
     path: Path,
     settings: EngineSettings,
     report: Callable[[float], bool],
+    notify: Callable[[Notice], None],
     *,
     trusted: bool,
     shelf: Shelf | None,
     n_parallel: int,
     n_ctx_total: int | None,
 ) -> Speaker:
-    from mull.engine.loop import Engine
-    from mull.engine.model import load as load_model
-    from mull.prompt.template import Template
-    from mull.reasoning.profile import profile
-
     began = time.perf_counter()
-    model = load_model(path, settings, state_dir=state_dir(), on_progress=report, trusted=trusted)
-    template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
-    ability = profile(
-        model.template,
-        special=model.markers,
-        architecture=model.architecture,
-        name=model.name,
-        bos=model.bos,
-        eos=model.eos,
-    )
-    with ExitStack() as undo:  # what was loaded is freed again where the two models do not go together
+    model, settings = _read(path, settings, report, notify, name=name, trusted=trusted)
+    with ExitStack() as undo:  # what was loaded is freed again when the rest fails, or does not go together
         undo.callback(model.close)
+        from mull.engine.loop import Engine
+        from mull.prompt.template import Template
+        from mull.reasoning.profile import profile
+        from mull.turn import Speaker
+
+        template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
+        ability = profile(
+            model.template,
+            special=model.markers,
+            architecture=model.architecture,
+            name=model.name,
+            bos=model.bos,
+            eos=model.eos,
+        )
         draft_model = None
         if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
-            path = Path(settings.draft or "")
-            draft_model = load_model(path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0))
+            draft_path = Path(settings.draft or "")
+            draft_model = load_model(
+                draft_path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0)
+            )
             undo.callback(draft_model.close)
         own_shelf = replace(shelf, model=name) if shelf is not None else None
         engine = Engine(
@@ -163,3 +163,77 @@ def _open(
         )
         undo.pop_all()
     return Speaker(name, engine, template, ability, time.perf_counter() - began)
+
+
+def _read(
+    path: Path,
+    settings: EngineSettings,
+    report: Callable[[float], bool],
+    notify: Callable[[Notice], None],
+    *,
+    name: str,
+    trusted: bool,
+) -> tuple[Model, EngineSettings]:
+    """The model, and how to compute with it by the plan for this machine.
+
+    The plan is made first where it says what goes to a graphics card, where the file's header may be the work of an
+    enemy, and where reading takes no time; else while the library reads the file.
+    """
+
+    def plan() -> EngineSettings:
+        from mull.hardware import planned
+
+        best, found = planned(path, settings, trusted=trusted)
+        if found is not None and not found.fits:
+            notify(
+                Notice("does_not_fit", f"{name} needs more memory than is free here; it may be very slow.")
+            )
+        return best
+
+    def model(said: EngineSettings) -> Model:
+        return load_model(path, said, state_dir=state_dir(), on_progress=report, trusted=trusted)
+
+    known = trusted or check.knows(path, state_dir())
+    if not known or native.has_gpu_backend() or path.stat().st_size < SMALL:
+        best = plan()
+        return model(best), best
+    native.bindings()  # imported here: one thread after the other
+    beside = _Beside(plan)
+    loaded = model(settings)
+    try:
+        return loaded, beside.result()
+    except BaseException:
+        loaded.close()
+        raise
+
+
+class _Beside(threading.Thread):
+    """Work done while the library reads, and the imports that the first token will need."""
+
+    def __init__(self, work: Callable[[], EngineSettings]) -> None:
+        super().__init__(name="beside", daemon=True)
+        self._work = work
+        self._outcome: EngineSettings | BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._outcome = self._work()
+            _import_ahead()
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            self._outcome = error
+
+    def result(self) -> EngineSettings:
+        self.join()
+        if self._outcome is None or isinstance(self._outcome, BaseException):
+            raise self._outcome or RuntimeError
+        return self._outcome
+
+
+def _import_ahead() -> None:
+    import numpy  # noqa: F401, ICN001
+
+    import mull.engine.loop
+    import mull.prompt.template
+    import mull.reasoning.profile
+    import mull.turn  # noqa: F401

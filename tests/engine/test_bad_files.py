@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 import pytest
 
-from mull.engine import check, child
+from mull.engine import check, child, kept
 from mull.engine.loop import Engine
 from mull.engine.model import load
 from mull.errors import ModelFileError
@@ -161,7 +161,7 @@ def test_a_file_is_opened_once(good: Path, state_dir: Path) -> None:
     for _ in range(3):
         check.file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
-    check._memory.clear()  # another process
+    kept.forget()  # another process
     check.file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
 

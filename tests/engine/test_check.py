@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import check, child
+from mull.engine import check, child, kept
 from mull.engine.check import Verdict, library
 from mull.errors import EngineError
 from tests.models.random_model import RandomShape, write_random
@@ -88,7 +88,7 @@ def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
     library(tmp_path, model=model, command=children)
-    check._memory.clear()  # another process
+    kept.forget()  # another process
     again = library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
     assert (again.use_extra_bufts, again.new) == (False, False)

@@ -12,9 +12,9 @@ import typer
 
 from mull.commands.ask_flags import AskFlags
 from mull.commands.delivering import Delivery
-from mull.commands.merge import Plan
+from mull.commands.merge import Plan, merge
 from mull.commands.options import takes_turn_flags
-from mull.config import read_config
+from mull.config import Config, read_config
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
 from mull.question import Question, read_question
@@ -24,6 +24,7 @@ from mull.terminal.stats import stats_line
 from mull.terminal.streams import Streams, detach
 
 if TYPE_CHECKING:
+    from mull.commands.chatting.model import ChatModel
     from mull.commands.continuing import Setup
     from mull.commands.templating import Form
 
@@ -75,15 +76,16 @@ def _view(flags: AskFlags) -> View:
 
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    from mull.commands.continuing import is_private, offering, open_sessions, set_up
-
     view, settings = _view(flags), read_config()
     form = _form(flags)
     flags = form.flags if form else flags
     shape = _shape(flags)
+    begun = _head_start(flags, settings)
+    from mull.commands.continuing import is_private, offering, open_sessions, set_up
+
     store, problem = open_sessions(private=is_private(flags, settings))
     with Delivery(flags, streams) as delivery, store:
-        setup = offering(lambda: set_up(flags, settings, store), streams)
+        setup = offering(lambda: set_up(flags, settings, store, begun), streams)
         setup.conversation.wishes.shape = shape
         setup.conversation.wishes.logprobs = flags.logprobs
         try:
@@ -105,6 +107,22 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     if view.form == "text" and view.stats:
         streams.note(stats_line(done))
     return _keep(setup, 128 + steering.signal if steering.signal else code, streams)
+
+
+def _head_start(flags: AskFlags, settings: Config) -> tuple[Plan, ChatModel] | None:
+    """The model, loading while the rest of mull is still being imported. None where a session says which one it is,
+    and where there is a problem: it will show again where it can be dealt with."""
+    if flags.session or flags.resume:
+        return None
+    from mull.commands.chatting.model import ChatModel
+
+    try:
+        plan = merge(flags, settings)
+    except MullError:
+        return None
+    model = ChatModel(plan.resolved, plan.engine, plan.shelf)
+    model.head_start()
+    return plan, model
 
 
 def _shortfall(done: Done) -> str | None:

@@ -27,6 +27,7 @@ from mull.terminal.streams import Streams
 from mull.transfers import size_text
 
 T = TypeVar("T")
+Begun = tuple[Plan, ChatModel]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,10 +76,13 @@ def offering(
         return get()
 
 
-def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:
-    """Raises UsageError for a session that cannot be told or is not there, and what `merge` raises."""
+def set_up(flags: TurnFlags, settings: Config, store: Store, begun: Begun | None = None) -> Setup:
+    """`begun`: a model that loads already, and by what plan, where no session was named.
+
+    Raises UsageError for a session that cannot be told or is not there, and what `merge` raises.
+    """
     resumed = _resumed(store, flags)
-    plan, problem = _plan(flags, settings, resumed)
+    plan, problem = (begun[0], "") if begun is not None else _plan(flags, settings, resumed)
     conversation = Conversation(store, system=plan.system or "", wishes=_wishes(plan, flags, settings))
     if resumed is not None:
         conversation.open(resumed)
@@ -86,7 +90,7 @@ def set_up(flags: TurnFlags, settings: Config, store: Store) -> Setup:
             conversation.branch.set_system(flags.system)
     elif flags.session:
         conversation.branch.rename(flags.session)
-    model = ChatModel(plan.resolved, plan.engine, plan.shelf)
+    model = begun[1] if begun is not None else ChatModel(plan.resolved, plan.engine, plan.shelf)
     conversation.branch.set_reference(model.reference)
     return Setup(plan, conversation, model, (problem,) if problem else ())
 

@@ -8,24 +8,20 @@ A native crash must never be the user's first impression.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mull.engine import child, native
+from mull.engine.kept import Kept
 from mull.errors import EngineError, ModelFileError
 
 PEBBLE = Path(__file__).resolve().parents[1] / "data" / "pebble.gguf"
 
 _FORMAT = 1  # of what is kept; an older one is asked again
-_KEPT = 200  # file verdicts
 
 Command = Callable[[Sequence[str]], Sequence[str]]
 
@@ -38,9 +34,6 @@ class Verdict:
     use_extra_bufts: bool
     detail: str
     new: bool = False
-
-
-_memory: dict[str, Any] = {}
 
 
 def checker(arguments: Sequence[str]) -> Sequence[str]:
@@ -56,7 +49,7 @@ def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker
     """
     if not model.is_file():
         return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
-    kept = _Kept(state_dir / "native-check.json")
+    kept = Kept(state_dir / "native-check.json")
     key = _digest(library_identity(), str(model.stat().st_size))
     verdict = kept.get(key)
     if verdict is None:
@@ -94,10 +87,18 @@ def _nonsense(outcome: child.Outcome) -> str:
     return "" if outcome.answer.get("finite", True) else "results that are no numbers"
 
 
+def knows(path: Path, state_dir: Path) -> bool:
+    """Whether a file was opened in a child process before, and that went well."""
+    try:
+        verdict = _files(state_dir).get(_file_identity(path))
+    except OSError:
+        return False
+    return verdict is not None and not verdict["crashed"]
+
+
 def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
     """Open a file in a child process first, once per file. Raises ModelFileError when that kills the child."""
-    kept = _Kept(state_dir / "file-check.json")
-    key = _file_identity(path)
+    kept, key = _files(state_dir), _file_identity(path)
     verdict = kept.get(key)
     if verdict is None:
         outcome = child.run(command(["--file", str(path)]))
@@ -112,6 +113,10 @@ def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
             f"{path} is malformed: opening it crashes llama.cpp ({why}).",
             "Get the file from another source, or convert it again.",
         )
+
+
+def _files(state_dir: Path) -> Kept:
+    return Kept(state_dir / "file-check.json")
 
 
 def _assertion(last_words: str) -> str:
@@ -149,34 +154,3 @@ def _file_identity(path: Path) -> str:
 
 def _digest(*facts: object) -> str:
     return hashlib.sha256("\n".join(map(str, (_FORMAT, *facts))).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-class _Kept:
-    """Verdicts in a JSON file; a damaged or unwritable file only costs the next process the question."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        found = _memory.get(f"{self._path}:{key}") or self._read().get(key)
-        return found if isinstance(found, dict) else None
-
-    def put(self, key: str, verdict: dict[str, Any]) -> None:
-        _memory[f"{self._path}:{key}"] = verdict
-        everything = {**self._read(), key: verdict}
-        newest = dict(list(everything.items())[-_KEPT:])
-        unfinished = self._path.with_suffix(f".{os.getpid()}.new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(newest), encoding="utf-8")
-            unfinished.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return data if isinstance(data, dict) else {}

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from mull.engine import check, identity, native, placement
+from mull.engine.marked import marked
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.settings import EngineSettings
 
@@ -66,7 +67,7 @@ def load(
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
-    model = Model(handle, path, stamp)
+    model = Model(handle, path, stamp, state_dir)
     try:
         model.require_generation()
     except ModelFileError:
@@ -124,6 +125,8 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
         return not (stopped or raised)
 
     params.progress_callback = llama.llama_progress_callback(report)
+    if not report(0.0, None):  # the library itself says nothing before it has read the vocabulary
+        raise raised[0] if raised else LoadStopped()
     handle = llama.llama_model_load_from_file(os.fsencode(path), params)
     if stopped or raised:
         if handle:
@@ -135,11 +138,14 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
 class Model:
     """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
 
-    def __init__(self, handle: int, path: Path, stamp: identity.Stamp = ()) -> None:
+    def __init__(
+        self, handle: int, path: Path, stamp: identity.Stamp = (), state_dir: Path | None = None
+    ) -> None:
         self._llama = native.bindings()
         self.handle: int | None = handle
         self.path = path
         self.stamp = stamp  # which file it was when it was loaded
+        self._state_dir = state_dir
         self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)
         self._pieces: dict[int, bytes] = {}
@@ -268,7 +274,9 @@ class Model:
         """Spelling to id of every control, user-defined or unknown-marking token: what is matched as a whole."""
         bits = self._marker_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
         attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
-        found = [token for token in range(self.n_vocab) if attribute(vocabulary, token) & bits]
+        found = marked(
+            self.n_vocab, lambda token: bool(attribute(vocabulary, token) & bits), self.stamp, self._state_dir
+        )
         return MappingProxyType({self._spelling(token): token for token in found})
 
     @cached_property

@@ -24,6 +24,8 @@ from mull.errors import EngineError
 _PACKAGE = "llama_cpp"
 _KINDS = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, enum ggml_backend_dev_type
 
+_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
+
 _ENVIRONMENT = {
     # On a failed assertion ggml would start a debugger to print a backtrace over the user's screen.
     "GGML_NO_BACKTRACE": "1",
@@ -31,6 +33,8 @@ _ENVIRONMENT = {
     # program has one of the cores, both wait for each other (0.7 tokens per second instead of 11, measured with two
     # busy cores). A thousand rounds bridge the wait between balanced threads, then the core is given up.
     "GOMP_SPINCOUNT": "1000",
+    # numpy's linear algebra, of which nothing is used here, would start a thread per core that waits by spinning.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 _started: _Started | None = None
@@ -127,7 +131,15 @@ def library_files() -> list[Path]:
     return sorted(path for path in found if ".so" in path.name or path.suffix in {".dll", ".dylib"})
 
 
+def has_gpu_backend() -> bool:
+    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
+    names = [path.name.lower() for path in library_files()]
+    return any("ggml-" in name and backend in name for name in names for backend in _GPU_LIBRARIES)
+
+
+@functools.cache
 def _package_places() -> list[str]:
+    """Looked up once: while the bindings are imported, a stub stands for their package."""
     spec = importlib.util.find_spec(_PACKAGE)
     return list(spec.submodule_search_locations or ()) if spec is not None else []
 

@@ -2,6 +2,7 @@
 
 In: a resolved name. Out: what a conversation needs of a model (`Talker`), and `Loading` events for as long as it is
 not ready. A load that failed is reported to whoever asks for the model next, and tried again after that.
+What a turn needs is imported when there is one: by then the library has been reading the model for a while.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from mull.loading import Interrupted, load
 from mull.messages import Message
 from mull.settings import EngineSettings, Sampling, TurnSettings
 from mull.steering import Steering
-from mull.turn import Speaker, keep, prepare, run
 
 if TYPE_CHECKING:
     from mull.engine.disk import Shelf
+    from mull.turn import Speaker
 
 STEPS = 50  # of a load that are reported
 POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
@@ -39,6 +40,7 @@ class ChatModel:
         self._speaker: Speaker | None = None
         self._error: Exception | None = None
         self._settled = threading.Event()
+        self._reading = threading.Event()
         self._unwanted = Steering()
         self._thread: threading.Thread | None = None
         self._changed: Callable[[], None] = lambda: None
@@ -70,6 +72,11 @@ class ChatModel:
             self._error = None
             self._thread = threading.Thread(target=self._load, name="mull-loader", daemon=True)
             self._thread.start()
+
+    def head_start(self) -> None:
+        """Begin to load, and come back once the library reads by itself: Python runs one thread at a time."""
+        self.start()
+        self._reading.wait()
 
     def loading(self, steering: Steering) -> Iterator[Event]:
         """Progress until it is loaded. Raises what loading raised, and Interrupted when the user does not wait."""
@@ -114,6 +121,8 @@ class ChatModel:
         return self.resolved.sampling(on)
 
     def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
+        from mull.turn import prepare
+
         try:
             return len(prepare(self._loaded, messages, settings).tokens)
         except ContextOverflow as hopeless:
@@ -122,6 +131,8 @@ class ChatModel:
     def answer(
         self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
     ) -> Iterator[Event]:
+        from mull.turn import keep, run
+
         for event in run(self._loaded, messages, settings, steering):
             if isinstance(event, Done):
                 self._keep = partial(keep, self._loaded, messages, settings, event)
@@ -148,7 +159,9 @@ class ChatModel:
                 event = next(events)
                 if isinstance(event, Notice):
                     self._notices.append(event)
-                elif int(event.fraction * STEPS) != int(self._fraction * STEPS):
+                    continue
+                self._reading.set()
+                if int(event.fraction * STEPS) != int(self._fraction * STEPS):
                     self._fraction = event.fraction
                     self._changed()
         except StopIteration as end:
@@ -156,5 +169,6 @@ class ChatModel:
         except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model
             self._error = error
         finally:
+            self._reading.set()
             self._settled.set()
             self._changed()
