@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mull.benchmark import Stopped, Trial, measure
+from mull.engine.context import attention_of
 from mull.engine.loop import Engine
 from mull.engine.model import Model
-from mull.engine.rules import BIG, computation, reasons
+from mull.engine.rules import BATCH, BIG, computation, reasons
 from mull.engine.threads import default_threads
 from mull.engine.tuned import Tuned, spelled
 from mull.errors import EngineError, UsageError
@@ -80,7 +81,7 @@ def tune(
             yield Chosen(knob, getattr(said, knob), "as you said")
             continue
         rule = getattr(computation(model.n_params, best), knob)
-        values = [rule, *(value for value in _candidates(knob, model, sizes) if value != rule)]
+        values = [rule, *(value for value in _candidates(knob, model, best, sizes) if value != rule)]
         tried: list[Tried] = []
         for one in _compare(model, best, knob, values, sizes, stopped, rounds) if len(values) > 1 else ():
             if isinstance(one, Tried):
@@ -94,7 +95,7 @@ def tune(
     yield Tuned(model=model.name, when=day, **chosen, reasons=why)
 
 
-def _candidates(knob: str, model: Model, sizes: _Sizes) -> Sequence[Any]:
+def _candidates(knob: str, model: Model, settings: EngineSettings, sizes: _Sizes) -> Sequence[Any]:
     if knob == "threads":
         cores, every = default_threads(), os.cpu_count() or 1
         small = model.n_params <= BIG
@@ -102,7 +103,9 @@ def _candidates(knob: str, model: Model, sizes: _Sizes) -> Sequence[Any]:
             {1, 2} & set(range(1, every + 1)) if small else {max(1, cores // 2), cores - 1 or 1, cores, every}
         )
     if knob == "flash_attention":
-        return (False,)  # beside the rule, which is "wherever it can"
+        return (
+            attention_of(model, settings, sizes.depth or BATCH).flash is False,
+        )  # beside what the rule says
     if knob == "batch_size":  # one that is never filled tells nothing
         return [size for size in BATCHES if size <= sizes.batches]
     return ("f16", "q8_0")

@@ -15,9 +15,10 @@ import pytest
 
 from mull.engine import tuned
 from mull.engine.check import PEBBLE
-from mull.engine.rules import BATCH, computation
+from mull.engine.rules import BATCH, LEAST_ROWS, SHALLOW, Attention, attention, computation
 from mull.errors import UsageError
 from mull.hardware import planned
+from mull.library.kv import SCORES
 from mull.settings import EngineSettings
 from tests.conftest import Run
 
@@ -171,3 +172,26 @@ def test_the_rules_and_what_overrules_them() -> None:
     assert computation(1, EngineSettings(kv_type="q8_0")).flash_attention is True
     with pytest.raises(UsageError, match="needs flash attention"):
         computation(1, EngineSettings(kv_type="q8_0", flash_attention=False))
+
+
+def test_attention_depends_on_the_context_and_where_it_is_computed() -> None:
+    rule = computation(1, EngineSettings())
+    assert attention(rule, SHALLOW, 16, on_cpu=True) == Attention(None, SHALLOW)
+    assert attention(rule, SHALLOW + 256, 16, on_cpu=True) == Attention(False, BATCH)
+    assert attention(rule, 4096, 16, on_cpu=False) == Attention(None, BATCH)
+    for flash in (True, False):  # what was said holds
+        said = computation(1, EngineSettings(flash_attention=flash))
+        assert {attention(said, n, 16, on_cpu=True).flash for n in (256, 4096, 1 << 20)} == {flash}
+    quantized = computation(1, EngineSettings(kv_type="q8_0"))
+    assert attention(quantized, 4096, 16, on_cpu=True) == Attention(True, BATCH)
+
+
+@pytest.mark.parametrize("n_head", [1, 16, 64, 128])
+@pytest.mark.parametrize("n_ctx", [768, 4096, 32_768, 1 << 20])
+def test_what_attention_takes_without_flash_is_bounded(n_head: int, n_ctx: int) -> None:
+    found = attention(computation(1, EngineSettings()), n_ctx, n_head, on_cpu=True)
+    if found.flash is None:
+        assert LEAST_ROWS * n_head * n_ctx * 4 > SCORES
+    else:
+        assert found.rows * n_head * n_ctx * 4 <= SCORES
+        assert found.rows % LEAST_ROWS == 0

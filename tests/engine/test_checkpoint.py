@@ -162,7 +162,7 @@ def test_the_same_model_under_another_name_finds_it(start: Start, shelf: Shelf, 
     path = write_random(tmp_path / "model.gguf", TINY)
     ask(start(path, shelf=shelf), FIRST)
     moved = path.rename(tmp_path / "moved.gguf")
-    assert run(start(moved, shelf=shelf), SECOND, forks=FORKS, max_tokens=1).cached == len(FILE)
+    assert run(start(moved, shelf=shelf), SECOND, forks=FORKS, max_tokens=20).cached == len(FILE)
 
 
 def test_another_type_of_cache_finds_nothing(start: Start, shelf: Shelf, tiny_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from mull.engine import loop
 from mull.engine.loop import Engine
 from mull.engine.prefix import common_prefix
+from mull.engine.rules import SHALLOW
 from tests.engine.conftest import run
 from tests.models.random_model import TINY, write_random
 from tests.models.recurrent import write_recurrent
@@ -113,6 +114,17 @@ def test_growing_keeps_the_cache_for_the_next_turn(start: Start, tiny_path: Path
     second = run(engine, longer, max_tokens=50)
     assert second.cached == len(PROMPT) + 49
     assert second.tokens == run(start(tiny_path), longer, max_tokens=50).tokens
+
+
+def test_growing_into_another_kind_of_attention_loses_nothing_but_time(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path)
+    first = run(engine, PROMPT, max_tokens=50)
+    longer = [*PROMPT, *first.tokens, *range(5, 305), *range(5, 205)]
+    second = run(engine, longer, max_tokens=50)
+    assert engine.n_ctx > SHALLOW
+    assert second.tokens == run(start(tiny_path), longer, max_tokens=50).tokens
+    third = run(engine, [*longer, *second.tokens, 7], max_tokens=5)
+    assert third.cached == len(longer) + 49
 
 
 def test_a_recurrent_model_grows_too(start: Start, tmp_path: Path) -> None:

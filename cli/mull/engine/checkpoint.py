@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.engine import identity
-from mull.engine.context import Context
+from mull.engine.context import Context, attention_of
 from mull.engine.disk import Entry, Shelf
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
@@ -72,7 +72,7 @@ class Checkpoints:
         self._snapshots: list[Snapshot] = []  # the newest first
         self._put_back: list[int] = []  # the tokens of the state that was put back last
         self._rates = Rates()
-        self._families: dict[bool, str] = {}  # of long contexts, and of others
+        self._families: dict[tuple[bool, bool | None], str] = {}  # of long contexts, of kinds of attention
 
     @property
     def cuts(self) -> bool:
@@ -217,10 +217,12 @@ class Checkpoints:
     def _family(self, shelf: Shelf, n_ctx: int) -> str:
         """Empty when there is none. With the rates that were measured before, when it is seen for the first time."""
         long = identity.is_long(self._model, n_ctx)
-        if long not in self._families:
-            self._families[long] = identity.family(self._model, self._settings, long=long)
-            self._rates.fill(Rates.read(shelf.rates(self._families[long])))
-        return self._families[long]
+        flash = attention_of(self._model, self._settings, n_ctx).flash
+        if (long, flash) not in self._families:
+            family = identity.family(self._model, self._settings, long=long, flash=flash)
+            self._families[long, flash] = family
+            self._rates.fill(Rates.read(shelf.rates(family)))
+        return self._families[long, flash]
 
 
 def _fits_memory(size: int) -> bool:

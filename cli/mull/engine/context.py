@@ -8,6 +8,7 @@ A big model computes in a thread beside the caller, so that signals and stops ar
 from __future__ import annotations
 
 import ctypes
+import platform
 import queue
 import sys
 import threading
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_X86 = frozenset({"x86_64", "amd64"})
 _POLL = 0.05  # seconds between two looks at the wish to stop
 
 ABORTED = 2  # llama.h, llama_decode
 NO_ROOM = 1
+
+
+def attention_of(model: Model, settings: EngineSettings, n_ctx: int) -> rules.Attention:
+    """How a context of this size attends."""
+    on_cpu = platform.machine().lower() in _X86 and not native.offloads(settings.gpu_layers)
+    return rules.attention(rules.computation(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu)
 
 
 class Context:
@@ -41,11 +49,12 @@ class Context:
         llama = native.bindings()
         big = model.n_params > rules.BIG
         chosen = rules.computation(model.n_params, settings)
+        self.attention = attention_of(model, settings, n_ctx)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
         params = llama.llama_context_default_params()
         params.n_ctx = n_ctx
-        params.n_batch = params.n_ubatch = min(chosen.batch_size, n_ctx)
+        params.n_batch, params.n_ubatch = min(chosen.batch_size, n_ctx), self.attention.rows
         params.n_seq_max = n_seq
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
         # of 150,000.
@@ -59,9 +68,9 @@ class Context:
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data
         params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{chosen.kv_type.upper()}")
-        if chosen.flash_attention is not None:
+        if self.attention.flash is not None:
             on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-            params.flash_attn_type = on if chosen.flash_attention else off
+            params.flash_attn_type = on if self.attention.flash else off
         native.forget_log_errors()
         self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:

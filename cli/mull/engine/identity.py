@@ -27,8 +27,11 @@ _SAMPLES = 16  # places in the rest
 _SAMPLE = 16 << 10  # bytes read at each
 
 
-def family(model: Model, settings: EngineSettings, *, long: bool) -> str:
-    """Empty when the model's file cannot be read or is no longer the one that was loaded: then nothing is shared."""
+def family(model: Model, settings: EngineSettings, *, long: bool, flash: bool | None) -> str:
+    """`flash`: how the context attends.
+
+    Empty when the model's file cannot be read or is no longer the one that was loaded: then nothing is shared.
+    """
     try:
         prints = [fingerprint(path) for path in _files(model.path)]
     except OSError:
@@ -40,7 +43,7 @@ def family(model: Model, settings: EngineSettings, *, long: bool) -> str:
         *prints,
         check.library_identity(),
         settings.kv_type or "f16",
-        settings.flash_attention,
+        flash,
         settings.gpu_layers,
         settings.cpu_experts,
         long,

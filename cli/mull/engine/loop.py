@@ -14,7 +14,7 @@ from typing import Self
 
 from mull.engine import native, parallel
 from mull.engine.checkpoint import Checkpoints
-from mull.engine.context import ABORTED, NO_ROOM, Context
+from mull.engine.context import ABORTED, NO_ROOM, Context, attention_of
 from mull.engine.disk import Shelf
 from mull.engine.drafting import Drafting
 from mull.engine.generation import Generation
@@ -65,7 +65,7 @@ class Engine:
         self._batch_size = computation(model.n_params, settings).batch_size
         self._chunk = _FIRST_CHUNK
         self._chunk_seconds = _SIDE_BY_SIDE_SECONDS if n_parallel > 1 else _CHUNK_SECONDS
-        if _offloads(settings):
+        if native.offloads(settings.gpu_layers):
             self._chunk_seconds = _GPU_CHUNK_SECONDS
         self._pieces: dict[int, Piece] = {}
         self._past = Checkpoints(model, settings, shelf)
@@ -286,7 +286,10 @@ class Engine:
             return False
         for generation in self._live:
             generation.forget_draft()
-        states = [slot.move(old) if old is not None else None for slot in self._slots]
+        # States of two kinds of attention do not fit each other: what they hold is computed again.
+        flash = attention_of(self.model, self.settings, size).flash
+        same = old is not None and old.attention.flash == flash
+        states = [slot.move(old) if old is not None and same else None for slot in self._slots]
         if old is not None:
             old.close()  # first, so that both are never in memory together
             self._context = None
@@ -327,9 +330,3 @@ class Engine:
 
 def _rounded(tokens: int) -> int:
     return -(-tokens // ROUND) * ROUND
-
-
-def _offloads(settings: EngineSettings) -> bool:
-    if settings.gpu_layers == 0:
-        return False
-    return any(device.kind in {"gpu", "igpu"} for device in native.devices())

@@ -131,10 +131,18 @@ def library_files() -> list[Path]:
     return sorted(path for path in found if ".so" in path.name or path.suffix in {".dll", ".dylib"})
 
 
+@functools.cache
 def has_gpu_backend() -> bool:
     """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
     names = [path.name.lower() for path in library_files()]
     return any("ggml-" in name and backend in name for name in names for backend in _GPU_LIBRARIES)
+
+
+def offloads(gpu_layers: int | None) -> bool:
+    """Whether a graphics device computes layers, when so many are wanted there (None: as many as fit)."""
+    if gpu_layers == 0 or not has_gpu_backend():
+        return False
+    return any(device.kind in {"gpu", "igpu"} for device in devices())
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mull.library.kv import CTX_STEP
+from mull.library.kv import CTX_STEP, SCORES
 from mull.library.layout import Layout
 from mull.library.machine import GIB, Machine
 
@@ -153,7 +153,7 @@ def _needs(layout: Layout, place: _Place, ctx: int, kv_type: str) -> tuple[int, 
     compute = layout.compute(ctx)
     ram = PROCESS + place.cpu + memory - on_gpu
     if place.gpu_layers == 0:
-        return ram + compute, 0
+        return ram + compute + SCORES, 0
     split = place.expert_offload or place.gpu_layers > 0  # then both sides compute
     return ram + (compute if split else compute // 4), place.gpu + on_gpu + compute
 

@@ -15,6 +15,10 @@ _BYTES_PER_ELEMENT = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 CTX_STEP = 256  # llama.cpp rounds every context up to this many cells
 _UBATCH = 512  # the most tokens it processes at once, which a sliding window has to hold beside the window
 
+SCORES = 128 << 20
+"""Bytes that attention without flash may take on a CPU for what each row makes of each token of the context, 4 per
+head: where there is more of it, fewer rows are computed at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class KvLayers:
