@@ -113,7 +113,7 @@ def batched_bench(path: Path, width: int) -> float:
     asked = [
         *(str(peers.tool("llama-batched-bench")), "-m", str(path), "-t", str(default_threads())),
         *("-c", str(length + width * (tokens + 64)), "-npp", str(length), "-ntg", str(tokens)),
-        *("-npl", str(width), "-pps", "--output-format", "jsonl"),
+        *("-npl", str(width), "-pps", "-kvu", "--output-format", "jsonl"),
     ]
     done = subprocess.run(asked, capture_output=True, text=True, check=True)
     result = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))

@@ -33,12 +33,14 @@ from mull.settings import EngineSettings, Sampling, TurnSettings
 from mull.steering import Steering
 from mull.turn import Speaker
 from tests.bench.measure import quartiles
-from tests.cli.conftest import CHATML
 from tests.models.random_model import QWEN3_0_6B, cached
 
 LINES = 64
 TOKENS = 64
 SYSTEM = 256  # tokens: the random model's vocabulary has one for each character
+# A line's own part takes a dozen tokens, as a short question in a real model's template does: this vocabulary would
+# spell out markers letter by letter.
+TEMPLATE = "{% for message in messages %}{{ message.content }}\n{% endfor %}>"
 GREEDY = Sampling(temperature=0.0)
 
 
@@ -57,9 +59,9 @@ class Measured:
 
 def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> Speaker:
     """The random model, made to chat."""
-    ability = profile(CHATML, special=model.markers, architecture=model.architecture, name=model.name)
+    ability = profile(TEMPLATE, special=model.markers, architecture=model.architecture, name=model.name)
     engine = Engine(model, settings, n_parallel=n_parallel)
-    return Speaker(model.name, engine, Template(CHATML, bos="", eos=""), ability)
+    return Speaker(model.name, engine, Template(TEMPLATE, bos="", eos=""), ability)
 
 
 def settle(line: Line) -> Asked:
@@ -70,7 +72,7 @@ def settle(line: Line) -> Asked:
 def answer(speaker: Speaker, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
     """Different lines through the scheduler, from the first token read to the last one said."""
     lines = "\n".join(
-        json.dumps({"prompt": f"question {number:04}", "max_tokens": tokens}) for number in numbers
+        json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )
     scheduler = Scheduler(Feed(read_lines(BytesIO(lines.encode()))), speaker, settle, Steering(), ahead=AHEAD)
     began, beside = clock(), time.thread_time()
