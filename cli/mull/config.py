@@ -58,7 +58,11 @@ KEYS: tuple[Key, ...] = (
     Key("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
     Key("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
     Key("batch_size", int, "tokens of a prompt computed at once; unset: 512", low=128),
-    Key("flash_attention", bool, "compute attention this way; unset: where llama.cpp has it"),
+    Key(
+        "flash_attention",
+        bool,
+        "compute attention this way; unset: as is quicker for the machine and the context",
+    ),
     Key(
         "draft",
         str,

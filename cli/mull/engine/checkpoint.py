@@ -23,6 +23,7 @@ from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.rates import Rates
 from mull.engine.request import Request
+from mull.engine.rules import SHALLOW
 from mull.engine.stretch import SHORT, landing
 from mull.settings import EngineSettings
 
@@ -50,10 +51,11 @@ Held = Snapshot | Entry
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A state, and how many of its first tokens a prompt can use."""
+    """A state, and how many of its first tokens a prompt can use. `small`: of a context that attends in another way."""
 
     held: Held
     length: int
+    small: bool = False
 
     @property
     def tokens(self) -> list[int]:
@@ -70,6 +72,7 @@ class Checkpoints:
         self._worth = shelf.worth if shelf is not None else WORTH
         self._cuts = not model.recurrent and not model.window
         self._snapshots: list[Snapshot] = []  # the newest first
+        self._outgrown: tuple[Snapshot, int] | None = None  # and the size of the context that it is from
         self._put_back: list[int] = []  # the tokens of the state that was put back last
         self._rates = Rates()
         self._families: dict[tuple[bool, bool | None], str] = {}  # of long contexts, of kinds of attention
@@ -90,8 +93,21 @@ class Checkpoints:
             return None
         held: list[Held] = [*self._snapshots, *self._entries(n_ctx)]
         found = [Found(state, self._usable(state, request)) for state in held if len(state.tokens) <= most]
+        found += self._outgrown_by(request, n_ctx)
         paying = [state for state in found if self._pays(state, have)]
         return max(paying, key=lambda state: (state.length, -state.held.size), default=None)
+
+    def _outgrown_by(self, request: Request, n_ctx: int) -> list[Found]:
+        """States of small contexts from whose very end a longer one goes on: conversations that have grown.
+
+        What was computed in a small context is rounded otherwise. So are answers, token by token; but where only the
+        question is another one, the answer should be the same with and without this, and such states are left out.
+        """
+        if attention_of(self._model, self._settings, n_ctx).flash is not False:
+            return []
+        entries = self._entries(SHALLOW) if self._family_of(SHALLOW) != self._family_of(n_ctx) else []
+        whole = [entry for entry in entries if self._usable(entry, request) == len(entry.tokens)]
+        return [Found(entry, len(entry.tokens), small=True) for entry in whole]
 
     def _pays(self, found: Found, have: int) -> bool:
         """Whether putting it back is quicker than computing what it gives; so it is held to be until measured."""
@@ -113,6 +129,10 @@ class Checkpoints:
         begun = time.monotonic()
         held, length = found.held, found.length
         data = self._data(held)
+        if data is not None and found.small:
+            from mull.engine.turning import turned
+
+            data = turned(data)
         if data is None:
             return
         slot.clear(context)
@@ -156,6 +176,12 @@ class Checkpoints:
             while sum(s.size for s in self._snapshots) > _IN_MEMORY:
                 self._snapshots.pop()
 
+    def outgrown(self, tokens: Sequence[int], data: Any, n_ctx: int) -> None:
+        """A sequence leaves a context of `n_ctx` tokens for one that attends in another way. What it held is what
+        prompts that begin alike will look for, in a small context again."""
+        if self._shelf is not None:
+            self._outgrown = Snapshot(list(tokens), data), n_ctx
+
     # after the answer
 
     def keep(self, context: Context, slot: Slot, ahead: Callable[[], Sequence[int]]) -> None:
@@ -166,9 +192,14 @@ class Checkpoints:
             return
         if not self._family(shelf, context.n_ctx):
             return
+        if self._outgrown is not None:
+            snapshot, n_ctx = self._outgrown
+            if self._is_new(snapshot.tokens, snapshot.size, self._entries(n_ctx)):
+                self._write(shelf, n_ctx, snapshot)
+            self._outgrown = None
         for snapshot in sorted(self._snapshots, key=lambda s: len(s.tokens)):
             if self._is_new(snapshot.tokens, snapshot.size, self._entries(context.n_ctx)):
-                self._write(shelf, context, snapshot)
+                self._write(shelf, context.n_ctx, snapshot)
         entries = self._entries(context.n_ctx)
         shared = common_prefix(slot.tokens, ahead())
         size = context.state_size(slot.seq) * shared // len(slot.tokens)
@@ -178,7 +209,7 @@ class Checkpoints:
             if not at_its_end:
                 slot.cut(context, shared)
             end = self._copy(context, slot) if len(slot.tokens) == shared else None
-            if end is not None and self._write(shelf, context, end) and self._cuts:
+            if end is not None and self._write(shelf, context.n_ctx, end) and self._cuts:
                 for entry in entries:
                     if _begins(end.tokens, entry.tokens):  # the new one serves whatever this one did
                         shelf.remove(entry)
@@ -194,9 +225,9 @@ class Checkpoints:
             return False
         return not self._worth or self._rates.computing(new) >= max(self._worth, self._rates.saving(size))
 
-    def _write(self, shelf: Shelf, context: Context, snapshot: Snapshot) -> bool:
+    def _write(self, shelf: Shelf, n_ctx: int, snapshot: Snapshot) -> bool:
         begun = time.monotonic()
-        if not shelf.put(self._family(shelf, context.n_ctx), snapshot.tokens, snapshot.data):
+        if not shelf.put(self._family(shelf, n_ctx), snapshot.tokens, snapshot.data):
             return False
         self._rates.saved(snapshot.size, time.monotonic() - begun)
         return True
@@ -213,6 +244,9 @@ class Checkpoints:
             return []
         family = self._family(shelf, n_ctx)
         return shelf.entries(family) if family else []
+
+    def _family_of(self, n_ctx: int) -> str:
+        return self._family(self._shelf, n_ctx) if self._shelf is not None else ""
 
     def _family(self, shelf: Shelf, n_ctx: int) -> str:
         """Empty when there is none. With the rates that were measured before, when it is seen for the first time."""

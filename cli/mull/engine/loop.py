@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 from mull.engine import native, parallel
 from mull.engine.checkpoint import Checkpoints
@@ -21,7 +21,7 @@ from mull.engine.generation import Generation
 from mull.engine.model import Model
 from mull.engine.prefix import Slot, common_prefix
 from mull.engine.request import Ended, Piece, Prefill, Request
-from mull.engine.rules import BATCH, GROWTH, ROOM, ROUND, computation
+from mull.engine.rules import BATCH, GROWTH, ROOM, ROUND, SHALLOW, SHORT_ANSWER, computation
 from mull.engine.sampling import Chain
 from mull.errors import ContextOverflow, EngineError
 from mull.settings import EngineSettings
@@ -122,6 +122,8 @@ class Engine:
         slot.busy = True
         try:
             needed = min(len(prompt) + room, self.n_ctx_max)
+            if self._begins_shallow(len(prompt)):
+                needed = min(needed, SHALLOW)
             found = self._past.find(request, len(slot.tokens), max(needed, self.n_ctx), self.n_ctx_max)
             if found is not None and self.n_parallel == 1:
                 needed = max(needed, len(found.tokens))  # it is put back whole before it is cut
@@ -137,6 +139,13 @@ class Engine:
         generation = Generation(self, slot, chain, request, prompt[cached:], stopped, cached, drafter=drafter)
         self._live.append(generation)
         return generation
+
+    def _begins_shallow(self, prompt: int) -> bool:
+        """Whether an answer begins in a small context for its speed there, whatever it may need later."""
+        alone = self.n_parallel == 1 and not self.model.recurrent  # a recurrent state cannot be turned
+        if not alone or max(self.n_ctx, prompt + SHORT_ANSWER) > SHALLOW:
+            return False
+        return attention_of(self.model, self.settings, SHALLOW + 1).flash is False
 
     def keep(self, ahead: Callable[[], Sequence[int]]) -> None:
         """Write on disk what another process can use of the last conversation, once its answer has been shown.
@@ -281,15 +290,14 @@ class Engine:
         limit = _rounded(self._n_ctx_total)
         needed += sum(slot.shared for slot in self._slots)  # what is shared is moved as often as it is held
         ahead = old.n_ctx + min(old.n_ctx, GROWTH) if old is not None else 0
+        if old is not None and old.n_ctx <= SHALLOW < needed:
+            ahead += ROOM
         size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
             return False
         for generation in self._live:
             generation.forget_draft()
-        # States of two kinds of attention do not fit each other: what they hold is computed again.
-        flash = attention_of(self.model, self.settings, size).flash
-        same = old is not None and old.attention.flash == flash
-        states = [slot.move(old) if old is not None and same else None for slot in self._slots]
+        states = [self._moved(slot, old, size) if old is not None else None for slot in self._slots]
         if old is not None:
             old.close()  # first, so that both are never in memory together
             self._context = None
@@ -306,6 +314,16 @@ class Engine:
                 if generation.slot is slot:
                     generation.pending[:0] = lost
         return True
+
+    def _moved(self, slot: Slot, old: Context, size: int) -> Any | None:
+        """A sequence's state for a context of another size, which may attend in another way."""
+        state, other = slot.move(old), attention_of(self.model, self.settings, size)
+        if state is None or self.model.recurrent or other.flash == old.attention.flash:
+            return state
+        from mull.engine.turning import turned
+
+        self._past.outgrown(slot.tokens, state, old.n_ctx)
+        return turned(state)
 
     def piece(self, token: int) -> Piece:
         """The piece of a sampled token. Made once per token."""

@@ -8,6 +8,7 @@ sliding-window memories) both are emptied and the prompt is computed again; noth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mull.engine import native
 from mull.engine.context import Context
@@ -78,7 +79,7 @@ class Slot:
         self.tokens = []
         self.shared = 0
 
-    def move(self, old: Context) -> object | None:
+    def move(self, old: Context) -> Any | None:
         """The sequence's state, to be given to `settle` in another context."""
         return old.save(self.seq) if self.tokens else None
 

@@ -1,0 +1,135 @@
+"""States that are turned for the other kind of attention: the same memory, and nothing where that is not sure."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mull.engine.context import Context
+from mull.engine.disk import Shelf
+from mull.engine.loop import Engine
+from mull.engine.model import Model
+from mull.engine.request import Piece, Request
+from mull.engine.rules import SHALLOW
+from mull.engine.turning import turned
+from mull.settings import EngineSettings, Sampling
+from tests.engine.conftest import run
+from tests.models.random_model import TINY, write_random
+
+Start = Callable[..., Engine]
+Open = Callable[[Path], Model]
+
+PROMPT = list(range(10, 110))
+GREEDY = Sampling(temperature=0.0)
+
+
+@pytest.fixture
+def context(open_model: Open) -> Iterator[Callable[..., Context]]:
+    """Contexts of 256 tokens: `context(model, flash=...)`."""
+    contexts: list[Context] = []
+
+    def make(model: Model, *, flash: bool, kv_type: str | None = None) -> Context:
+        settings = EngineSettings(threads=1, flash_attention=flash, kv_type=kv_type)
+        contexts.append(Context(model, settings, 256, 1))
+        return contexts[-1]
+
+    yield make
+    for one in contexts:
+        one.close()
+
+
+def computed(context: Context) -> Any:
+    """The state after PROMPT."""
+    context.batch.clear()
+    context.batch.add(PROMPT, 0, 0, logits=True)
+    assert context.decode(lambda: False) == 0
+    state = context.save(0)
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize("window", [0, 16])
+def test_a_turned_state_is_what_the_other_context_would_hold(
+    context: Callable[..., Context], open_model: Open, tmp_path: Path, window: int
+) -> None:
+    more = {"architecture": "gemma3", "attention.sliding_window": window} if window else {}
+    model = open_model(write_random(tmp_path / "model.gguf", TINY, **more))
+    state = computed(context(model, flash=True))
+    other = context(model, flash=False)
+    assert not other.restore(0, state)
+    other_way = turned(state)
+    assert other_way is not None
+    assert other.restore(0, other_way)
+    assert bytes(other.save(0) or b"") == bytes(other_way) != bytes(state)
+
+
+def test_no_guess_at_what_is_laid_out_otherwise(
+    context: Callable[..., Context], open_model: Open, tiny_path: Path
+) -> None:
+    model = open_model(tiny_path)
+    state = computed(context(model, flash=True))
+    for size in (0, 3, 8, 100, len(state) // 2, len(state) - 1):
+        part = (ctypes.c_uint8 * size)(*state[:size])
+        assert turned(part) is None
+    assert turned(computed(context(model, flash=False))) is None  # turned already
+    assert turned(computed(context(model, flash=True, kv_type="q8_0"))) is None
+
+
+def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
+    start: Start, tiny_path: Path
+) -> None:
+    engine = start(tiny_path)
+    small = Request(PROMPT, GREEDY, max_tokens=600)
+    said: list[Piece] = []
+    with engine.generate(small) as generation:
+        generation.top = 3
+        for event in generation:
+            said += [event] if isinstance(event, Piece) else []
+            if engine.n_ctx == SHALLOW:
+                before = len(said)
+    assert len(said) == 600
+    assert 300 < before < SHALLOW
+    prompt = [*PROMPT, *(piece.token for piece in said[: before + 5])]
+    fresh = start(tiny_path)
+    with fresh.generate(Request(prompt, GREEDY, max_tokens=600)) as generation:
+        generation.top = 3
+        first = next(event for event in generation if isinstance(event, Piece))
+    after = said[before + 5]
+    assert after.chances is not None
+    assert first.chances is not None
+    assert dict(after.chances.top) == pytest.approx(dict(first.chances.top), abs=0.05)
+
+
+def test_the_next_prompt_that_begins_alike_finds_the_small_context(
+    start: Start, tiny_path: Path, tmp_path: Path
+) -> None:
+    shelf = Shelf(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    engine = start(tiny_path, shelf=shelf)
+    first = run(engine, [*PROMPT, *PROMPT, 5], max_tokens=600)
+    assert engine.n_ctx > SHALLOW
+    engine.keep(lambda: [*PROMPT, *PROMPT, 5, *first.tokens])
+    assert len(shelf.entries()) == 2
+    again = run(start(tiny_path, shelf=shelf), [*PROMPT, *PROMPT, 6], max_tokens=20)
+    plain = run(start(tiny_path), [*PROMPT, *PROMPT, 6], max_tokens=20)
+    assert again.cached > 0 == plain.cached
+    assert again.tokens == plain.tokens
+
+
+def test_a_conversation_that_has_grown_goes_on_from_the_small_context(
+    start: Start, tiny_path: Path, tmp_path: Path
+) -> None:
+    shelf = Shelf(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    engine = start(tiny_path, shelf=shelf)
+    first = run(engine, PROMPT, max_tokens=100)
+    assert engine.n_ctx <= SHALLOW
+    said = [*PROMPT, *first.tokens[:-1]]
+    engine.keep(lambda: said)
+    longer = [*said, *(i % 250 + 5 for i in range(400))]
+    again = run(start(tiny_path, shelf=shelf), longer, max_tokens=20)
+    assert again.cached == len(said)
+    other = [*said[:150], *(i % 250 + 5 for i in range(400))]  # parts from it earlier
+    assert run(start(tiny_path, shelf=shelf), other, max_tokens=20).cached == 0
