@@ -93,7 +93,19 @@ def rounds(
 
 
 def measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
-    """Tokens per second; seconds for the first token. Raises Interrupted."""
+    """Tokens per second; seconds for the first token. Raises Interrupted.
+
+    What begins a conversation is measured in a context of that size: one that was made for more is slower there.
+    """
+    if trial.depth or trial.kind == "first":
+        return _measure(engine, trial, stopped)
+    with Engine(engine.model, engine.settings) as fresh:
+        fresh.reserve(trial.tokens + 2)
+        _measure(fresh, Trial("first", 4), stopped)
+        return _measure(fresh, trial, stopped)
+
+
+def _measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
     if trial.kind == "write":
         return _write(engine, trial, stopped)
     before = words(engine, trial.depth, seed=trial.depth)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.options import Json, completes
+from mull.commands.options import completes
 
 Name = Annotated[
     str,
@@ -16,6 +16,7 @@ Name = Annotated[
         autocompletion=completes("known_models"),
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Readme = Annotated[bool, typer.Option("--readme", help="Only the README that came with the download.")]
 
 

@@ -93,7 +93,7 @@ def knows(path: Path, state_dir: Path) -> bool:
         verdict = _files(state_dir).get(_file_identity(path))
     except OSError:
         return False
-    return verdict is not None and not verdict["crashed"]
+    return verdict is not None and not verdict.get("crashed", True)
 
 
 def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
