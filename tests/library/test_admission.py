@@ -72,7 +72,7 @@ def test_how_it_fits_is_told_where_that_does_not_go_without_saying(
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=3 << 20)
     hub.add(REPO, {path.name: path})
     assert fetch(REPO, admission=lambda: gate(Machine(4 * GIB, GIB), user)).verified
-    assert "fits in memory: needs 0.4 GiB of 1.0 GiB free memory" in fetch.notices["fit"]
+    assert "fits in memory: needs 0.5 GiB of 1.0 GiB free memory" in fetch.notices["fit"]
 
 
 def test_a_smaller_quantization_is_taken_where_the_usual_one_does_not_fit(
