@@ -289,9 +289,9 @@ class Engine:
         old = self._context
         limit = _rounded(self._n_ctx_total)
         needed += sum(slot.shared for slot in self._slots)  # what is shared is moved as often as it is held
-        ahead = old.n_ctx + min(old.n_ctx, GROWTH) if old is not None else 0
-        if old is not None and old.n_ctx <= SHALLOW < needed:
-            ahead += ROOM
+        ahead = 0
+        if old is not None:
+            ahead = old.n_ctx + (ROOM if old.n_ctx <= SHALLOW < needed else min(old.n_ctx, GROWTH))
         size = min(limit, max(_rounded(needed), ahead))
         if old is not None and size <= old.n_ctx:
             return False
