@@ -40,7 +40,7 @@ Zen 4 cores, generation with and without it: 26 and 22 tokens per second at dept
 12 and 17 at 1,024, 8 and 11 at 2,048; 32 rows at depth 1,024: 39 and 64; 512 tokens at depth 3,584: 36 and 43."""
 
 SHORT_ANSWER = 128
-"""Tokens of answer for which it is worth to begin in a context of SHALLOW tokens: outgrowing it costs about four."""
+"""Tokens of answer for which it is worth to begin in a context of SHALLOW tokens: outgrowing it costs about eight."""
 
 LEAST_ROWS = 64
 """Of a micro-batch: below, a prompt is computed by slower kernels."""
