@@ -12,15 +12,13 @@ from pathlib import Path
 
 from mull import paths
 from mull.engine import native, tuned
+from mull.engine.rules import SMALL_FILE
 from mull.errors import ModelFileError, MullError
 from mull.library.fit import Plan
 from mull.library.gguf import DAMAGED, read_header
 from mull.library.judge import load_settings, shared_context
 from mull.library.machine import DeviceLike, Machine, measure
 from mull.settings import EngineSettings
-
-_SMALL = 64 << 20
-"""Bytes. A file below it fits every machine with its whole context; its header is not worth reading."""
 
 
 def this_machine(*, speed: bool = True) -> Machine:
@@ -43,7 +41,7 @@ def planned(
     absurd counts in it llama.cpp takes gigabytes. `trusted`: the file's bytes are those that were published.
     """
     try:
-        if path.stat().st_size >= _SMALL:
+        if path.stat().st_size >= SMALL_FILE:  # a smaller one's header is not worth reading
             best, plan = load_settings(path, this_machine(speed=False), settings)
             return tuned.apply(_remembered(path, as_tuned), settings, best), plan
         if not trusted:

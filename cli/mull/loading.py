@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from mull.engine import check, native
 from mull.engine.model import load as load_model
+from mull.engine.model import look_at
+from mull.engine.rules import SMALL_FILE
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
 from mull.paths import state_dir
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
     from mull.engine.disk import Shelf
     from mull.engine.model import Model
     from mull.turn import Speaker
-
-SMALL = 64 << 20
-"""Bytes of a file that is read in a moment."""
 
 POLL = 0.05
 """Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
@@ -193,8 +192,9 @@ def _read(
     def model(said: EngineSettings) -> Model:
         return load_model(path, said, state_dir=state_dir(), on_progress=report, trusted=trusted)
 
+    look_at(path)
     known = trusted or check.knows(path, state_dir())
-    if not known or native.has_gpu_backend() or path.stat().st_size < SMALL:
+    if not known or native.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
         return model(best), best
     native.bindings()  # imported here: one thread after the other

@@ -45,6 +45,9 @@ SHORT_ANSWER = 128
 LEAST_ROWS = 64
 """Of a micro-batch: below, a prompt is computed by slower kernels."""
 
+SMALL_FILE = 64 << 20
+"""Bytes. A model file below it is read in a moment, and fits every machine with its whole context."""
+
 KV_TYPES = ("f16", "q8_0", "q4_0")
 
 
