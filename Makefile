@@ -40,10 +40,10 @@ check: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_structure.py
-	@$(BIN)/python -m tests.docs --check
+	@$(BIN)/python -m docgen --check
 
 docs: setup
-	@$(BIN)/python -m tests.docs
+	@$(BIN)/python -m docgen
 
 bench: setup
 	@$(BIN)/python -m tests.bench

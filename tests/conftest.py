@@ -23,11 +23,11 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 @pytest.fixture(scope="session")
 def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder in which the library's verdict is known, so that tests need not pay for it again."""
-    from mull.engine import check, native
+    from mull.engine.native import library, selfcheck
 
     state = tmp_path_factory.mktemp("checked-state")
-    native.prepare(state)
-    check.library(state)
+    library.prepare(state)
+    selfcheck.library(state)
     return state
 
 

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
-from mull.terminal.streams import ColorChoice, Streams, detach, quiet_when_closed
+from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("mull.commands.ask:ask", "Ask one question; the answer goes to stdout."),
@@ -179,7 +179,7 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
         detach(streams)
     flags = words[: words.index("--")] if "--" in words else words
     if "--json" in flags or "--jsonl" in flags:
-        from mull.terminal.result import dumps
+        from mull.terminal.views.json_output import dumps
 
         streams.stdout.write(dumps(_failure(error, words)) + "\n")
     if error.code != "interrupted":
@@ -188,7 +188,7 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
 
 
 def _failure(error: MullError, words: Sequence[str]) -> dict[str, Any]:
-    from mull.terminal.result import error_object
+    from mull.terminal.views.json_output import error_object
 
     result = error_object(error)
     if words and words[0] in COMMANDS and words[0] not in ("ask", "chat"):

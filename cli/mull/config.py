@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mull import paths
 from mull.errors import MullError
+from mull.fs import paths
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
 
 CONFIG_FILE = "config.toml"  # in the config folder

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from mull.backends.loading import load
+from mull.control import Steering
 from mull.events import Done
-from mull.loading import load
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.steering import Steering
-from mull.turn import Speaker, run
+from mull.turn.turn import Speaker, run
 from pebble import chats, words
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mull.engine import native
+from mull.engine.native import library
 from mull.engine.threads import default_threads
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -58,8 +58,8 @@ def machine() -> str:
     found = re.search(r"^model name\s*:\s*(.*)$", info.read_text(), re.MULTILINE) if info.is_file() else None
     name = found.group(1) if found else platform.processor()
     with tempfile.TemporaryDirectory() as folder:
-        native.prepare(Path(folder))
-        llama = native.version()
+        library.prepare(Path(folder))
+        llama = library.version()
     return (
         f"{dt.datetime.now(tz=dt.UTC).date()}, {name}, {default_threads()} threads, {platform.system()}, "
         f"Python {platform.python_version()}, llama.cpp {llama}"

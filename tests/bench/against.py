@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mull.batch.width import WIDEST
-from mull.engine import native
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import Model, load
+from mull.engine.native import library
 from mull.engine.threads import default_threads
 from mull.settings import DRAFT_OFF, EngineSettings, Sampling
 from tests.bench import batching, peers
 from tests.bench.measure import alternate, command, line, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 GREEDY = Sampling(temperature=0.0)
 GENERATED = 64
@@ -165,7 +165,7 @@ def main() -> None:
     path, settings = cached(QWEN3_0_6B), EngineSettings(draft=DRAFT_OFF)
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
-        native.prepare(state)
+        library.prepare(state)
         with load(path, settings, state_dir=state, trusted=True) as model:
             side_by_side(model, settings, pairs=3 if asked.quick else 7)
             many_prompts(model, settings, pairs=2 if asked.quick else 3)

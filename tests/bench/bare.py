@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mull.engine import native
+from mull.engine.native import library
 from mull.engine.threads import default_threads
 
 
@@ -71,7 +71,7 @@ class BareLoop:
 
 def main(path: str, n_ctx: str, prompt: str, tokens: str) -> None:
     """Load, generate, and be measured from outside."""
-    llama = native.prepare(Path(path).parent)
+    llama = library.prepare(Path(path).parent)
     model = llama.llama_model_load_from_file(path.encode(), llama.llama_model_default_params())
     loop = BareLoop(llama, model, n_ctx=int(n_ctx), threads=default_threads())
     loop.prompt(list(range(int(prompt))))

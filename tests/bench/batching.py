@@ -18,22 +18,22 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
-from mull.batch.feed import Feed
 from mull.batch.lines import Line, read_lines
-from mull.batch.schedule import AHEAD, Asked, Scheduler
+from mull.batch.reader import Feed
+from mull.batch.scheduler import AHEAD, Asked, Scheduler
 from mull.batch.width import WIDEST
-from mull.engine.loop import Engine
+from mull.chat_template.template import Template
+from mull.control import Steering
+from mull.engine.engine import Engine
 from mull.engine.model import Model, load
 from mull.engine.threads import default_threads
 from mull.events import Done
 from mull.messages import Message
-from mull.prompt.template import Template
 from mull.reasoning.profile import profile
 from mull.settings import EngineSettings, Sampling, TurnSettings
-from mull.steering import Steering
-from mull.turn import Speaker
+from mull.turn.turn import Speaker
 from tests.bench.measure import quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 LINES = 64
 TOKENS = 64

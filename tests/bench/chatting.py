@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mull.control import Steering
 from mull.engine.threads import default_threads
 from mull.messages import Message
 from mull.settings import EngineSettings, TurnSettings
-from mull.steering import Steering
-from mull.terminal import live
-from mull.terminal.streams import Streams
+from mull.terminal.console.streams import Streams
+from mull.terminal.views import live
 from tests.bench.measure import line
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 from tests.terminal.harness import Terminal
 
 FOLD, ANSWER_NOW, STOP = "\x0f", "\t", "\x1b"
@@ -36,11 +36,11 @@ TEMPLATE = (  # its generation prompt opens the thinking, so that whatever a mod
 
 def child(threads: int) -> None:
     """Think, and then answer, without end."""
-    from mull.engine.loop import Engine
+    from mull.chat_template.template import Template
+    from mull.engine.engine import Engine
     from mull.engine.model import load
-    from mull.prompt.template import Template
     from mull.reasoning.profile import profile
-    from mull.turn import Speaker, run
+    from mull.turn.turn import Speaker, run
 
     settings, steering = EngineSettings(threads=threads), Steering()
     with (

@@ -17,13 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.engine.request import Binding
 from mull.settings import EngineSettings, Sampling
 from mull.structured.reading import from_schema
 from tests.bench.measure import alternate, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 PROMPT = list(range(1000, 1032))
 SAMPLINGS = {"greedy": Sampling(temperature=0.0), "default": Sampling(seed=1)}

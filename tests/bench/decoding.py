@@ -14,15 +14,15 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from mull.engine import native
-from mull.engine.check import PEBBLE
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
+from mull.engine.native import library
+from mull.engine.native.selfcheck import PEBBLE
 from mull.engine.threads import default_threads
 from mull.settings import DRAFT_OFF, EngineSettings, Sampling
 from tests.bench.bare import BareLoop
 from tests.bench.measure import alternate, line, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 GREEDY = Sampling(temperature=0.0)
 PROMPT = list(range(1000, 1032))
@@ -51,7 +51,7 @@ def _side_by_side(
     with load(path, settings, state_dir=state, trusted=True) as model, Engine(model, settings) as engine:
         generation = engine.generate(Request(PROMPT, GREEDY))
         next(event for event in generation if isinstance(event, Piece))
-        bare = BareLoop(native.bindings(), model.handle or 0, n_ctx=engine.n_ctx, threads=threads)
+        bare = BareLoop(library.bindings(), model.handle or 0, n_ctx=engine.n_ctx, threads=threads)
         bare.prompt(PROMPT)
         bare.generate(1)
         measured = alternate(
@@ -100,7 +100,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
-        native.prepare(state)
+        library.prepare(state)
         decoding(cached(QWEN3_0_6B), state, slices=8 if asked.quick else 40)
         pebble(state, runs=3 if asked.quick else 10)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 REPO = "owner/big-GGUF"
 UNCHECKED = f"""
-import mull.library.transfer as transfer
+import mull.models.hub.transfer as transfer
 from mull.app import main
 
 class Nothing:
@@ -71,7 +71,7 @@ def main(megabytes: int = 500, pairs: int = 5) -> None:
         (base / "served").mkdir()
         write_model(base / "served" / "big-Q4_K_M.gguf", megabytes)
         server = subprocess.Popen(
-            [python, "-m", "tests.library.hub_server", "0", str(base / "served")],
+            [python, "-m", "tests.models.hub_server", "0", str(base / "served")],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,

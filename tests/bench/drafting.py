@@ -16,14 +16,14 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
-from mull.engine import loop
+from mull.engine import engine as loop
 from mull.engine.context import Context
-from mull.engine.loop import Engine, Generation, Piece, Request
+from mull.engine.engine import Engine, Generation, Piece, Request
 from mull.engine.model import load
-from mull.engine.sampling import Chain
+from mull.engine.sampling.chain import Chain
 from mull.settings import EngineSettings, Sampling
 from tests.bench.measure import alternate, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 ROOT = Path(__file__).parents[2]
 SLICE = 40  # tokens

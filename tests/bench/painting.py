@@ -18,12 +18,12 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+from mull.control import Steering
 from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
-from mull.steering import Steering
-from mull.terminal import live
-from mull.terminal.ink import Ink
-from mull.terminal.markdown import Markdown
-from mull.terminal.streams import Streams
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Ink
+from mull.terminal.markdown.stream import Markdown
+from mull.terminal.views import live
 from tests.bench.measure import line
 
 RATE = 100  # tokens per second

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.measure import line, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 CALLS = 20
 QUESTION = "Why {}?"  # seven tokens of these models, as a question of a real one would be

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.bench.measure import alternate, command, line, peak_memory, quartiles
-from tests.models.random_model import QWEN3_0_6B, cached
+from tests.model_files.random_model import QWEN3_0_6B, cached
 
 
 def start_up(state: Path, *, runs: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mull.store.sessions import Store, open_store
 from tests.cli.conftest import CHATML
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 if sys.platform == "win32":
     collect_ignore_glob = ["test_chat.py"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mull.control import Steering
 from mull.errors import EngineError
 from mull.events import AnswerDelta, Done, Event, Finish, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
-from mull.steering import Steering
 
 
 @dataclass

@@ -22,7 +22,7 @@ if sys.platform == "win32":
 from mull.store.sessions import Store
 from tests.chat.conftest import ChatTerminal
 from tests.cli.conftest import CHATML
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mull.terminal.clipboard import OSC_LIMIT, copy
-from mull.terminal.streams import Streams
+from mull.terminal.console.clipboard import OSC_LIMIT, copy
+from mull.terminal.console.streams import Streams
 
 
 @pytest.fixture

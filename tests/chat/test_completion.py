@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mull.commands.chatting.prompt import suggest
+from mull.commands.chat.input import suggest
 from mull.conversation.conversation import Conversation
 from mull.store.sessions import open_store
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 
 @pytest.fixture

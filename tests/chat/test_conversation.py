@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mull.control import Steering
 from mull.conversation.conversation import Conversation, Query
 from mull.errors import ContextOverflow, EngineError, UsageError
 from mull.events import Done, Event
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling
-from mull.steering import Steering
 from mull.store.records import Attachment
 from mull.store.sessions import Store, open_store
 from tests.chat.fakes import FakeModel

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mull.commands.chatting import session  # noqa: F401 - binds the actions
-from mull.commands.chatting.actions import ACTIONS
-from mull.terminal import slash
+from mull.commands.chat import (
+    session,  # noqa: F401 - binds the actions
+    slash,
+)
+from mull.commands.chat.registry import ACTIONS
 
 DOCS = Path(__file__).parents[2] / "docs" / "chat.md"
 CONTRACT = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 CHATML = (
     "{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

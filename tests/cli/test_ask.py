@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 KEYS = {"v", "model", "answer", "thinking", "reasoning", "finish", "error", "usage", "timing", "session"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 
 def refused(mull: Run, path: Path) -> str:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from mull.backends.load_plan import planned
 from mull.engine import tuned
-from mull.engine.check import PEBBLE
-from mull.engine.rules import BATCH, LEAST_ROWS, SHALLOW, Attention, attention, computation
+from mull.engine.compute_params import BATCH, LEAST_ROWS, SHALLOW, Attention, attention, computation
+from mull.engine.native.selfcheck import PEBBLE
 from mull.errors import UsageError
-from mull.hardware import planned
-from mull.library.kv import SCORES
+from mull.models.memory.kv_size import SCORES
 from mull.settings import EngineSettings
 from tests.conftest import Run
 

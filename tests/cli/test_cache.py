@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.models.random_model import SLOW, cached
+from tests.model_files.random_model import SLOW, cached
 
 TEXT = b"A rather long file about ducks, of which there were twenty-three in all. " * 4
 FLAGS = ("--temperature", "0", "--max-tokens", "4")

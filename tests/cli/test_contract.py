@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "output.schema.json").read_text(encoding="utf-8"))
 VALID = jsonschema.Draft202012Validator(SCHEMA)

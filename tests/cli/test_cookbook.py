@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import CHATML
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 PAGE = Path(__file__).parents[2] / "docs" / "scripting.md"
 REPOSITORY = "git init -q . && git config user.email a@example.org && git config user.name A && git add -A"

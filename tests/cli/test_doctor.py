@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mull import diagnosis
+from mull.engine import diagnostics
 from tests.conftest import Run
 
 
@@ -27,10 +27,10 @@ def test_for_people_it_is_text(mull: Run) -> None:
 
 
 def test_features_are_those_that_llama_cpp_knows() -> None:
-    assert diagnosis.cpu_features("flags : fpu avx avx2 amx_int8 sse") == ("AVX", "AVX2", "AMX_INT8")
-    assert diagnosis.compiled_features("CPU : AVX = 1 | AVX2 = 0 | FMA = 1 |") == ("AVX", "FMA")
+    assert diagnostics.cpu_features("flags : fpu avx avx2 amx_int8 sse") == ("AVX", "AVX2", "AMX_INT8")
+    assert diagnostics.compiled_features("CPU : AVX = 1 | AVX2 = 0 | FMA = 1 |") == ("AVX", "FMA")
 
 
 def test_the_fix_is_a_command_that_avoids_the_cached_wheel() -> None:
-    assert "--no-cache-dir" in diagnosis.rebuild_command()
-    assert "--no-binary llama-cpp-python" in diagnosis.rebuild_command()
+    assert "--no-cache-dir" in diagnostics.rebuild_command()
+    assert "--no-binary llama-cpp-python" in diagnostics.rebuild_command()

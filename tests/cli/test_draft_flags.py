@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 SCRIPT = ["<think>", *(f" so{i}" for i in range(30)), "</think>", "\n\nIt", *(f" is{i}" for i in range(30))]
 TAGS = ["<think>", "</think>"]

@@ -53,7 +53,7 @@ def test_pebble_is_better_with_thinking(mull: Run) -> None:
 
 
 def test_a_model_that_cannot_think_is_asked_once(mull: Run, tmp_path: Path, questions: Path) -> None:
-    from tests.models.scripted import write_scripted
+    from tests.model_files.scripted import write_scripted
 
     base = write_scripted(tmp_path / "base.gguf", ["42"])
     done = mull("eval", questions, "-m", base)

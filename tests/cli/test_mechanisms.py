@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates as t
 
 THINK = ("<think>", "</think>")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mull.terminal.code import pick
+from mull.terminal.markdown.code_blocks import pick
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 ANSWER = "Here:\n```python\nprint(1)\n```\nor:\n\n~~~sh\necho 2\n~~~\n"
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 if sys.platform == "win32":
     pytest.skip("needs POSIX pseudo-terminals", allow_module_level=True)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates as t
 
 TAGS: dict[str, Any] = {"user_defined": ["<think>", "</think>"]}

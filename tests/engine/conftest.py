@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from mull.engine.disk import Shelf
-from mull.engine.loop import Engine, Piece, Prefill, Request
+from mull.engine.engine import Engine, Piece, Prefill, Request
+from mull.engine.kv.state_store import Shelf
 from mull.engine.model import Model, load
 from mull.settings import EngineSettings, Sampling
-from tests.models.random_model import SLOW, TINY, cached, write_random
-from tests.models.scripted import write_scripted
+from tests.model_files.random_model import SLOW, TINY, cached, write_random
+from tests.model_files.scripted import write_scripted
 
 GREEDY = Sampling(temperature=0.0)
 ONE_THREAD = EngineSettings(threads=1)

@@ -12,13 +12,14 @@ import gguf
 import numpy as np
 import pytest
 
-from mull.engine import check, child, kept
-from mull.engine.loop import Engine
+from mull.engine.engine import Engine
 from mull.engine.model import load
+from mull.engine.native import isolated, selfcheck
 from mull.errors import ModelFileError
+from mull.fs import json_cache
 from tests.engine.conftest import ONE_THREAD, run
-from tests.models.random_model import TINY, write_random
-from tests.models.scripted import write_scripted
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.scripted import write_scripted
 
 
 @pytest.fixture
@@ -156,13 +157,13 @@ def test_a_file_is_opened_once(good: Path, state_dir: Path) -> None:
 
     def command(arguments: object) -> object:
         commands.append(arguments)
-        return check.checker(arguments)  # type: ignore[arg-type]
+        return selfcheck.checker(arguments)  # type: ignore[arg-type]
 
     for _ in range(3):
-        check.file(good, state_dir, command=command)  # type: ignore[arg-type]
+        selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
-    kept.forget()  # another process
-    check.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    json_cache.forget()  # another process
+    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
 
 
@@ -171,19 +172,19 @@ def test_a_changed_file_is_opened_again(good: Path, state_dir: Path) -> None:
 
     def command(arguments: object) -> object:
         commands.append(arguments)
-        return check.checker(arguments)  # type: ignore[arg-type]
+        return selfcheck.checker(arguments)  # type: ignore[arg-type]
 
-    check.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
     shutil.copy(write_scripted(good.with_name("other.gguf"), ["Something", " else"]), good)
-    check.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 2
 
 
 def test_no_child_no_verdict(good: Path, state_dir: Path) -> None:
-    check.file(good, state_dir, command=lambda _: ["/no/such/python"])
-    check.file(good, state_dir, command=lambda _: [""])
-    check.file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
-    check.file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
+    selfcheck.file(good, state_dir, command=lambda _: ["/no/such/python"])
+    selfcheck.file(good, state_dir, command=lambda _: [""])
+    selfcheck.file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
+    selfcheck.file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
 
 
 def test_the_child_does_not_import_from_the_working_directory(
@@ -192,7 +193,7 @@ def test_the_child_does_not_import_from_the_working_directory(
     (tmp_path / "llama_cpp.py").write_text("raise SystemExit('wrong')")
     (tmp_path / "mull.py").write_text("raise SystemExit('wrong')")
     monkeypatch.chdir(tmp_path)
-    outcome = child.run(check.checker(["--file", str(good)]))
+    outcome = isolated.run(selfcheck.checker(["--file", str(good)]))
     assert outcome is not None
     assert outcome.answer == {"loaded": True}
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import check, child, kept
-from mull.engine.check import Verdict, library
+from mull.engine.native import isolated, selfcheck
+from mull.engine.native.selfcheck import Verdict, library
 from mull.errors import EngineError
-from tests.models.random_model import RandomShape, write_random
+from mull.fs import json_cache
+from tests.model_files.random_model import RandomShape, write_random
 
 SHAPE = RandomShape("check", 512, 256, 2, 4, 2, 64, 512, quantized=True, n_ctx=512)
 
@@ -45,7 +46,7 @@ def test_the_real_library_passes(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_slower_way_is_tried_for_real(model: Path) -> None:
-    outcome = child.run(check.checker(["--model", str(model), "--no-extra-buffers"]))
+    outcome = isolated.run(selfcheck.checker(["--model", str(model), "--no-extra-buffers"]))
     assert outcome is not None
     assert outcome.answer == {"finite": True}
 
@@ -80,7 +81,7 @@ def test_a_library_that_crashes_in_every_way_is_refused(model: Path, tmp_path: P
 
 
 def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = child.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.2)
+    outcome = isolated.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.2)
     assert outcome is not None
     assert "did not end" in outcome.crashed
 
@@ -88,7 +89,7 @@ def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
     library(tmp_path, model=model, command=children)
-    kept.forget()  # another process
+    json_cache.forget()  # another process
     again = library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
     assert (again.use_extra_bufts, again.new) == (False, False)
@@ -99,7 +100,7 @@ def test_another_library_or_cpu_is_asked_anew(
 ) -> None:
     children = Children(FINE)
     library(tmp_path, model=model, command=children)
-    monkeypatch.setattr(check, "cpu_identity", lambda: "another CPU")
+    monkeypatch.setattr(selfcheck, "cpu_identity", lambda: "another CPU")
     library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
 
@@ -122,8 +123,8 @@ def test_damaged_memory_is_asked_anew(model: Path, tmp_path: Path, content: str)
     children = Children(FINE)
     assert library(tmp_path, model=model, command=children).ok
     assert len(children.asked) == 1
-    kept = json.loads((tmp_path / "native-check.json").read_text(encoding="utf-8"))
-    assert any(isinstance(entry, dict) and entry.get("detail") == "passed" for entry in kept.values())
+    json_cache = json.loads((tmp_path / "native-check.json").read_text(encoding="utf-8"))
+    assert any(isinstance(entry, dict) and entry.get("detail") == "passed" for entry in json_cache.values())
 
 
 def test_a_state_folder_that_cannot_be_written_is_remembered_in_memory(model: Path, tmp_path: Path) -> None:
@@ -144,4 +145,4 @@ def test_a_full_disk_leaves_nothing_half_written(model: Path, tmp_path: Path) ->
 
 
 def test_the_cpu_has_an_identity() -> None:
-    assert check.cpu_identity().strip()
+    assert selfcheck.cpu_identity().strip()

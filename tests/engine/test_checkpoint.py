@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from mull.engine import loop
-from mull.engine.disk import Shelf
-from mull.engine.loop import Engine
-from mull.engine.stretch import SHORT, TILE, landing, share
+from mull.engine import engine as loop
+from mull.engine.engine import Engine
+from mull.engine.kv.prefill import SHORT, TILE, landing, share
+from mull.engine.kv.state_store import Shelf
 from tests.engine.conftest import Run, run
-from tests.models.random_model import TINY, RandomShape, write_random
-from tests.models.recurrent import write_hybrid, write_recurrent
-from tests.models.scripted import write_scripted
+from tests.model_files.random_model import TINY, RandomShape, write_random
+from tests.model_files.recurrent import write_hybrid, write_recurrent
+from tests.model_files.scripted import write_scripted
 
 Start = Callable[..., Engine]
 

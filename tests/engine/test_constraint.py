@@ -10,9 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.request import Binding
-from mull.engine.sampling import Chain
+from mull.engine.sampling.chain import Chain
 from mull.errors import EngineError
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY, Run, run

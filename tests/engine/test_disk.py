@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mull.engine.disk import Shelf
+from mull.engine.kv.state_store import Shelf
 
 FAMILY, OTHER = "a" * 64, "b" * 64
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, signals and limits")

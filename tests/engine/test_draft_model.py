@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import Model
-from mull.engine.speculate import UsualCosts
+from mull.engine.speculative.prompt_lookup import UsualCosts
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 from tests.engine.conftest import GREEDY
-from tests.models.random_model import TINY, write_random
-from tests.models.recurrent import write_recurrent
-from tests.models.scripted import write_scripted
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.recurrent import write_recurrent
+from tests.model_files.scripted import write_scripted
 
 Open = Callable[[Path], Model]
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import drafting
-from mull.engine.check import PEBBLE
-from mull.engine.loop import Engine, Generation, Piece, Request
-from mull.engine.prefix import Slot
+from mull.engine.engine import Engine, Generation, Piece, Request
+from mull.engine.kv.slot import Slot
+from mull.engine.native.selfcheck import PEBBLE
 from mull.engine.request import Binding
-from mull.engine.speculate import MOST, Costs, Lookup, UsualCosts, length
+from mull.engine.speculative import drafting
+from mull.engine.speculative.prompt_lookup import MOST, Costs, Lookup, UsualCosts, length
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY
-from tests.models.architectures import ARCHITECTURES
-from tests.models.random_model import TINY, write_random
-from tests.models.recurrent import write_recurrent
+from tests.model_files.architectures import ARCHITECTURES
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.recurrent import write_recurrent
 
 Start = Callable[..., Engine]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mull.engine.loop import Engine, Piece, Prefill, Request
+from mull.engine.engine import Engine, Piece, Prefill, Request
 from mull.errors import ContextOverflow, EngineError
 from tests.engine.conftest import GREEDY, run
-from tests.models.architectures import ARCHITECTURES
+from tests.model_files.architectures import ARCHITECTURES
 
 Scripted = Callable[..., Engine]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import kept
-from mull.engine.marked import SMALL, marked
+from mull.engine.special_tokens import SMALL, marked
+from mull.fs import json_cache
 
 STAMP = ((1, 2, 3, 4),)
 MARKED = [0, 1, 2, 7, 500, 501, SMALL - 1]
@@ -27,7 +27,7 @@ class Library:
 
 
 def found(library: Library, folder: Path | None, *, n_vocab: int = SMALL, stamp: tuple = STAMP) -> list[int]:
-    kept.forget()  # as another process
+    json_cache.forget()  # as another process
     return marked(n_vocab, library, stamp, folder)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import native, threads
-from mull.engine.log import Log
-from tests.models.scripted import write_scripted
+from mull.engine import threads
+from mull.engine.native import library
+from mull.engine.native.log import Log
+from tests.model_files.scripted import write_scripted
 
 
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -22,7 +23,7 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
 ASK = """
 import sys
 from pathlib import Path
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.settings import EngineSettings, Sampling
 from mull.errors import MullError
@@ -137,18 +138,18 @@ def test_a_missing_library_is_an_error_with_a_hint(tmp_path: Path) -> None:
 
 
 def test_devices_have_names_and_memory(state_dir: Path) -> None:
-    native.prepare(state_dir)
-    devices = native.devices()
+    library.prepare(state_dir)
+    devices = library.devices()
     cpus = [device for device in devices if device.kind == "cpu"]
     assert cpus
     assert all(device.name and device.memory_total >= device.memory_free >= 0 for device in devices)
 
 
 def test_system_info_and_version(state_dir: Path) -> None:
-    native.prepare(state_dir)
-    assert "CPU" in native.system_info()
-    assert native.version()
-    assert any("llama" in path.name for path in native.library_files())
+    library.prepare(state_dir)
+    assert "CPU" in library.system_info()
+    assert library.version()
+    assert any("llama" in path.name for path in library.library_files())
 
 
 # threads

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mull.engine.loop import Engine, Generation, Piece, Request
+from mull.engine.engine import Engine, Generation, Piece, Request
 from mull.engine.request import Binding
 from mull.errors import EngineError
 from tests.engine.conftest import GREEDY, run

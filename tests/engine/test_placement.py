@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.settings import EngineSettings, Sampling
-from tests.models.scripted import write_scripted
+from tests.model_files.scripted import write_scripted
 
 
 def test_a_mixture_answers_with_its_experts_in_main_memory(tmp_path: Path, checked_state: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine import loop
-from mull.engine.loop import Engine
-from mull.engine.prefix import common_prefix
-from mull.engine.rules import SHALLOW
+from mull.engine import engine as loop
+from mull.engine.compute_params import SHALLOW
+from mull.engine.engine import Engine
+from mull.engine.kv.slot import common_prefix
 from tests.engine.conftest import run
-from tests.models.random_model import TINY, write_random
-from tests.models.recurrent import write_recurrent
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.recurrent import write_recurrent
 
 Start = Callable[..., Engine]
 

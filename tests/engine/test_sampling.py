@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine, Piece, Request
-from mull.engine.sampling import Chain
+from mull.engine.engine import Engine, Piece, Request
+from mull.engine.sampling.chain import Chain
 from mull.errors import UsageError
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY, Run, run
-from tests.models.random_model import TINY, write_random
+from tests.model_files.random_model import TINY, write_random
 
 WILD = Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0)
 

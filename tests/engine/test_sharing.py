@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
+from mull.engine.engine import Engine, Generation, Piece, Prefill, Request
 from tests.engine.conftest import GREEDY, run
-from tests.models.random_model import TINY, write_random
-from tests.models.recurrent import write_recurrent
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.recurrent import write_recurrent
 
 Start = Callable[..., Engine]
 

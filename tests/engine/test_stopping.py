@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine, Generation, Piece, Prefill, Request
+from mull.engine.engine import Engine, Generation, Piece, Prefill, Request
 from mull.engine.model import LoadStopped, load
 from mull.errors import ExitCode
 from tests.engine.conftest import GREEDY, ONE_THREAD, run
-from tests.models.random_model import SLOW, cached
+from tests.model_files.random_model import SLOW, cached
 
 
 def test_stopped_before_anything_is_computed(tiny: Engine) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from mull.engine.compute_params import SHALLOW
 from mull.engine.context import Context
-from mull.engine.disk import Shelf
-from mull.engine.loop import Engine
+from mull.engine.engine import Engine
+from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.transpose_v import turned
 from mull.engine.model import Model
 from mull.engine.request import Piece, Request
-from mull.engine.rules import SHALLOW
-from mull.engine.turning import turned
 from mull.settings import EngineSettings, Sampling
 from tests.engine.conftest import run
-from tests.models.random_model import TINY, write_random
+from tests.model_files.random_model import TINY, write_random
 
 Start = Callable[..., Engine]
 Open = Callable[[Path], Model]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.loop import Engine
+from mull.engine.engine import Engine
 from mull.engine.model import Model, load
 from tests.engine.conftest import ONE_THREAD
-from tests.models.random_model import TINY, write_random
-from tests.models.scripted import write_scripted
+from tests.model_files.random_model import TINY, write_random
+from tests.model_files.scripted import write_scripted
 
 Open = Callable[[Path], Model]
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from mull.engine.loop import Engine
+from mull.chat_template.template import Template
+from mull.control import Steering
+from mull.engine.engine import Engine
 from mull.engine.model import load
 from mull.events import AnswerDelta, Done, Notice, ThinkingDelta
 from mull.messages import Message
-from mull.prompt.template import Template
 from mull.reasoning.profile import profile
-from mull.reasoning.wayout import MOST
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.steering import Steering
-from mull.turn import Speaker, prepare, run
-from tests.models.scripted import write_scripted
+from mull.turn.close_thinking import MOST
+from mull.turn.turn import Speaker, prepare, run
+from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates as t
 
 SETTINGS = EngineSettings(threads=1)

@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.reasoning import families_page
+from docgen import families
 from tests.reasoning.published import FOLDER, needed
 
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
-    assert families_page.main(["--check"]) == 0
+    assert families.main(["--check"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_a_stale_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "reasoning.md"
     page.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(families_page, "PAGE", page)
-    assert families_page.main(["--check"]) == 1
-    assert families_page.main([]) == 0
-    assert families_page.main(["--check"]) == 0
+    monkeypatch.setattr(families, "PAGE", page)
+    assert families.main(["--check"]) == 1
+    assert families.main([]) == 0
+    assert families.main(["--check"]) == 0
 
 
 @needed
 def test_the_data_is_what_the_templates_give() -> None:
-    rows = {row["family"]: row for row in families_page.load()}
-    for row in families_page.measure([FOLDER / "templates"]):
+    rows = {row["family"]: row for row in families.load()}
+    for row in families.measure([FOLDER / "templates"]):
         assert rows[row["family"]] == row
 
 
 def test_every_row_says_since_when_and_how() -> None:
-    for row in families_page.load():
+    for row in families.load():
         assert row["since"]
         assert row["off"] in ("template", "text", "prefill", "cannot")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from mull.chat_template.render import render
+from mull.chat_template.tokens import to_tokens
 from mull.errors import TemplateError
 from mull.messages import Message
-from mull.prompt.render import render
-from mull.prompt.tokens import to_tokens
+from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import control
-from mull.reasoning.history import to_chat
 from mull.reasoning.profile import Profile, profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates

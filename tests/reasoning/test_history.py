@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mull.chat_template.render import Segment, render
 from mull.messages import Message
-from mull.prompt.render import Segment, render
+from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import control
-from mull.reasoning.history import to_chat
 from mull.reasoning.profile import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t

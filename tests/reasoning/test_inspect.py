@@ -9,8 +9,8 @@ from pathlib import Path
 import gguf
 import pytest
 
+from mull.commands._inspection import Inspected, read_messages
 from mull.errors import ModelFileError, TemplateError, UsageError
-from mull.reasoning.inspection import Inspected, read_messages
 from mull.settings import ReasoningAsk
 from tests.conftest import Run
 from tests.reasoning import templates as t

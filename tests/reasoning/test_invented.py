@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mull.prompt.template import Template
+from mull.chat_template.template import Template
 from mull.reasoning.describe import as_json
 from mull.reasoning.profile import profile
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from mull.chat_template.render import render
 from mull.messages import Message
-from mull.prompt.render import render
+from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import control
 from mull.reasoning.describe import as_json
-from mull.reasoning.history import to_chat
 from mull.reasoning.profile import Profile, profile
 from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
 from mull.settings import ReasoningAsk

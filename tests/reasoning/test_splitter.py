@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mull.reasoning.profile import Profile, profile
 from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
-from mull.reasoning.wayout import way_out
+from mull.turn.close_thinking import way_out
 from tests.reasoning import templates as t
 
 Result = tuple[str, str, str]

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from mull.structured.gbnf import GrammarError
-from mull.structured.judge import check
+from mull.structured.gbnf_check import check
 from mull.structured.numbers import whole
 
 GOOD = [

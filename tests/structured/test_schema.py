@@ -10,15 +10,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mull.engine.loop import Engine, Piece, Request
+from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.engine.request import Binding
 from mull.errors import MullError, UsageError
 from mull.settings import EngineSettings, Sampling
-from mull.structured.fitting import misfit
 from mull.structured.keywords import Unsupported
 from mull.structured.reading import from_schema, read_schema, read_shape
-from tests.models.random_model import TINY, write_random
+from mull.structured.validate import misfit
+from tests.model_files.random_model import TINY, write_random
 
 Write = Callable[[Any, int], str]
 

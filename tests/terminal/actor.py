@@ -19,6 +19,7 @@ from ctypes import CDLL, c_uint
 from pathlib import Path
 from typing import Any
 
+from mull.control import Steering
 from mull.errors import EngineError
 from mull.events import (
     AnswerDelta,
@@ -32,10 +33,9 @@ from mull.events import (
     Timing,
     Usage,
 )
-from mull.steering import Steering
-from mull.terminal import live, plain
-from mull.terminal.keys import Leave, Typeahead
-from mull.terminal.streams import Streams, quiet_when_closed
+from mull.terminal.console.streams import Streams, quiet_when_closed
+from mull.terminal.input.keys import Leave, Typeahead
+from mull.terminal.views import live, plain
 
 WORD = re.compile(r"\s*\S+\s?|\s+")
 

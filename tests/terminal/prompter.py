@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mull.terminal.keys import Leave
-from mull.terminal.prompt import Prompt
-from mull.terminal.streams import Streams
-from mull.terminal.suggest import Suggestion, paths
+from mull.terminal.console.streams import Streams
+from mull.terminal.input.completion import Suggestion, paths
+from mull.terminal.input.keys import Leave
+from mull.terminal.input.prompt import Prompt
 
 THOUGHTS = ["The oldest thought.", "", "The middle thought.", "\n".join(f"newest {n}" for n in range(50))]
 

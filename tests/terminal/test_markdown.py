@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from mull.terminal.cells import width
-from mull.terminal.ink import Ink
-from mull.terminal.markdown import Markdown, render
+from mull.terminal.console.style import Ink
+from mull.terminal.console.width import width
+from mull.terminal.markdown.stream import Markdown, render
 from tests.terminal.documents import chunks, document
 
 WIDTHS = (20, 40, 80, 200)

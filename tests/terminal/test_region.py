@@ -6,7 +6,7 @@ import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mull.terminal.region import Region
+from mull.terminal.views.live_region import Region
 
 COLUMNS, ROWS = 12, 6
 LINE = st.text("abc你", max_size=COLUMNS // 2).map(str.strip)

@@ -24,8 +24,8 @@ from mull.events import (
     Timing,
     Usage,
 )
-from mull.terminal.result import dumps, error_object, result_object, show_json, show_jsonl
-from mull.terminal.streams import Streams
+from mull.terminal.console.streams import Streams
+from mull.terminal.views.json_output import dumps, error_object, result_object, show_json, show_jsonl
 
 DONE = Done(
     model="pebble",

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from mull.terminal.cells import width
-from mull.terminal.ink import Ink
-from mull.terminal.streams import Streams
-from mull.terminal.tables import card, table
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Ink
+from mull.terminal.console.tables import card, table
+from mull.terminal.console.width import width
 
 HEADS = ("Model", "Size")
 ROWS = [("qwen3-8b", "5.0"), ("日本語", "12.5"), ("with\x1b[31m escape", 1)]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mull.terminal.cells import breaks, clip, width, wrap
-from mull.terminal.flow import Flow
-from mull.terminal.keys import Key, Parser, Typeahead
-from mull.terminal.sanitize import Sanitizer, one_line, visible
-from mull.terminal.wrapping import Wrapping
+from mull.terminal.console.sanitize import Sanitizer, one_line, visible
+from mull.terminal.console.width import breaks, clip, width, wrap
+from mull.terminal.input.keys import Key, Parser, Typeahead
+from mull.terminal.views.flow import Flow
+from mull.terminal.views.wrapping import Wrapping
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, NoReturn
 
 from mull import config
 from mull.errors import MullError
+from mull.fs.text import MOST
 from mull.messages import Message, Role
 from mull.settings import Sampling
-from mull.textfiles import MOST
 
 Id = str | int | float
 

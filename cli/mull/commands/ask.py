@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mull.commands.ask_flags import AskFlags
-from mull.commands.delivering import Delivery
-from mull.commands.merge import Plan, merge
-from mull.commands.options import takes_turn_flags
+from mull.commands._ask_options import AskFlags
+from mull.commands._input import Question, read_question
+from mull.commands._options import takes_turn_flags
+from mull.commands._output import Delivery
+from mull.commands._run_config import Plan, merge
 from mull.config import Config, read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
-from mull.question import Question, read_question
 from mull.settings import AnswerShape
-from mull.steering import Steering, stop_on_interrupt
-from mull.terminal.stats import stats_line
-from mull.terminal.streams import Streams, detach
+from mull.terminal.console.streams import Streams, detach
+from mull.terminal.views.stats import stats_line
 
 if TYPE_CHECKING:
-    from mull.commands.chatting.model import ChatModel
-    from mull.commands.continuing import Setup
-    from mull.commands.templating import Form
+    from mull.backends.local import ChatModel
+    from mull.commands._prompt_template import Form
+    from mull.commands._session import Setup
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[PROMPT]...", help="The question; - reads stdin.")
@@ -81,7 +81,7 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     flags = form.flags if form else flags
     shape = _shape(flags)
     begun = _head_start(flags, settings)
-    from mull.commands.continuing import is_private, offering, open_sessions, set_up
+    from mull.commands._session import is_private, offering, open_sessions, set_up
 
     store, problem = open_sessions(private=is_private(flags, settings))
     with Delivery(flags, streams) as delivery, store:
@@ -114,7 +114,7 @@ def _head_start(flags: AskFlags, settings: Config) -> tuple[Plan, ChatModel] | N
     and where there is a problem: it will show again where it can be dealt with."""
     if flags.session or flags.resume:
         return None
-    from mull.commands.chatting.model import ChatModel
+    from mull.backends.local import ChatModel
 
     try:
         plan = merge(flags, settings)
@@ -154,7 +154,7 @@ def _form(flags: AskFlags) -> Form | None:
         if flags.params:
             raise UsageError("usage", "-p gives a template its values.", "Name the template with -t.")
         return None
-    from mull.commands.templating import Form
+    from mull.commands._prompt_template import Form
 
     return Form(flags)
 
@@ -217,19 +217,19 @@ def _show(
 ) -> Done:
     """Hand the events to the view; each is imported only when it is used."""
     if view.form == "json":
-        from mull.terminal.result import show_json
+        from mull.terminal.views.json_output import show_json
 
         return show_json(events, streams, session=session)
     if view.form == "jsonl":
-        from mull.terminal.result import show_jsonl
+        from mull.terminal.views.json_output import show_jsonl
 
         return show_jsonl(events, streams, session=session)
     if streams.stdout_live:
-        from mull.terminal import live
+        from mull.terminal.views import live
 
         return live.show(
             events, streams, steering, thinking=plan.thinking, markdown=plan.markdown, quiet=view.quiet
         )
-    from mull.terminal import plain
+    from mull.terminal.views import plain
 
     return plain.show(events, streams, steering=steering, thinking=plan.thinking, quiet=view.quiet)

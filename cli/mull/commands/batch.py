@@ -13,27 +13,27 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from mull.batch.feed import Feed
+from mull.backends.load_plan import shared_room
+from mull.backends.loading import load
 from mull.batch.lines import count_lines, read_lines
+from mull.batch.reader import Feed
 from mull.batch.results import Earlier, Unfinished, open_results
-from mull.batch.schedule import AHEAD, Scheduler
+from mull.batch.scheduler import AHEAD, Scheduler
 from mull.batch.width import MOST, WIDEST, best_width
-from mull.commands.ask_flags import Format, Grammar, LogProbs, Schema
+from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
+from mull.commands._input import STDIN
+from mull.commands._options import TurnFlags, takes_turn_flags
+from mull.commands._run_config import Plan, merge
 from mull.commands.batching import Progress, Settling, Write, drive
-from mull.commands.merge import Plan, merge
-from mull.commands.options import TurnFlags, takes_turn_flags
 from mull.config import read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Notice
-from mull.hardware import shared_room
-from mull.loading import load
-from mull.question import STDIN
-from mull.steering import Steering, stop_on_interrupt
 from mull.structured.reading import read_shape
-from mull.terminal.batch import BatchView
-from mull.terminal.result import dumps, write_object
-from mull.terminal.streams import Streams
-from mull.turn import Speaker
+from mull.terminal.console.streams import Streams
+from mull.terminal.views.json_output import dumps, write_object
+from mull.terminal.views.progress import BatchView
+from mull.turn.turn import Speaker
 
 File = Annotated[
     str | None,

@@ -17,17 +17,17 @@ from typing import Any
 from mull.batch.lines import Line
 from mull.batch.order import InOrder
 from mull.batch.results import Unfinished
-from mull.batch.schedule import Answered, Asked, Scheduler
-from mull.commands.merge import Plan, turn_settings
-from mull.commands.options import EffortChoice, TurnFlags
+from mull.batch.scheduler import Answered, Asked, Scheduler
+from mull.commands._options import EffortChoice, TurnFlags
+from mull.commands._run_config import Plan, turn_settings
 from mull.config import Config
 from mull.errors import ExitCode, MullError
 from mull.messages import Message
 from mull.settings import AnswerShape
 from mull.structured.reading import read_shape
 from mull.tally import Tally
-from mull.terminal.batch import BatchView
-from mull.terminal.result import error_object, result_object
+from mull.terminal.views.json_output import error_object, result_object
+from mull.terminal.views.progress import BatchView
 
 Write = Callable[[dict[str, Any]], None]
 

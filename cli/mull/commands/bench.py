@@ -11,29 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mull import config
-from mull.commands.merge import Plan, merge
-from mull.commands.options import (
-    Ctx,
-    GpuLayers,
-    Json,
-    KvType,
-    Model,
-    Threads,
-    TurnFlags,
-)
-from mull.commands.tuned import forget_tuned, loaded_engine, show_tuned, tune_model
+from mull.commands._options import Ctx, GpuLayers, Json, KvType, Model, Threads, TurnFlags
+from mull.commands._run_config import Plan, merge
+from mull.commands._tune import forget_tuned, loaded_engine, show_tuned, tune_model
 from mull.config import read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import EngineSettings, over
-from mull.steering import Steering, stop_on_interrupt
-from mull.terminal.batch import BatchView
-from mull.terminal.result import error_fields, write_object
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
+from mull.terminal.views.json_output import error_fields, write_object
+from mull.terminal.views.progress import BatchView
 
 if TYPE_CHECKING:
-    from mull.benchmark import Trial
-    from mull.engine.loop import Engine
+    from mull.bench.measure import Trial
+    from mull.engine.engine import Engine
 
     Samples = dict[tuple[int, Trial], list[float]]
 
@@ -145,7 +137,7 @@ def _measure(
     *,
     json: bool,
 ) -> None:
-    from mull.benchmark import rounds, trials
+    from mull.bench.measure import rounds, trials
 
     samples: Samples = {}
     failure: MullError | None = None
@@ -191,7 +183,7 @@ def _table(
     samples: Samples,
     streams: Streams,
 ) -> None:
-    from mull.benchmark import Spread
+    from mull.bench.measure import Spread
 
     name = subjects[0][1].resolved.name
     tried = list(dict.fromkeys(trial for _, trial in samples))
@@ -236,7 +228,7 @@ def _object(
     samples: Samples,
     failure: MullError | None,
 ) -> dict[str, Any]:
-    from mull.benchmark import Spread
+    from mull.bench.measure import Spread
 
     stopped = failure is not None and failure.exit_code == ExitCode.INTERRUPTED
     runs = []

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mull.commands.merge import prefix_shelf
-from mull.commands.options import Json
+from mull.commands._options import Json
+from mull.commands._run_config import prefix_shelf
 from mull.config import Config, read_config
 from mull.errors import UsageError
-from mull.terminal.result import write_object
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
+from mull.terminal.views.json_output import write_object
 from mull.transfers import size_text
 
 if TYPE_CHECKING:
-    from mull.engine.disk import Entry, Shelf
+    from mull.engine.kv.state_store import Entry, Shelf
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

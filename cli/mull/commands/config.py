@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mull import config, paths
-from mull.commands.editor import open_file
+from mull import config
+from mull.commands._editor import open_file
 from mull.config import CONFIG_FILE, read_config
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.fs import paths
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mull.commands.options import Json
+from mull.commands._options import Json
 from mull.errors import ExitCode
-from mull.terminal.streams import Streams
-from mull.terminal.tables import card
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import card
 
 if TYPE_CHECKING:
-    from mull.diagnosis import Diagnosis
+    from mull.engine.diagnostics import Diagnosis
 
 GIB = 1 << 30
 
@@ -23,8 +23,8 @@ def doctor(context: typer.Context, json: Json = False) -> None:
 
     Shows what they can do, what was switched off and why, and how to mend what is wrong.
     """
-    from mull.diagnosis import diagnose
-    from mull.terminal.result import write_object
+    from mull.engine.diagnostics import diagnose
+    from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
     found = diagnose()

@@ -12,28 +12,28 @@ from typing import Annotated, get_args
 
 import typer
 
-from mull.batch.feed import Feed
 from mull.batch.lines import Line
-from mull.batch.schedule import Scheduler
+from mull.batch.reader import Feed
+from mull.batch.scheduler import Scheduler
 from mull.batch.width import MOST
+from mull.commands._options import EffortChoice, Json, TurnFlags, takes_turn_flags
+from mull.commands._run_config import Plan, merge, turn_settings
 from mull.commands.batch import NOT_HERE, loaded
-from mull.commands.merge import Plan, merge, turn_settings
-from mull.commands.options import EffortChoice, Json, TurnFlags, takes_turn_flags
 from mull.config import Config, read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.evaluation.outcome import Outcome, as_json
 from mull.evaluation.questions import BUILT_IN, Question, read_questions
 from mull.events import Asked, Done
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.steering import Steering, stop_on_interrupt
 from mull.tally import Tally
-from mull.terminal.batch import BatchView
-from mull.terminal.result import write_object
-from mull.terminal.sanitize import one_line
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
-from mull.turn import Speaker
+from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
+from mull.terminal.views.json_output import write_object
+from mull.terminal.views.progress import BatchView
+from mull.turn.turn import Speaker
 
 File = Annotated[
     Path | None,

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.options import Effort, Json, Reason
+from mull.commands._options import Effort, Json, Reason
 from mull.errors import UsageError
 from mull.settings import ReasoningAsk
-from mull.terminal.sanitize import visible
-from mull.terminal.streams import Streams
+from mull.terminal.console.sanitize import visible
+from mull.terminal.console.streams import Streams
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A .gguf, a chat template, or a tokenizer_config.json.")
@@ -42,9 +42,9 @@ def inspect(
 
     What it is, and what switching its thinking on and off will really do.
     """
-    from mull.reasoning.inspection import Inspected, read_messages
-    from mull.terminal.result import write_object
-    from mull.terminal.tables import card
+    from mull.commands._inspection import Inspected, read_messages
+    from mull.terminal.console.tables import card
+    from mull.terminal.views.json_output import write_object
 
     if parse and render is not None:
         raise UsageError("usage", "--parse and --render exclude each other.", "Use one of them.")

@@ -8,18 +8,19 @@ from typing import Annotated
 
 import typer
 
-from mull import config, paths
+from mull import config
+from mull.backends.load_plan import state_file, this_machine
 from mull.commands import overview
 from mull.errors import MullError, UsageError
-from mull.hardware import state_file, this_machine
-from mull.library import advice
-from mull.library.catalogue import Catalogue, load_catalogue
-from mull.library.local import unfinished
-from mull.library.machine import Machine
-from mull.library.survey import Row, record, select, survey
-from mull.terminal.result import write_object
-from mull.terminal.streams import Streams
-from mull.terminal.tables import card, table
+from mull.fs import paths
+from mull.models.catalogue import recommend
+from mull.models.catalogue.catalogue import Catalogue, load_catalogue
+from mull.models.disk.discover import unfinished
+from mull.models.inventory import Row, record, select, survey
+from mull.models.memory.machine import Machine
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import card, table
+from mull.terminal.views.json_output import write_object
 from mull.transfers import size_text
 
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
@@ -113,12 +114,12 @@ def installed(context: typer.Context, *, json: Json = False) -> None:
 
 def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
     """Every row, with what is on this disk."""
-    from mull.library import local
-    from mull.library.layouts import Layouts
+    from mull.models.disk import discover
+    from mull.models.memory.layout_cache import Layouts
 
     folders = [Path(folder) for folder in config.load(paths.config_dir() / "config.toml")["model_folders"]]
     layouts = Layouts(state_file("layouts.json"), HEADER_SECONDS)
-    rows = survey(catalogue, local.installed(folders), machine, layouts)
+    rows = survey(catalogue, discover.installed(folders), machine, layouts)
     layouts.save()
     return rows
 
@@ -133,7 +134,7 @@ def _best(
     json: bool,
 ) -> None:
     rows = select([Row(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence)
-    found = advice.best([row.entry for row in rows if row.entry], machine)
+    found = recommend.best([row.entry for row in rows if row.entry], machine)
     if found is None:
         raise MullError(
             "nothing_fits", "No model with a published score fits this machine.", "pebble always runs."
@@ -151,7 +152,7 @@ def _best(
 
 
 def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
-    from mull.library.search import search
+    from mull.models.hub.search import search
 
     if not words:
         raise UsageError("usage", "Search for what?", "mull models search WORDS")
@@ -182,7 +183,7 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
 
 
 def _refresh(streams: Streams, source: str, *, json: bool) -> None:
-    from mull.library.refresh import refresh
+    from mull.models.catalogue.refresh import refresh
 
     count, updated = refresh(source, paths.config_dir())
     if json:

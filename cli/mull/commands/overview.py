@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mull.library.fit import FAST, Plan
-from mull.library.survey import Row
+from mull.models.inventory import Row
+from mull.models.memory.fit import FAST, Plan
 
 Layout = Literal["wide", "usual", "narrow"]
 

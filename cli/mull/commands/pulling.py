@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull import paths
 from mull.config import read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError
-from mull.library.pull import pull as pull_model
-from mull.steering import Steering, stop_on_interrupt
-from mull.terminal import download
-from mull.terminal.result import write_object
-from mull.terminal.streams import Streams
+from mull.fs import paths
+from mull.models.hub.pull import pull as pull_model
+from mull.terminal.console.streams import Streams
+from mull.terminal.views import download
+from mull.terminal.views.json_output import write_object
 from mull.transfers import Pulled, size_text
 
 if TYPE_CHECKING:
-    from mull.library.admission import Admission
+    from mull.models.hub.fit_gate import Admission
 
 
 def fetch(
@@ -55,9 +55,9 @@ def fetch(
 
 def admission() -> Admission:
     """What this machine can hold; imported and measured only when something is about to be downloaded."""
-    from mull.hardware import this_machine
-    from mull.library.admission import Admission
-    from mull.library.catalogue import load_catalogue
+    from mull.backends.load_plan import this_machine
+    from mull.models.catalogue.catalogue import load_catalogue
+    from mull.models.hub.fit_gate import Admission
 
     return Admission(this_machine, load_catalogue(paths.config_dir()))
 

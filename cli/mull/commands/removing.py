@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mull.commands.merge import prefix_shelf
+from mull.commands._run_config import prefix_shelf
 from mull.config import read_config
-from mull.library.remove import Removed, remove
-from mull.terminal.result import write_object
-from mull.terminal.streams import Streams
+from mull.models.remove import Removed, remove
+from mull.terminal.console.streams import Streams
+from mull.terminal.views.json_output import write_object
 from mull.transfers import size_text
 
 

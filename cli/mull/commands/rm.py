@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.options import Json, completes
+from mull.commands._options import Json, completes
 
 Names = Annotated[
     list[str],

@@ -12,17 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from mull.commands.options import completes
+from mull.commands._options import completes
 from mull.errors import MullError
 from mull.store import export as exports
 from mull.store.records import Hit, Session, Turn
 from mull.store.search import CLOSE, OPEN
 from mull.store.sessions import Store, default_path, open_store
-from mull.terminal.result import write_object
-from mull.terminal.sanitize import one_line, visible
-from mull.terminal.spans import wrap_spans
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.terminal.console.sanitize import one_line, visible
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
+from mull.terminal.markdown.spans import wrap_spans
+from mull.terminal.views.json_output import write_object
 
 SHOWN = 30  # sessions that a list on a terminal shows, unless more are asked for
 
@@ -255,7 +255,7 @@ def _drawn(answer: str, streams: Streams) -> Sequence[str]:
     """An answer as lines: Markdown where the chat would draw it, else as the model wrote it."""
     if not streams.stdout_live:
         return _safe(streams, answer.rstrip()).split("\n") if answer else []
-    from mull.terminal.markdown import render
+    from mull.terminal.markdown.stream import render
 
     return render(answer, streams.width - 1, streams.stdout_ink, unicode=streams.unicode)
 

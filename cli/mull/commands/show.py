@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands.options import completes
+from mull.commands._options import completes
 
 Name = Annotated[
     str,

@@ -6,26 +6,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull import paths
+from mull.backends.load_plan import this_machine
 from mull.commands.models import rows_here
 from mull.config import read_config
 from mull.errors import MullError
-from mull.hardware import this_machine
-from mull.library.card import as_json, pairs
-from mull.library.catalogue import load_catalogue
-from mull.library.fit import plan
-from mull.library.layout import Layout, from_entry, from_headers
-from mull.library.survey import Row, named
-from mull.terminal.pager import page
-from mull.terminal.result import write_object
-from mull.terminal.streams import Streams
-from mull.terminal.tables import card, card_lines
+from mull.fs import paths
+from mull.models.card import as_json, pairs
+from mull.models.catalogue.catalogue import load_catalogue
+from mull.models.inventory import Row, named
+from mull.models.memory.fit import plan
+from mull.models.memory.layout import Layout, from_entry, from_headers
+from mull.terminal.console.pager import page
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import card, card_lines
+from mull.terminal.views.json_output import write_object
 
 READABLE = 100  # columns; longer lines are hard to follow
 WITH_README = frozenset({"hub", "lmstudio"})  # places that keep a repository's files together
 
 if TYPE_CHECKING:
-    from mull.library.gguf import Header
+    from mull.models.gguf.header import Header
 
 
 def show_card(streams: Streams, name: str, *, readme: bool, json: bool) -> None:
@@ -67,7 +67,7 @@ def _show_readme(streams: Streams, row: Row) -> None:
 
 
 def _drawn(streams: Streams, text: str) -> list[str]:
-    from mull.terminal.markdown import render
+    from mull.terminal.markdown.stream import render
 
     return render(text, min(streams.width - 1, READABLE), streams.stdout_ink, unicode=streams.unicode)
 
@@ -89,7 +89,7 @@ def _readme(row: Row) -> str | None:
 def _headers(streams: Streams, row: Row) -> list[Header]:
     """The headers of the file's parts; none where it is not here. Raises ModelFileError for a damaged file that no
     catalogue knows; of one that it knows there is enough to show, with a note."""
-    from mull.library.gguf import read_header
+    from mull.models.gguf.header import read_header
 
     try:
         return [read_header(part) for part in row.parts]

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mull import templates
-from mull.commands.editor import open_file
-from mull.commands.options import Json, completes
+from mull import prompt_templates
+from mull.commands._editor import open_file
+from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
-from mull.terminal.sanitize import visible
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.terminal.console.sanitize import visible
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -60,13 +60,13 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
     """List the templates that can be used in this folder."""
     streams: Streams = context.obj
     found, problems = [], []
-    for path in templates.all_files(Path.cwd()):
+    for path in prompt_templates.all_files(Path.cwd()):
         try:
-            found.append(templates.read(path))
+            found.append(prompt_templates.read(path))
         except MullError as error:
             problems.append(error)
     if json:
-        from mull.terminal.result import write_object
+        from mull.terminal.views.json_output import write_object
 
         write_object(streams, {"v": 1, "templates": [_object(one) for one in found]})
     elif found:
@@ -82,7 +82,7 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
 def show(context: typer.Context, name: Name) -> None:
     """Print a template's file."""
     streams: Streams = context.obj
-    text = templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
+    text = prompt_templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
     streams.stdout.write(visible(text) if streams.stdout_tty else text)
 
 
@@ -91,15 +91,15 @@ def edit(context: typer.Context, name: Name) -> None:
     """Open a template in $VISUAL or $EDITOR, a new one too, then check it."""
     streams: Streams = context.obj
     try:
-        file = templates.find(name, Path.cwd()).path
+        file = prompt_templates.find(name, Path.cwd()).path
     except UsageError:
-        file = templates.new_file(name)
+        file = prompt_templates.new_file(name)
         with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
             new.write(NEW)
     except MullError:  # there, but broken: that is what it is opened for
-        file = templates.locate(name, Path.cwd())
+        file = prompt_templates.locate(name, Path.cwd())
     open_file(file)
-    templates.read(file)
+    prompt_templates.read(file)
     streams.note(f"The template is in order: mull -t {name}")
 
 
@@ -107,10 +107,10 @@ def edit(context: typer.Context, name: Name) -> None:
 def path(context: typer.Context) -> None:
     """Print the folders in which templates are looked for, the first one first."""
     streams: Streams = context.obj
-    streams.stdout.write("".join(f"{folder}\n" for folder in templates.folders(Path.cwd())))
+    streams.stdout.write("".join(f"{folder}\n" for folder in prompt_templates.folders(Path.cwd())))
 
 
-def _object(template: templates.PromptTemplate) -> dict[str, Any]:
+def _object(template: prompt_templates.PromptTemplate) -> dict[str, Any]:
     return {
         "name": template.name,
         "description": template.description,

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import typer
 
-from mull import paths
 from mull.config import read_config
+from mull.control import Steering, stop_on_interrupt
 from mull.errors import ExitCode, MullError
-from mull.library.catalogue import load_catalogue
-from mull.library.local import LocalModel, installed, of_file
-from mull.library.resolve import find, matching
-from mull.library.verify import Verdict
-from mull.library.verify import verify as verify_model
-from mull.steering import Steering, stop_on_interrupt
-from mull.terminal import download
-from mull.terminal.result import error_object, write_object
-from mull.terminal.streams import Streams
-from mull.terminal.tables import table
+from mull.fs import paths
+from mull.models.catalogue.catalogue import load_catalogue
+from mull.models.disk.discover import LocalModel, installed, of_file
+from mull.models.resolve import find, matching
+from mull.models.verify import Verdict
+from mull.models.verify import verify as verify_model
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.tables import table
+from mull.terminal.views import download
+from mull.terminal.views.json_output import error_object, write_object
 from mull.transfers import size_text
 
 HEADS = ("MODEL", "SIZE", "SHA-256", "COMPARED WITH", "VERDICT")

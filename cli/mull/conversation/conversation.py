@@ -12,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from mull.conversation import fullness
+from mull.control import Steering
+from mull.conversation import context_budget
 from mull.conversation.branch import Branch
-from mull.conversation.fullness import Room
+from mull.conversation.context_budget import Room
+from mull.conversation.preferences import Wishes
 from mull.conversation.recording import record
-from mull.conversation.wishes import Wishes
 from mull.errors import ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling, TurnSettings
-from mull.steering import Steering
 from mull.store.records import Attachment, Session, Turn, to_messages, with_files
 from mull.store.sessions import Store
-from mull.turn import refuse_hopeless
+from mull.turn.turn import refuse_hopeless
 
 
 class Talker(Protocol):
@@ -152,7 +152,7 @@ class Conversation:
         def fits(count: int) -> bool:
             return not self._room(model, self._handed(base, query, first + count)).full
 
-        count = fullness.first_that_fits(len(base) - first, fits)
+        count = context_budget.first_that_fits(len(base) - first, fits)
         if count is None:  # then all of them, if the question fits at all: with little room for the answer
             alone = self._room(model, self._handed(base, query, len(base)))
             if alone.used >= alone.limit:
@@ -173,9 +173,11 @@ class Conversation:
 
         def newest_fit(count: int) -> bool:
             newest = to_messages(self.path[first + count :])
-            return not newest or model.count(newest, settings) <= fullness.newest_share(model.context_tokens)
+            return not newest or model.count(newest, settings) <= context_budget.newest_share(
+                model.context_tokens
+            )
 
-        kept_from = fullness.first_that_fits(len(self.path) - first, newest_fit) or 0
+        kept_from = context_budget.first_that_fits(len(self.path) - first, newest_fit) or 0
         last = first + max(kept_from, 1)
         request = self._summary_request(model, settings, self.path[first:last])
         settings = dataclasses.replace(settings, max_tokens=self._room(model, request, settings).reserve)
@@ -192,7 +194,9 @@ class Conversation:
         if self.branch.system:
             parts.append(("system prompt", [Message("system", self.branch.system)]))
         if first and self.branch.summary:
-            parts.append((f"summary of turns 1 to {first}", fullness.summary_messages(self.branch.summary)))
+            parts.append(
+                (f"summary of turns 1 to {first}", context_budget.summary_messages(self.branch.summary))
+            )
         for number, turn in enumerate(self.path[first:], start=first + 1):
             parts.append((f"{number}. {' '.join(turn.question.split())}", to_messages([turn])))
         known: list[Message] = []
@@ -219,7 +223,7 @@ class Conversation:
         """The messages for the model: system prompt, summary, the turns from `first` on, the question."""
         first = self.branch.first(path) if first is None else first
         messages = [Message("system", self.branch.system)] if self.branch.system else []
-        messages += fullness.summary_messages(self.branch.summary if first else "")
+        messages += context_budget.summary_messages(self.branch.summary if first else "")
         messages += to_messages(path[first:])
         return messages if query is None else [*messages, query.message]
 
@@ -231,8 +235,8 @@ class Conversation:
         """Ask for a summary of as many of these turns as fit the context together with the request."""
 
         def fits(skipped: int) -> bool:
-            request = fullness.summary_request(old[skipped:], self.branch.summary)
+            request = context_budget.summary_request(old[skipped:], self.branch.summary)
             return not self._room(model, request, settings).full
 
-        skipped = fullness.first_that_fits(len(old), fits) or 0
-        return fullness.summary_request(old[skipped:], self.branch.summary)
+        skipped = context_budget.first_that_fits(len(old), fits) or 0
+        return context_budget.summary_request(old[skipped:], self.branch.summary)

@@ -15,8 +15,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mull.engine import native, rules
+from mull.engine import compute_params
 from mull.engine.model import Model
+from mull.engine.native import library
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 
@@ -31,10 +32,12 @@ ABORTED = 2  # llama.h, llama_decode
 NO_ROOM = 1
 
 
-def attention_of(model: Model, settings: EngineSettings, n_ctx: int) -> rules.Attention:
+def attention_of(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
     """How a context of this size attends."""
-    on_cpu = platform.machine().lower() in _X86 and not native.offloads(settings.gpu_layers)
-    return rules.attention(rules.computation(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu)
+    on_cpu = platform.machine().lower() in _X86 and not library.offloads(settings.gpu_layers)
+    return compute_params.attention(
+        compute_params.computation(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
+    )
 
 
 class Context:
@@ -46,9 +49,9 @@ class Context:
     def __init__(
         self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int, *, n_rows: int = 1
     ) -> None:
-        llama = native.bindings()
-        big = model.n_params > rules.BIG
-        chosen = rules.computation(model.n_params, settings)
+        llama = library.bindings()
+        big = model.n_params > compute_params.BIG
+        chosen = compute_params.computation(model.n_params, settings)
         self.attention = attention_of(model, settings, n_ctx)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
@@ -71,12 +74,12 @@ class Context:
         if self.attention.flash is not None:
             on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
             params.flash_attn_type = on if self.attention.flash else off
-        native.forget_log_errors()
+        library.forget_log_errors()
         self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise EngineError(
                 "context",
-                f"A context of {n_ctx:,} tokens cannot be made: {native.last_log_error() or 'no memory for it'}.",
+                f"A context of {n_ctx:,} tokens cannot be made: {library.last_log_error() or 'no memory for it'}.",
                 "Give a smaller --ctx, or use a smaller model.",
             )
         self.memory = llama.llama_get_memory(self.handle)

@@ -16,13 +16,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from mull.engine import check, identity, native, placement
-from mull.engine.marked import marked
+from mull.engine import placement
+from mull.engine.kv import cache_key
+from mull.engine.native import library, selfcheck
+from mull.engine.special_tokens import marked
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.settings import EngineSettings
 
 if TYPE_CHECKING:
-    from mull.engine.vocabulary import Index
+    from mull.engine.sampling.token_index import Index
 
 Progress = Callable[[float], bool]
 
@@ -51,10 +53,10 @@ def load(
     Raises ModelFileError (the file), EngineError (the library), LoadStopped.
     """
     look_at(path)
-    verdict = check.library(state_dir)
+    verdict = selfcheck.library(state_dir)
     if not trusted:
-        check.file(path, state_dir)
-    llama = native.prepare(state_dir)
+        selfcheck.file(path, state_dir)
+    llama = library.prepare(state_dir)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
     if settings.gpu_layers is not None:
@@ -62,8 +64,8 @@ def load(
     overrides = placement.experts_in_main_memory() if settings.cpu_experts else None
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
-    native.forget_log_errors()
-    stamp = identity.stamp(path)  # before, so that a file replaced meanwhile is not taken for the one loaded
+    library.forget_log_errors()
+    stamp = cache_key.stamp(path)  # before, so that a file replaced meanwhile is not taken for the one loaded
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
@@ -103,7 +105,7 @@ def look_at(path: Path) -> None:
 
 
 def _refused(path: Path) -> ModelFileError:
-    reason = native.last_log_error() or "llama.cpp gave no reason"
+    reason = library.last_log_error() or "llama.cpp gave no reason"
     return ModelFileError(
         "model_refused",
         f"{path} cannot be loaded: {reason.rstrip('.')}.",
@@ -139,9 +141,9 @@ class Model:
     """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
 
     def __init__(
-        self, handle: int, path: Path, stamp: identity.Stamp = (), state_dir: Path | None = None
+        self, handle: int, path: Path, stamp: cache_key.Stamp = (), state_dir: Path | None = None
     ) -> None:
-        self._llama = native.bindings()
+        self._llama = library.bindings()
         self.handle: int | None = handle
         self.path = path
         self.stamp = stamp  # which file it was when it was loaded
@@ -259,7 +261,7 @@ class Model:
     @cached_property
     def index(self) -> Index:
         """The vocabulary by its first bytes."""
-        from mull.engine.vocabulary import Index
+        from mull.engine.sampling.token_index import Index
 
         return Index(self)
 

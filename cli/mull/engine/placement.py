@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from mull.engine import native
+from mull.engine.native import library
 
 EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_exps"
 
@@ -21,7 +21,7 @@ class _Override(ctypes.Structure):
 
 def experts_in_main_memory() -> Any:
     """The array that llama_model_params wants, ended by an empty entry; None where the library cannot be asked."""
-    for path in native.library_files():
+    for path in library.library_files():
         if path.name.split(".")[0] in {"libggml-base", "libggml", "ggml-base", "ggml"}:
             try:
                 buffer_type = ctypes.CDLL(str(path)).ggml_backend_cpu_buffer_type

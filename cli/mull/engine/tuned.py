@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mull.engine import check
+from mull.engine.native import selfcheck
 from mull.settings import EngineSettings, over
 
 KNOBS = ("threads", "batch_size", "flash_attention", "kv_type")
@@ -85,7 +85,7 @@ def spelled(value: Any) -> str:
 def _key(path: Path) -> str:
     with suppress(OSError):
         facts = path.stat()
-        return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {check.library_identity()}"
+        return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {selfcheck.library_identity()}"
     return ""
 
 

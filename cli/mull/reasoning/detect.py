@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mull.chat_template.template import HINT, Template
 from mull.errors import TemplateError
-from mull.prompt.template import HINT, Template
 from mull.reasoning import markers
 from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, Around, Probe
 from mull.reasoning.profile import THINK_TAGS, Default, Kind, Profile, Switch, Tails

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mull.chat_template.template import NOTHING, Template
 from mull.errors import TemplateError
-from mull.prompt.template import NOTHING, Template
 
 USER, ANSWER, THOUGHT, TOOL, VALUE = "Qzuser", "Qzanswer", "Qzthought", "qztool", "Qzvalue"
 QUESTION: Mapping[str, Any] = {"role": "user", "content": USER}

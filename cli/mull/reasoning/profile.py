@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from mull.prompt.template import Template
+from mull.chat_template.template import Template
 from mull.settings import Effort
 
 Kind = Literal["none", "always", "switchable", "effort"]

@@ -11,8 +11,8 @@ import codecs
 import re
 from typing import Literal
 
-from mull.reasoning.grammar import Act, State, Table, grammar
-from mull.reasoning.headers import Body, bare, lead, meaning, too_long
+from mull.reasoning.harmony import Body, bare, lead, meaning, too_long
+from mull.reasoning.marker_table import Act, State, Table, grammar
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.parts import Answer, Hidden, Part, Thinking
 from mull.reasoning.profile import Profile

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
-from mull import paths
 from mull.errors import UsageError
 from mull.events import Done
+from mull.fs import paths
 from mull.messages import Message
 from mull.store import rows, schema
 from mull.store.lookup import choose, proper_name

@@ -15,7 +15,7 @@ from typing import Any
 
 from mull.errors import UsageError
 from mull.settings import AnswerShape
-from mull.structured import convert, judge
+from mull.structured import gbnf_check, schema_to_gbnf
 from mull.structured.short import short_schema
 
 _LONGEST = 2_000_000  # characters of a schema or grammar
@@ -39,7 +39,7 @@ def read_shape(
         return from_schema(read_schema(schema))
     if grammar is not None:
         return from_grammar(_file(Path(grammar), "grammar"))
-    return AnswerShape(convert.any_json(), is_json=True) if json_only else None
+    return AnswerShape(schema_to_gbnf.any_json(), is_json=True) if json_only else None
 
 
 def read_schema(text: str) -> Any:
@@ -59,12 +59,12 @@ def from_schema(schema: Any) -> AnswerShape:
     if not isinstance(schema, Mapping):
         raise UsageError("schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
     _check(schema)
-    return AnswerShape(convert.grammar(schema), schema=schema, is_json=True)
+    return AnswerShape(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
 
 
 def from_grammar(text: str) -> AnswerShape:
     """A grammar in GBNF, checked."""
-    judge.check(text)
+    gbnf_check.check(text)
     return AnswerShape(text)
 
 

@@ -1,0 +1,1 @@
+"""Generators of the pages under `docs/`: `python -m docgen` writes them, `--check` fails when one is stale."""

@@ -1,0 +1,1 @@
+"""Speed of a model on this machine: measuring it, and finding the fastest engine settings."""

@@ -1,0 +1,196 @@
+"""Which settings are the quickest for one model on this machine: tried in turn, one knob after the other.
+
+In: a loaded model, what the user said (that stays), how long to look. Out: what was tried and chosen, step by step,
+and in the end a `Tuned` to remember. A setting is only chosen over the rule's own where it was quicker in every round,
+and by more than chance makes it: a busy machine must not leave odd settings behind. Quicker means a typical turn: a
+prompt read and an answer written.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mull.bench.measure import Stopped, Trial, measure
+from mull.engine.compute_params import BATCH, BIG, computation, reasons
+from mull.engine.context import attention_of
+from mull.engine.engine import Engine
+from mull.engine.model import Model
+from mull.engine.threads import default_threads
+from mull.engine.tuned import Tuned, spelled
+from mull.errors import EngineError, UsageError
+from mull.settings import EngineSettings
+
+PROMPT, ANSWER = 512, 256  # tokens of a typical turn
+BATCHES = (256, 512, 1024)
+GAIN = {"kv_type": 1.10}
+"""By how much a setting must be quicker; rounding the KV cache costs some of what the model knows of the text."""
+LEAST_GAIN = 1.05
+ROUNDS = 3
+HOPELESS = 2.0  # times as slow as the quickest: not tried again
+STEP = 2.0  # seconds: a prompt is computed in steps that are no longer, whatever the size of a batch may be
+SECONDS = 4.0  # that one sample of one setting should take at most
+DEEP = 1024  # tokens before those that are timed, where attention is what is compared
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A setting of a knob is about to be measured."""
+
+    knob: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One setting of a knob, its reading and writing speed (medians, tokens per second), and its time against that of
+    the rule's own setting, median and worst: below 1.0 is quicker."""
+
+    knob: str
+    value: Any
+    reads: float
+    writes: float
+    ratio: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The setting of a knob that is kept, and why."""
+
+    knob: str
+    value: Any
+    reason: str
+
+
+def tune(
+    model: Model, said: EngineSettings, stopped: Stopped, *, rounds: int = ROUNDS, seconds: float = SECONDS
+) -> Iterator[Trying | Tried | Chosen | Tuned]:
+    """Try and choose, then the `Tuned`, last. Raises benchmark.Interrupted, and EngineError where nothing works."""
+    best = replace(said, draft="off")
+    chosen: dict[str, Any] = {}
+    why: dict[str, str] = {}
+    sizes = _sizes(model, best, stopped, seconds)
+    for knob in ("threads", "flash_attention", "batch_size", "kv_type"):
+        if getattr(said, knob) is not None:
+            yield Chosen(knob, getattr(said, knob), "as you said")
+            continue
+        rule = getattr(computation(model.n_params, best), knob)
+        values = [rule, *(value for value in _candidates(knob, model, best, sizes) if value != rule)]
+        tried: list[Tried] = []
+        for one in _compare(model, best, knob, values, sizes, stopped, rounds) if len(values) > 1 else ():
+            if isinstance(one, Tried):
+                tried.append(one)
+            yield one
+        choice = _choose(knob, rule, tried, model)
+        yield choice
+        chosen[knob], why[knob] = choice.value, choice.reason
+        best = replace(best, **{knob: choice.value})
+    day = time.strftime("%Y-%m-%d")
+    yield Tuned(model=model.name, when=day, **chosen, reasons=why)
+
+
+def _candidates(knob: str, model: Model, settings: EngineSettings, sizes: _Sizes) -> Sequence[Any]:
+    if knob == "threads":
+        cores, every = default_threads(), os.cpu_count() or 1
+        small = model.n_params <= BIG
+        return sorted(
+            {1, 2} & set(range(1, every + 1)) if small else {max(1, cores // 2), cores - 1 or 1, cores, every}
+        )
+    if knob == "flash_attention":
+        return (
+            attention_of(model, settings, sizes.depth or BATCH).flash is False,
+        )  # beside what the rule says
+    if knob == "batch_size":  # one that is never filled tells nothing
+        return [size for size in BATCHES if size <= sizes.batches]
+    return ("f16", "q8_0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Tokens to read and write in a sample, and before them where attention matters: as many as there is time for."""
+
+    read: int
+    write: int
+    depth: int
+    batches: int  # to read where the size of a batch is what is compared: what a step takes at this pace
+
+
+def _sizes(model: Model, settings: EngineSettings, stopped: Stopped, seconds: float) -> _Sizes:
+    with Engine(model, settings) as engine:
+        measure(engine, Trial("first", 4), stopped)
+        room = engine.n_ctx_max - 8
+        reads = measure(engine, Trial("read", min(128, room // 4)), stopped)
+        writes = measure(engine, Trial("write", min(8, room // 4)), stopped)
+    read = _within(int(reads * seconds / 2), 32, min(2 * PROMPT, room // 3))
+    write = _within(int(writes * seconds / 2), 4, min(64, room // 3))
+    depth = _within(int(reads * seconds), 32, min(DEEP, room // 3))
+    return _Sizes(read, write, depth, min(max(BATCHES), room // 2, int(STEP * reads)))
+
+
+def _within(value: int, low: int, high: int) -> int:
+    return max(1, min(max(low, value), high))
+
+
+def _compare(
+    model: Model,
+    settings: EngineSettings,
+    knob: str,
+    values: Sequence[Any],
+    sizes: _Sizes,
+    stopped: Stopped,
+    rounds: int,
+) -> Iterator[Trying | Tried]:
+    """All settings of a knob in turn, round by round; those that this model or device refuses are left out."""
+    deep = sizes.depth if knob in {"flash_attention", "kv_type"} else 0
+    read = sizes.batches if knob == "batch_size" else sizes.read
+    reading, writing = Trial("read", read, deep), Trial("write", sizes.write, deep)
+    with ExitStack() as engines:
+        able: list[tuple[Any, Engine]] = []
+        for value in values:
+            try:
+                engine = engines.enter_context(Engine(model, replace(settings, **{knob: value})))
+                measure(engine, Trial("first", 4), stopped)
+            except (EngineError, UsageError):
+                continue
+            able.append((value, engine))
+        samples: dict[Any, list[tuple[float, float]]] = {value: [] for value, _ in able}
+        for number in range(rounds):
+            for value, engine in able if number % 2 == 0 else reversed(able):
+                yield Trying(knob, value)
+                samples[value].append((measure(engine, reading, stopped), measure(engine, writing, stopped)))
+            quickest = min(_turn(samples[value][-1]) for value, _ in able)
+            able = [
+                (value, engine)
+                for value, engine in able
+                if value == values[0] or _turn(samples[value][-1]) < HOPELESS * quickest
+            ]
+    if not samples:
+        return
+    rule = samples.get(values[0]) or next(iter(samples.values()))
+    for value, found in samples.items():
+        ratios = [_turn(one) / _turn(other) for one, other in zip(found, rule, strict=False)]
+        reads, writes = (statistics.median(sample[part] for sample in found) for part in (0, 1))
+        yield Tried(knob, value, reads, writes, statistics.median(ratios), max(ratios))
+
+
+def _turn(sample: tuple[float, float]) -> float:
+    """Seconds of a typical turn at these speeds."""
+    reads, writes = sample
+    return PROMPT / reads + ANSWER / writes
+
+
+def _choose(knob: str, rule: Any, tried: Sequence[Tried], model: Model) -> Chosen:
+    needed = GAIN.get(knob, LEAST_GAIN)
+    steady = [one for one in tried if one.worst < 1 and one.ratio * needed <= 1]
+    best = min(steady, key=lambda one: one.ratio, default=None)
+    if best is None:
+        tail = "; nothing else was clearly quicker" if tried else ""
+        return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}{tail}")
+    faster = f"{1 / best.ratio - 1:.0%}"
+    return Chosen(knob, best.value, f"a turn was {faster} quicker than with {spelled(rule)}")

@@ -1,0 +1,76 @@
+"""What the shell completes: the names of models, sessions and templates.
+
+In: the word so far. Out: names with a word about each. It says nothing when anything is wrong, asks no network and
+opens no model: the shell waits for it at every press of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from mull.config import read_config
+from mull.errors import MullError
+from mull.fs import paths
+from mull.models.catalogue.catalogue import load_catalogue
+from mull.models.catalogue.entry import Entry
+from mull.models.disk.discover import everywhere
+from mull.terminal.console.sanitize import one_line
+
+Found = list[tuple[str, str]]
+
+
+def installed() -> Iterator[tuple[str, str]]:
+    """What is on this disk, and what is built in. Raises MullError, OSError."""
+    for model in everywhere([Path(folder) for folder in read_config()["model_folders"]]):
+        yield model.name, model.source
+    yield from ((entry.name, "built in") for entry in _entries() if entry.builtin)
+
+
+def installed_models(incomplete: str) -> Found:
+    """Models that can be asked, checked or removed now."""
+    return _beginning(incomplete, installed())
+
+
+def known_models(incomplete: str) -> Found:
+    """The catalogue and what is installed."""
+    return _beginning(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
+
+
+def sessions(incomplete: str) -> Found:
+    """Kept conversations by name, else by id."""
+    from mull.store.sessions import default_path, open_store
+
+    def found() -> Iterator[tuple[str, str]]:
+        if default_path().exists():
+            with open_store(default_path()) as store:
+                yield from ((session.name or session.id, session.title) for session in store.sessions())
+
+    return _beginning(incomplete, found())
+
+
+def templates(incomplete: str) -> Found:
+    """Prompt templates that can be used in this folder."""
+    from mull.prompt_templates import all_files
+
+    return _beginning(incomplete, ((path.stem, str(path)) for path in all_files(Path.cwd())))
+
+
+def _beginning(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
+    try:
+        named = dict(candidates)
+    except (MullError, OSError):
+        return []
+    return [
+        (one_line(name), one_line(about))
+        for name, about in named.items()
+        if name.lower().startswith(incomplete.lower())
+    ]
+
+
+@cache
+def _entries() -> Sequence[Entry]:
+    """Read once: reading takes longer than all else here."""
+    return load_catalogue(paths.config_dir()).entries

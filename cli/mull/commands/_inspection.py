@@ -1,0 +1,239 @@
+"""What a model file or a chat template is: opened, profiled, rendered, and its output parsed, without loading a model.
+
+In: a `.gguf`, a template, or a tokenizer's JSON that carries one. Out: an `Inspected` that answers what `mull inspect`
+asks. Raises `ModelFileError` for a file that cannot be read, `TemplateError` for a template that cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mull.chat_template.render import Segment, render
+from mull.errors import ModelFileError, TemplateError, UsageError
+from mull.messages import Message
+from mull.models.gguf.header import MAGIC, Header, read_header
+from mull.reasoning.chat_messages import to_chat
+from mull.reasoning.control import Control, control
+from mull.reasoning.describe import as_json, as_lines
+from mull.reasoning.profile import Profile, profile
+from mull.reasoning.splitter import Answer, Splitter, Thinking
+from mull.settings import ReasoningAsk
+
+MAX_TEXT = 8 << 20  # bytes of a template's file
+PIECE = 4096  # bytes fed at once
+OTHER = "Give a .gguf or a .jinja file."
+GENERIC = ("chat_template", "template", "tokenizer_config", "tokenizer")  # names of files that name no model
+ROLES = ("system", "user", "assistant")
+QUESTION = [Message("user", "Hello")]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """One file: its header if it is a model, and its profile."""
+
+    path: Path
+    header: Header | None
+    profile: Profile
+    problem: TemplateError | None = None  # a model whose template cannot be used
+
+    @classmethod
+    def open(cls, path: Path) -> Inspected:
+        """Read and profile the file."""
+        source = _read(path)
+        name = path.resolve().parent.name if path.stem in GENERIC else path.stem
+        if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
+            template, bos, eos = _template(path, source)
+            try:
+                return cls(path, None, profile(template, name=name, bos=bos, eos=eos))
+            except TemplateError as error:
+                raise TemplateError(
+                    error.code, error.message, "Use another file, or mend this one."
+                ) from error
+        header = read_header(path)
+        special = header.special_tokens.values()
+        try:
+            found = profile(
+                header.template,
+                special=frozenset(special),
+                architecture=header.architecture,
+                name=header.name or name,
+                bos=header.bos,
+                eos=header.eos,
+            )
+        except TemplateError as error:
+            return cls(path, header, Profile(None), error)
+        return cls(path, header, found)
+
+    def as_json(self) -> dict[str, Any]:
+        """The versioned object."""
+        return {
+            "v": 1,
+            "file": str(self.path),
+            "format": "gguf" if self.header else "template",
+            "model": _model(self.header) if self.header else None,
+            "reasoning": as_json(self.profile),
+            "problem": self.problem.message if self.problem else None,
+        }
+
+    def as_lines(self) -> list[tuple[str, str]]:
+        """Label and text, for people."""
+        lines = [("File", str(self.path))]
+        if self.header is None:
+            lines.append(("Kind", "a chat template"))
+        else:
+            facts = _model(self.header)
+            lines.append(("Kind", f"a GGUF model, version {self.header.version}"))
+            lines += [(label, _text(facts[key])) for label, key in LABELS if facts[key] not in (None, "")]
+            if self.problem is not None:
+                return [*lines, ("Template", f"cannot be used. {self.problem.message}")]
+            if self.profile.template is None:
+                lines.append(("Template", "none: a base model, which continues text"))
+        return [*lines, *as_lines(self.profile)]
+
+    def prompt(self, messages: Sequence[Message], ask: ReasoningAsk) -> tuple[Control, tuple[Segment, ...]]:
+        """The prompt that these messages would make, and the decision on thinking behind it. Raises `TemplateError`."""
+        if self.problem is not None:
+            raise self.problem
+        decision = control(ask, self.profile)
+        chat = to_chat(messages, self.profile, decision)
+        return decision, render(
+            self.profile.template, chat, arguments=decision.arguments, prefill=decision.prefill
+        )
+
+    def parse(self, output: bytes, ask: ReasoningAsk) -> dict[str, str]:
+        """Thinking and answer in a raw output, after the prompt that these options make."""
+        _, segments = self.prompt(QUESTION, ask)
+        spelled = replace(self.profile, special=frozenset())  # a file holds spellings, not tokens
+        splitter = Splitter(spelled, segments[-1].text if segments and segments[-1].trusted else "")
+        pieces = (output[at : at + PIECE] for at in range(0, len(output), PIECE))
+        parts = [part for piece in pieces for part in splitter.feed(0, piece, False)]
+        parts += splitter.finish(complete=True)
+        thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
+        answer = "".join(part.text for part in parts if isinstance(part, Answer))
+        if (
+            self.profile.opens_thinking and thinking == answer
+        ):  # the final marker never came: it was no thinking
+            thinking = ""
+        return {"thinking": thinking, "answer": answer}
+
+
+LABELS = (
+    ("Name", "name"),
+    ("Architecture", "architecture"),
+    ("Weights", "weights"),
+    ("Context", "context"),
+    ("Tokenizer", "tokenizer"),
+    ("Vocabulary", "vocabulary"),
+    ("Special tokens", "special_tokens"),
+    ("Templates", "templates"),
+)
+
+
+def _model(header: Header) -> dict[str, Any]:
+    kinds: dict[str, int] = {}
+    for tensor in header.tensors:
+        kinds[tensor.type] = kinds.get(tensor.type, 0) + (tensor.size or 0)
+    return {
+        "name": header.name or None,
+        "architecture": header.architecture or None,
+        "weights": max(kinds, key=lambda kind: kinds[kind]) if kinds else None,
+        "bytes": header.size,
+        "context": header.n_ctx_train,
+        "tokenizer": header.metadata.get("tokenizer.ggml.model"),
+        "vocabulary": header.n_vocab if header.has_tokenizer else None,
+        "special_tokens": len(header.special_tokens) if header.has_tokenizer else None,
+        "templates": sorted(header.templates),
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _read(path: Path) -> bytes:
+    """The file's first bytes; all of a template's."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            return start if start == MAGIC or path.suffix.lower() == ".gguf" else start + file.read(MAX_TEXT)
+    except FileNotFoundError as error:
+        raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
+    except OSError as error:
+        raise ModelFileError(
+            "model_unreadable", f"{path} cannot be read: {error.strerror or error}.", OTHER
+        ) from error
+
+
+def _template(path: Path, data: bytes) -> tuple[str, str, str]:
+    """A template's source, and the texts of the tokens that begin and end a text where the file tells them."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFileError(
+            "not_a_template", f"{path} is neither a GGUF nor a chat template.", OTHER
+        ) from error
+    if path.suffix.lower() == ".json":
+        return _from_json(path, text)
+    if not text.strip():
+        raise ModelFileError("not_a_template", f"{path} is empty.", OTHER)
+    return text, "", ""
+
+
+def _from_json(path: Path, text: str) -> tuple[str, str, str]:
+    """The same from a tokenizer's JSON, which may hold several templates by name."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    found = value if isinstance(value, Mapping) else {}
+    template = found.get("chat_template")
+    if isinstance(template, list):
+        named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
+        template = named.get("default") or next(iter(named.values()), None)
+    if not isinstance(template, str):
+        raise ModelFileError("not_a_template", f"{path} holds no chat_template.", OTHER)
+    begin, end = (_spelled(found.get(key)) for key in ("bos_token", "eos_token"))
+    return template, begin, end
+
+
+def _spelled(token: Any) -> str:
+    text = token.get("content") if isinstance(token, Mapping) else token
+    return text if isinstance(text, str) else ""
+
+
+def read_messages(path: Path) -> list[Message]:
+    """A conversation from a JSON list of objects with role, content, and optionally thinking. Raises `UsageError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            "messages_unreadable", f"{path} cannot be read: {error.strerror or error}.", FORM
+        ) from error
+    except ValueError as error:
+        raise UsageError("messages_invalid", f"{path} is not valid JSON: {error}.", FORM) from error
+    if not isinstance(value, list) or not value:
+        raise UsageError("messages_invalid", f"{path} holds no list of messages.", FORM)
+    return [_message(item) for item in value]
+
+
+FORM = 'It looks like this: [{"role": "user", "content": "Hello"}]'
+
+
+def _message(item: Any) -> Message:
+    if not isinstance(item, Mapping) or item.get("role") not in ROLES:
+        raise UsageError("messages_invalid", f"A message has a role: {', '.join(ROLES)}.", FORM)
+    content = item.get("content")
+    if isinstance(content, list):  # the parts form of other tools
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    thinking = next(
+        (item[key] for key in ("thinking", "reasoning_content", "reasoning") if item.get(key)), ""
+    )
+    if not isinstance(content, str) or not isinstance(thinking, str):
+        raise UsageError("messages_invalid", "A message's content is a text.", FORM)
+    return Message(item["role"], content, thinking, bool(item.get("partial", False)))

@@ -1,0 +1,126 @@
+"""The slash commands about conversations as a whole, and what leaves them: sessions, exports, the clipboard."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mull.commands.chat.registry import action, needed, user_path
+from mull.commands.sessions import show_hit
+from mull.errors import MullError, UsageError
+from mull.store.export import exported, file_name, free_path, write_export
+from mull.store.records import Session
+from mull.store.sessions import default_path, open_store
+from mull.terminal.console.clipboard import copy as to_clipboard
+from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.tables import table
+
+if TYPE_CHECKING:
+    from mull.commands.chat.session import Chat
+
+FORMS = ("md", "html", "json")
+LISTED = 10  # sessions and hits that the chat shows
+
+
+@action("copy")
+def _copy(chat: Chat, argument: str) -> None:
+    if argument not in {"", "code"}:
+        raise UsageError("bad_argument", f"/copy takes nothing or code, not “{argument}”.")
+    last = next((turn for turn in reversed(chat.conversation.path) if turn.answer), None)
+    if last is None:
+        raise UsageError("no_answer", "There is no answer to copy.", "Ask something first.")
+    text = last.answer.strip()
+    if argument:
+        blocks = re.findall(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1", text + "\n", re.MULTILINE | re.DOTALL)
+        if not blocks:
+            raise UsageError(
+                "no_code", "There is no code block in the last answer.", "/copy takes all of it."
+            )
+        text = blocks[-1][1]
+    taken = to_clipboard(text, chat.streams)
+    if taken is None:
+        raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
+    lines = len(text.splitlines())
+    chat.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
+
+
+@action("new")
+def _new(chat: Chat, _argument: str) -> None:
+    chat.conversation.new()
+    chat.measure()
+    chat.note("A new conversation.")
+
+
+@action("open")
+def _open(chat: Chat, argument: str) -> None:
+    needed(argument, "open")
+    if chat.private:
+        raise UsageError(
+            "private", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
+        )
+    chat.conversation.open(chat.conversation.branch.store.find(argument))
+    chat.greet()
+    chat.measure()
+
+
+@action("save")
+def _save(chat: Chat, argument: str) -> None:
+    branch = chat.conversation.branch
+    if not branch.store.saved:
+        chat.keep_on(open_store(default_path()))
+    if argument:
+        branch.rename(argument)
+    session = _session(chat)
+    chat.note(f"Kept as {session.id}, “{session.title}”.")
+
+
+@action("sessions")
+def _sessions(chat: Chat, argument: str) -> None:
+    store = chat.conversation.branch.store
+    if argument:
+        hits = store.search(argument, LISTED)
+        for hit in hits:
+            show_hit(hit, chat.streams)
+        if not hits:
+            chat.note("Nothing was found.")
+        return
+    rows = [(one.id, one_line(one.title), str(one.turns), one.model) for one in store.sessions(LISTED)]
+    if rows:
+        table(chat.streams, ("Session", "Title", "Turns", "Model"), rows)
+    else:
+        chat.note("Nothing has been kept yet.")
+
+
+@action("export")
+def _export(chat: Chat, argument: str) -> None:
+    form, _, where = argument.partition(" ")
+    form, kind = form or "md", Path(argument).suffix[1:]
+    if form not in FORMS and kind in FORMS:  # a path says it too
+        form, where = kind, argument
+    if form not in FORMS:
+        raise UsageError(
+            "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
+        )
+    session = _session(chat)
+    path = user_path(where) if where.strip() else Path()
+    if not where.strip() or path.is_dir():
+        path = free_path(path / file_name(session, form))
+    try:
+        write_export(path, exported(chat.conversation.branch.store, session, form))
+    except OSError as error:
+        raise MullError(
+            "not_written", f"{path} was not written: {error.strerror}.", "Give another path."
+        ) from error
+    chat.note(f"Written: {path}")
+
+
+@action("quit")
+def _quit(chat: Chat, _argument: str) -> None:
+    chat.left = True
+
+
+def _session(chat: Chat) -> Session:
+    if chat.conversation.branch.session is None:
+        raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+    return chat.conversation.branch.session

@@ -1,0 +1,176 @@
+"""The slash commands that ask, and that change what the next question meets: model, wishes, files, branches."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from mull.backends.local import ChatModel
+from mull.commands._completion import installed
+from mull.commands._editor import editor
+from mull.commands._session import offering
+from mull.commands.chat.editing import edit_text
+from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
+from mull.conversation.conversation import Query
+from mull.errors import MullError
+from mull.fs.text import read_text
+from mull.models.resolve import find
+from mull.settings import Effort, ReasoningAsk
+from mull.store.records import Attachment
+from mull.terminal.console.sanitize import one_line, visible
+
+if TYPE_CHECKING:
+    from mull.commands.chat.session import Chat
+
+LISTED = 12  # models that /model names
+_BYTES_PER_TOKEN = 16  # more than any tokenizer needs: a longer file is refused unread
+_EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
+
+
+@action("model")
+def _model(chat: Chat, argument: str) -> None:
+    if not argument:
+        state = "" if chat.model.ready else " (loading)"
+        chat.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
+        others = [name for name, _ in installed() if name != chat.model.name]
+        if others:
+            more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+            chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
+        return
+    folders = [Path(folder) for folder in chat.settings["model_folders"]]
+    resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.lent)
+    if resolved.path == chat.model.resolved.path:
+        chat.note(f"{chat.model.name} answers already.")
+        return
+    before = chat.model.resolved
+    chat.model.keep()
+    chat.model.close()  # two big models need not fit together
+    chat.model = ChatModel(resolved, chat.engine, chat.model.shelf)
+    try:
+        wait_for_model(chat)
+    except (MullError, KeyboardInterrupt) as failure:
+        chat.model.close()
+        chat.model = ChatModel(before, chat.engine, chat.model.shelf)
+        chat.model.start()
+        chat.note(f"{before.name} goes on.")
+        if isinstance(failure, MullError):
+            raise
+        return
+    chat.conversation.branch.set_reference(chat.model.reference)
+    chat.note(f"From now on {resolved.name} answers.")
+    chat.measure()
+
+
+@action("reason")
+def _reason(chat: Chat, argument: str) -> None:
+    wishes = chat.conversation.wishes
+    if argument:
+        wishes.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
+    chat.note(f"Thinking: {wishes.said}.")
+
+
+@action("effort")
+def _effort(chat: Chat, argument: str) -> None:
+    wishes = chat.conversation.wishes
+    if argument == "auto":
+        wishes.reasoning = dataclasses.replace(wishes.reasoning, effort=None)
+    elif argument:
+        wishes.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
+    chat.note(f"Thinking: {wishes.said}.")
+
+
+@action("think")
+def _think(chat: Chat, argument: str) -> None:
+    held = chat.conversation.wishes.reasoning
+    chat.ask(chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
+
+
+@action("nothink")
+def _nothink(chat: Chat, argument: str) -> None:
+    chat.ask(chat.conversation.query(needed(argument, "nothink"), ReasoningAsk(on=False)))
+
+
+@action("system")
+def _system(chat: Chat, argument: str) -> None:
+    branch = chat.conversation.branch
+    if argument:
+        branch.set_system("" if argument == "none" else argument)
+        chat.measure()
+    chat.note(f"System prompt: {branch.system or 'none'}")
+
+
+@action("set")
+def _set(chat: Chat, argument: str) -> None:
+    name, _, value = argument.partition(" ")
+    wishes = chat.conversation.wishes
+    if value.strip():
+        wishes.set(name, value.strip())
+    shown = [row for row in wishes.shown(chat.model.advice) if not name or row[0] == name]
+    if not shown:
+        wishes.set(name, "none")  # says that there is no such setting
+    width = max(len(row[0]) for row in shown)
+    say(chat, *(f"{name:<{width}}  {value}{'' if said else '  (default)'}" for name, value, said in shown))
+
+
+@action("file")
+def _file(chat: Chat, argument: str) -> None:
+    waiting = chat.conversation.files
+    if argument == "none":
+        waiting.clear()
+        chat.note("No files wait.")
+        return
+    if not argument:
+        names = ", ".join(one.name for one in waiting)
+        chat.note(f"With the next question go: {names}." if waiting else "No files wait.")
+        return
+    wait_for_model(chat)
+    path = user_path(argument)
+    new = Attachment(path.name, _text_of(path, chat.model.context_tokens * _BYTES_PER_TOKEN))
+    before = chat.conversation.room(chat.model, Query("", tuple(waiting)))
+    after = chat.conversation.room(chat.model, Query("", (*waiting, new)))
+    size = after.used - before.used
+    if after.full:
+        left = max(after.limit - after.reserve - before.used, 0)
+        raise MullError(
+            "file_too_long",
+            f"{new.name} is {size:,} tokens; the context has room for {left:,}.",
+            "Give a part of it, or more context with --ctx.",
+        )
+    waiting.append(new)
+    chat.note(f"{new.name}, {size:,} tokens, goes with the next question.")
+
+
+@action("retry")
+def _retry(chat: Chat, _argument: str) -> None:
+    chat.ask(chat.conversation.again())
+
+
+@action("edit")
+def _edit(chat: Chat, _argument: str) -> None:
+    question = chat.conversation.again().text
+    if editor() is None:  # the prompt is an editor too
+        chat.draft, chat.replacing = question, True
+        return
+    with chat.held.lent():
+        changed = edit_text(question).strip()
+    if not changed or changed == question.strip():
+        chat.note("Unchanged.")
+        return
+    say(chat, *(f"> {line}" for line in visible(changed).splitlines()))
+    chat.ask(chat.conversation.again(changed))
+
+
+@action("undo")
+def _undo(chat: Chat, _argument: str) -> None:
+    gone = chat.conversation.branch.undo()
+    chat.note(f"Taken back: {one_line(gone.question)}")
+    chat.measure()
+
+
+def _text_of(path: Path, most: int) -> str:
+    """A file's text. Raises MullError where it is none, is empty, or longer than `most` bytes."""
+    text, _ = read_text(path, most=most)
+    if not text.strip():
+        raise MullError("empty_file", f"{path.name} is empty.", "Give a file with something in it.")
+    return text

@@ -1,0 +1,134 @@
+"""What the prompt of a chat shows and completes: its toolbar, past thoughts, and suggestions for each command.
+
+In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mull import config
+from mull.commands._completion import installed
+from mull.commands.chat import slash
+from mull.conversation.preferences import SETTABLE
+from mull.errors import MullError
+from mull.fs import paths
+from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.width import clip
+from mull.terminal.input.completion import Suggestion
+from mull.terminal.input.completion import paths as suggest_paths
+from mull.terminal.input.prompt import Prompt
+
+if TYPE_CHECKING:
+    from mull.commands.chat.session import Chat
+
+HISTORY = "chat-history"
+ROOMY = 64  # columns from which the toolbar spells everything out
+SHORTEST_NAME = 8  # columns of a model's name that always show
+
+
+def make_prompt(chat: Chat) -> Prompt:
+    """The chat's input. A private chat, or one without `history` in the config, leaves no history on the disk."""
+    keeps = chat.settings["history"] and not chat.private
+    return Prompt(
+        history_path=paths.state_dir() / HISTORY if keeps else None,
+        completer=lambda line: suggest(chat, line),
+        toolbar=lambda columns: toolbar(chat, columns),
+        thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
+        vi=chat.settings["keys"] == "vi",
+        streams=chat.streams,
+    )
+
+
+def toolbar(chat: Chat, columns: int) -> Sequence[str]:
+    """Model, thinking, context, what waits; the most important first, and shorter where there is little room."""
+    # The prompt is on its way to the screen: from here on loading keeps nobody waiting.
+    chat.model.start(chat.refresh)
+    files = chat.conversation.files
+    name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.wishes.said}"
+    context = _context(chat, short=columns < ROOMY)
+    if columns < ROOMY:
+        thinking = thinking.partition(",")[0]
+        name = clip(name, max(columns - len(thinking) - len(context) - 2 * len(" · ") - 1, SHORTEST_NAME))
+    return [
+        name,
+        thinking,
+        context,
+        f"{len(files)} file{'s' if len(files) > 1 else ''} waiting" if files else "",
+        "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
+        "editing the last question" if chat.replacing else "",
+        "/help",
+        "Ctrl+O thoughts" if any(turn.thinking for turn in chat.conversation.path) else "",
+    ]
+
+
+def _context(chat: Chat, *, short: bool) -> str:
+    """How full the context is, in tokens and percent; before that, how far the model is loaded."""
+    loaded, room = chat.model.progress, chat.room
+    if loaded is not None:
+        return f"loading {loaded:.0%}"
+    if room is None:
+        return ""
+    if short:
+        return f"{_thousands(room.used)}/{_thousands(room.limit)} {room.percent}%"
+    return f"{room.used:,} of {room.limit:,} tokens, {room.percent}%"
+
+
+def _thousands(tokens: int) -> str:
+    return f"{tokens:,}" if tokens < 10_000 else f"{tokens // 1000}k"
+
+
+def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
+    """Completions for the text before the cursor."""
+    for name, about in slash.completions(line):
+        yield Suggestion(name, len(line), about)
+    meant = slash.parse(line) if " " in line else None
+    if not isinstance(meant, slash.Call):
+        return
+    argument = line.lstrip().partition(" ")[2].lstrip()
+    kind = meant.command.completes
+    if kind == "path" or (kind == "model" and argument.startswith((".", "~", "/"))):
+        yield from suggest_paths(argument)
+    elif kind == "choice":
+        yield from _beginning(argument, ((word, "") for word in meant.command.choices))
+    elif kind == "command":
+        yield from _beginning(argument, ((command.name, command.help) for command in slash.COMMANDS))
+    elif kind == "setting":
+        yield from _settings(argument)
+    elif kind == "model":
+        yield from _beginning(argument, _models())
+    elif kind == "session" and not chat.private:
+        yield from _beginning(argument, _sessions(chat))
+
+
+def _beginning(word: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Suggestion]:
+    for name, about in candidates:
+        if name.lower().startswith(word.lower()):
+            yield Suggestion(name, len(word), about)
+
+
+def _settings(argument: str) -> Iterator[Suggestion]:
+    name, space, value = argument.partition(" ")
+    if not space:
+        yield from _beginning(name, ((key, config.find_key(key).help) for key in SETTABLE))
+    elif name in SETTABLE:
+        key = config.find_key(name)
+        words = key.choices or (("on", "off") if key.kind is bool else ())
+        yield from _beginning(value, ((word, "") for word in (*words, "none")))
+
+
+def _models() -> Iterator[tuple[str, str]]:
+    """What is on this disk; the disk is looked through at most once per prompt line by the file system's own cache."""
+    try:
+        yield from installed()
+    except (MullError, OSError):
+        return
+
+
+def _sessions(chat: Chat) -> Iterator[tuple[str, str]]:
+    try:
+        for session in chat.conversation.branch.store.sessions(limit=200):
+            yield session.name or session.id, session.title
+    except MullError:
+        return

@@ -1,0 +1,145 @@
+"""What this machine and this build of llama.cpp can do, what was switched off and why, and the fix.
+
+In: the machine. Out: a frozen `Diagnosis`. It runs the library's self-check, but loads no model and prints nothing.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mull import __version__
+from mull.engine.native import library as native
+from mull.engine.native import selfcheck
+from mull.engine.native.library import Device
+from mull.engine.threads import default_threads
+from mull.errors import MullError
+from mull.fs import paths
+
+FEATURES = {
+    # as /proc/cpuinfo spells a feature: as llama_print_system_info() does (ggml-cpu.cpp, ggml_cpu_get_features)
+    "avx": "AVX",
+    "avx2": "AVX2",
+    "f16c": "F16C",
+    "fma": "FMA",
+    "bmi2": "BMI2",
+    "avx_vnni": "AVX_VNNI",
+    "avx512f": "AVX512",
+    "avx512vbmi": "AVX512_VBMI",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx512_bf16": "AVX512_BF16",
+    "amx_int8": "AMX_INT8",
+    "asimd": "NEON",
+    "asimddp": "DOTPROD",
+    "i8mm": "MATMUL_INT8",
+    "sve": "SVE",
+}
+HEADER = Path(__file__).parents[1] / "data" / "amx_tiles.h"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Facts for `mull doctor`. `verdict` is one sentence on the self-check, `fix` commands or empty."""
+
+    mull: str
+    python: str
+    system: str
+    cpu: str
+    cpu_features: tuple[str, ...]
+    compiled_in: tuple[str, ...]
+    unused: tuple[str, ...]
+    threads: int
+    llama: str
+    library: str
+    healthy: bool
+    verdict: str
+    fix: str = ""
+    devices: tuple[Device, ...] = ()
+    places: dict[str, str] = field(default_factory=dict)
+
+
+def diagnose() -> Diagnosis:
+    """Look at everything. Raises nothing: a library that does not load is a finding."""
+    identity = selfcheck.cpu_identity()
+    features = cpu_features(identity)
+    llama, library = "", ""
+    compiled: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    try:
+        library = str(next(iter(native.library_files()), ""))
+        healthy, verdict = (
+            _self_check()
+        )  # first: what follows runs in this process, which a bad library would end
+        native.prepare(paths.state_dir())
+        compiled, llama = compiled_features(native.system_info()), native.version()
+        devices = tuple(native.devices())
+    except MullError as error:
+        healthy, verdict = False, error.message
+    unused = tuple(name for name in features if name not in compiled) if compiled else ()
+    return Diagnosis(
+        mull=__version__,
+        python=f"{platform.python_version()} ({sys.executable})",
+        system=f"{platform.system()} {platform.release()} ({platform.machine()})",
+        cpu=_cpu_name(identity),
+        cpu_features=features,
+        compiled_in=compiled,
+        unused=unused,
+        threads=default_threads(),
+        llama=llama,
+        library=library,
+        healthy=healthy,
+        verdict=verdict,
+        fix="" if healthy and not unused else rebuild_command(),
+        devices=devices,
+        places=_places(),
+    )
+
+
+def cpu_features(identity: str) -> tuple[str, ...]:
+    """Those of the CPU's features that llama.cpp has kernels for, in llama.cpp's spelling."""
+    flags = set(identity.lower().split())
+    return tuple(name for flag, name in FEATURES.items() if flag in flags)
+
+
+def compiled_features(info: str) -> tuple[str, ...]:
+    """The features in `llama_print_system_info()`: "AVX = 1 | AVX2 = 1 | …"."""
+    return tuple(re.findall(r"(\w+) = 1\b", info))
+
+
+def rebuild_command() -> str:
+    """How to build llama-cpp-python anew for this CPU; GCC on x86-64 needs the header that mull ships."""
+    flags = f"CXXFLAGS='-include {HEADER}' " if _needs_header() else ""
+    pip = f"{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir"
+    return f"{flags}{pip} --no-binary llama-cpp-python llama-cpp-python"
+
+
+def _needs_header() -> bool:
+    return platform.system() == "Linux" and platform.machine() == "x86_64"
+
+
+def _self_check() -> tuple[bool, str]:
+    verdict = selfcheck.library(paths.state_dir())
+    if verdict.use_extra_bufts:
+        return True, f"The self-check says: {verdict.detail}."
+    return (
+        False,
+        f"The self-check says: {verdict.detail}. Weights are not repacked, which makes answers slower.",
+    )
+
+
+def _cpu_name(identity: str) -> str:
+    named = re.search(r"^model name\s*:\s*(.+)$", identity, re.MULTILINE)
+    return named.group(1) if named else platform.processor() or platform.machine()
+
+
+def _places() -> dict[str, str]:
+    state = paths.state_dir()
+    return {
+        "Config": str(paths.config_dir() / "config.toml"),
+        "State": str(state),
+        "Cache": str(paths.cache_dir()),
+        "llama.cpp log": str(state / "llama.log"),
+    }

@@ -1,0 +1,254 @@
+"""States of sequences on disk, one file each, so that another process need not compute them again.
+
+In: tokens and the bytes of the state they led to, filed under a family (everything but the tokens that shaped them).
+Out: the entries of a family; the bytes of one, checked. A file appears whole or not at all, only its owner can read
+it, and the least recently used go when the limit is reached. A damaged or foreign entry is removed and never used;
+a disk that refuses (full, read-only) means no entry, never an error. Several processes may share a folder.
+
+A file: a fixed head (magic with the format's version, sizes, checksums), a JSON description, the token ids, and at the
+next page the state. No fsync: after a power cut the checksums tell, and a cache may lose what it held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import mmap
+import os
+import secrets
+import shutil
+import struct
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from xxhash import xxh3_64_intdigest
+
+from mull.fs.paths import private_dir
+
+SUFFIX = ".kv"
+UNFINISHED = ".part"
+RATES = ".json"
+
+_MAGIC = b"mullkv\0\2"  # the last byte is the format's version
+_HEAD = struct.Struct("<8sIIQQQ")
+"""Magic, bytes of description, tokens, bytes of state, checksums (XXH3) of the first two and of the state. A state of
+half a gigabyte is checked at every start that uses it, so the checksum must be as quick as memory."""
+
+_PAGE = 4096
+_SLICE = 16 << 20  # bytes per write: between two of them Ctrl+C is seen
+_GREATEST_ABOUT = 1 << 20
+_ABANDONED = 600.0  # seconds after which an unfinished file belongs to a process that was killed
+_DEFAULT_LIMIT = 4_000_000_000
+_DISK_SHARE = 10  # a tenth of what is free
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file whose head was read and found whole."""
+
+    path: Path
+    family: str
+    model: str
+    tokens: list[int]
+    offset: int
+    size: int  # bytes of the state
+    bytes: int  # of the file
+    used: float  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder of entries. `limit` in bytes, None: 4 GB or a tenth of the free disk, whichever is less.
+
+    `worth`: seconds of computing that an entry must save to be written; 0: any is written and used, whatever it costs.
+    `model`: what new entries are called.
+    """
+
+    folder: Path
+    limit: int | None = None
+    worth: float = 0.25
+    model: str = ""
+
+    def entries(self, family: str = "") -> list[Entry]:
+        """The entries of a family, or all; what cannot be read is removed."""
+        paths = self._files(f"{family[:16]}-" if family else "", SUFFIX)
+        return [
+            entry
+            for entry in map(self._read, paths)
+            if entry is not None and (not family or entry.family == family)
+        ]
+
+    def most(self) -> int:
+        """The limit in bytes as it is now."""
+        if self.limit is not None:
+            return self.limit
+        place = next((path for path in (self.folder, *self.folder.parents) if path.exists()), None)
+        try:
+            free = shutil.disk_usage(place or ".").free
+        except OSError:
+            return 0
+        return min(_DEFAULT_LIMIT, (free + sum(size for _, size, _ in self._sizes())) // _DISK_SHARE)
+
+    def state(self, entry: Entry) -> Any | None:
+        """The entry's state as a ctypes array over the mapped file; None when it is gone or damaged."""
+        try:
+            with entry.path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # unmapped with its last user
+        except (OSError, ValueError):  # ValueError: it is empty by now
+            return None
+        if not _is_sound(mapped, entry):
+            _remove(entry.path)
+            return None
+        return (ctypes.c_uint8 * entry.size).from_buffer(mapped, entry.offset)
+
+    def touch(self, entry: Entry) -> None:
+        """It was of use just now."""
+        with contextlib.suppress(OSError):
+            os.utime(entry.path)
+
+    def put(self, family: str, tokens: Sequence[int], state: Any) -> bool:
+        """Write an entry; False when there is no room for it. Ctrl+C is passed on and leaves nothing behind."""
+        ids = array("i", tokens)
+        about = json.dumps({"family": family, "model": self.model}).encode()
+        known = about + ids.tobytes()
+        sums = xxh3_64_intdigest(known), xxh3_64_intdigest(state)
+        head = _HEAD.pack(_MAGIC, len(about), len(ids), len(state), *sums)
+        padding = -(len(head) + len(known)) % _PAGE
+        size = len(head) + len(known) + padding + len(state)
+        name = f"{family[:16]}-{hashlib.sha256(ids.tobytes()).hexdigest()[:16]}"
+        unfinished = self.folder / f"{name}.{secrets.token_hex(4)}{UNFINISHED}"
+        try:
+            private_dir(self.folder)
+            if not self._make_room(size):
+                return False
+            with _created(unfinished) as file:
+                file.write(head + known + bytes(padding))
+                view = memoryview(state).cast("B")
+                for start in range(0, len(view), _SLICE):
+                    file.write(view[start : start + _SLICE])
+            unfinished.replace(self.folder / (name + SUFFIX))
+        except OSError:
+            _remove(unfinished)
+            return False
+        except BaseException:
+            _remove(unfinished)
+            raise
+        return True
+
+    def remove(self, entry: Entry) -> None:
+        _remove(entry.path)
+
+    def forget(self, model: str) -> list[Entry]:
+        """Remove the entries of a model, as it is called; those that were."""
+        gone = [entry for entry in self.entries() if entry.model.lower() == model.lower()]
+        for entry in gone:
+            _remove(entry.path)
+        return gone
+
+    def clear(self) -> None:
+        """Remove every entry, what killed processes left unfinished, and what was measured."""
+        for path in self._files(""):
+            _remove(path)
+
+    def rates(self, family: str) -> Path:
+        """Where the rates of a family are kept."""
+        return self.folder / f"{family[:16]}{RATES}"
+
+    def _make_room(self, size: int) -> bool:
+        """Remove the least recently used until so many more bytes are within the limit."""
+        for path, _, used in self._sizes():
+            if path.suffix == UNFINISHED and time.time() - used > _ABANDONED:
+                _remove(path)
+        limit = self.most()
+        files = sorted(self._sizes(), key=lambda file: file[2])
+        total = sum(held for _, held, _ in files) + size
+        if size > limit:
+            return False
+        for path, held, _ in files:
+            if total <= limit:
+                break
+            if path.suffix == SUFFIX:
+                _remove(path)
+                total -= held
+        return total <= limit
+
+    def _files(self, prefix: str, *suffixes: str) -> list[Path]:
+        ours = suffixes or (SUFFIX, UNFINISHED, RATES)
+        try:
+            return [p for p in self.folder.iterdir() if p.name.startswith(prefix) and p.name.endswith(ours)]
+        except OSError:
+            return []
+
+    def _sizes(self) -> list[tuple[Path, int, float]]:
+        """Path, bytes and time of last use of every file that is ours, finished or not."""
+        found = []
+        for path in self._files("", SUFFIX, UNFINISHED):
+            with contextlib.suppress(OSError):  # another process has just removed it
+                facts = path.stat()
+                found.append((path, facts.st_size, facts.st_mtime))
+        return found
+
+    def _read(self, path: Path) -> Entry | None:
+        """An entry without its state. What is damaged, cut short or of another version is removed."""
+        try:
+            with path.open("rb") as file:
+                facts = os.fstat(file.fileno())
+                if hasattr(os, "getuid") and facts.st_uid != os.getuid():
+                    return None  # somebody else's: not to be trusted, nor ours to remove
+                return _described(path, file, facts)
+        except (ValueError, KeyError, TypeError, struct.error):
+            _remove(path)
+        except OSError:
+            pass
+        return None
+
+
+def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
+    """Raises ValueError, KeyError, TypeError or struct.error for what is no whole entry."""
+    magic, n_about, n_tokens, size, known_sum, _ = _HEAD.unpack(file.read(_HEAD.size))
+    known = n_about + 4 * n_tokens
+    offset = _HEAD.size + known + -(_HEAD.size + known) % _PAGE
+    if magic != _MAGIC or n_about > _GREATEST_ABOUT or facts.st_size != offset + size:
+        raise ValueError("another format, or cut short")
+    data = file.read(known)
+    if xxh3_64_intdigest(data) != known_sum:
+        raise ValueError("damaged")
+    about = json.loads(data[:n_about])
+    tokens = array("i", data[n_about:]).tolist()
+    return Entry(
+        path,
+        str(about["family"]),
+        str(about["model"]),
+        tokens,
+        offset,
+        size,
+        facts.st_size,
+        facts.st_mtime,
+    )
+
+
+def _is_sound(mapped: mmap.mmap, entry: Entry) -> bool:
+    """Whether the file is still the one that was described, and its state as it was written."""
+    if len(mapped) != entry.bytes:
+        return False
+    *_, state_sum = _HEAD.unpack_from(mapped)
+    with memoryview(mapped) as whole, whole[entry.offset :] as state:
+        return bool(xxh3_64_intdigest(state) == state_sum)
+
+
+def _created(path: Path) -> BinaryIO:
+    """A new file that nobody else can read."""
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
+    )
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -1,0 +1,88 @@
+"""Run something that may kill its process in a process of its own, and say how it went.
+
+In: the command line of a child that prints one JSON object on its last line of output. Out: an `Outcome`: what it
+printed, or how it died.
+The child does not depend on the working directory, finds this very package, and inherits no stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 60.0  # seconds; a check takes a fifth of one
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`crashed` is how it died ("SIGILL", "did not end within 60 s", ...), empty when it did not."""
+
+    crashed: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    last_words: str = ""
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line of a module of this package, run by this Python."""
+    # -P: a file `llama_cpp.py` in the working directory shall not be imported.
+    return [sys.executable, "-P", "-X", "utf8", "-m", module, *arguments]
+
+
+def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> Outcome | None:
+    """Run a child to its end; None when no child can be started here or it failed without crashing."""
+    if not command[0]:
+        return None
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            env=_environment(),
+            check=False,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(crashed=f"did not end within {timeout:.0f} s")
+    except OSError:
+        return None
+    errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    last_words = next((line for line in reversed(errors) if "ASSERT" in line), errors[-1] if errors else "")
+    if name := _crash(done.returncode):
+        return Outcome(crashed=name, last_words=last_words)
+    try:
+        answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
+    except (ValueError, IndexError):
+        return None
+    return Outcome(answer=answer, last_words=last_words) if isinstance(answer, dict) else None
+
+
+def _crash(code: int) -> str:
+    """How a process died by itself; a plain exit code, whatever its value, is no crash."""
+    if code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+    # Windows: an unhandled exception's NTSTATUS, 0xC0000005 (access violation) and the like; abort() exits with 3
+    if sys.platform == "win32" and (code >= 0xC0000000 or code == 3):
+        return f"exception {code:#x}"
+    return ""
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[3])
+    paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "GGML_NO_BACKTRACE": "1",
+    }

@@ -1,0 +1,157 @@
+"""What is tried out in a child process before it is trusted: the native library, and files nobody vouched for.
+
+In: the state folder, and a model file. Out: a `Verdict` on the library, silence or ModelFileError for a file.
+Each question is asked once: the answers are kept in the state folder, by library files and CPU, and by file identity;
+when the folder cannot be written they are kept for this process.
+A native crash must never be the user's first impression.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mull.engine.native import isolated
+from mull.engine.native import library as native
+from mull.errors import EngineError, ModelFileError
+from mull.fs.json_cache import Kept
+
+PEBBLE = Path(__file__).resolve().parents[2] / "data" / "pebble.gguf"
+
+_FORMAT = 1  # of what is kept; an older one is asked again
+
+Command = Callable[[Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On the library: `use_extra_bufts` False is the slower way round a crash. `new`: found out just now."""
+
+    ok: bool
+    use_extra_bufts: bool
+    detail: str
+    new: bool = False
+
+
+def checker(arguments: Sequence[str]) -> Sequence[str]:
+    """The command line of the child that tries things out."""
+    return isolated.python("mull.engine.native.selfcheck_child", *arguments)
+
+
+def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker) -> Verdict:
+    """Whether the library survives a prompt, asked once per library and CPU.
+
+    `command` turns the check's arguments into the command line to run; `model` is what it computes with.
+    Raises EngineError when it crashes in every way it can be run.
+    """
+    if not model.is_file():
+        return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
+    kept = Kept(state_dir / "native-check.json")
+    key = _digest(library_identity(), str(model.stat().st_size))
+    verdict = kept.get(key)
+    if verdict is None:
+        found = _try_library(str(model), command)
+        if found is None:
+            return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no child process could be run")
+        kept.put(key, asdict(found))
+        verdict = {**asdict(found), "new": True}
+    result = Verdict(**verdict)
+    if not result.ok:
+        raise EngineError(
+            "native_crash",
+            f"The llama.cpp library crashes on this machine ({result.detail}).",
+            "`mull doctor` says how to build it so that it does not.",
+        )
+    return result
+
+
+def _try_library(model: str, command: Command) -> Verdict | None:
+    plain = isolated.run(command(["--model", model]))
+    if plain is None:
+        return None
+    trouble = plain.crashed or _nonsense(plain)
+    if not trouble:
+        return Verdict(ok=True, use_extra_bufts=True, detail="passed")
+    slower = isolated.run(command(["--model", model, "--no-extra-buffers"]))
+    if slower is not None and not slower.crashed and not _nonsense(slower):
+        return Verdict(
+            ok=True, use_extra_bufts=False, detail=f"{trouble} with repacked weights, fine without"
+        )
+    return Verdict(ok=False, use_extra_bufts=False, detail=trouble)
+
+
+def _nonsense(outcome: isolated.Outcome) -> str:
+    return "" if outcome.answer.get("finite", True) else "results that are no numbers"
+
+
+def knows(path: Path, state_dir: Path) -> bool:
+    """Whether a file was opened in a child process before, and that went well."""
+    try:
+        verdict = _files(state_dir).get(_file_identity(path))
+    except OSError:
+        return False
+    return verdict is not None and not verdict.get("crashed", True)
+
+
+def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
+    """Open a file in a child process first, once per file. Raises ModelFileError when that kills the child."""
+    kept, key = _files(state_dir), _file_identity(path)
+    verdict = kept.get(key)
+    if verdict is None:
+        outcome = isolated.run(command(["--file", str(path)]))
+        if outcome is None:
+            return
+        verdict = {"crashed": outcome.crashed, "last_words": outcome.last_words}
+        kept.put(key, verdict)
+    if verdict["crashed"]:
+        why = _assertion(str(verdict["last_words"])) or str(verdict["crashed"])
+        raise ModelFileError(
+            "model_malformed",
+            f"{path} is malformed: opening it crashes llama.cpp ({why}).",
+            "Get the file from another source, or convert it again.",
+        )
+
+
+def _files(state_dir: Path) -> Kept:
+    return Kept(state_dir / "file-check.json")
+
+
+def _assertion(last_words: str) -> str:
+    """ "/src/llama-vocab.cpp:2012: GGML_ASSERT(a == b) failed" without the path of somebody's build folder."""
+    _, found, rest = last_words.partition("GGML_ASSERT")
+    return found + rest
+
+
+@functools.cache
+def cpu_identity() -> str:
+    """This CPU's model and feature flags: what decides which kernels run."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            lines = []
+            for line in file:
+                if not line.strip():
+                    break  # the first core speaks for all
+                if line.startswith(("model name", "flags", "Features", "CPU part", "CPU implementer")):
+                    lines.append(line.strip())
+            return "\n".join(lines)
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+
+
+def library_identity() -> str:
+    """A digest of the library's files and the CPU: where it is equal, the same kernels compute."""
+    facts = [f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in native.library_files()]
+    return _digest("library", *facts, cpu_identity())
+
+
+def _file_identity(path: Path) -> str:
+    facts = path.stat()
+    return _digest("file", path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, (_FORMAT, *facts))).encode("utf-8", "replace")).hexdigest()[:32]

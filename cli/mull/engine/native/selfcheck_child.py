@@ -1,0 +1,87 @@
+"""The child process of `check.py`: does what may crash, and prints one JSON object when it did not.
+
+In: `--model FILE [--no-extra-buffers]` computes with a model, `--file FILE` opens a file without its weights.
+Out: exit code 0 and a JSON object on stdout. A crash is the answer too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import math
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mull.engine.native import library
+
+_PROMPT = 96  # tokens: enough for every kernel that is chosen by the batch's size
+_STEPS = 4  # tokens one by one: the other kernels
+
+
+def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
+    """A prompt and a few single tokens through a model, on the CPU. Whether the results were numbers."""
+    params = llama.llama_model_default_params()
+    params.use_extra_bufts = extra_buffers
+    params.n_gpu_layers = 0
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise SystemExit(f"cannot load {path}: {library.last_log_error()}")
+    settings = llama.llama_context_default_params()
+    settings.n_ctx = 256
+    settings.n_threads = settings.n_threads_batch = 2
+    context = llama.llama_init_from_model(model, settings)
+    n_vocab = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    batch = llama.llama_batch_init(_PROMPT, 0, 1)
+    finite = True
+    for position in (0, *range(_PROMPT, _PROMPT + _STEPS)):
+        count = _PROMPT if position == 0 else 1
+        batch.n_tokens = count
+        for i in range(count):
+            batch.token[i] = (position + i) * 7 % n_vocab
+            batch.pos[i] = position + i
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = 0
+            batch.logits[i] = i == count - 1
+        if llama.llama_decode(context, batch):
+            raise SystemExit("llama_decode failed")
+        logits = ctypes.cast(llama.llama_get_logits_ith(context, -1), ctypes.POINTER(ctypes.c_float))
+        finite = finite and all(map(math.isfinite, logits[:n_vocab]))
+    return {"finite": finite}
+
+
+def look(llama: Any, path: str) -> dict[str, Any]:
+    """Everything that loading does short of reading the weights. A refusal is no crash: the caller will see it."""
+    params = llama.llama_model_default_params()
+    params.no_alloc = True
+    params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a mapped file cannot be left unread
+    params.n_gpu_layers = 0
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    if model:
+        settings = llama.llama_context_default_params()
+        settings.n_ctx = 64
+        llama.llama_init_from_model(model, settings)
+    return {"loaded": bool(model)}
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model")
+    parser.add_argument("--no-extra-buffers", action="store_true")
+    parser.add_argument("--file")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        llama = library.prepare(Path(folder))
+        if asked.file:
+            answer = look(llama, asked.file)
+        else:
+            answer = compute(llama, asked.model, extra_buffers=not asked.no_extra_buffers)
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""llama.cpp's array of candidates: every token with its logit, handed to samplers.
+
+In: a row of logits, or tokens alone. Out: what a sampler chain chooses of them, or which of them a grammar lets
+through. The array is made once and refilled for every row; nothing is accepted by any sampler.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mull.engine.native import library
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Candidates:
+    """For a vocabulary of `n_vocab` tokens."""
+
+    def __init__(self, n_vocab: int) -> None:
+        self._llama = library.bindings()
+        # llama.h, llama_token_data
+        self._rows = np.zeros(n_vocab, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        self._everything = np.arange(n_vocab, dtype=np.int32)
+        self._array = self._llama.llama_token_data_array()
+
+    def choose(
+        self, chain: int | None, logits: NDArray[np.float32], tokens: NDArray[np.int32] | None = None
+    ) -> int:
+        """What the chain picks of these tokens (all of them by default); without a chain, the likeliest."""
+        if chain is None:
+            return int(logits.argmax()) if tokens is None else int(tokens[logits[tokens].argmax()])
+        tokens = self._everything if tokens is None else tokens
+        rows = self._rows[: len(tokens)]
+        rows["id"] = tokens
+        rows["logit"] = logits if tokens is self._everything else logits[tokens]
+        self._apply(chain, len(tokens))
+        return int(self._rows["id"][self._array.selected])
+
+    def filtered(self, grammar: int | None, tokens: Sequence[int] | NDArray[np.int32]) -> NDArray[np.int32]:
+        """Those of the tokens that a grammar sampler leaves in."""
+        rows = self._rows[: len(tokens)]
+        rows["id"] = tokens
+        rows["logit"] = 0.0
+        self._apply(grammar, len(tokens))
+        return np.asarray(rows["id"][np.isfinite(rows["logit"])], np.int32)
+
+    def _apply(self, sampler: int | None, count: int) -> None:
+        array = self._array
+        array.data = ctypes.cast(self._rows.ctypes.data, type(array.data))
+        array.size, array.selected, array.sorted = count, -1, False
+        self._llama.llama_sampler_apply(sampler, ctypes.byref(array))

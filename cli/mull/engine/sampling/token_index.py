@@ -1,0 +1,78 @@
+"""A vocabulary by its first bytes: which tokens can be ruled out by looking at a single one.
+
+In: a model. Out: an `Index`, made in one pass over all tokens (0.2 s for 150,000 of them) when it is first needed.
+A token that a grammar rejects because of its first character is one of thousands with that character.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mull.engine.native import library
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mull.engine.model import Model
+
+_WIDTH = 24  # bytes of a piece that are read along with all others; the few longer ones are read again
+
+
+class Index:
+    """`bytes[b]` is the token that is exactly the byte b, or -1. Tokens with a NUL byte are in no group."""
+
+    def __init__(self, model: Model) -> None:
+        table, lengths = _spelled(model)
+        inside = np.arange(_WIDTH) < lengths[:, None]
+        self.ends = tuple(
+            token
+            for token in {*model.markers.values(), model.last_token}
+            if token >= 0 and model.is_eog(token)
+        )
+        no_text = (lengths == 0) | ((table == 0) & inside).any(axis=1)
+        no_text[list(self.ends)] = True
+        texts = np.flatnonzero(~no_text).astype(np.int32)
+        self.bytes = [-1] * 256
+        for token in texts[lengths[texts] == 1].tolist():
+            self.bytes[table[token, 0]] = token
+        spelled = table[texts].view(f"S{_WIDTH}").ravel()
+        order = np.argsort(spelled, kind="stable")
+        self._tokens, self._spelled = texts[order], spelled[order]
+
+    def starting(self, prefix: bytes) -> NDArray[np.int32]:
+        """The tokens that begin with these bytes, at most as many as are read of a token; the shortest come first."""
+        first = np.searchsorted(self._spelled, prefix)
+        last = np.searchsorted(self._spelled, prefix.ljust(_WIDTH, b"\xff"), side="right")
+        return self._tokens[first:last]
+
+    def exactly(self, text: bytes) -> NDArray[np.int32]:
+        """The tokens that are these bytes and no more."""
+        first, last = (np.searchsorted(self._spelled, text, side=side) for side in ("left", "right"))
+        return self._tokens[first:last]
+
+
+def _spelled(model: Model) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The first bytes of every token, a row for each, and how many it has.
+
+    llama_token_to_piece writes each straight into its row: in Python, the pass would take three times as long.
+    """
+    table = np.zeros((model.n_vocab, _WIDTH), np.uint8)
+    spell = ctypes.CFUNCTYPE(
+        ctypes.c_int32,
+        *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_bool),
+    )(ctypes.cast(library.bindings().llama_token_to_piece, ctypes.c_void_p).value or 0)
+    start = table.ctypes.data
+    rows = range(start, start + table.nbytes, _WIDTH)
+    every = range(model.n_vocab)
+    sizes = map(spell, repeat(model.vocabulary), every, rows, repeat(_WIDTH), repeat(0), repeat(True))
+    lengths = np.fromiter(sizes, np.int32, model.n_vocab)
+    for token in np.flatnonzero(lengths < 0).tolist():
+        piece = model.piece(token)
+        table[token] = np.frombuffer(piece[:_WIDTH], np.uint8)
+        if b"\0" in piece:
+            table[token, 0] = 0
+    return table, np.abs(lengths)

@@ -1,0 +1,1 @@
+"""Speculative decoding: drafts from prompt lookup or from a draft model."""

@@ -1,0 +1,1 @@
+"""Files: where they are, reading text or refusing it, atomic writes, small JSON caches."""

@@ -1,0 +1,143 @@
+"""Which quantization, which model: what to offer on this machine, and what instead of one that does not fit.
+
+In: catalogue entries and a `Machine`. Out: `Offer`s with a plan and words. The best model is the one with the best
+published score on one named benchmark among those that answer fast enough here; the reason is said with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mull.errors import MullError
+from mull.models.catalogue.catalogue import Catalogue
+from mull.models.catalogue.entry import Benchmark, CatalogueFile, Entry
+from mull.models.memory.fit import Plan, plan
+from mull.models.memory.layout import Layout, from_entry
+from mull.models.memory.machine import Machine
+
+YARDSTICK = "GPQA_Diamond"  # the benchmark that most vendors publish
+BRISK = 8.0  # tokens per second; a model that thinks for a thousand tokens should answer within two minutes
+_COARSE = re.compile(r"(UD-)?(I?Q[12]|TQ)")  # so much is lost that a smaller model is the better choice
+
+
+class DoesNotFit(MullError):
+    """A model that this machine cannot hold, said before anything is fetched. `instead`: names that would fit."""
+
+    def __init__(self, name: str, reasons: Iterable[str], instead: tuple[str, ...]) -> None:
+        hint = (
+            f"What would fit: {', '.join(instead)}."
+            if instead
+            else "`mull models --best` names one that fits."
+        )
+        super().__init__(
+            "does_not_fit",
+            f"{name} does not fit this machine: it {'; '.join(reasons)}.",
+            f"{hint} --force overrides.",
+        )
+        self.instead = instead
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An entry, the file to take here, and how it would run; `plan` None when its size is unknown."""
+
+    entry: Entry
+    file: CatalogueFile | None
+    plan: Plan | None
+
+
+def offer(entry: Entry, machine: Machine) -> Offer:
+    """The default quantization; where it does not fit, the largest smaller one that does (none below three bits)."""
+    file = entry.file()
+    first = _planned(entry, file, machine)
+    if first.plan is None or first.plan.fits or file is None:
+        return first
+    smaller = [
+        one
+        for one in entry.files
+        if 0 < (one.bytes or 0) < (file.bytes or 0) and not _COARSE.match(one.quant)
+    ]
+    for other in sorted(smaller, key=lambda one: one.bytes or 0, reverse=True):
+        tried = _planned(entry, other, machine)
+        if tried.plan and tried.plan.fits:
+            return tried
+    return first
+
+
+def best(entries: Iterable[Entry], machine: Machine) -> tuple[Offer, str] | None:
+    """The model to recommend here, and why; None when nothing with a published score fits."""
+    offers = [_planned(entry, entry.file(), machine) for entry in entries]  # scores are of no coarser files
+    fitting = [one for one in offers if one.plan and one.plan.fits and score(one.entry)]
+    brisk = [one for one in fitting if _speed(one) >= BRISK]
+    field = brisk or fitting
+    if not field:
+        return None
+    chosen = max(field, key=lambda one: (_points(one.entry), -_size(one)))
+    found = score(chosen.entry)
+    if found is None or chosen.plan is None:  # both were asked for above
+        return None
+    points, benchmark = found
+    pace = f"of the {len(field)} that answer here at {BRISK:.0f} tokens per second or more"
+    if not brisk:
+        pace = f"of the {len(field)} that fit here, though none of them fast"
+    where = "read second-hand" if benchmark.second_hand else "published by its maker"
+    why = (
+        f"It has the highest {YARDSTICK.replace('_', ' ')} score {pace}: {points:g} ({benchmark.at}; {where}). "
+        f"It {chosen.plan.words}, at about {_speed(chosen):.0f} tokens per second (an estimate)."
+    )
+    return chosen, why
+
+
+def score(entry: Entry) -> tuple[float, Benchmark] | None:
+    """The entry's highest score on the yardstick, with the setting it was measured at."""
+    found = [(one.scores[YARDSTICK], one) for one in entry.benchmarks if YARDSTICK in one.scores]
+    return max(found, key=lambda pair: pair[0], default=None)
+
+
+def instead(catalogue: Catalogue, entry: Entry | None, machine: Machine) -> tuple[str, ...]:
+    """Up to three names that fit: a smaller quantization, the same maker's next smaller models, the best of all."""
+    names = []
+    if entry is not None:
+        other = offer(entry, machine)
+        if other.plan and other.plan.fits and other.file and other.file is not entry.file():
+            names.append(f"{entry.name}:{other.file.quant}")
+        kin = [
+            one
+            for one in catalogue.entries
+            if one.made_by == entry.made_by and one is not entry and score(one)
+        ]
+        fitting = [one for one in (offer(kind, machine) for kind in kin) if one.plan and one.plan.fits]
+        fitting.sort(key=_size, reverse=True)
+        names += [one.entry.name for one in fitting[:2]]
+    recommended = best(catalogue.entries, machine)
+    if recommended:
+        names.append(recommended[0].entry.name)
+    return tuple(dict.fromkeys(names))[:3]
+
+
+def check_fit(name: str, layout: Layout, machine: Machine, catalogue: Catalogue, entry: Entry | None) -> Plan:
+    """The plan for a model about to be downloaded. Raises DoesNotFit, with what would fit instead."""
+    found = plan(layout, machine)
+    if not found.fits:
+        raise DoesNotFit(name, found.reasons, instead(catalogue, entry, machine))
+    return found
+
+
+def _planned(entry: Entry, file: CatalogueFile | None, machine: Machine) -> Offer:
+    layout = from_entry(entry, file)
+    return Offer(entry, file, plan(layout, machine) if layout else None)
+
+
+def _speed(one: Offer) -> float:
+    return (one.plan.speed if one.plan else None) or 0.0
+
+
+def _points(entry: Entry) -> float:
+    found = score(entry)
+    return found[0] if found else 0.0
+
+
+def _size(one: Offer) -> int:
+    return (one.file.bytes or 0) if one.file else 0

@@ -1,0 +1,82 @@
+"""A newer catalogue, from an address or a path of the user's choosing.
+
+In: where it is. Out: the file in the config folder, whole and checked, or an error and the old one left as it was.
+Nothing is asked of the network unless an http(s) address was given.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from mull.errors import MullError
+from mull.fs.paths import private_dir
+from mull.models.catalogue.catalogue import FETCHED, bundled_date, parse_entries, parse_text
+
+LARGEST = 4 << 20  # bytes; the catalogue takes a fortieth of that
+_SECONDS = 20.0
+
+
+def refresh(source: str, config_dir: Path) -> tuple[int, str]:
+    """Fetch, check and keep a catalogue: how many models it has, and its date. Raises MullError."""
+    data = _fetch(source) if urlsplit(source).scheme in {"http", "https"} else _read(source)
+    if len(data) > LARGEST:
+        raise MullError(
+            "catalogue", f"{source} is too large to be a catalogue ({LARGEST >> 20} MiB at most)."
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MullError(
+            "catalogue", f"{source} is not a text file.", "Give the address of a models.toml."
+        ) from error
+    tables, updated = parse_text(text, source)
+    count = sum(1 for _ in parse_entries(tables, source))
+    ours = bundled_date()
+    if count and updated < ours:
+        age = f"is of {updated}" if updated else "has no date"
+        raise MullError(
+            "catalogue_old",
+            f"{source} {age}; the catalogue that came with mull is of {ours}.",
+            "Nothing was changed.",
+        )
+    if not count:
+        raise MullError("catalogue", f"{source} lists no model.", "Give the address of a models.toml.")
+    _keep(private_dir(config_dir) / FETCHED, data)
+    return count, updated
+
+
+def _read(source: str) -> bytes:
+    try:
+        with Path(source).expanduser().open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        raise MullError("catalogue", f"{source} cannot be read: {error.strerror or error}.") from error
+
+
+def _fetch(address: str) -> bytes:
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(address, timeout=_SECONDS) as answer:  # noqa: S310 - the scheme was checked by the caller
+            data: bytes = answer.read(LARGEST + 1)
+            return data
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise MullError(
+            "no_network", f"{address} cannot be fetched: {reason}.", "Check the address."
+        ) from error
+
+
+def _keep(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

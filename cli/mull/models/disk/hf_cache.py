@@ -1,0 +1,147 @@
+"""The Hugging Face cache on the disk, laid out as huggingface_hub does it and shared with every tool that uses it.
+
+    models--OWNER--REPO/blobs/SHA256                  the bytes
+    models--OWNER--REPO/snapshots/COMMIT/file.gguf    a link to a blob (a plain file where links are impossible)
+    models--OWNER--REPO/refs/main                     the commit that a branch meant when last asked
+
+Paths only: nothing here imports huggingface_hub (slow) or touches the network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mull.models.reference import as_local
+
+PREFIX = "models--"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def home() -> Path:
+    """The user's home folder; the current folder on a machine that has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path.cwd()
+
+
+def is_file(path: Path) -> bool:
+    """Path.is_file raises where a folder above may not be entered (as that of Ollama's service); this says no."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """The same for folders."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def hub_cache() -> Path:
+    """The cache's folder, from HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, exactly as huggingface_hub reads them."""
+    environ = os.environ
+    general = environ.get("XDG_CACHE_HOME", str(home() / ".cache"))
+    hf_home = _expand(environ.get("HF_HOME", str(Path(general) / "huggingface")))
+    legacy = environ.get("HUGGINGFACE_HUB_CACHE", str(Path(hf_home) / "hub"))
+    return Path(_expand(environ.get("HF_HUB_CACHE", legacy)))
+
+
+def _expand(path: str) -> str:
+    return os.path.expandvars(os.path.expanduser(path))  # noqa: PTH111 - must not raise without a home
+
+
+@dataclass(frozen=True, slots=True)
+class CachedFile:
+    """One file of a repository in the cache. `link` is its path in a snapshot, `path` what the link leads to."""
+
+    filename: str
+    commit: str
+    link: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFolder:
+    """A repository's folder in the cache, whether or not it exists."""
+
+    repo: str
+    folder: Path
+
+    @classmethod
+    def of(cls, repo: str, cache: Path | None = None) -> RepositoryFolder:
+        root = hub_cache() if cache is None else cache
+        return cls(repo, root / (PREFIX + repo.replace("/", "--")))
+
+    @property
+    def lock_folder(self) -> Path:
+        return self.folder.parent / ".locks" / self.folder.name
+
+    def blob(self, etag: str) -> Path:
+        return self.folder / "blobs" / etag
+
+    def link(self, commit: str, filename: str) -> Path:
+        """Where a file of a commit is found."""
+        return self.folder / "snapshots" / commit / as_local(filename)
+
+    def commit_of(self, revision: str) -> str | None:
+        """The commit that a revision meant when it was last asked for; a commit means itself."""
+        if _COMMIT.fullmatch(revision):
+            return revision
+        with suppress(OSError, ValueError):
+            text = (self.folder / "refs" / as_local(revision)).read_text(encoding="ascii").strip()
+            return text if _COMMIT.fullmatch(text) else None
+        return None
+
+    def commits(self) -> list[str]:
+        """The snapshots, the one that `main` means first, then the newest first."""
+        with suppress(OSError):
+            found = [(entry.stat().st_mtime, entry.name) for entry in (self.folder / "snapshots").iterdir()]
+            main = self.commit_of("main")
+            return [name for _, name in sorted(found, key=lambda one: (one[1] == main, one[0]), reverse=True)]
+        return []
+
+    def files(self, ending: str = "") -> Iterator[CachedFile]:
+        """Every file that is really there, in every snapshot."""
+        for commit in self.commits():
+            root = self.folder / "snapshots" / commit
+            for folder, _, names in os.walk(root):
+                for name in sorted(names):
+                    link = Path(folder) / name
+                    if name.lower().endswith(ending) and is_file(link):
+                        yield CachedFile(
+                            link.relative_to(root).as_posix(), commit, link, Path(os.path.realpath(link))
+                        )
+
+
+def repositories(cache: Path | None = None) -> list[RepositoryFolder]:
+    """Every model repository in the cache, by name."""
+    root = hub_cache() if cache is None else cache
+    with suppress(OSError):
+        names = sorted(entry.name for entry in root.iterdir() if entry.name.startswith(PREFIX))
+        return [
+            RepositoryFolder(name.removeprefix(PREFIX).replace("--", "/", 1), root / name) for name in names
+        ]
+    return []
+
+
+def link_into_snapshot(blob: Path, link: Path) -> None:
+    """A relative link, as huggingface_hub makes it; where links are impossible, the file itself moves there."""
+    target = os.path.relpath(blob, link.parent)
+    if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115
+        return
+    scratch = link.with_name(f".{link.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        scratch.symlink_to(target)
+    except OSError:
+        if not link.exists():
+            blob.replace(link)
+        return
+    scratch.replace(link)

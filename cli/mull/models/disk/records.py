@@ -1,0 +1,146 @@
+"""What mull remembers of model files: which were verified, and which was pulled last.
+
+Small JSON files in the state folder, one per model file, replaced in one step, so that two downloads at once never
+spoil each other's. A record counts only while the file's size and time of change are those it was verified with.
+A record that cannot be read or written is no failure: the file is merely not trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mull.fs import paths
+
+_VERIFIED = "verified"
+_LAST_PULLED = "last_pulled.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A file as it was when its content was checked. `bytes`, `mtime_ns` of the file, `at` in seconds of the epoch.
+
+    `source` says what the digest was compared with: "catalogue", "hub", or "seen" (nothing: its first reading).
+    """
+
+    sha256: str
+    bytes: int
+    mtime_ns: int
+    at: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The model that was pulled last: the name to show, and its (first) file."""
+
+    name: str
+    path: Path
+
+
+def verified(path: Path, state_dir: Path | None = None) -> Verified | None:
+    """The record of a file that is unchanged since it was verified; None otherwise."""
+    record = recorded(path, state_dir)
+    if record is None:
+        return None
+    with suppress(OSError):
+        stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) == (record.bytes, record.mtime_ns):
+            return record
+    return None
+
+
+def recorded(path: Path, state_dir: Path | None = None) -> Verified | None:
+    """The record of a file, whether or not the file has changed since."""
+    values = _read(_record_path(path, state_dir))
+    try:
+        return Verified(
+            str(values["sha256"]),
+            int(values["bytes"]),
+            int(values["mtime_ns"]),
+            float(values["at"]),
+            str(values["source"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def record_verified(path: Path, sha256: str, source: str, state_dir: Path | None = None) -> None:
+    """Remember that the file holds these bytes."""
+    with suppress(OSError):
+        stat = path.stat()
+        values = {
+            "path": str(_real(path)),
+            "sha256": sha256,
+            "bytes": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+            "at": time.time(),
+            "source": source,
+        }
+        _write(_record_path(path, state_dir), values)
+
+
+def forget(path: Path, state_dir: Path | None = None) -> None:
+    """Drop the record of a file."""
+    with suppress(OSError):
+        _record_path(path, state_dir).unlink()
+
+
+def last_pulled(state_dir: Path | None = None) -> Pulled | None:
+    """The model pulled last, if its file is still there."""
+    values = _read(_state(state_dir) / _LAST_PULLED)
+    name, path = values.get("name"), values.get("path")
+    if not isinstance(name, str) or not isinstance(path, str):
+        return None
+    with suppress(OSError):
+        if Path(path).is_file():
+            return Pulled(name, Path(path))
+    return None
+
+
+def record_pulled(name: str, path: Path, state_dir: Path | None = None) -> None:
+    """Remember the model pulled last."""
+    with suppress(OSError):
+        _write(_state(state_dir) / _LAST_PULLED, {"name": name, "path": str(path.absolute())})
+
+
+def _state(state_dir: Path | None) -> Path:
+    return paths.state_dir() if state_dir is None else state_dir
+
+
+def _real(path: Path) -> Path:
+    """Links followed: a snapshot's link and its blob are one file."""
+    return Path(os.path.realpath(path))
+
+
+def _record_path(path: Path, state_dir: Path | None) -> Path:
+    key = hashlib.sha256(str(_real(path)).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return _state(state_dir) / _VERIFIED / f"{key}.json"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    paths.private_dir(path.parent)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(values, file)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: listing, searching, judging and downloading repositories."""

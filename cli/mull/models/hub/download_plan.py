@@ -1,0 +1,170 @@
+"""Which files a name asks for: a wish, read from the spelling, and the choice made from a repository's listing.
+
+In: a catalogue name or a Hub reference, and what the repository holds. Out: the files to fetch, in order, or an error
+that lists the choices. The catalogue's file is taken under its own name, else by its quantization: repositories rename.
+Nothing here asks the network or the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mull.errors import MullError, UsageError
+from mull.events import Notice
+from mull.models.catalogue.catalogue import Catalogue, CatalogueFile, Entry
+from mull.models.hub.listing import RemoteFile, Repository
+from mull.models.reference import (
+    DEFAULT_QUANT,
+    HubReference,
+    group_parts,
+    is_path,
+    parse_hub,
+    quantization,
+    same_quant,
+    select,
+    whole_name,
+)
+from mull.models.resolve import split_name, unknown
+from mull.transfers import size_text
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be pulled. `pinned`: the catalogue's word on the file, held to at `revision`.
+
+    `chosen_revision`, `asked_quant`: the user said so himself.
+    """
+
+    name: str
+    reference: HubReference
+    entry: Entry | None = None
+    pinned: CatalogueFile | None = None
+    revision: str = "main"
+    chosen_revision: bool = False
+    asked_quant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The files to fetch, in order, from one commit."""
+
+    name: str
+    repository: Repository
+    files: tuple[RemoteFile, ...]
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+def parse_wish(
+    name: str, quant: str | None, revision: str | None, catalogue: Catalogue, folders: Sequence[Path] = ()
+) -> Wish:
+    """What the name means. Raises UsageError and MullError("unknown_model")."""
+    name = name.strip()
+    entry, named_quant = split_name(name, catalogue)
+    if quant and named_quant and not same_quant(quant, named_quant):
+        raise UsageError("quant_conflict", f"{name} and --quant {quant} contradict each other.", "Name one.")
+    quant = quant or named_quant
+    if entry is not None:
+        return _wish_of(entry, quant, revision)
+    reference = None if is_path(name) and Path(name).expanduser().exists() else parse_hub(name)
+    if reference is None:
+        if is_path(name):
+            raise UsageError("pull_path", f"{name} is a path.", "mull pull takes names; use a file with -m.")
+        raise unknown(name, catalogue, folders)
+    if quant and reference.quant and not same_quant(quant, reference.quant):
+        raise UsageError("quant_conflict", f"{name} and --quant {quant} contradict each other.", "Name one.")
+    asked = revision or reference.revision
+    reference = HubReference(reference.repo, quant or reference.quant, reference.file)
+    return Wish(str(reference), reference, revision=asked or "main", chosen_revision=asked is not None)
+
+
+def _wish_of(entry: Entry, quant: str | None, revision: str | None) -> Wish:
+    if entry.builtin:
+        raise UsageError("builtin", f"{entry.name} is built in.", "There is nothing to pull.")
+    name = entry.name if quant is None else f"{entry.name}:{quant}"
+    if entry.repo is None:
+        raise MullError("no_gguf", f"No GGUF of {entry.name} is known.", f"mull show {entry.name} says more.")
+    pinned = entry.file(quant)
+    at = revision or (pinned and pinned.revision) or entry.revision or "main"
+    reference = HubReference(entry.repo, quant or entry.default_quant)
+    pinned = pinned if revision is None else None
+    return Wish(name, reference, entry, pinned, at, revision is not None, quant is not None)
+
+
+def choose(repository: Repository, wish: Wish) -> tuple[RemoteFile, ...]:
+    """The files of a repository that the wish means. Raises MullError with the choices where it is not clear."""
+    models = group_parts(file.filename for file in repository.files)
+    pinned = wish.pinned.filenames if wish.pinned else ()
+    if pinned and all(repository.file(name) for name in pinned):
+        return _files(repository, pinned)
+    if wish.reference.file:
+        found = select(models, wish.reference.file)
+        if not found:
+            raise _no_such_file(repository, wish, models)
+        return _files(repository, found[0])
+    if not models:
+        raise _no_weights(repository)
+    if wish.reference.quant:
+        found = select(models, wish.reference.quant)
+        if not found:
+            raise _ambiguous(wish, repository, models, f"{repository.repo} has no {wish.reference.quant}.")
+    elif len(models) == 1:
+        found = models
+    else:
+        found = select(models, DEFAULT_QUANT)
+    if len(found) != 1:
+        what = (
+            f"{repository.repo} holds several models"
+            if len(found) > 1
+            else f"{repository.repo} has several files"
+        )
+        raise _ambiguous(wish, repository, found or models, f"{what}; say which one.")
+    return _files(repository, found[0])
+
+
+def _files(repository: Repository, names: Sequence[str]) -> tuple[RemoteFile, ...]:
+    return tuple(file for name in names if (file := repository.file(name)) is not None)
+
+
+def _ambiguous(
+    wish: Wish, repository: Repository, models: Sequence[tuple[str, ...]], message: str
+) -> MullError:
+    """The choices with their sizes, each as the word that picks it."""
+    quants = [quantization(parts[0]) for parts in models]
+    choices = []
+    for parts, quant in zip(models, quants, strict=True):
+        word = quant if quant and quants.count(quant) == 1 else whole_name(parts[0]).removesuffix(".gguf")
+        size = sum(file.bytes for file in _files(repository, parts))
+        choices.append((size, f"{word} ({size_text(size)})"))
+    listed = ", ".join(text for _, text in sorted(choices))
+    base = wish.entry.name if wish.entry else repository.repo
+    return MullError("ambiguous_quantization", message, f"{base}: {listed}. Say it with --quant.")
+
+
+def _no_such_file(repository: Repository, wish: Wish, models: Sequence[tuple[str, ...]]) -> MullError:
+    if wish.reference.file in repository.refused:
+        return _unsafe(repository)
+    return _ambiguous(wish, repository, models, f"{repository.repo} has no file {wish.reference.file}.")
+
+
+def _no_weights(repository: Repository) -> MullError:
+    if any(name.lower().endswith(".gguf") for name in repository.refused):
+        return _unsafe(repository)
+    return MullError(
+        "no_gguf",
+        f"{repository.repo} holds no GGUF file.",
+        f"Look for a quantized copy: mull models search {repository.repo.split('/')[1]}",
+    )
+
+
+def _unsafe(repository: Repository) -> MullError:
+    return MullError(
+        "unsafe_filename",
+        f"{repository.repo} names a file so that it would leave the cache; it is not downloaded.",
+        "Do not trust this repository.",
+    )

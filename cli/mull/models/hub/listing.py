@@ -1,0 +1,132 @@
+"""What a repository on the Hub holds: its commit, and its files with their sizes and digests.
+
+In: `owner/repo` and a revision. Out: a `Repository` of checked values: a name, hash or size that cannot be right never
+leaves here. The Hub says it all in one answer; a mirror that lists names only is asked for its tree as well, and for
+the headers of the models that the tree does not describe. Raises HubError.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from mull.models.hub.client import REQUEST_SECONDS, Backoff, HubError, endpoint, get, persist
+from mull.models.reference import is_safe, is_weights
+
+PAGES = 50  # of a tree, each of a thousand files: a listing without end is none
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+Facts = tuple[object, object]  # size and hash as the server gave them, unchecked
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a commit. `etag` names its blob: the SHA-256 for large files, git's SHA-1 for small ones."""
+
+    filename: str
+    bytes: int
+    etag: str
+
+    @property
+    def sha256(self) -> str | None:
+        return self.etag if len(self.etag) == 64 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository at one commit. `refused`: names of files that may not become paths."""
+
+    repo: str
+    revision: str
+    commit: str
+    files: tuple[RemoteFile, ...]
+    refused: tuple[str, ...] = ()
+
+    def file(self, filename: str) -> RemoteFile | None:
+        return next((file for file in self.files if file.filename == filename), None)
+
+
+def look_up(
+    repo: str,
+    revision: str = "main",
+    *,
+    backoff: Backoff | None = None,
+    stop: threading.Event | None = None,
+    on_wait: Callable[[float, HubError], None] = lambda _seconds, _error: None,
+) -> Repository:
+    """Ask the Hub. Raises HubError; passing failures (429, 5xx, timeouts) are tried again first."""
+
+    def ask() -> Repository:
+        return _repository(repo, revision)
+
+    return persist(ask, repo, revision, backoff or Backoff(), stop or threading.Event(), on_wait)
+
+
+def _repository(repo: str, revision: str) -> Repository:
+    info = get(f"/api/models/{quote(repo)}/revision/{quote(revision, safe='')}", blobs="true").json()
+    commit = info["sha"]
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise ValueError("no commit")
+    listed = {str(one["rfilename"]): _facts(one) for one in info.get("siblings") or ()}
+    names = [name for name in listed if is_safe(name)]
+    if any(not _known(listed[name]) for name in names if is_weights(name)):
+        listed |= {name: facts for name, facts in _tree(repo, commit) if name in listed}
+    for name in names:
+        if is_weights(name) and not _known(listed[name]):
+            listed[name] = _headers(repo, commit, name)
+    files = tuple(_file(name, *listed[name]) for name in names if _known(listed[name]))
+    return Repository(repo, revision, commit, files, tuple(name for name in listed if name not in names))
+
+
+def _facts(one: Mapping[str, Any]) -> Facts:
+    """Size and hash of a file, as the listing or the tree tells them."""
+    large = one.get("lfs")
+    if isinstance(large, Mapping):
+        return large.get("size", one.get("size")), large.get("sha256") or large.get("oid")
+    return one.get("size"), one.get("blobId") or one.get("oid")
+
+
+def _tree(repo: str, commit: str) -> Iterator[tuple[str, Facts]]:
+    """Every file of a commit; none where the server knows no trees."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    address, parameters = f"/api/models/{quote(repo)}/tree/{commit}", {"recursive": "true"}
+    for _ in range(PAGES):
+        try:
+            answer = get(address, **parameters)
+        except HfHubHTTPError as error:
+            if error.response.status_code == 404:
+                return
+            raise
+        for one in answer.json():
+            if one["type"] == "file":
+                yield str(one["path"]), _facts(one)
+        address, parameters = answer.links.get("next", {}).get("url", ""), {}
+        if not address.startswith(endpoint()):  # the end, or a place where the token does not belong
+            return
+
+
+def _headers(repo: str, commit: str, name: str) -> Facts:
+    """What the answer to a request for the file itself would say."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(repo, name, revision=commit, endpoint=endpoint())
+    found = get_hf_file_metadata(url, timeout=REQUEST_SECONDS, library_name="mull", endpoint=endpoint())
+    return found.size, found.etag
+
+
+def _known(facts: Facts) -> bool:
+    return facts[0] is not None and facts[1] is not None
+
+
+def _file(name: str, size: object, etag: object) -> RemoteFile:
+    if not isinstance(size, int) or size < 0 or not isinstance(etag, str):
+        raise ValueError("no size")
+    if not _SHA256.fullmatch(etag) and not _COMMIT.fullmatch(etag):
+        raise ValueError("no hash")
+    return RemoteFile(name, size, etag)

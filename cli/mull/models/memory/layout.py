@@ -1,0 +1,201 @@
+"""A model's header → what it takes in memory: weights by place, KV cache by kind of layer, work space.
+
+In: GGUF metadata and the sizes of the tensors, or a catalogue entry where no header was read. Out: a `Layout`.
+What each architecture keeps is in `architecture.py`. Nothing here reads a file or knows a machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mull.errors import ModelFileError
+from mull.models.catalogue.entry import CatalogueFile, Entry
+from mull.models.gguf.header import Header
+from mull.models.memory.architecture import MOST_LAYERS, UBATCH, Keys, cache, state, work
+from mull.models.memory.kv_size import KvLayers, kv_bytes
+
+_EXPERTS = re.compile(r"\.ffn_(?:gate_up|gate|up|down)_exps\.")
+# Looked up, never multiplied.
+_ON_CPU = ("token_embd.", "per_layer_token_embd.", "token_types.", "position_embd.")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Bytes, layers and tokens.
+
+    `inputs`: embedding tables, always in RAM. `output`: the last matrix; where the model has none of its own, `tied` is
+    the table that serves as one (a device gets a copy of it). `experts`: the part of the layers' weights that only some
+    tokens need, each token `expert_share` of it. `state`: of all recurrent layers. `work`: the compute buffer at an
+    empty context. `exact`: from a header, not from a catalogue's figures.
+    """
+
+    layers: int
+    n_ctx_train: int
+    weights: int
+    inputs: int
+    output: int
+    tied: int
+    experts: int
+    expert_share: float
+    kv: tuple[KvLayers, ...]
+    state: int
+    work: int
+    exact: bool
+
+    @property
+    def repeating(self) -> int:
+        """Bytes of the layers themselves."""
+        return self.weights - self.inputs - self.output
+
+    @property
+    def head(self) -> int:
+        """Bytes of the matrix that makes logits, its own or tied."""
+        return self.output + self.tied
+
+    @property
+    def always_read(self) -> int:
+        """Bytes of the layers' weights that every token reads: all but the experts that sleep."""
+        return self.repeating - round(self.experts * (1 - self.expert_share))
+
+    def memory(self, ctx: int, kv_type: str = "f16") -> int:
+        """Bytes of everything that grows with the context, recurrent state included."""
+        return kv_bytes(self.kv, ctx, kv_type) + self.state
+
+    def compute(self, ctx: int) -> int:
+        """Bytes of the compute buffer: activations of one batch, and a mask of f16 per token and cell."""
+        masks = {group.window for group in self.kv} or {None}
+        widths = [ctx if window is None else min(ctx, window + UBATCH) for window in masks]
+        return self.work + sum(2 * UBATCH * width for width in widths)
+
+
+def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]]) -> Layout:
+    """The layout of a GGUF: `tensors` are (name, bytes). Raises ModelFileError for a header that describes no model."""
+    try:
+        return _from_keys(Keys(metadata), tensors)
+    except (
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # values of another type or size than they have
+        raise ModelFileError(
+            "no_model",
+            "The file's header describes no language model.",
+            "It may be a part of one, or damaged.",
+        ) from error
+
+
+def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> Layout:
+    if not 0 < keys.number("block_count") <= MOST_LAYERS:
+        raise ValueError("block_count")
+    inputs = output = tied = experts = weights = 0
+    has_head = False
+    for name, size in tensors:
+        weights += size
+        if name.startswith(_ON_CPU):
+            inputs += size
+            tied = size if name.startswith("token_embd.") else tied
+        elif name.startswith(("output.", "output_norm")):
+            output += size
+            has_head = has_head or name == "output.weight"
+        elif _EXPERTS.search(name):
+            experts += size
+    total, used = keys.number("expert_count", 0), max(keys.per_layer("expert_used_count", 0, 1))
+    groups, recurrent = cache(keys)
+    return Layout(
+        layers=keys.number("block_count"),
+        n_ctx_train=max(keys.number("context_length", 4096), 1),
+        weights=weights,
+        inputs=inputs,
+        output=output,
+        tied=0 if has_head else tied,
+        experts=experts,
+        expert_share=used / total if total else 1.0,
+        kv=groups,
+        state=recurrent * state(keys),
+        work=work(keys),
+        exact=True,
+    )
+
+
+def from_headers(headers: Sequence[Header]) -> Layout:
+    """The layout of a model in one file or several parts; the first part has the metadata."""
+    tensors = [pair for header in headers for pair in _sizes(header)]
+    return from_header(headers[0].metadata, tensors)
+
+
+def _sizes(header: Header) -> list[tuple[str, int]]:
+    """(name, bytes) of the tensors; one of a type that the reader does not know reaches to the next one."""
+    ordered = sorted(header.tensors, key=lambda tensor: tensor.offset)
+    ends = [
+        *(tensor.offset for tensor in ordered[1:]),
+        header.size - header.data_offset,
+    ]  # one more without tensors
+    return [
+        (tensor.name, max(0, end - tensor.offset) if tensor.size is None else tensor.size)
+        for tensor, end in zip(ordered, ends, strict=False)
+    ]
+
+
+def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
+    """The layout that the catalogue's figures give; None when not even the parameters are known."""
+    size = file.bytes if file is not None and file.bytes else None
+    if size is None:
+        if entry.total is None:
+            return None
+        size = round(entry.total * 1e9 * _BYTES_PER_WEIGHT)
+    shape = entry.shape
+    share, experts = 1.0, 0
+    if shape is not None and shape.experts and entry.total and entry.active:
+        share = shape.experts_used / shape.experts
+        experts = round(size * min(1.0, (1 - entry.active / entry.total) / (1 - share)))
+    layers = shape.layers if shape is not None else 32
+    groups = shape.kv if shape is not None else (_typical(entry.total or size / 0.6e9, layers),)
+    tied = table = min(size // 20, 1 << 30)  # the embedding table of a big vocabulary
+    if not experts and entry.total and entry.active:  # what is not active are embeddings of every layer
+        table = round(size * (1 - entry.active / entry.total))
+    return Layout(
+        layers=layers,
+        n_ctx_train=entry.context or 8192,
+        weights=size,
+        inputs=table,
+        output=0,
+        tied=tied,
+        experts=experts,
+        expert_share=share,
+        kv=groups,
+        state=shape.state_bytes if shape is not None else 0,
+        work=(64 << 20) + size // 100,
+        exact=False,
+    )
+
+
+def from_size(size: int) -> Layout:
+    """A rough layout where nothing but the size of the file is known."""
+    table = min(size // 20, 1 << 30)
+    return Layout(
+        layers=32,
+        n_ctx_train=8192,
+        weights=size,
+        inputs=table,
+        output=0,
+        tied=table,
+        experts=0,
+        expert_share=1.0,
+        kv=(_typical(size / _BYTES_PER_WEIGHT / 1e9, 32),),
+        state=0,
+        work=(64 << 20) + size // 100,
+        exact=False,
+    )
+
+
+_BYTES_PER_WEIGHT = 0.6  # of a Q4_K_M file
+
+
+def _typical(billions: float, layers: int) -> KvLayers:
+    """A middling cache for a model whose shape nobody wrote down: 8 KV heads, wider with the model."""
+    row = 1024 if billions > 6 else 512
+    return KvLayers(layers, row, row)

@@ -1,0 +1,136 @@
+"""What this machine has for a model: memory, graphics devices, and how fast memory is read.
+
+In: the list of devices that llama.cpp sees (any objects with its five fields), psutil and the limits of a container,
+and a copy of a few megabytes against the clock. Out: a `Machine` value, which tests and the docs make up as they like.
+Sizes in bytes, bandwidth in bytes per second.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mull.models.memory.cgroup import memory_limit
+
+GIB = 1 << 30
+
+# GB/s as their makers state them; an estimate of speed needs no more. Longer names first.
+_BANDWIDTHS = (
+    (r"rtx 5090", 1792),
+    (r"rtx 50[78]0", 800),
+    (r"rtx 5060", 448),
+    (r"rtx 4090", 1008),
+    (r"rtx 4080", 717),
+    (r"rtx 4070", 504),
+    (r"rtx 4060", 272),
+    (r"rtx 3090", 936),
+    (r"rtx 3080", 760),
+    (r"rtx 3070", 448),
+    (r"rtx 3060", 360),
+    (r"rx 7900", 800),
+    (r"rx 9070", 640),
+    (r"arc b580", 456),
+    (r"\bm[1-5] ultra", 800),
+    (r"\bm[1-5] max", 400),
+    (r"\bm[1-5] pro", 200),
+    (r"\bm[1-5]\b", 100),
+)
+_GPU_BANDWIDTH = 300e9  # of a discrete device that the table does not know
+_COPY = 16 << 20  # bytes to copy when measuring; four times a usual cache, in about 5 ms
+_THREADS_GAIN = 2.0  # several threads read about twice as fast as one
+
+
+class DeviceLike(Protocol):
+    """What `mull.engine.native.library.devices()` gives; `kind` is cpu, gpu, igpu or accelerator."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def memory_free(self) -> int: ...
+    @property
+    def memory_total(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A device that can hold layers. `unified`: its memory is the machine's own."""
+
+    name: str
+    total: int
+    free: int
+    bandwidth: float = _GPU_BANDWIDTH
+    unified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`ram_free` is what programs can get without swapping."""
+
+    ram_total: int
+    ram_free: int
+    devices: tuple[Gpu, ...] = ()
+    bandwidth: float = 40e9
+
+
+def measure(devices: Sequence[DeviceLike] = (), record: Path | None = None, *, speed: bool = True) -> Machine:
+    """This machine, now. `speed`: measure how fast memory is read, in some ten milliseconds. `record`: a file that
+    keeps the best bandwidth ever measured, so that a busy moment does not change what is recommended."""
+    import psutil
+
+    memory, limit = psutil.virtual_memory(), memory_limit()
+    total, free = int(memory.total), int(memory.available)
+    if limit is not None:
+        total, free = min(total, limit.total), min(free, limit.free)
+    gpus = tuple(_gpu(device) for device in devices if device.kind in {"gpu", "igpu"} and device.memory_total)
+    unified = next((gpu.bandwidth for gpu in gpus if gpu.unified), 0.0)
+    if not speed:
+        return Machine(total, free, gpus)
+    return Machine(total, free, gpus, max(_best_speed(record), unified))
+
+
+def _gpu(device: DeviceLike) -> Gpu:
+    words = f"{device.name} {device.description}".lower()
+    unified = device.kind == "igpu" or sys.platform == "darwin"
+    known = next((speed * 1e9 for pattern, speed in _BANDWIDTHS if re.search(pattern, words)), None)
+    fallback = 60e9 if unified else _GPU_BANDWIDTH
+    free = device.memory_free or device.memory_total
+    return Gpu(device.description or device.name, device.memory_total, free, known or fallback, unified)
+
+
+def _best_speed(record: Path | None) -> float:
+    """The best speed of all measurements, this one included, in steps of a tenth."""
+    known = 0.0
+    if record is not None:
+        with suppress(OSError, ValueError):
+            known = float(record.read_text(encoding="ascii"))
+    speed = _read_speed()
+    if known >= speed / 1.1:
+        return known
+    if record is not None:
+        with suppress(OSError):
+            record.write_text(f"{speed:.3g}", encoding="ascii")
+    return speed
+
+
+def _read_speed() -> float:
+    """A rough figure for reading memory with several threads: the best of three copies by one."""
+    source, target = (
+        bytearray(b"x" * _COPY),
+        bytearray(_COPY),
+    )  # written once: fresh pages would be measured instead
+    best = 0.0
+    for _ in range(3):
+        start = time.perf_counter()
+        target[:] = source
+        best = max(best, 2 * _COPY / max(time.perf_counter() - start, 1e-9))
+    return best * _THREADS_GAIN

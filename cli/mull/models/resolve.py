@@ -1,0 +1,320 @@
+"""A name → a model file on this disk.
+
+In: what `-m`, the environment and the config say. Out: `Resolved`, or an error that names the next step: the
+`mull pull` line for a model that is not here, the nearest names for one that nobody knows. Nothing is ever downloaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mull.errors import ModelFileError, MullError
+from mull.fs import paths
+from mull.models.catalogue.catalogue import Catalogue, Entry, load_catalogue
+from mull.models.disk import records
+from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
+from mull.models.disk.hf_cache import is_file, is_folder
+from mull.models.gguf.sampling_defaults import sampling_of
+from mull.models.reference import (
+    DEFAULT_QUANT,
+    HubReference,
+    is_path,
+    parse_hub,
+    part_of,
+    parts_of,
+    quantization,
+    same_quant,
+    select,
+    whole_name,
+)
+from mull.settings import Sampling
+
+ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
+BUILTIN = "pebble"
+GREEDY = Sampling(temperature=0.0)  # pebble reckons: chance only does harm
+MAGIC = b"GGUF"
+PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # whose digests a record may have been compared with
+
+
+class NotInstalled(MullError):
+    """A model that is known, or may be, and is not on this disk. `pull` is what `mull pull` wants to hear, `bytes` what
+    it will fetch, where the catalogue tells."""
+
+    def __init__(self, name: str, pull: str, bytes: int | None = None) -> None:  # noqa: A002
+        super().__init__("not_installed", f"{name} is not installed.", f"Get it with: mull pull {pull}")
+        self.pull = pull
+        self.bytes = bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A model to load. `trusted`: its bytes were verified and have not changed since. `source`: whose file it is."""
+
+    name: str
+    path: Path
+    chosen_by: ChosenBy
+    trusted: bool
+    entry: Entry | None
+    source: Source | Literal["builtin", "file"]
+
+    def sampling(self, thinking: bool | None) -> Sampling:
+        """What the vendor advises for thinking or not, in the catalogue, else in the file's header.
+
+        `thinking` None: as the model does it by default.
+        """
+        if self.source == "builtin":
+            return GREEDY  # without the catalogue, which would cost the quickest answer a tenth of its time
+        if self.entry is None:
+            return sampling_of(self.path)
+        facts = self.entry.reasoning
+        thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
+        if facts.kind == "always":
+            thinks = True
+        first, second = self.entry.sampling_thinking, self.entry.sampling_plain
+        return (first or second if thinks else second or first) or sampling_of(self.path)
+
+
+def resolve(
+    name: str | None,
+    *,
+    environment: str | None = None,
+    configured: str | None = None,
+    folders: Sequence[Path | str] = (),
+) -> Resolved:
+    """The model that answers: `name` (from -m), else the environment's, the config's, the last pulled, else pebble.
+
+    Raises NotInstalled, ModelFileError, MullError("unknown_model").
+    """
+    said: tuple[tuple[str | None, ChosenBy], ...] = (
+        (name, "flag"),
+        (environment, "env"),
+        (configured, "config"),
+    )
+    for text, chosen_by in said:
+        if text and text.strip():
+            return find(text.strip(), chosen_by, [Path(folder) for folder in folders])
+    last = records.last_pulled()
+    if last is not None:
+        return _last_pulled(last)
+    return _builtin("builtin")
+
+
+def find(
+    name: str,
+    chosen_by: ChosenBy = "flag",
+    folders: Sequence[Path] = (),
+    catalogue: Catalogue | None = None,
+) -> Resolved:
+    """The model of that name: catalogue name, Hub reference, path, or another tool's name for it."""
+    if is_path(name) and (found := _by_path(name, chosen_by)):
+        return found
+    catalogue = catalogue or load_catalogue(paths.config_dir())
+    if ":" in name:  # Ollama's own file of that name comes before the one that the catalogue would fetch
+        for model in in_ollama():
+            if _is_called(model, name):
+                return _resolved(model, model.name, chosen_by, entry_of(model, catalogue))
+    entry, quant = split_name(name, catalogue)
+    if entry is not None:
+        return _by_entry(entry, quant, chosen_by, folders)
+    for model in everywhere(folders):
+        if _is_called(model, name):
+            return _resolved(model, model.name, chosen_by, entry_of(model, catalogue))
+    reference = parse_hub(name)
+    if reference is not None:
+        return _by_reference(reference, chosen_by, folders, catalogue)
+    raise unknown(name, catalogue, folders)
+
+
+def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
+    """Every model on this disk that the name may mean: all quantizations when it names none, in every place."""
+    catalogue = load_catalogue(paths.config_dir())
+    here = list(everywhere(folders))
+    called = [model for model in here if _is_called(model, name)]
+    if ":" in name and any(model.source == "ollama" for model in called):
+        return called
+    entry, quant = split_name(name, catalogue)
+    if entry is not None:
+        return _of_quant([model for model in here if _is_of(model, entry)], quant)
+    reference = parse_hub(name)
+    if called or reference is None:
+        return called
+    found = [model for model in here if _same_repo(model.repo, reference.repo)]
+    return _of_quant(found, reference.file or reference.quant)
+
+
+def split_name(name: str, catalogue: Catalogue) -> tuple[Entry | None, str | None]:
+    """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization. Ollama's spelling, `qwen3:8b`, is understood."""
+    entry = catalogue.find(name)
+    if entry is not None or ":" not in name:
+        return entry, None
+    bare, _, tag = name.partition(":")
+    if quantization(f"-{tag}.gguf"):
+        return catalogue.find(bare), tag
+    return catalogue.find(f"{bare}-{tag}"), None
+
+
+def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> MullError:
+    """The error for a name that means nothing, with the nearest names that do."""
+    here = {model.name.lower(): model.name for model in installed(folders)}
+    near = catalogue.nearest(name.partition(":")[0])
+    near += [here[known] for known in difflib.get_close_matches(name.lower(), here, n=2)]
+    hint = f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "mull models lists what there is."
+    return MullError("unknown_model", f'There is no model called "{name}".', hint)
+
+
+def entry_of(model: LocalModel, catalogue: Catalogue) -> Entry | None:
+    """The catalogue's entry for a file on this disk, by its repository or its digest."""
+    return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
+
+
+def check_gguf(path: Path) -> None:
+    """Raises ModelFileError, in words, for a file that cannot be a GGUF: empty, a page, a pointer, another format."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ModelFileError("model_unreadable", f"{path} cannot be read: {why}.") from error
+    if head.startswith(MAGIC):
+        return
+    start = head.lstrip().lower()
+    if not head:
+        what, hint = "is empty", "Get it again with mull pull."
+    elif start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        what, hint = "is a web page, not a model", "The download got an error page; get the file itself."
+    elif head.startswith(b"version https://git-lfs"):
+        what, hint = "is a Git LFS pointer, not the model", "Fetch the real file: git lfs pull, or mull pull."
+    elif head[:4] in {b"lmgg", b"tjgg", b"fmgg", b"algg"}:
+        what, hint = "is in llama.cpp's old format from before GGUF", "Look for a GGUF of this model."
+    elif head[8:9] == b"{":
+        what, hint = "is a safetensors file, not a GGUF", "Look for a GGUF of this model, or convert it."
+    else:
+        what, hint = "is not a GGUF file", "mull runs models in the GGUF format."
+    raise ModelFileError("not_gguf", f"{path} {what}.", hint)
+
+
+def _builtin(chosen_by: ChosenBy) -> Resolved:
+    import importlib.resources
+
+    path = Path(str(importlib.resources.files("mull") / "data" / "pebble.gguf"))
+    if not is_file(path):
+        raise ModelFileError(
+            "builtin_missing", "The built-in model is missing from this installation.", "Reinstall mull."
+        )
+    entry = load_catalogue(paths.config_dir()).find(BUILTIN) if chosen_by != "builtin" else None
+    return Resolved(BUILTIN, path, chosen_by, trusted=True, entry=entry, source="builtin")
+
+
+def _last_pulled(last: records.Pulled) -> Resolved:
+    catalogue = load_catalogue(paths.config_dir())
+    entry, _ = split_name(last.name, catalogue)
+    if entry is None and (reference := parse_hub(last.name)):
+        entry = next((one for one in catalogue.entries if _same_repo(one.repo, reference.repo)), None)
+    return Resolved(last.name, last.path, "last_pulled", _trusted((last.path,)), entry, "hub")
+
+
+def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
+    """None when no such file is there and the name could also be one on the Hub."""
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        path = Path(name)
+    if is_folder(path):
+        inside = sorted(one.name for one in path.glob("*.gguf"))[:3]
+        hint = f"It holds {', '.join(inside)}; name one." if inside else "Name a .gguf file."
+        raise ModelFileError("model_is_folder", f"{path} is a folder.", hint)
+    if not is_file(path):
+        if not name.startswith((".", "~", "/")) and parse_hub(name):
+            return None
+        raise ModelFileError(
+            "model_missing",
+            f"There is no file {path}.",
+            "Check the path; mull models lists what is installed.",
+        )
+    part = part_of(path.name)
+    if part is not None:
+        parts = [path.with_name(one) for one in parts_of(path.name)]
+        missing = [one.name for one in parts if not is_file(one)]
+        if missing:
+            raise ModelFileError(
+                "model_incomplete",
+                f"The model is split, and {missing[0]} is missing.",
+                f"It belongs in {path.parent}.",
+            )
+        path = parts[0]
+    else:
+        parts = [path]
+    check_gguf(path)
+    return Resolved(Path(whole_name(path.name)).stem, path, chosen_by, _trusted(parts), None, "file")
+
+
+def _by_entry(entry: Entry, quant: str | None, chosen_by: ChosenBy, folders: Sequence[Path]) -> Resolved:
+    if entry.builtin or entry.name == BUILTIN:
+        return _builtin(chosen_by)
+    candidates = [model for model in everywhere(folders) if _is_of(model, entry)]
+    model = _choose(candidates, quant, entry.default_quant)
+    name = entry.name if quant is None else f"{entry.name}:{quant}"
+    if model is None:
+        file = entry.file(quant)
+        raise NotInstalled(name, name, file.bytes if file else None)
+    usual = same_quant(model.quant, entry.default_quant) or model.quant is None
+    return _resolved(model, entry.name if usual else f"{entry.name}:{model.quant}", chosen_by, entry)
+
+
+def _by_reference(
+    reference: HubReference, chosen_by: ChosenBy, folders: Sequence[Path], catalogue: Catalogue
+) -> Resolved:
+    candidates = [model for model in everywhere(folders) if _same_repo(model.repo, reference.repo)]
+    model = _choose(candidates, reference.file or reference.quant, None)
+    if model is None:
+        raise NotInstalled(str(reference), str(reference))
+    return _resolved(model, model.name, chosen_by, entry_of(model, catalogue))
+
+
+def _choose(models: Sequence[LocalModel], quant: str | None, default: str | None) -> LocalModel | None:
+    """The one to load: of the quantization asked for, else of the usual one, else the first there is."""
+    fitting = _of_quant(models, quant)
+    for usual in (default, DEFAULT_QUANT):
+        for model in fitting:
+            if usual is not None and same_quant(model.quant, usual):
+                return model
+    return fitting[0] if fitting else None
+
+
+def _of_quant(models: Sequence[LocalModel], quant: str | None) -> list[LocalModel]:
+    """Those that a quantization or a file's name picks out; all for None."""
+    if quant is None:
+        return list(models)
+    named = select([(model.filename,) for model in models if model.filename], quant)
+    return [model for model in models if (model.filename,) in named or same_quant(model.quant, quant)]
+
+
+def _is_of(model: LocalModel, entry: Entry) -> bool:
+    """By repository, or by digest: Ollama names its files so."""
+    if _same_repo(model.repo, entry.repo):
+        return True
+    return model.sha256 is not None and any(file.sha256 == model.sha256 for file in entry.files)
+
+
+def _is_called(model: LocalModel, name: str) -> bool:
+    wanted = name.lower()
+    called = model.name.lower()
+    return wanted == called or (model.source == "ollama" and f"{wanted}:latest" == called)
+
+
+def _same_repo(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.lower() == other.lower()
+
+
+def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: Entry | None) -> Resolved:
+    return Resolved(name, model.path, chosen_by, _trusted(model.parts), entry, model.source)
+
+
+def _trusted(parts: Iterable[Path]) -> bool:
+    """Were all parts compared with a published digest, and are they unchanged since? A first reading is not enough."""
+    found = [records.verified(path) for path in parts]
+    return all(record is not None and record.source in PUBLISHED for record in found)

@@ -1,0 +1,115 @@
+"""Are the weights on this disk what was published? Digests of whole files, compared with what is known of them.
+
+In: models on this disk. Out: a `Verdict` for each file: what it was compared with and whether it is the same. Known are
+the digest in the cache (the Hub's record when it was downloaded), the one in Ollama's file name, the one pinned in the
+catalogue, and what an earlier reading found. A file that passes is trusted until it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mull.control import Steering
+from mull.errors import ModelFileError
+from mull.models.catalogue.catalogue import Catalogue, Entry
+from mull.models.disk import records
+from mull.models.disk.discover import LocalModel, blob_digest
+from mull.models.resolve import entry_of
+from mull.transfers import Progress
+
+CHUNK = 4 << 20  # bytes
+
+Against = Literal["hub", "ollama", "catalogue", "earlier", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A digest that the file should have, and who says so."""
+
+    sha256: str
+    against: Against
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One file. `same` None: there was nothing to compare with, and it is remembered from now on.
+
+    `catalogue` None: the catalogue does not know the file; False: what was published there is another one.
+    """
+
+    model: str
+    path: Path
+    bytes: int
+    sha256: str
+    against: Against
+    same: bool | None
+    catalogue: bool | None = None
+
+
+def verify(model: LocalModel, catalogue: Catalogue, steering: Steering) -> Iterator[Progress | Verdict]:
+    """Read every part; `Progress` counts the bytes of the whole model. Ends early when the user stops.
+
+    Raises ModelFileError when a file cannot be read.
+    """
+    before = 0
+    entry = entry_of(model, catalogue)
+    for path in model.parts:
+        digest, done = hashlib.sha256(), 0
+        try:
+            with path.open("rb", buffering=0) as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+                    done += len(chunk)
+                    yield Progress(before + done, model.bytes, "checking")
+                    if steering.stopped:
+                        return
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ModelFileError("model_unreadable", f"{path} cannot be read: {why}.") from error
+        before += done
+        yield _judge(model, path, done, digest.hexdigest(), _pinned(model, entry))
+
+
+def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | None) -> Verdict:
+    known = _known(model, path, found, pinned)
+    same = None if known is None else known.sha256 == found
+    if same is not False:
+        records.record_verified(path, found, known.against if known else "seen")
+    return Verdict(
+        model=model.name,
+        path=path,
+        bytes=size,
+        sha256=found,
+        against=known.against if known else "nothing",
+        same=same,
+        catalogue=None if pinned is None else pinned == found,
+    )
+
+
+def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Known | None:
+    """The digest from the file's own place; else the catalogue's, if it is that file; else an earlier reading's."""
+    if model.source == "ollama" and model.sha256:
+        return Known(model.sha256, "ollama")
+    if model.source == "hub" and (blob := blob_digest(path)):
+        return Known(blob, "hub")
+    record = records.recorded(path)
+    if record is not None and record.source == "hub":  # a system without links, where the name tells nothing
+        return Known(record.sha256, "hub")
+    if pinned == found:
+        return Known(pinned, "catalogue")
+    return Known(record.sha256, "earlier") if record is not None else None
+
+
+def _pinned(model: LocalModel, entry: Entry | None) -> str | None:
+    """The catalogue's digest of this very file; it pins single files, not the parts of a split model."""
+    if entry is None or len(model.parts) != 1:
+        return None
+    name = model.filename.rsplit("/", 1)[-1]
+    for file in entry.files:
+        if file.sha256 and (file.filenames == (model.filename,) or file.filenames[0].endswith(f"/{name}")):
+            return file.sha256
+    return None

@@ -1,0 +1,182 @@
+"""Prompt templates: small TOML files that ask the same kind of question again and again (`mull -t commit`).
+
+In: a name or a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. Templates of a
+repository are in its `.mull/templates`, the user's own in the config folder; the repository's win. A file holds text
+and settings and nothing that runs. (The chat templates of models are another thing: `prompt/template.py`.)
+"""
+
+from __future__ import annotations
+
+import difflib
+import string
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mull import config
+from mull.errors import MullError, UsageError
+from mull.fs import paths
+from mull.settings import EngineSettings, Sampling
+
+SUFFIX = ".toml"
+REPOSITORY = Path(".mull", "templates")
+INPUT = "input"
+SETTINGS = frozenset(
+    {"model", "reason", "effort", "think_budget", "thinking", "max_tokens", "markdown"}
+    | {f.name for layer in (Sampling, EngineSettings) for f in fields(layer)}
+) & {key.name for key in config.KEYS}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """One template. `schema`: as `--schema` takes it, a path already made absolute, or an inline JSON Schema."""
+
+    name: str
+    path: Path
+    description: str = ""
+    system: str | None = None
+    prompt: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    stop: tuple[str, ...] = ()
+    schema: str | Mapping[str, Any] | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names that its texts use, `input` aside, in the order in which they occur."""
+        texts = (self.system or "", self.prompt or "")
+        found = [name for text in texts for name in string.Template(text).get_identifiers()]
+        return tuple(dict.fromkeys(name for name in found if name != INPUT))
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether its prompt says where the input goes; otherwise the input stands before the prompt."""
+        return self.prompt is not None and INPUT in string.Template(self.prompt).get_identifiers()
+
+    def values(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Every value that its texts use. Raises UsageError for one that is missing or that no text uses."""
+        if unused := [name for name in given if name not in self.variables]:
+            known = ", ".join(self.variables) or "none"
+            raise UsageError(
+                "template_value", f'"{self.name}" has no value named "{unused[0]}".', f"It takes: {known}."
+            )
+        values = {**self.defaults, **given}
+        if missing := [name for name in self.variables if name not in values]:
+            raise UsageError(
+                "template_value",
+                f'"{self.name}" needs a value for "{missing[0]}".',
+                f"Give it: -p {missing[0]}=…",
+            )
+        return values
+
+    def question(self, text: str, values: Mapping[str, str]) -> str:
+        """The prompt around `text`, which is what would be asked without a template, perhaps nothing."""
+        filled = string.Template(self.prompt or "").substitute(values, input=text)
+        parts = [filled] if self.takes_input else [text, filled]
+        return "\n\n".join(part.strip("\r\n") for part in parts if part.strip())
+
+
+def find(name: str, here: Path) -> PromptTemplate:
+    """The template of that name, seen from the folder `here`, or of that path. Raises UsageError, MullError."""
+    return read(locate(name, here))
+
+
+def locate(name: str, here: Path) -> Path:
+    """The file of `find`, unread. Raises UsageError where there is none of that name."""
+    if _is_path(name):
+        return Path(name)
+    for folder in folders(here):
+        if (path := folder / (name + SUFFIX)).is_file():
+            return path
+    known = [path.stem for path in all_files(here)]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else "mull templates lists those that there are."
+    raise UsageError("no_template", f'There is no template "{name}".', hint)
+
+
+def new_file(name: str) -> Path:
+    """Where a new template of that name, or path, goes; the folder is made. Raises OSError."""
+    if _is_path(name):
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    return paths.private_dir(paths.config_dir() / "templates") / (name + SUFFIX)
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith(SUFFIX) or "/" in name or "\\" in name
+
+
+def folders(here: Path) -> Iterator[Path]:
+    """Where templates may be, strongest first: this folder or the repository around it, then the user's."""
+    around = [here, *here.parents]
+    root = next((i for i, folder in enumerate(around) if (folder / ".git").exists()), 0)
+    yield from (folder / REPOSITORY for folder in around[: root + 1])
+    yield paths.config_dir() / "templates"
+
+
+def all_files(here: Path) -> list[Path]:
+    """The files of all templates, by name; of two with one name the stronger."""
+    found: dict[str, Path] = {}
+    for folder in folders(here):
+        for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
+            found.setdefault(path.stem, path)
+    return [found[name] for name in sorted(found)]
+
+
+def read(path: Path) -> PromptTemplate:
+    """Read and check one file. Raises MullError (template_invalid) that names what is wrong."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError("no_template", f"There is no template {path}.", "Check the path.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _invalid(path, f"cannot be read: {error}") from error
+    try:
+        return PromptTemplate(name=path.stem, path=path, **_checked(path, values))
+    except ValueError as error:
+        raise _invalid(path, str(error)) from error
+
+
+def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's keys as fields. Raises ValueError."""
+    wanted: dict[str, type | tuple[type, ...]] = {
+        "description": str,
+        "system": str,
+        "prompt": str,
+        "defaults": dict,
+        "settings": dict,
+        "schema": (str, dict),
+    }
+    for name, value in values.items():
+        if name not in wanted:
+            near = difflib.get_close_matches(name, wanted, n=1)
+            raise ValueError(
+                f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+            )
+        if not isinstance(value, wanted[name]):
+            kind = "a table" if wanted[name] is dict else "text"
+            raise ValueError(f'wants {kind} for "{name}"')  # noqa: TRY004 - the file is wrong, not the program
+    for name in ("system", "prompt"):
+        if name in values and not string.Template(values[name]).is_valid():
+            raise ValueError(f"has a $ in its {name} that begins no name; a dollar sign is written $$")
+    if INPUT in string.Template(values.get("system", "")).get_identifiers():
+        raise ValueError("has $input in its system text; the input belongs in the prompt")
+    checked = dict(values)
+    checked["defaults"] = {name: str(value) for name, value in values.get("defaults", {}).items()}
+    settings = dict(values.get("settings", {}))
+    stop = settings.pop("stop", ())
+    checked["stop"] = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
+    for name in settings:
+        if name not in SETTINGS:
+            raise ValueError(f'has a setting "{name}" that no template can hold')
+    checked["settings"] = {name: config.check(name, value) for name, value in settings.items()}
+    if isinstance(schema := values.get("schema"), str) and (beside := path.parent / schema).is_file():
+        checked["schema"] = str(beside)
+    return checked
+
+
+def _invalid(path: Path, what: str) -> MullError:
+    return MullError("template_invalid", f"The template {path.stem} {what}.", f"Mend it: {path}")

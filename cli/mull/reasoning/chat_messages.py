@@ -1,0 +1,129 @@
+"""A conversation as the dictionaries that a chat template takes.
+
+In: messages, the profile, this turn's control. Out: one dictionary per message, in the family's own terms: past
+thinking in the field it reads (its template then keeps or drops it), switch words where they belong, a system message
+folded away where the template refuses one, neighbours of one role joined where roles must alternate. Keys without a
+value are left out and content is never None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mull.chat_template.render import Mixed, Segment
+from mull.messages import Message
+from mull.reasoning.control import Control
+from mull.reasoning.probe import BLOCKS, CHUNKS, in_parts, with_thoughts
+from mull.reasoning.profile import Profile
+
+GAP = "\n\n"
+
+
+def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> list[dict[str, Any]]:
+    """What `prompt.render.render` takes. Raises nothing; the messages are not changed."""
+    if profile.template is None:
+        return [{"role": message.role, "content": message.content} for message in messages]
+    chat = [_turn(message, profile) for message in messages]
+    switch = profile.switch
+    if switch is not None and control.word and switch.place == "system":
+        chat = _in_system(chat, control.word)
+    blocked = profile.system_blocks_switch and switch is not None and switch.argument in control.arguments
+    if not profile.system or (blocked and control.applied not in ("off", "default")):
+        chat = _folded(chat)
+    if switch is not None and switch.place == "custom system":
+        chat = _custom_system(chat, control)
+    if profile.alternates:
+        chat = _alternating(chat)
+    if switch is not None and control.word and switch.place == "user":
+        chat = _in_last_user(chat, control.word)
+    if profile.history_field in (BLOCKS, CHUNKS):
+        chat = [_in_pieces(turn, profile.history_field) for turn in chat]
+    return [in_parts(turn) for turn in chat] if profile.parts else chat
+
+
+def _turn(message: Message, profile: Profile) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.role == "assistant" and message.thinking:
+        turn[profile.history_field or "reasoning_content"] = message.thinking
+    return turn
+
+
+def _in_pieces(turn: dict[str, Any], field: str) -> dict[str, Any]:
+    """An assistant's turn with its thinking inside the content. Blocks must not be mixed with texts."""
+    thinking = turn.pop(field, "")
+    if turn["role"] != "assistant" or not (thinking or field == BLOCKS):
+        return turn
+    return {**turn, "content": with_thoughts(field, thinking, turn["content"])}
+
+
+def _text(*parts: Any) -> Mixed:
+    """Texts joined; strings of ours are trusted, what comes from messages is not."""
+    segments: list[Segment] = []
+    for part in parts:
+        segments += (
+            part.parts
+            if isinstance(part, Mixed)
+            else [part if isinstance(part, Segment) else Segment(part, False)]
+        )
+    return Mixed(*segments)
+
+
+def _in_system(chat: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
+    ours = Segment(word, True)
+    if chat and chat[0]["role"] == "system":
+        text = _text(chat[0]["content"], Segment(GAP, True), ours) if chat[0]["content"] else _text(ours)
+        return [{**chat[0], "content": text}, *chat[1:]]
+    return [{"role": "system", "content": _text(ours)}, *chat]
+
+
+def _in_last_user(chat: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
+    place = next((index for index in range(len(chat) - 1, -1, -1) if chat[index]["role"] == "user"), None)
+    if place is None:
+        return chat
+    text = _text(chat[place]["content"], Segment(f" {word}", True))
+    return [*chat[:place], {**chat[place], "content": text}, *chat[place + 1 :]]
+
+
+def _folded(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """System messages put before the first user message's text."""
+    system = [turn["content"] for turn in chat if turn["role"] == "system" and turn["content"]]
+    rest = [turn for turn in chat if turn["role"] != "system"]
+    if not system:
+        return rest
+    place = next((index for index, turn in enumerate(rest) if turn["role"] == "user"), None)
+    before = _joined(system)
+    if place is None:
+        return [{"role": "user", "content": before}, *rest]
+    text = _joined([before, rest[place]["content"]])
+    return [*rest[:place], {**rest[place], "content": text}, *rest[place + 1 :]]
+
+
+def _custom_system(chat: list[dict[str, Any]], control: Control) -> list[dict[str, Any]]:
+    """Families whose own system prompt is what makes them think: keep it or replace it, as the control says."""
+    if control.applied == "off":
+        if chat and chat[0]["role"] == "system":
+            return chat
+        return [{"role": "system", "content": _text(Segment(control.word or "", True))}, *chat]
+    return _folded(chat) if control.word is not None else chat
+
+
+def _alternating(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours of one role joined; such templates do not take an answer without a word in it either."""
+    joined: list[dict[str, Any]] = []
+    for turn in (turn for turn in chat if turn["content"] or turn["role"] != "assistant"):
+        if joined and joined[-1]["role"] == turn["role"]:
+            joined[-1] = {**joined[-1], "content": _joined([joined[-1]["content"], turn["content"]])}
+        else:
+            joined.append(dict(turn))
+    return joined
+
+
+def _joined(texts: Sequence[Any]) -> Any:
+    filled = [text for text in texts if text]
+    if any(isinstance(text, Mixed) for text in filled):
+        parts: list[Any] = []
+        for text in filled:
+            parts += [Segment(GAP, True), text] if parts else [text]
+        return _text(*parts)
+    return GAP.join(filled)

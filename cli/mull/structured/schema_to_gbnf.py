@@ -1,0 +1,308 @@
+"""A JSON Schema as a grammar for llama.cpp.
+
+In: a valid schema. Out: GBNF whose texts are JSON that fits the schema: not all of it (properties come in the schema's
+order, none are made up, white space is short), but nothing else. A keyword that cannot be said in a grammar raises
+`Unsupported`: nothing is ignored. `oneOf` is read as `anyOf`; whoever uses the grammar checks the answer once more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from mull.structured import text
+from mull.structured.gbnf import GrammarError
+from mull.structured.gbnf_check import check
+from mull.structured.keywords import OF_TYPE, Schema, Unsupported, constraints, merged, types
+from mull.structured.numbers import whole
+from mull.structured.pattern import NotRegular, pattern
+
+_DEEPEST = 100  # schemas in schemas
+_BLOCK = 1000  # llama.cpp repeats at most 2000 times; more is repeated in blocks
+_DIGITS = 64  # of a bound
+_MOST_PARTS = 50_000  # alternatives of alternatives multiply
+
+_BUILT_IN = {
+    "ws": r'| " " | "\n" [ \t]{0,20}',
+    "char": text.CHAR,
+    "string": r'"\"" char* "\""',
+    "int": '"0" | [1-9] [0-9]{0,15}',
+    "integer": '"0" | "-"? [1-9] [0-9]{0,15}',
+    "number": '"-"? int ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?',
+    "boolean": '"true" | "false"',
+    "null": '"null"',
+    "array": '"[" ws (value ("," ws value)*)? ws "]"',
+    "object": r'"{" ws (member ("," ws member)*)? ws "}"',
+    "member": r'string ":" ws value',
+    "value": "object | array | string | number | boolean | null",
+    "date": r'[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
+    "time": r'([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})? zone',
+    "zone": r'"Z" | [-+] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9]',
+    "date-time": 'date "T" time',
+    "uuid": '[0-9a-f]{8} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{12}',
+}
+_FORMATS = ("date", "time", "date-time", "uuid")
+
+
+def grammar(schema: Schema) -> str:
+    """GBNF with a rule `root`. Raises Unsupported, and UsageError for a schema that no JSON can fit."""
+    writer = _Writer(schema)
+    try:
+        rules = {"root": writer.visit(schema, "#"), **writer.rules, **_BUILT_IN}
+        found = "".join(f"{name} ::= {body}\n" for name, body in rules.items())
+        check(found)
+    except GrammarError as wrong:
+        what = "a reference to itself that never ends" if wrong.endless else f"too much ({wrong.message})"
+        raise Unsupported(what, "#") from wrong
+    return found
+
+
+def any_json() -> str:
+    """GBNF for any JSON value."""
+    return "".join(f"{name} ::= {body}\n" for name, body in {"root": "value", **_BUILT_IN}.items())
+
+
+class _Writer:
+    """Collects rules. `visit` returns an expression that stands alone: a rule's name, mostly."""
+
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        self._targets: dict[str, str] = {}
+        self._names = 0
+        self._visits = 0
+        self.rules: dict[str, str] = {}
+
+    def visit(self, schema: Schema | bool, place: str, depth: int = 0) -> str:
+        self._visits += 1
+        if depth > _DEEPEST or self._visits > _MOST_PARTS:
+            raise Unsupported(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
+        if isinstance(schema, Mapping) and set(constraints(schema, place)) == {"$ref"}:
+            return self._target(schema["$ref"], place, depth)
+        said = self._flat(schema, place, depth)
+        for name in ("anyOf", "oneOf"):
+            if name in said:
+                rest = {key: value for key, value in said.items() if key != name}
+                parts = [{**rest, "allOf": [part]} if rest else part for part in said[name]]
+                return self._choices(parts, f"{place}/{name}", depth)
+        if "enum" in said or "const" in said:
+            return self._values(said, place)
+        kinds = types(said)
+        if len(kinds) > 1:
+            return self._choices([{**said, "type": kind} for kind in kinds], place, depth)
+        return self._typed(kinds[0], said, place, depth) if kinds else "value"
+
+    def _flat(self, schema: Schema | bool, place: str, depth: int) -> dict[str, Any]:
+        """What a schema says, with what it refers to and what it is all of."""
+        if depth > _DEEPEST:
+            raise Unsupported("a reference to itself that never ends", place)
+        if isinstance(schema, bool):
+            if not schema:
+                raise Unsupported("false, which nothing fits,", place)
+            return {}
+        said = constraints(schema, place)
+        parts = [self._resolved(said.pop("$ref"), place)] if "$ref" in said else []
+        for part in [*parts, *said.pop("allOf", [])]:
+            said = merged(said, self._flat(part, place, depth + 1), place)
+        return said
+
+    def _choices(self, schemas: Sequence[Schema | bool], place: str, depth: int) -> str:
+        found = [self.visit(schema, f"{place}/{number}", depth + 1) for number, schema in enumerate(schemas)]
+        return self._rule(" | ".join(dict.fromkeys(found)))
+
+    def _typed(self, kind: str, said: Schema, place: str, depth: int) -> str:
+        if kind == "object":
+            return self._object(said, place, depth)
+        if kind == "array":
+            return self._array(said, place, depth)
+        if kind == "string":
+            return self._string(said, place)
+        if kind == "integer":
+            return self._integer(said, place)
+        if kind == "number":
+            for name in OF_TYPE["number"]:
+                if name in said:
+                    raise Unsupported(f"{name} for a number that need not be whole", place)
+        return kind
+
+    def _target(self, reference: str, place: str, depth: int) -> str:
+        name = self._targets.get(reference)
+        if name is None:
+            name = self._targets[reference] = self._name()
+            self.rules[name] = ""  # its place; a reference to itself finds the name
+            self.rules[name] = self.visit(self._resolved(reference, place), reference, depth + 1)
+        return name
+
+    def _resolved(self, reference: str, place: str) -> Any:
+        if reference != "#" and not reference.startswith("#/"):
+            raise Unsupported(f"$ref to {reference}, outside the schema or by an anchor,", place)
+        found: Any = self._root
+        for escaped in reference.split("/")[1:]:
+            step = unquote(escaped).replace("~1", "/").replace("~0", "~")
+            try:
+                found = found[int(step)] if isinstance(found, list) else found[step]
+            except (KeyError, ValueError, IndexError, TypeError):
+                raise Unsupported(f"$ref to {reference}, which is not there,", place) from None
+        return found
+
+    # values
+
+    def _values(self, said: Schema, place: str) -> str:
+        values = [said["const"]] if "const" in said else said["enum"]
+        rest = {key: value for key, value in said.items() if key != ("const" if "const" in said else "enum")}
+        if rest:
+            from mull.structured.validate import fits
+
+            values = [value for value in values if fits(value, rest, self._root)]
+        if not values:
+            raise Unsupported("an enum of which no value fits", place)
+        return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
+
+    def _string(self, said: Schema, place: str) -> str:
+        least, most = _counts(said, "minLength", "maxLength")
+        shapes = [name for name in ("pattern", "format") if name in said]
+        if len(shapes) > 1 or (shapes and (least or most is not None)):
+            raise Unsupported(f"{' and '.join(shapes)} together with other limits of a text", place)
+        if "format" in said:
+            if said["format"] not in _FORMATS:
+                raise Unsupported(f"the format {said['format']}", place)
+            return self._rule(rf'"\"" {said["format"]} "\""')
+        if "pattern" in said:
+            try:
+                return self._rule(rf'"\"" {pattern(said["pattern"], self._repeat)} "\""')
+            except NotRegular as reason:
+                raise Unsupported(f"the pattern {said['pattern']} with {reason}", place) from reason
+        if not least and most is None:
+            return "string"
+        self._check_bounds(least, most, "characters", place)
+        return self._rule(rf'"\"" {self._repeat("char", least, most)} "\""')
+
+    def _integer(self, said: Schema, place: str) -> str:
+        least, greatest = _bounds(said)
+        if least is None and greatest is None:
+            return "integer"
+        if any(bound is not None and abs(bound) >= 10**_DIGITS for bound in (least, greatest)):
+            raise Unsupported(f"a bound of more than {_DIGITS} digits", place)
+        try:
+            return self._rule(whole(least, greatest))
+        except ValueError:
+            raise Unsupported("bounds between which there is no whole number", place) from None
+
+    def _array(self, said: Schema, place: str, depth: int) -> str:
+        first, rest = said.get("prefixItems", []), said.get("items", True)
+        if isinstance(rest, list):  # as older drafts write it
+            first, rest = rest, said.get("additionalItems", True)
+        least, most = _counts(said, "minItems", "maxItems")
+        self._check_bounds(least, most, "items", place)
+        first = first if most is None else first[:most]
+        if not first and rest is True and not least and most is None:
+            return "array"
+        items = [self.visit(item, f"{place}/prefixItems/{i}", depth + 1) for i, item in enumerate(first)]
+        body = ' "," ws '.join(items)
+        more, limit = max(0, least - len(items)), None if most is None else most - len(items)
+        if rest is False and more:
+            raise Unsupported("more items than may be there", place)
+        if limit != 0 and rest is not False and (more or rest is not True or not items):
+            item = self.visit(rest, f"{place}/items", depth + 1)
+            following = self._rule(f'"," ws {item}')
+            if items:
+                body += f" {self._repeat(following, more, limit)}"
+            else:
+                tail = self._repeat(following, max(0, more - 1), None if limit is None else limit - 1)
+                body = f"{item} {tail}" if more else f"({item} {tail})?"
+        return self._rule(f'"[" ws {body} ws "]"')
+
+    def _object(self, said: Schema, place: str, depth: int) -> str:
+        """Properties in the schema's order, and after them any others where that was said in so many words."""
+        properties = dict(said.get("properties", {}))
+        required = set(said.get("required", ()))
+        others = said.get("additionalProperties")
+        for name in said.get("required", ()):
+            if name not in properties:
+                properties[name] = True if others is None else others
+        if not properties and others in (None, True):
+            return "object"
+        members = [
+            (self._member(name, schema, f"{place}/properties/{name}", depth), name in required)
+            for name, schema in properties.items()
+            if schema is not False or name in required
+        ]
+        last = '""'
+        if others not in (None, False):
+            last = self._others(others, list(properties), f"{place}/additionalProperties", depth)
+        return self._rule(f'"{{" ws {self._members(members, last)} ws "}}"')
+
+    def _member(self, name: str, schema: Schema | bool, place: str, depth: int) -> str:
+        return self._rule(f'{text.value(name)} ":" ws {self.visit(schema, place, depth + 1)}')
+
+    def _members(self, members: Sequence[tuple[str, bool]], others: str) -> str:
+        """A rule for "from this member on", after a comma or as the first one, for each member from the last back."""
+        after = self._rule(f'("," ws {others})*') if others != '""' else others
+        begin = self._rule(f'({others} ("," ws {others})*)?') if others != '""' else others
+        for member, needed in reversed(members):
+            begin = self._rule(f"{member} {after}" if needed else f"{member} {after} | {begin}")
+            after = self._rule(f'"," ws {member} {after}' if needed else f'("," ws {member})? {after}')
+        return begin
+
+    def _others(self, schema: Schema | bool, names: list[str], place: str, depth: int) -> str:
+        value = self.visit(schema, place, depth + 1)
+        if not names:
+            return self._rule(f'string ":" ws {value}')
+        key = self._name()
+        self.rules.update(text.other_keys(names, key))
+        return self._rule(rf'"\"" {key} "\"" ":" ws {value}')
+
+    # rules
+
+    def _repeat(self, expression: str, least: int, most: int | None) -> str:
+        """An expression that stands alone, repeated."""
+        if (least, most) in ((0, None), (1, None), (0, 1)):
+            return f"({expression}){'?' if most else '+' if least else '*'}"
+        if max(least, most or 0) <= _BLOCK:
+            return f"({expression}){{{least},{'' if most is None else most}}}"
+        block = self._rule(f"({expression}){{{_BLOCK}}}")
+        whole_blocks, rest = divmod(least, _BLOCK)
+        parts = [f"{block}{{{whole_blocks}}}"] if whole_blocks else []
+        parts += [f"({expression}){{{rest}}}"] if rest else []
+        if most is None:
+            return f"({' '.join(parts)} ({expression})*)"
+        whole_blocks, rest = divmod(most - least, _BLOCK)
+        parts += [f"{block}{{0,{whole_blocks}}}"] if whole_blocks else []
+        parts += [f"({expression}){{0,{_BLOCK - 1 if whole_blocks else rest}}}"]
+        return f"({' '.join(parts)})"
+
+    def _check_bounds(self, least: int, most: int | None, what: str, place: str) -> None:
+        if max(least, most or 0) > _BLOCK * _BLOCK:
+            raise Unsupported(f"more than a million {what}", place)
+        if most is not None and most < least:
+            raise Unsupported(f"bounds between which there is no number of {what}", place)
+
+    def _rule(self, body: str) -> str:
+        name = self._name()
+        self.rules[name] = body
+        return name
+
+    def _name(self) -> str:
+        self._names += 1
+        return f"r{self._names}"
+
+
+def _counts(said: Schema, least: str, most: str) -> tuple[int, int | None]:
+    """Two counts, which JSON may write as 3.0."""
+    return int(said.get(least, 0)), None if said.get(most) is None else int(said[most])
+
+
+def _bounds(said: Schema) -> tuple[int | None, int | None]:
+    """The least and the greatest whole number, whatever way they are written in the drafts of the standard."""
+    least, greatest = said.get("minimum"), said.get("maximum")
+    above, below = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
+    if isinstance(above, bool):
+        above = least if above else None
+    if isinstance(below, bool):
+        below = greatest if below else None
+    lows = [math.ceil(least)] if least is not None and math.isfinite(least) else []
+    lows += [math.floor(above) + 1] if above is not None and math.isfinite(above) else []
+    highs = [math.floor(greatest)] if greatest is not None and math.isfinite(greatest) else []
+    highs += [math.ceil(below) - 1] if below is not None and math.isfinite(below) else []
+    return max(lows, default=None), min(highs, default=None)

@@ -1,0 +1,1 @@
+"""The console: the three streams, styles, widths, tables, pager and clipboard."""

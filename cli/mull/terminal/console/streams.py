@@ -1,0 +1,226 @@
+"""Standard input, output and error, and the facts about them, as one frozen value.
+
+In: `--color` and the environment. Out: three text handles, each judged on its own: is it a terminal, may it
+carry colour, can it carry escapes and UTF-8. Made once, in `app.py`, and handed down; nobody looks at
+`sys.stdout` elsewhere. Writing to stderr never fails a run; a closed stdout ends it quietly
+(`quiet_when_closed`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from mull.errors import ExitCode, MullError
+from mull.fs import text as textfiles
+from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.style import Ink
+from mull.terminal.console.width import breaks
+
+ColorChoice = Literal["auto", "always", "never"]
+DEFAULT_SIZE = (80, 24)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The three streams.
+
+    `*_live`: a terminal on which the cursor can be moved. `unicode`: stdout and stderr take UTF-8.
+    """
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    stdin_tty: bool
+    stdout_tty: bool
+    stderr_tty: bool
+    stdout_live: bool
+    stderr_live: bool
+    stdout_ink: Ink
+    stderr_ink: Ink
+    unicode: bool
+
+    @classmethod
+    def detect(cls, color: ColorChoice = "auto", environ: Mapping[str, str] | None = None) -> Streams:
+        """Look at the process's own streams and prepare them: UTF-8, and characters that cannot be written
+        replaced."""
+        environ = os.environ if environ is None else environ
+        stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
+        moves = environ.get("TERM", "" if sys.platform != "win32" else "windows") not in {
+            "",
+            "dumb",
+            "unknown",
+        }
+        tty = [_is_tty(stream) for stream in (stdin, stdout, stderr)]
+        if moves and sys.platform == "win32":  # pragma: no cover
+            moves = _enable_escapes()
+        for stream, is_tty in ((stdout, tty[1]), (stderr, tty[2])):
+            _prepare(stream, is_tty)
+        inks = [_ink(color, environ, is_tty, moves) for is_tty in tty[1:]]
+        return cls(
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            stdin_tty=tty[0],
+            stdout_tty=tty[1],
+            stderr_tty=tty[2],
+            stdout_live=tty[1] and moves,
+            stderr_live=tty[2] and moves,
+            stdout_ink=inks[0],
+            stderr_ink=inks[1],
+            unicode=all(_is_utf8(stream) for stream in (stdout, stderr)),
+        )
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal that the output goes to; 80 × 24 where there is none."""
+        for stream, is_tty in ((self.stdout, self.stdout_tty), (self.stderr, self.stderr_tty)):
+            if is_tty:
+                with suppress(OSError, ValueError):
+                    columns, rows = os.get_terminal_size(stream.fileno())
+                    if columns > 0 and rows > 0:
+                        return columns, rows
+        return DEFAULT_SIZE
+
+    @property
+    def width(self) -> int:
+        return self.size()[0]
+
+    def read_stdin(self) -> tuple[str, bool]:
+        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became U+FFFD.
+
+        Raises MullError for what is no text, and for more than any context holds (the rest stays unread)."""
+        binary = getattr(self.stdin, "buffer", None)
+        if binary is None:  # a test's StringIO
+            return self.stdin.read(), False
+        data: bytes = binary.read(textfiles.MOST + 1)
+        if len(data) > textfiles.MOST:
+            raise textfiles.too_long("The input", len(data), least=True)
+        text, replaced = textfiles.decode(data)
+        if replaced and "\0" in text:
+            raise MullError("binary_input", "The input is no text.", "Only text can be piped in.")
+        return text, replaced
+
+    def note(self, text: str) -> None:
+        """One dim line on stderr; a terminal gets it wrapped at words."""
+        self._tell(one_line(text), "dim")
+
+    def aside(self, text: str) -> None:
+        """Text of its own on stderr, as it is."""
+        with suppress(OSError, ValueError):
+            self.stderr.write(text)
+            self.stderr.flush()
+
+    def confirm(self, question: str) -> bool:
+        """Ask on stderr and read the answer from stdin; no answer is no."""
+        self.stderr.write(f"{one_line(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def error(self, message: str, hint: str = "") -> None:
+        """One sentence and, on its own line, what to do about it."""
+        self._tell(one_line(message), "", self.stderr_ink("Error:", "error") + " ")
+        if hint:
+            self._tell(one_line(hint), "dim")
+
+    def _tell(self, text: str, style: str, head: str = "") -> None:
+        lines = [text]
+        if self.stderr_tty:
+            room = max(10, self.width - 1)
+            ranges = breaks(text, room, room - len("Error: ") if head else None)
+            lines = [text[start:end] for start, end in ranges]
+        shown = head + "\n".join(self.stderr_ink(line, style) for line in lines) + "\n"
+        with suppress(OSError, ValueError):  # nobody listens, or the disk is full: not worth failing for
+            self.stderr.write(shown)
+            self.stderr.flush()
+
+
+@contextmanager
+def quiet_when_closed(streams: Streams) -> Iterator[None]:
+    """Run the application inside this: when the reader of stdout has gone (`| head -1`), end with 0 and say
+    nothing."""
+    try:
+        yield
+        streams.stdout.flush()
+    except OSError as failure:
+        if not is_closed_pipe(failure):
+            raise
+        detach(streams)
+        raise SystemExit(ExitCode.OK) from None
+
+
+def is_closed_pipe(failure: OSError) -> bool:
+    """Does it say that nobody reads any more? (Windows says EINVAL.)"""
+    return failure.errno == errno.EPIPE or (sys.platform == "win32" and failure.errno == errno.EINVAL)
+
+
+def detach(streams: Streams) -> None:
+    """Point stdout at the null device, so that the interpreter's last flush has somewhere to go."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, streams.stdout.fileno())
+        os.close(null)
+
+
+def _open(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
+    """A stream that the shell closed (`>&-`) is None in Python: use the null device."""
+    if stream is None:
+        return open(os.devnull, mode, encoding="utf-8")
+    return stream
+
+
+def _is_tty(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    try:
+        return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
+    except (LookupError, AttributeError):
+        return False
+
+
+def _prepare(stream: TextIO, is_tty: bool) -> None:
+    """A pipe gets UTF-8 with bare newlines whatever the locale; a terminal its own encoding, with `?` for the
+    rest."""
+    if isinstance(stream, io.TextIOWrapper):
+        if is_tty:
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def _ink(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Ink:
+    """NO_COLOR wins over FORCE_COLOR, as in CPython; a flag wins over both."""
+    if color == "always":
+        return Ink(color=True)
+    plain = not (is_tty and moves)
+    if color == "never" or environ.get("NO_COLOR"):
+        return Ink(color=False, plain=plain)
+    if environ.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
+        return Ink(color=True)
+    return Ink(color=not plain, plain=plain)
+
+
+def _enable_escapes() -> bool:  # pragma: no cover
+    """Ask a Windows console to understand escape sequences; false where it is too old to."""
+    done = True
+    if sys.platform == "win32":
+        import ctypes
+
+        kernel, done = ctypes.windll.kernel32, False
+        for number in (-11, -12):  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE
+            handle, mode = kernel.GetStdHandle(number), ctypes.c_uint32()
+            if kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+                virtual = mode.value | 0x0004  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+                done |= bool(kernel.SetConsoleMode(handle, virtual))
+    return done

@@ -1,0 +1,1 @@
+"""Reading keys: the prompt with history and completion, and keys pressed while a turn runs."""

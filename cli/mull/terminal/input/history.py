@@ -1,0 +1,53 @@
+"""What was typed at the prompt, kept between chats.
+
+In: a path, or None for this chat alone. Out: prompt_toolkit's history. The file is its owner's (0600); where it cannot
+be written, history lasts as long as the chat. A long file is cut to its newest half when a chat begins.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mull.terminal.console.sanitize import whole
+
+if TYPE_CHECKING:
+    from prompt_toolkit.history import History
+
+LIMIT = 1 << 20  # bytes: a chat reads all of it before the first prompt
+
+
+def open_history(path: Path | None) -> History:
+    """The history in this file, which only its owner reads. Raises nothing."""
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    class _PrivateHistory(FileHistory):
+        def store_string(self, string: str) -> None:
+            with suppress(OSError):
+                super().store_string(whole(string))
+
+    if path is None:
+        return InMemoryHistory()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        path.chmod(0o600)
+        if path.stat().st_size > LIMIT:
+            _shorten(path)
+    except OSError:
+        return InMemoryHistory()
+    return _PrivateHistory(str(path))
+
+
+def _shorten(path: Path) -> None:
+    """Keep the newest entries; each begins with a line of its own that says when it was made. Raises OSError."""
+    kept = path.read_bytes()[-LIMIT // 2 :]
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        scratch.touch(mode=0o600)
+        scratch.write_bytes(kept[kept.find(b"\n# ") + 1 :])
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

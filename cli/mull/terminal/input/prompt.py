@@ -1,0 +1,247 @@
+"""The chat's input: many lines, history, completion, an editor, a toolbar, and the thinking of past turns above
+it.
+
+In: callbacks for what it shows (toolbar, thoughts) and completes. Out: what the user submitted, or EOFError
+when they leave. prompt_toolkit owns the terminal from `read` to its return and never longer; it is imported
+with the first prompt. Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E edits in $EDITOR,
+Ctrl+O opens the thoughts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mull.terminal.console.sanitize import one_line, visible, whole
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.width import fitting
+from mull.terminal.input.completion import Suggest
+from mull.terminal.input.history import open_history
+from mull.terminal.input.keys import LEAVE_SECONDS, Leave
+from mull.terminal.input.viewer import Thoughts, Viewer
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent, Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+MARK = "> "
+MENU_ROWS = 6
+Toolbar = Callable[[int], Sequence[str]]  # columns → parts
+
+
+class Prompt:
+    """One chat's input. `history_path` None keeps history in memory only (private, or switched off).
+
+    `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the
+    thinking of past turns, the last turn's last; turns without any are skipped.
+    """
+
+    def __init__(
+        self,
+        *,
+        history_path: Path | None,
+        completer: Suggest,
+        toolbar: Toolbar,
+        thoughts: Thoughts,
+        vi: bool,
+        streams: Streams,
+    ) -> None:
+        self._streams = streams
+        self._toolbar = toolbar
+        self._viewer = Viewer(thoughts)
+        self._leaving = False  # Ctrl+C was the last key
+        self._interrupted_at = float("-inf")
+        self._session = self._make_session(history_path, completer, vi=vi)
+
+    def read(self, default: str = "", *, interrupted_at: float = float("-inf")) -> str:
+        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()`
+        seconds.
+
+        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when the second Ctrl+C
+        came within two seconds of the first, be that one here or one that stopped the turn.
+        """
+        self._viewer.close()
+
+        def begin() -> None:
+            self._leaving, self._interrupted_at = False, interrupted_at
+            self._catch_signals()
+
+        with _kept_handlers():
+            return whole(self._session.prompt(default=default, pre_run=begin))
+
+    def echo(self, line: str) -> None:
+        """Show a line that was typed ahead as if it had been typed here, and keep it in the history."""
+        first, *more = visible(line).split("\n")
+        mark = self._streams.stdout_ink(MARK, "bold")
+        self._streams.stdout.write(
+            mark + "\n".join([first, *(" " * len(MARK) + text for text in more)]) + "\n"
+        )
+        self._streams.stdout.flush()
+        self._session.history.append_string(line)
+
+    def refresh(self) -> None:
+        """Draw the toolbar anew, if the prompt stands. From any thread."""
+        self._session.app.invalidate()
+
+    def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app
+        from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
+        from prompt_toolkit.enums import EditingMode
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.styles import Style
+
+        @Condition
+        def names_a_command() -> bool:
+            document = get_app().current_buffer.document
+            return document.line_count == 1 and document.text.startswith("/")
+
+        session: PromptSession[str] = PromptSession(
+            message=self._message,
+            multiline=True,
+            prompt_continuation=" " * len(MARK),
+            completer=_completer(completer),
+            complete_while_typing=names_a_command,
+            reserve_space_for_menu=MENU_ROWS,
+            history=open_history(history_path),
+            key_bindings=self._bindings(),
+            bottom_toolbar=self._bottom,
+            editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
+            cursor=ModalCursorShapeConfig() if vi else None,
+            enable_open_in_editor=True,
+            enable_suspend=True,
+            tempfile_suffix=".md",
+            color_depth=None if self._streams.stdout_ink.color else ColorDepth.DEPTH_1_BIT,
+            style=Style.from_dict(
+                {"bottom-toolbar": "noreverse", "bar": "ansibrightblack", "thought": "ansibrightblack"}
+            ),
+            include_default_pygments_style=False,
+        )
+        session.default_buffer.on_text_changed += self._typed
+        if vi:  # Esc is a key by itself there, and must not wait long for what could follow
+            session.app.ttimeoutlen, session.app.timeoutlen = 0.05, 0.5
+        return session
+
+    def _typed(self, _buffer: object) -> None:
+        """Whoever goes on typing does not want to leave."""
+        self._leaving, self._interrupted_at = False, float("-inf")
+
+    def _message(self) -> StyleAndTextTuples:
+        columns, rows = self._streams.size()
+        above = self._viewer.lines(columns, max(3, rows // 2))
+        return [*(("class:thought", line + "\n") for line in above), ("bold", MARK)]
+
+    def _bottom(self) -> StyleAndTextTuples:
+        columns = self._streams.width
+        parts = ["Ctrl+C again leaves"] if self._leaving else map(one_line, self._toolbar(columns))
+        return [("class:bar", fitting(parts, columns - 1, " · " if self._streams.unicode else " - "))]
+
+    def _bindings(self) -> KeyBindings:
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.key_binding import KeyBindings
+
+        bindings = KeyBindings()
+        viewing = Condition(lambda: self._viewer.open)
+
+        @bindings.add("enter")
+        def _submit(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            state = buffer.complete_state
+            if state is not None and state.current_completion is not None:
+                buffer.complete_state = None  # Enter in the menu takes what is chosen
+            elif buffer.text.strip():
+                self._viewer.close()
+                buffer.validate_and_handle()
+
+        @bindings.add("escape", "enter")
+        @bindings.add("c-j")
+        def _new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.newline(copy_margin=False)
+
+        @bindings.add("c-x", "c-e")
+        def _edit(event: KeyPressEvent) -> None:
+            event.current_buffer.open_in_editor()
+
+        @bindings.add("c-c")
+        @bindings.add("<sigint>")
+        def _interrupt(event: KeyPressEvent) -> None:
+            now = time.monotonic()
+            if now - self._interrupted_at <= LEAVE_SECONDS:
+                event.app.exit(exception=Leave())
+            elif event.current_buffer.text:
+                event.current_buffer.reset()
+            elif self._leaving:
+                event.app.exit(exception=EOFError())
+            self._leaving, self._interrupted_at = True, now
+
+        @bindings.add("c-o")
+        def _thoughts(event: KeyPressEvent) -> None:  # noqa: ARG001
+            self._viewer.toggle()
+
+        @bindings.add("<vt100-mouse-event>")
+        def _mouse(event: KeyPressEvent) -> None:
+            """The mouse is the terminal's: what only looks like it (typed escapes) must not fail to parse."""
+
+        for key, step in (("up", -1), ("down", 1)):
+            bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))
+        for key, step in (("pageup", -1), ("pagedown", 1)):
+            bindings.add(key, filter=viewing)(partial(_call, self._viewer.scroll, step))
+
+        return bindings
+
+    def _catch_signals(self) -> None:
+        """A termination while the prompt stands restores the terminal and ends with the signal's code."""
+        from prompt_toolkit.application import get_app
+
+        app = get_app()
+        loop = asyncio.get_running_loop()
+        for number in _ending_signals():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                with suppress(RuntimeError, ValueError):  # not the main thread
+                    loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
+
+
+def _ending_signals() -> tuple[signal.Signals, ...]:
+    return () if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def _kept_handlers() -> Iterator[None]:
+    """An event loop that ends leaves the default handlers behind; whoever had set others gets them back."""
+    before = {number: signal.getsignal(number) for number in _ending_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(ValueError, TypeError):  # not the main thread; not set from Python
+                signal.signal(number, handler)
+
+
+def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001
+    function(step)
+
+
+def _completer(suggest: Suggest) -> Any:
+    from prompt_toolkit.completion import Completer, Completion
+
+    class _Completer(Completer):
+        def get_completions(
+            self,
+            document: Document,
+            complete_event: CompleteEvent,  # noqa: ARG002
+        ) -> Iterator[Completion]:
+            for found in suggest(document.text_before_cursor):
+                yield Completion(found.text, -found.replaces, display_meta=found.about or None)
+
+    return _Completer()

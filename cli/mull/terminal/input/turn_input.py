@@ -1,0 +1,181 @@
+"""The thread beside a turn: it reads keys and signals, steers, and lets a view paint.
+
+In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `Steering`, keys and events
+handed to the view, in this one thread, so that a view needs no lock. The turn's thread may sit in native code
+for seconds: keys, the clock and the fold stay alive. When the context manager ends, everything is painted and
+the terminal is as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from types import TracebackType
+from typing import Protocol, Self
+
+from mull.control import Steering
+from mull.errors import ExitCode
+from mull.events import Event
+from mull.terminal.console.streams import Streams
+from mull.terminal.input.keys import LEAVE_SECONDS, Key, Keyboard, Leave
+
+FRAME_SECONDS = 1 / 12  # between two repaints; never below 1/15
+SLOWEST_FRAME_SECONDS = 1 / 4
+PAINT_SHARE = 0.03  # of one core; a view that costs more is painted less often
+PATIENCE_SECONDS = 1.0  # for the turn to end once the user leaves
+
+
+class View(Protocol):
+    """What the attendant serves. All of it is called in the attendant's thread."""
+
+    def take(self, event: Event) -> None: ...
+    def press(self, key: Key) -> None: ...
+    def paint(self, now: float) -> None: ...
+    def pause(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class Attendant:
+    """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user
+    left."""
+
+    def __init__(self, streams: Streams, steering: Steering, view: View | None, *, keys: bool) -> None:
+        self._steering = steering
+        self._view = view
+        self._keyboard = Keyboard(streams, keys=keys)
+        self._events: deque[Event] = deque()
+        self._settled = threading.Event()
+        self._settled.set()
+        self._ended = False
+        self._confirming = False  # the next frame shows what a key did, before events can take its place
+        self._failure: Exception | None = None
+        self._interrupted_at = float("-inf")
+        self._left_at: float | None = None
+        self._exit_code: int = ExitCode.INTERRUPTED
+        self._thread = threading.Thread(target=self._run, name="mull-view", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._keyboard.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        self._keyboard.wake()
+        self._thread.join()
+        self._keyboard.__exit__(kind, value, trace)
+        if self._failure is not None and kind is None:
+            raise self._failure
+        if self._left_at is not None:
+            if self._exit_code == ExitCode.INTERRUPTED:
+                raise Leave
+            raise SystemExit(self._exit_code)
+
+    def put(self, event: Event) -> None:
+        """Hand an event to the view. Raises what the view failed with (the terminal has gone)."""
+        if self._failure is not None:
+            raise self._failure
+        if self._view is not None:
+            self._events.append(event)
+
+    def settle(self) -> None:
+        """Return when everything put in so far is on the screen."""
+        self._settled.clear()
+        self._keyboard.wake()
+        while not self._settled.wait(0.05) and self._thread.is_alive():
+            self._keyboard.wake()
+
+    def _run(self) -> None:
+        try:
+            if self._view is None:
+                while not self._ended:
+                    self._listen(SLOWEST_FRAME_SECONDS)
+            else:
+                self._serve(self._view)
+        except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
+            self._failure = failure
+            self._steering.stop()
+        finally:
+            self._end_view()
+
+    def _serve(self, view: View) -> None:
+        """Paint as often as it may, and at once when a key was pressed or `settle` waits."""
+        interval, painted_at, pressed = FRAME_SECONDS, time.monotonic(), False
+        while not self._ended or self._events:
+            due = painted_at + (FRAME_SECONDS if pressed else interval)
+            pressed = self._listen(due - time.monotonic()) or pressed
+            now = time.monotonic()
+            if now < due and not self._ended and self._settled.is_set():
+                continue
+            began = time.thread_time()
+            confirming, self._confirming = self._confirming and not self._ended, False
+            while self._events and not confirming:
+                view.take(self._events.popleft())
+            view.paint(now)
+            if not confirming:
+                self._settled.set()
+            cost = time.thread_time() - began
+            interval = min(max(FRAME_SECONDS, cost / PAINT_SHARE), SLOWEST_FRAME_SECONDS)
+            painted_at, pressed = now, False
+
+    def _listen(self, seconds: float) -> bool:
+        """Act on the keys and signals that come within `seconds`; were there any?"""
+        keys = self._keyboard.read(max(0.0, seconds))
+        for key in keys:
+            self._press(key)
+        self._give_up(time.monotonic())
+        return bool(keys)
+
+    def _end_view(self) -> None:
+        try:
+            if self._view is not None:
+                self._view.end()
+        except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
+            self._failure = self._failure or failure
+        finally:
+            self._settled.set()
+
+    def _press(self, key: Key) -> None:
+        if key.name == "interrupt":
+            now = time.monotonic()
+            self._steering.stop()
+            if now - self._interrupted_at <= LEAVE_SECONDS:
+                self._left_at = self._left_at or now
+            self._interrupted_at = now
+        elif key.name == "terminate":
+            self._steering.stop()
+            self._left_at = self._left_at or time.monotonic()
+            self._exit_code = 128 + key.signal
+        elif key.name == "escape":
+            self._steering.stop()
+        elif key.name == "tab":
+            self._steering.answer_now()
+            self._confirming = True
+        elif key.name == "suspend":
+            self._suspend()
+        if self._view is not None:
+            self._view.press(key)
+
+    def _suspend(self) -> None:
+        """Ctrl+Z: the shell gets its terminal back, and we ours with `fg`."""
+        if sys.platform == "win32":
+            return
+        if self._view is not None:
+            self._view.pause()
+        self._keyboard.cooked()
+        signal.raise_signal(signal.SIGSTOP)  # to this thread, so that it stops here
+        self._keyboard.raw()
+
+    def _give_up(self, now: float) -> None:
+        """Native code that does not come back keeps nobody waiting: restore the terminal and end the process
+        here."""
+        if self._left_at is not None and now - self._left_at > PATIENCE_SECONDS and not self._ended:
+            self._end_view()
+            self._keyboard.cooked()
+            os._exit(self._exit_code)

@@ -1,0 +1,97 @@
+"""Keys that are typed while nobody reads them: between a chat's start, its turns and its prompts.
+
+In: the streams. Out: a terminal that neither echoes such keys nor turns their Enter into the key for a new line, so
+that the next prompt finds what was typed as it was typed. `lent` gives the terminal its own mode back for whoever needs
+it: a turn (which takes its own), an editor, a plain question. The mode is restored when the context manager ends.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from mull.terminal.console.streams import Streams
+
+
+class HeldInput:
+    """A context manager around a whole chat."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._fd = streams.stdin.fileno() if streams.stdin_tty and sys.platform != "win32" else -1
+        self._before: list[Any] | None = None
+        self._signals: set[int] = set()  # those that end the chat by way of an exception
+        self.lines: list[str] = []  # what was typed, Enter included, before the chat had begun
+        self.ended = False  # Ctrl+D was typed too
+        self.text = ""  # and what was typed after the last Enter
+
+    def __enter__(self) -> Self:
+        self._hold()
+        self._take_waiting()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+        for number in self._signals:
+            signal.signal(number, signal.SIG_DFL)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """The terminal's own mode, for as long as somebody else reads."""
+        self._release()
+        try:
+            yield
+        finally:
+            self._hold()
+
+    def _take_waiting(self) -> None:
+        """Keys from before: in the terminal's own mode their Enter has already become a newline."""
+        if self._fd < 0 or sys.platform == "win32" or not select.select([self._fd], [], [], 0)[0]:
+            return
+        with suppress(OSError):
+            typed = os.read(self._fd, 65536).decode("utf-8", "ignore").replace("\r", "\n")
+            typed, end, _ = typed.replace("\0", "\x04").partition(
+                "\x04"
+            )  # Linux hands a waiting Ctrl+D out as NUL
+            self.ended = bool(end)
+            *lines, text = [
+                "".join(char for char in line if char.isprintable()) for line in typed.split("\n")
+            ]
+            self.lines, self.text = [line for line in lines if line.strip()], text
+
+    def _hold(self) -> None:
+        if self._fd < 0 or sys.platform == "win32":
+            return
+        for number in (signal.SIGTERM, signal.SIGHUP):  # their default would leave the terminal without echo
+            if signal.getsignal(number) is signal.SIG_DFL:
+                with suppress(ValueError):  # not the main thread
+                    signal.signal(number, _end)
+                    self._signals.add(number)
+        import termios
+
+        with suppress(termios.error):  # the terminal has gone
+            self._before = termios.tcgetattr(self._fd)
+            mode = termios.tcgetattr(self._fd)
+            mode[0] &= ~termios.ICRNL
+            mode[3] &= ~(termios.ECHO | termios.ICANON)  # ISIG stays: Ctrl+C ends a chat that has not begun
+            mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(self._fd, termios.TCSANOW, mode)
+
+    def _release(self) -> None:
+        before, self._before = self._before, None
+        if before is not None and sys.platform != "win32":
+            import termios
+
+            with suppress(termios.error):
+                termios.tcsetattr(self._fd, termios.TCSANOW, before)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,1 @@
+"""Streaming Markdown: parsed incrementally, rendered block by block in O(n)."""

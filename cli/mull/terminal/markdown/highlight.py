@@ -1,0 +1,100 @@
+"""Source code → lines of styled spans, in chunks that never change when more code follows.
+
+In: the lines of a code block and its language's name. Out: a line of spans for each. A chunk is what one lexer
+run sees: it ends at a blank line after a few lines, or after many, so that a long block is coloured in linear
+time while it streams. pygments is imported with the first block that names a language it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from mull.terminal.markdown.spans import Line
+
+SHORT_CHUNK, LONG_CHUNK = 12, 40  # lines
+# By pygments' short names for token types, the longest prefix wins.
+_STYLES = {
+    "k": "keyword",
+    "kt": "name",
+    "s": "string",
+    "m": "number",
+    "c": "comment",
+    "nf": "name",
+    "nc": "name",
+    "nb": "name",
+    "nt": "keyword",
+    "na": "name",
+    "ow": "keyword",
+    "gd": "deleted",
+    "gi": "inserted",
+    "gh": "heading",
+    "gu": "comment",
+}
+
+
+def chunk_end(lines: Sequence[str], start: int) -> int:
+    """Where the chunk that begins at line `start` ends; `len(lines)` if more lines could still belong to it."""
+    for index in range(start, len(lines) - 1):
+        size = index + 1 - start
+        ends = (size >= SHORT_CHUNK and not lines[index].strip()) or size >= LONG_CHUNK
+        if ends and lines[index + 1].strip():
+            return index + 1
+    return len(lines)
+
+
+def highlight(lines: Sequence[str], language: str) -> list[Line]:
+    """Each of `lines` as spans; unstyled where the language is unknown."""
+    words = language.split()
+    lexer = _lexer(words[0].strip("{}.").lower()) if words else None
+    if lexer is None:
+        return [[(line, "")] for line in lines]
+    styled: list[Line] = []
+    start = 0
+    while start < len(lines):
+        end = chunk_end(lines, start)
+        styled += _colour("\n".join(lines[start:end]), lexer)
+        start = end
+    return styled
+
+
+@lru_cache(maxsize=16)
+def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
+    """Cached, since a block that is painted again has mostly the same chunks."""
+    styled: list[Line] = [[]]
+    for kind, text in lexer.get_tokens(code):
+        style = _style(kind)
+        first, *rest = text.split("\n")
+        if first:
+            styled[-1].append((first, style))
+        styled.extend([(piece, style)] if piece else [] for piece in rest)
+    # A lexer may add or drop a line end; the lines are what counts.
+    lines = code.split("\n")
+    if ["".join(text for text, _ in line) for line in styled] != lines:
+        return tuple([(line, "")] for line in lines)
+    return tuple(styled)
+
+
+@lru_cache(maxsize=256)
+def _style(kind: Any) -> str:
+    from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped,unused-ignore]
+
+    while kind not in STANDARD_TYPES:
+        kind = kind.parent
+    short = STANDARD_TYPES[kind]
+    return next((_STYLES[short[:size]] for size in range(len(short), 0, -1) if short[:size] in _STYLES), "")
+
+
+@lru_cache(maxsize=32)
+def _lexer(language: str) -> Any:
+    """The lexer for a language's name or alias; None where there is none or nothing to colour."""
+    if language in {"text", "plain", "plaintext", "txt", "output", "none"}:
+        return None
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped,unused-ignore]
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None

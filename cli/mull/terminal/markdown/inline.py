@@ -1,0 +1,75 @@
+"""Inline Markdown → logical lines of spans, one for every line end of the source, as the model wrote it.
+
+In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics as they are, a
+link's target after its text, where it can be seen and copied. Mathematics is not drawn: its source is what is
+readable.
+"""
+
+from __future__ import annotations
+
+from markdown_it.token import Token
+
+from mull.terminal.console.sanitize import visible
+from mull.terminal.console.width import TAB
+from mull.terminal.markdown.parser import inline
+from mull.terminal.markdown.spans import Line
+
+_EMPHASIS = {"em_open": "italic", "strong_open": "bold", "s_open": "strike"}
+_CLOSES = frozenset({"em_close", "strong_close", "s_close"})
+
+
+def lines_of(token: Token, base: str = "", *, mark_code: bool = False) -> list[Line]:
+    """At least one line, all in the style `base`; `mark_code` keeps the backticks of inline code."""
+    builder = _Builder(base, "`" if mark_code else "")
+    for item in inline(token):
+        builder.add(item)
+    return builder.lines
+
+
+class _Builder:
+    def __init__(self, base: str, code_mark: str) -> None:
+        self.lines: list[Line] = [[]]
+        self._code_mark = code_mark
+        self._styles = [base] if base else []
+        self._links: list[
+            tuple[str, int]
+        ] = []  # open ones: where they go, and at which span their text began
+
+    def add(self, item: Token) -> None:
+        kind = item.type
+        if kind in {"softbreak", "hardbreak"}:
+            self.lines.append([])
+        elif kind == "code_inline":
+            self._put(f"{self._code_mark}{visible(item.content)}{self._code_mark}", "code")
+        elif kind == "math_inline":
+            first, *rest = item.content.split("\n")
+            self._put(first, "math")
+            for line in rest:
+                self.lines.append([])
+                self._put(line.strip(), "math")
+        elif kind in _EMPHASIS:
+            self._styles.append(_EMPHASIS[kind])
+        elif kind in _CLOSES:
+            self._styles.pop()
+        elif kind.startswith("link_") or kind == "image":
+            self._link(item)
+        else:
+            self._put(visible(item.content).replace("\n", " ").expandtabs(TAB))
+
+    def _link(self, item: Token) -> None:
+        if item.type == "link_open":
+            self._links.append((visible(str(item.attrGet("href") or "")), len(self.lines[-1])))
+            self._styles.append("underline")
+        elif item.type == "image":
+            self._put(f"[{visible(item.content) or 'image'}]")
+            self._put(f" ({visible(str(item.attrGet('src') or ''))})", "url")
+        else:
+            self._styles.pop()
+            target, start = self._links.pop()
+            shown = "".join(text for text, _ in self.lines[-1][start:])
+            if target.removeprefix("mailto:") not in {"", shown}:
+                self._put(f" ({target})", "url")
+
+    def _put(self, text: str, style: str = "") -> None:
+        if text:
+            self.lines[-1].append((text, " ".join([*self._styles, style]).rstrip()))

@@ -1,0 +1,208 @@
+"""Markdown that streams: finished blocks for the scrollback, the unfinished tail for the live region, in linear
+time.
+
+In: Markdown in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it
+stands, `finish` the rest; joined they equal `render` of the whole document. Only the tail is kept. What is
+final is decided on whole lines: all but the last block; within it, all but the last item of a list, the
+finished chunks of a code block, the rows of a long table, and the first pieces of an endless paragraph.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from mull.terminal.console.sanitize import Sanitizer, visible
+from mull.terminal.console.style import Ink
+from mull.terminal.markdown.blocks import (
+    SIZING_ROWS,
+    Group,
+    Layout,
+    Resume,
+    gap_before,
+    groups,
+    natural_widths,
+    table_rows,
+)
+from mull.terminal.markdown.highlight import chunk_end
+from mull.terminal.markdown.parser import PIECE, SENTINEL, parse, piece_end
+from mull.terminal.markdown.spans import Line
+
+# The beginning of a line that may become anything (a rule, a heading, a fence): not shown before it has.
+_UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
+# Blocks that go on after a blank line; all others are over.
+_GOES_ON = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
+
+
+def render(source: str, columns: int, ink: Ink, *, unicode: bool = True) -> list[str]:
+    """A whole document as lines of at most `columns` cells."""
+    source = visible(source)
+    layout = _layout(source, columns, ink, unicode)
+    return _paint(layout.document(list(groups(parse(source)))), ink)
+
+
+class Markdown:
+    """See `live.Body`."""
+
+    def __init__(self, ink: Ink, *, unicode: bool = True) -> None:
+        self._ink = ink
+        self._unicode = unicode
+        self._sanitizer = Sanitizer()
+        self._tail = ""  # the source that is not final
+        self._resume = Resume()
+        self._looked_at = 0  # length of the tail's whole lines when a cut was last looked for
+        self._shown: tuple[str, int] | None = None  # (tail, columns) of the lines below
+        self._lines: list[str] = []
+
+    def feed(self, text: str) -> None:
+        self._tail += self._sanitizer.feed(text)
+
+    def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]:
+        """(final lines, the tail's lines). The tail may be taller than `rows`: show its end."""
+        del rows  # what is final does not depend on the screen's height
+        final = self._cut(columns)
+        if self._shown != (self._tail, columns):
+            self._shown = (self._tail, columns)
+            self._lines = self._render(self._settled(), columns)
+        return final, self._lines
+
+    def finish(self, columns: int) -> list[str]:
+        """What is left, as final lines."""
+        self._tail += self._sanitizer.finish()
+        final = self._cut(columns)
+        rest = self._render(self._tail, columns)
+        self._tail, self._resume, self._looked_at, self._shown = "", Resume(), 0, None
+        return final + rest
+
+    def _render(self, source: str, columns: int) -> list[str]:
+        layout = _layout(source, columns, self._ink, self._unicode)
+        return _paint(layout.document(list(groups(parse(source))), self._resume), self._ink)
+
+    def _settled(self) -> str:
+        """The tail without a last line that does not say yet what it is."""
+        start = self._tail.rfind("\n") + 1
+        return self._tail[:start] if _UNDECIDED.fullmatch(self._tail, start) else self._tail
+
+    def _cut(self, columns: int) -> list[str]:
+        """Move what is final from the tail to the returned lines."""
+        lines: list[Line] = []
+        whole = self._tail.rfind("\n") + 1
+        if whole > self._looked_at:
+            lines += self._cut_lines(self._tail[:whole], columns)
+        if len(self._tail) > PIECE:
+            lines += self._cut_paragraph(columns)
+        self._looked_at = self._tail.rfind("\n") + 1
+        return _paint(lines, self._ink)
+
+    def _cut_lines(self, source: str, columns: int) -> list[Line]:
+        parts = list(groups(parse(source)))
+        if not parts:
+            return []
+        layout = _layout(source, columns, self._ink, self._unicode)
+        lines: list[Line] = []
+        last = parts[-1]
+        if len(parts) > 1:
+            lines += layout.document(parts[:-1], self._resume)
+            self._drop(last.start, Resume(gap=gap_before(last, layout.source)))
+            source = self._tail[: self._tail.rfind("\n") + 1]
+            layout = _layout(source, columns, self._ink, self._unicode)
+            (last,) = groups(parse(source))
+        kind = last.token.type
+        if last.end < source.count("\n") and kind not in _GOES_ON:
+            lines += layout.document([last], self._resume)
+            self._drop(source.count("\n"), Resume(gap=True))
+        elif kind in {"bullet_list_open", "ordered_list_open"}:
+            lines += self._cut_list(last, layout)
+        elif kind == "table_open":
+            lines += self._cut_table(last, layout)
+        elif kind in {"fence", "code_block"}:
+            lines += self._cut_code(last, layout)
+        return lines
+
+    def _cut_list(self, group: Group, layout: Layout) -> list[Line]:
+        *done, last = groups(group.inside)
+        if not done:
+            return []
+        head = self._head(layout, last.start)
+        number = (
+            self._resume.number if self._resume.kind == "list" else int(group.token.attrGet("start") or 1)
+        )
+        self._drop(last.start, Resume("list", gap=gap_before(last, layout.source), number=number + len(done)))
+        return head
+
+    def _cut_code(self, group: Group, layout: Layout) -> list[Line]:
+        fenced = group.token.type == "fence"
+        start = group.start + fenced
+        cut = chunk_end(layout.source[: group.end], start)
+        if cut >= group.end:
+            return []
+        while (further := chunk_end(layout.source[: group.end], cut)) < group.end:
+            cut = further
+        head = self._head(layout, cut)
+        if not fenced:  # the parser takes blank lines at the end for no part of the block
+            blank = itertools.takewhile(lambda line: not line.strip(), reversed(layout.source[:cut]))
+            head += [[] for _ in blank]
+        self._drop(cut, Resume("code"), keep=layout.source[group.start] + "\n" if fenced else "")
+        return head
+
+    def _cut_table(self, group: Group, layout: Layout) -> list[Line]:
+        rows = table_rows(group)
+        resumed = self._resume.kind == "table"
+        if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
+            return []
+        last = rows[-1].start
+        natural = self._resume.natural if resumed else natural_widths(layout.cells(group))
+        head = self._head(layout, last)
+        keep = "\n".join(layout.source[group.start : group.start + 2]) + "\n"
+        self._drop(last, Resume("table", natural=natural), keep=keep)
+        return head
+
+    def _cut_paragraph(self, columns: int) -> list[Line]:
+        """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended
+        yet."""
+        layout = _layout(self._tail, columns, self._ink, self._unicode)
+        parts = list(groups(parse(self._tail)))
+        if not parts:
+            return []
+        last = parts[-1]
+        content = last.inside[0].content.removeprefix(SENTINEL) if last.token.type == "paragraph_open" else ""
+        end = 0
+        while len(content) - end > PIECE:
+            end += piece_end(content[end:])
+        if not end:
+            return []
+        lines: list[Line] = []
+        if len(parts) > 1:
+            lines += layout.document(parts[:-1], self._resume)
+            self._resume = Resume(gap=gap_before(last, layout.source))
+        source = SENTINEL + content[:end]
+        layout = _layout(source, columns, self._ink, self._unicode)
+        lines += layout.document(list(groups(parse(source))), self._resume)
+        space = self._tail[len(self._tail.rstrip()) :]  # the parser drops it, but more text follows
+        self._tail = SENTINEL + content[end:] + space
+        self._resume = Resume("paragraph", lead=lines.pop())
+        return lines
+
+    def _head(self, layout: Layout, line: int) -> list[Line]:
+        """The tail's first lines of source, laid out."""
+        source = "\n".join(layout.source[:line]) + "\n"
+        return _layout(source, layout.columns, self._ink, self._unicode).document(
+            list(groups(parse(source))), self._resume
+        )
+
+    def _drop(self, lines: int, resume: Resume, keep: str = "") -> None:
+        """Forget the tail's first lines; `keep` stands for them where the rest needs a beginning."""
+        at = 0
+        for _ in range(lines):
+            at = self._tail.index("\n", at) + 1
+        self._tail = keep + self._tail[at:]
+        self._resume = resume
+
+
+def _layout(source: str, columns: int, ink: Ink, unicode: bool) -> Layout:
+    return Layout(columns, source.split("\n"), ascii_only=not unicode, mark_code=ink.plain or not ink.color)
+
+
+def _paint(lines: Sequence[Line], ink: Ink) -> list[str]:
+    return ["".join(ink(text, style) for text, style in line) for line in lines]

@@ -1,0 +1,1 @@
+"""Views of the event stream: live, plain, JSON, and the progress of downloads and batches."""

@@ -1,0 +1,172 @@
+"""A turn as JSON: one object at its end (`--json`), or every event as it happens and the same object last
+(`--jsonl`).
+
+In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The shape is a contract with `"v":
+1`, failures included (docs/scripting.md); keys are added, never renamed. Nothing else goes to stdout, and
+nothing at all to stderr: notices are part of the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mull.errors import ExitCode, MullError
+from mull.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    Finish,
+    Loading,
+    Notice,
+    PromptProgress,
+    ReasoningReport,
+    ThinkingDelta,
+    Timing,
+    TokenChance,
+    Usage,
+)
+from mull.terminal.console.streams import Streams
+
+Session = Callable[[], str | None]  # the conversation's id, known when the turn has ended
+VERSION = 1
+_SECONDS_DIGITS = 4
+_LOGPROB_DIGITS = 6
+_EVENT_NAMES: Mapping[type, str] = {
+    Loading: "loading",
+    PromptProgress: "prompt",
+    ThinkingDelta: "thinking",
+    AnswerDelta: "answer",
+    Notice: "notice",
+}
+# JSON itself escapes only what is below a space; a terminal obeys some more.
+_CONTROLS = {
+    code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def show_json(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
+    """Wait for the end of the turn, then print its object. Raises what the turn raises (see `error_object`)."""
+    done = _last(event for event in events)
+    write_object(streams, result_object(done, session()))
+    return done
+
+
+def show_jsonl(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
+    """Print one object per event as it happens: `event_object`'s, then the result."""
+
+    def printed() -> Iterable[Event]:
+        for event in events:
+            if not isinstance(event, Done):
+                write_object(streams, event_object(event))
+            yield event
+
+    done = _last(printed())
+    write_object(streams, result_object(done, session()))
+    return done
+
+
+def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
+    """The result of a turn. A failed one has no answer, and says why in `error`; one that does not fit its schema has
+    both."""
+    failed = done.error is not None and done.finish != "schema"
+    result = {
+        "v": VERSION,
+        "model": done.model,
+        "answer": None if failed else done.answer,
+        "thinking": done.thinking,
+        "reasoning": _reasoning(done.reasoning),
+        "finish": _failed(done.error) if failed and done.error is not None else done.finish,
+        "error": error_fields(done.error),
+        "usage": _usage(done.usage),
+        "timing": _timing(done.timing),
+        "session": session,
+    }
+    if done.logprobs is not None:
+        result["logprobs"] = [{**_chance(one), "top": list(map(_chance, one.top))} for one in done.logprobs]
+    return result
+
+
+def error_object(error: MullError, *, model: str = "", session: str | None = None) -> dict[str, Any]:
+    """The same object for a failure before or outside a turn."""
+    nothing = ReasoningReport(asked="default", applied="none", how="", notice=None)
+    done = Done(
+        model=model,
+        answer="",
+        thinking="",
+        reasoning=nothing,
+        finish="error",
+        usage=Usage(),
+        timing=Timing(),
+        error=error,
+    )
+    return result_object(done, session)
+
+
+def event_object(event: Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice) -> dict[str, Any]:
+    """One event: `{"v": 1, "event": NAME, …its fields}`. NAME is one of loading, prompt, thinking, answer,
+    notice."""
+    return {"v": VERSION, "event": _EVENT_NAMES[type(event)], **asdict(event)}
+
+
+def write_object(streams: Streams, value: Mapping[str, Any]) -> None:
+    """One line, flushed, so that a reader in a pipe sees it at once."""
+    streams.stdout.write(dumps(value) + "\n")
+    streams.stdout.flush()
+
+
+def dumps(value: Mapping[str, Any]) -> str:
+    """Compact enough for one line, readable text as it is, no character that a terminal would obey, and always valid
+    UTF-8: lone surrogates become U+FFFD."""
+    return (
+        json.dumps(value, ensure_ascii=False)
+        .translate(_CONTROLS)
+        .encode("utf-8", errors="surrogatepass")
+        .decode("utf-8", "replace")
+    )
+
+
+def _last(events: Iterable[Event]) -> Done:
+    done: Done | None = None
+    for event in events:
+        if isinstance(event, Done):
+            done = event
+    if done is None:
+        raise MullError(
+            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
+        )
+    return done
+
+
+def _failed(error: MullError) -> Finish:
+    """How a turn has ended that came to nothing."""
+    if error.code == "interrupted":
+        return "interrupted"
+    return "schema" if error.exit_code == ExitCode.SCHEMA else "error"
+
+
+def _reasoning(report: ReasoningReport) -> dict[str, Any]:
+    return {"asked": report.asked, "applied": report.applied, "how": report.how, "notice": report.notice}
+
+
+def error_fields(error: MullError | None) -> dict[str, str] | None:
+    """An error as the JSON carries it."""
+    return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    """What the contract names; how drafts fared is a figure for `--stats`."""
+    return {name: getattr(usage, name) for name in ("prompt", "cached", "thinking", "answer")}
+
+
+def _chance(one: TokenChance) -> dict[str, Any]:
+    """A token's text; where it is a part of a character, which no text can show, its bytes too."""
+    text = one.data.decode("utf-8", errors="replace")
+    parts = {"bytes": list(one.data)} if text.encode() != one.data else {}
+    return {"token": text, "logprob": round(one.logprob, _LOGPROB_DIGITS), **parts}
+
+
+def _timing(timing: Timing) -> dict[str, float]:
+    return {name: round(float(value), _SECONDS_DIGITS) for name, value in asdict(timing).items()}

@@ -1,0 +1,280 @@
+"""The view for a terminal: a thinking panel that folds, and an answer that streams.
+
+In: the event stream; keys and signals by way of the `Attendant`. Out: finished lines in the scrollback, the
+unfinished rest in a live region, and the turn's `Done`. Nothing of the model reaches the terminal unsanitized,
+and the terminal is restored however the turn ends. Progress, thinking and notices belong to stderr: where that
+is no terminal, this view shows none of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, TextIO
+
+from mull.control import Steering
+from mull.errors import MullError
+from mull.events import AnswerDelta, Done, Event, Loading, Notice, PromptProgress, ThinkingDelta
+from mull.settings import ThinkingView
+from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Ink
+from mull.terminal.console.width import clip, wrap
+from mull.terminal.input.keys import Key, Typeahead
+from mull.terminal.input.turn_input import Attendant
+from mull.terminal.views.flow import Flow
+from mull.terminal.views.live_region import Region
+from mull.terminal.views.stderr_thinking import Aside
+from mull.terminal.views.thinking_panel import Panel, spinner
+
+FIRST_PAINT_SECONDS = 0.15  # what is over sooner needs no progress line
+ROOMY_ROWS = 6  # a lower screen is left to the text
+TAIL_SHARE = 0.6  # of the screen: a longer unfinished tail gives its first lines to the scrollback
+
+
+class Body(Protocol):
+    """How an answer becomes lines: `Flow` (raw) or `Markdown`."""
+
+    def feed(self, text: str) -> None: ...
+    def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]: ...
+    def finish(self, columns: int) -> list[str]: ...
+
+
+def show(
+    events: Iterable[Event],
+    streams: Streams,
+    steering: Steering,
+    *,
+    thinking: ThinkingView = "auto",
+    markdown: bool = True,
+    quiet: bool = False,
+    typeahead: Typeahead | None = None,
+) -> Done:
+    """Show a turn on the terminal at stdout. Keys are read when stdin is a terminal too; signals always.
+
+    `quiet`: no notices, no progress, and of the thinking only what `show` asks for. Raises what the turn
+    raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without `typeahead`, other keys
+    are dropped.
+    """
+    view = LiveView(
+        streams.stdout,
+        streams,
+        streams.stdout_ink,
+        panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
+        body=(lambda: _markdown(streams)) if markdown else Flow,
+        quiet=quiet,
+        typeahead=typeahead,
+    )
+    aside = Aside(streams) if thinking == "show" and not streams.stderr_live else None
+    done: Done | None = None
+    with Attendant(streams, steering, view, keys=True) as attendant:
+        for event in events:
+            attendant.put(event)
+            if aside is not None:
+                aside.take(event)
+            if isinstance(event, Done):
+                done = event
+    if done is None:
+        raise MullError(
+            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
+        )
+    return done
+
+
+class LiveView:
+    """The state of the screen; see `attendant.View`. `panel` None: no progress, no thinking, no notices here.
+
+    `body` None: the answer is shown elsewhere (stdout is a pipe); the region is gone while it streams.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        streams: Streams,
+        ink: Ink,
+        *,
+        panel: ThinkingView | None,
+        body: Callable[[], Body] | None,
+        quiet: bool = False,
+        typeahead: Typeahead | None = None,
+    ) -> None:
+        self._streams = streams
+        self._ink = ink
+        self._view = panel
+        self._body_factory = body
+        self._quiet = quiet
+        self._typeahead = typeahead
+        self._began = time.monotonic()
+        self._region = Region(self._writer(out), streams.size)
+        self._status = "Starting"
+        self._above: list[str] = []  # finished lines that wait for the next frame
+        self._panel: Panel | None = None
+        self._thought = 0  # thinking tokens of the turn so far
+        self._answer_now = False  # Tab was pressed, and no answer has begun since
+        self._body: Body | None = None
+        self._answering = False
+        self._stopping = False
+        self._finish: str | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, ThinkingDelta):
+            self._think(event)
+        elif isinstance(event, AnswerDelta):
+            self._answer(event)
+        elif isinstance(event, Notice):
+            self._notice(event)
+        elif isinstance(event, Loading):
+            self._status = f"Loading {one_line(event.model)} · {event.fraction:.0%}"
+        elif isinstance(event, PromptProgress):
+            cached = f", {event.cached:,} cached" if event.cached else ""
+            self._status = f"Reading the prompt · {event.done:,} of {event.total:,} tokens{cached}"
+        else:
+            self._finish = event.finish
+
+    def press(self, key: Key) -> None:
+        if key.name in {"interrupt", "terminate", "escape"}:
+            self._stopping = True
+        if key.name == "fold" and self._panel is not None:
+            self._panel.toggle()
+        elif key.name == "tab" and not self._answering:
+            self._answer_now = True
+            if self._panel is not None:
+                self._panel.answer_now = True
+        elif self._typeahead is not None:
+            self._typeahead.press(key)
+
+    def pause(self) -> None:
+        self._region.close()
+
+    def paint(self, now: float) -> None:
+        columns, rows = self._streams.size()
+        tail = self._commit_finished(columns, rows)
+        if self._panel is not None and not self._answering:
+            self._above += self._panel.streamed(columns)
+        lines: list[str] = []
+        if self._answering and self._body is not None:
+            lines = self._while_answering(tail, columns, rows, now)
+        elif self._view is not None and not self._answering and self._has_begun(now):
+            lines = self._before_answer(columns, rows, now)
+        above, self._above = self._above, []
+        self._region.paint(lines, above)
+
+    def _has_begun(self, now: float) -> bool:
+        return self._panel is not None or now - self._began > FIRST_PAINT_SECONDS
+
+    def end(self) -> None:
+        """The last frame: everything that is left becomes final."""
+        self._fold_panel()
+        self._close_body()
+        if self._finish == "interrupted":
+            self._above.append(self._ink("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
+        above, self._above = self._above, []
+        self._region.close(above)
+
+    def _think(self, event: ThinkingDelta) -> None:
+        if self._answering:  # it thinks again, after a part of the answer
+            self._close_body()
+            self._answering = False
+            self._panel = None
+        if self._panel is None and self._view is not None:
+            view = self._view if event.wanted or self._view == "show" else "hide"
+            self._panel = Panel(
+                view,
+                self._ink,
+                unicode=self._streams.unicode,
+                began=time.monotonic(),
+                before=self._thought,
+            )
+            self._panel.answer_now = self._answer_now
+        if self._panel is not None:
+            self._panel.feed(event.text, event.tokens)
+        self._thought = event.tokens
+
+    def _answer(self, event: AnswerDelta) -> None:
+        if not self._answering:
+            self._fold_panel()
+            self._answering, self._answer_now = True, False
+            self._body = self._body_factory() if self._body_factory is not None else None
+        if self._body is not None:
+            self._body.feed(event.text)
+
+    def _notice(self, event: Notice) -> None:
+        if self._quiet:
+            return
+        if self._view is None:
+            self._streams.note(event.text)
+        else:
+            self._above += [self._ink(line, "dim") for line in wrap(one_line(event.text), self._columns())]
+
+    def _fold_panel(self) -> None:
+        if self._panel is not None and self._panel.ended is None:
+            self._panel.finish(time.monotonic())
+            self._above += self._panel.left(self._columns())
+            self._panel.fold = "folded"
+
+    def _columns(self) -> int:
+        """One less than there are: some terminals wrap when the last column is written."""
+        return self._streams.width - 1
+
+    def _close_body(self) -> None:
+        if self._body is not None:
+            self._above += self._body.finish(self._columns())
+            self._body = None
+
+    def _commit_finished(self, columns: int, rows: int) -> list[str]:
+        if self._body is None:
+            return []
+        finished, tail = self._body.take(columns - 1, max(2, int(rows * TAIL_SHARE)))
+        self._above += finished
+        return tail
+
+    def _before_answer(self, columns: int, rows: int, now: float) -> list[str]:
+        typed = self._typed(columns)
+        if self._stopping:
+            return [self._spin("Stopping", columns, now)]
+        if self._panel is None:
+            status = self._status + (" · then the answer, without thinking" if self._answer_now else "")
+            return [self._spin(status, columns, now), *typed]
+        return self._panel.live(columns, rows - 1 - len(typed), now) + typed
+
+    def _while_answering(self, tail: list[str], columns: int, rows: int, now: float) -> list[str]:
+        """The panel if it was unfolded again, the answer's unfinished end, and what the keys do."""
+        below = self._typed(columns)
+        unfolded = self._panel is not None and self._panel.fold == "open"
+        if self._view is not None and rows >= ROOMY_ROWS:
+            hint = "Stopping" if self._stopping else "esc stops"
+            if self._panel is not None and not self._stopping:
+                hint += ", ctrl+o folds" if unfolded else ", ctrl+o shows the thinking"
+            below = ["", self._spin(hint, columns, now), *below]
+        room = rows - 1 - len(below)
+        above: list[str] = []
+        if unfolded and self._panel is not None and self._view is not None:
+            above = [*self._panel.reopened(columns, max(2, min(rows // 2, room - 3))), ""]
+        return above + tail[-max(1, room - len(above)) :] + below
+
+    def _typed(self, columns: int) -> list[str]:
+        """What waits for the next prompt: its last line."""
+        if self._typeahead is None or not (self._typeahead.text or self._typeahead.lines):
+            return []
+        text = self._typeahead.text or self._typeahead.lines[-1]
+        return [self._ink(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "dim")]
+
+    def _spin(self, text: str, columns: int, now: float) -> str:
+        text = text if self._streams.unicode else text.replace("·", "-")
+        return self._ink(
+            clip(f"{spinner(now - self._began, self._streams.unicode)} {text}", columns - 1), "dim"
+        )
+
+    @staticmethod
+    def _writer(out: TextIO) -> Callable[[str], None]:
+        def write(text: str) -> None:
+            out.write(text)
+            out.flush()
+
+        return write
+
+
+def _markdown(streams: Streams) -> Body:
+    from mull.terminal.markdown.stream import Markdown
+
+    return Markdown(streams.stdout_ink, unicode=streams.unicode)

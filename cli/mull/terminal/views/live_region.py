@@ -1,0 +1,100 @@
+"""The live region: the last few lines of a terminal, repainted in place, while finished lines scroll away
+above.
+
+In: finished lines (`above`) and the region's own lines, as strings that may carry SGR codes. Out: one write per
+frame in which only what changed is sent. It never paints more lines than the screen has, and counts the rows
+that the old lines take after a resize. It owns nothing but the cursor: who may write to the terminal is the
+caller's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from mull.terminal.console.width import width
+
+_SGR = re.compile(r"\x1b\[[0-9;]*m")
+_HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
+# A terminal that knows "synchronized output" shows the frame at once; the others ignore the mode.
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
+
+
+class Region:
+    """`write` sends text to the terminal and flushes; `size` says (columns, rows) now."""
+
+    def __init__(self, write: Callable[[str], object], size: Callable[[], tuple[int, int]]) -> None:
+        self._write = write
+        self._size = size
+        self._shown: list[str] = []  # the lines on the screen; the cursor stands at the start of the last one
+        self._columns = 0
+        self._hidden = False
+
+    def paint(self, lines: Sequence[str], above: Sequence[str] = ()) -> None:
+        """Put `above` on the screen for good, then show `lines` below it: the newest ones, if they don't fit.
+
+        Each of `lines` must fit the terminal's width. Lines of `above` may be longer: the terminal wraps them.
+        """
+        columns, rows = self._size()
+        lines = list(lines[-max(1, rows - 1) :])
+        if not above and lines == self._shown and columns == self._columns:
+            return
+        if above or columns != self._columns:
+            body = self._rewritten([*above, *lines], columns, ends_above=not lines)
+        else:
+            body = self._changed(lines)
+        hide = "" if self._hidden or not lines else _HIDE
+        self._hidden = self._hidden or bool(lines)
+        self._shown, self._columns = lines, columns
+        self._write(f"{_BEGIN}{hide}{body}{_END}")
+
+    def close(self, above: Sequence[str] = ()) -> None:
+        """Take the region away, leave `above`, and give the cursor back at the start of a line. May be called
+        again."""
+        self.paint([], above)
+        if self._hidden:
+            self._hidden = False
+            self._write(_SHOW)
+
+    def _rewritten(self, lines: Sequence[str], columns: int, *, ends_above: bool) -> str:
+        """Everything anew from the region's first row on; each line is cleared as it is written over, to not
+        flicker."""
+        text = "\r\n".join(f"{line}\x1b[K" if _visible_width(line) < columns else line for line in lines)
+        if ends_above and lines:
+            text += "\r\n"
+        return f"{self._home(columns)}{text}\x1b[J\r"
+
+    def _changed(self, lines: Sequence[str]) -> str:
+        """Only the lines that differ from the screen's, on the same width."""
+        parts = [self._home(self._columns)]
+        row, last = 0, len(self._shown) - 1
+
+        def go_to(wanted: int) -> None:
+            nonlocal row
+            down = min(wanted, max(last, 0)) - row
+            if down > 0:
+                parts.append(f"\x1b[{down}B")
+            parts.append("\r\n" * (wanted - row - max(down, 0)))
+            row = wanted
+
+        for index, line in enumerate(lines):
+            if index <= last and line == self._shown[index]:
+                continue
+            go_to(index)
+            parts.append(f"{line}\x1b[K\r")
+        if len(lines) <= last:
+            go_to(len(lines))
+            parts.append("\x1b[J\x1b[A\r" if lines else "\x1b[J")
+        else:
+            go_to(len(lines) - 1)
+        return "".join(parts)
+
+    def _home(self, columns: int) -> str:
+        """To the start of the region's first row, from that of its last line. After a resize the terminal has wrapped
+        the old lines anew, and the cursor has stayed with the line's first column."""
+        rows = sum(max(1, -(-_visible_width(line) // max(1, columns))) for line in self._shown[:-1])
+        return f"\r\x1b[{rows}A" if rows else "\r"
+
+
+def _visible_width(line: str) -> int:
+    return width(_SGR.sub("", line))

@@ -1,0 +1,146 @@
+"""The view for a stdout that is no terminal: the answer as the model wrote it, flushed piece by piece, and one
+newline at its end.
+
+In: the event stream. Out: the answer on stdout, all else on stderr, and the turn's `Done`. What is shown of the
+thinking depends on stdout, stderr and `--thinking`; stdin only decides whether keys are read, which needs stdin
+and stdout to be terminals:
+
+| stdout   | stderr   | auto             | show               | fold             | hide             | view    |
+| -------- | -------- | ---------------- | ------------------ | ---------------- | ---------------- | ------- |
+| terminal | terminal | panel → summary  | panel → whole text | line → summary   | line → nothing   | `live`  |
+| terminal | other    | nothing          | whole text, raw    | nothing          | nothing          | `live`  |
+| other    | terminal | panel → summary  | panel → whole text | line → summary   | line → nothing   | `plain` |
+| other    | other    | nothing          | whole text, raw    | nothing          | nothing          | `plain` |
+
+Thinking that comes although it was switched off counts as `hide`, unless it is `show`.
+"panel → summary": seen while it thinks, one line is left. A terminal that cannot move its cursor (TERM=dumb)
+gets this view too, with control characters made visible, and a summary instead of a panel. Neither rich nor
+prompt_toolkit is imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+
+from mull.control import Steering
+from mull.errors import MullError
+from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
+from mull.settings import ThinkingView
+from mull.terminal.console.sanitize import Sanitizer
+from mull.terminal.console.streams import Streams, is_closed_pipe
+from mull.terminal.input.turn_input import Attendant
+from mull.terminal.views.live import LiveView
+from mull.terminal.views.stderr_thinking import Aside
+from mull.terminal.views.thinking_panel import Panel
+
+
+def show(
+    events: Iterable[Event],
+    streams: Streams,
+    *,
+    thinking: ThinkingView = "auto",
+    quiet: bool = False,
+    steering: Steering | None = None,
+) -> Done:
+    """Write a turn to stdout. With `steering`, Ctrl+C stops the turn and keeps what was said; else it raises as
+    usual.
+
+    Raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
+    which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
+    """
+    panel = None
+    if streams.stderr_live and steering is not None and (thinking == "show" or not quiet):
+        panel = LiveView(streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet)
+    view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
+    attendant = Attendant(streams, steering, panel, keys=False) if steering is not None else None
+    with attendant or nullcontext():
+        for event in events:
+            if attendant is not None and panel is not None:
+                attendant.put(event)
+                if view.changes_phase(event):
+                    attendant.settle()  # the panel is gone before the answer begins: both may be one screen
+            view.take(event)
+    if view.done is None:
+        raise MullError(
+            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
+        )
+    return view.done
+
+
+class _Plain:
+    """The stream of text without a live region."""
+
+    def __init__(self, streams: Streams, thinking: ThinkingView, *, quiet: bool, panelled: bool) -> None:
+        self.done: Done | None = None
+        self._streams = streams
+        self._view = thinking
+        self._quiet = quiet
+        self._panelled = panelled
+        self._answering = False
+        self._thoughts: Panel | None = None
+        self._tokens = 0  # of thinking, so far
+        self._last = ""  # the last character written to stdout
+        self._out = Sanitizer() if streams.stdout_tty else None
+        self._aside = Aside(streams) if thinking == "show" and not panelled else None
+
+    def changes_phase(self, event: Event) -> bool:
+        return isinstance(event, Done) or (isinstance(event, AnswerDelta) and not self._answering)
+
+    def take(self, event: Event) -> None:
+        if self._aside is not None:
+            self._aside.take(event)
+        if isinstance(event, ThinkingDelta):
+            self._answering = False
+            if event.wanted and not self._panelled and not self._quiet:
+                self._think(event)
+        elif isinstance(event, AnswerDelta):
+            self._thought()
+            self._answering = True
+            self._write(self._out.feed(event.text) if self._out else event.text)
+        elif isinstance(event, Notice):
+            if not (self._quiet or self._panelled):
+                self._streams.note(event.text)
+        elif isinstance(event, Done):
+            self._thought()
+            self.done = event
+            self._write(self._out.finish() if self._out else "")
+            if self._last not in {"", "\n"}:
+                self._write("\n")
+
+    def _think(self, event: ThinkingDelta) -> None:
+        if self._thoughts is None:
+            ink = self._streams.stderr_ink
+            self._thoughts = Panel(
+                self._view,
+                ink,
+                unicode=self._streams.unicode,
+                began=time.monotonic(),
+                before=self._tokens,
+            )
+        self._tokens = event.tokens
+        self._thoughts.feed("", event.tokens)
+
+    def _thought(self) -> None:
+        """The thinking is over: a terminal without a panel gets its summary."""
+        thoughts, self._thoughts = self._thoughts, None
+        if thoughts is not None and self._streams.stderr_tty and self._view in {"auto", "fold"}:
+            thoughts.finish(time.monotonic())
+            self._streams.note(thoughts.summary())
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        try:
+            self._streams.stdout.write(text)
+            self._streams.stdout.flush()
+        except OSError as failure:
+            if is_closed_pipe(failure):
+                raise
+            raise MullError(
+                "write_failed",
+                f"The answer could not be written: {failure.strerror or failure}.",
+                "Free some space, or send the output elsewhere.",
+            ) from failure
+        self._last = text[-1]

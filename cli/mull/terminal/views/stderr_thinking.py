@@ -1,0 +1,37 @@
+"""Thinking as plain text on stderr: for `--thinking show` where there is no panel.
+
+In: the event stream, event by event. Out: the thinking as the model wrote it (made visible on a terminal), with
+one newline at its end. A stderr that takes no more is not worth failing for.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mull.events import AnswerDelta, Done, Event, ThinkingDelta
+from mull.terminal.console.sanitize import Sanitizer
+from mull.terminal.console.streams import Streams
+
+
+class Aside:
+    """`take` every event."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._stderr = streams.stderr
+        self._sanitizer = Sanitizer() if streams.stderr_tty else None
+        self._last = "\n"
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, ThinkingDelta):
+            self._write(self._sanitizer.feed(event.text) if self._sanitizer else event.text)
+        elif isinstance(event, AnswerDelta | Done):
+            self._write(self._sanitizer.finish() if self._sanitizer else "")
+            if self._last != "\n":
+                self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._last = text[-1]
+            with suppress(OSError, ValueError):
+                self._stderr.write(text)
+                self._stderr.flush()

@@ -1,0 +1,147 @@
+"""The thinking panel: what the screen shows of a model that thinks, and the line that is left of it.
+
+In: thinking text as it comes, the clock, and whether it is folded. Out: lines for the live region, at most as
+many as asked for, and the lines for the scrollback once the thinking is over. It holds the text and paints
+nothing.
+
+Views (`--thinking`): `auto` shows the newest lines and folds to a summary; `show` leaves the whole text on the
+screen; `fold` shows one line only; `hide` shows one line that does not even leave a summary. Ctrl+O overrides
+each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from mull.settings import ThinkingView
+from mull.terminal.console.sanitize import Sanitizer
+from mull.terminal.console.style import Ink
+from mull.terminal.console.width import clip, fitting, width
+from mull.terminal.views.wrapping import Wrapping
+
+PEEK_LINES = 6
+GUTTER = 3  # columns: the bar, a space, and the last column, which is never written
+STEADY_SECONDS = 0.5  # before that, a speed would be noise
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_FRAMES = "|/-\\"
+FRAME_SECONDS = 0.1
+Fold = Literal["folded", "peek", "open"]
+
+
+class Panel:
+    """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller.
+
+    `before`: the turn's thinking tokens of earlier stretches, since events count from the turn's beginning.
+    """
+
+    def __init__(self, view: ThinkingView, ink: Ink, *, unicode: bool, began: float, before: int = 0) -> None:
+        self.view = view
+        self.ink = ink
+        self.unicode = unicode
+        self.began = began
+        self.ended: float | None = None
+        self.tokens = 0
+        self.before = before
+        self.answer_now = False  # Tab was pressed: shown until the answer begins
+        starts: dict[ThinkingView, Fold] = {
+            "auto": "peek",
+            "show": "open",
+            "fold": "folded",
+            "hide": "folded",
+        }
+        self.fold: Fold = starts[view]
+        self._text = Wrapping()  # with `show`: what is not in the scrollback yet
+        self._sanitizer = Sanitizer()
+
+    def feed(self, text: str, tokens: int) -> None:
+        self._text.feed(self._sanitizer.feed(text))
+        self.tokens = tokens - self.before
+
+    def finish(self, now: float) -> None:
+        """The thinking is over. May be called again."""
+        if self.ended is None:
+            self.ended = now
+            self._text.feed(self._sanitizer.finish())
+
+    def toggle(self) -> None:
+        """Ctrl+O. What the user opens by hand opens fully, and stays on the screen when the thinking ends."""
+        self.fold = "open" if self.fold == "folded" else "folded"
+
+    def live(self, columns: int, rows: int, now: float) -> list[str]:
+        """While it thinks: the status line, and below it the newest lines of text, `rows` lines at most."""
+        lines = [self._status(f"{spinner(now - self.began, self.unicode)} ", columns, now)]
+        room = rows - 1
+        if self.fold == "folded" or room < 1:
+            return lines
+        return lines + self._newest(columns, min(room, PEEK_LINES) if self.fold == "peek" else room)
+
+    def streamed(self, columns: int) -> list[str]:
+        """With `show`, the lines that are final since the last call: they go to the scrollback at once."""
+        if self.view != "show" or self.fold != "open":
+            return []
+        return self._gutter(self._text.take(columns - GUTTER))
+
+    def reopened(self, columns: int, rows: int) -> list[str]:
+        """After it thought, unfolded below its summary: the text's last lines."""
+        lines = [self.ink(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
+        return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
+
+    def left(self, columns: int) -> list[str]:
+        """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
+        if self.fold == "open":
+            head = self.ink(f"{self._mark('▾')} {self.summary()}", "dim")
+            lines = self._gutter(self._text.all(columns - GUTTER))
+            return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
+        if self.view == "hide":
+            return []
+        return [self.ink(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
+
+    def summary(self) -> str:
+        """`Thought for 4.2 s · 312 tokens`."""
+        seconds = (self.ended if self.ended is not None else self.began) - self.began
+        return f"Thought for {duration(seconds)} {self._mark('·')} {count(self.tokens)}"
+
+    def _status(self, prefix: str, columns: int, now: float) -> str:
+        """What it does, for how long, how fast, and which keys help: as much of it as fits."""
+        elapsed = max(now - self.began, 1e-6)
+        parts = ["Enough: the answer is coming" if self.answer_now else "Thinking", duration(elapsed)]
+        parts.append(count(self.tokens))
+        if elapsed >= STEADY_SECONDS:
+            parts.append(f"{self.tokens / elapsed:.0f} tok/s")
+        hints = (
+            [] if self.answer_now else ["tab answers now", f"ctrl+o {'un' * (self.fold == 'folded')}folds"]
+        )
+        room = columns - 1 - width(prefix)
+        head = fitting(parts, room, f" {self._mark('·')} ")
+        hint = fitting(hints, room - width(head) - 2, ", ", clipped=False)
+        style = "accent" if self.answer_now else "bold"
+        return self.ink(prefix + head, style) + (self.ink("  " + hint, "dim") if hint else "")
+
+    def _newest(self, columns: int, rows: int) -> list[str]:
+        return self._gutter(self._text.newest(columns - GUTTER, rows))
+
+    def _gutter(self, lines: Sequence[str]) -> list[str]:
+        return [self.ink(f"{self._mark('│')} {line}", "dim") for line in lines]
+
+    def _mark(self, char: str) -> str:
+        return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `1 min 12 s`, `1 h 3 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(tokens: int) -> str:
+    """`1 token`, `1,312 tokens`."""
+    return f"{tokens:,} token{'' if tokens == 1 else 's'}"
+
+
+def spinner(seconds: float, unicode: bool) -> str:
+    """The frame to show `seconds` after it began to turn."""
+    frames = _FRAMES if unicode else _ASCII_FRAMES
+    return frames[int(seconds / FRAME_SECONDS) % len(frames)]

@@ -1,0 +1,87 @@
+"""What one turn's answer is held to while it is generated, and whether it kept to it.
+
+In: a turn's settings, what was decided about its thinking, and where in the turn the model is. Out: the grammar and the
+wish for chances, put on the generation at the place where the answer begins and taken off where it does not; and in the
+end the reason why an answer does not fit. The thinking is free, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mull.engine.model import Model
+from mull.engine.request import Binding, Chances, Piece
+from mull.engine.sequence import Generation
+from mull.errors import MullError
+from mull.events import TokenChance
+from mull.reasoning.answer_grammar import Bounds, bounds
+from mull.reasoning.control import Control
+from mull.reasoning.profile import Profile
+from mull.reasoning.splitter import Place
+from mull.settings import TurnSettings
+from mull.structured.validate import misfit, misfit_error
+
+_ANSWERING = ("start", "after", "answer")
+
+
+@dataclass(slots=True)
+class Aim:
+    """One turn's. Raises EngineError at once where llama.cpp refuses the grammar."""
+
+    settings: TurnSettings
+    profile: Profile
+    decision: Control
+    model: Model
+    generation: Generation
+    place: Place
+
+    def __post_init__(self) -> None:
+        shape = self.settings.shape
+        if shape is not None:  # what is refused is refused now, not after a long thought
+            self.generation.bind(Binding(shape.grammar))
+        self._set(())
+
+    def move(self, place: Place, said: Sequence[str]) -> None:
+        """The model has come to another part of its turn, with `said` of the answer; within the answer all stays."""
+        before, self.place = self.place, place
+        if not (place == "answer" and before in ("start", "after")):
+            self._set(said)
+
+    def _set(self, said: Sequence[str]) -> None:
+        if self.settings.logprobs is not None:
+            self.generation.top = self.settings.logprobs if self.place in _ANSWERING else None
+        if (shape := self.settings.shape) is None:
+            return
+        limits = bounds(shape.grammar, self.profile, self.decision, self.place)
+        self.generation.bind(None if limits is None else self._binding(limits, said))
+
+    def _binding(self, limits: Bounds, said: Sequence[str]) -> Binding:
+        """`said` is something where one token ended the thinking and began the answer."""
+        model, special = self.model, self.model.markers.items()
+        return Binding(
+            limits.text,
+            limits.root,
+            said="".join(said).encode(),
+            forbidden=[
+                token
+                for text, token in special
+                if text not in limits.inside
+                and (text in limits.markers or (model.is_control(token) and not model.is_eog(token)))
+            ],
+            ends=[token for text, token in special if text in self.profile.turn_ends],
+        )
+
+    def told(self, piece: Piece, chances: Chances) -> TokenChance:
+        """A token's chances with the tokens spelled out."""
+        top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
+        return TokenChance(piece.data, chances.chosen, top)
+
+    def misfit(self, answer: str, *, cut: bool) -> MullError | None:
+        """Why the finished answer is not what was asked for; None where it is, or where nothing was."""
+        if (shape := self.settings.shape) is None:
+            return None
+        reason = misfit(answer, shape)
+        if reason is None and not shape.is_json and not (self.generation.complete and self.place == "answer"):
+            reason = "it ends where the grammar does not"
+        return None if reason is None else misfit_error(reason, shape, cut=cut)

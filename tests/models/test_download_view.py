@@ -1,0 +1,149 @@
+"""A download as it is shown: one line that moves on a terminal, lines far apart elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mull.errors import MullError
+from mull.events import Notice
+from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Ink
+from mull.terminal.views.download import seconds_text, show, watch
+from mull.transfers import Progress, Pulled, Started, Transfer, size_text
+
+END = Pulled("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=True)
+
+
+def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
+    err = io.StringIO()
+    base = Streams.detect("never", {})
+    ink = Ink(color=False, plain=True)
+    plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_ink=ink, stdout_ink=ink)
+    return replace(plain, stderr_live=live, stderr_tty=live, stdout_tty=False, unicode=True), err
+
+
+class Clock:
+    """Time that passes only when a value is taken."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def download(clock: Clock, seconds: int = 20) -> Iterator[Transfer]:
+    """100 MB at a steady pace, in ticks of half a second."""
+    yield Started("m", 1, 100_000_000, 0)
+    for tick in range(2 * seconds + 1):
+        yield Progress(tick * 100_000_000 // (2 * seconds), 100_000_000)
+        clock.now += 0.5
+    yield END
+
+
+def test_a_line_every_ten_seconds_without_a_terminal() -> None:
+    clock = Clock()
+    where, err = streams(live=False)
+    assert show(download(clock), where, clock=clock) == END
+    lines = err.getvalue().splitlines()
+    assert lines[0] == "m: 100 MB"
+    assert lines[1] == "m:  50%  50.0 MB of 100 MB  5.0 MB/s  10 s left"
+    assert len(lines) == 3
+    assert "\r" not in err.getvalue()
+    assert "\x1b" not in err.getvalue()
+
+
+def test_a_moving_line_on_a_terminal_that_is_gone_at_the_end() -> None:
+    clock = Clock()
+    where, err = streams(live=True)
+    show(download(clock), where, clock=clock)
+    frames = err.getvalue().split("\r")
+    assert any("━" in frame and "5.0 MB/s" in frame and "left" in frame for frame in frames)
+    assert err.getvalue().endswith("\r\x1b[K")
+    widest = max(len(frame.removesuffix("\x1b[K")) for frame in frames)
+    assert widest < where.width
+
+
+def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
+    clock = Clock()
+    where, err = streams(live=True)
+    show(download(clock), where, clock=clock)
+    frames = [frame.removesuffix("\x1b[K") for frame in err.getvalue().split("\r")]
+    assert " 50%  50.0 MB  5.0 MB/s  10 s left" in frames
+    assert all(len(frame) < 40 and "…" not in frame for frame in frames)
+
+
+def test_notices_stand_on_lines_of_their_own() -> None:
+    clock = Clock()
+    where, err = streams(live=True)
+    values: list[Transfer] = [*download(clock, 1)]
+    values.insert(2, Notice("retry", "The Hub failed.\x1b[31m"))
+    show(values, where, clock=clock)
+    assert "\r\x1b[KThe Hub failed.␛[31m\n" in err.getvalue()
+
+
+def test_quiet_says_nothing() -> None:
+    for live in (True, False):
+        clock = Clock()
+        where, err = streams(live=live)
+        show([Notice("x", "y"), *download(clock)], where, quiet=True, clock=clock)
+        assert err.getvalue() == ""
+
+
+def test_the_line_is_cleared_when_the_download_fails() -> None:
+    def failing() -> Iterator[Transfer]:
+        yield from list(download(Clock()))[:5]
+        raise MullError("x", "It failed.")
+
+    where, err = streams(live=True)
+    with pytest.raises(MullError):
+        show(failing(), where)
+    assert err.getvalue().endswith("\r\x1b[K")
+
+
+def test_waiting_is_said_and_the_rate_starts_anew() -> None:
+    clock = Clock()
+    where, err = streams(live=False)
+    values: list[Transfer] = [Started("m", 2, 100, 50)]
+    values += [Progress(50, 100, "waiting for another download of this file")] * 30
+    show(_timed([*values, END], clock), where, clock=clock)
+    assert "m: 100 bytes in 2 files, 50 bytes of it already here" in err.getvalue()
+    assert "waiting for another download" in err.getvalue()
+
+
+def _timed(values: list[Transfer], clock: Clock) -> Iterator[Transfer]:
+    for value in values:
+        yield value
+        clock.now += 0.5
+
+
+def test_watch_hands_on_what_is_no_progress() -> None:
+    where, err = streams(live=True)
+    assert list(watch([Progress(1, 2, "checking"), "verdict"], where, "m")) == ["verdict"]
+    assert "checking" in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (12_109_566_624, "12.1 GB"),
+        (132 * 10**9, "132 GB"),
+    ],
+)
+def test_sizes_in_words(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (80, "1 min 20 s"), (7260, "2 h 1 min")]
+)
+def test_durations_in_words(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text

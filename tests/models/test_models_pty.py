@@ -1,0 +1,59 @@
+"""`mull models` and `mull show` on a real terminal: what fits its width, and the pager only where there is a README."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.models.test_remote import write_model
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+if sys.platform != "win32":
+    from tests.terminal.harness import Terminal
+
+MULL = [sys.executable, "-m", "mull"]
+REPO = "models--somebody--Odd-Model-GGUF"
+
+
+@pytest.fixture
+def environ(home: dict[str, str]) -> dict[str, str]:
+    return {**home, "PYTHONWARNINGS": "ignore"}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_no_line_is_wider_than_the_screen_and_no_name_is_cut(environ: dict[str, str], columns: int) -> None:
+    with Terminal([*MULL, "models"], columns=columns, rows=50, environ=environ) as terminal:
+        assert terminal.exit() == 0
+        lines = terminal.everything
+    text = "\n".join(lines)
+    assert "deepseek-r1-distill-qwen-1.5b" in text
+    assert "fits in memory" in text or columns == 80
+    assert "estimate" in text
+    assert all(len(line) < columns for line in lines)
+
+
+def test_show_pages_the_card_and_the_readme(environ: dict[str, str], tmp_path: Path) -> None:
+    snapshot = Path(environ["HF_HOME"]) / "hub" / REPO / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    write_model(snapshot / "Odd-Model-Q8_0.gguf", 50)
+    (snapshot / "README.md").write_text(
+        "---\nlicense: mit\n---\n# A *card*\n\n\x1b[2JWritten by its maker.\n"
+    )
+    pager = tmp_path / "pager"
+    pager.write_text(f"#!/bin/sh\necho PAGER; cat > {tmp_path}/paged; cat {tmp_path}/paged\n")
+    pager.chmod(0o755)
+    with Terminal(
+        [*MULL, "show", "somebody/Odd-Model-GGUF"], rows=50, environ={**environ, "PAGER": str(pager)}
+    ) as terminal:
+        assert terminal.exit() == 0
+        lines = terminal.everything
+    assert lines[0] == "PAGER"
+    text = (tmp_path / "paged").read_text()
+    assert text.index("Licence") < text.index("Written by its maker.")
+    assert "license: mit" not in text
+    assert "\x1b[2J" not in text
+    with Terminal([*MULL, "show", "qwen3-8b"], rows=50, environ={**environ, "PAGER": str(pager)}) as terminal:
+        assert terminal.exit() == 0
+        assert terminal.everything[0].startswith("Name")
