@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
-from mull.models.catalogue.entry import Entry
+from mull.models.catalogue.entry import CatalogueEntry
 from mull.models.catalogue.recommend import best, offer
-from mull.models.memory.fit import Plan
+from mull.models.memory.fit import MemoryPlan
 from mull.models.memory.machine import GIB, Gpu, Machine
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
@@ -59,7 +59,7 @@ TABLES = {
 }
 
 
-def cell(entry: Entry, machine: Machine) -> str:
+def cell(entry: CatalogueEntry, machine: Machine) -> str:
     """The verdict, the context that there is room for, and the quantization where it is not the default."""
     offered = offer(entry, machine)
     if offered.plan is None or not offered.plan.fits:
@@ -102,7 +102,7 @@ def page() -> str:
     return f"{head}{BEGIN}\n\n{table(load_catalogue(None))}\n{END}{tail}"
 
 
-def _place(plan: Plan) -> str:
+def _place(plan: MemoryPlan) -> str:
     if plan.verdict == "slow":
         return "slow"
     if plan.expert_offload:

@@ -24,7 +24,7 @@ CONFIG_FILE = "config.toml"  # in the config folder
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ConfigKey:
     """One setting: its name, type, allowed values, default when unset, and a line of help."""
 
     name: str
@@ -35,55 +35,55 @@ class Key:
     low: float | None = None
 
 
-KEYS: tuple[Key, ...] = (
-    Key("model", str, "the model that answers when -m and MULL_MODEL name none"),
-    Key("reason", bool, "think (true) or not (false); unset: the model's own default"),
-    Key("effort", str, "how much to think", ("low", "medium", "high")),
-    Key("think_budget", int, "at most this many thinking tokens", low=0),
-    Key("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
-    Key("system", str, "a system prompt for every conversation"),
-    Key("markdown", bool, "draw answers as Markdown on a terminal", default=True),
-    Key("max_tokens", int, "at most this many generated tokens, thinking included", low=1),
-    Key("temperature", float, "0 is greedy", low=0),
-    Key("top_k", int, "keep the k likeliest tokens; 0 keeps all", low=0),
-    Key("top_p", float, "keep the likeliest tokens up to this probability", low=0),
-    Key("min_p", float, "drop tokens below this share of the likeliest one", low=0),
-    Key("repeat_penalty", float, "above 1 makes repetition less likely", low=0),
-    Key("presence_penalty", float, "penalty for a token that occurred"),
-    Key("frequency_penalty", float, "penalty per occurrence of a token"),
-    Key("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off", low=0),
-    Key("seed", int, "the same seed gives the same answer", low=0),
-    Key("ctx", int, "context size in tokens; unset: what the conversation needs", low=1),
-    Key("threads", int, "CPU threads; unset: one per physical core", low=1),
-    Key("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
-    Key("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
-    Key("batch_size", int, "tokens of a prompt computed at once; unset: 512", low=128),
-    Key(
+KEYS: tuple[ConfigKey, ...] = (
+    ConfigKey("model", str, "the model that answers when -m and MULL_MODEL name none"),
+    ConfigKey("reason", bool, "think (true) or not (false); unset: the model's own default"),
+    ConfigKey("effort", str, "how much to think", ("low", "medium", "high")),
+    ConfigKey("think_budget", int, "at most this many thinking tokens", low=0),
+    ConfigKey("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
+    ConfigKey("system", str, "a system prompt for every conversation"),
+    ConfigKey("markdown", bool, "draw answers as Markdown on a terminal", default=True),
+    ConfigKey("max_tokens", int, "at most this many generated tokens, thinking included", low=1),
+    ConfigKey("temperature", float, "0 is greedy", low=0),
+    ConfigKey("top_k", int, "keep the k likeliest tokens; 0 keeps all", low=0),
+    ConfigKey("top_p", float, "keep the likeliest tokens up to this probability", low=0),
+    ConfigKey("min_p", float, "drop tokens below this share of the likeliest one", low=0),
+    ConfigKey("repeat_penalty", float, "above 1 makes repetition less likely", low=0),
+    ConfigKey("presence_penalty", float, "penalty for a token that occurred"),
+    ConfigKey("frequency_penalty", float, "penalty per occurrence of a token"),
+    ConfigKey("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off", low=0),
+    ConfigKey("seed", int, "the same seed gives the same answer", low=0),
+    ConfigKey("ctx", int, "context size in tokens; unset: what the conversation needs", low=1),
+    ConfigKey("threads", int, "CPU threads; unset: one per physical core", low=1),
+    ConfigKey("gpu_layers", int, "layers on the GPU; -1 is all of them", low=-1),
+    ConfigKey("kv_type", str, "type of the KV cache", ("f16", "q8_0", "q4_0")),
+    ConfigKey("batch_size", int, "tokens of a prompt computed at once; unset: 512", low=128),
+    ConfigKey(
         "flash_attention",
         bool,
         "compute attention this way; unset: as is quicker for the machine and the context",
     ),
-    Key(
+    ConfigKey(
         "draft",
         str,
         "who guesses ahead: auto (the text itself), off (nobody), or a small model's name",
         default="auto",
     ),
-    Key("save", bool, "keep conversations on disk", default=True),
-    Key(
+    ConfigKey("save", bool, "keep conversations on disk", default=True),
+    ConfigKey(
         "prefix_cache", bool, "keep processed prompts on disk, so that none is processed twice", default=True
     ),
-    Key("prefix_cache_gb", float, "their size at most; unset: 4 GB or a tenth of the free disk", low=0),
-    Key("history", bool, "keep the chat's input history on disk", default=True),
-    Key("keys", str, "editing keys at the prompt", ("emacs", "vi"), "emacs"),
-    Key(
+    ConfigKey("prefix_cache_gb", float, "their size at most; unset: 4 GB or a tenth of the free disk", low=0),
+    ConfigKey("history", bool, "keep the chat's input history on disk", default=True),
+    ConfigKey("keys", str, "editing keys at the prompt", ("emacs", "vi"), "emacs"),
+    ConfigKey(
         "context_full",
         str,
         "what to do when the context is full",
         ("ask", "stop", "drop", "summarize"),
         "ask",
     ),
-    Key("model_folders", list, "more folders to look for .gguf files in", default=()),
+    ConfigKey("model_folders", list, "more folders to look for .gguf files in", default=()),
 )
 _BY_NAME = {key.name: key for key in KEYS}
 WORDS = {
@@ -156,7 +156,7 @@ def save_value(path: Path, name: str, text: str | None) -> None:
     _replace(path, tomlkit.dumps(document))
 
 
-def find_key(name: str) -> Key:
+def find_key(name: str) -> ConfigKey:
     """The key of that name. Raises MullError (config_key) that names the nearest ones."""
     if key := _BY_NAME.get(name):
         return key
@@ -174,7 +174,7 @@ def show_value(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def parse(key: Key, text: str) -> Any:
+def parse(key: ConfigKey, text: str) -> Any:
     """A value from its text form, still to be checked."""
     if key.kind is bool:
         word = text.strip().lower()

@@ -18,7 +18,7 @@ TWICE = 2.0
 """Seconds within which a second Ctrl+C leaves at once."""
 
 
-class Steering:
+class TurnControl:
     """Thread-safe wishes: `stop()` ends the turn, `answer_now()` ends the thinking and starts the answer."""
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Steering:
 
 
 @contextmanager
-def stop_on_interrupt(steering: Steering, *, terminated: bool = False) -> Iterator[None]:
+def stop_on_interrupt(control: TurnControl, *, terminated: bool = False) -> Iterator[None]:
     """Ctrl+C stops the turn, so that what was said is kept; a second one within two seconds raises KeyboardInterrupt.
 
-    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and `steering.signal` tells.
+    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and `control.signal` tells.
     For runs without a key reader. Only the main thread can have signal handlers; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -58,12 +58,12 @@ def stop_on_interrupt(steering: Steering, *, terminated: bool = False) -> Iterat
     def on_interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal last
         if number != signal.SIGINT:
-            steering.signal = number
+            control.signal = number
         now = time.monotonic()
         if now - last < TWICE:
             raise KeyboardInterrupt
         last = now
-        steering.stop()
+        control.stop()
 
     numbers = [signal.SIGINT]
     if terminated:

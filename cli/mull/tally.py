@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class BatchProgress:
     """`done` lines of `total` (None: nobody knows) have a result, `failed` of them an error.
 
     `skipped` of the done ones were finished before this run. `tokens` were generated in it, in `seconds`.

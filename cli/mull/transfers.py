@@ -1,7 +1,8 @@
 """What a download says while it runs: frozen values between the library and a screen.
 
-A pull is an iterator of these: `Notice`s anywhere, one `Started` before the first byte, any number of `Progress`,
-then exactly one `Pulled`, last. Sizes are bytes, times seconds. A failure is raised, not yielded.
+A pull is an iterator of these: `Notice`s anywhere, one `Started` before the first byte, any number of
+`DownloadProgress`,
+then exactly one `PullDone`, last. Sizes are bytes, times seconds. A failure is raised, not yielded.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DownloadProgress:
     """How far it is. `doing`: "downloading", or what holds it up ("checking what is here", "waiting …")."""
 
     done: int
@@ -32,7 +33,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PullDone:
     """The model is on the disk. `fetched` bytes came over the network; `verified`: the digest was compared.
 
     `already`: nothing had to be done. `source`: whose file it is, when another tool keeps it.
@@ -49,7 +50,7 @@ class Pulled:
     source: str = "hub"
 
 
-Transfer = Notice | Started | Progress | Pulled
+Transfer = Notice | Started | DownloadProgress | PullDone
 
 
 def size_text(size: int) -> str:

@@ -17,11 +17,11 @@ from pathlib import Path
 from random import Random
 
 from mull.backends.loading import load
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.events import Done
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import Speaker, run
+from mull.turn.turn import LoadedModel, run
 from pebble import chats, words
 
 HERE = Path(__file__).parent
@@ -39,9 +39,9 @@ class Question:
     exact: bool
 
 
-def speaker(path: Path = MODEL) -> Speaker:
+def loaded(path: Path = MODEL) -> LoadedModel:
     """The model, loaded."""
-    loading = load("pebble", path, EngineSettings(), Steering(), trusted=True)
+    loading = load("pebble", path, EngineSettings(), TurnControl(), trusted=True)
     while True:
         try:
             next(loading)
@@ -49,12 +49,12 @@ def speaker(path: Path = MODEL) -> Speaker:
             return end.value  # type: ignore[no-any-return]
 
 
-def answer(model: Speaker, messages: tuple[Message, ...], thinking: bool) -> Done:
+def answer(model: LoadedModel, messages: tuple[Message, ...], thinking: bool) -> Done:
     """One greedy turn."""
     settings = TurnSettings(
         reasoning=ReasoningAsk(on=thinking), sampling=Sampling(temperature=0.0), max_tokens=600
     )
-    for event in run(model, messages, settings, Steering()):
+    for event in run(model, messages, settings, TurnControl()):
         if isinstance(event, Done):
             return event
     raise AssertionError("a turn ends with Done")
@@ -98,7 +98,7 @@ def right(question: Question, text: str) -> bool:
     return all(part.lower() in text.lower() for part in question.expected.split(" & "))
 
 
-def measure(model: Speaker, questions: list[Question], show: bool) -> dict[str, list[tuple[bool, bool]]]:
+def measure(model: LoadedModel, questions: list[Question], show: bool) -> dict[str, list[tuple[bool, bool]]]:
     """Per task, whether each question was answered rightly with and without thinking."""
     results: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for question in questions:
@@ -124,7 +124,7 @@ def table(title: str, results: dict[str, list[tuple[bool, bool]]]) -> str:
     return "\n".join(lines)
 
 
-def speed(model: Speaker) -> float:
+def speed(model: LoadedModel) -> float:
     """Tokens per second of processor time while thinking, the best of five; a busy machine changes little in it."""
     best = 0.0
     for _ in range(5):
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print wrong answers on stderr")
     parser.add_argument("--write", type=Path, help="a page whose figures are to be replaced")
     args = parser.parse_args()
-    model = speaker(args.model)
+    model = loaded(args.model)
     size, pace = args.model.stat().st_size / 1e6, speed(model)
     parts = [f"{size:.1f} MB, {pace:,.0f} tokens per second of processor time (the best of five)."]
     parts.append(

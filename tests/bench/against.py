@@ -95,12 +95,12 @@ def llama_bench(path: Path, *flags: str) -> float:
 def many_prompts(model: Model, settings: EngineSettings, *, pairs: int) -> None:
     """Generated tokens per second of all sequences, prompts included in the time: mull's scheduler at its own width
     with a shared system prompt, and llama-batched-bench with a shared prompt at the better of two widths."""
-    speaker = batching.speaker_of(model, settings, WIDEST)
+    loaded = batching.speaker_of(model, settings, WIDEST)
     ours, theirs = [], []
-    with speaker.engine:
+    with loaded.engine:
         for pair in range(pairs):
             numbers = range(batching.LINES * pair, batching.LINES * (pair + 1))
-            ours.append(batching.answer(speaker, numbers, batching.TOKENS, time.perf_counter).rate)
+            ours.append(batching.answer(loaded, numbers, batching.TOKENS, time.perf_counter).rate)
             theirs.append(max(batched_bench(model.path, width) for width in (16, 32)))
     ratio = quartiles([a / b for a, b in zip(ours, theirs, strict=True)])
     line("64 prompts of 64 tokens, mull / llama-batched-bench", str(ratio), ">= 0.95")

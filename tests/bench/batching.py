@@ -23,7 +23,7 @@ from mull.batch.reader import Feed
 from mull.batch.scheduler import AHEAD, Asked, Scheduler
 from mull.batch.width import WIDEST
 from mull.chat_template.template import Template
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.engine import Engine
 from mull.engine.model import Model, load
 from mull.engine.threads import default_threads
@@ -31,7 +31,7 @@ from mull.events import Done
 from mull.messages import Message
 from mull.reasoning.profile import profile
 from mull.settings import EngineSettings, Sampling, TurnSettings
-from mull.turn.turn import Speaker
+from mull.turn.turn import LoadedModel
 from tests.bench.measure import quartiles
 from tests.model_files.random_model import QWEN3_0_6B, cached
 
@@ -57,11 +57,11 @@ class Measured:
         return self.tokens / self.seconds
 
 
-def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> Speaker:
+def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> LoadedModel:
     """The random model, made to chat."""
     ability = profile(TEMPLATE, special=model.markers, architecture=model.architecture, name=model.name)
     engine = Engine(model, settings, n_parallel=n_parallel)
-    return Speaker(model.name, engine, Template(TEMPLATE, bos="", eos=""), ability)
+    return LoadedModel(model.name, engine, Template(TEMPLATE, bos="", eos=""), ability)
 
 
 def settle(line: Line) -> Asked:
@@ -69,12 +69,14 @@ def settle(line: Line) -> Asked:
     return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
 
 
-def answer(speaker: Speaker, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
+def answer(loaded: LoadedModel, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
     """Different lines through the scheduler, from the first token read to the last one said."""
     lines = "\n".join(
         json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )
-    scheduler = Scheduler(Feed(read_lines(BytesIO(lines.encode()))), speaker, settle, Steering(), ahead=AHEAD)
+    scheduler = Scheduler(
+        Feed(read_lines(BytesIO(lines.encode()))), loaded, settle, TurnControl(), ahead=AHEAD
+    )
     began, beside = clock(), time.thread_time()
     answered = [found.result for found in scheduler.run() if found is not None]
     measured = Measured(scheduler.tokens, clock() - began, time.thread_time() - beside)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.threads import default_threads
 from mull.messages import Message
 from mull.settings import EngineSettings, TurnSettings
@@ -40,18 +40,18 @@ def child(threads: int) -> None:
     from mull.engine.engine import Engine
     from mull.engine.model import load
     from mull.reasoning.profile import profile
-    from mull.turn.turn import Speaker, run
+    from mull.turn.turn import LoadedModel, run
 
-    settings, steering = EngineSettings(threads=threads), Steering()
+    settings, control = EngineSettings(threads=threads), TurnControl()
     with (
         tempfile.TemporaryDirectory() as state,
         load(cached(QWEN3_0_6B), settings, state_dir=Path(state), trusted=True) as model,
         Engine(model, settings) as engine,
     ):
         ability = profile(TEMPLATE, special=model.markers, eos=model.eos)
-        speaker = Speaker("random", engine, Template(TEMPLATE, eos=model.eos), ability)
+        loaded = LoadedModel("random", engine, Template(TEMPLATE, eos=model.eos), ability)
         live.show(
-            run(speaker, [Message("user", "Think.")], TurnSettings(), steering), Streams.detect(), steering
+            run(loaded, [Message("user", "Think.")], TurnSettings(), control), Streams.detect(), control
         )
 
 

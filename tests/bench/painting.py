@@ -18,10 +18,10 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.markdown.stream import Markdown
 from mull.terminal.views import live
 from tests.bench.measure import line
@@ -74,10 +74,10 @@ def turn(kind: str, seconds: float) -> Iterator[Event]:
 def child(kind: str, seconds: float, shown: bool, report: int) -> None:
     """Show a turn (or not), and write the CPU seconds that it took to descriptor `report`."""
     streams = Streams.detect()
-    live.show(turn(kind, 0.3), streams, Steering())  # imports and first-time costs are not painting
+    live.show(turn(kind, 0.3), streams, TurnControl())  # imports and first-time costs are not painting
     began = time.process_time()
     if shown:
-        live.show(turn(kind, seconds), streams, Steering())
+        live.show(turn(kind, seconds), streams, TurnControl())
     else:
         for _ in turn(kind, seconds):
             pass
@@ -121,7 +121,7 @@ def cpu_seconds(kind: str, seconds: float, shown: bool) -> tuple[float, int]:
 
 def layout_seconds(count: int, first: int) -> list[float]:
     """Seconds per token of laying out an answer of `count` tokens frame by frame, for every 2,000 of them."""
-    view = Markdown(Ink())
+    view = Markdown(Style())
     pieces = tokens(count, first)
     spent = []
     for slice_start in range(0, count, SLICE):

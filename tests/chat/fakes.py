@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import EngineError
 from mull.events import AnswerDelta, Done, Event, Finish, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.messages import Message
@@ -30,7 +30,7 @@ class FakeModel:
         return sum(len(message.content.split()) + 2 for message in messages)
 
     def answer(
-        self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         self.seen.append(list(messages))
         self.asked.append(settings)
@@ -42,7 +42,7 @@ class FakeModel:
             yield ThinkingDelta(thinking, len(thinking.split()))
         finish: Finish = "stop"
         for word in answer.split(" "):
-            if steering.stopped:
+            if control.stopped:
                 finish = "interrupted"
                 break
             said.append(word if not said else " " + word)

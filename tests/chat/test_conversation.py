@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.conversation.conversation import Conversation, Query
 from mull.errors import ContextOverflow, EngineError, UsageError
 from mull.events import Done, Event
@@ -27,10 +27,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def take(
-    conversation: Conversation, model: FakeModel, question: str | Query, steering: Steering | None = None
+    conversation: Conversation, model: FakeModel, question: str | Query, control: TurnControl | None = None
 ) -> Done:
     query = conversation.query(question) if isinstance(question, str) else question
-    *_, done = conversation.ask(query, model, steering or Steering())
+    *_, done = conversation.ask(query, model, control or TurnControl())
     assert isinstance(done, Done)
     return done
 
@@ -38,7 +38,7 @@ def take(
 def test_a_turn_is_on_disk_before_the_view_sees_its_end(store: Store) -> None:
     chat = Conversation(store, system="Be brief.")
     model = FakeModel(["hm|Forty two"])
-    for event in chat.ask(chat.query("6 times 7?"), model, Steering()):
+    for event in chat.ask(chat.query("6 times 7?"), model, TurnControl()):
         last = store.last()
         assert last is not None
         (turn,) = store.branch(last.id)
@@ -63,10 +63,10 @@ def test_the_next_question_comes_with_what_was_said(store: Store) -> None:
 
 
 def test_a_stopped_answer_is_kept_marked_and_goes_to_the_model(store: Store) -> None:
-    chat, model, steering = Conversation(store), FakeModel(["a b c d", "e"]), Steering()
-    for number, _ in enumerate(chat.ask(chat.query("letters"), model, steering)):
+    chat, model, control = Conversation(store), FakeModel(["a b c d", "e"]), TurnControl()
+    for number, _ in enumerate(chat.ask(chat.query("letters"), model, control)):
         if number == 1:
-            steering.stop()
+            control.stop()
     assert chat.last is not None
     assert (chat.last.answer, chat.last.partial, chat.last.finish) == ("a b", True, "interrupted")
     take(chat, model, "go on")
@@ -75,7 +75,7 @@ def test_a_stopped_answer_is_kept_marked_and_goes_to_the_model(store: Store) -> 
 
 def test_a_view_that_leaves_in_mid_turn_loses_nothing(store: Store) -> None:
     chat, model = Conversation(store), FakeModel(["hm|a b c"])
-    events = chat.ask(chat.query("letters"), model, Steering())
+    events = chat.ask(chat.query("letters"), model, TurnControl())
     for _ in range(3):
         next(events)
     events.close()  # type: ignore[attr-defined]
@@ -169,7 +169,7 @@ def test_a_named_session_in_which_nothing_was_said_is_gone_when_it_is_left(tmp_p
 
 def test_once_changes_one_turn(store: Store) -> None:
     chat, model = Conversation(store), FakeModel(["one", "two"])
-    chat.wishes.think(False)
+    chat.preferences.think(False)
     take(chat, model, chat.query("a", ReasoningAsk(on=True)))
     take(chat, model, "b")
     assert [settings.reasoning.asked for settings in model.asked] == ["on", "off"]
@@ -179,15 +179,15 @@ def test_once_changes_one_turn(store: Store) -> None:
 
 def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
     chat, model = Conversation(store), FakeModel(["one"])
-    chat.wishes.set("temperature", "0.1")
-    chat.wishes.set("max_tokens", "7")
+    chat.preferences.set("temperature", "0.1")
+    chat.preferences.set("max_tokens", "7")
     take(chat, model, "a")
     assert model.asked[0].sampling.temperature == 0.1
     assert model.asked[0].sampling.top_k == 40
     assert model.asked[0].max_tokens == 7
-    chat.wishes.set("temperature", "none")
-    assert chat.wishes.sampling == Sampling()
-    shown = {name: (value, said) for name, value, said in chat.wishes.shown(model.advice)}
+    chat.preferences.set("temperature", "none")
+    assert chat.preferences.sampling == Sampling()
+    shown = {name: (value, said) for name, value, said in chat.preferences.shown(model.advice)}
     assert shown["temperature"] == ("0.7", False)
     assert shown["max_tokens"] == ("7", True)
 
@@ -208,7 +208,7 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
 )
 def test_wrong_settings_are_refused(store: Store, name: str, text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Conversation(store).wishes.set(name, text)
+        Conversation(store).preferences.set(name, text)
     assert hint in caught.value.hint
 
 
@@ -271,7 +271,7 @@ def test_a_question_that_just_fits_is_asked_without_its_past(store: Store) -> No
 def test_summarizing_puts_the_oldest_turns_into_the_model_s_words(store: Store) -> None:
     chat, model = long_chat(store, 6, context=130)
     model.script += ["They counted.", "ok"]
-    events: list[Event] = list(chat.summarize(model, Steering()))
+    events: list[Event] = list(chat.summarize(model, TurnControl()))
     assert isinstance(events[-1], Done)
     assert "question 0" in model.seen[-1][0].content
     assert model.asked[-1].reasoning.on is False
@@ -289,9 +289,9 @@ def test_summarizing_puts_the_oldest_turns_into_the_model_s_words(store: Store) 
 def test_a_stopped_summary_changes_nothing(store: Store) -> None:
     chat, model = long_chat(store, 6, context=130)
     model.script.append("They counted for long.")
-    steering = Steering()
-    for _ in chat.summarize(model, steering):
-        steering.stop()
+    control = TurnControl()
+    for _ in chat.summarize(model, control):
+        control.stop()
     assert chat.left_out == []
     assert chat.room(model).used == 120
 
@@ -362,7 +362,7 @@ def test_a_private_chat_can_be_saved_after_all(store: Store) -> None:
 def test_the_running_answer_is_saved_every_second(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mull.conversation.recording.SAVE_SECONDS", 0.01)
     chat, model = Conversation(store), FakeModel(["hm|a b c d"])
-    events = chat.ask(chat.query("letters"), model, Steering())
+    events = chat.ask(chat.query("letters"), model, TurnControl())
     for _ in range(4):
         next(events)
     with sqlite3.connect(tmp := store.path) as other:  # type: ignore[arg-type]

@@ -76,7 +76,7 @@ def test_commands(line: str, name: str, argument: str) -> None:
     ],
 )
 def test_questions(line: str, text: str) -> None:
-    assert slash.parse(line) == slash.Question(text)
+    assert slash.parse(line) == slash.PlainText(text)
 
 
 @pytest.mark.parametrize(

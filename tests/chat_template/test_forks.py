@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mull.chat_template.checkpoints import APART, forks
+from mull.chat_template.checkpoints import APART, checkpoints
 from mull.chat_template.render import render
 from mull.chat_template.template import Template
 from mull.messages import Message
@@ -24,7 +24,7 @@ def parted(*messages: Message, question: bool = False, source: str | None = CHAT
     data = "".join(segment.text for segment in segments).encode()
     tokens = [999, *data]
     spell = {999: b"<s>"}
-    found = forks(
+    found = checkpoints(
         messages, segments, tokens, lambda token: spell.get(token) or bytes([token]), question=question
     )
     return [data[: fork - 1] for fork in found]

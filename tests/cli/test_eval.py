@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.evaluation.questions import Question
+from mull.evaluation.questions import EvalQuestion
 from tests.conftest import Run
 
 
@@ -96,4 +96,4 @@ def test_what_is_no_question_is_named(mull: Run, tmp_path: Path, line: str, says
     ],
 )
 def test_what_counts_as_right(answer: str, said: str, right: bool) -> None:
-    assert Question("?", (answer,)).is_right(said) is right
+    assert EvalQuestion("?", (answer,)).is_right(said) is right

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mull.engine.engine import Engine, Piece, Prefill, Request
-from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.state_store import StateStore
 from mull.engine.model import Model, load
 from mull.settings import EngineSettings, Sampling
 from tests.model_files.random_model import SLOW, TINY, cached, write_random
@@ -88,11 +88,13 @@ def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]
         *,
         n_parallel: int = 1,
         n_ctx_total: int | None = None,
-        shelf: Shelf | None = None,
+        state_store: StateStore | None = None,
         **settings: Any,
     ) -> Engine:
         chosen = EngineSettings(**{"threads": 1, **settings})
-        engine = Engine(open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total, shelf=shelf)
+        engine = Engine(
+            open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total, state_store=state_store
+        )
         engines.append(engine)
         return engine
 

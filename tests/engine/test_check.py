@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mull.engine.native import isolated, selfcheck
-from mull.engine.native.selfcheck import Verdict, library
+from mull.engine.native.selfcheck import SelfCheckVerdict, library
 from mull.errors import EngineError
 from mull.fs import json_cache
 from tests.model_files.random_model import RandomShape, write_random
@@ -42,7 +42,7 @@ FINE = "print('{\"finite\": true}')"
 
 def test_the_real_library_passes(model: Path, tmp_path: Path) -> None:
     verdict = library(tmp_path, model=model)
-    assert verdict == Verdict(ok=True, use_extra_bufts=True, detail="passed", new=True)
+    assert verdict == SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="passed", new=True)
 
 
 def test_the_slower_way_is_tried_for_real(model: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mull.engine import engine as loop
 from mull.engine.engine import Engine
 from mull.engine.kv.prefill import SHORT, TILE, landing, share
-from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.state_store import StateStore
 from tests.engine.conftest import Run, run
 from tests.model_files.random_model import TINY, RandomShape, write_random
 from tests.model_files.recurrent import write_hybrid, write_recurrent
@@ -48,9 +48,9 @@ KINDS = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def state_store(tmp_path: Path) -> StateStore:
     """Everything is worth writing."""
-    return Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    return StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
 
 
 def ask(engine: Engine, prompt: Sequence[int], ahead: Sequence[int] | None = None, **request: Any) -> Run:
@@ -62,11 +62,13 @@ def ask(engine: Engine, prompt: Sequence[int], ahead: Sequence[int] | None = Non
 
 
 @KINDS
-def test_another_question_about_the_same_file(start: Start, shelf: Shelf, tmp_path: Path, kind: str) -> None:
+def test_another_question_about_the_same_file(
+    start: Start, state_store: StateStore, tmp_path: Path, kind: str
+) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    first = ask(start(path, shelf=shelf), FIRST, forks=FORKS)
-    again = ask(start(path, shelf=shelf), SECOND, forks=FORKS)
-    plain = run(start(path), SECOND, forks=FORKS, max_tokens=20)
+    first = ask(start(path, state_store=state_store), FIRST, checkpoints=FORKS)
+    again = ask(start(path, state_store=state_store), SECOND, checkpoints=FORKS)
+    plain = run(start(path), SECOND, checkpoints=FORKS, max_tokens=20)
     assert (first.cached, again.cached, plain.cached) == (0, len(FILE), 0)
     assert again.tokens == plain.tokens
     assert again.prefills[0].done == len(FILE)
@@ -80,149 +82,161 @@ def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: 
     longer = [*FILE, *range(5, 205)]
     bits = []
     for number, before in enumerate([FIRST, None]):
-        shelf = Shelf(tmp_path / str(number), limit=1 << 30, worth=0.0)
+        state_store = StateStore(tmp_path / str(number), limit=1 << 30, worth=0.0)
         if before:
-            ask(start(path, shelf=shelf), before, forks=FORKS)
-        said = ask(start(path, shelf=shelf), longer, longer, forks=FORKS, max_tokens=1)
+            ask(start(path, state_store=state_store), before, checkpoints=FORKS)
+        said = ask(start(path, state_store=state_store), longer, longer, checkpoints=FORKS, max_tokens=1)
         assert said.cached == (len(FILE) if before else 0)
-        (entry,) = (e for e in shelf.entries() if len(e.tokens) == len(longer))
-        bits.append((list(entry.tokens), bytes(shelf.state(entry))))  # type: ignore[arg-type]
+        (entry,) = (e for e in state_store.entries() if len(e.tokens) == len(longer))
+        bits.append((list(entry.tokens), bytes(state_store.state(entry))))  # type: ignore[arg-type]
     assert bits[0] == bits[1]
 
 
 @KINDS
 def test_a_conversation_goes_on_in_another_process(
-    start: Start, shelf: Shelf, tmp_path: Path, kind: str
+    start: Start, state_store: StateStore, tmp_path: Path, kind: str
 ) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    first = ask(start(path, shelf=shelf), FIRST)
+    first = ask(start(path, state_store=state_store), FIRST)
     longer = [*FIRST, *first.tokens, *range(5, 105)]
-    again = ask(start(path, shelf=shelf), longer)
+    again = ask(start(path, state_store=state_store), longer)
     assert again.cached == len(FIRST) + len(first.tokens) - 1  # the last one was said but never computed with
     assert again.tokens == run(start(path), longer, max_tokens=20).tokens
 
 
-def test_only_what_the_next_prompt_begins_with_is_kept(start: Start, shelf: Shelf, tiny_path: Path) -> None:
+def test_only_what_the_next_prompt_begins_with_is_kept(
+    start: Start, state_store: StateStore, tiny_path: Path
+) -> None:
     """As after thinking, which most templates drop."""
-    ask(start(tiny_path, shelf=shelf), FIRST, ahead=[*FIRST[:-2], 77, 78])
-    (entry,) = shelf.entries()
+    ask(start(tiny_path, state_store=state_store), FIRST, ahead=[*FIRST[:-2], 77, 78])
+    (entry,) = state_store.entries()
     assert list(entry.tokens) == FIRST[:-2]
 
 
 def test_an_entry_that_goes_on_takes_the_place_of_its_beginning(
-    start: Start, shelf: Shelf, tiny_path: Path
+    start: Start, state_store: StateStore, tiny_path: Path
 ) -> None:
-    first = ask(start(tiny_path, shelf=shelf), FIRST)
+    first = ask(start(tiny_path, state_store=state_store), FIRST)
     longer = [*FIRST, *first.tokens, *range(5, 205)]
-    ask(start(tiny_path, shelf=shelf), longer)
-    (entry,) = shelf.entries()
+    ask(start(tiny_path, state_store=state_store), longer)
+    (entry,) = state_store.entries()
     assert list(entry.tokens)[: len(longer)] == longer
 
 
 @KINDS
-def test_nothing_is_written_twice(start: Start, shelf: Shelf, tmp_path: Path, kind: str) -> None:
+def test_nothing_is_written_twice(start: Start, state_store: StateStore, tmp_path: Path, kind: str) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    ask(start(path, shelf=shelf), FIRST, forks=FORKS)
-    before = {entry.path: entry.path.stat().st_ino for entry in shelf.entries()}
+    ask(start(path, state_store=state_store), FIRST, checkpoints=FORKS)
+    before = {entry.path: entry.path.stat().st_ino for entry in state_store.entries()}
     os.utime(next(iter(before)), (1, 1))
-    ask(start(path, shelf=shelf), SECOND, forks=FORKS)
-    assert {entry.path: entry.path.stat().st_ino for entry in shelf.entries()} == before
-    assert max(entry.used for entry in shelf.entries()) > 1  # but it counts as used
+    ask(start(path, state_store=state_store), SECOND, checkpoints=FORKS)
+    assert {entry.path: entry.path.stat().st_ino for entry in state_store.entries()} == before
+    assert max(entry.used for entry in state_store.entries()) > 1  # but it counts as used
 
 
 def test_a_short_prompt_is_not_worth_a_file(start: Start, tmp_path: Path, tiny_path: Path) -> None:
-    shelf = Shelf(tmp_path / "prefixes")
-    ask(start(tiny_path, shelf=shelf), FIRST[:40])
-    assert not shelf.folder.exists()
+    state_store = StateStore(tmp_path / "prefixes")
+    ask(start(tiny_path, state_store=state_store), FIRST[:40])
+    assert not state_store.folder.exists()
 
 
-def test_another_model_under_the_same_name_finds_nothing(start: Start, shelf: Shelf, tmp_path: Path) -> None:
+def test_another_model_under_the_same_name_finds_nothing(
+    start: Start, state_store: StateStore, tmp_path: Path
+) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
     facts = path.stat()
-    ask(start(path, shelf=shelf), FIRST)
+    ask(start(path, state_store=state_store), FIRST)
     write_random(tmp_path / "other.gguf", TINY, seed=2).replace(path)
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     assert path.stat().st_size == facts.st_size
-    other = ask(start(path, shelf=shelf), FIRST)
+    other = ask(start(path, state_store=state_store), FIRST)
     assert other.cached == 0
     assert other.tokens == run(start(path), FIRST, max_tokens=20).tokens
 
 
 def test_a_model_replaced_while_it_runs_is_not_taken_for_the_new_one(
-    start: Start, shelf: Shelf, tmp_path: Path
+    start: Start, state_store: StateStore, tmp_path: Path
 ) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
-    engine = start(path, shelf=shelf)
+    engine = start(path, state_store=state_store)
     write_random(tmp_path / "other.gguf", TINY, seed=2).replace(path)
     ask(engine, FIRST)
-    assert shelf.entries() == []
+    assert state_store.entries() == []
 
 
-def test_the_same_model_under_another_name_finds_it(start: Start, shelf: Shelf, tmp_path: Path) -> None:
+def test_the_same_model_under_another_name_finds_it(
+    start: Start, state_store: StateStore, tmp_path: Path
+) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
-    ask(start(path, shelf=shelf), FIRST)
+    ask(start(path, state_store=state_store), FIRST)
     moved = path.rename(tmp_path / "moved.gguf")
-    assert run(start(moved, shelf=shelf), SECOND, forks=FORKS, max_tokens=20).cached == len(FILE)
+    assert run(start(moved, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20).cached == len(
+        FILE
+    )
 
 
-def test_another_type_of_cache_finds_nothing(start: Start, shelf: Shelf, tiny_path: Path) -> None:
-    ask(start(tiny_path, shelf=shelf), FIRST)
-    other = ask(start(tiny_path, shelf=shelf, kv_type="q8_0"), FIRST)
+def test_another_type_of_cache_finds_nothing(start: Start, state_store: StateStore, tiny_path: Path) -> None:
+    ask(start(tiny_path, state_store=state_store), FIRST)
+    other = ask(start(tiny_path, state_store=state_store, kv_type="q8_0"), FIRST)
     assert other.cached == 0
-    assert ask(start(tiny_path, shelf=shelf, kv_type="q8_0"), FIRST).cached > 0
+    assert ask(start(tiny_path, state_store=state_store, kv_type="q8_0"), FIRST).cached > 0
 
 
 @KINDS
 @pytest.mark.parametrize("ctx", [1024, 4096])
 def test_the_size_of_the_context_does_not_matter(
-    start: Start, shelf: Shelf, tmp_path: Path, kind: str, ctx: int
+    start: Start, state_store: StateStore, tmp_path: Path, kind: str, ctx: int
 ) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    ask(start(path, shelf=shelf, ctx=2048), FIRST, forks=FORKS, max_tokens=400)
-    again = ask(start(path, shelf=shelf, ctx=ctx), SECOND, forks=FORKS)
+    ask(start(path, state_store=state_store, ctx=2048), FIRST, checkpoints=FORKS, max_tokens=400)
+    again = ask(start(path, state_store=state_store, ctx=ctx), SECOND, checkpoints=FORKS)
     assert again.cached == len(FILE)
-    assert again.tokens == run(start(path, ctx=ctx), SECOND, forks=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(path, ctx=ctx), SECOND, checkpoints=FORKS, max_tokens=20).tokens
 
 
-def test_a_damaged_entry_costs_time_and_nothing_else(start: Start, shelf: Shelf, tiny_path: Path) -> None:
-    ask(start(tiny_path, shelf=shelf), FIRST)
-    (entry,) = shelf.entries()
+def test_a_damaged_entry_costs_time_and_nothing_else(
+    start: Start, state_store: StateStore, tiny_path: Path
+) -> None:
+    ask(start(tiny_path, state_store=state_store), FIRST)
+    (entry,) = state_store.entries()
     data = bytearray(entry.path.read_bytes())
     data[-100] ^= 1
     entry.path.write_bytes(data)
-    again = run(start(tiny_path, shelf=shelf), SECOND, forks=FORKS, max_tokens=20)
+    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20)
     assert again.cached == 0
-    assert again.tokens == run(start(tiny_path), SECOND, forks=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
     assert not entry.path.exists()
 
 
 def test_a_state_that_llama_refuses_costs_time_and_nothing_else(
-    start: Start, shelf: Shelf, tiny_path: Path
+    start: Start, state_store: StateStore, tiny_path: Path
 ) -> None:
     """Whole and well described, but not the state of this model."""
-    ask(start(tiny_path, shelf=shelf), FIRST)
-    (entry,) = shelf.entries()
-    wrong = shelf.state(entry)
+    ask(start(tiny_path, state_store=state_store), FIRST)
+    (entry,) = state_store.entries()
+    wrong = state_store.state(entry)
     assert wrong is not None
     wrong[:64] = bytes(range(64))
-    assert replace(shelf, model="x").put(entry.family, list(entry.tokens), wrong)
-    again = run(start(tiny_path, shelf=shelf), SECOND, forks=FORKS, max_tokens=20)
+    assert replace(state_store, model="x").put(entry.family, list(entry.tokens), wrong)
+    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20)
     assert again.cached == 0
-    assert again.tokens == run(start(tiny_path), SECOND, forks=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
 
 
 @pytest.mark.parametrize("kind", ["sliding window", "recurrent"])
 def test_a_chat_goes_back_to_a_fork_in_memory(start: Start, tmp_path: Path, kind: str) -> None:
     """Memories that cannot be cut back would have to begin anew in every turn whose past was thinking."""
     path = write(kind, tmp_path / "model.gguf")
-    engine = start(path, shelf=Shelf(tmp_path / "prefixes", worth=0.0))
-    run(engine, FIRST, forks=FORKS, max_tokens=20)
-    again = run(engine, SECOND, forks=FORKS, max_tokens=20)
+    engine = start(path, state_store=StateStore(tmp_path / "prefixes", worth=0.0))
+    run(engine, FIRST, checkpoints=FORKS, max_tokens=20)
+    again = run(engine, SECOND, checkpoints=FORKS, max_tokens=20)
     assert again.cached >= len(FILE)
-    assert again.tokens == run(start(path), SECOND, forks=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
 
 
-def test_how_a_prompt_is_cut_does_not_depend_on_time(tiny_path: Path, start: Start, shelf: Shelf) -> None:
+def test_how_a_prompt_is_cut_does_not_depend_on_time(
+    tiny_path: Path, start: Start, state_store: StateStore
+) -> None:
     for room in range(1, 513):
         at, batches = 0, []
         while at < 1000:
@@ -254,8 +268,8 @@ def test_a_prompt_gives_the_same_bits_however_it_is_cut(
     bits = set()
     for seconds in (0.0, 1e-3, 5e-3, 100.0):
         monkeypatch.setattr(loop, "_CHUNK_SECONDS", seconds)
-        shelf = Shelf(tmp_path / str(seconds), limit=1 << 30, worth=0.0)
-        ask(start(path, shelf=shelf), SECOND, ahead=SECOND, max_tokens=1)
-        (entry,) = shelf.entries()
-        bits.add(bytes(shelf.state(entry)))  # type: ignore[arg-type]
+        state_store = StateStore(tmp_path / str(seconds), limit=1 << 30, worth=0.0)
+        ask(start(path, state_store=state_store), SECOND, ahead=SECOND, max_tokens=1)
+        (entry,) = state_store.entries()
+        bits.add(bytes(state_store.state(entry)))  # type: ignore[arg-type]
     assert len(bits) == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.state_store import StateStore
 
 FAMILY, OTHER = "a" * 64, "b" * 64
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, signals and limits")
@@ -26,76 +26,76 @@ def state(size: int = 10_000, seed: int = 1) -> Any:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "cache" / "prefixes", limit=1 << 30, model="tiny")
+def state_store(tmp_path: Path) -> StateStore:
+    return StateStore(tmp_path / "cache" / "prefixes", limit=1 << 30, model="tiny")
 
 
-def files(shelf: Shelf) -> list[Path]:
-    return sorted(shelf.folder.iterdir()) if shelf.folder.exists() else []
+def files(state_store: StateStore) -> list[Path]:
+    return sorted(state_store.folder.iterdir()) if state_store.folder.exists() else []
 
 
-def test_what_was_put_is_found_again(shelf: Shelf) -> None:
-    assert shelf.put(FAMILY, [1, 2, 3], state())
-    assert shelf.put(OTHER, [1, 2, 3], state(seed=2))
-    (entry,) = shelf.entries(FAMILY)
+def test_what_was_put_is_found_again(state_store: StateStore) -> None:
+    assert state_store.put(FAMILY, [1, 2, 3], state())
+    assert state_store.put(OTHER, [1, 2, 3], state(seed=2))
+    (entry,) = state_store.entries(FAMILY)
     assert (list(entry.tokens), entry.model, entry.size) == ([1, 2, 3], "tiny", 10_000)
-    assert bytes(shelf.state(entry)) == bytes(state())  # type: ignore[arg-type]
-    assert len(shelf.entries()) == 2
+    assert bytes(state_store.state(entry)) == bytes(state())  # type: ignore[arg-type]
+    assert len(state_store.entries()) == 2
 
 
 @POSIX
-def test_only_the_owner_can_read_it(shelf: Shelf) -> None:
-    shelf.put(FAMILY, [1], state())
-    assert shelf.folder.stat().st_mode & 0o777 == 0o700
-    assert [path.stat().st_mode & 0o777 for path in files(shelf)] == [0o600]
+def test_only_the_owner_can_read_it(state_store: StateStore) -> None:
+    state_store.put(FAMILY, [1], state())
+    assert state_store.folder.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in files(state_store)] == [0o600]
 
 
-def test_the_same_tokens_again_take_the_place_of_the_old(shelf: Shelf) -> None:
-    shelf.put(FAMILY, [1, 2], state(seed=1))
-    shelf.put(FAMILY, [1, 2], state(seed=2))
-    (entry,) = shelf.entries(FAMILY)
-    assert bytes(shelf.state(entry)) == bytes(state(seed=2))  # type: ignore[arg-type]
+def test_the_same_tokens_again_take_the_place_of_the_old(state_store: StateStore) -> None:
+    state_store.put(FAMILY, [1, 2], state(seed=1))
+    state_store.put(FAMILY, [1, 2], state(seed=2))
+    (entry,) = state_store.entries(FAMILY)
+    assert bytes(state_store.state(entry)) == bytes(state(seed=2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 40, 5_000, -1])
-def test_an_entry_cut_short_is_removed(shelf: Shelf, keep: int) -> None:
-    shelf.put(FAMILY, list(range(500)), state())
-    (path,) = files(shelf)
+def test_an_entry_cut_short_is_removed(state_store: StateStore, keep: int) -> None:
+    state_store.put(FAMILY, list(range(500)), state())
+    (path,) = files(state_store)
     path.write_bytes(path.read_bytes()[:keep])
-    assert shelf.entries(FAMILY) == []
-    assert files(shelf) == []
+    assert state_store.entries(FAMILY) == []
+    assert files(state_store) == []
 
 
-def test_an_entry_cut_short_after_it_was_found_is_removed(shelf: Shelf) -> None:
-    shelf.put(FAMILY, [1, 2, 3], state())
-    (entry,) = shelf.entries(FAMILY)
+def test_an_entry_cut_short_after_it_was_found_is_removed(state_store: StateStore) -> None:
+    state_store.put(FAMILY, [1, 2, 3], state())
+    (entry,) = state_store.entries(FAMILY)
     for keep in (0, 5_000):
         entry.path.write_bytes(entry.path.read_bytes()[:keep])
-        assert shelf.state(entry) is None
+        assert state_store.state(entry) is None
 
 
 @pytest.mark.parametrize("place", [0, 7, 9, 25, 60, 500, 4_096 + 17, -1])
-def test_a_damaged_entry_is_removed(shelf: Shelf, place: int) -> None:
+def test_a_damaged_entry_is_removed(state_store: StateStore, place: int) -> None:
     """In the magic, the version, the sizes, the checksums, the description, the tokens and the state."""
-    shelf.put(FAMILY, list(range(500)), state())
-    (path,) = files(shelf)
+    state_store.put(FAMILY, list(range(500)), state())
+    (path,) = files(state_store)
     data = bytearray(path.read_bytes())
     data[place] ^= 0x10
     path.write_bytes(data)
-    found = shelf.entries(FAMILY)
-    assert [entry for entry in found if shelf.state(entry) is not None] == []
-    assert files(shelf) == []
+    found = state_store.entries(FAMILY)
+    assert [entry for entry in found if state_store.state(entry) is not None] == []
+    assert files(state_store) == []
 
 
-def test_files_that_are_not_ours_stay(shelf: Shelf) -> None:
-    shelf.put(FAMILY, [1], state())
-    (shelf.folder / "notes.txt").write_text("mine")
-    shelf.clear()
-    assert [path.name for path in files(shelf)] == ["notes.txt"]
+def test_files_that_are_not_ours_stay(state_store: StateStore) -> None:
+    state_store.put(FAMILY, [1], state())
+    (state_store.folder / "notes.txt").write_text("mine")
+    state_store.clear()
+    assert [path.name for path in files(state_store)] == ["notes.txt"]
 
 
-def test_the_least_recently_used_goes_first(shelf: Shelf) -> None:
-    small = Shelf(shelf.folder, limit=45_000)
+def test_the_least_recently_used_goes_first(state_store: StateStore) -> None:
+    small = StateStore(state_store.folder, limit=45_000)
     for number in range(3):
         small.put(FAMILY, [number], state(seed=number))
         (entry,) = [entry for entry in small.entries() if list(entry.tokens) == [number]]
@@ -109,8 +109,8 @@ def test_the_least_recently_used_goes_first(shelf: Shelf) -> None:
     assert sum(path.stat().st_size for path in files(small)) <= 45_000
 
 
-def test_what_is_greater_than_the_limit_displaces_nothing(shelf: Shelf) -> None:
-    small = Shelf(shelf.folder, limit=20_000)
+def test_what_is_greater_than_the_limit_displaces_nothing(state_store: StateStore) -> None:
+    small = StateStore(state_store.folder, limit=20_000)
     assert small.put(FAMILY, [1], state())
     assert not small.put(FAMILY, [2], state(size=30_000))
     assert [list(entry.tokens) for entry in small.entries()] == [[1]]
@@ -118,39 +118,39 @@ def test_what_is_greater_than_the_limit_displaces_nothing(shelf: Shelf) -> None:
 
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    shelf = Shelf(tmp_path / "file" / "prefixes")
-    assert not shelf.put(FAMILY, [1], state())
-    assert shelf.entries() == []
-    shelf.clear()
+    state_store = StateStore(tmp_path / "file" / "prefixes")
+    assert not state_store.put(FAMILY, [1], state())
+    assert state_store.entries() == []
+    state_store.clear()
 
 
 @POSIX
-def test_a_full_disk_is_no_error_and_leaves_nothing(shelf: Shelf) -> None:
+def test_a_full_disk_is_no_error_and_leaves_nothing(state_store: StateStore) -> None:
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 from tests.engine.test_disk import *
-shelf = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30)
-assert shelf.put(FAMILY, [1], state())
-assert not shelf.put(FAMILY, [2], state(size=1_000_000))
+state_store = StateStore(Path({str(state_store.folder)!r}), limit=1 << 30)
+assert state_store.put(FAMILY, [1], state())
+assert not state_store.put(FAMILY, [2], state(size=1_000_000))
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
-    assert [list(entry.tokens) for entry in shelf.entries()] == [[1]]
-    assert len(files(shelf)) == 1
+    assert [list(entry.tokens) for entry in state_store.entries()] == [[1]]
+    assert len(files(state_store)) == 1
 
 
-def ended_while_writing(shelf: Shelf, how: signal.Signals) -> subprocess.CompletedProcess[bytes]:
+def ended_while_writing(state_store: StateStore, how: signal.Signals) -> subprocess.CompletedProcess[bytes]:
     """A process that writes one entry after the other until a signal reaches it in the middle of one."""
     code = f"""
 from tests.engine.test_disk import *
-shelf, data = Shelf(Path({str(shelf.folder)!r}), limit=1 << 30), state(size=30_000_000)
+state_store, data = StateStore(Path({str(state_store.folder)!r}), limit=1 << 30), state(size=30_000_000)
 for number in range(10_000):
-    shelf.put(FAMILY, [number % 3], data)
+    state_store.put(FAMILY, [number % 3], data)
 """
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as writer:
         deadline = time.monotonic() + 60
-        while not [path for path in files(shelf) if path.suffix == ".part"]:
+        while not [path for path in files(state_store) if path.suffix == ".part"]:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         writer.send_signal(how)
@@ -159,52 +159,52 @@ for number in range(10_000):
 
 
 @POSIX
-def test_ctrl_c_while_it_writes_leaves_nothing_unfinished(shelf: Shelf) -> None:
-    assert b"KeyboardInterrupt" in ended_while_writing(shelf, signal.SIGINT).stderr
-    assert not [path for path in files(shelf) if path.suffix == ".part"]
-    assert all(shelf.state(entry) is not None for entry in shelf.entries())
+def test_ctrl_c_while_it_writes_leaves_nothing_unfinished(state_store: StateStore) -> None:
+    assert b"KeyboardInterrupt" in ended_while_writing(state_store, signal.SIGINT).stderr
+    assert not [path for path in files(state_store) if path.suffix == ".part"]
+    assert all(state_store.state(entry) is not None for entry in state_store.entries())
 
 
 @POSIX
-def test_a_process_killed_while_it_writes_leaves_no_half_entry(shelf: Shelf) -> None:
-    assert ended_while_writing(shelf, signal.SIGKILL).returncode == -signal.SIGKILL
-    assert all(shelf.state(entry) is not None for entry in shelf.entries())
-    unfinished = [path for path in files(shelf) if path.suffix == ".part"]
+def test_a_process_killed_while_it_writes_leaves_no_half_entry(state_store: StateStore) -> None:
+    assert ended_while_writing(state_store, signal.SIGKILL).returncode == -signal.SIGKILL
+    assert all(state_store.state(entry) is not None for entry in state_store.entries())
+    unfinished = [path for path in files(state_store) if path.suffix == ".part"]
     for path in unfinished:
         os.utime(path, (1, 1))  # long ago
-    assert shelf.put(FAMILY, [9], state())
-    assert not [path for path in files(shelf) if path.suffix == ".part"]
+    assert state_store.put(FAMILY, [9], state())
+    assert not [path for path in files(state_store) if path.suffix == ".part"]
 
 
-def test_a_reader_keeps_what_another_process_replaces(shelf: Shelf) -> None:
-    shelf.put(FAMILY, [1, 2], state(seed=1))
-    (entry,) = shelf.entries()
-    read = shelf.state(entry)
-    shelf.put(FAMILY, [1, 2], state(seed=2))
-    shelf.clear()
+def test_a_reader_keeps_what_another_process_replaces(state_store: StateStore) -> None:
+    state_store.put(FAMILY, [1, 2], state(seed=1))
+    (entry,) = state_store.entries()
+    read = state_store.state(entry)
+    state_store.put(FAMILY, [1, 2], state(seed=2))
+    state_store.clear()
     assert bytes(read) == bytes(state(seed=1))  # type: ignore[arg-type]
-    assert shelf.state(entry) is None
-    shelf.touch(entry)
-    shelf.remove(entry)
+    assert state_store.state(entry) is None
+    state_store.touch(entry)
+    state_store.remove(entry)
 
 
-def test_processes_share_a_folder_that_is_always_full(shelf: Shelf) -> None:
+def test_processes_share_a_folder_that_is_always_full(state_store: StateStore) -> None:
     """Each writes more than there is room for, so everyone's entries vanish under everyone's eyes."""
     code = f"""
 import sys
 from tests.engine.test_disk import *
-shelf = Shelf(Path({str(shelf.folder)!r}), limit=100_000)
+state_store = StateStore(Path({str(state_store.folder)!r}), limit=100_000)
 for number in range(60):
-    shelf.put(FAMILY, [int(sys.argv[1]), number % 7], state(size=20_000, seed=number))
-    assert all(found is None or len(found) == 20_000 for found in map(shelf.state, shelf.entries()))
+    state_store.put(FAMILY, [int(sys.argv[1]), number % 7], state(size=20_000, seed=number))
+    assert all(found is None or len(found) == 20_000 for found in map(state_store.state, state_store.entries()))
     if number % 20 == 19:
-        shelf.clear()
+        state_store.clear()
 """
     root = Path(__file__).parents[2]
     writers = [subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=root) for number in range(3)]
     while any(writer.poll() is None for writer in writers):
-        for entry in shelf.entries():
-            shelf.touch(entry)
-            found = shelf.state(entry)
+        for entry in state_store.entries():
+            state_store.touch(entry)
+            found = state_store.state(entry)
             assert found is None or len(found) == 20_000
     assert [writer.wait() for writer in writers] == [0, 0, 0]

@@ -16,7 +16,7 @@ from mull.engine.kv.slot import Slot
 from mull.engine.native.selfcheck import PEBBLE
 from mull.engine.request import Binding
 from mull.engine.speculative import drafting
-from mull.engine.speculative.prompt_lookup import MOST, Costs, Lookup, UsualCosts, length
+from mull.engine.speculative.prompt_lookup import MOST, Costs, PromptLookup, UsualCosts, length
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY
 from tests.model_files.architectures import ARCHITECTURES
@@ -387,7 +387,7 @@ def test_where_an_answer_should_come_out_again_the_pace_decides_nothing(
 
 
 def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None:
-    lookup = Lookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], Costs())
+    lookup = PromptLookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], Costs())
     lookup.told(3)
     assert lookup.propose(2) == [60, 61]
     for token in (60, 61):
@@ -398,7 +398,7 @@ def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None
 
 
 def test_a_guess_at_the_end_of_the_text_repeats_what_lies_between(free: None) -> None:
-    lookup = Lookup([5, 6, 7, 5, 6, 7, 5], Costs())
+    lookup = PromptLookup([5, 6, 7, 5, 6, 7, 5], Costs())
     lookup.told(6)
     assert lookup.propose(7) == [7, 5, 6, 7, 5, 6, 7]
 
@@ -406,7 +406,7 @@ def test_a_guess_at_the_end_of_the_text_repeats_what_lies_between(free: None) ->
 def test_text_without_repetition_ends_the_drafts_and_repetition_brings_them_back() -> None:
     known = costs((1, 0.1), (512, 1.0))
     source = random.Random(3)
-    lookup = Lookup([], known)
+    lookup = PromptLookup([], known)
     pairs = [(source.randrange(40), source.randrange(40)) for _ in range(30)]
     drafted = []
     for _ in range(300):  # pairs come again, but never what follows them

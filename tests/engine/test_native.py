@@ -102,7 +102,7 @@ def test_the_reason_of_a_failure(tmp_path: Path) -> None:
 
 def test_only_the_bindings_are_imported_and_the_package_stays_importable() -> None:
     done = python(
-        "import sys\nfrom mull.engine import native\nlow = native.bindings()\n"
+        "import sys\nfrom mull.engine.native import library\nlow = library.bindings()\n"
         "assert 'numpy' not in sys.modules and 'jinja2' not in sys.modules\n"
         "assert 'llama_cpp' not in sys.modules\n"
         "import llama_cpp\nassert llama_cpp.Llama and llama_cpp.llama_cpp is low\n"
@@ -112,15 +112,16 @@ def test_only_the_bindings_are_imported_and_the_package_stays_importable() -> No
 
 def test_an_imported_package_is_used_as_it_is() -> None:
     done = python(
-        "import llama_cpp\nfrom mull.engine import native\nassert native.bindings() is llama_cpp.llama_cpp\n"
+        "import llama_cpp\nfrom mull.engine.native import library\nassert library.bindings() is llama_cpp.llama_cpp\n"
     )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_library_is_not_loaded_just_to_know_its_files(tmp_path: Path) -> None:
     done = python(
-        "import sys\nfrom mull.engine import check, native\nfrom pathlib import Path\nassert native.library_files()\n"
-        "check.library(Path(sys.argv[1]), command=lambda _: [sys.executable, '-c', 'print({})'])\n"
+        "import sys\nfrom mull.engine.native import library, selfcheck\nfrom pathlib import Path\n"
+        "assert library.library_files()\n"
+        "selfcheck.library(Path(sys.argv[1]), command=lambda _: [sys.executable, '-c', 'print({})'])\n"
         "assert not any('llama_cpp' in name for name in sys.modules)\n",
         tmp_path,
     )
@@ -130,8 +131,8 @@ def test_the_library_is_not_loaded_just_to_know_its_files(tmp_path: Path) -> Non
 def test_a_missing_library_is_an_error_with_a_hint(tmp_path: Path) -> None:
     done = python(
         "import os, sys\nos.environ['LLAMA_CPP_LIB_PATH'] = sys.argv[1]\n"
-        "from mull.engine import native\nfrom mull.errors import EngineError\n"
-        "try:\n    native.bindings()\nexcept EngineError as error:\n    print(error.code, bool(error.hint))\n",
+        "from mull.engine.native import library\nfrom mull.errors import EngineError\n"
+        "try:\n    library.bindings()\nexcept EngineError as error:\n    print(error.code, bool(error.hint))\n",
         tmp_path,
     )
     assert done.stdout.split() == [b"native_missing", b"True"]

@@ -12,7 +12,7 @@ import pytest
 from mull.engine.compute_params import SHALLOW
 from mull.engine.context import Context
 from mull.engine.engine import Engine
-from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.state_store import StateStore
 from mull.engine.kv.transpose_v import turned
 from mull.engine.model import Model
 from mull.engine.request import Piece, Request
@@ -107,13 +107,13 @@ def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
 def test_the_next_prompt_that_begins_alike_finds_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path / "prefixes", 1 << 30, worth=0.0)
-    engine = start(tiny_path, shelf=shelf)
+    state_store = StateStore(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    engine = start(tiny_path, state_store=state_store)
     first = run(engine, [*PROMPT, *PROMPT, 5], max_tokens=600)
     assert engine.n_ctx > SHALLOW
     engine.keep(lambda: [*PROMPT, *PROMPT, 5, *first.tokens])
-    assert len(shelf.entries()) == 2
-    again = run(start(tiny_path, shelf=shelf), [*PROMPT, *PROMPT, 6], max_tokens=20)
+    assert len(state_store.entries()) == 2
+    again = run(start(tiny_path, state_store=state_store), [*PROMPT, *PROMPT, 6], max_tokens=20)
     plain = run(start(tiny_path), [*PROMPT, *PROMPT, 6], max_tokens=20)
     assert again.cached > 0 == plain.cached
     assert again.tokens == plain.tokens
@@ -122,14 +122,14 @@ def test_the_next_prompt_that_begins_alike_finds_the_small_context(
 def test_a_conversation_that_has_grown_goes_on_from_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path / "prefixes", 1 << 30, worth=0.0)
-    engine = start(tiny_path, shelf=shelf)
+    state_store = StateStore(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    engine = start(tiny_path, state_store=state_store)
     first = run(engine, PROMPT, max_tokens=100)
     assert engine.n_ctx <= SHALLOW
     said = [*PROMPT, *first.tokens[:-1]]
     engine.keep(lambda: said)
     longer = [*said, *(i % 250 + 5 for i in range(400))]
-    again = run(start(tiny_path, shelf=shelf), longer, max_tokens=20)
+    again = run(start(tiny_path, state_store=state_store), longer, max_tokens=20)
     assert again.cached == len(said)
     other = [*said[:150], *(i % 250 + 5 for i in range(400))]  # parts from it earlier
-    assert run(start(tiny_path, shelf=shelf), other, max_tokens=20).cached == 0
+    assert run(start(tiny_path, state_store=state_store), other, max_tokens=20).cached == 0

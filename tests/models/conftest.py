@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.events import Notice
 from mull.models.hub.client import Backoff
 from mull.models.hub.pull import pull
-from mull.transfers import Pulled, Transfer
+from mull.transfers import PullDone, Transfer
 from tests.models.hub_server import Hub, serve
 
 FOREIGN = (
@@ -62,13 +62,13 @@ class Puller:
     def __init__(self) -> None:
         self.said: list[Transfer] = []
 
-    def __call__(self, name: str, **more: object) -> Pulled:
+    def __call__(self, name: str, **more: object) -> PullDone:
         self.said = []
-        for value in pull(name, Steering(), backoff=QUICK, **more):  # type: ignore[arg-type]
+        for value in pull(name, TurnControl(), backoff=QUICK, **more):  # type: ignore[arg-type]
             self.said.append(value)
         last = self.said[-1]
-        assert isinstance(last, Pulled)
-        assert sum(isinstance(value, Pulled) for value in self.said) == 1
+        assert isinstance(last, PullDone)
+        assert sum(isinstance(value, PullDone) for value in self.said) == 1
         return last
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.catalogue.recommend import DoesNotFit
-from mull.models.hub.fit_gate import Admission
+from mull.models.hub.fit_gate import FitGate
 from mull.models.memory.machine import GIB, Machine
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
@@ -35,8 +35,8 @@ files = [
 """
 
 
-def gate(machine: Machine, user: Path) -> Admission:
-    return Admission(lambda: machine, load_catalogue(user / "config"))
+def gate(machine: Machine, user: Path) -> FitGate:
+    return FitGate(lambda: machine, load_catalogue(user / "config"))
 
 
 def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Puller, user: Path) -> None:
@@ -99,7 +99,7 @@ def test_an_explicit_quantization_is_not_second_guessed(hub: Hub, fetch: Puller,
 
 
 def test_an_installed_model_does_not_ask_what_fits(hub: Hub, fetch: Puller, user: Path) -> None:
-    def never() -> Admission:
+    def never() -> FitGate:
         raise AssertionError("the machine was measured for nothing")
 
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000)})

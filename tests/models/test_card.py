@@ -8,18 +8,18 @@ import pytest
 
 from mull.models.card import as_json, pairs
 from mull.models.catalogue.catalogue import load_catalogue
-from mull.models.catalogue.entry import Entry
+from mull.models.catalogue.entry import CatalogueEntry
 from mull.models.catalogue.recommend import offer
 from mull.models.inventory import Row
 from mull.models.memory.fit import plan
-from mull.models.memory.layout import Layout, from_entry
+from mull.models.memory.layout import MemoryLayout, from_entry
 from mull.models.memory.machine import GIB, Machine
 
 CATALOGUE = load_catalogue(None)
 MACHINE = Machine(16 * GIB, 13 * GIB)
 
 
-def row_of(entry: Entry) -> Row:
+def row_of(entry: CatalogueEntry) -> Row:
     found = offer(entry, MACHINE)
     return Row(entry.name, entry, file=found.file, plan=found.plan)
 
@@ -38,8 +38,8 @@ def card(name: str, thinking: str | None = None) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.entries, ids=lambda entry: entry.name)
-def test_every_card_is_complete_and_its_json_can_be_written(entry: Entry) -> None:
-    layout: Layout | None = from_entry(entry, entry.file())
+def test_every_card_is_complete_and_its_json_can_be_written(entry: CatalogueEntry) -> None:
+    layout: MemoryLayout | None = from_entry(entry, entry.file())
     rows = pairs(row_of(entry), layout, plan(layout, MACHINE) if layout else None)
     assert all(value for label, value in rows if label)
     assert {"Name", "Made by", "Licence", "Thinking", "Published", "Safety", "Memory"} <= {

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mull.models.catalogue.catalogue import Catalogue, CatalogueError, Entry, bundled_path, load_catalogue
+from mull.models.catalogue.catalogue import (
+    Catalogue,
+    CatalogueEntry,
+    CatalogueError,
+    bundled_path,
+    load_catalogue,
+)
 from mull.settings import Sampling
 
 WANTED = """
@@ -201,7 +207,7 @@ def test_a_damaged_fetched_catalogue_is_passed_over_with_a_notice(
 
 def test_a_split_file_keeps_its_parts_in_order(with_own: Callable[[str], Catalogue]) -> None:
     more = 'default = "Q"\nfiles = [{ quant = "Q", names = ["a-1.gguf", "a-2.gguf"], bytes = 10 }]'
-    mine: Entry | None = with_own(entry(more=more)).find("mine")
+    mine: CatalogueEntry | None = with_own(entry(more=more)).find("mine")
     assert mine is not None
     assert mine.files[0].filenames == ("a-1.gguf", "a-2.gguf")
     assert not mine.files[0].approximate

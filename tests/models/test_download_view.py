@@ -12,17 +12,17 @@ import pytest
 from mull.errors import MullError
 from mull.events import Notice
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.views.download import seconds_text, show, watch
-from mull.transfers import Progress, Pulled, Started, Transfer, size_text
+from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
-END = Pulled("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=True)
+END = PullDone("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=True)
 
 
 def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
     err = io.StringIO()
     base = Streams.detect("never", {})
-    ink = Ink(color=False, plain=True)
+    ink = Style(color=False, plain=True)
     plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_ink=ink, stdout_ink=ink)
     return replace(plain, stderr_live=live, stderr_tty=live, stdout_tty=False, unicode=True), err
 
@@ -40,7 +40,7 @@ def download(clock: Clock, seconds: int = 20) -> Iterator[Transfer]:
     """100 MB at a steady pace, in ticks of half a second."""
     yield Started("m", 1, 100_000_000, 0)
     for tick in range(2 * seconds + 1):
-        yield Progress(tick * 100_000_000 // (2 * seconds), 100_000_000)
+        yield DownloadProgress(tick * 100_000_000 // (2 * seconds), 100_000_000)
         clock.now += 0.5
     yield END
 
@@ -110,7 +110,7 @@ def test_waiting_is_said_and_the_rate_starts_anew() -> None:
     clock = Clock()
     where, err = streams(live=False)
     values: list[Transfer] = [Started("m", 2, 100, 50)]
-    values += [Progress(50, 100, "waiting for another download of this file")] * 30
+    values += [DownloadProgress(50, 100, "waiting for another download of this file")] * 30
     show(_timed([*values, END], clock), where, clock=clock)
     assert "m: 100 bytes in 2 files, 50 bytes of it already here" in err.getvalue()
     assert "waiting for another download" in err.getvalue()
@@ -124,7 +124,7 @@ def _timed(values: list[Transfer], clock: Clock) -> Iterator[Transfer]:
 
 def test_watch_hands_on_what_is_no_progress() -> None:
     where, err = streams(live=True)
-    assert list(watch([Progress(1, 2, "checking"), "verdict"], where, "m")) == ["verdict"]
+    assert list(watch([DownloadProgress(1, 2, "checking"), "verdict"], where, "m")) == ["verdict"]
     assert "checking" in err.getvalue()
 
 

@@ -14,7 +14,7 @@ import pytest
 from mull.errors import MullError
 from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub import transfer
-from mull.transfers import Progress, Started
+from mull.transfers import DownloadProgress, Started
 from tests.models.conftest import Puller, blobs, environment
 from tests.models.hub_server import TOKEN, Hub, gguf
 
@@ -429,7 +429,7 @@ def test_hashes_that_are_paths_are_refused(tiny: Hub, fetch: Puller, user: Path,
 def test_progress_never_runs_backwards_past_a_whole(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(bytes_per_second=2_000_000)
     fetch(REPO)
-    shares = [value.done for value in fetch.said if isinstance(value, Progress)]
+    shares = [value.done for value in fetch.said if isinstance(value, DownloadProgress)]
     assert shares == sorted(shares)
     assert shares[-1] == SIZE
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mull.models.catalogue.catalogue import Catalogue, Entry, load_catalogue
+from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from mull.models.catalogue.recommend import DoesNotFit, best, check_fit, instead, offer, score
-from mull.models.memory.fit import MIN_CTX, Plan, plan
+from mull.models.memory.fit import MIN_CTX, MemoryPlan, plan
 from mull.models.memory.kv_size import KvLayers, cells, kv_bytes
-from mull.models.memory.layout import Layout, from_entry
+from mull.models.memory.layout import MemoryLayout, from_entry
 from mull.models.memory.machine import GIB, Gpu, Machine
 
 CATALOGUE = load_catalogue(None)
@@ -30,11 +30,11 @@ def machine(ram: float, vram: float = 0, *, free: float | None = None, unified: 
     return Machine(round(ram * GIB), round((ram - 3 if free is None else free) * GIB), devices, 40e9)
 
 
-def layout(name: str) -> Layout:
+def layout(name: str) -> MemoryLayout:
     return LAYOUTS[name]
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> CatalogueEntry:
     found = CATALOGUE.find(name)
     assert found is not None
     return found
@@ -50,7 +50,7 @@ layouts = st.sampled_from(sorted(LAYOUTS)).map(layout)
 
 
 @given(layouts, machines)
-def test_a_plan_that_fits_stays_within_what_is_free(what: Layout, where: Machine) -> None:
+def test_a_plan_that_fits_stays_within_what_is_free(what: MemoryLayout, where: Machine) -> None:
     found = plan(what, where)
     vram = sum(gpu.free for gpu in where.devices)
     if found.fits:
@@ -64,7 +64,7 @@ def test_a_plan_that_fits_stays_within_what_is_free(what: Layout, where: Machine
 
 
 @given(layouts, machines, st.sampled_from([1, 4, 16]))
-def test_more_memory_never_makes_it_worse(what: Layout, where: Machine, more: int) -> None:
+def test_more_memory_never_makes_it_worse(what: MemoryLayout, where: Machine, more: int) -> None:
     bigger = replace(where, ram_total=where.ram_total + more * GIB, ram_free=where.ram_free + more * GIB)
     before, after = plan(what, where), plan(what, bigger)
     assert RANK[after.verdict] <= RANK[before.verdict]
@@ -73,7 +73,9 @@ def test_more_memory_never_makes_it_worse(what: Layout, where: Machine, more: in
 
 
 @given(layouts, machines, st.sampled_from([512, 4096, 10_000]), st.sampled_from([None, 0, 5, -1]))
-def test_what_the_user_gives_is_kept(what: Layout, where: Machine, ctx: int, layers: int | None) -> None:
+def test_what_the_user_gives_is_kept(
+    what: MemoryLayout, where: Machine, ctx: int, layers: int | None
+) -> None:
     found = plan(what, where, ctx=ctx, gpu_layers=layers, kv_type="q4_0")
     assert (found.ctx, found.kv_type) == (ctx, "q4_0")
     if layers is not None and where.devices:
@@ -214,10 +216,10 @@ def test_known_but_too_large_models_never_fit_a_desktop() -> None:
             assert not plan(layout(one.name), machine(64, 24)).fits or one.name == "llama-4-scout"
 
 
-def plan_of(name: str, where: Machine, catalogue: Catalogue = CATALOGUE) -> Plan | None:
+def plan_of(name: str, where: Machine, catalogue: Catalogue = CATALOGUE) -> MemoryPlan | None:
     found = catalogue.find(name)
     return offer(found, where).plan if found else None
 
 
-def fail() -> Plan:
+def fail() -> MemoryPlan:
     pytest.fail("no plan")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mull.models.memory.layout import Layout, from_header
+from mull.models.memory.layout import MemoryLayout, from_header
 from tests.models import simulate
 
 MODELS = json.loads((Path(__file__).parent / "architectures.json").read_text())
@@ -32,7 +32,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def layout_of(model: dict[str, Any]) -> Layout:
+def layout_of(model: dict[str, Any]) -> MemoryLayout:
     sizes = [(name, simulate.size_of(name, shape)) for name, shape in simulate.tensors(model)]
     return from_header(simulate.metadata(model), sizes)
 

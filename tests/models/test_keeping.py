@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import MullError, UsageError
 from mull.fs.paths import config_dir
 from mull.models.catalogue.catalogue import load_catalogue
@@ -22,8 +22,8 @@ from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub.transfer import FileTransfer
 from mull.models.remove import Removed, remove
 from mull.models.resolve import matching, resolve
-from mull.models.verify import Verdict, verify
-from mull.transfers import Progress
+from mull.models.verify import Verification, verify
+from mull.transfers import DownloadProgress
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
 from tests.models.test_resolve import OSS, ollama, put, write
@@ -172,13 +172,13 @@ def test_a_blob_in_the_shared_store_goes_with_its_last_user(user: Path) -> None:
 # Verification
 
 
-def check(name: str, folders: list[Path] | None = None) -> list[Verdict]:
+def check(name: str, folders: list[Path] | None = None) -> list[Verification]:
     catalogue = load_catalogue(config_dir())
     verdicts = []
     for model in matching(name, folders or []):
-        for value in verify(model, catalogue, Steering()):
-            assert isinstance(value, Verdict | Progress)
-            verdicts += [value] if isinstance(value, Verdict) else []
+        for value in verify(model, catalogue, TurnControl()):
+            assert isinstance(value, Verification | DownloadProgress)
+            verdicts += [value] if isinstance(value, Verification) else []
     return verdicts
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from mull.reasoning.control import LEAST, Control, control
+from mull.reasoning.control import LEAST, ReasoningDecision, decide
 from mull.reasoning.profile import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t
 
 
-def decide(source: str | None, **ask: object) -> Control:
-    return control(ReasoningAsk(**ask), profile(source))  # type: ignore[arg-type]
+def decided(source: str | None, **ask: object) -> ReasoningDecision:
+    return decide(ReasoningAsk(**ask), profile(source))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -36,18 +36,18 @@ def decide(source: str | None, **ask: object) -> Control:
 def test_a_switch_is_used_by_its_own_means(
     source: str | None, on: bool | None, arguments: dict[str, object], applied: str, how: str
 ) -> None:
-    found = decide(source, on=on)
+    found = decided(source, on=on)
     assert (dict(found.arguments), found.applied, found.how) == (arguments, applied, how)
     assert found.notice is None
     assert found.asked == {True: "on", False: "off", None: "default"}[on]
 
 
 def test_real_booleans_are_passed() -> None:
-    assert decide(t.CLOSED, on=False).arguments["enable_thinking"] is False
+    assert decided(t.CLOSED, on=False).arguments["enable_thinking"] is False
 
 
 def test_off_by_prefill_starts_the_answer() -> None:
-    found = decide(t.CHANNELS, on=False)
+    found = decided(t.CHANNELS, on=False)
     assert found.prefill == "<|channel|>final<|message|>"
     assert found.applied == "off"
     assert found.how == "prefill: <|channel|>final<|message|>"
@@ -55,7 +55,7 @@ def test_off_by_prefill_starts_the_answer() -> None:
 
 
 def test_off_that_cannot_be_had_is_refused_honestly() -> None:
-    found = decide(t.ALWAYS, on=False)
+    found = decided(t.ALWAYS, on=False)
     assert (found.asked, found.applied, found.budget, found.hide) == ("off", "always", LEAST, True)
     assert found.notice == "This model's thinking cannot be switched off; it is kept short and hidden."
     assert "\n" not in found.notice
@@ -63,21 +63,21 @@ def test_off_that_cannot_be_had_is_refused_honestly() -> None:
 
 @pytest.mark.parametrize(("effort", "tokens"), [("low", 512), ("medium", 2048), ("high", 8192)])
 def test_effort_without_a_control_of_its_own_is_a_budget(effort: str, tokens: int) -> None:
-    found = decide(t.CLOSED, effort=effort)
+    found = decided(t.CLOSED, effort=effort)
     assert (found.budget, found.applied, found.asked) == (tokens, effort, effort)
     assert found.arguments == {"enable_thinking": True}
     assert found.notice is None
 
 
 def test_effort_with_a_control_of_its_own_uses_it() -> None:
-    found = decide(t.CHANNELS, effort="high")
+    found = decided(t.CHANNELS, effort="high")
     assert found.arguments == {"reasoning_effort": "high"}
     assert found.budget is None
     assert found.how == "template: reasoning_effort=high"
 
 
 def test_an_effort_the_family_does_not_have_is_told() -> None:
-    found = decide(t.STRICT_EFFORT, effort="medium")
+    found = decided(t.STRICT_EFFORT, effort="medium")
     assert found.arguments == {"effort": "high"}
     assert found.budget == 2048
     assert found.notice == (
@@ -86,29 +86,29 @@ def test_an_effort_the_family_does_not_have_is_told() -> None:
 
 
 def test_a_budget_implies_thinking_and_bounds_an_effort() -> None:
-    assert decide(t.BARE, budget=100).arguments == {"thinking": True}
-    assert decide(t.BARE, budget=100).budget == 100
-    assert decide(t.BARE, budget=100, effort="high").budget == 100
-    assert decide(t.BARE, budget=9999, effort="low").budget == 512
-    assert (decide(t.BARE, budget=100).asked, decide(t.BARE, budget=0).asked) == ("on", "off")
-    assert decide(t.BARE, budget=1).how == "template: thinking=true; budget of 1 token"
-    assert decide(t.BARE, budget=0).applied == "off"
-    assert decide(t.ALWAYS, budget=0).applied == "always"
-    assert decide(t.BARE, budget=100, on=False).applied == "off"
+    assert decided(t.BARE, budget=100).arguments == {"thinking": True}
+    assert decided(t.BARE, budget=100).budget == 100
+    assert decided(t.BARE, budget=100, effort="high").budget == 100
+    assert decided(t.BARE, budget=9999, effort="low").budget == 512
+    assert (decided(t.BARE, budget=100).asked, decided(t.BARE, budget=0).asked) == ("on", "off")
+    assert decided(t.BARE, budget=1).how == "template: thinking=true; budget of 1 token"
+    assert decided(t.BARE, budget=0).applied == "off"
+    assert decided(t.ALWAYS, budget=0).applied == "always"
+    assert decided(t.BARE, budget=100, on=False).applied == "off"
 
 
 @pytest.mark.parametrize("ask", [{"on": True}, {"effort": "low"}, {"budget": 64}])
 def test_a_model_that_does_not_think_says_so(ask: dict[str, object]) -> None:
-    found = decide(t.PLAIN, **ask)
+    found = decided(t.PLAIN, **ask)
     assert found.applied == "none"
     assert found.notice is not None
     assert "does not think" in found.notice
 
 
 def test_thinking_that_comes_although_it_was_switched_off_is_hidden() -> None:
-    assert decide(t.PLAIN, on=False).hide
-    assert decide(t.CLOSED, on=False).hide
-    assert not decide(t.PLAIN).hide
+    assert decided(t.PLAIN, on=False).hide
+    assert decided(t.CLOSED, on=False).hide
+    assert not decided(t.PLAIN).hide
 
 
 @pytest.mark.parametrize(
@@ -116,17 +116,17 @@ def test_thinking_that_comes_although_it_was_switched_off_is_hidden() -> None:
     [("low", {"low_effort": True}, None), ("medium", {}, 2048), ("high", {}, 8192)],
 )
 def test_an_effort_that_is_a_yes_or_no(effort: str, arguments: dict[str, object], budget: int | None) -> None:
-    found = decide(t.LITTLE, effort=effort)
+    found = decided(t.LITTLE, effort=effort)
     assert (found.arguments, found.budget) == ({"enable_thinking": True, **arguments}, budget)
     assert found.notice is None
 
 
 def test_a_model_that_thinks_by_its_own_system_prompt_says_on_what_it_depends() -> None:
-    assert decide(t.PROMPTED).how == "the model's default (on, unless there is a system prompt)"
+    assert decided(t.PROMPTED).how == "the model's default (on, unless there is a system prompt)"
 
 
 def test_the_report_is_what_the_result_carries() -> None:
-    report = decide(t.ALWAYS, on=False).report()
+    report = decided(t.ALWAYS, on=False).report()
     assert (report.asked, report.applied) == ("off", "always")
     assert report.notice
     assert "budget" in report.how

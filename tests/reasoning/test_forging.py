@@ -12,7 +12,7 @@ from mull.chat_template.tokens import to_tokens
 from mull.errors import TemplateError
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import control
+from mull.reasoning.control import decide
 from mull.reasoning.profile import Profile, profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates
@@ -52,7 +52,7 @@ def attempt(dice: random.Random, spellings: Sequence[str]) -> str:
 
 
 def ids(found: Profile, vocabulary: Spelling, messages: Sequence[Message], ask: ReasoningAsk) -> list[int]:
-    decision = control(ask, found)
+    decision = decide(ask, found)
     chat = to_chat(messages, found, decision)
     return to_tokens(
         render(found.template, chat, arguments=decision.arguments, prefill=decision.prefill), vocabulary
@@ -97,7 +97,7 @@ HARMLESS = "Sort 3, 1 & 2: use `sorted(x)`, if a < b > c.\n\n  <b>Grüße</b> �
 def test_a_harmless_conversation_gets_the_ids_of_the_straightforward_rendering(name: str) -> None:
     found, vocabulary = profile(SOURCES[name]), Spelling(SOURCES[name])
     talk = [Message("user", HARMLESS), Message("assistant", HARMLESS, HARMLESS), Message("user", HARMLESS)]
-    decision = control(ReasoningAsk(), found)
+    decision = decide(ReasoningAsk(), found)
     chat = to_chat(talk, found, decision)
     assert found.template is not None
     text = found.template.render(chat, arguments=decision.arguments)

@@ -7,7 +7,7 @@ import pytest
 from mull.chat_template.render import Segment, render
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import control
+from mull.reasoning.control import decide
 from mull.reasoning.profile import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t
@@ -26,7 +26,7 @@ def prompt(source: str, messages: list[Message], **ask: object) -> str:
 
 def segments(source: str, messages: list[Message], **ask: object) -> tuple[Segment, ...]:
     found = profile(source)
-    decision = control(ReasoningAsk(**ask), found)  # type: ignore[arg-type]
+    decision = decide(ReasoningAsk(**ask), found)  # type: ignore[arg-type]
     return render(
         found.template,
         to_chat(messages, found, decision),
@@ -36,11 +36,11 @@ def segments(source: str, messages: list[Message], **ask: object) -> tuple[Segme
 
 
 def test_old_thinking_goes_to_the_template_which_decides() -> None:
-    chat = to_chat(TALK, profile(t.CLOSED), control(ReasoningAsk(), profile(t.CLOSED)))
+    chat = to_chat(TALK, profile(t.CLOSED), decide(ReasoningAsk(), profile(t.CLOSED)))
     assert chat[2] == {"role": "assistant", "content": "Yes </think>.", "reasoning_content": "Hm <|im_end|>"}
     assert "Hm" not in prompt(t.CLOSED, TALK)
     assert "Hm" in prompt(t.WRAPPED, TALK)
-    assert to_chat(TALK, profile(t.WRAPPED), control(ReasoningAsk(), profile(t.WRAPPED)))[2]["reasoning"]
+    assert to_chat(TALK, profile(t.WRAPPED), decide(ReasoningAsk(), profile(t.WRAPPED)))[2]["reasoning"]
 
 
 def test_old_markers_stay_text() -> None:
@@ -52,7 +52,7 @@ def test_keys_without_a_value_are_left_out() -> None:
     chat = to_chat(
         [Message("user", ""), Message("assistant", "")],
         profile(t.PLAIN),
-        control(ReasoningAsk(), profile(t.PLAIN)),
+        decide(ReasoningAsk(), profile(t.PLAIN)),
     )
     assert chat == [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]
 
@@ -102,7 +102,7 @@ def test_a_family_that_thinks_by_its_own_system_prompt(on: bool, thinks: bool) -
 
 def test_the_words_for_a_system_message_join_the_users_own() -> None:
     found = profile(t.PLAIN, name="Llama-Nemotron-Nano", architecture="llama")
-    decision = control(ReasoningAsk(on=False), found)
+    decision = decide(ReasoningAsk(on=False), found)
     chat = to_chat(TALK, found, decision)
     assert chat[0]["content"] == "Be brief.\n\ndetailed thinking off"
     assert to_chat(TALK[1:], found, decision)[0] == {"role": "system", "content": "detailed thinking off"}
@@ -151,7 +151,7 @@ def test_an_answer_without_a_word_is_left_out_where_roles_must_alternate() -> No
 
 def test_a_system_prompt_of_the_familys_own_comes_beside_the_users() -> None:
     found = profile(t.PLAIN, name="DeepHermes-3-Llama-3-8B", architecture="llama")
-    on, off = (control(ReasoningAsk(on=on), found) for on in (True, False))
+    on, off = (decide(ReasoningAsk(on=on), found) for on in (True, False))
     told = to_chat(TALK, found, on)[0]["content"]
     assert told.startswith("Be brief.\n\nYou are a deep thinking AI")
     assert on.how == "text: You are a deep thinking AI, you may use … in the system message"

@@ -11,7 +11,7 @@ import pytest
 from mull.chat_template.render import render
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import control
+from mull.reasoning.control import decide
 from mull.reasoning.describe import as_json
 from mull.reasoning.profile import Profile, profile
 from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
@@ -112,7 +112,7 @@ def test_markers_and_prefill_agree_with_the_measurements(entry: dict[str, Any]) 
 )
 def test_every_wish_renders_and_reports_honestly(name: str, ask: ReasoningAsk) -> None:
     ability = of(name)
-    decision = control(ask, ability)
+    decision = decide(ask, ability)
     messages = [
         Message("system", "Be brief."),
         Message("user", "One"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mull.chat_template.template import Template
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.engine import Engine
 from mull.engine.model import load
 from mull.events import Done
@@ -17,7 +17,7 @@ from mull.messages import Message
 from mull.reasoning.markers import chunks
 from mull.reasoning.profile import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import Speaker, run
+from mull.turn.turn import LoadedModel, run
 from tests.model_files.scripted import write_scripted
 from tests.reasoning.published import needed, source
 
@@ -95,13 +95,13 @@ def test_a_family_runs_end_to_end(case: Any, tmp_path: Path, state: Path) -> Non
     with load(path, SETTINGS, state_dir=state, trusted=True) as model:
         engine = Engine(model, SETTINGS)
         found = profile(text, special=model.markers, architecture=model.architecture, name=name)
-        speaker = Speaker(name, engine, Template(text, bos=model.bos, eos=model.eos), found)
+        loaded = LoadedModel(name, engine, Template(text, bos=model.bos, eos=model.eos), found)
 
         def turn(messages: list[Message], **ask: Any) -> Done:
             settings = TurnSettings(
                 reasoning=ReasoningAsk(**ask), sampling=Sampling(temperature=0.0), max_tokens=40
             )
-            done = list(run(speaker, messages, settings, Steering()))[-1]
+            done = list(run(loaded, messages, settings, TurnControl()))[-1]
             assert isinstance(done, Done)
             return done
 

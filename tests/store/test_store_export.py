@@ -12,13 +12,13 @@ import pytest
 from mull.errors import MullError
 from mull.events import Done, Finish, ReasoningReport, Timing, Usage
 from mull.store import export
-from mull.store.records import Attachment, Session, Turn
+from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import open_store
 
 NASTY = '</div></pre><script>alert("1")</script><img src=x onerror=y> & <details open>'
 
 
-def conversation(text: str) -> tuple[Session, list[Turn]]:
+def conversation(text: str) -> tuple[Session, list[TurnRecord]]:
     endings: list[Finish] = ["stop", "interrupted", "stop"]
     with open_store(None) as store:
         session = store.start(model="pebble", system=text, name=text[:40], state={"start": 1})

@@ -19,7 +19,7 @@ from ctypes import CDLL, c_uint
 from pathlib import Path
 from typing import Any
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import EngineError
 from mull.events import (
     AnswerDelta,
@@ -40,16 +40,16 @@ from mull.terminal.views import live, plain
 WORD = re.compile(r"\s*\S+\s?|\s+")
 
 
-def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
+def turn(steps: list[list[Any]], control: TurnControl) -> Iterator[Event]:
     """What a turn would say, word by word."""
     thinking = answer = ""
     counts = [0, 0]
     for verb, argument in steps:
-        if steering.stopped and verb != "after stop":
+        if control.stopped and verb != "after stop":
             break
         if verb in {"think", "unwanted"}:
             for word in WORD.findall(argument):
-                if steering.wants_answer or steering.stopped:
+                if control.wants_answer or control.stopped:
                     break
                 counts[0] += 1
                 thinking += word
@@ -68,29 +68,29 @@ def turn(steps: list[list[Any]], steering: Steering) -> Iterator[Event]:
         elif verb == "native":
             CDLL(None).usleep(c_uint(int(argument * 1e6)))
         elif verb == "compute":
-            _compute(argument, steering)
+            _compute(argument, control)
         elif verb == "fail":
             raise EngineError("decode_failed", argument, "Try again.")
         else:
-            _wait(verb, argument, steering)
+            _wait(verb, argument, control)
     yield Done(
         model="pebble",
         answer=answer,
         thinking=thinking,
         reasoning=ReasoningReport("default", "on", "test"),
-        finish="interrupted" if steering.stopped else "stop",
+        finish="interrupted" if control.stopped else "stop",
         usage=Usage(1, 0, *counts),
         timing=Timing(),
     )
 
 
-def _compute(seconds: float, steering: Steering) -> None:
+def _compute(seconds: float, control: TurnControl) -> None:
     """Native code on two cores in steps of some 100 ms, as decoding is; it looks at the wishes between
     steps."""
     until = time.monotonic() + seconds
 
     def work() -> None:
-        while time.monotonic() < until and not (steering.stopped or steering.wants_answer):
+        while time.monotonic() < until and not (control.stopped or control.wants_answer):
             hashlib.pbkdf2_hmac("sha256", b"decode", b"salt", 200_000)
 
     helper = threading.Thread(target=work)
@@ -99,12 +99,12 @@ def _compute(seconds: float, steering: Steering) -> None:
     helper.join()
 
 
-def _wait(verb: str, argument: Any, steering: Steering) -> None:
+def _wait(verb: str, argument: Any, control: TurnControl) -> None:
     until = time.monotonic() + (argument if verb == "sleep" else 30.0)
-    while time.monotonic() < until and not steering.stopped:
+    while time.monotonic() < until and not control.stopped:
         if verb == "until" and Path(argument).exists():
             return
-        if verb == "hold" and steering.wants_answer:
+        if verb == "hold" and control.wants_answer:
             return
         time.sleep(0.005)
 
@@ -112,16 +112,16 @@ def _wait(verb: str, argument: Any, steering: Steering) -> None:
 def main() -> int:
     options = json.loads(sys.argv[1])
     streams = Streams.detect(options.pop("color", "auto"))
-    steering = Steering()
-    events = turn(options.pop("steps"), steering)
+    control = TurnControl()
+    events = turn(options.pop("steps"), control)
     typeahead = Typeahead() if options.pop("typeahead", False) else None
     try:
         with quiet_when_closed(streams):
             if streams.stdout_live:
-                done = live.show(events, streams, steering, typeahead=typeahead, **options)
+                done = live.show(events, streams, control, typeahead=typeahead, **options)
             else:
                 options.pop("markdown", None)
-                done = plain.show(events, streams, steering=steering, **options)
+                done = plain.show(events, streams, control=control, **options)
     except Leave:
         return 130
     except EngineError as failure:

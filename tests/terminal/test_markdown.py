@@ -7,18 +7,18 @@ import re
 
 import pytest
 
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.console.width import width
 from mull.terminal.markdown.stream import Markdown, render
 from tests.terminal.documents import chunks, document
 
 WIDTHS = (20, 40, 80, 200)
-PLAIN = Ink(plain=True)
+PLAIN = Style(plain=True)
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 FEW = 24
 
 
-def streamed(source: str, columns: int, ink: Ink, *, seed: int, longest: int) -> list[str]:
+def streamed(source: str, columns: int, ink: Style, *, seed: int, longest: int) -> list[str]:
     """What the scrollback holds after `source` came in chunks, with a frame after each."""
     view = Markdown(ink)
     lines: list[str] = []
@@ -29,7 +29,7 @@ def streamed(source: str, columns: int, ink: Ink, *, seed: int, longest: int) ->
 
 
 def check(seed: int) -> None:
-    source, ink = document(seed), Ink(color=seed % 3 > 0)
+    source, ink = document(seed), Style(color=seed % 3 > 0)
     for columns in WIDTHS:
         whole = render(source, columns, ink)
         longest = max((3, 40, 400)[seed % 3], len(source) // 12)
@@ -114,7 +114,7 @@ def test_without_unicode_only_ascii_is_added() -> None:
 
 
 def test_styles_are_closed_on_every_line() -> None:
-    for line in render(document(3) + "\n\n**bold over\ntwo lines**", 40, Ink()):
+    for line in render(document(3) + "\n\n**bold over\ntwo lines**", 40, Style()):
         assert line.count("\x1b[0m") == len(SGR.findall(line)) - line.count("\x1b[0m")
 
 

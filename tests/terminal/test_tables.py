@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.console.tables import card, table
 from mull.terminal.console.width import width
 
@@ -26,7 +26,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Streams:
 
 @pytest.fixture
 def terminal(pipe: Streams) -> Streams:
-    return replace(pipe, stdout_tty=True, stdout_ink=Ink(plain=True))
+    return replace(pipe, stdout_tty=True, stdout_ink=Style(plain=True))
 
 
 def shown(streams: Streams) -> list[str]:

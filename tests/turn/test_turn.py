@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from mull.backends.loading import load
-from mull.control import Steering
-from mull.engine.kv.state_store import Shelf
+from mull.control import TurnControl
+from mull.engine.kv.state_store import StateStore
 from mull.events import Done, Notice, PromptProgress, ThinkingDelta
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import Speaker, keep, prepare, run
+from mull.turn.turn import LoadedModel, keep, prepare, run
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.streams import check_stream
@@ -29,16 +29,18 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: P
 
 
 @contextmanager
-def speaking(path: Path, shelf: Shelf | None = None) -> Iterator[Speaker]:
-    steps = load(path.stem, path, EngineSettings(threads=1), Steering(), trusted=True, shelf=shelf)
+def speaking(path: Path, state_store: StateStore | None = None) -> Iterator[LoadedModel]:
+    steps = load(
+        path.stem, path, EngineSettings(threads=1), TurnControl(), trusted=True, state_store=state_store
+    )
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            speaker: Speaker = end.value
+            loaded: LoadedModel = end.value
             break
-    with speaker.engine.model, speaker.engine:
-        yield speaker
+    with loaded.engine.model, loaded.engine:
+        yield loaded
 
 
 def settings(on: bool | None = None, **more: object) -> TurnSettings:
@@ -55,13 +57,13 @@ def thinker(tmp_path: Path) -> Path:
     )
 
 
-def ask(speaker: Speaker, text: str, wanted: TurnSettings, steering: Steering | None = None) -> Done:
-    return check_stream(run(speaker, [Message("user", text)], wanted, steering or Steering()))
+def ask(loaded: LoadedModel, text: str, wanted: TurnSettings, control: TurnControl | None = None) -> Done:
+    return check_stream(run(loaded, [Message("user", text)], wanted, control or TurnControl()))
 
 
 def test_thinking_and_answer_are_told_apart(thinker: Path) -> None:
-    with speaking(thinker) as speaker:
-        done = ask(speaker, "hi", settings())
+    with speaking(thinker) as loaded:
+        done = ask(loaded, "hi", settings())
     assert done.answer == "Well, yes."
     assert done.thinking.startswith("hm so0 so1")
     assert done.usage.thinking > done.usage.answer > 0
@@ -81,8 +83,8 @@ def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) 
         " two",
     ]
     path = write_scripted(tmp_path / "twice.gguf", script, template=CHATML, user_defined=TAGS)
-    with speaking(path) as speaker:
-        done = ask(speaker, "hi", settings())
+    with speaking(path) as loaded:
+        done = ask(loaded, "hi", settings())
     assert "t8" in done.thinking
     assert "t0" not in done.answer
     assert done.usage.thinking >= 10
@@ -90,11 +92,11 @@ def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) 
 
 
 def test_a_second_turn_reuses_the_beginning(thinker: Path) -> None:
-    with speaking(thinker) as speaker:
-        first = ask(speaker, "a rather long first question", settings(on=False))
+    with speaking(thinker) as loaded:
+        first = ask(loaded, "a rather long first question", settings(on=False))
         messages = [Message("user", "a rather long first question"), Message("assistant", first.answer)]
         second = check_stream(
-            run(speaker, [*messages, Message("user", "more")], settings(on=False), Steering())
+            run(loaded, [*messages, Message("user", "more")], settings(on=False), TurnControl())
         )
     assert first.usage.cached == 0
     assert second.usage.cached >= len("a rather long first question")
@@ -102,38 +104,38 @@ def test_a_second_turn_reuses_the_beginning(thinker: Path) -> None:
 
 
 def test_the_budget_closes_the_thinking(thinker: Path) -> None:
-    with speaking(thinker) as speaker:
-        done = ask(speaker, "hi", settings(budget=8))
+    with speaking(thinker) as loaded:
+        done = ask(loaded, "hi", settings(budget=8))
     assert "so4" in done.thinking
     assert "so20" not in done.thinking
     assert (done.answer, done.finish) == ("Now.", "stop")
 
 
 def test_answer_now_closes_the_thinking(thinker: Path) -> None:
-    steering = Steering()
+    control = TurnControl()
     events = []
-    with speaking(thinker) as speaker:
-        for event in run(speaker, [Message("user", "hi")], settings(), steering):
+    with speaking(thinker) as loaded:
+        for event in run(loaded, [Message("user", "hi")], settings(), control):
             events.append(event)
             if isinstance(event, ThinkingDelta) and "so5" in event.text:
-                steering.answer_now()
+                control.answer_now()
     done = check_stream(events)
     assert "so20" not in done.thinking
     assert done.answer == "Now."
 
 
 def test_a_stop_keeps_what_was_said(thinker: Path) -> None:
-    steering = Steering()
+    control = TurnControl()
     events = []
-    with speaking(thinker) as speaker:
-        for event in run(speaker, [Message("user", "hi")], settings(), steering):
+    with speaking(thinker) as loaded:
+        for event in run(loaded, [Message("user", "hi")], settings(), control):
             events.append(event)
             if isinstance(event, ThinkingDelta) and "so5" in event.text:
-                steering.stop()
+                control.stop()
         done = check_stream(events)
         assert (done.finish, done.answer) == ("interrupted", "")
         assert "so4" in done.thinking
-        assert ask(speaker, "hi", settings(on=False)).answer == "Now.", "the next turn works"
+        assert ask(loaded, "hi", settings(on=False)).answer == "Now.", "the next turn works"
 
 
 def test_a_model_that_cannot_be_switched_off_says_so(tmp_path: Path) -> None:
@@ -148,8 +150,8 @@ def test_a_model_that_cannot_be_switched_off_says_so(tmp_path: Path) -> None:
         template=always,
         user_defined=TAGS,
     )
-    with speaking(path) as speaker:
-        events = list(run(speaker, [Message("user", "hi")], settings(on=False), Steering()))
+    with speaking(path) as loaded:
+        events = list(run(loaded, [Message("user", "hi")], settings(on=False), TurnControl()))
     done = check_stream(events)
     assert done.reasoning.asked == "off"
     assert done.reasoning.applied == "always"
@@ -159,8 +161,8 @@ def test_a_model_that_cannot_be_switched_off_says_so(tmp_path: Path) -> None:
 
 
 def test_progress_runs_to_the_end_of_the_prompt(thinker: Path) -> None:
-    with speaking(thinker) as speaker:
-        events = list(run(speaker, [Message("user", "x" * 700)], settings(on=False), Steering()))
+    with speaking(thinker) as loaded:
+        events = list(run(loaded, [Message("user", "x" * 700)], settings(on=False), TurnControl()))
     done = check_stream(events)
     progress = [event for event in events if isinstance(event, PromptProgress)]
     assert progress[-1].done == progress[-1].total == done.usage.prompt
@@ -184,14 +186,14 @@ def test_no_text_can_forge_a_control_token(thinker: Path, text: str, role: str) 
         said = {"system": "be brief", "user": "hello", "assistant": "hi", role: content}
         return [*(Message(r, said[r]) for r in ("system", "user", "assistant")), Message("user", "go on")]  # type: ignore[arg-type]
 
-    with speaking(thinker) as speaker:
-        model = speaker.engine.model
+    with speaking(thinker) as loaded:
+        model = loaded.engine.model
 
         def specials(content: str) -> list[int]:
-            tokens = prepare(speaker, conversation(content), settings()).tokens
+            tokens = prepare(loaded, conversation(content), settings()).tokens
             return [token for token in tokens if model.is_marker(token)]
 
-        forged = prepare(speaker, conversation(text), settings()).tokens
+        forged = prepare(loaded, conversation(text), settings()).tokens
         assert specials(text) == specials("harmless")
         assert text.encode() in b"".join(model.piece(token) for token in forged), (
             "and it arrives as it was written"
@@ -204,10 +206,10 @@ def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> 
         Message("assistant", " Hé!\n"),
         Message("user", "漢字 ok?"),
     ]
-    with speaking(thinker) as speaker:
-        prompt = prepare(speaker, messages, settings())
+    with speaking(thinker) as loaded:
+        prompt = prepare(loaded, messages, settings())
         whole = "".join(segment.text for segment in prompt.segments)
-        assert prompt.tokens == speaker.engine.model.tokenize(whole, special=True)
+        assert prompt.tokens == loaded.engine.model.tokenize(whole, special=True)
 
 
 # the next process
@@ -216,32 +218,32 @@ def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> 
 @pytest.mark.parametrize("on", [True, False])
 def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thinker: Path, on: bool) -> None:
     """Up to where the answer begins without its thinking, which the template drops, as it does an empty block."""
-    shelf = Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
     asked = [Message("user", "a rather long first question " * 10)]
-    with speaking(thinker, shelf) as speaker:
-        first = check_stream(run(speaker, asked, settings(on=on), Steering()))
-        keep(speaker, asked, settings(on=on), first)
-        prompt = len(prepare(speaker, asked, settings(on=True)).tokens)
+    with speaking(thinker, state_store) as loaded:
+        first = check_stream(run(loaded, asked, settings(on=on), TurnControl()))
+        keep(loaded, asked, settings(on=on), first)
+        prompt = len(prepare(loaded, asked, settings(on=True)).tokens)
     longer = [
         *asked,
         Message("assistant", first.answer, thinking=first.thinking),
         Message("user", "more " * 60),
     ]
-    with speaking(thinker, shelf) as speaker:
-        second = check_stream(run(speaker, longer, settings(on=on), Steering()))
-    (entry,) = shelf.entries()
+    with speaking(thinker, state_store) as loaded:
+        second = check_stream(run(loaded, longer, settings(on=on), TurnControl()))
+    (entry,) = state_store.entries()
     assert entry.model == thinker.stem
     assert second.usage.cached == len(entry.tokens) == prompt
 
 
 def test_a_turn_that_was_stopped_is_not_kept(tmp_path: Path, thinker: Path) -> None:
-    shelf = Shelf(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
-    asked, steering = [Message("user", "a rather long first question " * 10)], Steering()
-    with speaking(thinker, shelf) as speaker:
+    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    asked, control = [Message("user", "a rather long first question " * 10)], TurnControl()
+    with speaking(thinker, state_store) as loaded:
         events = []
-        for event in run(speaker, asked, settings(), steering):
+        for event in run(loaded, asked, settings(), control):
             events.append(event)
             if isinstance(event, ThinkingDelta):
-                steering.stop()
-        keep(speaker, asked, settings(), check_stream(events))
-    assert shelf.entries() == []
+                control.stop()
+        keep(loaded, asked, settings(), check_stream(events))
+    assert state_store.entries() == []

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.engine import Piece, Request
 from mull.engine.speculative import drafting
 from mull.engine.speculative.drafting import Drafting
 from mull.events import AnswerDelta, Done, ThinkingDelta
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.turn.turn import Speaker, prepare, run
+from mull.turn.turn import LoadedModel, prepare, run
 from tests.cli.conftest import CHATML
 from tests.engine.test_drafts import Hinted
 from tests.model_files.scripted import write_scripted
@@ -31,7 +31,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: P
 
 
 @pytest.fixture
-def speaker(tmp_path: Path) -> Iterator[Speaker]:
+def loaded(tmp_path: Path) -> Iterator[LoadedModel]:
     script = [
         "<think>",
         "\nhm",
@@ -44,18 +44,20 @@ def speaker(tmp_path: Path) -> Iterator[Speaker]:
     path = write_scripted(
         tmp_path / "thinker.gguf", script, template=CHATML, user_defined=TAGS, starts={"\n\n": way_out}
     )
-    with speaking(path) as speaker:
-        yield speaker
+    with speaking(path) as loaded:
+        yield loaded
 
 
-def outcome(speaker: Speaker, wanted: TurnSettings, until: str, wish: str) -> tuple[Done, tuple[object, ...]]:
+def outcome(
+    loaded: LoadedModel, wanted: TurnSettings, until: str, wish: str
+) -> tuple[Done, tuple[object, ...]]:
     """The turn's end. When `until` is said, the reader wishes to stop or to have the answer now."""
-    steering = Steering()
+    control = TurnControl()
     events = []
-    for event in run(speaker, QUESTION, wanted, steering):
+    for event in run(loaded, QUESTION, wanted, control):
         events.append(event)
         if until and isinstance(event, ThinkingDelta | AnswerDelta) and until in event.text:
-            getattr(steering, wish)()
+            getattr(control, wish)()
     done = check_stream(events)
     usage = done.usage
     return done, (done.thinking, done.answer, done.finish, done.limit, usage.thinking, usage.answer)
@@ -77,20 +79,20 @@ def outcome(speaker: Speaker, wanted: TurnSettings, until: str, wish: str) -> tu
 )
 @pytest.mark.parametrize("wrong", [0.0, 0.1])
 def test_it_ends_as_without(
-    speaker: Speaker,
+    loaded: LoadedModel,
     monkeypatch: pytest.MonkeyPatch,
     wanted: TurnSettings,
     until: str,
     wish: str,
     wrong: float,
 ) -> None:
-    prompt = prepare(speaker, QUESTION, wanted).tokens
+    prompt = prepare(loaded, QUESTION, wanted).tokens
     script = [
-        event.token for event in speaker.engine.generate(Request(prompt, GREEDY)) if isinstance(event, Piece)
+        event.token for event in loaded.engine.generate(Request(prompt, GREEDY)) if isinstance(event, Piece)
     ]
     monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: None)
-    _, alone = outcome(speaker, wanted, until, wish)
+    _, alone = outcome(loaded, wanted, until, wish)
     monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: Hinted(script, wrong=wrong))
-    done, drafted = outcome(speaker, wanted, until, wish)
+    done, drafted = outcome(loaded, wanted, until, wish)
     assert drafted == alone
     assert done.usage.drafted > 0

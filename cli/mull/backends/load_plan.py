@@ -16,7 +16,7 @@ from mull.engine.native import library
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
 from mull.models.gguf.header import DAMAGED, read_header
-from mull.models.memory.fit import Plan
+from mull.models.memory.fit import MemoryPlan
 from mull.models.memory.load_settings import load_settings, shared_context
 from mull.models.memory.machine import DeviceLike, Machine, measure
 from mull.settings import EngineSettings
@@ -34,7 +34,7 @@ def this_machine(*, speed: bool = True) -> Machine:
 
 def planned(
     path: Path, settings: EngineSettings, *, trusted: bool = False, as_tuned: bool = True
-) -> tuple[EngineSettings, Plan | None]:
+) -> tuple[EngineSettings, MemoryPlan | None]:
     """How to load a file here: what the user said, else what was tuned (`as_tuned`), else what the fit's plan says.
 
     No plan for what needs none.

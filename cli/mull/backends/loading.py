@@ -1,4 +1,4 @@
-"""From a model's name to a `Speaker`, with progress as events.
+"""From a model's name to a `LoadedModel`, with progress as events.
 
 `load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback), a `Notice` when
 the native library was just found to need a slower way, and returns the speaker. Raises what resolving and loading
@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.compute_params import SMALL_FILE
 from mull.engine.model import load as load_model
 from mull.engine.model import look_at
@@ -28,9 +28,9 @@ from mull.fs.paths import state_dir
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
 
 if TYPE_CHECKING:
-    from mull.engine.kv.state_store import Shelf
+    from mull.engine.kv.state_store import StateStore
     from mull.engine.model import Model
-    from mull.turn.turn import Speaker
+    from mull.turn.turn import LoadedModel
 
 POLL = 0.05
 """Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
@@ -47,40 +47,40 @@ def load(
     name: str,
     path: Path,
     settings: EngineSettings,
-    steering: Steering,
+    control: TurnControl,
     *,
     trusted: bool = False,
-    shelf: Shelf | None = None,
+    state_store: StateStore | None = None,
     n_parallel: int = 1,
     n_ctx_total: int | None = None,
-) -> Generator[Loading | Notice, None, Speaker]:
+) -> Generator[Loading | Notice, None, LoadedModel]:
     """Load `path` as `name`, for so many turns at once. Yields progress, returns the speaker.
 
-    `shelf`: where processed prompts are kept.
+    `state_store`: where processed prompts are kept.
     """
     progress: queue.SimpleQueue[Loading | Notice | None] = queue.SimpleQueue()
-    outcome: list[Speaker | BaseException] = []
+    outcome: list[LoadedModel | BaseException] = []
 
     def report(fraction: float) -> bool:
         progress.put(Loading(name, fraction))
-        return not steering.stopped
+        return not control.stopped
 
     def work() -> None:
         try:
             if notice := _library_notice():
                 progress.put(notice)
-            speaker = _open(
+            loaded = _open(
                 name,
                 path,
                 settings,
                 report,
                 progress.put,
                 trusted=trusted,
-                shelf=shelf,
+                state_store=state_store,
                 n_parallel=n_parallel,
                 n_ctx_total=n_ctx_total,
             )
-            outcome.append(speaker)
+            outcome.append(loaded)
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
             outcome.append(error)
         finally:
@@ -92,7 +92,7 @@ def load(
         try:
             event = progress.get(timeout=POLL)
         except queue.Empty:
-            if steering.stopped:  # the thread is a daemon, and stops at its next report
+            if control.stopped:  # the thread is a daemon, and stops at its next report
                 raise Interrupted from None
             continue
         if event is None:
@@ -101,7 +101,7 @@ def load(
     worker.join()
     result = outcome[0]
     if isinstance(result, BaseException):
-        raise Interrupted if steering.stopped else result
+        raise Interrupted if control.stopped else result
     return result
 
 
@@ -122,10 +122,10 @@ def _open(
     notify: Callable[[Notice], None],
     *,
     trusted: bool,
-    shelf: Shelf | None,
+    state_store: StateStore | None,
     n_parallel: int,
     n_ctx_total: int | None,
-) -> Speaker:
+) -> LoadedModel:
     began = time.perf_counter()
     model, settings = _read(path, settings, report, notify, name=name, trusted=trusted)
     with ExitStack() as undo:  # what was loaded is freed again when the rest fails, or does not go together
@@ -133,7 +133,7 @@ def _open(
         from mull.chat_template.template import Template
         from mull.engine.engine import Engine
         from mull.reasoning.profile import profile
-        from mull.turn.turn import Speaker
+        from mull.turn.turn import LoadedModel
 
         template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
         ability = profile(
@@ -151,17 +151,17 @@ def _open(
                 draft_path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0)
             )
             undo.callback(draft_model.close)
-        own_shelf = replace(shelf, model=name) if shelf is not None else None
+        own_store = replace(state_store, model=name) if state_store is not None else None
         engine = Engine(
             model,
             settings,
             n_parallel=n_parallel,
             n_ctx_total=n_ctx_total,
             draft_model=draft_model,
-            shelf=own_shelf,
+            state_store=own_store,
         )
         undo.pop_all()
-    return Speaker(name, engine, template, ability, time.perf_counter() - began)
+    return LoadedModel(name, engine, template, ability, time.perf_counter() - began)
 
 
 def _read(
@@ -199,11 +199,11 @@ def _read(
         return model(best), best
     library.bindings()  # imported here: one thread after the other
     beside = _Beside(plan)
-    loaded = model(settings)
+    weights = model(settings)
     try:
-        return loaded, beside.result()
+        return weights, beside.result()
     except BaseException:
-        loaded.close()
+        weights.close()
         raise
 
 

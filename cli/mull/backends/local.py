@@ -1,6 +1,7 @@
 """The model of a chat: it loads in the background while the prompt is already there.
 
-In: a resolved name. Out: what a conversation needs of a model (`Talker`), and `Loading` events for as long as it is
+In: a resolved name. Out:
+what a conversation needs of a model (`ChatBackend`), and `Loading` events for as long as it is
 not ready. A load that failed is reported to whoever asks for the model next, and tried again after that.
 What a turn needs is imported when there is one: by then the library has been reading the model for a while.
 """
@@ -13,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mull.backends.loading import Interrupted, load
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import ContextOverflow, MullError
 from mull.events import Done, Event, Loading, Notice
 from mull.messages import Message
@@ -21,27 +22,29 @@ from mull.models.resolve import Resolved
 from mull.settings import EngineSettings, Sampling, TurnSettings
 
 if TYPE_CHECKING:
-    from mull.engine.kv.state_store import Shelf
-    from mull.turn.turn import Speaker
+    from mull.engine.kv.state_store import StateStore
+    from mull.turn.turn import LoadedModel
 
 STEPS = 50  # of a load that are reported
 POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
 
 
-class ChatModel:
+class LocalBackend:
     """One model, loading or loaded. Its methods but `start` and `close` belong to the chat's thread."""
 
-    def __init__(self, resolved: Resolved, engine: EngineSettings, shelf: Shelf | None = None) -> None:
+    def __init__(
+        self, resolved: Resolved, engine: EngineSettings, state_store: StateStore | None = None
+    ) -> None:
         self.resolved = resolved
-        self.shelf = shelf
+        self.state_store = state_store
         self._engine = engine
         self._fraction = 0.0
         self._notices: list[Notice] = []
-        self._speaker: Speaker | None = None
+        self._speaker: LoadedModel | None = None
         self._error: Exception | None = None
         self._settled = threading.Event()
         self._reading = threading.Event()
-        self._unwanted = Steering()
+        self._unwanted = TurnControl()
         self._thread: threading.Thread | None = None
         self._changed: Callable[[], None] = lambda: None
         self._keep: Callable[[], None] | None = None  # the last turn, to be kept for other processes
@@ -78,14 +81,14 @@ class ChatModel:
         self.start()
         self._reading.wait()
 
-    def loading(self, steering: Steering) -> Iterator[Event]:
+    def loading(self, control: TurnControl) -> Iterator[Event]:
         """Progress until it is loaded. Raises what loading raised, and Interrupted when the user does not wait."""
         if self.ready:
             return
         self.start()
         yield Loading(self.name, self._fraction)
         while not self._settled.wait(POLL_SECONDS):
-            if steering.stopped:
+            if control.stopped:
                 raise Interrupted  # it goes on loading: the next question finds it further on
             yield Loading(self.name, self._fraction)
         yield from self._notices
@@ -129,17 +132,17 @@ class ChatModel:
             return hopeless.prompt_tokens
 
     def answer(
-        self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         from mull.turn.turn import keep, run
 
-        for event in run(self._loaded, messages, settings, steering):
+        for event in run(self._loaded, messages, settings, control):
             if isinstance(event, Done):
                 self._keep = partial(keep, self._loaded, messages, settings, event)
             yield event
 
     @property
-    def _loaded(self) -> Speaker:
+    def _loaded(self) -> LoadedModel:
         if self._speaker is None:
             raise MullError("not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
         return self._speaker
@@ -152,7 +155,7 @@ class ChatModel:
             self._engine,
             self._unwanted,
             trusted=resolved.trusted,
-            shelf=self.shelf,
+            state_store=self.state_store,
         )
         try:
             while True:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from mull.batch.lines import Line
 from mull.batch.reader import Feed
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.kv.prefill import TILE
 from mull.engine.kv.slot import common_prefix
 from mull.errors import ContextOverflow, MullError
 from mull.events import Done
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.turn.turn import Prompt, Speaker, Turn, begin, prepare
+from mull.turn.turn import LoadedModel, RenderedPrompt, Turn, begin, prepare
 
 Asked = tuple[list[Message], TurnSettings]
 
@@ -47,7 +47,7 @@ class _Asked:
 
     index: int
     line: Line
-    prompt: Prompt
+    prompt: RenderedPrompt
     settings: TurnSettings
     began: float
 
@@ -70,17 +70,17 @@ class Scheduler:
     def __init__(
         self,
         feed: Feed,
-        speaker: Speaker,
+        loaded: LoadedModel,
         settle: Callable[[Line], Asked],
-        steering: Steering,
+        control: TurnControl,
         *,
         ahead: int | None,
     ) -> None:
         self._feed = feed
-        self._speaker = speaker
-        self._engine = speaker.engine
+        self._speaker = loaded
+        self._engine = loaded.engine
         self._settle = settle
-        self._steering = steering
+        self._steering = control
         self._ahead = ahead
         self._count = 0
         self._finished_tokens = 0

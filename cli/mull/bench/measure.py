@@ -23,11 +23,11 @@ QUESTION = 20  # tokens of the question whose first answering token is timed
 Stopped = Callable[[], bool]
 
 
-class Interrupted(MullError):
+class BenchInterrupted(MullError):
     """Stopped while measuring."""
 
     def __init__(self) -> None:
-        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+        super().__init__("interrupted", "BenchInterrupted.", exit_code=ExitCode.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
         read = sum(isinstance(event, Piece) for event in generation)
         seconds = max(time.perf_counter() - begun, 1e-9)
         if not read:
-            raise Interrupted
+            raise BenchInterrupted
         return seconds if trial.kind == "first" else (len(before) + len(fresh) - generation.cached) / seconds
 
 
@@ -135,7 +135,7 @@ def _write(engine: Engine, trial: Trial, stopped: Stopped) -> float:
         begun = time.perf_counter()
         written = sum(1 for _ in pieces)
         if written < trial.tokens:
-            raise Interrupted
+            raise BenchInterrupted
         return written / max(time.perf_counter() - begun, 1e-9)
 
 
@@ -144,7 +144,7 @@ def _run(engine: Engine, prompt: list[int], tokens: int, stopped: Stopped) -> No
         Request(prompt, GREEDY, max_tokens=tokens, go_on_tokens=_EVERY), stopped
     ) as generation:
         if not any(isinstance(event, Piece) for event in generation):
-            raise Interrupted
+            raise BenchInterrupted
 
 
 def words(engine: Engine, count: int, *, seed: int | None) -> list[int]:

@@ -16,7 +16,7 @@ APART = 256
 """Tokens between forks, at least: a batch ends at each, which costs about the time of one token."""
 
 
-def forks(
+def checkpoints(
     messages: Sequence[Message],
     segments: Sequence[Segment],
     tokens: Sequence[int],

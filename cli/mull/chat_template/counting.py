@@ -18,7 +18,7 @@ CONCATENATE, SLICE, BOUND = "join_text", "sliced", "bounded"  # methods of the e
 TICK = nodes.EnvironmentAttribute("ticked")  # a property: reading it counts
 
 
-class Generation(Extension):
+class GenerationTag(Extension):
     """`{% generation %}` marks what a model is trained on; for a prompt it is nothing."""
 
     tags = {"generation"}  # noqa: RUF012 - the name and the type are jinja2's

@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 from mull.chat_template.budget import Budget, too_large
-from mull.chat_template.counting import Counting, Generation
+from mull.chat_template.counting import Counting, GenerationTag
 
 
 def _names(words: str) -> frozenset[str]:
@@ -69,7 +69,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=[Generation, LoopControlExtension],
+            extensions=[GenerationTag, LoopControlExtension],
             finalize=self.bounded,
             cache_size=0,
         )

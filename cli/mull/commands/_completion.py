@@ -15,7 +15,7 @@ from mull.config import read_config
 from mull.errors import MullError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import load_catalogue
-from mull.models.catalogue.entry import Entry
+from mull.models.catalogue.entry import CatalogueEntry
 from mull.models.disk.discover import everywhere
 from mull.terminal.console.sanitize import one_line
 
@@ -71,6 +71,6 @@ def _beginning(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
 
 
 @cache
-def _entries() -> Sequence[Entry]:
+def _entries() -> Sequence[CatalogueEntry]:
     """Read once: reading takes longer than all else here."""
     return load_catalogue(paths.config_dir()).entries

@@ -21,7 +21,7 @@ STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UserInput:
     """The text to send, the files to send before it, and whether bytes of any of them had to be replaced.
 
     `material`: the length of the input at the text's beginning, in characters, when a prompt follows it.
@@ -35,7 +35,7 @@ class Question:
 
 def read_question(
     words: Sequence[str], streams: Streams, files: Sequence[str] = (), *, needed: bool = True
-) -> Question:
+) -> UserInput:
     """Join prompt and piped input, and read the files. `needed` False: there may be nothing of all this.
 
     Raises UsageError (no_prompt) where there is nothing to ask, MullError for a file that is no text.
@@ -56,4 +56,4 @@ def read_question(
         )
     parts = [part for part in (piped, prompt) if part.strip()]
     material = len(piped) if len(parts) == 2 else 0
-    return Question("\n\n".join(parts), tuple(attached), replaced, material)
+    return UserInput("\n\n".join(parts), tuple(attached), replaced, material)

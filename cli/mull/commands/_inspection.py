@@ -17,7 +17,7 @@ from mull.errors import ModelFileError, TemplateError, UsageError
 from mull.messages import Message
 from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import Control, control
+from mull.reasoning.control import ReasoningDecision, decide
 from mull.reasoning.describe import as_json, as_lines
 from mull.reasoning.profile import Profile, profile
 from mull.reasoning.splitter import Answer, Splitter, Thinking
@@ -94,11 +94,13 @@ class Inspected:
                 lines.append(("Template", "none: a base model, which continues text"))
         return [*lines, *as_lines(self.profile)]
 
-    def prompt(self, messages: Sequence[Message], ask: ReasoningAsk) -> tuple[Control, tuple[Segment, ...]]:
+    def prompt(
+        self, messages: Sequence[Message], ask: ReasoningAsk
+    ) -> tuple[ReasoningDecision, tuple[Segment, ...]]:
         """The prompt that these messages would make, and the decision on thinking behind it. Raises `TemplateError`."""
         if self.problem is not None:
             raise self.problem
-        decision = control(ask, self.profile)
+        decision = decide(ask, self.profile)
         chat = to_chat(messages, self.profile, decision)
         return decision, render(
             self.profile.template, chat, arguments=decision.arguments, prefill=decision.prefill

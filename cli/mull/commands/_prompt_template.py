@@ -15,7 +15,7 @@ from typing import Any
 
 from mull import prompt_templates
 from mull.commands._ask_options import AskFlags
-from mull.commands._input import Question, read_question
+from mull.commands._input import UserInput, read_question
 from mull.commands._options import EffortChoice, KvChoice, ThinkingChoice
 from mull.errors import UsageError
 from mull.terminal.console.streams import Streams
@@ -49,7 +49,7 @@ class Form:
         self._values = self._template.values(values_of(flags.params or ()))
         self.flags = under(flags, self._template, self._values)
 
-    def question(self, words: Sequence[str], streams: Streams) -> Question:
+    def question(self, words: Sequence[str], streams: Streams) -> UserInput:
         """Read what is to be put in, and put it in. Raises UsageError where there is nothing to."""
         needed = self._template.takes_input or self._template.prompt is None
         question = read_question(words, streams, self.flags.files or (), needed=needed)

@@ -28,11 +28,11 @@ from mull.settings import (
 )
 
 if TYPE_CHECKING:
-    from mull.engine.kv.state_store import Shelf
+    from mull.engine.kv.state_store import StateStore
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunConfig:
     """Everything a command needs before a model is loaded."""
 
     resolved: Resolved
@@ -42,7 +42,7 @@ class Plan:
     thinking: ThinkingView
     markdown: bool
     save: bool
-    shelf: Shelf | None = None
+    state_store: StateStore | None = None
 
     def messages(self, question: str) -> list[Message]:
         """A fresh conversation with this question."""
@@ -50,7 +50,7 @@ class Plan:
         return [*system, Message("user", question)]
 
 
-def merge(flags: TurnFlags, settings: config.Config) -> Plan:
+def merge(flags: TurnFlags, settings: config.Config) -> RunConfig:
     """Merge every layer and find the model's file. Raises UsageError and what `resolve` raises."""
     resolved = resolve(
         flags.model,
@@ -58,7 +58,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
         configured=settings["model"],
         folders=settings["model_folders"],
     )
-    return Plan(
+    return RunConfig(
         resolved=resolved,
         engine=_engine(flags, settings),
         turn=turn_settings(flags, settings, resolved),
@@ -66,7 +66,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> Plan:
         thinking=flags.thinking.value if flags.thinking else settings["thinking"],
         markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
         save=settings["save"] and not flags.no_save,
-        shelf=_shelf(flags, settings),
+        state_store=_state_store(flags, settings),
     )
 
 
@@ -84,18 +84,18 @@ def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
     return replace(merged, draft=str(resolve(merged.draft, folders=settings["model_folders"]).path))
 
 
-def prefix_shelf(settings: config.Config) -> Shelf:
+def open_state_store(settings: config.Config) -> StateStore:
     """Where processed prompts are kept on disk."""
-    from mull.engine.kv.state_store import Shelf
+    from mull.engine.kv.state_store import StateStore
 
     gigabytes = settings["prefix_cache_gb"]
-    return Shelf(paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9))
+    return StateStore(paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9))
 
 
-def _shelf(flags: TurnFlags, settings: config.Config) -> Shelf | None:
+def _state_store(flags: TurnFlags, settings: config.Config) -> StateStore | None:
     """None where prompts are neither to be kept nor looked for."""
     wanted = settings["prefix_cache"] and settings["save"] and not (flags.no_save or flags.no_cache)
-    return prefix_shelf(settings) if wanted else None
+    return open_state_store(settings) if wanted else None
 
 
 def turn_settings(flags: TurnFlags, settings: config.Config, resolved: Resolved) -> TurnSettings:

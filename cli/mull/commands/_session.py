@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from mull.backends.local import ChatModel
+from mull.backends.local import LocalBackend
 from mull.commands._options import TurnFlags
-from mull.commands._run_config import Plan, merge
+from mull.commands._run_config import RunConfig, merge
 from mull.config import Config
 from mull.conversation.conversation import Conversation
-from mull.conversation.preferences import Wishes
+from mull.conversation.preferences import Preferences
 from mull.errors import MullError, UsageError
 from mull.models.resolve import NotInstalled
 from mull.settings import Sampling, over
@@ -27,16 +27,16 @@ from mull.terminal.console.streams import Streams
 from mull.transfers import size_text
 
 T = TypeVar("T")
-Begun = tuple[Plan, ChatModel]
+Begun = tuple[RunConfig, LocalBackend]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setup:
     """A conversation and its model, not loaded yet. `notices` are sentences for the user."""
 
-    plan: Plan
+    plan: RunConfig
     conversation: Conversation
-    model: ChatModel
+    model: LocalBackend
     notices: tuple[str, ...] = ()
 
 
@@ -83,14 +83,16 @@ def set_up(flags: TurnFlags, settings: Config, store: Store, begun: Begun | None
     """
     resumed = _resumed(store, flags)
     plan, problem = (begun[0], "") if begun is not None else _plan(flags, settings, resumed)
-    conversation = Conversation(store, system=plan.system or "", wishes=_wishes(plan, flags, settings))
+    conversation = Conversation(
+        store, system=plan.system or "", preferences=_preferences(plan, flags, settings)
+    )
     if resumed is not None:
         conversation.open(resumed)
         if flags.system is not None:
             conversation.branch.set_system(flags.system)
     elif flags.session:
         conversation.branch.rename(flags.session)
-    model = begun[1] if begun is not None else ChatModel(plan.resolved, plan.engine, plan.shelf)
+    model = begun[1] if begun is not None else LocalBackend(plan.resolved, plan.engine, plan.state_store)
     conversation.branch.set_reference(model.reference)
     return Setup(plan, conversation, model, (problem,) if problem else ())
 
@@ -112,7 +114,7 @@ def _resumed(store: Store, flags: TurnFlags) -> Session | None:
     return None
 
 
-def _plan(flags: TurnFlags, settings: Config, resumed: Session | None) -> tuple[Plan, str]:
+def _plan(flags: TurnFlags, settings: Config, resumed: Session | None) -> tuple[RunConfig, str]:
     """What was asked for, and a sentence when the session's own model is gone and another goes on."""
     reference = (resumed.state.get("model") or resumed.model) if resumed is not None else ""
     if reference and flags.model is None:
@@ -124,8 +126,8 @@ def _plan(flags: TurnFlags, settings: Config, resumed: Session | None) -> tuple[
     return merge(flags, settings), ""
 
 
-def _wishes(plan: Plan, flags: TurnFlags, settings: Config) -> Wishes:
-    return Wishes(
+def _preferences(plan: RunConfig, flags: TurnFlags, settings: Config) -> Preferences:
+    return Preferences(
         reasoning=plan.turn.reasoning,
         sampling=over(flags.layer(Sampling), settings.sampling()),
         max_tokens=plan.turn.max_tokens,

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from mull.commands._run_config import Plan
-from mull.control import Steering
+from mull.commands._run_config import RunConfig
+from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import Notice
 from mull.fs import paths
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def loaded_engine(
-    plan: Plan,
-    steering: Steering,
+    plan: RunConfig,
+    control: TurnControl,
     view: BatchView,
     streams: Streams,
     before: Sequence[tuple[Engine, float]] = (),
@@ -47,12 +47,12 @@ def loaded_engine(
             with Engine(other.model, best) as engine:
                 yield engine, seconds
             return
-    steps = load(model.name, model.path, said, steering, trusted=model.trusted)
+    steps = load(model.name, model.path, said, control, trusted=model.trusted)
     while True:
         try:
             event = next(steps)
         except StopIteration as end:
-            speaker = end.value
+            loaded = end.value
             break
         if isinstance(event, Notice):
             view.clear()
@@ -60,8 +60,8 @@ def loaded_engine(
         else:
             view.loading(event.model, event.fraction)
     view.clear()
-    with speaker.engine.model, speaker.engine:
-        yield speaker.engine, speaker.load_seconds
+    with loaded.engine.model, loaded.engine:
+        yield loaded.engine, loaded.load_seconds
 
 
 def _weights(settings: EngineSettings) -> tuple[object, ...]:
@@ -69,7 +69,9 @@ def _weights(settings: EngineSettings) -> tuple[object, ...]:
     return settings.gpu_layers, settings.cpu_experts
 
 
-def tune_model(plan: Plan, steering: Steering, view: BatchView, streams: Streams, *, json: bool) -> None:
+def tune_model(
+    plan: RunConfig, control: TurnControl, view: BatchView, streams: Streams, *, json: bool
+) -> None:
     """Tune, saying what is chosen and why, and remember it. Raises Interrupted, and then nothing has changed."""
     from mull.backends.load_plan import planned
     from mull.bench.tune import Tried, Trying, tune
@@ -83,9 +85,9 @@ def tune_model(plan: Plan, steering: Steering, view: BatchView, streams: Streams
     found: Tuned | None = None
     tried: list[Tried] = []
     try:
-        with loaded_engine(plan, steering, view, streams) as (engine, _):
+        with loaded_engine(plan, control, view, streams) as (engine, _):
             engine.close()  # its context; the weights stay
-            for step in tune(engine.model, best, lambda: steering.stopped):
+            for step in tune(engine.model, best, lambda: control.stopped):
                 view.clear()
                 if isinstance(step, Trying):
                     view.doing(f"trying {step.knob} {tuned.spelled(step.value)}")
@@ -147,7 +149,7 @@ def _as_json(one: Tuned | Tried) -> dict[str, Any]:
     return {part.name: getattr(one, part.name) for part in fields(one)}
 
 
-def forget_tuned(plan: Plan, streams: Streams) -> None:
+def forget_tuned(plan: RunConfig, streams: Streams) -> None:
     """Let the rules decide for this model again."""
     from mull.engine import tuned
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mull.commands._ask_options import AskFlags
-from mull.commands._input import Question, read_question
+from mull.commands._input import UserInput, read_question
 from mull.commands._options import takes_turn_flags
 from mull.commands._output import Delivery
-from mull.commands._run_config import Plan, merge
+from mull.commands._run_config import RunConfig, merge
 from mull.config import Config, read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
 from mull.settings import AnswerShape
@@ -24,7 +24,7 @@ from mull.terminal.console.streams import Streams, detach
 from mull.terminal.views.stats import stats_line
 
 if TYPE_CHECKING:
-    from mull.backends.local import ChatModel
+    from mull.backends.local import LocalBackend
     from mull.commands._prompt_template import Form
     from mull.commands._session import Setup
 
@@ -86,8 +86,8 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     store, problem = open_sessions(private=is_private(flags, settings))
     with Delivery(flags, streams) as delivery, store:
         setup = offering(lambda: set_up(flags, settings, store, begun), streams)
-        setup.conversation.wishes.shape = shape
-        setup.conversation.wishes.logprobs = flags.logprobs
+        setup.conversation.preferences.shape = shape
+        setup.conversation.preferences.logprobs = flags.logprobs
         try:
             setup.model.start()  # it loads while the input is still being read
             question = (
@@ -95,8 +95,8 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
             )
             if view.talks:
                 _announce(setup, question, problem, streams)
-            steering = Steering()
-            done = _answer(setup, question, view, delivery.streams, steering)
+            control = TurnControl()
+            done = _answer(setup, question, view, delivery.streams, control)
             code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
@@ -106,21 +106,21 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
         streams.note(why)
     if view.form == "text" and view.stats:
         streams.note(stats_line(done))
-    return _keep(setup, 128 + steering.signal if steering.signal else code, streams)
+    return _keep(setup, 128 + control.signal if control.signal else code, streams)
 
 
-def _head_start(flags: AskFlags, settings: Config) -> tuple[Plan, ChatModel] | None:
+def _head_start(flags: AskFlags, settings: Config) -> tuple[RunConfig, LocalBackend] | None:
     """The model, loading while the rest of mull is still being imported. None where a session says which one it is,
     and where there is a problem: it will show again where it can be dealt with."""
     if flags.session or flags.resume:
         return None
-    from mull.backends.local import ChatModel
+    from mull.backends.local import LocalBackend
 
     try:
         plan = merge(flags, settings)
     except MullError:
         return None
-    model = ChatModel(plan.resolved, plan.engine, plan.shelf)
+    model = LocalBackend(plan.resolved, plan.engine, plan.state_store)
     model.head_start()
     return plan, model
 
@@ -170,7 +170,7 @@ def _shape(flags: AskFlags) -> AnswerShape | None:
     return read_shape(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
 
 
-def _announce(setup: Setup, question: Question, problem: str, streams: Streams) -> None:
+def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were no UTF-8; they were replaced.")
     for notice in filter(None, (problem, *setup.notices)):
@@ -179,19 +179,19 @@ def _announce(setup: Setup, question: Question, problem: str, streams: Streams) 
         streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
 
 
-def _answer(setup: Setup, question: Question, view: View, streams: Streams, steering: Steering) -> Done:
+def _answer(setup: Setup, question: UserInput, view: View, streams: Streams, control: TurnControl) -> Done:
     """Load, ask and show. What was said is kept, also when it was stopped."""
     from mull.conversation.conversation import Query
 
     conversation, model = setup.conversation, setup.model
     plan = setup.plan
-    if conversation.wishes.shape is not None:  # it is no Markdown: underscores and stars are its own
+    if conversation.preferences.shape is not None:  # it is no Markdown: underscores and stars are its own
         plan = dataclasses.replace(plan, markdown=False)
 
     def events() -> Generator[Event, None, None]:
-        yield from model.loading(steering)
+        yield from model.loading(control)
         query = Query(question.text, question.files, material=question.material)
-        yield from conversation.ask(query, model, steering)
+        yield from conversation.ask(query, model, control)
 
     def session() -> str | None:
         kept = conversation.branch.session
@@ -199,21 +199,21 @@ def _answer(setup: Setup, question: Question, view: View, streams: Streams, stee
 
     # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
     try:
-        with stop_on_interrupt(steering, terminated=True), closing(events()) as turn:
-            return _show(turn, session, plan, view, streams, steering)
+        with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
+            return _show(turn, session, plan, view, streams, control)
     except MullError as stopped:
-        if steering.signal and stopped.code == "interrupted":
-            stopped.exit_code = 128 + steering.signal
+        if control.signal and stopped.code == "interrupted":
+            stopped.exit_code = 128 + control.signal
         raise
 
 
 def _show(
     events: Iterator[Event],
     session: Callable[[], str | None],
-    plan: Plan,
+    plan: RunConfig,
     view: View,
     streams: Streams,
-    steering: Steering,
+    control: TurnControl,
 ) -> Done:
     """Hand the events to the view; each is imported only when it is used."""
     if view.form == "json":
@@ -228,8 +228,8 @@ def _show(
         from mull.terminal.views import live
 
         return live.show(
-            events, streams, steering, thinking=plan.thinking, markdown=plan.markdown, quiet=view.quiet
+            events, streams, control, thinking=plan.thinking, markdown=plan.markdown, quiet=view.quiet
         )
     from mull.terminal.views import plain
 
-    return plain.show(events, streams, steering=steering, thinking=plan.thinking, quiet=view.quiet)
+    return plain.show(events, streams, control=control, thinking=plan.thinking, quiet=view.quiet)

@@ -23,17 +23,17 @@ from mull.batch.width import MOST, WIDEST, best_width
 from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
 from mull.commands._input import STDIN
 from mull.commands._options import TurnFlags, takes_turn_flags
-from mull.commands._run_config import Plan, merge
+from mull.commands._run_config import RunConfig, merge
 from mull.commands.batching import Progress, Settling, Write, drive
 from mull.config import read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Notice
 from mull.structured.reading import read_shape
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import dumps, write_object
 from mull.terminal.views.progress import BatchView
-from mull.turn.turn import Speaker
+from mull.turn.turn import LoadedModel
 
 File = Annotated[
     str | None,
@@ -85,13 +85,13 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     A line can have an id and settings of its own, named like the flags: {"id": "a7", "prompt": "…", "max_tokens": 50}
     """
     streams: Streams = context.obj
-    steering = Steering()
+    control = TurnControl()
     settings = read_config()
     shape = read_shape(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
     plan = merge(flags, settings)
     view = BatchView(streams, quiet=flags.quiet)
     with ExitStack() as stack:
-        stack.enter_context(stop_on_interrupt(steering, terminated=True))
+        stack.enter_context(stop_on_interrupt(control, terminated=True))
         source, total = _input(file, streams)
         earlier, write = stack.enter_context(_output(file, flags, plan, streams))
         if earlier.finished and not flags.quiet:
@@ -103,16 +103,16 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
             if not flags.quiet:
                 streams.note("There is nothing left to ask.")
             raise typer.Exit(ExitCode.OK)
-        speaker = stack.enter_context(loaded(plan, flags.parallel, total, view, streams, steering))
+        loaded = stack.enter_context(load_for_batch(plan, flags.parallel, total, view, streams, control))
         settle = Settling(flags, settings, plan, shape=shape, logprobs=flags.logprobs)
-        scheduler = Scheduler(feed, speaker, settle, steering, ahead=None if flags.unordered else AHEAD)
+        scheduler = Scheduler(feed, loaded, settle, control, ahead=None if flags.unordered else AHEAD)
         progress = Progress(scheduler, total, unfinished)
         drive(scheduler, progress, view, write, in_order=not flags.unordered)
     view.finish(progress.tally())
-    if steering.stopped and not flags.quiet:
+    if control.stopped and not flags.quiet:
         again = "the same command goes on" if flags.output else "with -o FILE it could go on"
         streams.note(f"Interrupted; {again}.")
-    raise typer.Exit(ExitCode.INTERRUPTED if steering.stopped else progress.exit_code)
+    raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else progress.exit_code)
 
 
 def _input(file: str | None, streams: Streams) -> tuple[BinaryIO, int | None]:
@@ -141,7 +141,7 @@ def _input(file: str | None, streams: Streams) -> tuple[BinaryIO, int | None]:
 
 @contextmanager
 def _output(
-    file: str | None, flags: BatchFlags, plan: Plan, streams: Streams
+    file: str | None, flags: BatchFlags, plan: RunConfig, streams: Streams
 ) -> Iterator[tuple[Earlier, Write]]:
     """What an earlier run has answered, and where results go."""
     output = flags.output
@@ -177,9 +177,14 @@ def _append(results: FileIO, path: Path, value: dict[str, Any]) -> None:
 
 
 @contextmanager
-def loaded(
-    plan: Plan, parallel: int | None, total: int | None, view: BatchView, streams: Streams, steering: Steering
-) -> Iterator[Speaker]:
+def load_for_batch(
+    plan: RunConfig,
+    parallel: int | None,
+    total: int | None,
+    view: BatchView,
+    streams: Streams,
+    control: TurnControl,
+) -> Iterator[LoadedModel]:
     """The model, with as many sequences as pay, or as were asked for."""
     room = shared_room(plan.resolved.path, plan.engine, parallel or WIDEST)
     model = plan.resolved
@@ -187,7 +192,7 @@ def loaded(
         model.name,
         model.path,
         plan.engine,
-        steering,
+        control,
         trusted=model.trusted,
         n_parallel=parallel or best_width(model.path.stat().st_size, room, total),
         n_ctx_total=room,
@@ -201,8 +206,8 @@ def loaded(
             else:
                 view.loading(event.model, event.fraction)
     except StopIteration as end:
-        speaker: Speaker = end.value
+        loaded: LoadedModel = end.value
     finally:
         view.clear()
-    with speaker.engine.model, speaker.engine:
-        yield dataclasses.replace(speaker, load_seconds=0.0)  # no line waits for the model
+    with loaded.engine.model, loaded.engine:
+        yield dataclasses.replace(loaded, load_seconds=0.0)  # no line waits for the model

@@ -19,13 +19,13 @@ from mull.batch.order import InOrder
 from mull.batch.results import Unfinished
 from mull.batch.scheduler import Answered, Asked, Scheduler
 from mull.commands._options import EffortChoice, TurnFlags
-from mull.commands._run_config import Plan, turn_settings
+from mull.commands._run_config import RunConfig, turn_settings
 from mull.config import Config
 from mull.errors import ExitCode, MullError
 from mull.messages import Message
 from mull.settings import AnswerShape
 from mull.structured.reading import read_shape
-from mull.tally import Tally
+from mull.tally import BatchProgress
 from mull.terminal.views.json_output import error_object, result_object
 from mull.terminal.views.progress import BatchView
 
@@ -41,7 +41,7 @@ class Settling:
         self,
         flags: TurnFlags,
         settings: Config,
-        plan: Plan,
+        plan: RunConfig,
         *,
         shape: AnswerShape | None = None,
         logprobs: int | None = None,
@@ -106,9 +106,9 @@ class Progress:
         elif self._code == ExitCode.OK:
             self._code = result.exit_code
 
-    def tally(self) -> Tally:
+    def tally(self) -> BatchProgress:
         skipped = self._unfinished.skipped
-        return Tally(
+        return BatchProgress(
             done=self._done + skipped,
             total=self._total,
             failed=self._failed,

@@ -12,10 +12,10 @@ import typer
 
 from mull import config
 from mull.commands._options import Ctx, GpuLayers, Json, KvType, Model, Threads, TurnFlags
-from mull.commands._run_config import Plan, merge
+from mull.commands._run_config import RunConfig, merge
 from mull.commands._tune import forget_tuned, loaded_engine, show_tuned, tune_model
 from mull.config import read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import EngineSettings, over
 from mull.terminal.console.streams import Streams
@@ -97,19 +97,19 @@ def bench(
     if forget:
         forget_tuned(plan, streams)
         return
-    steering, view = Steering(), BatchView(streams, quiet=json)
-    with stop_on_interrupt(steering):
+    control, view = TurnControl(), BatchView(streams, quiet=json)
+    with stop_on_interrupt(control):
         if tune:
-            tune_model(plan, steering, view, streams, json=json)
+            tune_model(plan, control, view, streams, json=json)
             return
         subjects = [(plan.resolved.name, plan)]
         if vs is not None:
             subjects.append(_other(vs, flags, settings, plan))
         wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
-        _measure(subjects, wanted, rounds, steering, view, streams, json=json)
+        _measure(subjects, wanted, rounds, control, view, streams, json=json)
 
 
-def _other(what: str, flags: TurnFlags, settings: config.Config, plan: Plan) -> tuple[str, Plan]:
+def _other(what: str, flags: TurnFlags, settings: config.Config, plan: RunConfig) -> tuple[str, RunConfig]:
     """The second subject: another model, or the same with other settings."""
     if "=" not in what:
         other = merge(replace(flags, model=what), settings)
@@ -128,10 +128,10 @@ def _other(what: str, flags: TurnFlags, settings: config.Config, plan: Plan) -> 
 
 
 def _measure(
-    subjects: Sequence[tuple[str, Plan]],
+    subjects: Sequence[tuple[str, RunConfig]],
     wanted: dict[str, Any],
     count: int,
-    steering: Steering,
+    control: TurnControl,
     view: BatchView,
     streams: Streams,
     *,
@@ -144,11 +144,11 @@ def _measure(
     with ExitStack() as stack:
         loaded: list[tuple[Engine, float]] = []
         for _, plan in subjects:
-            loaded.append(stack.enter_context(loaded_engine(plan, steering, view, streams, loaded)))
+            loaded.append(stack.enter_context(loaded_engine(plan, control, view, streams, loaded)))
         engines = [engine for engine, _ in loaded]
         every = min((trials(engine, **wanted) for engine in engines), key=len)
         try:
-            for index, trial, value in rounds(engines, every, count, lambda: steering.stopped):
+            for index, trial, value in rounds(engines, every, count, lambda: control.stopped):
                 if value is None:
                     view.doing(f"measuring {trial.name} of {subjects[index][0]}")
                 else:
@@ -178,7 +178,7 @@ def _figure(trial: Trial, value: float) -> str:
 
 
 def _table(
-    subjects: Sequence[tuple[str, Plan]],
+    subjects: Sequence[tuple[str, RunConfig]],
     loads: Sequence[float],
     samples: Samples,
     streams: Streams,
@@ -223,7 +223,7 @@ def _pairs(samples: Samples, trial: Trial) -> list[tuple[float, float]]:
 
 
 def _object(
-    subjects: Sequence[tuple[str, Plan]],
+    subjects: Sequence[tuple[str, RunConfig]],
     loads: Sequence[float],
     samples: Samples,
     failure: MullError | None,

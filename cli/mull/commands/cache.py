@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mull.commands._options import Json
-from mull.commands._run_config import prefix_shelf
+from mull.commands._run_config import open_state_store
 from mull.config import Config, read_config
 from mull.errors import UsageError
 from mull.terminal.console.streams import Streams
@@ -19,7 +19,7 @@ from mull.terminal.views.json_output import write_object
 from mull.transfers import size_text
 
 if TYPE_CHECKING:
-    from mull.engine.kv.state_store import Entry, Shelf
+    from mull.engine.kv.state_store import StateStore, StoredState
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -39,11 +39,11 @@ def root(context: typer.Context, json: Json = False) -> None:
         return
     streams: Streams = context.obj
     settings = read_config()
-    shelf = prefix_shelf(settings)
-    entries = sorted(shelf.entries(), key=lambda entry: -entry.used)
-    state = _state(shelf, settings)
+    state_store = open_state_store(settings)
+    entries = sorted(state_store.entries(), key=lambda entry: -entry.used)
+    state = _state(state_store, settings)
     if json:
-        write_object(streams, {"v": 1, **_object(shelf, entries, enabled=not state), "error": None})
+        write_object(streams, {"v": 1, **_object(state_store, entries, enabled=not state), "error": None})
         return
     rows = [
         (entry.model or "?", f"{len(entry.tokens):,}", size_text(entry.bytes), _when(entry.used))
@@ -52,7 +52,7 @@ def root(context: typer.Context, json: Json = False) -> None:
     if rows:
         table(streams, ("Model", "Tokens", "Size", "Used"), rows)
     held = size_text(sum(entry.bytes for entry in entries)) if rows else "Nothing is kept"
-    streams.note(f"{held}, at most {size_text(shelf.most())}, in {shelf.folder}")
+    streams.note(f"{held}, at most {size_text(state_store.most())}, in {state_store.folder}")
     if state:
         streams.note(state)
 
@@ -61,11 +61,11 @@ def root(context: typer.Context, json: Json = False) -> None:
 def clear(context: typer.Context, model: Model = None, json: Json = False) -> None:
     """Remove them all, or those of one model."""
     streams: Streams = context.obj
-    shelf = prefix_shelf(read_config())
+    state_store = open_state_store(read_config())
     if model is None:
-        gone = shelf.entries()
-        shelf.clear()
-    elif not (gone := shelf.forget(model)):
+        gone = state_store.entries()
+        state_store.clear()
+    elif not (gone := state_store.forget(model)):
         raise UsageError("nothing_kept", f'Nothing is kept of "{model}".', "mull cache lists what there is.")
     freed = sum(entry.bytes for entry in gone)
     if json:
@@ -74,22 +74,22 @@ def clear(context: typer.Context, model: Model = None, json: Json = False) -> No
         streams.note(f"{len(gone)} removed; {size_text(freed)} are free again.")
 
 
-def _state(shelf: Shelf, settings: Config) -> str:
+def _state(state_store: StateStore, settings: Config) -> str:
     """Why nothing new is kept; empty when it is."""
     if not settings["save"] or not settings["prefix_cache"]:
         return f"Switched off: {'prefix_cache' if settings['save'] else 'save'} = false in the config."
-    place = next((path for path in (shelf.folder, *shelf.folder.parents) if path.exists()), None)
+    place = next((path for path in (state_store.folder, *state_store.folder.parents) if path.exists()), None)
     if place is None or not place.is_dir() or not os.access(place, os.W_OK):
-        return f"Nothing can be kept: {place or shelf.folder} cannot be written."
+        return f"Nothing can be kept: {place or state_store.folder} cannot be written."
     return ""
 
 
-def _object(shelf: Shelf, entries: Sequence[Entry], *, enabled: bool) -> dict[str, object]:
+def _object(state_store: StateStore, entries: Sequence[StoredState], *, enabled: bool) -> dict[str, object]:
     return {
-        "folder": str(shelf.folder),
+        "folder": str(state_store.folder),
         "enabled": enabled,
         "bytes": sum(entry.bytes for entry in entries),
-        "limit": shelf.most(),
+        "limit": state_store.most(),
         "entries": [
             {"model": entry.model, "tokens": len(entry.tokens), "bytes": entry.bytes, "used": entry.used}
             for entry in entries

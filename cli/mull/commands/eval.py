@@ -17,23 +17,23 @@ from mull.batch.reader import Feed
 from mull.batch.scheduler import Scheduler
 from mull.batch.width import MOST
 from mull.commands._options import EffortChoice, Json, TurnFlags, takes_turn_flags
-from mull.commands._run_config import Plan, merge, turn_settings
-from mull.commands.batch import NOT_HERE, loaded
+from mull.commands._run_config import RunConfig, merge, turn_settings
+from mull.commands.batch import NOT_HERE, load_for_batch
 from mull.config import Config, read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
-from mull.evaluation.outcome import Outcome, as_json
-from mull.evaluation.questions import BUILT_IN, Question, read_questions
+from mull.evaluation.outcome import EvalOutcome, as_json
+from mull.evaluation.questions import BUILT_IN, EvalQuestion, read_questions
 from mull.events import Asked, Done
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.tally import Tally
+from mull.tally import BatchProgress
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
 from mull.terminal.views.progress import BatchView
-from mull.turn.turn import Speaker
+from mull.turn.turn import LoadedModel
 
 File = Annotated[
     Path | None,
@@ -81,23 +81,23 @@ def eval_(
     settings = read_config()
     plan = merge(flags, settings)
     quiet = flags.quiet or json
-    view, steering = BatchView(streams, quiet=quiet), Steering()
-    outcomes: list[Outcome] = []
+    view, control = BatchView(streams, quiet=quiet), TurnControl()
+    outcomes: list[EvalOutcome] = []
     with (
-        stop_on_interrupt(steering),
-        loaded(plan, parallel, len(questions), view, streams, steering) as speaker,
+        stop_on_interrupt(control),
+        load_for_batch(plan, parallel, len(questions), view, streams, control) as loaded,
     ):
         for mode in asked:
-            outcome = _ask(questions, mode, speaker, (flags, settings, plan), view, steering)
-            if steering.stopped:
+            outcome = _ask(questions, mode, loaded, (flags, settings, plan), view, control)
+            if control.stopped:
                 break
             outcomes.append(outcome)
             if outcome.report.applied == "none":  # it cannot think: asked otherwise it would do the same
                 break
     _show(outcomes, plan, streams, json=json, wrong=wrong)
-    if len(outcomes) < len(asked) and not steering.stopped and not quiet:
+    if len(outcomes) < len(asked) and not control.stopped and not quiet:
         streams.note(f"{plan.resolved.name} does not think, so it was asked once.")
-    raise typer.Exit(ExitCode.INTERRUPTED if steering.stopped else ExitCode.OK)
+    raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else ExitCode.OK)
 
 
 def _modes(text: str) -> list[Asked]:
@@ -115,13 +115,13 @@ def _modes(text: str) -> list[Asked]:
 
 
 def _ask(
-    questions: Sequence[Question],
+    questions: Sequence[EvalQuestion],
     mode: Asked,
-    speaker: Speaker,
-    given: tuple[TurnFlags, Config, Plan],
+    loaded: LoadedModel,
+    given: tuple[TurnFlags, Config, RunConfig],
     view: BatchView,
-    steering: Steering,
-) -> Outcome:
+    control: TurnControl,
+) -> EvalOutcome:
     """All questions in one way."""
     flags, settings, plan = given
     turn = turn_settings(_with(flags, mode), settings, plan.resolved)
@@ -133,17 +133,17 @@ def _ask(
         for number, question in enumerate(questions, 1)
     ]
     results: dict[int, Done | MullError] = {}
-    scheduler = Scheduler(Feed(lines), speaker, partial(_settled, turn), steering, ahead=None)
+    scheduler = Scheduler(Feed(lines), loaded, partial(_settled, turn), control, ahead=None)
     began = time.monotonic()
     with closing(scheduler.run()) as answered:
         for one in answered:
             if one is not None:
                 results[one.index] = one.result
             seconds = time.monotonic() - began
-            view.show(Tally(len(results), len(questions), tokens=scheduler.tokens, seconds=seconds))
+            view.show(BatchProgress(len(results), len(questions), tokens=scheduler.tokens, seconds=seconds))
     view.clear()
     done = [results[index] for index in sorted(results)]
-    return Outcome(mode, questions[: len(done)], done, time.monotonic() - began)
+    return EvalOutcome(mode, questions[: len(done)], done, time.monotonic() - began)
 
 
 def _settled(turn: TurnSettings, line: Line) -> tuple[list[Message], TurnSettings]:
@@ -157,7 +157,9 @@ def _with(flags: TurnFlags, mode: Asked) -> TurnFlags:
     return dataclasses.replace(flags, reason={"on": True, "off": False}.get(mode))
 
 
-def _show(outcomes: Sequence[Outcome], plan: Plan, streams: Streams, *, json: bool, wrong: bool) -> None:
+def _show(
+    outcomes: Sequence[EvalOutcome], plan: RunConfig, streams: Streams, *, json: bool, wrong: bool
+) -> None:
     if json:
         count = len(outcomes[0].questions) if outcomes else 0
         runs = [as_json(outcome) for outcome in outcomes]
@@ -171,7 +173,7 @@ def _show(outcomes: Sequence[Outcome], plan: Plan, streams: Streams, *, json: bo
             streams.stdout.write(line + "\n")
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: EvalOutcome) -> tuple[str, ...]:
     report, count = outcome.report, max(len(outcome.questions), 1)
     shown = (
         outcome.asked if report.applied == outcome.asked else f"{outcome.asked} (applied: {report.applied})"
@@ -188,7 +190,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _wrong(outcome: Outcome) -> Iterator[str]:
+def _wrong(outcome: EvalOutcome) -> Iterator[str]:
     for index in outcome.wrong():
         question = outcome.questions[index]
         said = one_line(outcome.said(index)) or "(nothing)"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mull.models.inventory import Row
-from mull.models.memory.fit import FAST, Plan
+from mull.models.memory.fit import FAST, MemoryPlan
 
 Layout = Literal["wide", "usual", "narrow"]
 
@@ -67,7 +67,7 @@ def _pullable(row: Row) -> str:
     return f"{row.name}:{row.file.quant}"
 
 
-def _verdict(plan: Plan | None, layout: Layout) -> str:
+def _verdict(plan: MemoryPlan | None, layout: Layout) -> str:
     if plan is None:
         return ""
     if layout != "usual":

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull.config import read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError
 from mull.fs import paths
 from mull.models.hub.pull import pull as pull_model
 from mull.terminal.console.streams import Streams
 from mull.terminal.views import download
 from mull.terminal.views.json_output import write_object
-from mull.transfers import Pulled, size_text
+from mull.transfers import PullDone, size_text
 
 if TYPE_CHECKING:
-    from mull.models.hub.fit_gate import Admission
+    from mull.models.hub.fit_gate import FitGate
 
 
 def fetch(
@@ -32,17 +32,17 @@ def fetch(
 ) -> None:
     """Pull one model, shown. `json` None: say nothing on stdout, another command's answer goes there."""
     folders = [Path(folder) for folder in read_config()["model_folders"]]
-    steering = Steering()
+    control = TurnControl()
     events = pull_model(
         name,
-        steering,
+        control,
         quant=quant,
         revision=revision,
         again=update,
         folders=folders,
         admission=None if force else admission,
     )
-    with stop_on_interrupt(steering):
+    with stop_on_interrupt(control):
         try:
             pulled = download.show(events, streams, quiet=quiet or bool(json))
         except MullError as error:
@@ -53,16 +53,16 @@ def fetch(
         _tell(pulled, streams, quiet=quiet, json=json)
 
 
-def admission() -> Admission:
+def admission() -> FitGate:
     """What this machine can hold; imported and measured only when something is about to be downloaded."""
     from mull.backends.load_plan import this_machine
     from mull.models.catalogue.catalogue import load_catalogue
-    from mull.models.hub.fit_gate import Admission
+    from mull.models.hub.fit_gate import FitGate
 
-    return Admission(this_machine, load_catalogue(paths.config_dir()))
+    return FitGate(this_machine, load_catalogue(paths.config_dir()))
 
 
-def _tell(pulled: Pulled, streams: Streams, *, quiet: bool, json: bool) -> None:
+def _tell(pulled: PullDone, streams: Streams, *, quiet: bool, json: bool) -> None:
     if json:
         write_object(streams, _object(pulled))
         return
@@ -72,7 +72,7 @@ def _tell(pulled: Pulled, streams: Streams, *, quiet: bool, json: bool) -> None:
     streams.stdout.flush()
 
 
-def _sentence(pulled: Pulled) -> str:
+def _sentence(pulled: PullDone) -> str:
     if pulled.already and pulled.fetched == 0:
         owner = "" if pulled.source == "hub" else f" ({pulled.source})"
         checked = "" if pulled.verified else f"; mull verify {pulled.model} checks it"
@@ -82,7 +82,7 @@ def _sentence(pulled: Pulled) -> str:
     return f"{pulled.model} is installed: {size_text(pulled.bytes)} in {time}{rate}, SHA-256 verified."
 
 
-def _object(pulled: Pulled) -> dict[str, object]:
+def _object(pulled: PullDone) -> dict[str, object]:
     return {
         "v": 1,
         "model": pulled.model,

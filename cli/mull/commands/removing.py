@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mull.commands._run_config import prefix_shelf
+from mull.commands._run_config import open_state_store
 from mull.config import read_config
 from mull.models.remove import Removed, remove
 from mull.terminal.console.streams import Streams
@@ -16,10 +16,10 @@ from mull.transfers import size_text
 def remove_models(streams: Streams, names: Sequence[str], *, every: bool, json: bool) -> None:
     """Remove each and say how much room that made. Raises MullError for a name that means none."""
     settings = read_config()
-    folders, shelf = [Path(folder) for folder in settings["model_folders"]], prefix_shelf(settings)
+    folders, state_store = [Path(folder) for folder in settings["model_folders"]], open_state_store(settings)
     for name in names:
         for removed in remove(name, every=every, folders=folders):
-            freed = removed.freed + sum(entry.bytes for entry in shelf.forget(removed.name))
+            freed = removed.freed + sum(entry.bytes for entry in state_store.forget(removed.name))
             if json:
                 value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
                 write_object(streams, {**value, "error": None})

@@ -15,7 +15,7 @@ import typer
 from mull.commands._options import completes
 from mull.errors import MullError
 from mull.store import export as exports
-from mull.store.records import Hit, Session, Turn
+from mull.store.records import Hit, Session, TurnRecord
 from mull.store.search import CLOSE, OPEN
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.console.sanitize import one_line, visible
@@ -230,7 +230,7 @@ def _store(streams: Streams) -> Iterator[Store]:
         yield store
 
 
-def _print_turns(streams: Streams, session: Session, turns: Sequence[Turn], *, thinking: bool) -> None:
+def _print_turns(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
     ink, write = streams.stdout_ink, streams.stdout.write
     write(ink(_safe(streams, one_line(session.title)), "bold") + "\n")
     about = f"session {session.id} · {session.model} · {_when(session.updated)}"

@@ -15,7 +15,7 @@ from mull.models.card import as_json, pairs
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.inventory import Row, named
 from mull.models.memory.fit import plan
-from mull.models.memory.layout import Layout, from_entry, from_headers
+from mull.models.memory.layout import MemoryLayout, from_entry, from_headers
 from mull.terminal.console.pager import page
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card, card_lines
@@ -100,7 +100,7 @@ def _headers(streams: Streams, row: Row) -> list[Header]:
         return []
 
 
-def _layout(row: Row, headers: list[Header]) -> Layout | None:
+def _layout(row: Row, headers: list[Header]) -> MemoryLayout | None:
     if headers:
         try:
             return from_headers(headers)

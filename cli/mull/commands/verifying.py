@@ -8,13 +8,13 @@ from pathlib import Path
 import typer
 
 from mull.config import read_config
-from mull.control import Steering, stop_on_interrupt
+from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.disk.discover import LocalModel, installed, of_file
 from mull.models.resolve import find, matching
-from mull.models.verify import Verdict
+from mull.models.verify import Verification
 from mull.models.verify import verify as verify_model
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
@@ -38,13 +38,13 @@ def verify_models(streams: Streams, names: Sequence[str], *, json: bool) -> None
     folders = [Path(folder) for folder in read_config()["model_folders"]]
     catalogue = load_catalogue(paths.config_dir())
     models = _chosen(names, folders)
-    steering = Steering()
-    verdicts: list[Verdict] = []
-    with stop_on_interrupt(steering):
+    control = TurnControl()
+    verdicts: list[Verification] = []
+    with stop_on_interrupt(control):
         for model in models:
-            reading = verify_model(model, catalogue, steering)
+            reading = verify_model(model, catalogue, control)
             verdicts += download.watch(reading, streams, model.name, quiet=json)
-            if steering.stopped:
+            if control.stopped:
                 raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
     failure = _failure(verdicts)
     if json:
@@ -74,7 +74,7 @@ def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
     return models
 
 
-def _failure(verdicts: Sequence[Verdict]) -> MullError | None:
+def _failure(verdicts: Sequence[Verification]) -> MullError | None:
     """What to say when a file is not what it should be."""
     first = next((verdict for verdict in verdicts if verdict.same is False), None)
     if first is None:
@@ -86,7 +86,7 @@ def _failure(verdicts: Sequence[Verdict]) -> MullError | None:
     )
 
 
-def _row(verdict: Verdict) -> tuple[str, ...]:
+def _row(verdict: Verification) -> tuple[str, ...]:
     word = _WORDS[verdict.same]
     if verdict.catalogue is False and verdict.same is not False:
         word += ", but not the catalogue's"
@@ -94,7 +94,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     return verdict.model, size_text(verdict.bytes), digest, _AGAINST[verdict.against], word
 
 
-def _object(verdict: Verdict) -> dict[str, object]:
+def _object(verdict: Verification) -> dict[str, object]:
     return {
         "model": verdict.model,
         "path": str(verdict.path),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from mull.errors import UsageError
 from mull.events import Done
 from mull.settings import TurnSettings
-from mull.store.records import Attachment, Session, Turn
+from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, open_store
 
@@ -34,17 +34,17 @@ class Branch:
         self.store = store
         self.system = system
         self.session: Session | None = None
-        self.path: list[Turn] = []
+        self.path: list[TurnRecord] = []
         self.behind: int | None = None
         self.summary = ""
         self.reference = ""
         self.notices: list[str] = [store.notice] if store.notice else []
 
     @property
-    def last(self) -> Turn | None:
+    def last(self) -> TurnRecord | None:
         return self.path[-1] if self.path else None
 
-    def first(self, path: Sequence[Turn]) -> int:
+    def first(self, path: Sequence[TurnRecord]) -> int:
         """The index of the first turn in `path` that is handed to the model."""
         return next((i + 1 for i, turn in enumerate(path) if turn.id == self.behind), 0)
 
@@ -85,7 +85,7 @@ class Branch:
             if self.session is not None:
                 self._keep(self._keep_state)
 
-    def leave_out(self, path: Sequence[Turn], count: int, summary: str) -> None:
+    def leave_out(self, path: Sequence[TurnRecord], count: int, summary: str) -> None:
         """From now on, the first `count` turns of `path` do not reach the model, but this summary does."""
         if count:
             self.behind, self.summary = path[count - 1].id, summary
@@ -104,7 +104,7 @@ class Branch:
     def begin(
         self,
         question: str,
-        base: Sequence[Turn],
+        base: Sequence[TurnRecord],
         model: str,
         settings: TurnSettings,
         files: Sequence[Attachment] = (),
@@ -114,12 +114,12 @@ class Branch:
         self._ensure_session(model)
         said = _plain(settings)
 
-        def keep(store: Store, session: str) -> Turn:
+        def keep(store: Store, session: str) -> TurnRecord:
             parent = self.path[-1].id if self.path else None
             number = store.begin_turn(
                 session, question, parent=parent, model=model, settings=said, files=files
             )
-            return Turn(
+            return TurnRecord(
                 number,
                 session,
                 parent,
@@ -154,7 +154,7 @@ class Branch:
         )
         self._keep(lambda store, _: store.finish(self.path[-1].id, done))
 
-    def undo(self) -> Turn:
+    def undo(self) -> TurnRecord:
         """Take the last turn back; it stays in the store as a branch. Raises UsageError when there is none."""
         if not self.path:
             raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
@@ -210,7 +210,7 @@ class Branch:
         else:
             self._adopt(memory, self.session, self.path)
 
-    def _adopt(self, store: Store, session: Session, turns: Sequence[Turn]) -> None:
+    def _adopt(self, store: Store, session: Session, turns: Sequence[TurnRecord]) -> None:
         """Put the session into a store, under new numbers, and go on there."""
         first = self.first(self.path)
         leaf = self.path[-1].id if self.path else None

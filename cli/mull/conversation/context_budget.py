@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mull.messages import Message
-from mull.store.records import Turn
+from mull.store.records import TurnRecord
 
 NOTICE_SHARE = 0.8  # of the context: from here on the user is told
 _SUMMARY_SHARE = 0.4  # of the context that a summary leaves to the newest turns, word for word
@@ -79,7 +79,7 @@ def newest_share(limit: int) -> int:
     return int(limit * _SUMMARY_SHARE)
 
 
-def summary_request(turns: Sequence[Turn], earlier: str) -> list[Message]:
+def summary_request(turns: Sequence[TurnRecord], earlier: str) -> list[Message]:
     """Ask a model to put these turns, and the summary of what came before them, into fewer words."""
     parts = [_ASK]
     if earlier:

@@ -12,22 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch
 from mull.conversation.context_budget import Room
-from mull.conversation.preferences import Wishes
+from mull.conversation.preferences import Preferences
 from mull.conversation.recording import record
 from mull.errors import ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling, TurnSettings
-from mull.store.records import Attachment, Session, Turn, to_messages, with_files
+from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
 from mull.turn.turn import refuse_hopeless
 
 
-class Talker(Protocol):
+class ChatBackend(Protocol):
     """A model that is ready to answer."""
 
     @property
@@ -44,7 +44,7 @@ class Talker(Protocol):
         """How many tokens a prompt of these messages has."""
 
     def answer(
-        self, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         """The events of one turn."""
 
@@ -72,18 +72,18 @@ class Query:
 class Conversation:
     """The state of one chat. `files` wait for the next question."""
 
-    def __init__(self, store: Store, *, system: str = "", wishes: Wishes | None = None) -> None:
+    def __init__(self, store: Store, *, system: str = "", preferences: Preferences | None = None) -> None:
         self.branch = Branch(store, system)
-        self.wishes = wishes or Wishes()
+        self.preferences = preferences or Preferences()
         self.files: list[Attachment] = []
 
     @property
-    def path(self) -> Sequence[Turn]:
+    def path(self) -> Sequence[TurnRecord]:
         """The turns of the branch it stands on, oldest first."""
         return self.branch.path
 
     @property
-    def last(self) -> Turn | None:
+    def last(self) -> TurnRecord | None:
         return self.branch.last
 
     # Asking.
@@ -99,16 +99,16 @@ class Conversation:
             raise UsageError("nothing_said", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
-    def ask(self, query: Query, model: Talker, steering: Steering) -> Iterator[Event]:
+    def ask(self, query: Query, model: ChatBackend, control: TurnControl) -> Iterator[Event]:
         """Ask and keep. Raises what the model raises; the question is kept even then."""
         base = self._base(query)
-        settings = self.wishes.settings(model.advice, query.once)
+        settings = self.preferences.settings(model.advice, query.once)
         messages = self._handed(base, query)
         refuse_hopeless(messages, model.context_tokens)  # before it is kept: it may be a hundred megabytes
         self.branch.begin(query.text, base, model.name, settings, query.files)
         self.files = []
         yield from record(
-            model.answer(messages, settings, steering),
+            model.answer(messages, settings, control),
             model=model.name,
             asked=settings.reasoning.asked,
             partial=self.branch.partial,
@@ -128,11 +128,11 @@ class Conversation:
     # Room in the context.
 
     @property
-    def left_out(self) -> Sequence[Turn]:
+    def left_out(self) -> Sequence[TurnRecord]:
         """The turns of this branch that no longer reach the model as they were."""
         return self.path[: self.branch.first(self.path)]
 
-    def room(self, model: Talker, query: Query | None = None) -> Room:
+    def room(self, model: ChatBackend, query: Query | None = None) -> Room:
         """Tokens that the conversation takes now, or would take with a question."""
         return self._room(model, self._handed(self._base(query), query))
 
@@ -141,7 +141,7 @@ class Conversation:
         base = self._base(query)
         return len(base) > self.branch.first(base)
 
-    def drop(self, model: Talker, query: Query) -> Sequence[Turn]:
+    def drop(self, model: ChatBackend, query: Query) -> Sequence[TurnRecord]:
         """Leave out the oldest turns until there is room for this question; returns those that went.
 
         Raises ContextOverflow when the question alone is too long.
@@ -161,13 +161,15 @@ class Conversation:
         self.branch.leave_out(base, first + count, self.branch.summary)
         return base[first : first + count]
 
-    def summarize(self, model: Talker, steering: Steering) -> Iterator[Event]:
+    def summarize(self, model: ChatBackend, control: TurnControl) -> Iterator[Event]:
         """Let the model put all but the newest turns into fewer words. Raises UsageError when there is nothing to.
 
         The events are the summary's; only a whole one takes the place of the turns.
         """
         first = self.branch.first(self.path)
-        settings = dataclasses.replace(self.wishes.settings(model.advice, ReasoningAsk(on=False)), stop=())
+        settings = dataclasses.replace(
+            self.preferences.settings(model.advice, ReasoningAsk(on=False)), stop=()
+        )
         if not self.path[first:]:
             raise UsageError("nothing_to_summarize", "There is nothing to summarize.", "/new begins afresh.")
 
@@ -181,14 +183,14 @@ class Conversation:
         last = first + max(kept_from, 1)
         request = self._summary_request(model, settings, self.path[first:last])
         settings = dataclasses.replace(settings, max_tokens=self._room(model, request, settings).reserve)
-        for event in model.answer(request, settings, steering):
+        for event in model.answer(request, settings, control):
             if isinstance(event, Done) and event.answer.strip() and event.finish in {"stop", "length"}:
                 self.branch.leave_out(self.path, last, event.answer.strip())
             yield event
 
-    def context_parts(self, model: Talker) -> list[tuple[str, int]]:
+    def context_parts(self, model: ChatBackend) -> list[tuple[str, int]]:
         """What fills the context, in the order it is read: names and tokens."""
-        settings = self.wishes.settings(model.advice)
+        settings = self.preferences.settings(model.advice)
         first = self.branch.first(self.path)
         parts: list[tuple[str, list[Message]]] = []
         if self.branch.system:
@@ -214,11 +216,11 @@ class Conversation:
 
     # Inside.
 
-    def _base(self, query: Query | None) -> Sequence[Turn]:
+    def _base(self, query: Query | None) -> Sequence[TurnRecord]:
         return self.path[:-1] if query is not None and query.replace else self.path
 
     def _handed(
-        self, path: Sequence[Turn], query: Query | None = None, first: int | None = None
+        self, path: Sequence[TurnRecord], query: Query | None = None, first: int | None = None
     ) -> list[Message]:
         """The messages for the model: system prompt, summary, the turns from `first` on, the question."""
         first = self.branch.first(path) if first is None else first
@@ -227,11 +229,15 @@ class Conversation:
         messages += to_messages(path[first:])
         return messages if query is None else [*messages, query.message]
 
-    def _room(self, model: Talker, messages: Sequence[Message], settings: TurnSettings | None = None) -> Room:
-        settings = settings or self.wishes.settings(model.advice)
+    def _room(
+        self, model: ChatBackend, messages: Sequence[Message], settings: TurnSettings | None = None
+    ) -> Room:
+        settings = settings or self.preferences.settings(model.advice)
         return Room(model.count(messages, settings) if messages else 0, model.context_tokens)
 
-    def _summary_request(self, model: Talker, settings: TurnSettings, old: Sequence[Turn]) -> list[Message]:
+    def _summary_request(
+        self, model: ChatBackend, settings: TurnSettings, old: Sequence[TurnRecord]
+    ) -> list[Message]:
         """Ask for a summary of as many of these turns as fit the context together with the request."""
 
         def fits(skipped: int) -> bool:

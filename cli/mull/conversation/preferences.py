@@ -31,7 +31,7 @@ SETTABLE: tuple[str, ...] = (*_SAMPLING, "max_tokens", "think_budget", "thinking
 
 
 @dataclass(slots=True)
-class Wishes:
+class Preferences:
     """The user's side of the settings. `sampling` holds only what was said; `None` leaves a value to the model."""
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
@@ -120,7 +120,7 @@ def _value(name: str, text: str) -> Any:
 _KINDS = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
 
 
-def _read(key: config.Key, text: str) -> Any:
+def _read(key: config.ConfigKey, text: str) -> Any:
     if key.kind is bool:
         return {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}[
             text.lower()

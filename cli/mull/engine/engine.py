@@ -15,9 +15,9 @@ from typing import Any, Self
 from mull.engine import scheduler
 from mull.engine.compute_params import BATCH, GROWTH, ROOM, ROUND, SHALLOW, SHORT_ANSWER, computation
 from mull.engine.context import ABORTED, NO_ROOM, Context, attention_of
-from mull.engine.kv.prompt_cache import Checkpoints
+from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot, common_prefix
-from mull.engine.kv.state_store import Shelf
+from mull.engine.kv.state_store import StateStore
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.request import Ended, Piece, Prefill, Request
@@ -40,8 +40,7 @@ class Engine:
     """Computes with one model. `n_parallel` requests can be live at once; a context manager.
 
     `n_ctx_total`: tokens that all sequences together may hold, None: as many as each may, times their number.
-    `draft_model` guesses ahead; the engine owns it, and raises EngineError where the two do not go together.
-    `shelf`: where states of prompts are kept for other processes.
+    The engine owns `draft_model`, and raises EngineError where the two vocabularies differ.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Engine:
         n_parallel: int = 1,
         n_ctx_total: int | None = None,
         draft_model: Model | None = None,
-        shelf: Shelf | None = None,
+        state_store: StateStore | None = None,
     ) -> None:
         self.model = model
         self._drafting = Drafting(model, settings, draft_model)
@@ -69,7 +68,7 @@ class Engine:
         if library.offloads(settings.gpu_layers):
             self._chunk_seconds = _GPU_CHUNK_SECONDS
         self._pieces: dict[int, Piece] = {}
-        self._past = Checkpoints(model, settings, shelf)
+        self._past = PromptCache(model, settings, state_store)
 
     @property
     def n_ctx(self) -> int:
@@ -152,7 +151,7 @@ class Engine:
         """Write on disk what another process can use of the last conversation, once its answer has been shown.
 
         `ahead()` gives the tokens that its next prompt will begin with; it is asked only if there may be something
-        worth writing. Without a shelf, and while a request runs, nothing is done. Raises nothing of its own.
+        worth writing. Nothing is done without a state store, or while a request runs.
         """
         slot = max(self._slots, key=lambda slot: len(slot.tokens))
         if self._context is not None and slot.tokens and not self._live:
@@ -160,7 +159,7 @@ class Engine:
 
     @property
     def rewinds(self) -> bool:
-        """Whether the cache can be cut back to any length; if not, forks are worth naming (`Request.forks`)."""
+        """Whether the cache can be cut back to any length; if not, name checkpoints (`Request.checkpoints`)."""
         return self._past.cuts
 
     def close(self) -> None:
@@ -224,7 +223,7 @@ class Engine:
             )
         for (generation, count), row in zip(shares, rows, strict=True):
             generation.decoded(count, context, row, draft)
-            if generation.at_fork:
+            if generation.at_checkpoint:
                 self._past.reached(context, generation.slot)
 
     def _draft(self, context: Context, shares: list[tuple[Generation, int]]) -> list[int]:

@@ -18,7 +18,7 @@ Ended = Literal["eog", "stop", "length", "context", "stopped"]
 class Request:
     """A prompt and how to go on from it.
 
-    `forks`, ascending: how many of its first tokens other prompts are likely to share before they part from it.
+    `checkpoints`, ascending: how many of its first tokens other prompts are likely to share before they part from it.
     `max_tokens` counts generated and injected tokens, None: no limit. `go_on_tokens` do not end the turn, though the
     vocabulary may call one an end of generation: llama.cpp goes by the spelling.
     """
@@ -26,7 +26,7 @@ class Request:
     tokens: Sequence[int]
     sampling: Sampling = DEFAULT_SAMPLING
     max_tokens: int | None = None
-    forks: Sequence[int] = ()
+    checkpoints: Sequence[int] = ()
     stop_tokens: Collection[int] = ()
     go_on_tokens: Collection[int] = ()
 

@@ -148,12 +148,12 @@ class Generation:
         at = len(self.slot.tokens)
         if at >= self._total:
             return min(len(self.pending), room)
-        return share(at, self._total, self._request.forks, room)
+        return share(at, self._total, self._request.checkpoints, room)
 
     @property
-    def at_fork(self) -> bool:
+    def at_checkpoint(self) -> bool:
         """The slot holds the prompt up to one of its forks."""
-        return len(self.slot.tokens) in self._request.forks
+        return len(self.slot.tokens) in self._request.checkpoints
 
     def finish(self, ended: Ended) -> None:
         if self.ended is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mull.engine.kv.cache_key import Stamp
 from mull.engine.native import selfcheck
-from mull.fs.json_cache import Kept
+from mull.fs.json_cache import JsonCache
 
 SMALL = 10_000
 """Tokens. So few are asked about as quickly as a file is read."""
@@ -23,7 +23,7 @@ def marked(n_vocab: int, is_marked: Callable[[int], bool], stamp: Stamp, state_d
     """The tokens below `n_vocab` of which `is_marked` is true. `stamp`: which file they are from; empty: not kept."""
     if state_dir is None or not stamp or n_vocab < SMALL:
         return [token for token in range(n_vocab) if is_marked(token)]
-    kept, key = Kept(state_dir / "markers.json"), f"{selfcheck.library_identity()} {stamp}"
+    kept, key = JsonCache(state_dir / "markers.json"), f"{selfcheck.library_identity()} {stamp}"
     known = _read(kept.get(key), n_vocab)
     if known is None:
         known = [token for token in range(n_vocab) if is_marked(token)]

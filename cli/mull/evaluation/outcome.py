@@ -1,6 +1,6 @@
 """What came of asking the questions once: how many were right, at which cost in tokens and seconds.
 
-In: questions and the ends of their turns. Out: an `Outcome`, and the same as JSON values. It asks nobody.
+In: questions and the ends of their turns. Out: an `EvalOutcome`, and the same as JSON values. It asks nobody.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import MullError
-from mull.evaluation.questions import Question
+from mull.evaluation.questions import EvalQuestion
 from mull.events import Asked, Done, ReasoningReport
 
 _UNFINISHED = {"length", "thinking"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EvalOutcome:
     """One way of asking. `results[i]` belongs to `questions[i]`; `seconds` are those of all together."""
 
     asked: Asked
-    questions: Sequence[Question]
+    questions: Sequence[EvalQuestion]
     results: Sequence[Done | MullError]
     seconds: float
 
@@ -82,7 +82,7 @@ class Outcome:
         return [result for result in self.results if isinstance(result, Done)]
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: EvalOutcome) -> dict[str, Any]:
     """The values of one run in the JSON of `mull eval`."""
     report = outcome.report
     return {

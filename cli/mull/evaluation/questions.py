@@ -1,7 +1,7 @@
 """Questions with known answers, and whether what a model said is one of them.
 
 In: JSON Lines, `{"prompt": "…", "answer": …}` with an optional `kind`; the answer is a text, a number, or a list of
-those that count. Out: `Question` values. Judging is strict enough for figures and needs no model: see `is_right`.
+those that count. Out: `EvalQuestion` values. Judging is strict enough for figures and needs no model: see `is_right`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SEPARATORS = re.compile(r"(?<=\d)[,_\u202f\u00a0'](?=\d{3}(?!\d))")  # between 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvalQuestion:
     """`answers`: any of them is right. `kind`: what it asks for, to count by."""
 
     prompt: str
@@ -36,7 +36,7 @@ class Question:
         return any(_agrees(said, answer) for answer in self.answers)
 
 
-def read_questions(path: Path) -> list[Question]:
+def read_questions(path: Path) -> list[EvalQuestion]:
     """Every line of the file. Raises MullError that names the line which is no question."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
 
 
-def _question(number: int, line: str) -> Question:
+def _question(number: int, line: str) -> EvalQuestion:
     try:
         said = json.loads(line)
         prompt, answer, kind = said["prompt"], said["answer"], said.get("kind", "")
@@ -66,7 +66,7 @@ def _question(number: int, line: str) -> Question:
         raise MullError(
             "bad_question", f"Line {number} is no question.", 'A line is {"prompt": "…", "answer": …}.'
         ) from error
-    return Question(prompt, tuple(map(str, answers)), kind)
+    return EvalQuestion(prompt, tuple(map(str, answers)), kind)
 
 
 def _is_answer(value: object) -> bool:

@@ -21,7 +21,7 @@ def forget() -> None:
     _memory.clear()
 
 
-class Kept:
+class JsonCache:
     """Answers in a JSON file, by key. A damaged or unwritable file only costs the next process the question."""
 
     def __init__(self, path: Path) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from mull.models.catalogue.entry import Benchmark, CatalogueFile, Entry
+from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
 from mull.models.gguf.header import Header
 from mull.models.gguf.sampling_defaults import advised_sampling
 from mull.models.inventory import Row, record
-from mull.models.memory.fit import FAST, PROCESS, Plan
-from mull.models.memory.layout import Layout
+from mull.models.memory.fit import FAST, PROCESS, MemoryPlan
+from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB
 from mull.settings import Sampling
 
@@ -50,8 +50,8 @@ def claims(header: Header) -> dict[str, str | int]:
 
 def pairs(
     row: Row,
-    layout: Layout | None,
-    plan: Plan | None,
+    layout: MemoryLayout | None,
+    plan: MemoryPlan | None,
     thinking: str | None = None,
     header: Header | None = None,
 ) -> Pairs:
@@ -78,8 +78,8 @@ def pairs(
 
 def as_json(
     row: Row,
-    layout: Layout | None,
-    plan: Plan | None,
+    layout: MemoryLayout | None,
+    plan: MemoryPlan | None,
     thinking: str | None = None,
     header: Header | None = None,
 ) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def as_json(
     return found
 
 
-def _who(entry: Entry) -> Pairs:
+def _who(entry: CatalogueEntry) -> Pairs:
     owner = entry.repo.partition("/")[0] if entry.repo else ""
     return [
         ("Also called", ", ".join(entry.aliases)),
@@ -142,12 +142,12 @@ def _claimed(header: Header) -> Pairs:
     ]
 
 
-def _licence(entry: Entry) -> Pairs:
+def _licence(entry: CatalogueEntry) -> Pairs:
     kind = "permissive" if entry.licence.permissive else "with conditions"
     return [("Licence", f"{entry.licence.spdx} ({kind})"), ("It asks", entry.licence.asks)]
 
 
-def _what(entry: Entry) -> Pairs:
+def _what(entry: CatalogueEntry) -> Pairs:
     size = ""
     if entry.total:
         size = _billions(entry.total)
@@ -156,7 +156,7 @@ def _what(entry: Entry) -> Pairs:
     return [("Parameters", size), ("Context", f"{entry.context:,} tokens" if entry.context else "")]
 
 
-def _thinking(entry: Entry | None, thinking: str | None) -> Pairs:
+def _thinking(entry: CatalogueEntry | None, thinking: str | None) -> Pairs:
     if entry is None:
         return [("Thinking", thinking or "unknown")]
     facts = entry.reasoning
@@ -168,7 +168,7 @@ def _thinking(entry: Entry | None, thinking: str | None) -> Pairs:
     return [("Thinking", words), ("Controlled by", facts.control), ("Its template", thinking or "")]
 
 
-def _advice(entry: Entry) -> Pairs:
+def _advice(entry: CatalogueEntry) -> Pairs:
     return [
         ("Sampling, thinking", _sampling(entry.sampling_thinking)),
         ("Sampling, plain", _sampling(entry.sampling_plain)),
@@ -176,13 +176,13 @@ def _advice(entry: Entry) -> Pairs:
     ]
 
 
-def _published(entry: Entry) -> Pairs:
+def _published(entry: CatalogueEntry) -> Pairs:
     rows = [(_label("Published", i), _benchmark(one)) for i, one in enumerate(entry.benchmarks)]
     safety = entry.safety or "no statement found"
     return [*(rows or [("Published", "no benchmark found")]), ("Safety", safety)]
 
 
-def _files(entry: Entry) -> Pairs:
+def _files(entry: CatalogueEntry) -> Pairs:
     return [(_label("Files", i), _file(entry, one)) for i, one in enumerate(entry.files) if not entry.builtin]
 
 
@@ -190,10 +190,10 @@ def _here(row: Row) -> Pairs:
     if row.local is None:
         return [("Installed", "built in" if row.installed else f"no; get it with: mull pull {row.name}")]
     owner = "" if row.local.source == "folder" else row.local.source
-    return [("Installed", str(row.local.path)), ("Kept by", owner), ("SHA-256", row.local.sha256 or "")]
+    return [("Installed", str(row.local.path)), ("JsonCache by", owner), ("SHA-256", row.local.sha256 or "")]
 
 
-def _memory(layout: Layout | None, plan: Plan | None) -> Pairs:
+def _memory(layout: MemoryLayout | None, plan: MemoryPlan | None) -> Pairs:
     if layout is None:
         return [("Memory", "unknown")]
     about = "" if layout.exact else "about "
@@ -212,16 +212,16 @@ def _pace(speed: float) -> str:
     return f"more than {FAST:.0f}" if speed > FAST else f"about {speed:.{0 if speed >= 10 else 1}f}"
 
 
-def _doubts(entry: Entry) -> Pairs:
+def _doubts(entry: CatalogueEntry) -> Pairs:
     return [("Inferred", ", ".join(sorted(entry.approximate)))]
 
 
-def _contexts(layout: Layout) -> list[int]:
+def _contexts(layout: MemoryLayout) -> list[int]:
     longest = layout.n_ctx_train
     return [*(ctx for ctx in CONTEXTS if ctx < longest), longest]
 
 
-def _needed(layout: Layout, ctx: int) -> int:
+def _needed(layout: MemoryLayout, ctx: int) -> int:
     return PROCESS + layout.weights + layout.memory(ctx) + layout.compute(ctx)
 
 
@@ -230,7 +230,7 @@ def _benchmark(one: Benchmark) -> str:
     return f"{scores} ({one.at}{'; read second-hand' if one.second_hand else ''})"
 
 
-def _file(entry: Entry, one: CatalogueFile) -> str:
+def _file(entry: CatalogueEntry, one: CatalogueFile) -> str:
     size = (
         "size unknown"
         if one.bytes is None

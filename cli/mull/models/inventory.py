@@ -14,10 +14,10 @@ from typing import Any
 
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
-from mull.models.catalogue.entry import CatalogueFile, Entry
+from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
 from mull.models.catalogue.recommend import offer
 from mull.models.disk.discover import LocalModel, of_file
-from mull.models.memory.fit import Plan, plan
+from mull.models.memory.fit import MemoryPlan, plan
 from mull.models.memory.layout import from_entry, from_size
 from mull.models.memory.layout_cache import Layouts
 from mull.models.memory.machine import Machine
@@ -35,10 +35,10 @@ class Row:
     """
 
     name: str
-    entry: Entry | None
+    entry: CatalogueEntry | None
     local: LocalModel | None = None
     file: CatalogueFile | None = None
-    plan: Plan | None = None
+    plan: MemoryPlan | None = None
 
     @property
     def installed(self) -> bool:
@@ -91,7 +91,7 @@ def survey(
     return rows + [_local(model.name, None, model, machine, layouts) for model in unknown]
 
 
-def _row(entry: Entry, model: LocalModel | None, machine: Machine, layouts: Layouts) -> Row:
+def _row(entry: CatalogueEntry, model: LocalModel | None, machine: Machine, layouts: Layouts) -> Row:
     if model is not None:
         return _local(entry.name, entry, model, machine, layouts)
     if entry.builtin and BUILTIN.is_file():
@@ -101,7 +101,9 @@ def _row(entry: Entry, model: LocalModel | None, machine: Machine, layouts: Layo
     return Row(entry.name, entry, file=found.file, plan=found.plan)
 
 
-def _local(name: str, entry: Entry | None, model: LocalModel, machine: Machine, layouts: Layouts) -> Row:
+def _local(
+    name: str, entry: CatalogueEntry | None, model: LocalModel, machine: Machine, layouts: Layouts
+) -> Row:
     layout = layouts.of(model.parts)
     if layout is None and entry is not None:
         layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
@@ -134,7 +136,7 @@ def named(
     return _local(model.name, entry_of(model, catalogue), model, machine, Layouts(None, 0.0))
 
 
-def _of_quant(entry: Entry, quant: str | None, machine: Machine) -> Row:
+def _of_quant(entry: CatalogueEntry, quant: str | None, machine: Machine) -> Row:
     """A file that is not here, of a quantization that the catalogue lists; None: the default one."""
     file = entry.file(quant)
     if quant is not None and file is None:
@@ -213,7 +215,7 @@ def record(row: Row) -> dict[str, Any]:
     }
 
 
-def _licensed(entry: Entry | None, licence: str) -> bool:
+def _licensed(entry: CatalogueEntry | None, licence: str) -> bool:
     if entry is None:
         return False
     return entry.licence.permissive if licence == "permissive" else licence in entry.licence.spdx.lower()

@@ -14,7 +14,7 @@ from typing import Literal
 
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
-from mull.models.catalogue.catalogue import Catalogue, Entry, load_catalogue
+from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
@@ -58,7 +58,7 @@ class Resolved:
     path: Path
     chosen_by: ChosenBy
     trusted: bool
-    entry: Entry | None
+    entry: CatalogueEntry | None
     source: Source | Literal["builtin", "file"]
 
     def sampling(self, thinking: bool | None) -> Sampling:
@@ -146,7 +146,7 @@ def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
     return _of_quant(found, reference.file or reference.quant)
 
 
-def split_name(name: str, catalogue: Catalogue) -> tuple[Entry | None, str | None]:
+def split_name(name: str, catalogue: Catalogue) -> tuple[CatalogueEntry | None, str | None]:
     """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization. Ollama's spelling, `qwen3:8b`, is understood."""
     entry = catalogue.find(name)
     if entry is not None or ":" not in name:
@@ -166,7 +166,7 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
     return MullError("unknown_model", f'There is no model called "{name}".', hint)
 
 
-def entry_of(model: LocalModel, catalogue: Catalogue) -> Entry | None:
+def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
     """The catalogue's entry for a file on this disk, by its repository or its digest."""
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
 
@@ -209,7 +209,7 @@ def _builtin(chosen_by: ChosenBy) -> Resolved:
     return Resolved(BUILTIN, path, chosen_by, trusted=True, entry=entry, source="builtin")
 
 
-def _last_pulled(last: records.Pulled) -> Resolved:
+def _last_pulled(last: records.PullRecord) -> Resolved:
     catalogue = load_catalogue(paths.config_dir())
     entry, _ = split_name(last.name, catalogue)
     if entry is None and (reference := parse_hub(last.name)):
@@ -252,7 +252,9 @@ def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
     return Resolved(Path(whole_name(path.name)).stem, path, chosen_by, _trusted(parts), None, "file")
 
 
-def _by_entry(entry: Entry, quant: str | None, chosen_by: ChosenBy, folders: Sequence[Path]) -> Resolved:
+def _by_entry(
+    entry: CatalogueEntry, quant: str | None, chosen_by: ChosenBy, folders: Sequence[Path]
+) -> Resolved:
     if entry.builtin or entry.name == BUILTIN:
         return _builtin(chosen_by)
     candidates = [model for model in everywhere(folders) if _is_of(model, entry)]
@@ -293,7 +295,7 @@ def _of_quant(models: Sequence[LocalModel], quant: str | None) -> list[LocalMode
     return [model for model in models if (model.filename,) in named or same_quant(model.quant, quant)]
 
 
-def _is_of(model: LocalModel, entry: Entry) -> bool:
+def _is_of(model: LocalModel, entry: CatalogueEntry) -> bool:
     """By repository, or by digest: Ollama names its files so."""
     if _same_repo(model.repo, entry.repo):
         return True
@@ -310,7 +312,7 @@ def _same_repo(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: Entry | None) -> Resolved:
+def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: CatalogueEntry | None) -> Resolved:
     return Resolved(name, model.path, chosen_by, _trusted(model.parts), entry, model.source)
 
 

@@ -1,6 +1,7 @@
 """Are the weights on this disk what was published? Digests of whole files, compared with what is known of them.
 
-In: models on this disk. Out: a `Verdict` for each file: what it was compared with and whether it is the same. Known are
+In: models on this disk. Out:
+a `Verification` for each file: what it was compared with and whether it is the same. Known are
 the digest in the cache (the Hub's record when it was downloaded), the one in Ollama's file name, the one pinned in the
 catalogue, and what an earlier reading found. A file that passes is trusted until it changes.
 """
@@ -13,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import ModelFileError
-from mull.models.catalogue.catalogue import Catalogue, Entry
+from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry
 from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, blob_digest
 from mull.models.resolve import entry_of
-from mull.transfers import Progress
+from mull.transfers import DownloadProgress
 
 CHUNK = 4 << 20  # bytes
 
@@ -35,7 +36,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """One file. `same` None: there was nothing to compare with, and it is remembered from now on.
 
     `catalogue` None: the catalogue does not know the file; False: what was published there is another one.
@@ -50,8 +51,10 @@ class Verdict:
     catalogue: bool | None = None
 
 
-def verify(model: LocalModel, catalogue: Catalogue, steering: Steering) -> Iterator[Progress | Verdict]:
-    """Read every part; `Progress` counts the bytes of the whole model. Ends early when the user stops.
+def verify(
+    model: LocalModel, catalogue: Catalogue, control: TurnControl
+) -> Iterator[DownloadProgress | Verification]:
+    """Read every part; `DownloadProgress` counts the bytes of the whole model. Ends early when the user stops.
 
     Raises ModelFileError when a file cannot be read.
     """
@@ -64,8 +67,8 @@ def verify(model: LocalModel, catalogue: Catalogue, steering: Steering) -> Itera
                 while chunk := file.read(CHUNK):
                     digest.update(chunk)
                     done += len(chunk)
-                    yield Progress(before + done, model.bytes, "checking")
-                    if steering.stopped:
+                    yield DownloadProgress(before + done, model.bytes, "checking")
+                    if control.stopped:
                         return
         except OSError as error:
             why = error.strerror or str(error)
@@ -74,12 +77,12 @@ def verify(model: LocalModel, catalogue: Catalogue, steering: Steering) -> Itera
         yield _judge(model, path, done, digest.hexdigest(), _pinned(model, entry))
 
 
-def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | None) -> Verdict:
+def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | None) -> Verification:
     known = _known(model, path, found, pinned)
     same = None if known is None else known.sha256 == found
     if same is not False:
         records.record_verified(path, found, known.against if known else "seen")
-    return Verdict(
+    return Verification(
         model=model.name,
         path=path,
         bytes=size,
@@ -104,7 +107,7 @@ def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Kno
     return Known(record.sha256, "earlier") if record is not None else None
 
 
-def _pinned(model: LocalModel, entry: Entry | None) -> str | None:
+def _pinned(model: LocalModel, entry: CatalogueEntry | None) -> str | None:
     """The catalogue's digest of this very file; it pins single files, not the parts of a split model."""
     if entry is None or len(model.parts) != 1:
         return None

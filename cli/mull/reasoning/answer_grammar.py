@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mull.reasoning.control import Control
+from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.marker_table import grammar
 from mull.reasoning.markers import chunks
 from mull.reasoning.profile import Profile
@@ -31,7 +31,7 @@ class Bounds:
     inside: frozenset[str] = frozenset()
 
 
-def bounds(answer: str, profile: Profile, decision: Control, place: Place) -> Bounds | None:
+def bounds(answer: str, profile: Profile, decision: ReasoningDecision, place: Place) -> Bounds | None:
     """What binds the next tokens at this place; None: nothing does."""
     markers = grammar(profile).marking
     if place in ("thinking", "elsewhere"):

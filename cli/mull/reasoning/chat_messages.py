@@ -13,14 +13,16 @@ from typing import Any
 
 from mull.chat_template.render import Mixed, Segment
 from mull.messages import Message
-from mull.reasoning.control import Control
+from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.probe import BLOCKS, CHUNKS, in_parts, with_thoughts
 from mull.reasoning.profile import Profile
 
 GAP = "\n\n"
 
 
-def to_chat(messages: Sequence[Message], profile: Profile, control: Control) -> list[dict[str, Any]]:
+def to_chat(
+    messages: Sequence[Message], profile: Profile, control: ReasoningDecision
+) -> list[dict[str, Any]]:
     """What `prompt.render.render` takes. Raises nothing; the messages are not changed."""
     if profile.template is None:
         return [{"role": message.role, "content": message.content} for message in messages]
@@ -99,7 +101,7 @@ def _folded(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*rest[:place], {**rest[place], "content": text}, *rest[place + 1 :]]
 
 
-def _custom_system(chat: list[dict[str, Any]], control: Control) -> list[dict[str, Any]]:
+def _custom_system(chat: list[dict[str, Any]], control: ReasoningDecision) -> list[dict[str, Any]]:
     """Families whose own system prompt is what makes them think: keep it or replace it, as the control says."""
     if control.applied == "off":
         if chat and chat[0]["role"] == "system":

@@ -21,7 +21,7 @@ LEAST = 256  # tokens of thinking granted where none was asked for and none cann
 
 
 @dataclass(frozen=True)
-class Control:
+class ReasoningDecision:
     """What to do in one turn. `budget` in thinking tokens; `hide`: do not show thinking that nobody asked for."""
 
     asked: Asked = "default"
@@ -40,7 +40,7 @@ class Control:
         return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
-def control(ask: ReasoningAsk, profile: Profile) -> Control:
+def decide(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
     """Decide one turn. `ask.budget` 0 means off; a budget without a word on or off implies on."""
     if ask.budget is not None and ask.on is None and ask.effort is None:
         ask = replace(ask, on=ask.budget > 0)
@@ -55,11 +55,11 @@ def control(ask: ReasoningAsk, profile: Profile) -> Control:
     return _default(ask, profile)
 
 
-def _without(ask: ReasoningAsk) -> Control:
+def _without(ask: ReasoningAsk) -> ReasoningDecision:
     """A model that does not think."""
     if ask.asked == "default":
-        return Control("default", "none", "this model has no thinking to control")
-    return Control(
+        return ReasoningDecision("default", "none", "this model has no thinking to control")
+    return ReasoningDecision(
         ask.asked,
         "none",
         "this model has no thinking to control",
@@ -69,26 +69,30 @@ def _without(ask: ReasoningAsk) -> Control:
     )
 
 
-def _default(ask: ReasoningAsk, profile: Profile) -> Control:
+def _default(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
     if profile.switch is not None and profile.switch.place == "custom system":
-        return Control(ask.asked, "default", "the model's default (on, unless there is a system prompt)")
+        return ReasoningDecision(
+            ask.asked, "default", "the model's default (on, unless there is a system prompt)"
+        )
     if profile.kind == "switchable":
         how = {"on": "the model's default (on)", "off": "the model's default (off)"}.get(
             profile.default, "the model decides"
         )
-        return Control(ask.asked, "default", how)
-    return Control(ask.asked, "always" if profile.kind == "always" else "default", "this model always thinks")
+        return ReasoningDecision(ask.asked, "default", how)
+    return ReasoningDecision(
+        ask.asked, "always" if profile.kind == "always" else "default", "this model always thinks"
+    )
 
 
-def _on(ask: ReasoningAsk, profile: Profile) -> Control:
+def _on(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
     arguments, word, how = _switched(profile, on=True)
     applied: Applied = "always" if profile.kind == "always" else "on"
     if ask.budget is not None:
         how += f"; {_budget(ask.budget)}"
-    return Control(ask.asked, applied, how, None, arguments, budget=ask.budget, word=word)
+    return ReasoningDecision(ask.asked, applied, how, None, arguments, budget=ask.budget, word=word)
 
 
-def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
+def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
     """The family's own control where it has one, else a budget."""
     arguments, word, how = _switched(profile, on=True)
     own = profile.effort
@@ -107,16 +111,16 @@ def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> Control:
         notice = f"This model has no effort named {effort}; its nearest, {own.values[effort]}, is used" + (
             f" with a {_budget(budget)}." if budget is not None else "."
         )
-    return Control(ask.asked, effort, how, notice, arguments, budget=budget, word=word)
+    return ReasoningDecision(ask.asked, effort, how, notice, arguments, budget=budget, word=word)
 
 
-def _off(asked: Asked, profile: Profile) -> Control:
+def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
     """Switch off by the family's own means, or say honestly that it cannot be."""
     if not profile.reasons:
-        return Control(asked, "none", "this model has no thinking to control", hide=True)
+        return ReasoningDecision(asked, "none", "this model has no thinking to control", hide=True)
     if profile.off in ("template", "text"):
         arguments, word, how = _switched(profile, on=False)
-        return Control(asked, "off", how, None, arguments, hide=True, word=word)
+        return ReasoningDecision(asked, "off", how, None, arguments, hide=True, word=word)
     arguments = {}
     how = ""
     if profile.effort is not None and profile.effort.values["low"] is not None:
@@ -124,9 +128,11 @@ def _off(asked: Asked, profile: Profile) -> Control:
         how = f"template: {profile.effort.argument}={_shown(profile.effort.values['low'])}"
     if profile.off == "prefill":
         shown = profile.off_prefill.strip().replace("\n", " ")
-        return Control(asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True)
+        return ReasoningDecision(
+            asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True
+        )
     how = f"{how + '; ' if how else ''}{_budget(LEAST)}, hidden"
-    return Control(
+    return ReasoningDecision(
         asked,
         "always",
         how,

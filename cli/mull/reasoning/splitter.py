@@ -16,7 +16,7 @@ from mull.reasoning.marker_table import Act, State, Table, grammar
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.parts import Answer, Hidden, Part, Thinking
 from mull.reasoning.profile import Profile
-from mull.reasoning.telling import Telling
+from mull.reasoning.telling import OutputBuffer
 
 __all__ = ["Answer", "Hidden", "Part", "Splitter", "Thinking"]
 
@@ -38,7 +38,7 @@ class Splitter:
         self._grammar = grammar(profile)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._buffer = ""
-        self._tell = Telling(keep=profile.opens_thinking)
+        self._tell = OutputBuffer(keep=profile.opens_thinking)
         self._kind = ""  # of the tool call under way
         self._resume = State.ANSWER
         self._plain: type[Part] | None = (

@@ -12,7 +12,7 @@ FENCE = "```"
 LINE = 80  # characters of a line that are kept: only its beginning matters
 
 
-class Telling:
+class OutputBuffer:
     """The parts of one turn. `keep`: remember all thinking, for it may turn out to be the answer."""
 
     def __init__(self, *, keep: bool) -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.events import ReasoningReport, Timing, Usage
-from mull.store.records import Attachment, Session, Turn
+from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import Store
 
 _T = TypeVar("_T")
@@ -43,7 +43,7 @@ pre { background: #f6f8fa; border-radius: .4rem; padding: .6rem .8rem; font: .88
 """
 
 
-def to_markdown(session: Session, turns: Sequence[Turn]) -> str:
+def to_markdown(session: Session, turns: Sequence[TurnRecord]) -> str:
     """The branch as Markdown; thoughts in folded `<details>`, as GitHub and most viewers show them."""
     parts = [
         f"# {_one_line(session.title)}",
@@ -65,7 +65,7 @@ def to_markdown(session: Session, turns: Sequence[Turn]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_html(session: Session, turns: Sequence[Turn]) -> str:
+def to_html(session: Session, turns: Sequence[TurnRecord]) -> str:
     """The branch as one page without scripts or outside references."""
     title = html.escape(_one_line(session.title))
     about = f"{_date(session.created)} · {html.escape(session.model)} · session {html.escape(session.id)}"
@@ -94,7 +94,7 @@ def to_html(session: Session, turns: Sequence[Turn]) -> str:
     )
 
 
-def to_data(session: Session, turns: Sequence[Turn]) -> dict[str, Any]:
+def to_data(session: Session, turns: Sequence[TurnRecord]) -> dict[str, Any]:
     """The session with all its turns as JSON values; `from_data` reads it back."""
     values = dataclasses.asdict(session) | {"title": session.title}
     return {
@@ -105,12 +105,12 @@ def to_data(session: Session, turns: Sequence[Turn]) -> dict[str, Any]:
     }
 
 
-def to_json(session: Session, turns: Sequence[Turn]) -> str:
+def to_json(session: Session, turns: Sequence[TurnRecord]) -> str:
     """`to_data` as text."""
     return json.dumps(to_data(session, turns), ensure_ascii=False, indent=2) + "\n"
 
 
-def from_json(text: str) -> tuple[Session, list[Turn]]:
+def from_json(text: str) -> tuple[Session, list[TurnRecord]]:
     """What `to_json` wrote. Raises MullError for anything else; fields of a later version are ignored."""
     try:
         data = json.loads(text)
@@ -167,14 +167,14 @@ def write_export(path: Path, text: str) -> None:
         raise
 
 
-def _turn(values: Mapping[str, Any]) -> Turn:
+def _turn(values: Mapping[str, Any]) -> TurnRecord:
     parts = {
         "usage": _make(Usage, values["usage"]),
         "timing": _make(Timing, values["timing"]),
         "reasoning": _make(ReasoningReport, values["reasoning"]) if values["reasoning"] else None,
         "files": tuple(_make(Attachment, file) for file in values["files"]),
     }
-    turn = _make(Turn, {**values, **parts})
+    turn = _make(TurnRecord, {**values, **parts})
     texts = (turn.question, turn.answer, turn.thinking, turn.model)
     _demand(turn.id, int)
     _demand(turn.started, float | int)
@@ -206,12 +206,12 @@ def _html_answer(answer: str) -> str:
     return "\n".join(boxes)
 
 
-def _summary(turn: Turn) -> str:
+def _summary(turn: TurnRecord) -> str:
     tokens = f" · {turn.usage.thinking:,} tokens" if turn.usage.thinking else ""
     return f"Thought for {turn.timing.thinking:.1f} s{tokens}"
 
 
-def _ending(turn: Turn) -> str:
+def _ending(turn: TurnRecord) -> str:
     words = {"length": "cut at a limit", "thinking": "thought, but never answered", "error": "failed"}
     return words.get(turn.finish or "", "stopped before its end")
 

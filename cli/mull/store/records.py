@@ -29,7 +29,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnRecord:
     """One question and what came of it. `finish` None: still running, or its process died in the middle."""
 
     id: int
@@ -118,7 +118,7 @@ def session_id(seconds: float) -> str:
     return digits.rjust(6, "0")
 
 
-def to_messages(turns: Iterable[Turn], system: str = "") -> list[Message]:
+def to_messages(turns: Iterable[TurnRecord], system: str = "") -> list[Message]:
     """The turns of one branch as the model gets them: a partial answer stays and is marked.
 
     A turn that failed, or was stopped, before its first word is left out: there is nothing to go on from.

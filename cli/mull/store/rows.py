@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mull.events import Done, ReasoningReport, Timing, Usage
-from mull.store.records import Attachment, Session, Turn
+from mull.store.records import Attachment, Session, TurnRecord
 
 
 def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
@@ -43,11 +43,11 @@ def to_session(row: sqlite3.Row) -> Session:
     return Session(**{**dict(row), "state": {} if state == "{}" else json.loads(state)})
 
 
-def to_turn(row: sqlite3.Row) -> Turn:
+def to_turn(row: sqlite3.Row) -> TurnRecord:
     """A row of `turns`."""
     details = json.loads(row["details"])
     reasoning = details.get("reasoning")
-    return Turn(
+    return TurnRecord(
         id=row["id"],
         session=row["session"],
         parent=row["parent"],
@@ -67,7 +67,7 @@ def to_turn(row: sqlite3.Row) -> Turn:
     )
 
 
-def from_turn(turn: Turn) -> dict[str, Any]:
+def from_turn(turn: TurnRecord) -> dict[str, Any]:
     """The columns of a finished turn, all but its id, session and parent."""
     details = {
         "settings": dict(turn.settings),

@@ -1,6 +1,6 @@
 """Conversations in SQLite: every turn is on the disk before the prompt comes back, thinking apart from the answer.
 
-In: questions, partial text, `Done`. Out: `Session`, `Turn`, `Message` and search `Hit` values.
+In: questions, partial text, `Done`. Out: `Session`, `TurnRecord`, `Message` and search `Hit` values.
 One `Store` may be used from several threads, and several processes may share one file.
 Every refusal of the disk is a `StoreError`; whoever holds the conversation goes on unsaved (`open_store(None)`).
 """
@@ -22,7 +22,7 @@ from mull.fs import paths
 from mull.messages import Message
 from mull.store import rows, schema
 from mull.store.lookup import choose, proper_name
-from mull.store.records import Attachment, Hit, Session, Turn, session_id, title_of, to_messages
+from mull.store.records import Attachment, Hit, Session, TurnRecord, session_id, title_of, to_messages
 from mull.store.search import search_words
 
 STALE_SECONDS = 30.0  # a running turn is saved every second: one this old has lost its process
@@ -204,13 +204,13 @@ class Store:
             ).fetchall()
         return choose([rows.to_session(row) for row in exact] or self.sessions(), wanted, exact=bool(exact))
 
-    def turns(self, session: str) -> list[Turn]:
+    def turns(self, session: str) -> list[TurnRecord]:
         """Every turn of every branch, oldest first."""
         with self._reading():
             found = self._db.execute("SELECT * FROM turns WHERE session = ? ORDER BY id", (session,))
             return [rows.to_turn(row) for row in found]
 
-    def branch(self, session: str, leaf: int | None = _LEAF) -> list[Turn]:
+    def branch(self, session: str, leaf: int | None = _LEAF) -> list[TurnRecord]:
         """The turns from the first to `leaf` (where the session stands, unless said)."""
         with self._reading():
             if leaf == _LEAF:
@@ -269,7 +269,7 @@ class Store:
             self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
             self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
-    def insert(self, session: Session, turns: Iterable[Turn]) -> Session:
+    def insert(self, session: Session, turns: Iterable[TurnRecord]) -> Session:
         """A copy of a session from elsewhere, with all its branches. Keeps id and name where they are free."""
         numbers: dict[int, int] = {}
         with self._writing():

@@ -13,7 +13,7 @@ MOST = (
 )
 
 
-class WayOut:
+class ThinkingCloser:
     """One turn's. `budget`: thinking tokens; None: as many as the model likes."""
 
     def __init__(self, profile: Profile, budget: int | None) -> None:

@@ -16,7 +16,7 @@ from mull.engine.sequence import Generation
 from mull.errors import MullError
 from mull.events import TokenChance
 from mull.reasoning.answer_grammar import Bounds, bounds
-from mull.reasoning.control import Control
+from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Place
 from mull.settings import TurnSettings
@@ -26,12 +26,12 @@ _ANSWERING = ("start", "after", "answer")
 
 
 @dataclass(slots=True)
-class Aim:
+class AnswerConstraint:
     """One turn's. Raises EngineError at once where llama.cpp refuses the grammar."""
 
     settings: TurnSettings
     profile: Profile
-    decision: Control
+    decision: ReasoningDecision
     model: Model
     generation: Generation
     place: Place

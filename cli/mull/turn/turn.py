@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mull.chat_template.checkpoints import forks
+from mull.chat_template.checkpoints import checkpoints
 from mull.chat_template.render import Segment, render
 from mull.chat_template.template import Template
 from mull.chat_template.tokens import continued, to_tokens
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.engine.engine import Engine, Generation, Piece, Prefill, Request
 from mull.errors import ContextOverflow, MullError
 from mull.events import (
@@ -33,12 +33,12 @@ from mull.events import (
 )
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import Control, control
+from mull.reasoning.control import ReasoningDecision, decide
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Answer, Part, Splitter, Thinking
 from mull.settings import TurnSettings
-from mull.turn.close_thinking import WayOut
-from mull.turn.constraint import Aim
+from mull.turn.close_thinking import ThinkingCloser
+from mull.turn.constraint import AnswerConstraint
 from mull.turn.stop_strings import StopFilter
 
 DEFAULT_LIMIT = 16_384
@@ -53,7 +53,7 @@ BASE_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class LoadedModel:
     """A loaded model ready to take turns: its engine, what its template can do, and how long it took to load."""
 
     name: str
@@ -64,10 +64,10 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class RenderedPrompt:
     """A rendered turn: the decision on thinking, the prompt's segments and their tokens, of which messages."""
 
-    decision: Control
+    decision: ReasoningDecision
     segments: tuple[Segment, ...]
     tokens: list[int]
     messages: Sequence[Message] = ()
@@ -79,13 +79,13 @@ class Prompt:
         return last.text if last and last.trusted else ""
 
 
-def prepare(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings) -> Prompt:
+def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings) -> RenderedPrompt:
     """Decide, render and tokenize, without generating. Raises TemplateError, and ContextOverflow for the hopeless."""
-    refuse_hopeless(messages, speaker.engine.n_ctx_max)
-    decision = control(settings.reasoning, speaker.profile)
-    chat = to_chat(messages, speaker.profile, decision)
-    segments = render(speaker.template, chat, arguments=decision.arguments, prefill=decision.prefill)
-    return Prompt(decision, segments, to_tokens(segments, speaker.engine.model), messages)
+    refuse_hopeless(messages, loaded.engine.n_ctx_max)
+    decision = decide(settings.reasoning, loaded.profile)
+    chat = to_chat(messages, loaded.profile, decision)
+    segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
+    return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
 
 
 def refuse_hopeless(messages: Sequence[Message], context_tokens: int) -> None:
@@ -96,11 +96,11 @@ def refuse_hopeless(messages: Sequence[Message], context_tokens: int) -> None:
 
 
 def run(
-    speaker: Speaker, messages: Sequence[Message], settings: TurnSettings, steering: Steering
+    loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
 ) -> Iterator[Event]:
     """Generate one answer. Raises ContextOverflow, TemplateError or EngineError before the first token only."""
     began = time.perf_counter()
-    turn = begin(speaker, prepare(speaker, messages, settings), settings, steering, began)
+    turn = begin(loaded, prepare(loaded, messages, settings), settings, control, began)
     failure: MullError | None = None
     try:
         yield from turn.opening()
@@ -117,7 +117,7 @@ def run(
     yield from turn.end(failure)
 
 
-def keep(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings, done: Done) -> None:
+def keep(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, done: Done) -> None:
     """Let other processes find what was computed for a turn that has been shown, if that is worth writing.
 
     What the conversation's next prompt will begin with is found by rendering one: most templates drop old thinking.
@@ -128,35 +128,37 @@ def keep(speaker: Speaker, messages: Sequence[Message], settings: TurnSettings, 
 
     def ahead() -> Sequence[int]:
         try:
-            return prepare(speaker, [*messages, answer, Message("user", "?")], settings).tokens
+            return prepare(loaded, [*messages, answer, Message("user", "?")], settings).tokens
         except MullError:  # a template that refuses this, or a context that is full
-            return prepare(speaker, messages, settings).tokens
+            return prepare(loaded, messages, settings).tokens
 
-    speaker.engine.keep(ahead)
+    loaded.engine.keep(ahead)
 
 
-def begin(speaker: Speaker, prompt: Prompt, settings: TurnSettings, steering: Steering, began: float) -> Turn:
+def begin(
+    loaded: LoadedModel, prompt: RenderedPrompt, settings: TurnSettings, control: TurnControl, began: float
+) -> Turn:
     """A turn for somebody who reads its generation himself, beside others. `began`: a `perf_counter` reading.
 
     Raises ContextOverflow or EngineError.
     """
-    markers = speaker.engine.model.markers
+    markers = loaded.engine.model.markers
     request = Request(
         tokens=prompt.tokens,
         sampling=settings.sampling,
-        max_tokens=settings.max_tokens or (DEFAULT_LIMIT if speaker.template else BASE_LIMIT),
-        forks=forks(
+        max_tokens=settings.max_tokens or (DEFAULT_LIMIT if loaded.template else BASE_LIMIT),
+        checkpoints=checkpoints(
             prompt.messages,
             prompt.segments,
             prompt.tokens,
-            speaker.engine.model.piece,
-            question=not speaker.engine.rewinds,
+            loaded.engine.model.piece,
+            question=not loaded.engine.rewinds,
         ),
-        go_on_tokens=frozenset(markers[text] for text in speaker.profile.continues if text in markers),
+        go_on_tokens=frozenset(markers[text] for text in loaded.profile.continues if text in markers),
     )
-    generation = speaker.engine.generate(request, lambda: steering.stopped)
+    generation = loaded.engine.generate(request, lambda: control.stopped)
     try:
-        return Turn(speaker, settings, steering, prompt, generation, began)
+        return Turn(loaded, settings, control, prompt, generation, began)
     except BaseException:
         generation.close()
         raise
@@ -169,10 +171,10 @@ class Turn:
     `opening()`, then `take()` every item of its generation until that ends or the turn is `over`, then `end()`.
     """
 
-    speaker: Speaker
+    loaded: LoadedModel
     settings: TurnSettings
-    steering: Steering
-    prompt: Prompt
+    control: TurnControl
+    prompt: RenderedPrompt
     generation: Generation
     began: float
     thinking: list[str] = field(default_factory=list)
@@ -187,18 +189,18 @@ class Turn:
     last: float = 0.0
     chances: list[TokenChance] = field(default_factory=list)  # of the answer's tokens
     unclaimed: list[TokenChance] = field(default_factory=list)  # of the undecided ones
-    exit: WayOut = field(init=False)
+    exit: ThinkingCloser = field(init=False)
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
-    aim: Aim = field(init=False)
+    aim: AnswerConstraint = field(init=False)
 
     def __post_init__(self) -> None:
-        self.splitter = Splitter(self.speaker.profile, self.prompt.tail)
-        self.exit = WayOut(self.speaker.profile, self.prompt.decision.budget)
+        self.splitter = Splitter(self.loaded.profile, self.prompt.tail)
+        self.exit = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
         self.stops = StopFilter(self.settings.stop)
-        model, decision = self.speaker.engine.model, self.prompt.decision
-        profile, place = self.speaker.profile, self.splitter.place
-        self.aim = Aim(self.settings, profile, decision, model, self.generation, place)
+        model, decision = self.loaded.engine.model, self.prompt.decision
+        profile, place = self.loaded.profile, self.splitter.place
+        self.aim = AnswerConstraint(self.settings, profile, decision, model, self.generation, place)
 
     @property
     def tokens(self) -> int:
@@ -286,18 +288,18 @@ class Turn:
     def _enough(self) -> bool:
         """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
         return self.splitter.thinking and self.exit.due(
-            self.thinking_tokens, wanted=self.steering.wants_answer
+            self.thinking_tokens, wanted=self.control.wants_answer
         )
 
     def _close_thinking(self) -> None:
         """Force the family's way out as if the model had said it; it then answers in the same stream."""
-        self.generation.inject(continued(self.exit.take(), self.speaker.engine.model))
+        self.generation.inject(continued(self.exit.take(), self.loaded.engine.model))
 
     def finish(self) -> tuple[Finish, Limit | None]:
         """How it ended, and the limit that ended it."""
         ended = self.generation.ended
         silent = (self.splitter.thinking or self.thinking) and not "".join(self.answer).strip()
-        if ended == "stopped" and self.steering.stopped:
+        if ended == "stopped" and self.control.stopped:
             return "interrupted", None
         limit: Limit | None = None
         if ended == "length":
@@ -321,7 +323,7 @@ class Turn:
         spent = self.last - self.first
         answering = self.answering or self.last
         return Done(
-            model=self.speaker.name,
+            model=self.loaded.name,
             answer="".join(self.answer),
             thinking="".join(self.thinking),
             reasoning=self.prompt.decision.report(thought=bool(self.thinking)),
@@ -338,9 +340,9 @@ class Turn:
                 self.generation.accepted,
             ),
             timing=Timing(
-                load=self.speaker.load_seconds,
+                load=self.loaded.load_seconds,
                 prompt=max(0.0, (self.prefilled or self.began) - self.began),
-                first_token=self.speaker.load_seconds + (self.first - self.began if self.first else 0.0),
+                first_token=self.loaded.load_seconds + (self.first - self.began if self.first else 0.0),
                 thinking=answering - self.first if self.thinking_tokens else 0.0,
                 answer=self.last - answering if self.answer_tokens else 0.0,
                 tokens_per_second=(self.tokens - 1) / spent if spent > 0 else 0.0,

@@ -9,7 +9,7 @@ from mull.commands.chat import slash
 from mull.commands.chat.registry import action, say, wait_for_model
 from mull.errors import UsageError
 from mull.settings import ThinkingView
-from mull.store.records import Turn
+from mull.store.records import TurnRecord
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.tables import card
 from mull.terminal.console.width import clip
@@ -34,7 +34,7 @@ def _help(chat: Chat, argument: str) -> None:
 @action("thinking")
 def _thinking(chat: Chat, argument: str) -> None:
     if argument in _VIEWS:
-        chat.conversation.wishes.set("thinking", argument)
+        chat.conversation.preferences.set("thinking", argument)
         chat.note(f"Thinking is shown: {argument}.")
         return
     if argument and not argument.isdecimal():
@@ -107,5 +107,5 @@ def _context(chat: Chat, _argument: str) -> None:
         say(chat, clip(line, chat.streams.width - 1))
 
 
-def _sum(path: Sequence[Turn], part: str) -> int:
+def _sum(path: Sequence[TurnRecord], part: str) -> int:
     return sum(getattr(turn.usage, part) for turn in path)

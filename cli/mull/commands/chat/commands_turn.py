@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from mull.backends.local import ChatModel
+from mull.backends.local import LocalBackend
 from mull.commands._completion import installed
 from mull.commands._editor import editor
 from mull.commands._session import offering
@@ -46,12 +46,12 @@ def _model(chat: Chat, argument: str) -> None:
     before = chat.model.resolved
     chat.model.keep()
     chat.model.close()  # two big models need not fit together
-    chat.model = ChatModel(resolved, chat.engine, chat.model.shelf)
+    chat.model = LocalBackend(resolved, chat.engine, chat.model.state_store)
     try:
         wait_for_model(chat)
     except (MullError, KeyboardInterrupt) as failure:
         chat.model.close()
-        chat.model = ChatModel(before, chat.engine, chat.model.shelf)
+        chat.model = LocalBackend(before, chat.engine, chat.model.state_store)
         chat.model.start()
         chat.note(f"{before.name} goes on.")
         if isinstance(failure, MullError):
@@ -64,25 +64,25 @@ def _model(chat: Chat, argument: str) -> None:
 
 @action("reason")
 def _reason(chat: Chat, argument: str) -> None:
-    wishes = chat.conversation.wishes
+    preferences = chat.conversation.preferences
     if argument:
-        wishes.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
-    chat.note(f"Thinking: {wishes.said}.")
+        preferences.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
+    chat.note(f"Thinking: {preferences.said}.")
 
 
 @action("effort")
 def _effort(chat: Chat, argument: str) -> None:
-    wishes = chat.conversation.wishes
+    preferences = chat.conversation.preferences
     if argument == "auto":
-        wishes.reasoning = dataclasses.replace(wishes.reasoning, effort=None)
+        preferences.reasoning = dataclasses.replace(preferences.reasoning, effort=None)
     elif argument:
-        wishes.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
-    chat.note(f"Thinking: {wishes.said}.")
+        preferences.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
+    chat.note(f"Thinking: {preferences.said}.")
 
 
 @action("think")
 def _think(chat: Chat, argument: str) -> None:
-    held = chat.conversation.wishes.reasoning
+    held = chat.conversation.preferences.reasoning
     chat.ask(chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
 
 
@@ -103,12 +103,12 @@ def _system(chat: Chat, argument: str) -> None:
 @action("set")
 def _set(chat: Chat, argument: str) -> None:
     name, _, value = argument.partition(" ")
-    wishes = chat.conversation.wishes
+    preferences = chat.conversation.preferences
     if value.strip():
-        wishes.set(name, value.strip())
-    shown = [row for row in wishes.shown(chat.model.advice) if not name or row[0] == name]
+        preferences.set(name, value.strip())
+    shown = [row for row in preferences.shown(chat.model.advice) if not name or row[0] == name]
     if not shown:
-        wishes.set(name, "none")  # says that there is no such setting
+        preferences.set(name, "none")  # says that there is no such setting
     width = max(len(row[0]) for row in shown)
     say(chat, *(f"{name:<{width}}  {value}{'' if said else '  (default)'}" for name, value, said in shown))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.conversation.context_budget import Room
 from mull.conversation.conversation import Query
 from mull.errors import ContextOverflow
-from mull.store.records import Turn, title_of
+from mull.store.records import TurnRecord, title_of
 
 if TYPE_CHECKING:
     from mull.commands.chat.session import Chat
@@ -56,8 +56,8 @@ def summarize(chat: Chat, query: Query) -> None:
     """Have the model summarize, in view. Raises ContextOverflow when that came to nothing."""
     before = len(chat.conversation.left_out)
     chat.note(f"{chat.model.name} summarizes the oldest turns:")
-    steering = Steering()
-    chat.show(chat.conversation.summarize(chat.model, steering), steering)
+    control = TurnControl()
+    chat.show(chat.conversation.summarize(chat.model, control), control)
     gone = len(chat.conversation.left_out) - before
     if not gone:
         room = chat.conversation.room(chat.model, query)
@@ -72,7 +72,7 @@ def overflow(room: Room) -> ContextOverflow:
     return ContextOverflow(room.used, room.limit, hint)
 
 
-def named(dropped: Sequence[Turn]) -> str:
+def named(dropped: Sequence[TurnRecord]) -> str:
     """Which turns are left out, by the beginnings of their questions."""
     names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
     more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""

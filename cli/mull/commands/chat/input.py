@@ -46,7 +46,7 @@ def toolbar(chat: Chat, columns: int) -> Sequence[str]:
     # The prompt is on its way to the screen: from here on loading keeps nobody waiting.
     chat.model.start(chat.refresh)
     files = chat.conversation.files
-    name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.wishes.said}"
+    name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.preferences.said}"
     context = _context(chat, short=columns < ROOMY)
     if columns < ROOMY:
         thinking = thinking.partition(",")[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mull.commands.chat import slash
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import UsageError
 from mull.terminal.console.sanitize import one_line
 
@@ -71,5 +71,5 @@ def wait_for_model(chat: Chat) -> None:
     """Until it is loaded; Ctrl+C gives up. Raises what loading raises."""
     if not chat.model.ready:
         chat.note(f"Loading {chat.model.name} …")
-    for _ in chat.model.loading(Steering()):
+    for _ in chat.model.loading(TurnControl()):
         pass

@@ -17,12 +17,12 @@ from mull.commands.chat import commands_session, commands_show, commands_turn, c
 from mull.commands.chat.input import make_prompt
 from mull.commands.chat.registry import ACTIONS
 from mull.config import Config
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.conversation.context_budget import Room
 from mull.conversation.conversation import Query
 from mull.errors import MullError, UsageError
 from mull.events import AnswerDelta, Done, Event, Notice, ReasoningReport
-from mull.store.records import Turn, title_of
+from mull.store.records import TurnRecord, title_of
 from mull.store.sessions import Store
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
@@ -112,18 +112,18 @@ class Chat:
         else:
             note(f"{self.model.name} · /help shows commands and keys")
 
-    def show_turn(self, turn: Turn) -> None:
+    def show_turn(self, turn: TurnRecord) -> None:
         """A turn of the past, as it looked."""
         self._blank_line()
         self.note(f"> {title_of(turn.question)}")
-        if turn.thinking and self.conversation.wishes.thinking != "hide":
+        if turn.thinking and self.conversation.preferences.thinking != "hide":
             mark, dot = ("▸", "·") if self.streams.unicode else (">", "-")
             self.note(
                 f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {count(turn.usage.thinking)}"
             )
             self._blank_line()
         if turn.answer:
-            self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), Steering())
+            self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), TurnControl())
         elif turn.partial:
             self.note("(stopped)")
 
@@ -148,19 +148,19 @@ class Chat:
 
     def _ask(self, query: Query) -> None:
         """A full context is decided about, then the question is asked again with that decision."""
-        policy = self.conversation.wishes.context_full
+        policy = self.conversation.preferences.context_full
         while not self._begun:
-            steering = Steering()
+            control = TurnControl()
             try:
-                self._after(self.show(self._events(query, steering, policy), steering))
+                self._after(self.show(self._events(query, control, policy), control))
             except _Full as full:
                 policy = context_full.decide(self, full.room, policy)
                 if policy == "summarize":
                     context_full.summarize(self, query)
                     policy = "drop"  # in case the summary is not enough
 
-    def _events(self, query: Query, steering: Steering, policy: str) -> Iterator[Event]:
-        yield from self.model.loading(steering)
+    def _events(self, query: Query, control: TurnControl, policy: str) -> Iterator[Event]:
+        yield from self.model.loading(control)
         talk = self.conversation
         room = talk.room(self.model, query)
         if room.full and policy == "stop":
@@ -170,22 +170,24 @@ class Chat:
         if room.full and (dropped := talk.drop(self.model, query)):
             yield Notice("dropped", context_full.named(dropped))
         self._begun = True
-        yield from talk.ask(query, self.model, steering)
+        yield from talk.ask(query, self.model, control)
 
-    def show(self, events: Iterator[Event], steering: Steering) -> Done:
+    def show(self, events: Iterator[Event], control: TurnControl) -> Done:
         """Draw a turn as it comes. Raises what the turn raises, and `Leave`."""
-        wishes = self.conversation.wishes
+        preferences = self.conversation.preferences
         streams, quiet = self.streams, self.flags.quiet
         self._below_answer = True
         with self.held.lent():
             if not streams.stdout_live:  # a terminal that cannot move its cursor
-                return plain.show(events, streams, thinking=wishes.thinking, quiet=quiet, steering=steering)
+                return plain.show(
+                    events, streams, thinking=preferences.thinking, quiet=quiet, control=control
+                )
             return live.show(
                 events,
                 streams,
-                steering,
-                thinking=wishes.thinking,
-                markdown=wishes.markdown,
+                control,
+                thinking=preferences.thinking,
+                markdown=preferences.markdown,
                 quiet=quiet,
                 typeahead=self._typeahead,
             )
@@ -282,7 +284,7 @@ class Chat:
             self.note(notices.pop(0))
 
 
-def _done(turn: Turn) -> Done:
+def _done(turn: TurnRecord) -> Done:
     """The end of a turn of the past."""
     report = turn.reasoning or ReasoningReport("default", "default", "")
     finish = turn.finish or "interrupted"

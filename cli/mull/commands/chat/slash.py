@@ -187,7 +187,7 @@ KEYS: tuple[tuple[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PlainText:
     """Text for the model."""
 
     text: str
@@ -209,14 +209,14 @@ class Unknown:
     nearest: str | None
 
 
-def parse(line: str) -> Question | Call | Unknown:
+def parse(line: str) -> PlainText | Call | Unknown:
     """What a line means. `//` begins a question with a slash, and a path like `/etc/hosts` is no command."""
     text = line.strip()
     if text.startswith("//"):
-        return Question(text[1:])
+        return PlainText(text[1:])
     match = re.match(r"/([A-Za-z?][\w-]*)?(?:\s+(.*)|$)", text, re.DOTALL)
     if match is None:
-        return Question(text)
+        return PlainText(text)
     word, argument = (match[1] or "").lower(), (match[2] or "").strip()
     if command := BY_NAME.get(word):
         return Call(command, argument)

@@ -20,12 +20,12 @@ TILE = 32
 """Tokens that kernels take at once, or a multiple of that."""
 
 
-def share(at: int, total: int, forks: Sequence[int], room: int) -> int:
+def share(at: int, total: int, checkpoints: Sequence[int], room: int) -> int:
     """Tokens of the next batch of a prompt of `total` tokens of which `at` are computed.
 
     At most `room`, but where that would leave a short batch: then fewer than twice SHORT.
     """
-    left = next((fork for fork in forks if fork > at), total) - at
+    left = next((fork for fork in checkpoints if fork > at), total) - at
     batches = -(-left // max(room, SHORT))
     if batches > 1:
         for even in (-(-left // batches // TILE) * TILE, left // batches // TILE * TILE):
@@ -34,9 +34,9 @@ def share(at: int, total: int, forks: Sequence[int], room: int) -> int:
     return left
 
 
-def landing(shared: int, total: int, forks: Sequence[int]) -> int:
+def landing(shared: int, total: int, checkpoints: Sequence[int]) -> int:
     """Up to where to use a beginning of `shared` tokens of a prompt of `total`; at most `shared`."""
-    begin = max((fork for fork in forks if fork <= shared), default=0)
-    end = next((fork for fork in forks if fork > shared), total)
+    begin = max((fork for fork in checkpoints if fork <= shared), default=0)
+    end = next((fork for fork in checkpoints if fork > shared), total)
     length = (min(shared, end - SHORT) - begin) // TILE * TILE
     return begin + length if length >= SHORT else begin

@@ -21,7 +21,7 @@ from mull.engine.context import Context, attention_of
 from mull.engine.kv import cache_key
 from mull.engine.kv.prefill import SHORT, landing
 from mull.engine.kv.slot import Slot, common_prefix
-from mull.engine.kv.state_store import Entry, Shelf
+from mull.engine.kv.state_store import StateStore, StoredState
 from mull.engine.kv.throughput import Rates
 from mull.engine.model import Model
 from mull.engine.request import Request
@@ -36,7 +36,7 @@ _SNAPSHOTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state in memory: what `Entry` is on disk."""
+    """A state in memory: what `StoredState` is on disk."""
 
     tokens: list[int]
     data: Any
@@ -46,11 +46,11 @@ class Snapshot:
         return len(self.data)
 
 
-Held = Snapshot | Entry
+Held = Snapshot | StoredState
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CacheHit:
     """A state, and how many of its first tokens a prompt can use. `small`: of a context that attends in another way."""
 
     held: Held
@@ -62,14 +62,14 @@ class Found:
         return self.held.tokens
 
 
-class Checkpoints:
+class PromptCache:
     """The states that an engine can go back to."""
 
-    def __init__(self, model: Model, settings: EngineSettings, shelf: Shelf | None) -> None:
+    def __init__(self, model: Model, settings: EngineSettings, state_store: StateStore | None) -> None:
         self._model = model
         self._settings = settings
-        self._shelf = shelf
-        self._worth = shelf.worth if shelf is not None else WORTH
+        self._state_store = state_store
+        self._worth = state_store.worth if state_store is not None else WORTH
         self._cuts = not model.recurrent and not model.window
         self._snapshots: list[Snapshot] = []  # the newest first
         self._outgrown: tuple[Snapshot, int] | None = None  # and the size of the context that it is from
@@ -84,7 +84,7 @@ class Checkpoints:
 
     # before a prompt is computed
 
-    def find(self, request: Request, have: int, n_ctx: int, most: int) -> Found | None:
+    def find(self, request: Request, have: int, n_ctx: int, most: int) -> CacheHit | None:
         """What would give more of the prompt than the `have` tokens that are there, in less time than computing it.
 
         `n_ctx`: the size of the context to come; `most`: how many tokens it could hold.
@@ -92,12 +92,12 @@ class Checkpoints:
         if len(request.tokens) - have <= SHORT:
             return None
         held: list[Held] = [*self._snapshots, *self._entries(n_ctx)]
-        found = [Found(state, self._usable(state, request)) for state in held if len(state.tokens) <= most]
+        found = [CacheHit(state, self._usable(state, request)) for state in held if len(state.tokens) <= most]
         found += self._outgrown_by(request, n_ctx)
         paying = [state for state in found if self._pays(state, have)]
         return max(paying, key=lambda state: (state.length, -state.held.size), default=None)
 
-    def _outgrown_by(self, request: Request, n_ctx: int) -> list[Found]:
+    def _outgrown_by(self, request: Request, n_ctx: int) -> list[CacheHit]:
         """States of small contexts from whose very end a longer one goes on: conversations that have grown.
 
         What was computed in a small context is rounded otherwise. So are answers, token by token; but where only the
@@ -107,9 +107,9 @@ class Checkpoints:
             return []
         entries = self._entries(SHALLOW) if self._family_of(SHALLOW) != self._family_of(n_ctx) else []
         whole = [entry for entry in entries if self._usable(entry, request) == len(entry.tokens)]
-        return [Found(entry, len(entry.tokens), small=True) for entry in whole]
+        return [CacheHit(entry, len(entry.tokens), small=True) for entry in whole]
 
-    def _pays(self, found: Found, have: int) -> bool:
+    def _pays(self, found: CacheHit, have: int) -> bool:
         """Whether putting it back is quicker than computing what it gives; so it is held to be until measured."""
         if found.length <= have:
             return False
@@ -122,9 +122,9 @@ class Checkpoints:
         shared = min(common_prefix(held.tokens, request.tokens), total - 1)
         if shared == len(held.tokens):
             return shared
-        return landing(shared, total, request.forks) if self._cuts else 0
+        return landing(shared, total, request.checkpoints) if self._cuts else 0
 
-    def restore(self, context: Context, slot: Slot, found: Found) -> None:
+    def restore(self, context: Context, slot: Slot, found: CacheHit) -> None:
         """Have the slot hold what was found. Where that fails, it holds nothing."""
         begun = time.monotonic()
         held, length = found.held, found.length
@@ -147,10 +147,10 @@ class Checkpoints:
     def _data(self, held: Held) -> Any | None:
         if isinstance(held, Snapshot):
             return held.data
-        if self._shelf is None:
+        if self._state_store is None:
             return None
-        self._shelf.touch(held)
-        return self._shelf.state(held)
+        self._state_store.touch(held)
+        return self._state_store.state(held)
 
     # while it is computed
 
@@ -179,27 +179,27 @@ class Checkpoints:
     def outgrown(self, tokens: Sequence[int], data: Any, n_ctx: int) -> None:
         """A sequence leaves a context of `n_ctx` tokens for one that attends in another way. What it held is what
         prompts that begin alike will look for, in a small context again."""
-        if self._shelf is not None:
+        if self._state_store is not None:
             self._outgrown = Snapshot(list(tokens), data), n_ctx
 
     # after the answer
 
     def keep(self, context: Context, slot: Slot, ahead: Callable[[], Sequence[int]]) -> None:
         """Write what another process can use. `ahead()`: how the conversation's next prompt will begin."""
-        shelf = self._shelf
+        state_store = self._state_store
         longest = max(len(tokens) for tokens in (slot.tokens, *(s.tokens for s in self._snapshots)))
-        if shelf is None or self._rates.computing(longest) < self._worth:
+        if state_store is None or self._rates.computing(longest) < self._worth:
             return
-        if not self._family(shelf, context.n_ctx):
+        if not self._family(state_store, context.n_ctx):
             return
         if self._outgrown is not None:
             snapshot, n_ctx = self._outgrown
             if self._is_new(snapshot.tokens, snapshot.size, self._entries(n_ctx)):
-                self._write(shelf, n_ctx, snapshot)
+                self._write(state_store, n_ctx, snapshot)
             self._outgrown = None
         for snapshot in sorted(self._snapshots, key=lambda s: len(s.tokens)):
             if self._is_new(snapshot.tokens, snapshot.size, self._entries(context.n_ctx)):
-                self._write(shelf, context.n_ctx, snapshot)
+                self._write(state_store, context.n_ctx, snapshot)
         entries = self._entries(context.n_ctx)
         shared = common_prefix(slot.tokens, ahead())
         size = context.state_size(slot.seq) * shared // len(slot.tokens)
@@ -209,13 +209,13 @@ class Checkpoints:
             if not at_its_end:
                 slot.cut(context, shared)
             end = self._copy(context, slot) if len(slot.tokens) == shared else None
-            if end is not None and self._write(shelf, context.n_ctx, end) and self._cuts:
+            if end is not None and self._write(state_store, context.n_ctx, end) and self._cuts:
                 for entry in entries:
                     if _begins(end.tokens, entry.tokens):  # the new one serves whatever this one did
-                        shelf.remove(entry)
-        self._rates.write(shelf.rates(self._family(shelf, context.n_ctx)))
+                        state_store.remove(entry)
+        self._rates.write(state_store.rates(self._family(state_store, context.n_ctx)))
 
-    def _is_new(self, tokens: Sequence[int], size: int, entries: Sequence[Entry]) -> bool:
+    def _is_new(self, tokens: Sequence[int], size: int, entries: Sequence[StoredState]) -> bool:
         """Whether an entry of these tokens would save another process more than writing it costs."""
         covered = [common_prefix(entry.tokens, tokens) for entry in entries]
         if not self._cuts:
@@ -225,9 +225,9 @@ class Checkpoints:
             return False
         return not self._worth or self._rates.computing(new) >= max(self._worth, self._rates.saving(size))
 
-    def _write(self, shelf: Shelf, n_ctx: int, snapshot: Snapshot) -> bool:
+    def _write(self, state_store: StateStore, n_ctx: int, snapshot: Snapshot) -> bool:
         begun = time.monotonic()
-        if not shelf.put(self._family(shelf, n_ctx), snapshot.tokens, snapshot.data):
+        if not state_store.put(self._family(state_store, n_ctx), snapshot.tokens, snapshot.data):
             return False
         self._rates.saved(snapshot.size, time.monotonic() - begun)
         return True
@@ -238,24 +238,24 @@ class Checkpoints:
         data = context.save(slot.seq)
         return None if data is None else Snapshot(list(slot.tokens), data)
 
-    def _entries(self, n_ctx: int) -> list[Entry]:
-        shelf = self._shelf
-        if shelf is None or not shelf.folder.is_dir():
+    def _entries(self, n_ctx: int) -> list[StoredState]:
+        state_store = self._state_store
+        if state_store is None or not state_store.folder.is_dir():
             return []
-        family = self._family(shelf, n_ctx)
-        return shelf.entries(family) if family else []
+        family = self._family(state_store, n_ctx)
+        return state_store.entries(family) if family else []
 
     def _family_of(self, n_ctx: int) -> str:
-        return self._family(self._shelf, n_ctx) if self._shelf is not None else ""
+        return self._family(self._state_store, n_ctx) if self._state_store is not None else ""
 
-    def _family(self, shelf: Shelf, n_ctx: int) -> str:
+    def _family(self, state_store: StateStore, n_ctx: int) -> str:
         """Empty when there is none. With the rates that were measured before, when it is seen for the first time."""
         long = cache_key.is_long(self._model, n_ctx)
         flash = attention_of(self._model, self._settings, n_ctx).flash
         if (long, flash) not in self._families:
             family = cache_key.family(self._model, self._settings, long=long, flash=flash)
             self._families[long, flash] = family
-            self._rates.fill(Rates.read(shelf.rates(family)))
+            self._rates.fill(Rates.read(state_store.rates(family)))
         return self._families[long, flash]
 
 

@@ -49,7 +49,7 @@ _DISK_SHARE = 10  # a tenth of what is free
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredState:
     """A file whose head was read and found whole."""
 
     path: Path
@@ -63,7 +63,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class StateStore:
     """A folder of entries. `limit` in bytes, None: 4 GB or a tenth of the free disk, whichever is less.
 
     `worth`: seconds of computing that an entry must save to be written; 0: any is written and used, whatever it costs.
@@ -75,7 +75,7 @@ class Shelf:
     worth: float = 0.25
     model: str = ""
 
-    def entries(self, family: str = "") -> list[Entry]:
+    def entries(self, family: str = "") -> list[StoredState]:
         """The entries of a family, or all; what cannot be read is removed."""
         paths = self._files(f"{family[:16]}-" if family else "", SUFFIX)
         return [
@@ -95,7 +95,7 @@ class Shelf:
             return 0
         return min(_DEFAULT_LIMIT, (free + sum(size for _, size, _ in self._sizes())) // _DISK_SHARE)
 
-    def state(self, entry: Entry) -> Any | None:
+    def state(self, entry: StoredState) -> Any | None:
         """The entry's state as a ctypes array over the mapped file; None when it is gone or damaged."""
         try:
             with entry.path.open("rb") as file:
@@ -107,7 +107,7 @@ class Shelf:
             return None
         return (ctypes.c_uint8 * entry.size).from_buffer(mapped, entry.offset)
 
-    def touch(self, entry: Entry) -> None:
+    def touch(self, entry: StoredState) -> None:
         """It was of use just now."""
         with contextlib.suppress(OSError):
             os.utime(entry.path)
@@ -141,10 +141,10 @@ class Shelf:
             raise
         return True
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: StoredState) -> None:
         _remove(entry.path)
 
-    def forget(self, model: str) -> list[Entry]:
+    def forget(self, model: str) -> list[StoredState]:
         """Remove the entries of a model, as it is called; those that were."""
         gone = [entry for entry in self.entries() if entry.model.lower() == model.lower()]
         for entry in gone:
@@ -194,7 +194,7 @@ class Shelf:
                 found.append((path, facts.st_size, facts.st_mtime))
         return found
 
-    def _read(self, path: Path) -> Entry | None:
+    def _read(self, path: Path) -> StoredState | None:
         """An entry without its state. What is damaged, cut short or of another version is removed."""
         try:
             with path.open("rb") as file:
@@ -209,7 +209,7 @@ class Shelf:
         return None
 
 
-def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
+def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> StoredState:
     """Raises ValueError, KeyError, TypeError or struct.error for what is no whole entry."""
     magic, n_about, n_tokens, size, known_sum, _ = _HEAD.unpack(file.read(_HEAD.size))
     known = n_about + 4 * n_tokens
@@ -221,7 +221,7 @@ def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
         raise ValueError("damaged")
     about = json.loads(data[:n_about])
     tokens = array("i", data[n_about:]).tolist()
-    return Entry(
+    return StoredState(
         path,
         str(about["family"]),
         str(about["model"]),
@@ -233,7 +233,7 @@ def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> Entry:
     )
 
 
-def _is_sound(mapped: mmap.mmap, entry: Entry) -> bool:
+def _is_sound(mapped: mmap.mmap, entry: StoredState) -> bool:
     """Whether the file is still the one that was described, and its state as it was written."""
     if len(mapped) != entry.bytes:
         return False

@@ -1,6 +1,6 @@
 """Run something that may kill its process in a process of its own, and say how it went.
 
-In: the command line of a child that prints one JSON object on its last line of output. Out: an `Outcome`: what it
+In: the command line of a child that prints one JSON object on its last line of output. Out: an `ChildOutcome`: what it
 printed, or how it died.
 The child does not depend on the working directory, finds this very package, and inherits no stdin.
 """
@@ -21,7 +21,7 @@ TIMEOUT = 60.0  # seconds; a check takes a fifth of one
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChildOutcome:
     """`crashed` is how it died ("SIGILL", "did not end within 60 s", ...), empty when it did not."""
 
     crashed: str = ""
@@ -35,7 +35,7 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-X", "utf8", "-m", module, *arguments]
 
 
-def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> Outcome | None:
+def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | None:
     """Run a child to its end; None when no child can be started here or it failed without crashing."""
     if not command[0]:
         return None
@@ -50,18 +50,18 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> Outcome | None:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except subprocess.TimeoutExpired:
-        return Outcome(crashed=f"did not end within {timeout:.0f} s")
+        return ChildOutcome(crashed=f"did not end within {timeout:.0f} s")
     except OSError:
         return None
     errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
     last_words = next((line for line in reversed(errors) if "ASSERT" in line), errors[-1] if errors else "")
     if name := _crash(done.returncode):
-        return Outcome(crashed=name, last_words=last_words)
+        return ChildOutcome(crashed=name, last_words=last_words)
     try:
         answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
     except (ValueError, IndexError):
         return None
-    return Outcome(answer=answer, last_words=last_words) if isinstance(answer, dict) else None
+    return ChildOutcome(answer=answer, last_words=last_words) if isinstance(answer, dict) else None
 
 
 def _crash(code: int) -> str:

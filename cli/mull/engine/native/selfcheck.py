@@ -1,6 +1,6 @@
 """What is tried out in a child process before it is trusted: the native library, and files nobody vouched for.
 
-In: the state folder, and a model file. Out: a `Verdict` on the library, silence or ModelFileError for a file.
+In: the state folder, and a model file. Out: a `SelfCheckVerdict` on the library, silence or ModelFileError for a file.
 Each question is asked once: the answers are kept in the state folder, by library files and CPU, and by file identity;
 when the folder cannot be written they are kept for this process.
 A native crash must never be the user's first impression.
@@ -18,7 +18,7 @@ from pathlib import Path
 from mull.engine.native import isolated
 from mull.engine.native import library as native
 from mull.errors import EngineError, ModelFileError
-from mull.fs.json_cache import Kept
+from mull.fs.json_cache import JsonCache
 
 PEBBLE = Path(__file__).resolve().parents[2] / "data" / "pebble.gguf"
 
@@ -28,7 +28,7 @@ Command = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SelfCheckVerdict:
     """On the library: `use_extra_bufts` False is the slower way round a crash. `new`: found out just now."""
 
     ok: bool
@@ -42,24 +42,26 @@ def checker(arguments: Sequence[str]) -> Sequence[str]:
     return isolated.python("mull.engine.native.selfcheck_child", *arguments)
 
 
-def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker) -> Verdict:
+def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker) -> SelfCheckVerdict:
     """Whether the library survives a prompt, asked once per library and CPU.
 
     `command` turns the check's arguments into the command line to run; `model` is what it computes with.
     Raises EngineError when it crashes in every way it can be run.
     """
     if not model.is_file():
-        return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
-    kept = Kept(state_dir / "native-check.json")
+        return SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
+    kept = JsonCache(state_dir / "native-check.json")
     key = _digest(library_identity(), str(model.stat().st_size))
     verdict = kept.get(key)
     if verdict is None:
         found = _try_library(str(model), command)
         if found is None:
-            return Verdict(ok=True, use_extra_bufts=True, detail="not checked: no child process could be run")
+            return SelfCheckVerdict(
+                ok=True, use_extra_bufts=True, detail="not checked: no child process could be run"
+            )
         kept.put(key, asdict(found))
         verdict = {**asdict(found), "new": True}
-    result = Verdict(**verdict)
+    result = SelfCheckVerdict(**verdict)
     if not result.ok:
         raise EngineError(
             "native_crash",
@@ -69,22 +71,22 @@ def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker
     return result
 
 
-def _try_library(model: str, command: Command) -> Verdict | None:
+def _try_library(model: str, command: Command) -> SelfCheckVerdict | None:
     plain = isolated.run(command(["--model", model]))
     if plain is None:
         return None
     trouble = plain.crashed or _nonsense(plain)
     if not trouble:
-        return Verdict(ok=True, use_extra_bufts=True, detail="passed")
+        return SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="passed")
     slower = isolated.run(command(["--model", model, "--no-extra-buffers"]))
     if slower is not None and not slower.crashed and not _nonsense(slower):
-        return Verdict(
+        return SelfCheckVerdict(
             ok=True, use_extra_bufts=False, detail=f"{trouble} with repacked weights, fine without"
         )
-    return Verdict(ok=False, use_extra_bufts=False, detail=trouble)
+    return SelfCheckVerdict(ok=False, use_extra_bufts=False, detail=trouble)
 
 
-def _nonsense(outcome: isolated.Outcome) -> str:
+def _nonsense(outcome: isolated.ChildOutcome) -> str:
     return "" if outcome.answer.get("finite", True) else "results that are no numbers"
 
 
@@ -116,8 +118,8 @@ def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
         )
 
 
-def _files(state_dir: Path) -> Kept:
-    return Kept(state_dir / "file-check.json")
+def _files(state_dir: Path) -> JsonCache:
+    return JsonCache(state_dir / "file-check.json")
 
 
 def _assertion(last_words: str) -> str:

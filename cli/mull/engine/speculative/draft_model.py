@@ -15,7 +15,7 @@ from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.chain import Chain
-from mull.engine.speculative.prompt_lookup import Costs, Lookup, Odds, length
+from mull.engine.speculative.prompt_lookup import AcceptanceRate, Costs, PromptLookup, length
 from mull.errors import EngineError
 from mull.settings import EngineSettings, Sampling
 
@@ -147,8 +147,8 @@ class Guesser:
         self._costs = costs
         self._stopped = stopped
         self._text = list(prompt)
-        self._lookup = Lookup(prompt, costs)
-        self._odds = Odds(_PRIOR)
+        self._lookup = PromptLookup(prompt, costs)
+        self._odds = AcceptanceRate(_PRIOR)
         self._guessed: deque[int] = deque()
         self._silent = 0  # tokens since the last guess
 

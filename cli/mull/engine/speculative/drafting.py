@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from mull.engine.compute_params import BIG
 from mull.engine.model import Model
 from mull.engine.speculative.draft_model import DraftModel, Guesser, check
-from mull.engine.speculative.prompt_lookup import MOST, Costs, Drafter, Lookup, UsualCosts
+from mull.engine.speculative.prompt_lookup import MOST, Costs, Drafter, PromptLookup, UsualCosts
 from mull.settings import DRAFT_OFF, EngineSettings
 
 SMALL = BIG
@@ -42,7 +42,7 @@ class Drafting:
         costs = UsualCosts() if repeatable else self.costs
         if self._helper is not None:
             return Guesser(self._helper, prompt, costs, stopped)
-        return Lookup(prompt, costs)
+        return PromptLookup(prompt, costs)
 
     def give_up(self) -> None:
         """No more drafts with this model."""

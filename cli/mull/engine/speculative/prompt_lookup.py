@@ -118,7 +118,7 @@ def length(chance: Callable[[int], float], seconds: Callable[[int], float], most
 
 
 @dataclass(slots=True)
-class Odds:
+class AcceptanceRate:
     """How often guesses of one kind were right, of late."""
 
     prior: float
@@ -136,7 +136,7 @@ class Odds:
         return (self.right + self.prior * _WEIGHT) / (self.tried + _WEIGHT)
 
 
-class Lookup:
+class PromptLookup:
     """Guesses that what followed the last tokens earlier in the text follows them again. O(1) per token.
 
     It keeps reading on at the place that it found as long as that place goes on as the text does, and judges itself
@@ -151,7 +151,7 @@ class Lookup:
         )
         self._source = 0  # where in the text the next token is guessed from, 0: nowhere
         self._run = 0  # tokens that agreed before it
-        self._odds = [Odds(prior) for prior in _PRIOR]
+        self._odds = [AcceptanceRate(prior) for prior in _PRIOR]
 
     def told(self, token: int) -> None:
         text = self._text
@@ -185,7 +185,7 @@ class Lookup:
             draft += draft[: count - len(draft)]
         return draft
 
-    def _of(self, run: int) -> Odds:
+    def _of(self, run: int) -> AcceptanceRate:
         return self._odds[min(run.bit_length(), len(_PRIOR) + 1) - 2]
 
 

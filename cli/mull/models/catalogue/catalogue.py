@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from mull.errors import MullError
 from mull.models.catalogue.entry import (
     Benchmark,
+    CatalogueEntry,
     CatalogueFile,
-    Entry,
     Licence,
     ReasoningFacts,
     ReasoningKind,
@@ -42,9 +42,9 @@ _WORDS: Mapping[type, str] = {
 
 __all__ = [
     "Catalogue",
+    "CatalogueEntry",
     "CatalogueError",
     "CatalogueFile",
-    "Entry",
     "bundled_date",
     "bundled_path",
     "load_catalogue",
@@ -64,17 +64,17 @@ class CatalogueError(MullError):
 class Catalogue:
     """All entries, in the order of the file. `notices`: what the user should know of how it was put together."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[CatalogueEntry, ...]
     updated: str = ""
     notices: tuple[str, ...] = ()
-    _index: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
+    _index: Mapping[str, CatalogueEntry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index = {alias: entry for entry in self.entries for alias in entry.aliases}
         index.update({entry.name: entry for entry in self.entries})
         object.__setattr__(self, "_index", index)
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> CatalogueEntry | None:
         """The entry of that name or alias, in any case."""
         return self._index.get(name.strip().lower())
 
@@ -143,7 +143,7 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     return tables, str(data.get("updated", ""))
 
 
-def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[str, Entry]]:
+def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[str, CatalogueEntry]]:
     """(name, entry) of every table; raises CatalogueError at the first mistake, a name given twice included."""
     seen: set[str] = set()
     for number, table in enumerate(tables, 1):
@@ -222,7 +222,7 @@ class _Table:
         return value
 
 
-def _entry(table: _Table) -> Entry:
+def _entry(table: _Table) -> CatalogueEntry:
     name = table.need("name", str)
     aliases = table.strings("aliases")
     for known in (name, *aliases):
@@ -236,7 +236,7 @@ def _entry(table: _Table) -> Entry:
     if (default is None) != (not files) or (files and default not in {file.quant for file in files}):
         raise CatalogueError(table.where, "'default' has to name one of the files' quantizations")
     return table.done(
-        Entry(
+        CatalogueEntry(
             name=name,
             aliases=aliases,
             made_by=table.need("made_by", str),

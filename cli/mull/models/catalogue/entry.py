@@ -68,7 +68,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One model. Parameters in billions, context in tokens; None or empty: not known. `approximate` names the
     fields that were inferred rather than read."""
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
-from mull.models.catalogue.entry import Benchmark, CatalogueFile, Entry
-from mull.models.memory.fit import Plan, plan
-from mull.models.memory.layout import Layout, from_entry
+from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
+from mull.models.memory.fit import MemoryPlan, plan
+from mull.models.memory.layout import MemoryLayout, from_entry
 from mull.models.memory.machine import Machine
 
 YARDSTICK = "GPQA_Diamond"  # the benchmark that most vendors publish
@@ -43,12 +43,12 @@ class DoesNotFit(MullError):
 class Offer:
     """An entry, the file to take here, and how it would run; `plan` None when its size is unknown."""
 
-    entry: Entry
+    entry: CatalogueEntry
     file: CatalogueFile | None
-    plan: Plan | None
+    plan: MemoryPlan | None
 
 
-def offer(entry: Entry, machine: Machine) -> Offer:
+def offer(entry: CatalogueEntry, machine: Machine) -> Offer:
     """The default quantization; where it does not fit, the largest smaller one that does (none below three bits)."""
     file = entry.file()
     first = _planned(entry, file, machine)
@@ -66,7 +66,7 @@ def offer(entry: Entry, machine: Machine) -> Offer:
     return first
 
 
-def best(entries: Iterable[Entry], machine: Machine) -> tuple[Offer, str] | None:
+def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, str] | None:
     """The model to recommend here, and why; None when nothing with a published score fits."""
     offers = [_planned(entry, entry.file(), machine) for entry in entries]  # scores are of no coarser files
     fitting = [one for one in offers if one.plan and one.plan.fits and score(one.entry)]
@@ -90,13 +90,13 @@ def best(entries: Iterable[Entry], machine: Machine) -> tuple[Offer, str] | None
     return chosen, why
 
 
-def score(entry: Entry) -> tuple[float, Benchmark] | None:
+def score(entry: CatalogueEntry) -> tuple[float, Benchmark] | None:
     """The entry's highest score on the yardstick, with the setting it was measured at."""
     found = [(one.scores[YARDSTICK], one) for one in entry.benchmarks if YARDSTICK in one.scores]
     return max(found, key=lambda pair: pair[0], default=None)
 
 
-def instead(catalogue: Catalogue, entry: Entry | None, machine: Machine) -> tuple[str, ...]:
+def instead(catalogue: Catalogue, entry: CatalogueEntry | None, machine: Machine) -> tuple[str, ...]:
     """Up to three names that fit: a smaller quantization, the same maker's next smaller models, the best of all."""
     names = []
     if entry is not None:
@@ -117,7 +117,9 @@ def instead(catalogue: Catalogue, entry: Entry | None, machine: Machine) -> tupl
     return tuple(dict.fromkeys(names))[:3]
 
 
-def check_fit(name: str, layout: Layout, machine: Machine, catalogue: Catalogue, entry: Entry | None) -> Plan:
+def check_fit(
+    name: str, layout: MemoryLayout, machine: Machine, catalogue: Catalogue, entry: CatalogueEntry | None
+) -> MemoryPlan:
     """The plan for a model about to be downloaded. Raises DoesNotFit, with what would fit instead."""
     found = plan(layout, machine)
     if not found.fits:
@@ -125,7 +127,7 @@ def check_fit(name: str, layout: Layout, machine: Machine, catalogue: Catalogue,
     return found
 
 
-def _planned(entry: Entry, file: CatalogueFile | None, machine: Machine) -> Offer:
+def _planned(entry: CatalogueEntry, file: CatalogueFile | None, machine: Machine) -> Offer:
     layout = from_entry(entry, file)
     return Offer(entry, file, plan(layout, machine) if layout else None)
 
@@ -134,7 +136,7 @@ def _speed(one: Offer) -> float:
     return (one.plan.speed if one.plan else None) or 0.0
 
 
-def _points(entry: Entry) -> float:
+def _points(entry: CatalogueEntry) -> float:
     found = score(entry)
     return found[0] if found else 0.0
 

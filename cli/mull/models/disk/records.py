@@ -39,7 +39,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PullRecord:
     """The model that was pulled last: the name to show, and its (first) file."""
 
     name: str
@@ -94,7 +94,7 @@ def forget(path: Path, state_dir: Path | None = None) -> None:
         _record_path(path, state_dir).unlink()
 
 
-def last_pulled(state_dir: Path | None = None) -> Pulled | None:
+def last_pulled(state_dir: Path | None = None) -> PullRecord | None:
     """The model pulled last, if its file is still there."""
     values = _read(_state(state_dir) / _LAST_PULLED)
     name, path = values.get("name"), values.get("path")
@@ -102,7 +102,7 @@ def last_pulled(state_dir: Path | None = None) -> Pulled | None:
         return None
     with suppress(OSError):
         if Path(path).is_file():
-            return Pulled(name, Path(path))
+            return PullRecord(name, Path(path))
     return None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mull.errors import MullError, UsageError
 from mull.events import Notice
-from mull.models.catalogue.catalogue import Catalogue, CatalogueFile, Entry
+from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, CatalogueFile
 from mull.models.hub.listing import RemoteFile, Repository
 from mull.models.reference import (
     DEFAULT_QUANT,
@@ -39,7 +39,7 @@ class Wish:
 
     name: str
     reference: HubReference
-    entry: Entry | None = None
+    entry: CatalogueEntry | None = None
     pinned: CatalogueFile | None = None
     revision: str = "main"
     chosen_revision: bool = False
@@ -47,7 +47,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DownloadPlan:
     """The files to fetch, in order, from one commit."""
 
     name: str
@@ -83,7 +83,7 @@ def parse_wish(
     return Wish(str(reference), reference, revision=asked or "main", chosen_revision=asked is not None)
 
 
-def _wish_of(entry: Entry, quant: str | None, revision: str | None) -> Wish:
+def _wish_of(entry: CatalogueEntry, quant: str | None, revision: str | None) -> Wish:
     if entry.builtin:
         raise UsageError("builtin", f"{entry.name} is built in.", "There is nothing to pull.")
     name = entry.name if quant is None else f"{entry.name}:{quant}"

@@ -13,7 +13,7 @@ from functools import cached_property
 from mull.events import Notice
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.recommend import check_fit, offer
-from mull.models.hub.download_plan import Plan, Wish
+from mull.models.hub.download_plan import DownloadPlan, Wish
 from mull.models.memory.layout import from_entry
 from mull.models.memory.load_settings import before_download
 from mull.models.memory.machine import Machine
@@ -23,7 +23,7 @@ REST = 1 << 30  # bytes
 HOPELESS = 2  # times all free memory in weights: whatever the Hub has by now, it will not fit
 
 
-class Admission:
+class FitGate:
     """The judgement of one machine."""
 
     def __init__(self, measure: Callable[[], Machine], catalogue: Catalogue) -> None:
@@ -64,7 +64,7 @@ class Admission:
         )
         return smaller, Notice("smaller", text)
 
-    def check(self, plan: Plan, wish: Wish) -> Notice | None:
+    def check(self, plan: DownloadPlan, wish: Wish) -> Notice | None:
         """How it will fit, where that does not go without saying.
 
         Raises DoesNotFit, HubError, and ModelFileError for what is no GGUF.

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import ExitCode, MullError
 from mull.events import Notice
 from mull.fs import paths
@@ -25,16 +25,16 @@ from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
 from mull.models.hub.client import Backoff, HubError, persist
-from mull.models.hub.download_plan import Plan, Wish, choose, parse_wish
+from mull.models.hub.download_plan import DownloadPlan, Wish, choose, parse_wish
 from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import FileTransfer, Replaced, Stopped
-from mull.models.hub.workers import TICK, Crew, apart
+from mull.models.hub.workers import TICK, DownloadPool, apart
 from mull.models.reference import as_local, is_safe, parts_of
 from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
-from mull.transfers import Progress, Pulled, Started, Transfer, size_text
+from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
 if TYPE_CHECKING:
-    from mull.models.hub.fit_gate import Admission
+    from mull.models.hub.fit_gate import FitGate
 
 GONE = frozenset({"no_revision", "no_repository"})  # what servers say of a revision that they do not have
 HEADROOM = 64 << 20  # bytes of the disk to leave free
@@ -45,16 +45,16 @@ Told = Callable[[float, HubError], None]
 
 def pull(
     name: str,
-    steering: Steering,
+    control: TurnControl,
     *,
     quant: str | None = None,
     revision: str | None = None,
     again: bool = False,
     folders: Sequence[Path] = (),
-    admission: Callable[[], Admission] | None = None,
+    admission: Callable[[], FitGate] | None = None,
     backoff: Backoff | None = None,
 ) -> Iterator[Transfer]:
-    """Pull one model; the last value is `Pulled`. `again`: ask the Hub even when it is installed.
+    """Pull one model; the last value is `PullDone`. `again`: ask the Hub even when it is installed.
 
     `admission` makes the gate that refuses what this machine cannot hold; without one, everything may come.
     Raises MullError: unknown_model, ambiguous_quantization, does_not_fit, gated, disk_full, corrupted, interrupted, ….
@@ -76,12 +76,12 @@ def pull(
         return
     backoff = backoff or Backoff()
     for attempt in (1, 2):
-        plan = yield from _look(wish, steering, backoff)
+        plan = yield from _look(wish, control, backoff)
         yield from plan.notices
         if gate is not None:
-            yield from _admit(plan, wish, gate, steering, backoff)
+            yield from _admit(plan, wish, gate, control, backoff)
         try:
-            yield from _download(plan, steering, backoff, began)
+            yield from _download(plan, control, backoff, began)
         except Replaced:
             if attempt == 2 or wish.chosen_revision:
                 raise
@@ -90,18 +90,18 @@ def pull(
             return
 
 
-def _look(wish: Wish, steering: Steering, backoff: Backoff) -> Generator[Transfer, None, Plan]:
+def _look(wish: Wish, control: TurnControl, backoff: Backoff) -> Generator[Transfer, None, DownloadPlan]:
     """Ask the Hub and make the plan. A pinned revision that is gone gives way to the newest one."""
     notices: list[Notice] = []
     try:
-        repository = yield from _ask(wish, wish.revision, steering, backoff)
+        repository = yield from _ask(wish, wish.revision, control, backoff)
     except HubError as error:
         if error.code not in GONE or wish.chosen_revision or wish.revision == "main":
             raise
         notices.append(
             Notice("unpinned", f"The revision in the catalogue is gone from {wish.reference.repo}.")
         )
-        repository = yield from _ask(wish, "main", steering, backoff)
+        repository = yield from _ask(wish, "main", control, backoff)
     files = choose(repository, wish)
     pinned = wish.pinned
     if pinned and tuple(file.filename for file in files) != pinned.filenames:
@@ -118,22 +118,22 @@ def _look(wish: Wish, steering: Steering, backoff: Backoff) -> Generator[Transfe
         notices.append(
             Notice("changed", f"{files[0].filename} has changed on the Hub since the catalogue was made.")
         )
-    return Plan(wish.name, repository, files, tuple(notices))
+    return DownloadPlan(wish.name, repository, files, tuple(notices))
 
 
 def _ask(
-    wish: Wish, revision: str, steering: Steering, backoff: Backoff
+    wish: Wish, revision: str, control: TurnControl, backoff: Backoff
 ) -> Generator[Transfer, None, Repository]:
     """The repository's listing."""
 
     def look(stop: threading.Event, told: Told) -> Repository:
         return look_up(wish.reference.repo, revision, backoff=backoff, stop=stop, on_wait=told)
 
-    return (yield from _patiently(look, wish.name, steering))
+    return (yield from _patiently(look, wish.name, control))
 
 
 def _admit(
-    plan: Plan, wish: Wish, gate: Admission, steering: Steering, backoff: Backoff
+    plan: DownloadPlan, wish: Wish, gate: FitGate, control: TurnControl, backoff: Backoff
 ) -> Generator[Transfer, None, None]:
     """Let the machine's limits speak before the first byte."""
     repository = plan.repository
@@ -142,13 +142,13 @@ def _admit(
         check = partial(gate.check, plan, wish)
         return persist(check, repository.repo, repository.commit, backoff, stop, told)
 
-    notice = yield from _patiently(judge, wish.name, steering)
+    notice = yield from _patiently(judge, wish.name, control)
     if notice is not None:
         yield notice
 
 
 def _patiently(
-    work: Callable[[threading.Event, Told], T], name: str, steering: Steering
+    work: Callable[[threading.Event, Told], T], name: str, control: TurnControl
 ) -> Generator[Transfer, None, T]:
     """Ask the Hub apart from the main thread; its pauses are told, and Ctrl+C ends them."""
     waits: list[Notice] = []
@@ -156,7 +156,7 @@ def _patiently(
     def told(seconds: float, error: HubError) -> None:
         waits.append(Notice("retry", f"{error.message} Trying again in {seconds:.0f} s."))
 
-    asking = apart(lambda stop: work(stop, told), steering)
+    asking = apart(lambda stop: work(stop, told), control)
     while True:
         try:
             next(asking)
@@ -170,22 +170,22 @@ def _patiently(
             yield waits.pop(0)
 
 
-def _download(plan: Plan, steering: Steering, backoff: Backoff, began: float) -> Iterator[Transfer]:
-    """Fetch the files, a few at a time; ends with `Pulled`."""
+def _download(plan: DownloadPlan, control: TurnControl, backoff: Backoff, began: float) -> Iterator[Transfer]:
+    """Fetch the files, a few at a time; ends with `PullDone`."""
     folder = RepositoryFolder.of(plan.repository.repo)
     stop = threading.Event()
     transfers = [FileTransfer(folder, plan.repository.commit, file, stop, backoff) for file in plan.files]
     present = sum(transfer.done for transfer in transfers)
     check_space(folder.folder, plan.bytes - present)
     yield Started(plan.name, len(transfers), plan.bytes, present)
-    crew = Crew(transfers, stop)
+    crew = DownloadPool(transfers, stop)
     crew.start()
     try:
         while crew.busy:
-            if steering.stopped:
+            if control.stopped:
                 raise Stopped
             crew.wait(TICK)
-            yield Progress(crew.done, plan.bytes, crew.doing)
+            yield DownloadProgress(crew.done, plan.bytes, crew.doing)
         crew.raise_failure()
     except Stopped:
         crew.end()
@@ -197,7 +197,7 @@ def _download(plan: Plan, steering: Steering, backoff: Backoff, began: float) ->
     first = transfers[0].link
     check_gguf(first)
     records.record_pulled(plan.name, first)
-    yield Pulled(
+    yield PullDone(
         model=plan.name,
         path=first,
         bytes=plan.bytes,
@@ -245,9 +245,9 @@ def _installed(wish: Wish, folders: Sequence[Path], catalogue: Catalogue) -> Res
     return None
 
 
-def _already(here: Resolved, began: float) -> Pulled:
+def _already(here: Resolved, began: float) -> PullDone:
     records.record_pulled(here.name, here.path)
-    return Pulled(
+    return PullDone(
         model=here.name,
         path=here.path,
         bytes=sum(here.path.with_name(part).stat().st_size for part in parts_of(here.path.name)),

@@ -1,6 +1,7 @@
 """Repositories on the Hub that hold GGUF files, by words.
 
-In: words. Out: `Found`s, the most downloaded first. One request through huggingface_hub, imported when first needed;
+In: words. Out:
+`SearchHit`s, the most downloaded first. One request through huggingface_hub, imported when first needed;
 failures become `HubError`s that say what to do.
 """
 
@@ -15,7 +16,7 @@ _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """One repository. `licence` as its page tags it; `gated`: a page has to be accepted before downloading."""
 
     repo: str
@@ -26,7 +27,7 @@ class Found:
     gated: bool
 
 
-def search(words: str, limit: int = 20) -> list[Found]:
+def search(words: str, limit: int = 20) -> list[SearchHit]:
     """Up to `limit` repositories tagged gguf whose names hold the words. Raises HubError."""
     asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
     try:
@@ -39,9 +40,9 @@ def search(words: str, limit: int = 20) -> list[Found]:
         raise told from error
 
 
-def _found(info: dict[str, Any]) -> Found:
+def _found(info: dict[str, Any]) -> SearchHit:
     tags = [str(tag) for tag in info.get("tags") or ()]
-    return Found(
+    return SearchHit(
         repo=str(info["id"]),
         downloads=int(info.get("downloads") or 0),
         likes=int(info.get("likes") or 0),

@@ -1,6 +1,7 @@
 """Work apart from the main thread, so that a screen moves and Ctrl+C is heard while the network is silent.
 
-`apart` runs one call, a `Crew` several transfers at once. Both are polled; both raise what went wrong in the thread
+`apart` runs one call, a `DownloadPool` several transfers at once.
+Both are polled; both raise what went wrong in the thread
 that waits for them. The threads are daemons: one that hangs in a dead connection must not keep the process from ending.
 """
 
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.models.hub.transfer import FileTransfer, Stopped
 
 AT_ONCE = 3  # files of a split model
@@ -21,7 +22,7 @@ PATIENCE = 1.0  # seconds for all threads to end
 T = TypeVar("T")
 
 
-def apart(work: Callable[[threading.Event], T], steering: Steering) -> Generator[None, None, T]:
+def apart(work: Callable[[threading.Event], T], control: TurnControl) -> Generator[None, None, T]:
     """Run `work` in a thread and return its result, yielding now and then. Raises Stopped when the user stops."""
     results: list[T] = []
     failures: list[BaseException] = []
@@ -36,7 +37,7 @@ def apart(work: Callable[[threading.Event], T], steering: Steering) -> Generator
 
     threading.Thread(target=run, name="hub", daemon=True).start()
     while not finished.wait(TICK):
-        if steering.stopped:
+        if control.stopped:
             stop.set()
             raise Stopped
         yield
@@ -45,7 +46,7 @@ def apart(work: Callable[[threading.Event], T], steering: Steering) -> Generator
     return results[0]
 
 
-class Crew:
+class DownloadPool:
     """A few threads that work off the transfers; the first failure stops them all."""
 
     def __init__(self, transfers: Sequence[FileTransfer], stop: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """What this machine can hold of a model, and how to load it.
 
-In: a `Layout` (from a header or the catalogue), a `Machine`, and what the user insists on. Out: a `Plan`: context,
+In: a `MemoryLayout` (from a header or the catalogue), a `Machine`, and what the user insists on. Out:
+a `MemoryPlan`: context,
 layers on the graphics device, experts left in memory, KV type, the verdict, and the reasons in words.
 Everything stays within free memory less a margin: nothing here counts on swap. Nothing here loads anything.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mull.models.memory.kv_size import CTX_STEP, SCORES
-from mull.models.memory.layout import Layout
+from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB, Machine
 
 Verdict = Literal["gpu", "partial", "memory", "slow", "no"]
@@ -30,7 +31,7 @@ _TYPES = ("f16", "q8_0")  # q4_0 costs quality: only when the user asks
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """How to load a model. `gpu_layers` counts as llama.cpp does: the output is one more layer; -1 is all.
 
     `ram` and `vram` in bytes at the context of `ctx` tokens; `speed` in tokens per second, an estimate, None when the
@@ -77,13 +78,13 @@ class _Place:
 
 
 def plan(
-    layout: Layout,
+    layout: MemoryLayout,
     machine: Machine,
     *,
     ctx: int | None = None,
     gpu_layers: int | None = None,
     kv_type: str | None = None,
-) -> Plan:
+) -> MemoryPlan:
     """The best way to load the model. What the user gives is kept, even where it cannot work (verdict "no").
 
     Places are tried from fast to slow: all on the device, experts in memory, some layers on the device, all in memory.
@@ -105,7 +106,7 @@ def plan(
 
 
 def _places(
-    layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str
+    layout: MemoryLayout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str
 ) -> Iterator[_Place]:
     if gpu_layers is not None:
         yield _with_layers(layout, gpu_layers)
@@ -123,7 +124,7 @@ def _places(
     yield _with_layers(layout, 0)
 
 
-def _with_layers(layout: Layout, count: int) -> _Place:
+def _with_layers(layout: MemoryLayout, count: int) -> _Place:
     """`count` layers on the device, llama.cpp's way: the output first, then the last layers of the stack; -1: all."""
     if count < 0:
         count = layout.layers + 1
@@ -136,7 +137,7 @@ def _with_layers(layout: Layout, count: int) -> _Place:
     return _Place(-1 if repeating == layout.layers else count, repeating, gpu, cpu)
 
 
-def _layers_that_fit(layout: Layout, machine: Machine, ctx: int, kv_type: str) -> int:
+def _layers_that_fit(layout: MemoryLayout, machine: Machine, ctx: int, kv_type: str) -> int:
     """The largest number of layers whose weights and cache fit on the devices; 0 if the output alone does not."""
     low, high = 0, layout.layers
     while low < high:
@@ -146,7 +147,7 @@ def _layers_that_fit(layout: Layout, machine: Machine, ctx: int, kv_type: str) -
     return low
 
 
-def _needs(layout: Layout, place: _Place, ctx: int, kv_type: str) -> tuple[int, int]:
+def _needs(layout: MemoryLayout, place: _Place, ctx: int, kv_type: str) -> tuple[int, int]:
     """Bytes of RAM and of device memory."""
     memory = layout.memory(ctx, kv_type)
     on_gpu = memory * place.layers // max(layout.layers, 1)
@@ -158,14 +159,16 @@ def _needs(layout: Layout, place: _Place, ctx: int, kv_type: str) -> tuple[int, 
     return ram + (compute if split else compute // 4), place.gpu + on_gpu + compute
 
 
-def _fits(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> bool:
+def _fits(layout: MemoryLayout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> bool:
     ram, vram = _needs(layout, place, ctx, kv_type)
     if vram > _vram(machine):
         return False
     return ram + (vram if _unified(machine) else 0) <= _ram(machine)
 
 
-def _longest(layout: Layout, machine: Machine, place: _Place, least: int, most: int, kv_type: str) -> int:
+def _longest(
+    layout: MemoryLayout, machine: Machine, place: _Place, least: int, most: int, kv_type: str
+) -> int:
     """The longest context between `least` and `most` that fits, in steps; 0 if not even `least` does."""
     if not _fits(layout, machine, place, least, kv_type):
         return 0
@@ -180,7 +183,7 @@ def _longest(layout: Layout, machine: Machine, place: _Place, least: int, most: 
     return max(longest - longest % 1024 if longest >= 8 * 1024 else longest, least)
 
 
-def _plan(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> Plan:
+def _plan(layout: MemoryLayout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> MemoryPlan:
     ram, vram = _needs(layout, place, ctx, kv_type)
     speed = _speed(layout, machine, place)
     verdict: Verdict = "gpu" if place.gpu_layers == -1 else "partial" if place.gpu_layers else "memory"
@@ -196,7 +199,7 @@ def _plan(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: st
         reasons.append(f"room for {ctx:,} of its {layout.n_ctx_train:,} tokens of context")
     if kv_type != "f16":
         reasons.append(f"KV cache in {kv_type} to save memory")
-    return Plan(
+    return MemoryPlan(
         ctx=ctx,
         gpu_layers=place.gpu_layers,
         kv_type=kv_type,
@@ -211,7 +214,9 @@ def _plan(layout: Layout, machine: Machine, place: _Place, ctx: int, kv_type: st
     )
 
 
-def _refusal(layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str) -> Plan:
+def _refusal(
+    layout: MemoryLayout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str
+) -> MemoryPlan:
     place = _with_layers(layout, 0 if gpu_layers is None else gpu_layers)
     ram, vram = _needs(layout, place, ctx, kv_type)
     usable = _ram(machine) + (0 if _unified(machine) else _vram(machine))
@@ -222,7 +227,7 @@ def _refusal(layout: Layout, machine: Machine, gpu_layers: int | None, ctx: int,
     return replace(done, verdict="no", reasons=tuple(reasons), speed=None)
 
 
-def _speed(layout: Layout, machine: Machine, place: _Place) -> float:
+def _speed(layout: MemoryLayout, machine: Machine, place: _Place) -> float:
     """Tokens per second at an empty context: what one token has to read, over the bandwidth it is read at."""
     share = place.layers / max(layout.layers, 1)
     active = layout.always_read

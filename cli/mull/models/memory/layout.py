@@ -1,6 +1,6 @@
 """A model's header → what it takes in memory: weights by place, KV cache by kind of layer, work space.
 
-In: GGUF metadata and the sizes of the tensors, or a catalogue entry where no header was read. Out: a `Layout`.
+In: GGUF metadata and the sizes of the tensors, or a catalogue entry where no header was read. Out: a `MemoryLayout`.
 What each architecture keeps is in `architecture.py`. Nothing here reads a file or knows a machine.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import ModelFileError
-from mull.models.catalogue.entry import CatalogueFile, Entry
+from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
 from mull.models.gguf.header import Header
 from mull.models.memory.architecture import MOST_LAYERS, UBATCH, Keys, cache, state, work
 from mull.models.memory.kv_size import KvLayers, kv_bytes
@@ -23,7 +23,7 @@ _ON_CPU = ("token_embd.", "per_layer_token_embd.", "token_types.", "position_emb
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class MemoryLayout:
     """Bytes, layers and tokens.
 
     `inputs`: embedding tables, always in RAM. `output`: the last matrix; where the model has none of its own, `tied` is
@@ -71,7 +71,7 @@ class Layout:
         return self.work + sum(2 * UBATCH * width for width in widths)
 
 
-def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]]) -> Layout:
+def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
     """The layout of a GGUF: `tensors` are (name, bytes). Raises ModelFileError for a header that describes no model."""
     try:
         return _from_keys(Keys(metadata), tensors)
@@ -88,7 +88,7 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         ) from error
 
 
-def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> Layout:
+def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
     if not 0 < keys.number("block_count") <= MOST_LAYERS:
         raise ValueError("block_count")
     inputs = output = tied = experts = weights = 0
@@ -105,7 +105,7 @@ def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> Layout:
             experts += size
     total, used = keys.number("expert_count", 0), max(keys.per_layer("expert_used_count", 0, 1))
     groups, recurrent = cache(keys)
-    return Layout(
+    return MemoryLayout(
         layers=keys.number("block_count"),
         n_ctx_train=max(keys.number("context_length", 4096), 1),
         weights=weights,
@@ -121,7 +121,7 @@ def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> Layout:
     )
 
 
-def from_headers(headers: Sequence[Header]) -> Layout:
+def from_headers(headers: Sequence[Header]) -> MemoryLayout:
     """The layout of a model in one file or several parts; the first part has the metadata."""
     tensors = [pair for header in headers for pair in _sizes(header)]
     return from_header(headers[0].metadata, tensors)
@@ -140,7 +140,7 @@ def _sizes(header: Header) -> list[tuple[str, int]]:
     ]
 
 
-def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
+def from_entry(entry: CatalogueEntry, file: CatalogueFile | None) -> MemoryLayout | None:
     """The layout that the catalogue's figures give; None when not even the parameters are known."""
     size = file.bytes if file is not None and file.bytes else None
     if size is None:
@@ -157,7 +157,7 @@ def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
     tied = table = min(size // 20, 1 << 30)  # the embedding table of a big vocabulary
     if not experts and entry.total and entry.active:  # what is not active are embeddings of every layer
         table = round(size * (1 - entry.active / entry.total))
-    return Layout(
+    return MemoryLayout(
         layers=layers,
         n_ctx_train=entry.context or 8192,
         weights=size,
@@ -173,10 +173,10 @@ def from_entry(entry: Entry, file: CatalogueFile | None) -> Layout | None:
     )
 
 
-def from_size(size: int) -> Layout:
+def from_size(size: int) -> MemoryLayout:
     """A rough layout where nothing but the size of the file is known."""
     table = min(size // 20, 1 << 30)
-    return Layout(
+    return MemoryLayout(
         layers=32,
         n_ctx_train=8192,
         weights=size,

@@ -19,7 +19,7 @@ from typing import Any
 from mull.errors import MullError
 from mull.models.gguf.header import read_header
 from mull.models.memory.kv_size import KvLayers
-from mull.models.memory.layout import Layout, from_headers
+from mull.models.memory.layout import MemoryLayout, from_headers
 
 _FORMAT = 1  # of the record; another one is read anew
 
@@ -34,7 +34,7 @@ class Layouts:
         self._asked: set[str] = set()
         self._fresh = False
 
-    def of(self, parts: Sequence[Path]) -> Layout | None:
+    def of(self, parts: Sequence[Path]) -> MemoryLayout | None:
         """The layout, or None: not readable, no language model, or no time left."""
         try:
             key = _key(parts)
@@ -86,7 +86,7 @@ def _load(record: Path | None) -> dict[str, Any]:
         return {}
 
 
-def _layout(value: dict[str, Any] | None) -> Layout | None:
+def _layout(value: dict[str, Any] | None) -> MemoryLayout | None:
     if value is None:
         return None
-    return Layout(**{**value, "kv": tuple(KvLayers(**group) for group in value["kv"])})
+    return MemoryLayout(**{**value, "kv": tuple(KvLayers(**group) for group in value["kv"])})

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from mull.errors import ModelFileError
 from mull.models.catalogue.catalogue import Catalogue
-from mull.models.catalogue.entry import CatalogueFile, Entry
+from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
 from mull.models.catalogue.recommend import check_fit
 from mull.models.gguf.header import read_header
-from mull.models.memory.fit import Plan, plan
-from mull.models.memory.layout import Layout, from_entry, from_header, from_headers
+from mull.models.memory.fit import MemoryPlan, plan
+from mull.models.memory.layout import MemoryLayout, from_entry, from_header, from_headers
 from mull.models.memory.machine import Machine
 from mull.models.reference import parts_of
 from mull.settings import EngineSettings, over
 
 
-def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> Plan:
+def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
     """The plan for a file on this disk; what `settings` say is kept. Raises ModelFileError for a damaged header."""
     layout = from_headers([read_header(path.with_name(name)) for name in parts_of(path.name)])
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
@@ -43,7 +43,9 @@ def shared_context(path: Path, machine: Machine, settings: EngineSettings, seque
     ).ctx
 
 
-def load_settings(path: Path, machine: Machine, settings: EngineSettings) -> tuple[EngineSettings, Plan]:
+def load_settings(
+    path: Path, machine: Machine, settings: EngineSettings
+) -> tuple[EngineSettings, MemoryPlan]:
     """What to load a file with: the user's word where there is one, the plan's otherwise; and the plan itself.
 
     The verdict may be worth a notice. The context is the longest that fits, not one to allocate at once.
@@ -61,8 +63,8 @@ def before_download(
     files: Sequence[tuple[str, int]],
     machine: Machine,
     catalogue: Catalogue,
-    entry: Entry | None = None,
-) -> Plan | None:
+    entry: CatalogueEntry | None = None,
+) -> MemoryPlan | None:
     """The plan for files on the Hub, `files` being (name, bytes) of the parts in order.
 
     None where neither their header nor the catalogue tells enough. Raises DoesNotFit, HubError, and ModelFileError
@@ -72,7 +74,7 @@ def before_download(
     return check_fit(name, layout, machine, catalogue, entry) if layout else None
 
 
-def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> Layout | None:
+def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
     """From the first part's header; the weights of a split model are the sizes of its parts."""
     from mull.models.hub.remote_header import remote_header
 
@@ -86,7 +88,7 @@ def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> Layou
     return replace(layout, weights=sum(size for _, size in files)) if len(files) > 1 else layout
 
 
-def _known(entry: Entry | None, files: Sequence[tuple[str, int]]) -> Layout | None:
+def _known(entry: CatalogueEntry | None, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
     """From the catalogue's figures and the files' real sizes."""
     if entry is None:
         return None

@@ -21,7 +21,7 @@ from typing import Literal, TextIO
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
 from mull.terminal.console.sanitize import one_line
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.console.width import breaks
 
 ColorChoice = Literal["auto", "always", "never"]
@@ -43,8 +43,8 @@ class Streams:
     stderr_tty: bool
     stdout_live: bool
     stderr_live: bool
-    stdout_ink: Ink
-    stderr_ink: Ink
+    stdout_ink: Style
+    stderr_ink: Style
     unicode: bool
 
     @classmethod
@@ -199,16 +199,16 @@ def _prepare(stream: TextIO, is_tty: bool) -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
-def _ink(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Ink:
+def _ink(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Style:
     """NO_COLOR wins over FORCE_COLOR, as in CPython; a flag wins over both."""
     if color == "always":
-        return Ink(color=True)
+        return Style(color=True)
     plain = not (is_tty and moves)
     if color == "never" or environ.get("NO_COLOR"):
-        return Ink(color=False, plain=plain)
+        return Style(color=False, plain=plain)
     if environ.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
-        return Ink(color=True)
-    return Ink(color=not plain, plain=plain)
+        return Style(color=True)
+    return Style(color=not plain, plain=plain)
 
 
 def _enable_escapes() -> bool:  # pragma: no cover

@@ -52,7 +52,7 @@ def _codes(style: str, color: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Ink:
+class Style:
     """How one stream shows styles."""
 
     color: bool = True

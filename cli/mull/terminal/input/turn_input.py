@@ -1,6 +1,6 @@
 """The thread beside a turn: it reads keys and signals, steers, and lets a view paint.
 
-In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `Steering`, keys and events
+In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `TurnControl`, keys and events
 handed to the view, in this one thread, so that a view needs no lock. The turn's thread may sit in native code
 for seconds: keys, the clock and the fold stay alive. When the context manager ends, everything is painted and
 the terminal is as it was.
@@ -17,7 +17,7 @@ from collections import deque
 from types import TracebackType
 from typing import Protocol, Self
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import ExitCode
 from mull.events import Event
 from mull.terminal.console.streams import Streams
@@ -39,12 +39,12 @@ class View(Protocol):
     def end(self) -> None: ...
 
 
-class Attendant:
+class TurnInput:
     """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user
     left."""
 
-    def __init__(self, streams: Streams, steering: Steering, view: View | None, *, keys: bool) -> None:
-        self._steering = steering
+    def __init__(self, streams: Streams, control: TurnControl, view: View | None, *, keys: bool) -> None:
+        self._steering = control
         self._view = view
         self._keyboard = Keyboard(streams, keys=keys)
         self._events: deque[Event] = deque()

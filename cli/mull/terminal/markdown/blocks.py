@@ -77,7 +77,7 @@ def gap_before(group: Group, source: Sequence[str]) -> bool:
     return group.start > 0 and not source[group.start - 1].strip(" \t>")
 
 
-class Layout:
+class BlockLayout:
     """Renders for one width. `ascii_only`: no bullets and box lines; `mark_code`: inline code keeps its
     backticks."""
 

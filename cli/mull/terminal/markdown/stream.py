@@ -14,11 +14,11 @@ import re
 from collections.abc import Sequence
 
 from mull.terminal.console.sanitize import Sanitizer, visible
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.markdown.blocks import (
     SIZING_ROWS,
+    BlockLayout,
     Group,
-    Layout,
     Resume,
     gap_before,
     groups,
@@ -35,7 +35,7 @@ _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
 _GOES_ON = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
-def render(source: str, columns: int, ink: Ink, *, unicode: bool = True) -> list[str]:
+def render(source: str, columns: int, ink: Style, *, unicode: bool = True) -> list[str]:
     """A whole document as lines of at most `columns` cells."""
     source = visible(source)
     layout = _layout(source, columns, ink, unicode)
@@ -45,7 +45,7 @@ def render(source: str, columns: int, ink: Ink, *, unicode: bool = True) -> list
 class Markdown:
     """See `live.Body`."""
 
-    def __init__(self, ink: Ink, *, unicode: bool = True) -> None:
+    def __init__(self, ink: Style, *, unicode: bool = True) -> None:
         self._ink = ink
         self._unicode = unicode
         self._sanitizer = Sanitizer()
@@ -120,7 +120,7 @@ class Markdown:
             lines += self._cut_code(last, layout)
         return lines
 
-    def _cut_list(self, group: Group, layout: Layout) -> list[Line]:
+    def _cut_list(self, group: Group, layout: BlockLayout) -> list[Line]:
         *done, last = groups(group.inside)
         if not done:
             return []
@@ -131,7 +131,7 @@ class Markdown:
         self._drop(last.start, Resume("list", gap=gap_before(last, layout.source), number=number + len(done)))
         return head
 
-    def _cut_code(self, group: Group, layout: Layout) -> list[Line]:
+    def _cut_code(self, group: Group, layout: BlockLayout) -> list[Line]:
         fenced = group.token.type == "fence"
         start = group.start + fenced
         cut = chunk_end(layout.source[: group.end], start)
@@ -146,7 +146,7 @@ class Markdown:
         self._drop(cut, Resume("code"), keep=layout.source[group.start] + "\n" if fenced else "")
         return head
 
-    def _cut_table(self, group: Group, layout: Layout) -> list[Line]:
+    def _cut_table(self, group: Group, layout: BlockLayout) -> list[Line]:
         rows = table_rows(group)
         resumed = self._resume.kind == "table"
         if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
@@ -184,7 +184,7 @@ class Markdown:
         self._resume = Resume("paragraph", lead=lines.pop())
         return lines
 
-    def _head(self, layout: Layout, line: int) -> list[Line]:
+    def _head(self, layout: BlockLayout, line: int) -> list[Line]:
         """The tail's first lines of source, laid out."""
         source = "\n".join(layout.source[:line]) + "\n"
         return _layout(source, layout.columns, self._ink, self._unicode).document(
@@ -200,9 +200,11 @@ class Markdown:
         self._resume = resume
 
 
-def _layout(source: str, columns: int, ink: Ink, unicode: bool) -> Layout:
-    return Layout(columns, source.split("\n"), ascii_only=not unicode, mark_code=ink.plain or not ink.color)
+def _layout(source: str, columns: int, ink: Style, unicode: bool) -> BlockLayout:
+    return BlockLayout(
+        columns, source.split("\n"), ascii_only=not unicode, mark_code=ink.plain or not ink.color
+    )
 
 
-def _paint(lines: Sequence[Line], ink: Ink) -> list[str]:
+def _paint(lines: Sequence[Line], ink: Style) -> list[str]:
     return ["".join(ink(text, style) for text, style in line) for line in lines]

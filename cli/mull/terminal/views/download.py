@@ -1,6 +1,7 @@
 """A download on stderr: one line that moves on a terminal, one line every ten seconds elsewhere.
 
-In: a stream of `transfers` values. Out: the last of them, `Pulled`. The rate is that of the last few seconds, so that a
+In: a stream of `transfers` values. Out:
+the last of them, `PullDone`. The rate is that of the last few seconds, so that a
 resumed or stalled download shows what is happening now. stdout is not touched.
 """
 
@@ -16,7 +17,7 @@ from mull.events import Notice
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, width
-from mull.transfers import Progress, Pulled, Started, Transfer, size_text
+from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
 EVERY = 10.0  # seconds between two lines where nothing can move
 FRAME = 0.1  # seconds between two frames where it can
@@ -34,17 +35,17 @@ def show(
     *,
     quiet: bool = False,
     clock: Callable[[], float] = time.monotonic,
-) -> Pulled:
+) -> PullDone:
     """Draw a pull to its end. The line is gone when this returns or raises."""
     line = _Line(streams, clock, quiet=quiet)
-    pulled: Pulled | None = None
+    pulled: PullDone | None = None
     for event in _drawn(events, line):
         match event:
             case Notice() if not quiet:
                 streams.note(event.text)
             case Started():
                 line.start(event)
-            case Pulled():
+            case PullDone():
                 pulled = event
             case _:
                 pass
@@ -56,19 +57,19 @@ def show(
 
 
 def watch(
-    values: Iterable[Progress | T], streams: Streams, model: str, *, quiet: bool = False
+    values: Iterable[DownloadProgress | T], streams: Streams, model: str, *, quiet: bool = False
 ) -> Iterator[T]:
-    """Draw the `Progress` among other values, which are handed on."""
+    """Draw the `DownloadProgress` among other values, which are handed on."""
     line = _Line(streams, time.monotonic, quiet=quiet)
     line.name(model)
     yield from _drawn(values, line)
 
 
-def _drawn(values: Iterable[Progress | T], line: _Line) -> Iterator[T]:
+def _drawn(values: Iterable[DownloadProgress | T], line: _Line) -> Iterator[T]:
     """The moving line stands aside whenever something else comes, and is gone at the end."""
     try:
         for value in values:
-            if isinstance(value, Progress):
+            if isinstance(value, DownloadProgress):
                 line.move(value)
             else:
                 line.clear()
@@ -102,7 +103,7 @@ class _Line:
         here = f", {size_text(plan.present)} of it already here" if plan.present else ""
         self._streams.note(f"{self._model}: {size_text(plan.bytes)}{parts}{here}")
 
-    def move(self, now: Progress) -> None:
+    def move(self, now: DownloadProgress) -> None:
         at = self._clock()
         if now.doing != self._doing or (self._seen and now.done < self._seen[-1][1]):
             self._doing = now.doing  # what was measured before says nothing about what comes
@@ -130,7 +131,7 @@ class _Line:
         (first, before), (last, after) = self._seen[0], self._seen[-1]
         return (after - before) / (last - first) if last - first > 0.5 else 0.0
 
-    def _frame(self, now: Progress) -> str:
+    def _frame(self, now: DownloadProgress) -> str:
         ink = self._streams.stderr_ink
         room = self._streams.width - 1
         facts = _facts(now, self._rate())
@@ -152,7 +153,7 @@ class _Line:
             self._quiet = True
 
 
-def _facts(now: Progress, rate: float, *, short: bool = False) -> str:
+def _facts(now: DownloadProgress, rate: float, *, short: bool = False) -> str:
     """`45%  5.4 GB of 12.1 GB  85.0 MB/s  1 min 20 s left`; `short`: without the total."""
     share = f"{int(100 * now.done / now.total) if now.total else 100:3d}%"
     words = [share, size_text(now.done) if short else f"{size_text(now.done)} of {size_text(now.total)}"]

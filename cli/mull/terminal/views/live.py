@@ -1,6 +1,6 @@
 """The view for a terminal: a thinking panel that folds, and an answer that streams.
 
-In: the event stream; keys and signals by way of the `Attendant`. Out: finished lines in the scrollback, the
+In: the event stream; keys and signals by way of the `TurnInput`. Out: finished lines in the scrollback, the
 unfinished rest in a live region, and the turn's `Done`. Nothing of the model reaches the terminal unsanitized,
 and the terminal is restored however the turn ends. Progress, thinking and notices belong to stderr: where that
 is no terminal, this view shows none of them.
@@ -12,19 +12,19 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, PromptProgress, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, wrap
 from mull.terminal.input.keys import Key, Typeahead
-from mull.terminal.input.turn_input import Attendant
+from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.views.flow import Flow
 from mull.terminal.views.live_region import Region
-from mull.terminal.views.stderr_thinking import Aside
+from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import Panel, spinner
 
 FIRST_PAINT_SECONDS = 0.15  # what is over sooner needs no progress line
@@ -43,7 +43,7 @@ class Body(Protocol):
 def show(
     events: Iterable[Event],
     streams: Streams,
-    steering: Steering,
+    control: TurnControl,
     *,
     thinking: ThinkingView = "auto",
     markdown: bool = True,
@@ -65,9 +65,9 @@ def show(
         quiet=quiet,
         typeahead=typeahead,
     )
-    aside = Aside(streams) if thinking == "show" and not streams.stderr_live else None
+    aside = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
     done: Done | None = None
-    with Attendant(streams, steering, view, keys=True) as attendant:
+    with TurnInput(streams, control, view, keys=True) as attendant:
         for event in events:
             attendant.put(event)
             if aside is not None:
@@ -91,7 +91,7 @@ class LiveView:
         self,
         out: TextIO,
         streams: Streams,
-        ink: Ink,
+        ink: Style,
         *,
         panel: ThinkingView | None,
         body: Callable[[], Body] | None,

@@ -24,15 +24,15 @@ import time
 from collections.abc import Iterable
 from contextlib import nullcontext
 
-from mull.control import Steering
+from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.streams import Streams, is_closed_pipe
-from mull.terminal.input.turn_input import Attendant
+from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.views.live import LiveView
-from mull.terminal.views.stderr_thinking import Aside
+from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import Panel
 
 
@@ -42,19 +42,19 @@ def show(
     *,
     thinking: ThinkingView = "auto",
     quiet: bool = False,
-    steering: Steering | None = None,
+    control: TurnControl | None = None,
 ) -> Done:
-    """Write a turn to stdout. With `steering`, Ctrl+C stops the turn and keeps what was said; else it raises as
+    """Write a turn to stdout. With `control`, Ctrl+C stops the turn and keeps what was said; else it raises as
     usual.
 
     Raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
     which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
     """
     panel = None
-    if streams.stderr_live and steering is not None and (thinking == "show" or not quiet):
+    if streams.stderr_live and control is not None and (thinking == "show" or not quiet):
         panel = LiveView(streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet)
     view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
-    attendant = Attendant(streams, steering, panel, keys=False) if steering is not None else None
+    attendant = TurnInput(streams, control, panel, keys=False) if control is not None else None
     with attendant or nullcontext():
         for event in events:
             if attendant is not None and panel is not None:
@@ -83,7 +83,7 @@ class _Plain:
         self._tokens = 0  # of thinking, so far
         self._last = ""  # the last character written to stdout
         self._out = Sanitizer() if streams.stdout_tty else None
-        self._aside = Aside(streams) if thinking == "show" and not panelled else None
+        self._aside = StderrThinking(streams) if thinking == "show" and not panelled else None
 
     def changes_phase(self, event: Event) -> bool:
         return isinstance(event, Done) or (isinstance(event, AnswerDelta) and not self._answering)

@@ -1,6 +1,7 @@
 """A batch on stderr: one line that moves on a terminal, and in the end one line that stays.
 
-In: `Tally` values, as often as one likes. Out: lines done, tokens per second, time left, failures. In a pipe only the
+In: `BatchProgress` values, as often as one likes. Out:
+lines done, tokens per second, time left, failures. In a pipe only the
 last line is written, with `--quiet` none. stdout is not touched.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from mull.tally import Tally
+from mull.tally import BatchProgress
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip
@@ -35,7 +36,7 @@ class BatchView:
         """One line about what goes on."""
         self._draw(one_line(text))
 
-    def show(self, tally: Tally) -> None:
+    def show(self, tally: BatchProgress) -> None:
         """At most ten times a second."""
         if self._moves and time.monotonic() >= self._next:
             self._draw("  ".join(_facts(tally)))
@@ -45,7 +46,7 @@ class BatchView:
             self._write("\r\x1b[K")
             self._drawn = False
 
-    def finish(self, tally: Tally) -> None:
+    def finish(self, tally: BatchProgress) -> None:
         self.clear()
         if not self._quiet:
             self._streams.note(_sentence(tally))
@@ -63,7 +64,7 @@ class BatchView:
             self._streams.stderr.flush()
 
 
-def _facts(tally: Tally) -> list[str]:
+def _facts(tally: BatchProgress) -> list[str]:
     """The most telling first: a narrow window cuts the rest off."""
     of = "" if tally.total is None else f"/{tally.total:,}"
     facts = [f"{tally.done:,}{of} lines"]
@@ -76,7 +77,7 @@ def _facts(tally: Tally) -> list[str]:
     return facts
 
 
-def _sentence(tally: Tally) -> str:
+def _sentence(tally: BatchProgress) -> str:
     """`64 lines in 31 s, 4,096 tokens, 132 tokens/s; 3 failed.`"""
     here = tally.done - tally.skipped
     time_ = f"{tally.seconds:.1f} s" if tally.seconds < 10 else seconds_text(tally.seconds)

@@ -13,7 +13,7 @@ from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.streams import Streams
 
 
-class Aside:
+class StderrThinking:
     """`take` every event."""
 
     def __init__(self, streams: Streams) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import Sanitizer
-from mull.terminal.console.style import Ink
+from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, fitting, width
 from mull.terminal.views.wrapping import Wrapping
 
@@ -35,7 +35,9 @@ class Panel:
     `before`: the turn's thinking tokens of earlier stretches, since events count from the turn's beginning.
     """
 
-    def __init__(self, view: ThinkingView, ink: Ink, *, unicode: bool, began: float, before: int = 0) -> None:
+    def __init__(
+        self, view: ThinkingView, ink: Style, *, unicode: bool, began: float, before: int = 0
+    ) -> None:
         self.view = view
         self.ink = ink
         self.unicode = unicode
