@@ -268,8 +268,11 @@ class _Writer:
         if most is None:
             return f"({' '.join(parts)} ({expression})*)"
         whole_blocks, rest = divmod(most - least, _BLOCK)
-        parts += [f"{block}{{0,{whole_blocks}}}"] if whole_blocks else []
-        parts += [f"({expression}){{0,{_BLOCK - 1 if whole_blocks else rest}}}"]
+        last = f"({expression}){{0,{rest}}}"
+        if whole_blocks:  # all blocks and the rest, or fewer blocks and less than another one
+            fewer = f"{block}{{0,{whole_blocks - 1}}} ({expression}){{0,{_BLOCK - 1}}}"
+            last = f"({block}{{{whole_blocks}}} {last} | {fewer})"
+        parts.append(last)
         return f"({' '.join(parts)})"
 
     def _check_bounds(self, least: int, most: int | None, what: str, place: str) -> None:
