@@ -1,16 +1,20 @@
-"""The only interface between the model and a screen.
+"""Every event: what a turn, a download and a batch report while they run. The only interface to a screen.
 
-A turn is an iterator of these frozen values: any number of the first five, then exactly one `Done`, last.
-No delta is empty; the deltas joined equal `Done.thinking` and `Done.answer`; text is decoded UTF-8 and was never
-cut inside a character. A view is a function of this stream and of nothing else.
+A turn is an iterator of `Event`: any number of the first five, then exactly one `Done`, last. No delta is empty; the
+deltas joined equal `Done.thinking` and `Done.answer`; text is decoded UTF-8, never cut inside a character.
+A download is an iterator of `PullEvent`: one `PullStarted` before the first byte, then exactly one `PullDone`, last;
+failures are raised, not yielded. A batch reports `BatchProgress`. A view is a function of these values alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mull.errors import ExitCode, MullError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Finish = Literal["stop", "length", "thinking", "interrupted", "schema", "error"]
 Limit = Literal["max_tokens", "default", "context"]
@@ -37,9 +41,9 @@ class PromptProgress:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """More thinking. `tokens` counts the thinking tokens so far, this delta's included.
+    """More thinking. `tokens` counts the thinking tokens so far, those of this delta included.
 
-    `wanted` is False where thinking was switched off and comes all the same: a view shows it only on request.
+    `wanted` is False where thinking was switched off but the model thinks anyway: views show it only on request.
     """
 
     text: str
@@ -49,7 +53,7 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """More of the answer. `tokens` counts the answer tokens so far, this delta's included."""
+    """More of the answer. `tokens` counts the answer tokens so far, those of this delta included."""
 
     text: str
     tokens: int
@@ -57,7 +61,7 @@ class AnswerDelta:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line the user should know ("thinking cannot be switched off in this model"). `code` is stable."""
+    """One line for the user ("thinking cannot be switched off in this model"). `code` is stable."""
 
     code: str
     text: str
@@ -65,7 +69,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningReport:
-    """What was asked of the model's thinking, what was really applied, by which means, and what to tell the user."""
+    """How the model was asked to think, what was applied, by which means (`how`), and a notice for the user."""
 
     asked: Asked
     applied: Applied
@@ -75,9 +79,9 @@ class ReasoningReport:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts. `cached` of the `prompt` tokens were not processed again.
+    """Token counts. `cached` of the `prompt` tokens came from the prompt cache.
 
-    `drafted` tokens were guessed ahead and checked, `accepted` of them were right.
+    Speculative decoding drafted `drafted` tokens; the model accepted `accepted` of them.
     """
 
     prompt: int = 0
@@ -90,7 +94,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds, except `tokens_per_second` (generated tokens over the time from the first to the last of them)."""
+    """Seconds, except `tokens_per_second`: generated tokens over the time from the first to the last of them."""
 
     load: float = 0.0
     prompt: float = 0.0
@@ -102,7 +106,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class TokenChance:
-    """A token's bytes, the natural logarithm of its probability, and the same of the likeliest tokens in its place."""
+    """A token's bytes, the natural logarithm of its probability, and the same for the likeliest alternatives."""
 
     data: bytes
     logprob: float
@@ -111,10 +115,10 @@ class TokenChance:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a turn, however it ended. `limit` says which limit cut it when `finish` is length or thinking.
+    """The end of a turn, however it ended. `limit` names the limit that cut it when `finish` is length or thinking.
 
-    `error` beside the finish `schema` says what does not fit; the answer is there all the same. `logprobs` belong to
-    the tokens of the answer, and are there only where they were asked for.
+    With the finish `schema`, `error` says how the answer violates the schema; the answer is complete nonetheless.
+    `logprobs` belong to the answer's tokens; None unless they were requested.
     """
 
     model: str
@@ -130,7 +134,7 @@ class Done:
 
     @property
     def exit_code(self) -> int:
-        """What the shell is told. A limit that the user gave is no failure."""
+        """The process's exit code. A limit that the user set is no failure."""
         if self.finish == "error" and self.error is not None:
             return self.error.exit_code
         if self.finish == "length" and self.limit == "max_tokens":
@@ -149,3 +153,73 @@ _EXIT: dict[Finish, ExitCode] = {
 
 
 Event = Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done
+"""What a turn yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullStarted:
+    """The plan of a download: its files and bytes. An earlier, interrupted pull left `present` of these bytes."""
+
+    model: str
+    files: int
+    bytes: int
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """`done` of `total` bytes. `doing`: "downloading", or what delays it ("checking what is here", "waiting …")."""
+
+    done: int
+    total: int
+    doing: str = "downloading"
+
+
+@dataclass(frozen=True, slots=True)
+class PullDone:
+    """The model is on disk. `fetched` of its bytes were downloaded; `verified`: its digest matched the published one.
+
+    `already`: it was complete before. `source`: which tool's copy it is, where that is not the Hub's cache.
+    """
+
+    model: str
+    path: Path
+    bytes: int
+    fetched: int
+    seconds: float
+    verified: bool
+    sha256: tuple[str, ...] = ()
+    already: bool = False
+    source: str = "hub"
+
+
+PullEvent = Notice | PullStarted | DownloadProgress | PullDone
+"""What a download yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """`done` lines of `total` have a result (total None: unknown), `failed` of them an error.
+
+    `skipped` of the done ones were finished by an earlier run. This run generated `tokens` in `seconds`.
+    """
+
+    done: int = 0
+    total: int | None = None
+    failed: int = 0
+    skipped: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Generated tokens per second over all lines; 0.0 while unknown."""
+        return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Remaining seconds at this run's pace; None while unknown."""
+        here = self.done - self.skipped
+        if self.total is None or not here:
+            return None
+        return (self.total - self.done) * self.seconds / here

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from mull.control import TurnControl
-from mull.events import Notice
+from mull.events import Notice, PullDone, PullEvent
 from mull.models.hub.client import Backoff
 from mull.models.hub.pull import pull
-from mull.transfers import PullDone, Transfer
 from tests.models.hub_server import Hub, serve
 
 FOREIGN = (
@@ -60,7 +59,7 @@ class Puller:
     """`pull` to its end, with everything it said."""
 
     def __init__(self) -> None:
-        self.said: list[Transfer] = []
+        self.said: list[PullEvent] = []
 
     def __call__(self, name: str, **more: object) -> PullDone:
         self.said = []

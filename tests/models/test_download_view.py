@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
-from mull.events import Notice
+from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
+from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
 from mull.terminal.views.download import seconds_text, show, watch
-from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
 END = PullDone("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=True)
 
@@ -36,9 +36,9 @@ class Clock:
         return self.now
 
 
-def download(clock: Clock, seconds: int = 20) -> Iterator[Transfer]:
+def download(clock: Clock, seconds: int = 20) -> Iterator[PullEvent]:
     """100 MB at a steady pace, in ticks of half a second."""
-    yield Started("m", 1, 100_000_000, 0)
+    yield PullStarted("m", 1, 100_000_000, 0)
     for tick in range(2 * seconds + 1):
         yield DownloadProgress(tick * 100_000_000 // (2 * seconds), 100_000_000)
         clock.now += 0.5
@@ -81,7 +81,7 @@ def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: py
 def test_notices_stand_on_lines_of_their_own() -> None:
     clock = Clock()
     where, err = streams(live=True)
-    values: list[Transfer] = [*download(clock, 1)]
+    values: list[PullEvent] = [*download(clock, 1)]
     values.insert(2, Notice("retry", "The Hub failed.\x1b[31m"))
     show(values, where, clock=clock)
     assert "\r\x1b[KThe Hub failed.␛[31m\n" in err.getvalue()
@@ -96,7 +96,7 @@ def test_quiet_says_nothing() -> None:
 
 
 def test_the_line_is_cleared_when_the_download_fails() -> None:
-    def failing() -> Iterator[Transfer]:
+    def failing() -> Iterator[PullEvent]:
         yield from list(download(Clock()))[:5]
         raise MullError("x", "It failed.")
 
@@ -109,14 +109,14 @@ def test_the_line_is_cleared_when_the_download_fails() -> None:
 def test_waiting_is_said_and_the_rate_starts_anew() -> None:
     clock = Clock()
     where, err = streams(live=False)
-    values: list[Transfer] = [Started("m", 2, 100, 50)]
+    values: list[PullEvent] = [PullStarted("m", 2, 100, 50)]
     values += [DownloadProgress(50, 100, "waiting for another download of this file")] * 30
     show(_timed([*values, END], clock), where, clock=clock)
     assert "m: 100 bytes in 2 files, 50 bytes of it already here" in err.getvalue()
     assert "waiting for another download" in err.getvalue()
 
 
-def _timed(values: list[Transfer], clock: Clock) -> Iterator[Transfer]:
+def _timed(values: list[PullEvent], clock: Clock) -> Iterator[PullEvent]:
     for value in values:
         yield value
         clock.now += 0.5

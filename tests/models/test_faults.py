@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
+from mull.events import DownloadProgress, PullStarted
 from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub import transfer
-from mull.transfers import DownloadProgress, Started
 from tests.models.conftest import Puller, blobs, environment
 from tests.models.hub_server import TOKEN, Hub, gguf
 
@@ -199,7 +199,7 @@ def test_a_pull_that_gave_up_goes_on_next_time(tiny: Hub, fetch: Puller, user: P
     tiny.faults.clear()
     pulled = fetch(REPO)
     assert pulled.fetched == SIZE - 200_000
-    assert Started(REPO, 1, SIZE, 200_000) in fetch.said
+    assert PullStarted(REPO, 1, SIZE, 200_000) in fetch.said
     assert pulled.path.read_bytes() == MODEL
 
 

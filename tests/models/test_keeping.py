@@ -14,6 +14,7 @@ import pytest
 
 from mull.control import TurnControl
 from mull.errors import MullError, UsageError
+from mull.events import DownloadProgress
 from mull.fs.paths import config_dir
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.disk import records
@@ -23,7 +24,6 @@ from mull.models.hub.transfer import FileTransfer
 from mull.models.remove import Removed, remove
 from mull.models.resolve import matching, resolve
 from mull.models.verify import Verification, verify
-from mull.transfers import DownloadProgress
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
 from tests.models.test_resolve import OSS, ollama, put, write

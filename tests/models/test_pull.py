@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError, UsageError
+from mull.events import PullStarted
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
 from mull.models.hub import xet
 from mull.models.remove import remove
 from mull.models.resolve import resolve
-from mull.transfers import Started
 from tests.models.conftest import Puller, blobs, environment
 from tests.models.hub_server import Hub, gguf
 
@@ -139,7 +139,7 @@ def test_split_files_are_one_model(hub: Hub, fetch: Puller) -> None:
         REPO, {**contents, "tiny-Q8_0-00001-of-00002.gguf": gguf(99)}
     )  # the second half of Q8_0 is missing
     pulled = fetch(REPO)
-    assert Started(REPO, 4, sum(map(len, contents.values())), 0) in fetch.said
+    assert PullStarted(REPO, 4, sum(map(len, contents.values())), 0) in fetch.said
     assert len(pulled.sha256) == 4
     found = resolve(REPO)
     assert found.path == pulled.path

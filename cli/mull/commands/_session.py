@@ -18,13 +18,13 @@ from mull.config import Config
 from mull.conversation.conversation import Conversation
 from mull.conversation.preferences import Preferences
 from mull.errors import MullError, UsageError
+from mull.fs.size import size_text
 from mull.models.resolve import NotInstalled
 from mull.settings import Sampling, over
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.console.streams import Streams
-from mull.transfers import size_text
 
 T = TypeVar("T")
 Begun = tuple[RunConfig, LocalBackend]

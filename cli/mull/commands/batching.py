@@ -22,10 +22,10 @@ from mull.commands._options import EffortChoice, TurnFlags
 from mull.commands._run_config import RunConfig, turn_settings
 from mull.config import Config
 from mull.errors import ExitCode, MullError
+from mull.events import BatchProgress
 from mull.messages import Message
 from mull.settings import AnswerShape
 from mull.structured.reading import read_shape
-from mull.tally import BatchProgress
 from mull.terminal.views.json_output import error_object, result_object
 from mull.terminal.views.progress import BatchView
 

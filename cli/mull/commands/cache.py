@@ -13,10 +13,10 @@ from mull.commands._options import Json
 from mull.commands._run_config import open_state_store
 from mull.config import Config, read_config
 from mull.errors import UsageError
+from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
-from mull.transfers import size_text
 
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore, StoredState

@@ -24,10 +24,9 @@ from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.evaluation.outcome import EvalOutcome, as_json
 from mull.evaluation.questions import BUILT_IN, EvalQuestion, read_questions
-from mull.events import Asked, Done
+from mull.events import Asked, BatchProgress, Done
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.tally import BatchProgress
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table

@@ -13,6 +13,7 @@ from mull.backends.load_plan import state_file, this_machine
 from mull.commands import overview
 from mull.errors import MullError, UsageError
 from mull.fs import paths
+from mull.fs.size import size_text
 from mull.models.catalogue import recommend
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk.discover import unfinished
@@ -21,7 +22,6 @@ from mull.models.memory.machine import Machine
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card, table
 from mull.terminal.views.json_output import write_object
-from mull.transfers import size_text
 
 FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
 HEADER_SECONDS = (

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError
+from mull.events import PullDone
 from mull.fs import paths
+from mull.fs.size import size_text
 from mull.models.hub.pull import pull as pull_model
 from mull.terminal.console.streams import Streams
 from mull.terminal.views import download
 from mull.terminal.views.json_output import write_object
-from mull.transfers import PullDone, size_text
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mull.commands._run_config import open_state_store
 from mull.config import read_config
+from mull.fs.size import size_text
 from mull.models.remove import Removed, remove
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import write_object
-from mull.transfers import size_text
 
 
 def remove_models(streams: Streams, names: Sequence[str], *, every: bool, json: bool) -> None:

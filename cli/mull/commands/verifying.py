@@ -11,6 +11,7 @@ from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError
 from mull.fs import paths
+from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.disk.discover import LocalModel, installed, of_file
 from mull.models.resolve import find, matching
@@ -20,7 +21,6 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views import download
 from mull.terminal.views.json_output import error_object, write_object
-from mull.transfers import size_text
 
 HEADS = ("MODEL", "SIZE", "SHA-256", "COMPARED WITH", "VERDICT")
 _AGAINST = {

@@ -16,11 +16,11 @@ from typing import Literal
 
 from mull.control import TurnControl
 from mull.errors import ModelFileError
+from mull.events import DownloadProgress
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry
 from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, blob_digest
 from mull.models.resolve import entry_of
-from mull.transfers import DownloadProgress
 
 CHUNK = 4 << 20  # bytes
 

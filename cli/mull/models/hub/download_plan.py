@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mull.errors import MullError, UsageError
 from mull.events import Notice
+from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, CatalogueFile
 from mull.models.hub.listing import RemoteFile, Repository
 from mull.models.reference import (
@@ -27,7 +28,6 @@ from mull.models.reference import (
     whole_name,
 )
 from mull.models.resolve import split_name, unknown
-from mull.transfers import size_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mull.control import TurnControl
 from mull.errors import ExitCode, MullError
-from mull.events import Notice
+from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
 from mull.fs import paths
+from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
@@ -31,7 +32,6 @@ from mull.models.hub.transfer import FileTransfer, Replaced, Stopped
 from mull.models.hub.workers import TICK, DownloadPool, apart
 from mull.models.reference import as_local, is_safe, parts_of
 from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
-from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
@@ -53,7 +53,7 @@ def pull(
     folders: Sequence[Path] = (),
     admission: Callable[[], FitGate] | None = None,
     backoff: Backoff | None = None,
-) -> Iterator[Transfer]:
+) -> Iterator[PullEvent]:
     """Pull one model; the last value is `PullDone`. `again`: ask the Hub even when it is installed.
 
     `admission` makes the gate that refuses what this machine cannot hold; without one, everything may come.
@@ -90,7 +90,7 @@ def pull(
             return
 
 
-def _look(wish: Wish, control: TurnControl, backoff: Backoff) -> Generator[Transfer, None, DownloadPlan]:
+def _look(wish: Wish, control: TurnControl, backoff: Backoff) -> Generator[PullEvent, None, DownloadPlan]:
     """Ask the Hub and make the plan. A pinned revision that is gone gives way to the newest one."""
     notices: list[Notice] = []
     try:
@@ -123,7 +123,7 @@ def _look(wish: Wish, control: TurnControl, backoff: Backoff) -> Generator[Trans
 
 def _ask(
     wish: Wish, revision: str, control: TurnControl, backoff: Backoff
-) -> Generator[Transfer, None, Repository]:
+) -> Generator[PullEvent, None, Repository]:
     """The repository's listing."""
 
     def look(stop: threading.Event, told: Told) -> Repository:
@@ -134,7 +134,7 @@ def _ask(
 
 def _admit(
     plan: DownloadPlan, wish: Wish, gate: FitGate, control: TurnControl, backoff: Backoff
-) -> Generator[Transfer, None, None]:
+) -> Generator[PullEvent, None, None]:
     """Let the machine's limits speak before the first byte."""
     repository = plan.repository
 
@@ -149,7 +149,7 @@ def _admit(
 
 def _patiently(
     work: Callable[[threading.Event, Told], T], name: str, control: TurnControl
-) -> Generator[Transfer, None, T]:
+) -> Generator[PullEvent, None, T]:
     """Ask the Hub apart from the main thread; its pauses are told, and Ctrl+C ends them."""
     waits: list[Notice] = []
 
@@ -170,14 +170,16 @@ def _patiently(
             yield waits.pop(0)
 
 
-def _download(plan: DownloadPlan, control: TurnControl, backoff: Backoff, began: float) -> Iterator[Transfer]:
+def _download(
+    plan: DownloadPlan, control: TurnControl, backoff: Backoff, began: float
+) -> Iterator[PullEvent]:
     """Fetch the files, a few at a time; ends with `PullDone`."""
     folder = RepositoryFolder.of(plan.repository.repo)
     stop = threading.Event()
     transfers = [FileTransfer(folder, plan.repository.commit, file, stop, backoff) for file in plan.files]
     present = sum(transfer.done for transfer in transfers)
     check_space(folder.folder, plan.bytes - present)
-    yield Started(plan.name, len(transfers), plan.bytes, present)
+    yield PullStarted(plan.name, len(transfers), plan.bytes, present)
     crew = DownloadPool(transfers, stop)
     crew.start()
     try:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from mull.errors import MullError
-from mull.events import Notice
+from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
+from mull.fs.size import size_text
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, width
-from mull.transfers import DownloadProgress, PullDone, Started, Transfer, size_text
 
 EVERY = 10.0  # seconds between two lines where nothing can move
 FRAME = 0.1  # seconds between two frames where it can
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def show(
-    events: Iterable[Transfer],
+    events: Iterable[PullEvent],
     streams: Streams,
     *,
     quiet: bool = False,
@@ -43,7 +43,7 @@ def show(
         match event:
             case Notice() if not quiet:
                 streams.note(event.text)
-            case Started():
+            case PullStarted():
                 line.start(event)
             case PullDone():
                 pulled = event
@@ -95,7 +95,7 @@ class _Line:
         self._model = one_line(model)
         self._next = self._clock() + (0.0 if self._streams.stderr_live else EVERY)
 
-    def start(self, plan: Started) -> None:
+    def start(self, plan: PullStarted) -> None:
         self.name(plan.model)
         if self._quiet:
             return
