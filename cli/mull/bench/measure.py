@@ -27,7 +27,7 @@ class BenchInterrupted(MullError):
     """Stopped while measuring."""
 
     def __init__(self) -> None:
-        super().__init__("interrupted", "BenchInterrupted.", exit_code=ExitCode.INTERRUPTED)
+        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)

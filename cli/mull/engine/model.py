@@ -14,17 +14,15 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from mull.engine import placement
-from mull.engine.kv import cache_key
 from mull.engine.native import library, selfcheck
 from mull.engine.special_tokens import marked
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
+from mull.fs.file_stamp import FileStamp, stamps
+from mull.models.reference import part_paths
 from mull.settings import EngineSettings
-
-if TYPE_CHECKING:
-    from mull.engine.sampling.token_index import Index
 
 Progress = Callable[[float], bool]
 
@@ -65,7 +63,9 @@ def load(
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     library.forget_log_errors()
-    stamp = cache_key.stamp(path)  # before, so that a file replaced meanwhile is not taken for the one loaded
+    stamp = stamps(
+        part_paths(path)
+    )  # before, so that a file replaced meanwhile is not taken for the one loaded
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
@@ -141,7 +141,7 @@ class Model:
     """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
 
     def __init__(
-        self, handle: int, path: Path, stamp: cache_key.Stamp = (), state_dir: Path | None = None
+        self, handle: int, path: Path, stamp: tuple[FileStamp, ...] = (), state_dir: Path | None = None
     ) -> None:
         self._llama = library.bindings()
         self.handle: int | None = handle
@@ -257,13 +257,6 @@ class Model:
         """What ends a turn by itself: the end of text, else the end of turn; -1 where the vocabulary has neither."""
         eos = int(self._llama.llama_vocab_eos(self.vocabulary))
         return eos if eos >= 0 else int(self._llama.llama_vocab_eot(self.vocabulary))
-
-    @cached_property
-    def index(self) -> Index:
-        """The vocabulary by its first bytes."""
-        from mull.engine.sampling.token_index import Index
-
-        return Index(self)
 
     def is_control(self, token: int) -> bool:
         return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)

@@ -11,15 +11,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mull.engine.kv.cache_key import Stamp
 from mull.engine.native import selfcheck
+from mull.fs.file_stamp import FileStamp
 from mull.fs.json_cache import JsonCache
 
 SMALL = 10_000
 """Tokens. So few are asked about as quickly as a file is read."""
 
 
-def marked(n_vocab: int, is_marked: Callable[[int], bool], stamp: Stamp, state_dir: Path | None) -> list[int]:
+def marked(
+    n_vocab: int, is_marked: Callable[[int], bool], stamp: tuple[FileStamp, ...], state_dir: Path | None
+) -> list[int]:
     """The tokens below `n_vocab` of which `is_marked` is true. `stamp`: which file they are from; empty: not kept."""
     if state_dir is None or not stamp or n_vocab < SMALL:
         return [token for token in range(n_vocab) if is_marked(token)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.engine.native import selfcheck
+from mull.fs.file_stamp import versioned
 from mull.settings import EngineSettings, over
 
 KNOBS = ("threads", "batch_size", "flash_attention", "kv_type")
@@ -84,8 +85,7 @@ def spelled(value: Any) -> str:
 
 def _key(path: Path) -> str:
     with suppress(OSError):
-        facts = path.stat()
-        return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {selfcheck.library_identity()}"
+        return f"{versioned(path.resolve())} {selfcheck.library_identity()}"
     return ""
 
 

@@ -190,7 +190,7 @@ def _here(row: Row) -> Pairs:
     if row.local is None:
         return [("Installed", "built in" if row.installed else f"no; get it with: mull pull {row.name}")]
     owner = "" if row.local.source == "folder" else row.local.source
-    return [("Installed", str(row.local.path)), ("JsonCache by", owner), ("SHA-256", row.local.sha256 or "")]
+    return [("Installed", str(row.local.path)), ("Kept by", owner), ("SHA-256", row.local.sha256 or "")]
 
 
 def _memory(layout: MemoryLayout | None, plan: MemoryPlan | None) -> Pairs:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 DEFAULT_QUANT = "Q4_K_M"  # what llama.cpp and Ollama take when nobody says otherwise
 HUB_PREFIX = re.compile(r"^(?:https?://)?(?:www\.)?(?:hf\.co|huggingface\.co)/", re.IGNORECASE)
@@ -126,6 +126,11 @@ def parts_of(filename: str) -> tuple[str, ...]:
     if part is None:
         return (filename,)
     return tuple(_PART.sub(f"-{number:05d}-of-{part[1]:05d}", filename) for number in range(1, part[1] + 1))
+
+
+def part_paths(path: Path) -> tuple[Path, ...]:
+    """The same for a file on disk: the paths of all parts, whether or not they exist."""
+    return tuple(path.with_name(name) for name in parts_of(path.name))
 
 
 def group_parts(filenames: Iterable[str]) -> list[tuple[str, ...]]:

@@ -25,7 +25,7 @@ from mull.models.reference import (
     is_path,
     parse_hub,
     part_of,
-    parts_of,
+    part_paths,
     quantization,
     same_quant,
     select,
@@ -237,7 +237,7 @@ def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
         )
     part = part_of(path.name)
     if part is not None:
-        parts = [path.with_name(one) for one in parts_of(path.name)]
+        parts = part_paths(path)
         missing = [one.name for one in parts if not is_file(one)]
         if missing:
             raise ModelFileError(
@@ -247,7 +247,7 @@ def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
             )
         path = parts[0]
     else:
-        parts = [path]
+        parts = (path,)
     check_gguf(path)
     return Resolved(Path(whole_name(path.name)).stem, path, chosen_by, _trusted(parts), None, "file")
 

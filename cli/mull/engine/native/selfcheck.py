@@ -18,6 +18,7 @@ from pathlib import Path
 from mull.engine.native import isolated
 from mull.engine.native import library as native
 from mull.errors import EngineError, ModelFileError
+from mull.fs.file_stamp import stamp
 from mull.fs.json_cache import JsonCache
 
 PEBBLE = Path(__file__).resolve().parents[2] / "data" / "pebble.gguf"
@@ -146,13 +147,14 @@ def cpu_identity() -> str:
 
 def library_identity() -> str:
     """A digest of the library's files and the CPU: where it is equal, the same kernels compute."""
-    facts = [f"{p}:{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in native.library_files()]
+    stamps = ((path, stamp(path)) for path in native.library_files())
+    facts = [f"{path}:{found.size}:{found.mtime_ns}" for path, found in stamps]
     return _digest("library", *facts, cpu_identity())
 
 
 def _file_identity(path: Path) -> str:
-    facts = path.stat()
-    return _digest("file", path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    found = stamp(path)
+    return _digest("file", path.resolve(), found.size, found.mtime_ns, found.inode)
 
 
 def _digest(*facts: object) -> str:

@@ -71,7 +71,7 @@ class Constraint:
 
     def _takes(self, byte: int) -> bool:
         """Go on with what was said before, if it fits."""
-        token = self._model.index.bytes[byte]
+        token = self._matcher.index.bytes[byte]
         if token < 0 or not self._is_text(token) or not self._matcher.fits(token):
             return False
         self._accept(token)
@@ -112,7 +112,7 @@ class Constraint:
         """Every token that may come now, ends included."""
         found = self._matcher.following()
         if self.complete:
-            ends = [*self._ends, *self._model.index.ends]
+            ends = [*self._ends, *self._matcher.index.ends]
             found = np.union1d(found, np.array(ends, np.int32)).astype(np.int32)
         forbidden = np.array(list(self._forbidden - self._ends), np.int32)
         return found[~np.isin(found, forbidden)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.candidates import Candidates
+from mull.engine.sampling.token_index import TokenIndex, token_index
 from mull.errors import EngineError
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Matcher:
                 "Its log in the state folder says more.",
             )
 
+    @cached_property
+    def index(self) -> TokenIndex:
+        """The vocabulary by its first bytes."""
+        return token_index(self._model)
+
     def fits(self, token: int) -> bool:
         """Whether the text goes on with this token."""
         if self._cost > _SOME and len(self._model.piece(token)) > 1:
@@ -79,7 +86,7 @@ class Matcher:
 
         Where a great many begin alike, the byte after that is asked about too, and so on.
         """
-        index = self._model.index
+        index = self.index
         if before:
             yield index.exactly(before)
         for byte in self._next_bytes(grammar):
@@ -103,14 +110,14 @@ class Matcher:
 
     def _next_bytes(self, grammar: int | None) -> list[int]:
         """The bytes that could come next: those whose single tokens pass, and those that have none."""
-        singles = self._model.index.bytes
+        singles = self.index.bytes
         passed = set(self.passing([token for token in singles if token >= 0], grammar).tolist())
         return [byte for byte, token in enumerate(singles) if token < 0 or token in passed]
 
     def _walk(self, token: int) -> bool:
         """Byte by byte on a copy, so that no single step can double the states too often."""
         self._forget_ahead()
-        singles = [self._model.index.bytes[byte] for byte in self._model.piece(token)]
+        singles = [self.index.bytes[byte] for byte in self._model.piece(token)]
         if min(singles) < 0:
             return bool(self.passing([token]).size)
         ahead = self._llama.llama_sampler_clone(self.handle)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mull.models.disk.hf_cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
-from mull.models.reference import group_parts, is_weights, parts_of, quantization, whole_name
+from mull.models.reference import group_parts, is_weights, part_paths, quantization, whole_name
 
 Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "folder"]
 _MANIFEST_LIMIT = 1 << 20  # bytes; Ollama's manifests are a few hundred
@@ -151,7 +151,7 @@ def in_folder(folder: Path) -> Iterator[LocalModel]:
 
 def of_file(path: Path) -> LocalModel:
     """A file by its path, with the parts beside it where it is the first of several."""
-    parts = tuple(path.with_name(name) for name in parts_of(path.name))
+    parts = part_paths(path)
     size = sum(_size(part) for part in parts)
     stem = Path(whole_name(path.name)).stem
     return LocalModel(stem, "folder", parts, size, filename=path.name, quant=quantization(path.name))

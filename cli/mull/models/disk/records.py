@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.fs import paths
+from mull.fs.file_stamp import stamp
 
 _VERIFIED = "verified"
 _LAST_PULLED = "last_pulled.json"
@@ -52,8 +53,8 @@ def verified(path: Path, state_dir: Path | None = None) -> Verified | None:
     if record is None:
         return None
     with suppress(OSError):
-        stat = path.stat()
-        if (stat.st_size, stat.st_mtime_ns) == (record.bytes, record.mtime_ns):
+        found = stamp(path)
+        if (found.size, found.mtime_ns) == (record.bytes, record.mtime_ns):
             return record
     return None
 
@@ -76,12 +77,12 @@ def recorded(path: Path, state_dir: Path | None = None) -> Verified | None:
 def record_verified(path: Path, sha256: str, source: str, state_dir: Path | None = None) -> None:
     """Remember that the file holds these bytes."""
     with suppress(OSError):
-        stat = path.stat()
+        found = stamp(path)
         values = {
             "path": str(_real(path)),
             "sha256": sha256,
-            "bytes": stat.st_size,
-            "mtime_ns": stat.st_mtime_ns,
+            "bytes": found.size,
+            "mtime_ns": found.mtime_ns,
             "at": time.time(),
             "source": source,
         }

@@ -30,7 +30,7 @@ from mull.models.hub.download_plan import DownloadPlan, Wish, choose, parse_wish
 from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import FileTransfer, Replaced, Stopped
 from mull.models.hub.workers import TICK, DownloadPool, apart
-from mull.models.reference import as_local, is_safe, parts_of
+from mull.models.reference import as_local, is_safe, part_paths
 from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _already(here: Resolved, began: float) -> PullDone:
     return PullDone(
         model=here.name,
         path=here.path,
-        bytes=sum(here.path.with_name(part).stat().st_size for part in parts_of(here.path.name)),
+        bytes=sum(part.stat().st_size for part in part_paths(here.path)),
         fetched=0,
         seconds=time.monotonic() - began,
         verified=here.trusted,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import MullError
+from mull.fs.file_stamp import versioned
 from mull.models.gguf.header import read_header
 from mull.models.memory.kv_size import KvLayers
 from mull.models.memory.layout import MemoryLayout, from_headers
@@ -71,8 +72,7 @@ class Layouts:
 
 def _key(parts: Sequence[Path]) -> str:
     """What changes when a part does: its path, size and time."""
-    facts = [(str(part), (stat := part.stat()).st_size, stat.st_mtime_ns) for part in parts]
-    return json.dumps(facts)
+    return " ".join(map(versioned, parts))
 
 
 def _load(record: Path | None) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from mull.models.gguf.header import read_header
 from mull.models.memory.fit import MemoryPlan, plan
 from mull.models.memory.layout import MemoryLayout, from_entry, from_header, from_headers
 from mull.models.memory.machine import Machine
-from mull.models.reference import parts_of
+from mull.models.reference import part_paths
 from mull.settings import EngineSettings, over
 
 
 def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
     """The plan for a file on this disk; what `settings` say is kept. Raises ModelFileError for a damaged header."""
-    layout = from_headers([read_header(path.with_name(name)) for name in parts_of(path.name)])
+    layout = from_headers([read_header(part) for part in part_paths(path)])
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
 
 
@@ -33,7 +33,7 @@ def shared_context(path: Path, machine: Machine, settings: EngineSettings, seque
 
     A cache that several share is planned like that of one very long conversation.
     """
-    layout = from_headers([read_header(path.with_name(name)) for name in parts_of(path.name)])
+    layout = from_headers([read_header(part) for part in part_paths(path)])
     longest = (settings.ctx or layout.n_ctx_train) * sequences
     return plan(
         replace(layout, n_ctx_train=longest),
