@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mull.batch.lines import Id, Line
 from mull.errors import UsageError
+
+T = TypeVar("T")
 
 _BEGINNING = b'{"v": 1, "id": '
 _AGAIN = "--overwrite begins anew; or give another file with -o."
@@ -130,3 +132,22 @@ def _drop_failures(path: Path, model: str) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
+
+
+class InOrder(Generic[T]):
+    """Restores the input's order: `put` takes results by index (from 0) and yields those that are next in line."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._waiting: dict[int, T] = {}
+
+    def put(self, index: int, value: T) -> Iterator[T]:
+        self._waiting[index] = value
+        while self._next in self._waiting:
+            yield self._waiting.pop(self._next)
+            self._next += 1
+
+    def rest(self) -> Iterator[T]:
+        """The results that still wait, in order; some before them are missing."""
+        for index in sorted(self._waiting):
+            yield self._waiting.pop(index)

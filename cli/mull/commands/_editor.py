@@ -1,4 +1,4 @@
-"""The user's editor: what it is, and opening a file in it."""
+"""The user's editor: finding it, and editing a file or a text with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from mull.errors import MullError
@@ -24,3 +25,12 @@ def open_file(path: Path) -> None:
     except (OSError, ValueError, subprocess.CalledProcessError) as failure:
         hint = "Set EDITOR to one that works."
         raise MullError("editor", f"The editor “{command}” failed.", hint) from failure
+
+
+def edit_text(text: str) -> str:
+    """The text as edited by the user. Raises MullError (editor) when the editor cannot run or fails."""
+    with tempfile.TemporaryDirectory(prefix="mull-") as folder:  # mode 0700: other users cannot read it
+        file = Path(folder) / "question.md"
+        file.write_text(text, encoding="utf-8")
+        open_file(file)
+        return file.read_text(encoding="utf-8", errors="replace")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 from mull.backends.local import LocalBackend
 from mull.commands._completion import installed
-from mull.commands._editor import editor
+from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
-from mull.commands.chat.editing import edit_text
 from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
 from mull.conversation.conversation import Query
 from mull.errors import MullError
