@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,9 @@ from typer.core import TyperGroup
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
 from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
+
+if TYPE_CHECKING:
+    from mull.terminal.views.base import OutputForm
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("mull.commands.ask:ask", "Ask one question; the answer goes to stdout."),
@@ -168,7 +171,7 @@ def _run(words: Sequence[str], streams: Streams) -> int:
 
 
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
-    """One sentence and one hint on stderr; with --json or --jsonl the object on stdout as well."""
+    """Show what ended the command in the form that was asked for; returns the exit code."""
     if os.environ.get("MULL_DEBUG"):
         import traceback
 
@@ -177,23 +180,17 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
         streams.stdout.flush()
     except OSError:  # what could not be written is said below; the interpreter's own flush would fail again
         detach(streams)
-    flags = words[: words.index("--")] if "--" in words else words
-    if "--json" in flags or "--jsonl" in flags:
-        from mull.terminal.views.json_output import dumps
+    from mull.terminal.views.open import show_failure
 
-        streams.stdout.write(dumps(_failure(error, words)) + "\n")
-    if error.code != "interrupted":
-        streams.error(error.message, error.hint)
+    of_turn = not words or words[0] not in COMMANDS or words[0] in ("ask", "chat")
+    show_failure(error, output_form(words), streams, of_turn=of_turn)
     return error.exit_code
 
 
-def _failure(error: MullError, words: Sequence[str]) -> dict[str, Any]:
-    from mull.terminal.views.json_output import error_object
-
-    result = error_object(error)
-    if words and words[0] in COMMANDS and words[0] not in ("ask", "chat"):
-        return {"v": result["v"], "error": result["error"]}
-    return result
+def output_form(words: Sequence[str]) -> OutputForm:
+    """What the command line asks stdout to be, before it has been parsed, and also where it cannot be."""
+    flags = words[: words.index("--")] if "--" in words else words
+    return "json" if "--json" in flags else "jsonl" if "--jsonl" in flags else "text"
 
 
 def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:

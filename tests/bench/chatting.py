@@ -22,7 +22,8 @@ from mull.engine.threads import default_threads
 from mull.messages import Message
 from mull.settings import EngineSettings, TurnSettings
 from mull.terminal.console.streams import Streams
-from mull.terminal.views import live
+from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.live import live_view
 from tests.bench.measure import line
 from tests.model_files.random_model import QWEN3_0_6B, cached
 from tests.terminal.harness import Terminal
@@ -50,9 +51,8 @@ def child(threads: int) -> None:
     ):
         ability = profile(TEMPLATE, special=model.markers, eos=model.eos)
         loaded = LoadedModel("random", engine, Template(TEMPLATE, eos=model.eos), ability)
-        live.show(
-            run(loaded, [Message("user", "Think.")], TurnSettings(), control), Streams.detect(), control
-        )
+        view = live_view(ViewOptions(Streams.detect(), control))
+        view(run(loaded, [Message("user", "Think.")], TurnSettings(), control))
 
 
 def effect(terminal: Terminal, key: str, seen: Callable[[], bool]) -> float:

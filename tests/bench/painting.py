@@ -23,7 +23,8 @@ from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
 from mull.terminal.markdown.stream import Markdown
-from mull.terminal.views import live
+from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.live import live_view
 from tests.bench.measure import line
 
 RATE = 100  # tokens per second
@@ -74,10 +75,11 @@ def turn(kind: str, seconds: float) -> Iterator[Event]:
 def child(kind: str, seconds: float, shown: bool, report: int) -> None:
     """Show a turn (or not), and write the CPU seconds that it took to descriptor `report`."""
     streams = Streams.detect()
-    live.show(turn(kind, 0.3), streams, TurnControl())  # imports and first-time costs are not painting
+    view = live_view(ViewOptions(streams, TurnControl()))
+    view(turn(kind, 0.3))  # imports and first-time costs are not painting
     began = time.process_time()
     if shown:
-        live.show(turn(kind, seconds), streams, TurnControl())
+        view(turn(kind, seconds))
     else:
         for _ in turn(kind, seconds):
             pass

@@ -35,7 +35,8 @@ from mull.events import (
 )
 from mull.terminal.console.streams import Streams, quiet_when_closed
 from mull.terminal.input.keys import Leave, Typeahead
-from mull.terminal.views import live, plain
+from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.open import open_view
 
 WORD = re.compile(r"\s*\S+\s?|\s+")
 
@@ -117,11 +118,8 @@ def main() -> int:
     typeahead = Typeahead() if options.pop("typeahead", False) else None
     try:
         with quiet_when_closed(streams):
-            if streams.stdout_live:
-                done = live.show(events, streams, control, typeahead=typeahead, **options)
-            else:
-                options.pop("markdown", None)
-                done = plain.show(events, streams, control=control, **options)
+            view = open_view("text", ViewOptions(streams, control, typeahead=typeahead, **options))
+            done = view(events)
     except Leave:
         return 130
     except EngineError as failure:

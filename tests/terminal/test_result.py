@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mull.control import TurnControl
 from mull.errors import ContextOverflow, EngineError
 from mull.events import (
     AnswerDelta,
@@ -25,7 +26,9 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams
-from mull.terminal.views.json_output import dumps, error_object, result_object, show_json, show_jsonl
+from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.json_output import dumps, error_object, result_object
+from mull.terminal.views.open import open_view
 
 DONE = Done(
     model="pebble",
@@ -104,7 +107,7 @@ def test_a_turn_that_failed_has_no_answer_but_keeps_its_thinking() -> None:
 
 def test_json_prints_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     where = streams(monkeypatch)
-    assert show_json(iter(EVENTS), where) is DONE
+    assert open_view("json", ViewOptions(where, TurnControl()))(iter(EVENTS)) is DONE
     assert lines(where) == [result_object(DONE)]
 
 
@@ -116,7 +119,7 @@ def test_jsonl_prints_events_as_they_happen(monkeypatch: pytest.MonkeyPatch) -> 
             assert len(lines(where)) == number  # the one before is out already
             yield event
 
-    assert show_jsonl(watched(), where) is DONE
+    assert open_view("jsonl", ViewOptions(where, TurnControl()))(watched()) is DONE
     assert lines(where) == [
         {"v": 1, "event": "loading", "model": "pebble", "fraction": 0.5},
         {"v": 1, "event": "prompt", "done": 41, "total": 41, "cached": 30},

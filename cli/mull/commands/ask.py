@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +19,8 @@ from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
 from mull.settings import AnswerShape
 from mull.terminal.console.streams import Streams, detach
+from mull.terminal.views.base import OutputForm, ViewOptions
+from mull.terminal.views.open import open_view
 from mull.terminal.views.stats import stats_line
 
 if TYPE_CHECKING:
@@ -53,32 +53,18 @@ def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags)
     raise typer.Exit(start(flags, streams))
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """How the answer is shown: as text, json or jsonl; without notices; with figures at the end."""
-
-    form: Literal["text", "json", "jsonl"]
-    quiet: bool
-    stats: bool
-
-    @property
-    def talks(self) -> bool:
-        """Whether there is room for notices on stderr."""
-        return self.form == "text" and not self.quiet
-
-
-def _view(flags: AskFlags) -> View:
+def _form_of(flags: AskFlags) -> OutputForm:
     if flags.json and flags.jsonl:
         raise UsageError("format_conflict", "--json and --jsonl contradict each other.", "Give one of them.")
-    form: Literal["text", "json", "jsonl"] = "json" if flags.json else "jsonl" if flags.jsonl else "text"
-    return View(form, flags.quiet, flags.stats)
+    return "json" if flags.json else "jsonl" if flags.jsonl else "text"
 
 
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    view, settings = _view(flags), read_config()
+    output, settings = _form_of(flags), read_config()
     form = _form(flags)
     flags = form.flags if form else flags
+    talks = output == "text" and not flags.quiet  # there is room for notices on stderr
     shape = _shape(flags)
     begun = _head_start(flags, settings)
     from mull.commands._session import is_private, offering, open_sessions, set_up
@@ -93,18 +79,18 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
             question = (
                 form.question(words, streams) if form else read_question(words, streams, flags.files or ())
             )
-            if view.talks:
+            if talks:
                 _announce(setup, question, problem, streams)
             control = TurnControl()
-            done = _answer(setup, question, view, delivery.streams, control)
+            done = _answer(setup, question, output, delivery.streams, control, quiet=flags.quiet)
             code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
-    if view.form == "text" and done.error is not None:
+    if output == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
-    if view.talks and (why := _shortfall(done)):
+    if talks and (why := _shortfall(done)):
         streams.note(why)
-    if view.form == "text" and view.stats:
+    if output == "text" and flags.stats:
         streams.note(stats_line(done))
     return _keep(setup, 128 + control.signal if control.signal else code, streams)
 
@@ -179,14 +165,19 @@ def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams)
         streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
 
 
-def _answer(setup: Setup, question: UserInput, view: View, streams: Streams, control: TurnControl) -> Done:
+def _answer(
+    setup: Setup,
+    question: UserInput,
+    output: OutputForm,
+    streams: Streams,
+    control: TurnControl,
+    *,
+    quiet: bool,
+) -> Done:
     """Load, ask and show. What was said is kept, also when it was stopped."""
     from mull.conversation.conversation import Query
 
     conversation, model = setup.conversation, setup.model
-    plan = setup.plan
-    if conversation.preferences.shape is not None:  # it is no Markdown: underscores and stars are its own
-        plan = dataclasses.replace(plan, markdown=False)
 
     def events() -> Generator[Event, None, None]:
         yield from model.loading(control)
@@ -197,39 +188,23 @@ def _answer(setup: Setup, question: UserInput, view: View, streams: Streams, con
         kept = conversation.branch.session
         return kept.id if kept is not None and conversation.branch.store.saved else None
 
+    show = open_view(
+        output,
+        ViewOptions(
+            streams,
+            control,
+            thinking=setup.plan.thinking,
+            # A constrained answer is no Markdown: underscores and stars are its own.
+            markdown=setup.plan.markdown and conversation.preferences.shape is None,
+            quiet=quiet,
+            session=session,
+        ),
+    )
     # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
     try:
         with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
-            return _show(turn, session, plan, view, streams, control)
+            return show(turn)
     except MullError as stopped:
         if control.signal and stopped.code == "interrupted":
             stopped.exit_code = 128 + control.signal
         raise
-
-
-def _show(
-    events: Iterator[Event],
-    session: Callable[[], str | None],
-    plan: RunConfig,
-    view: View,
-    streams: Streams,
-    control: TurnControl,
-) -> Done:
-    """Hand the events to the view; each is imported only when it is used."""
-    if view.form == "json":
-        from mull.terminal.views.json_output import show_json
-
-        return show_json(events, streams, session=session)
-    if view.form == "jsonl":
-        from mull.terminal.views.json_output import show_jsonl
-
-        return show_jsonl(events, streams, session=session)
-    if streams.stdout_live:
-        from mull.terminal.views import live
-
-        return live.show(
-            events, streams, control, thinking=plan.thinking, markdown=plan.markdown, quiet=view.quiet
-        )
-    from mull.terminal.views import plain
-
-    return plain.show(events, streams, control=control, thinking=plan.thinking, quiet=view.quiet)

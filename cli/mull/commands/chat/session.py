@@ -29,7 +29,8 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import wrap
 from mull.terminal.input.keys import Leave, Typeahead
 from mull.terminal.input.typeahead import HeldInput
-from mull.terminal.views import live, plain
+from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.open import open_view
 from mull.terminal.views.stats import stats_line
 from mull.terminal.views.thinking_panel import count, duration
 
@@ -175,22 +176,20 @@ class Chat:
     def show(self, events: Iterator[Event], control: TurnControl) -> Done:
         """Draw a turn as it comes. Raises what the turn raises, and `Leave`."""
         preferences = self.conversation.preferences
-        streams, quiet = self.streams, self.flags.quiet
-        self._below_answer = True
-        with self.held.lent():
-            if not streams.stdout_live:  # a terminal that cannot move its cursor
-                return plain.show(
-                    events, streams, thinking=preferences.thinking, quiet=quiet, control=control
-                )
-            return live.show(
-                events,
-                streams,
+        view = open_view(
+            "text",
+            ViewOptions(
+                self.streams,
                 control,
                 thinking=preferences.thinking,
                 markdown=preferences.markdown,
-                quiet=quiet,
+                quiet=self.flags.quiet,
                 typeahead=self._typeahead,
-            )
+            ),
+        )
+        self._below_answer = True
+        with self.held.lent():
+            return view(events)
 
     def _after(self, done: Done) -> None:
         """What there is to say once a turn has ended."""

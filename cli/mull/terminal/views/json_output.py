@@ -9,7 +9,7 @@ nothing at all to stderr: notices are part of the JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -29,8 +29,8 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams
+from mull.terminal.views.base import TurnView, ViewOptions, ended
 
-Session = Callable[[], str | None]  # the conversation's id, known when the turn has ended
 VERSION = 1
 _SECONDS_DIGITS = 4
 _LOGPROB_DIGITS = 6
@@ -47,25 +47,36 @@ _CONTROLS = {
 }
 
 
-def show_json(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
-    """Wait for the end of the turn, then print its object. Raises what the turn raises (see `error_object`)."""
-    done = _last(event for event in events)
-    write_object(streams, result_object(done, session()))
-    return done
+def json_view(options: ViewOptions) -> TurnView:
+    """Wait for the end of the turn, then print its object."""
+
+    def show(events: Iterable[Event]) -> Done:
+        done = _last(events)
+        write_object(options.streams, result_object(done, options.session()))
+        return done
+
+    return show
 
 
-def show_jsonl(events: Iterable[Event], streams: Streams, *, session: Session = lambda: None) -> Done:
-    """Print one object per event as it happens: `event_object`'s, then the result."""
+def jsonl_view(options: ViewOptions) -> TurnView:
+    """Print one object per event as it happens, `event_object`'s; the result is the last one."""
 
-    def printed() -> Iterable[Event]:
+    def printed(events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             if not isinstance(event, Done):
-                write_object(streams, event_object(event))
+                write_object(options.streams, event_object(event))
             yield event
 
-    done = _last(printed())
-    write_object(streams, result_object(done, session()))
-    return done
+    def show(events: Iterable[Event]) -> Done:
+        return json_view(options)(printed(events))
+
+    return show
+
+
+def write_failure(error: MullError, streams: Streams, *, of_turn: bool) -> None:
+    """The object of a failure outside a turn; `of_turn`: with all the keys of a turn's result."""
+    value = error_object(error)
+    write_object(streams, value if of_turn else {"v": VERSION, "error": value["error"]})
 
 
 def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
@@ -133,11 +144,7 @@ def _last(events: Iterable[Event]) -> Done:
     for event in events:
         if isinstance(event, Done):
             done = event
-    if done is None:
-        raise MullError(
-            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
-        )
-    return done
+    return ended(done)
 
 
 def _failed(error: MullError) -> Finish:

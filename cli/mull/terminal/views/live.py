@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
-from mull.control import TurnControl
-from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, PromptProgress, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import one_line
@@ -22,6 +20,7 @@ from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, wrap
 from mull.terminal.input.keys import Key, Typeahead
 from mull.terminal.input.turn_input import TurnInput
+from mull.terminal.views.base import TurnView, ViewOptions, ended
 from mull.terminal.views.flow import Flow
 from mull.terminal.views.live_region import Region
 from mull.terminal.views.stderr_thinking import StderrThinking
@@ -40,45 +39,36 @@ class Body(Protocol):
     def finish(self, columns: int) -> list[str]: ...
 
 
-def show(
-    events: Iterable[Event],
-    streams: Streams,
-    control: TurnControl,
-    *,
-    thinking: ThinkingView = "auto",
-    markdown: bool = True,
-    quiet: bool = False,
-    typeahead: Typeahead | None = None,
-) -> Done:
-    """Show a turn on the terminal at stdout. Keys are read when stdin is a terminal too; signals always.
+def live_view(options: ViewOptions) -> TurnView:
+    """The view for a terminal at stdout. Keys are read when stdin is a terminal too; signals always.
 
-    `quiet`: no notices, no progress, and of the thinking only what `show` asks for. Raises what the turn
-    raises, after the screen is in order; `keys.Leave` for the second Ctrl+C. Without `typeahead`, other keys
-    are dropped.
+    With `quiet`, of the thinking only what `show` asks for is shown. The view raises what the turn raises, after the
+    screen is in order; `keys.Leave` for the second Ctrl+C.
     """
-    view = LiveView(
-        streams.stdout,
-        streams,
-        streams.stdout_ink,
-        panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
-        body=(lambda: _markdown(streams)) if markdown else Flow,
-        quiet=quiet,
-        typeahead=typeahead,
-    )
-    aside = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
-    done: Done | None = None
-    with TurnInput(streams, control, view, keys=True) as attendant:
-        for event in events:
-            attendant.put(event)
-            if aside is not None:
-                aside.take(event)
-            if isinstance(event, Done):
-                done = event
-    if done is None:
-        raise MullError(
-            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
+    streams, thinking, quiet = options.streams, options.thinking, options.quiet
+
+    def show(events: Iterable[Event]) -> Done:
+        screen = LiveView(
+            streams.stdout,
+            streams,
+            streams.stdout_ink,
+            panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
+            body=(lambda: _markdown(streams)) if options.markdown else Flow,
+            quiet=quiet,
+            typeahead=options.typeahead,
         )
-    return done
+        aside = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
+        done: Done | None = None
+        with TurnInput(streams, options.control, screen, keys=True) as attendant:
+            for event in events:
+                attendant.put(event)
+                if aside is not None:
+                    aside.take(event)
+                if isinstance(event, Done):
+                    done = event
+        return ended(done)
+
+    return show
 
 
 class LiveView:

@@ -22,51 +22,44 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
 
-from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.streams import Streams, is_closed_pipe
 from mull.terminal.input.turn_input import TurnInput
+from mull.terminal.views.base import TurnView, ViewOptions, ended
 from mull.terminal.views.live import LiveView
 from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import Panel
 
 
-def show(
-    events: Iterable[Event],
-    streams: Streams,
-    *,
-    thinking: ThinkingView = "auto",
-    quiet: bool = False,
-    control: TurnControl | None = None,
-) -> Done:
-    """Write a turn to stdout. With `control`, Ctrl+C stops the turn and keeps what was said; else it raises as
-    usual.
+def plain_view(options: ViewOptions) -> TurnView:
+    """Write a turn to stdout. Ctrl+C stops the turn and keeps the answer so far.
 
-    Raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
+    The view raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
     which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
     """
-    panel = None
-    if streams.stderr_live and control is not None and (thinking == "show" or not quiet):
-        panel = LiveView(streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet)
-    view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
-    attendant = TurnInput(streams, control, panel, keys=False) if control is not None else None
-    with attendant or nullcontext():
-        for event in events:
-            if attendant is not None and panel is not None:
-                attendant.put(event)
-                if view.changes_phase(event):
-                    attendant.settle()  # the panel is gone before the answer begins: both may be one screen
-            view.take(event)
-    if view.done is None:
-        raise MullError(
-            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
-        )
-    return view.done
+    streams, thinking, quiet = options.streams, options.thinking, options.quiet
+
+    def show(events: Iterable[Event]) -> Done:
+        panel = None
+        if streams.stderr_live and (thinking == "show" or not quiet):
+            panel = LiveView(
+                streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet
+            )
+        view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
+        with TurnInput(streams, options.control, panel, keys=False) as attendant:
+            for event in events:
+                if panel is not None:
+                    attendant.put(event)
+                    if view.changes_phase(event):
+                        attendant.settle()  # the panel is gone before the answer begins: both may be one screen
+                view.take(event)
+        return ended(view.done)
+
+    return show
 
 
 class _Plain:
