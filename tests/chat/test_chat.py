@@ -139,6 +139,25 @@ def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
     assert "<pre><code>print(6 * 7)</code></pre>" in (tmp_path / "talk.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("1. Run:\n\n   ```sh\n   ls -l\n   ```\n\n2. Done.\n", "ls -l\n"),
+        ("So:\n```py\nx = 1\n", "x = 1\n"),
+        ("So:\n~~~\n```\nx\n~~~\n", "```\nx\n"),
+    ],
+    ids=["in a list", "unclosed", "tildes"],
+)
+def test_copy_code_finds_every_fence(chat: Chat, tmp_path: Path, answer: str, code: str) -> None:
+    model = write_scripted(tmp_path / "m.gguf", [answer], template=CHATML)
+    with chat(model, "--no-save") as terminal:
+        terminal.say("code, please")
+        terminal.say("/copy code")
+        terminal.shows("Copied ")
+        assert copied(terminal) == code
+        terminal.leave()
+
+
 def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, kept: Store) -> None:
     with chat(thinker) as terminal:
         terminal.say("about elephants")

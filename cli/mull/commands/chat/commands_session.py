@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,14 +29,13 @@ def _copy(chat: Chat, argument: str) -> None:
     last = next((turn for turn in reversed(chat.conversation.path) if turn.answer), None)
     if last is None:
         raise UsageError("no_answer", "There is no answer to copy.", "Ask something first.")
-    text = last.answer.strip()
+    text: str | None = last.answer.strip()
     if argument:
-        blocks = re.findall(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1", text + "\n", re.MULTILINE | re.DOTALL)
-        if not blocks:
-            raise UsageError(
-                "no_code", "There is no code block in the last answer.", "/copy takes all of it."
-            )
-        text = blocks[-1][1]
+        from mull.terminal.markdown.code_blocks import pick
+
+        text = pick(last.answer, last=True)
+    if text is None:
+        raise UsageError("no_code", "There is no code block in the last answer.", "/copy takes all of it.")
     taken = to_clipboard(text, chat.streams)
     if taken is None:
         raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
