@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.fs import paths
+from mull.fs.atomic import write_atomic
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
 
 CONFIG_FILE = "config.toml"  # in the config folder
@@ -153,7 +153,8 @@ def save_value(path: Path, name: str, text: str | None) -> None:
         document.pop(name, None)
     else:
         document[name] = _checked(path, name, parse(key, text))
-    _replace(path, tomlkit.dumps(document))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomic(path, tomlkit.dumps(document))
 
 
 def find_key(name: str) -> ConfigKey:
@@ -221,15 +222,3 @@ def _has_kind(kind: type, value: Any) -> bool:
 
 def _invalid(path: Path, what: str) -> MullError:
     return MullError("config_invalid", f"The config {what}.", f"mull config edit opens it: {path}")
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise

@@ -166,10 +166,10 @@ def test_an_interrupted_answer_leaves_the_file_as_it_was(
     ]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=home) as process:
         until = time.monotonic() + 20
-        while not list(tmp_path.glob(".out.*.new")) and time.monotonic() < until:
+        while not list(tmp_path.glob(".out.*.part")) and time.monotonic() < until:
             time.sleep(0.01)
         time.sleep(0.6)
         process.send_signal(number)
         assert process.wait(20) == 128 + number
     assert out.read_text() == "old"
-    assert not list(tmp_path.glob(".out.*.new"))
+    assert not list(tmp_path.glob(".out.*.part"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
@@ -18,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from mull.batch.lines import Id, Line
 from mull.errors import UsageError
+from mull.fs.atomic import open_atomic
 
 T = TypeVar("T")
 
@@ -120,18 +120,11 @@ def _result(data: bytes) -> dict[str, Any] | None:
 
 def _drop_failures(path: Path, model: str) -> None:
     """Write the file anew without the results that are errors, in one step."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as new, path.open("rb") as old:
-            for start, end, result in _complete(path, model):
-                if result["error"] is None:
-                    old.seek(start)
-                    new.write(old.read(end - start))
-        Path(scratch).chmod(path.stat().st_mode & 0o777)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with open_atomic(path, mode=None) as new, path.open("rb") as old:
+        for start, end, result in _complete(path, model):
+            if result["error"] is None:
+                old.seek(start)
+                new.write(old.read(end - start))
 
 
 class InOrder(Generic[T]):

@@ -7,13 +7,13 @@ llama.cpp. A damaged or unwritable record only costs what it remembered.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mull.engine.native import selfcheck
+from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import versioned
 from mull.settings import EngineSettings, over
 
@@ -105,10 +105,4 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _write(folder: Path, kept: dict[str, Any]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder / f"{_FILE}.{os.getpid()}.new"
-    try:
-        unfinished.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        unfinished.replace(folder / _FILE)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    write_atomic(folder / _FILE, json.dumps(kept, indent=1))

@@ -1,53 +1,137 @@
-"""A file that is there as a whole or not at all.
+"""Atomic writes: a file is replaced as a whole, or stays as it was.
 
-In: a path as the user typed it. Out: an `OutFile` to which text is written once, at the end. That it can be written is
-known at once: the new file is made beside the old one and takes its place in one step, with its rights, behind the
-link that points to it. What is no regular file (`/dev/null`, a pipe) is written straight into. Raises MullError
-(output_unwritable, write_failed).
+In: a path and the new content. It is written to a new file in the same folder, with an unpredictable name that ends in
+`TEMPORARY_SUFFIX`, which is then renamed to the path; on failure, Ctrl+C included, the new file is removed. A symbolic
+link at the path is replaced, not followed; `OutFile` follows it. Nothing is synced to the disk: after a power cut the
+old or the new content may be lost. Raises OSError; `OutFile` raises MullError (output_unwritable, write_failed).
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from mull.errors import MullError
 
+TEMPORARY_SUFFIX = ".part"
+"""By which files left behind by a killed process are recognized."""
+
+PRIVATE = 0o600
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_LONGEST_STEM = 100  # bytes of the target's name in the temporary one; file systems allow 255 in all
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int | None = PRIVATE) -> None:
+    """Replace the file by this content; text is written as UTF-8, line ends as they are. `mode`: see `AtomicFile`."""
+    data = content.encode() if isinstance(content, str) else content
+    with open_atomic(path, mode=mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def open_atomic(path: Path, *, mode: int | None = PRIVATE) -> Iterator[BinaryIO]:
+    """A binary file to write to; it replaces `path` when the block ends, unless the block raises."""
+    new = AtomicFile(path, mode=mode)
+    try:
+        yield new.file
+        new.commit()
+    finally:
+        new.discard()
+
+
+def symlink_atomic(target: str, link: Path) -> bool:
+    """Make `link` a symbolic link to `target`, in place of what is there; False where links cannot be created."""
+    temporary = _temporary(link)
+    try:
+        temporary.symlink_to(target)
+    except OSError:
+        return False
+    try:
+        temporary.replace(link)
+    except BaseException:
+        _remove(temporary)
+        raise
+    return True
+
+
+class AtomicFile:
+    """A new, empty file beside `path` that takes its place with `commit`, and is removed with `discard`.
+
+    `mode`: its permission bits; None: those of the file that is replaced, or what the umask allows for a new one.
+    """
+
+    def __init__(self, path: Path, *, mode: int | None = PRIVATE) -> None:
+        self._path = path
+        self._temporary: Path | None = _temporary(path)
+        copied = _mode_of(path) if mode is None else None
+        self.file: BinaryIO = os.fdopen(
+            os.open(self._temporary, _FLAGS, 0o666 if mode is None else mode), "wb"
+        )
+        if copied is not None:
+            try:
+                self._temporary.chmod(copied)
+            except BaseException:
+                self.discard()
+                raise
+
+    def commit(self) -> None:
+        """Close the file and rename it to the path."""
+        self.file.close()
+        if self._temporary is not None:
+            self._temporary.replace(self._path)
+            self._temporary = None
+
+    def discard(self) -> None:
+        """Close and remove the file; after `commit` this does nothing."""
+        if self._temporary is not None:
+            with suppress(OSError):  # what could not be flushed is discarded anyway
+                self.file.close()
+            _remove(self._temporary)
+            self._temporary = None
+
 
 class OutFile:
-    """A context manager; leaving it without `write` leaves everything as it was."""
+    """The file of `-o FILE`: checked and created at once, written as a whole at the end.
+
+    A context manager; leaving it without `write` leaves everything as it was. The file behind a symbolic link is
+    replaced, with its permission bits. What is not a regular file (`/dev/null`, a pipe) is written to directly.
+    """
 
     def __init__(self, path: Path) -> None:
         self._named = path
-        self.path = Path(os.path.realpath(path))
-        self._new: Path | None = None
+        self._new: AtomicFile | None = None
         try:
+            self.path = Path(os.path.realpath(path))
             found = self.path.stat() if self.path.exists() else None
             if found is not None and stat.S_ISDIR(found.st_mode):
                 raise IsADirectoryError(0, "it is a folder")
             if found is not None and not os.access(self.path, os.W_OK):
                 raise PermissionError(0, "Permission denied")
             if found is None or stat.S_ISREG(found.st_mode):
-                self._new = self._beside(found)
-        except (OSError, ValueError) as failure:  # the second: a NUL in the path
+                self._new = AtomicFile(self.path, mode=None)
+        except (OSError, ValueError) as failure:  # ValueError: a NUL in the path
             reason = getattr(failure, "strerror", None) or failure
             raise MullError(
-                "output_unwritable", f"{path} cannot be written: {reason}.", "Check the path and its rights."
+                "output_unwritable",
+                f"{path} cannot be written: {reason}.",
+                "Check the path and its permissions.",
             ) from failure
 
     def write(self, text: str) -> None:
-        """Put the text there, as UTF-8, in place of what was there before."""
+        """Replace the content by this text, as UTF-8."""
         data = text.encode("utf-8", errors="backslashreplace")
         try:
-            with (self._new or self.path).open("wb") as file:
-                file.write(data)
-            if self._new is not None:
-                self._new.replace(self.path)
-                self._new = None
+            if self._new is None:
+                self.path.write_bytes(data)
+            else:
+                self._new.file.write(data)
+                self._new.commit()
         except OSError as failure:
             raise MullError(
                 "write_failed",
@@ -62,16 +146,23 @@ class OutFile:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._new is not None:
-            with suppress(OSError):
-                self._new.unlink()
-            self._new = None
+            self._new.discard()
 
-    def _beside(self, old: os.stat_result | None) -> Path:
-        """An empty file in the same folder, with the rights that the old one has or that the umask gives."""
-        new = self.path.with_name(f".{self.path.name[:200]}.{os.getpid()}.new")
-        with suppress(FileNotFoundError):
-            new.unlink()
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        if old is not None:
-            new.chmod(stat.S_IMODE(old.st_mode))
-        return new
+
+def _temporary(path: Path) -> Path:
+    stem = path.name.encode("utf-8", "ignore")[:_LONGEST_STEM].decode("utf-8", "ignore")
+    return path.with_name(f".{stem}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+
+
+def _mode_of(path: Path) -> int | None:
+    """The permission bits of a regular file, links followed; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

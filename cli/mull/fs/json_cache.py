@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from mull.fs.atomic import write_atomic
 
 _MOST = 200
 
@@ -35,14 +36,9 @@ class JsonCache:
         _memory[f"{self._path}:{key}"] = answer
         everything = {**self._read(), key: answer}
         newest = dict(list(everything.items())[-_MOST:])
-        unfinished = self._path.with_suffix(f".{os.getpid()}.new")
-        try:
+        with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(newest), encoding="utf-8")
-            unfinished.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
+            write_atomic(self._path, json.dumps(newest))
 
     def _read(self) -> dict[str, Any]:
         try:

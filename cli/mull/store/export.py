@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.events import ReasoningReport, Timing, Usage
+from mull.fs.atomic import write_atomic
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import Store
 
@@ -157,14 +158,7 @@ def write_export(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():  # a pipe, a terminal
         path.write_text(text, encoding="utf-8", newline="\n")
         return
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        scratch.touch(mode=0o600)
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        scratch.replace(path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+    write_atomic(path, text)
 
 
 def _turn(values: Mapping[str, Any]) -> TurnRecord:

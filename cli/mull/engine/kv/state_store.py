@@ -17,7 +17,6 @@ import hashlib
 import json
 import mmap
 import os
-import secrets
 import shutil
 import struct
 import time
@@ -29,10 +28,10 @@ from typing import Any, BinaryIO
 
 from xxhash import xxh3_64_intdigest
 
+from mull.fs.atomic import TEMPORARY_SUFFIX, open_atomic
 from mull.fs.paths import private_dir
 
 SUFFIX = ".kv"
-UNFINISHED = ".part"
 RATES = ".json"
 
 _MAGIC = b"mullkv\0\2"  # the last byte is the format's version
@@ -122,23 +121,17 @@ class StateStore:
         padding = -(len(head) + len(known)) % _PAGE
         size = len(head) + len(known) + padding + len(state)
         name = f"{family[:16]}-{hashlib.sha256(ids.tobytes()).hexdigest()[:16]}"
-        unfinished = self.folder / f"{name}.{secrets.token_hex(4)}{UNFINISHED}"
         try:
             private_dir(self.folder)
             if not self._make_room(size):
                 return False
-            with _created(unfinished) as file:
+            with open_atomic(self.folder / (name + SUFFIX)) as file:
                 file.write(head + known + bytes(padding))
                 view = memoryview(state).cast("B")
                 for start in range(0, len(view), _SLICE):
                     file.write(view[start : start + _SLICE])
-            unfinished.replace(self.folder / (name + SUFFIX))
         except OSError:
-            _remove(unfinished)
             return False
-        except BaseException:
-            _remove(unfinished)
-            raise
         return True
 
     def remove(self, entry: StoredState) -> None:
@@ -163,7 +156,7 @@ class StateStore:
     def _make_room(self, size: int) -> bool:
         """Remove the least recently used until so many more bytes are within the limit."""
         for path, _, used in self._sizes():
-            if path.suffix == UNFINISHED and time.time() - used > _ABANDONED:
+            if path.suffix == TEMPORARY_SUFFIX and time.time() - used > _ABANDONED:
                 _remove(path)
         limit = self.most()
         files = sorted(self._sizes(), key=lambda file: file[2])
@@ -179,7 +172,7 @@ class StateStore:
         return total <= limit
 
     def _files(self, prefix: str, *suffixes: str) -> list[Path]:
-        ours = suffixes or (SUFFIX, UNFINISHED, RATES)
+        ours = suffixes or (SUFFIX, TEMPORARY_SUFFIX, RATES)
         try:
             return [p for p in self.folder.iterdir() if p.name.startswith(prefix) and p.name.endswith(ours)]
         except OSError:
@@ -188,7 +181,7 @@ class StateStore:
     def _sizes(self) -> list[tuple[Path, int, float]]:
         """Path, bytes and time of last use of every file that is ours, finished or not."""
         found = []
-        for path in self._files("", SUFFIX, UNFINISHED):
+        for path in self._files("", SUFFIX, TEMPORARY_SUFFIX):
             with contextlib.suppress(OSError):  # another process has just removed it
                 facts = path.stat()
                 found.append((path, facts.st_size, facts.st_mtime))
@@ -240,13 +233,6 @@ def _is_sound(mapped: mmap.mmap, entry: StoredState) -> bool:
     *_, state_sum = _HEAD.unpack_from(mapped)
     with memoryview(mapped) as whole, whole[entry.offset :] as state:
         return bool(xxh3_64_intdigest(state) == state_sum)
-
-
-def _created(path: Path) -> BinaryIO:
-    """A new file that nobody else can read."""
-    return os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
-    )
 
 
 def _remove(path: Path) -> None:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from mull.fs.atomic import write_atomic
+
 _RESTORING = 1e9  # bytes per second, before it is known
 _SAVING = 0.4e9
 
@@ -33,10 +35,8 @@ class Rates:
 
     def write(self, path: Path) -> None:
         """Keep it, if the disk takes it."""
-        unfinished = path.with_suffix(".new")
         with suppress(OSError):
-            unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
-            unfinished.replace(path)
+            write_atomic(path, json.dumps(asdict(self)))
 
     def fill(self, kept: Rates) -> None:
         """Take what was not measured in this process."""

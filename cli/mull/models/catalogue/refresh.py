@@ -6,13 +6,12 @@ Nothing is asked of the network unless an http(s) address was given.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from mull.errors import MullError
+from mull.fs.atomic import write_atomic
 from mull.fs.paths import private_dir
 from mull.models.catalogue.catalogue import FETCHED, bundled_date, parse_entries, parse_text
 
@@ -45,7 +44,7 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
         )
     if not count:
         raise MullError("catalogue", f"{source} lists no model.", "Give the address of a models.toml.")
-    _keep(private_dir(config_dir) / FETCHED, data)
+    write_atomic(private_dir(config_dir) / FETCHED, data)
     return count, updated
 
 
@@ -69,14 +68,3 @@ def _fetch(address: str) -> bytes:
         raise MullError(
             "no_network", f"{address} cannot be fetched: {reason}.", "Check the address."
         ) from error
-
-
-def _keep(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

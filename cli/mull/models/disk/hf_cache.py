@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mull.fs.atomic import symlink_atomic
 from mull.models.reference import as_local
 
 PREFIX = "models--"
@@ -137,11 +137,5 @@ def link_into_snapshot(blob: Path, link: Path) -> None:
     target = os.path.relpath(blob, link.parent)
     if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115
         return
-    scratch = link.with_name(f".{link.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        scratch.symlink_to(target)
-    except OSError:
-        if not link.exists():
-            blob.replace(link)
-        return
-    scratch.replace(link)
+    if not symlink_atomic(target, link) and not link.exists():
+        blob.replace(link)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.fs import paths
+from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import stamp
 
 _VERIFIED = "verified"
@@ -137,11 +137,4 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
     paths.private_dir(path.parent)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(values, file)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    write_atomic(path, json.dumps(values))

@@ -21,6 +21,7 @@ from mull.control import TurnControl
 from mull.errors import ExitCode, MullError
 from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
 from mull.fs import paths
+from mull.fs.atomic import write_atomic
 from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
@@ -273,9 +274,7 @@ def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None
     with suppress(OSError):
         ref = folder.folder / "refs" / as_local(name)
         ref.parent.mkdir(parents=True, exist_ok=True)
-        scratch = ref.with_name(f".{ref.name}.{threading.get_ident()}")
-        scratch.write_text(repository.commit, encoding="ascii")
-        scratch.replace(ref)
+        write_atomic(ref, repository.commit, mode=None)
 
 
 def _readme(folder: RepositoryFolder, repository: Repository) -> None:

@@ -7,8 +7,6 @@ long as there is time. The record is a JSON file in the state folder; a damaged 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import MullError
+from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import versioned
 from mull.models.gguf.header import read_header
 from mull.models.memory.kv_size import KvLayers
@@ -64,10 +63,7 @@ class Layouts:
             key: value for key, value in self._known.items() if key in self._asked
         }  # gone files are forgotten
         with suppress(OSError):
-            handle, name = tempfile.mkstemp(dir=self._record.parent, prefix=self._record.name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"format": _FORMAT, "layouts": kept}, file)
-            Path(name).replace(self._record)
+            write_atomic(self._record, json.dumps({"format": _FORMAT, "layouts": kept}))
 
 
 def _key(parts: Sequence[Path]) -> str:

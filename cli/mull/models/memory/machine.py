@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mull.fs.atomic import write_atomic
 from mull.models.memory.cgroup import memory_limit
 
 GIB = 1 << 30
@@ -118,7 +119,7 @@ def _best_speed(record: Path | None) -> float:
         return known
     if record is not None:
         with suppress(OSError):
-            record.write_text(f"{speed:.3g}", encoding="ascii")
+            write_atomic(record, f"{speed:.3g}")
     return speed
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.fs.atomic import write_atomic
 from mull.terminal.console.sanitize import whole
 
 if TYPE_CHECKING:
@@ -44,10 +45,4 @@ def open_history(path: Path | None) -> History:
 def _shorten(path: Path) -> None:
     """Keep the newest entries; each begins with a line of its own that says when it was made. Raises OSError."""
     kept = path.read_bytes()[-LIMIT // 2 :]
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        scratch.touch(mode=0o600)
-        scratch.write_bytes(kept[kept.find(b"\n# ") + 1 :])
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    write_atomic(path, kept[kept.find(b"\n# ") + 1 :])
