@@ -21,8 +21,7 @@ from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from mull.chat_template.budget import Budget, too_large
-from mull.chat_template.counting import Counting, GenerationTag
+from mull.chat_template.budget import Budget, Counting, GenerationTag, too_large
 
 
 def _names(words: str) -> frozenset[str]:
@@ -159,7 +158,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
         owner = getattr(__obj, "__self__", None)
-        if owner is __self:  # what `counting` put there
+        if owner is __self:  # what `Counting` put there
             return __obj(*args)
         __self.budget.tick()
         if isinstance(__obj, types.BuiltinMethodType) and owner is not None:
