@@ -8,7 +8,7 @@ import pytest
 
 from mull.structured.gbnf import GrammarError
 from mull.structured.gbnf_check import check
-from mull.structured.numbers import whole
+from mull.structured.pattern import whole
 
 GOOD = [
     'root ::= "a"',

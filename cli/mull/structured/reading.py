@@ -9,6 +9,7 @@ valid and cannot be held to.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from typing import Any
 from mull.errors import UsageError
 from mull.settings import AnswerShape
 from mull.structured import gbnf_check, schema_to_gbnf
-from mull.structured.short import short_schema
 
 _LONGEST = 2_000_000  # characters of a schema or grammar
+_SHORT_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+_SHORT_FIELD = re.compile(
+    r"(?P<name>[^\s\[\]:,]+)(?P<list>\[\])?(?:\s+(?P<type>[a-z]+)(?P<list2>\[\])?)?\s*(?::(?P<about>.*))?"
+)
 
 
 def read_shape(
@@ -52,6 +56,46 @@ def read_schema(text: str) -> Any:
     if is_path or ("\n" not in written and _is_file(path)):
         return _json(_file(path, "schema"), written)
     return short_schema(written)
+
+
+def short_schema(text: str) -> dict[str, Any]:
+    """The short form of a schema: "name, age int, tags[], bio: a few words".
+
+    Fields stand between commas or, where the text has line breaks, one on each line. A field is a name, optionally `[]`
+    for a list, optionally a type (str, int, float, bool; default str), optionally a colon and what the field is for.
+    Returns the JSON Schema of an object with exactly these fields, all required. Raises UsageError (schema) with the
+    field that is not understood.
+    """
+    properties: dict[str, Any] = {}
+    for part in text.split("\n" if "\n" in text.strip() else ","):
+        field = part.strip()
+        if not field:
+            continue
+        match = _SHORT_FIELD.fullmatch(field)
+        if match is None or (match["type"] is not None and match["type"] not in _SHORT_TYPES):
+            raise UsageError(
+                "schema",
+                f"“{field}” is no field of a short schema.",
+                "Write for example: name, age int, tags[], note: what it is. Types are str, int, float, bool.",
+            )
+        if match["name"] in properties:
+            raise UsageError("schema", f"The schema names “{match['name']}” twice.", "Name each field once.")
+        kind: dict[str, Any] = {"type": _SHORT_TYPES[match["type"] or "str"]}
+        if match["list"] or match["list2"]:
+            kind = {"type": "array", "items": kind}
+        if match["about"] and match["about"].strip():
+            kind["description"] = match["about"].strip()
+        properties[match["name"]] = kind
+    if not properties:
+        raise UsageError(
+            "schema", "The schema names no field.", 'For example: --schema "name, age int, tags[]"'
+        )
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def from_schema(schema: Any) -> AnswerShape:

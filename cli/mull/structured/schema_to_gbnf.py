@@ -16,8 +16,7 @@ from mull.structured import text
 from mull.structured.gbnf import GrammarError
 from mull.structured.gbnf_check import check
 from mull.structured.keywords import OF_TYPE, Schema, Unsupported, constraints, merged, types
-from mull.structured.numbers import whole
-from mull.structured.pattern import NotRegular, pattern
+from mull.structured.pattern import NotRegular, pattern, whole
 
 _DEEPEST = 100  # schemas in schemas
 _BLOCK = 1000  # llama.cpp repeats at most 2000 times; more is repeated in blocks
