@@ -19,7 +19,8 @@ from typing import Any
 from mull import __version__
 from mull.reasoning import describe
 from mull.reasoning.control import LEAST
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from mull.reasoning.switches import BUDGETS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -29,7 +29,7 @@ from mull.engine.model import Model, load
 from mull.engine.threads import default_threads
 from mull.events import Done
 from mull.messages import Message
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, Sampling, TurnSettings
 from mull.turn.turn import LoadedModel
 from tests.bench.measure import quartiles

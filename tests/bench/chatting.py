@@ -40,7 +40,7 @@ def child(threads: int) -> None:
     from mull.chat_template.template import Template
     from mull.engine.engine import Engine
     from mull.engine.model import load
-    from mull.reasoning.profile import profile
+    from mull.reasoning.profiler import profile
     from mull.turn.turn import LoadedModel, run
 
     settings, control = EngineSettings(threads=threads), TurnControl()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mull.reasoning.control import LEAST, ReasoningDecision, decide
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t
 

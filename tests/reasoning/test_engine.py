@@ -14,7 +14,7 @@ from mull.engine.engine import Engine
 from mull.engine.model import load
 from mull.events import AnswerDelta, Done, Notice, ThinkingDelta
 from mull.messages import Message
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.turn.close_thinking import MOST
 from mull.turn.turn import LoadedModel, prepare, run

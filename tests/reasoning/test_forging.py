@@ -13,7 +13,8 @@ from mull.errors import TemplateError
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import decide
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates
 from tests.reasoning.published import FOLDER, names, source

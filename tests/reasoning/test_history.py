@@ -8,7 +8,7 @@ from mull.chat_template.render import Segment, render
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import decide
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t
 

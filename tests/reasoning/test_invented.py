@@ -13,7 +13,7 @@ import pytest
 
 from mull.chat_template.template import Template
 from mull.reasoning.describe import as_json
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 
 TAGS = (
     ("<think>", "</think>"),

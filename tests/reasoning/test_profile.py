@@ -6,7 +6,8 @@ import pytest
 
 from mull.errors import TemplateError
 from mull.reasoning.describe import as_json, as_lines
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from tests.reasoning import templates as t
 
 

@@ -13,7 +13,8 @@ from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import decide
 from mull.reasoning.describe import as_json
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
 from mull.settings import ReasoningAsk
 from tests.reasoning.published import cases, formats, names, needed, source

@@ -15,7 +15,7 @@ from mull.engine.model import load
 from mull.events import Done
 from mull.messages import Message
 from mull.reasoning.markers import chunks
-from mull.reasoning.profile import profile
+from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.turn.turn import LoadedModel, run
 from tests.model_files.scripted import write_scripted

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
 from mull.turn.close_thinking import way_out
 from tests.reasoning import templates as t

@@ -132,7 +132,7 @@ def _open(
         undo.callback(model.close)
         from mull.chat_template.template import Template
         from mull.engine.engine import Engine
-        from mull.reasoning.profile import profile
+        from mull.reasoning.profiler import profile
         from mull.turn.turn import LoadedModel
 
         template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
@@ -235,5 +235,5 @@ def _import_ahead() -> None:
 
     import mull.chat_template.template
     import mull.engine.engine
-    import mull.reasoning.profile
+    import mull.reasoning.profiler
     import mull.turn.turn  # noqa: F401

@@ -19,7 +19,8 @@ from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.reasoning.describe import as_json, as_lines
-from mull.reasoning.profile import Profile, profile
+from mull.reasoning.profile import Profile
+from mull.reasoning.profiler import profile
 from mull.reasoning.splitter import Answer, Splitter, Thinking
 from mull.settings import ReasoningAsk
 

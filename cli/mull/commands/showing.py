@@ -113,7 +113,7 @@ def _thinking(headers: list[Header]) -> str | None:
     """What the file's own template can do, in a few words."""
     if not headers or not headers[0].template:
         return None
-    from mull.reasoning.profile import profile
+    from mull.reasoning.profiler import profile
 
     first = headers[0]
     special = first.special_tokens.values()

@@ -1,8 +1,15 @@
-"""What a splitter tells: stretches of thinking, of the answer, and of what belongs to neither."""
+"""The parts of a turn: stretches of thinking, of the answer and tool calls, and the buffer that trims and joins them.
+
+In: stretches of text, in order, each known to be thinking, answer or tool call. Out: parts. Thinking loses the white
+space at both its ends; two answers of one turn become two paragraphs; a tool call becomes one part. Knows no marker.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+FENCE = "```"
+LINE = 80  # characters of a line that are kept: only its beginning matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +35,101 @@ class Hidden:
 
 
 Part = Thinking | Answer | Hidden
+
+
+class OutputBuffer:
+    """The parts of one turn. `keep`: remember all thinking, for it may turn out to be the answer."""
+
+    def __init__(self, *, keep: bool) -> None:
+        self.fresh = True  # nothing thought since the thinking began
+        self.said = False  # has the answer any text?
+        self.apart = False  # does the next of it come from a message of its own?
+        self._parts: list[Part] = []
+        self._space = ""  # white space at the end of what was thought, not yet told
+        self._line = ""  # the beginning of the current line of the answer
+        self._fenced = False
+        self._hidden: list[str] = []
+        self._keep = keep
+        self._thought: list[str] = []
+
+    def taken(self) -> list[Part]:
+        """The new parts."""
+        parts, self._parts = self._parts, []
+        return parts
+
+    def forget(self) -> None:
+        """What was fed so far is in the prompt: none of it is new."""
+        self._parts.clear()
+        self.said = self.apart = False
+
+    # ---- thinking
+
+    def begin_thinking(self) -> None:
+        self.fresh, self._space = True, ""
+
+    def end_thinking(self) -> None:
+        self._space = ""
+
+    def thinking(self, text: str) -> None:
+        if self.fresh:
+            text = text.lstrip()
+            if not text:
+                return
+            self.fresh = False
+        text = self._space + text
+        kept = text.rstrip()
+        self._space = text[len(kept) :]
+        if kept:
+            self._parts.append(Thinking(kept))
+            if self._keep:
+                self._thought.append(kept)
+
+    @property
+    def thought(self) -> str:
+        """All thinking told so far, where it is kept."""
+        return "".join(self._thought)
+
+    def thought_line_begins(self, before: str) -> bool:
+        """Does a line of thinking begin after `before`, white space aside?"""
+        last = before.rpartition("\n")[2]
+        return not last.strip() and ("\n" in before or "\n" in self._space or self.fresh)
+
+    # ---- the answer
+
+    def answer(self, text: str) -> None:
+        if self.apart and (text := text.lstrip()):
+            text = ("\n\n" if self._line else "\n") + text
+            self.apart = False
+        if text:
+            self.said = self.said or bool(text.strip())
+            self.note(text)
+            self._parts.append(Answer(text))
+
+    def note(self, text: str) -> None:
+        """Remember how the current line begins, and whether it is inside a code fence."""
+        if "\n" in text:
+            *lines, last = (self._line + text).split("\n")
+            self._fenced ^= _fences(lines)
+            self._line = last[:LINE]
+        elif len(self._line) < LINE:
+            self._line += text
+
+    def line_begins(self, before: str) -> bool:
+        """Does a line begin after `before`, white space aside, outside code fences?"""
+        *lines, last = (self._line + before).split("\n")
+        return not last.strip() and not self._fenced ^ _fences(lines)
+
+    # ---- tool calls
+
+    def hidden(self, text: str) -> None:
+        self._hidden.append(text)
+
+    def end_hidden(self, kind: str) -> None:
+        """The tool call that ends here."""
+        text, self._hidden = "".join(self._hidden), []
+        self._parts.append(Hidden(text, kind))
+
+
+def _fences(lines: list[str]) -> bool:
+    """Do these lines open or close a code fence for good?"""
+    return bool(sum(line.lstrip().startswith(FENCE) for line in lines) % 2)

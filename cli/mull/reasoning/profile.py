@@ -1,24 +1,22 @@
-"""What a model's chat template can do about thinking: a frozen value, found by probing, corrected by `families.py`.
+"""What a model's chat template can do about thinking, as a frozen value. `profiler.py` makes one.
 
-In: a template's source and what the model file says of itself. Out: a `Profile`: whether the model reasons, the
-switch with its values and default, what the generation prompt prefills, the markers around thinking, answer and tool
-calls, and how past thinking goes back. Profiles are kept for the life of the process; making one costs some ten
-renderings of a few words. Raises `TemplateError` where the template cannot even render a single question.
+A `Profile` says whether the model reasons, how thinking is switched and what the default is, what the generation
+prompt prefills, which markers surround thinking, answers and tool calls, and how past thinking goes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from mull.chat_template.template import Template
+from mull.reasoning.markers import Prefill, chunks, prefilled
 from mull.settings import Effort
 
 Kind = Literal["none", "always", "switchable", "effort"]
 Default = Literal["on", "off", "none"]
-Prefill = Literal["open", "closed", "bare", "none"]
 Off = Literal["template", "text", "prefill", "cannot"]
 Place = Literal["user", "system", "custom system"]
 
@@ -104,15 +102,11 @@ class Profile:
     @cached_property
     def continues(self) -> frozenset[str]:
         """Special spellings that never end the turn, though a vocabulary may call one an end of generation."""
-        from mull.reasoning.markers import chunks
-
         kept = [self.start, self.end, self.answer_start, self.header, self.restart]
         return frozenset(chunk for text in kept if text for chunk in chunks(text)) - set(self.turn_ends)
 
     def prefill(self, tail: str) -> Prefill:
         """What a generation prompt's tail does: opens the thinking, closes it, writes a bare end, or nothing."""
-        from mull.reasoning.markers import prefilled
-
         return prefilled(tail[len(self.tails.head) :], self.start, self.end)
 
 
@@ -121,33 +115,3 @@ THINK_TAGS: Mapping[str, Any] = {
     "end": "</think>",
     "between": "\n</think>\n\n",
 }  # the usual ones
-
-
-@lru_cache(maxsize=32)
-def _profile(
-    source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str
-) -> Profile:
-    from mull.reasoning.detect import detect
-    from mull.reasoning.families import corrected
-
-    found = detect(Template(source, bos=bos, eos=eos))
-    return corrected(replace(found, special=special), source, architecture=architecture, name=name)
-
-
-def profile(
-    source: str | None,
-    *,
-    special: Collection[str] = (),
-    architecture: str = "",
-    name: str = "",
-    bos: str = "",
-    eos: str = "",
-) -> Profile:
-    """The profile of a model with this chat template (None: a base model without one).
-
-    `special` are the spellings of the tokenizer's control and user-defined tokens, `architecture` and `name` what the
-    GGUF says of itself.
-    """
-    if source is None:
-        return Profile(None)
-    return _profile(source, frozenset(special), architecture, name, bos, eos)

@@ -14,9 +14,8 @@ from typing import Literal
 from mull.reasoning.harmony import Body, bare, lead, meaning, too_long
 from mull.reasoning.marker_table import Act, State, Table, grammar
 from mull.reasoning.markers import CHUNK
-from mull.reasoning.parts import Answer, Hidden, Part, Thinking
+from mull.reasoning.parts import Answer, Hidden, OutputBuffer, Part, Thinking
 from mull.reasoning.profile import Profile
-from mull.reasoning.telling import OutputBuffer
 
 __all__ = ["Answer", "Hidden", "Part", "Splitter", "Thinking"]
 
