@@ -18,7 +18,7 @@ from typing import Any
 
 from mull import __version__
 from mull.reasoning import describe
-from mull.reasoning.control import LEAST
+from mull.reasoning.control import MINIMUM_BUDGET
 from mull.reasoning.profile import Profile
 from mull.reasoning.profiler import profile
 from mull.reasoning.switches import BUDGETS
@@ -129,8 +129,8 @@ Off is one of these, and `mull inspect FILE` says which:
 * **template**: an argument of the template. Most of these put an empty block of thinking into the prompt.
 * **text**: a word in a message that the model was trained to obey.
 * **prefill**: `mull` begins the answer itself, where that is known to work.
-* **cannot**: the model always thinks. Then `mull` says so in one line on stderr, allows {LEAST} tokens of thinking, and
-  hides them. It never pretends: the JSON result carries what was asked, what was applied, and how.
+* **cannot**: the model always thinks. Then `mull` says so in one line on stderr, allows {MINIMUM_BUDGET} tokens of
+  thinking, and hides them. It never pretends: the JSON result carries what was asked, what was applied, and how.
 
 Thinking that appears although it was switched off is still split off. A model whose template says nothing of thinking
 is watched: what it marks as thinking at the start of its output is split off too.

@@ -109,7 +109,7 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerShape:
+class AnswerFormat:
     """What the answer must look like: a checked GBNF grammar with a rule `root`.
 
     `is_json`: what fits it is JSON, and is read as such once more; `schema` is what that is then checked against.
@@ -132,5 +132,5 @@ class TurnSettings:
     sampling: Sampling = DEFAULT_SAMPLING
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
-    shape: AnswerShape | None = None
+    answer_format: AnswerFormat | None = None
     logprobs: int | None = None

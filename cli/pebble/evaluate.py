@@ -21,7 +21,8 @@ from mull.control import TurnControl
 from mull.events import Done
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import LoadedModel, run
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.turn import run
 from pebble import chats, words
 
 HERE = Path(__file__).parent

@@ -31,7 +31,7 @@ from mull.events import Done
 from mull.messages import Message
 from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, Sampling, TurnSettings
-from mull.turn.turn import LoadedModel
+from mull.turn.loaded_model import LoadedModel
 from tests.bench.measure import quartiles
 from tests.model_files.random_model import QWEN3_0_6B, cached
 

@@ -41,7 +41,8 @@ def child(threads: int) -> None:
     from mull.engine.engine import Engine
     from mull.engine.model import load
     from mull.reasoning.profiler import profile
-    from mull.turn.turn import LoadedModel, run
+    from mull.turn.loaded_model import LoadedModel
+    from mull.turn.turn import run
 
     settings, control = EngineSettings(threads=threads), TurnControl()
     with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mull.chat_template.checkpoints import APART, checkpoints
+from mull.chat_template.checkpoints import MIN_DISTANCE, checkpoints
 from mull.chat_template.render import render
 from mull.chat_template.template import Template
 from mull.messages import Message
@@ -53,7 +53,7 @@ def test_after_the_question_where_it_is_wanted() -> None:
 
 def test_forks_are_apart() -> None:
     assert parted(Message("system", "Be brief."), ask("How many?")) == []
-    assert parted(Message("system", "Be brief."), ask("Why?", "x" * (APART // 2))) == []
+    assert parted(Message("system", "Be brief."), ask("Why?", "x" * (MIN_DISTANCE // 2))) == []
     found = parted(Message("system", SYSTEM), ask("Why?", "short"), question=True)
     assert len(found) == 1
 

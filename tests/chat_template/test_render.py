@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mull.chat_template.render import Mixed, Segment, render
+from mull.chat_template.render import MixedText, Segment, render
 from mull.chat_template.template import Template
 from mull.errors import TemplateError
 
@@ -111,7 +111,7 @@ def test_a_template_with_private_characters_of_its_own_keeps_them() -> None:
 
 
 def test_parts_of_a_message_can_be_ours() -> None:
-    mixed = Mixed(Segment("A <x> ", False), Segment("/no_think", True))
+    mixed = MixedText(Segment("A <x> ", False), Segment("/no_think", True))
     template = Template(
         "{% if '/no_think' in messages[0].content %}off: {% endif %}{{ messages[0].content }}"
     )

@@ -99,16 +99,16 @@ def test_progress_of_the_prompt_is_told_before_the_first_piece(tiny: Engine) -> 
 def test_injected_tokens_come_out_as_pieces_and_steer_the_model(scripted: Scripted) -> None:
     script = ["<think>", "one", " two", " three", "</think>", "\n\n", "Answer"]
     engine = scripted(script, user_defined=["<think>", "</think>"])
-    way_out = engine.model.tokenize(" enough.</think>\n\n", special=True)
+    closing_text = engine.model.tokenize(" enough.</think>\n\n", special=True)
     generation = engine.generate(Request(engine.model.tokenize("?", special=True), GREEDY))
     said = []
     for event in generation:
         if isinstance(event, Piece):
             said.append(event)
             if event.data == b" two":
-                generation.inject(way_out)
+                generation.inject(closing_text)
     assert b"".join(piece.data for piece in said).decode() == "<think>one two enough.</think>\n\nAnswer"
-    assert [piece.token for piece in said if piece.injected] == way_out
+    assert [piece.token for piece in said if piece.injected] == closing_text
     assert generation.ended == "eog"
 
 

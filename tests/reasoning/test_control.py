@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mull.reasoning.control import LEAST, ReasoningDecision, decide
+from mull.reasoning.control import MINIMUM_BUDGET, ReasoningDecision, decide
 from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates as t
@@ -56,7 +56,7 @@ def test_off_by_prefill_starts_the_answer() -> None:
 
 def test_off_that_cannot_be_had_is_refused_honestly() -> None:
     found = decided(t.ALWAYS, on=False)
-    assert (found.asked, found.applied, found.budget, found.hide) == ("off", "always", LEAST, True)
+    assert (found.asked, found.applied, found.budget, found.hide) == ("off", "always", MINIMUM_BUDGET, True)
     assert found.notice == "This model's thinking cannot be switched off; it is kept short and hidden."
     assert "\n" not in found.notice
 

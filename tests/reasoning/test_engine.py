@@ -16,8 +16,10 @@ from mull.events import AnswerDelta, Done, Notice, ThinkingDelta
 from mull.messages import Message
 from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.close_thinking import MOST
-from mull.turn.turn import LoadedModel, prepare, run
+from mull.turn.close_thinking import MAX_CLOSINGS
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.prepare import prepare
+from mull.turn.turn import run
 from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates as t
 
@@ -175,7 +177,7 @@ def test_a_model_that_thinks_on_after_its_thinking_was_closed_is_told_again(load
     again = ["<think>", *(f" so{number}" for number in range(30)), "</think>", "\nYes"]
     one = loaded(t.OPENED, ["Hm", " so"], starts={"\n\n": again}, user_defined=THINK)
     done = turn(one, budget=2)
-    assert done.thinking.count("That is enough thinking") == MOST
+    assert done.thinking.count("That is enough thinking") == MAX_CLOSINGS
     assert (done.answer.strip(), done.finish) == ("Yes", "stop")  # in the end it is left to itself
 
 

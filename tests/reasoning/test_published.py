@@ -13,9 +13,10 @@ from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import decide
 from mull.reasoning.describe import as_json
+from mull.reasoning.parts import AnswerPart, Part, ThinkingPart, ToolCallPart
 from mull.reasoning.profile import Profile
 from mull.reasoning.profiler import profile
-from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
+from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 from tests.reasoning.published import cases, formats, names, needed, source
 
@@ -164,7 +165,7 @@ def split(ability: Profile, prompt: str, chunks: list[bytes]) -> tuple[str, str,
     for chunk in chunks:
         parts += splitter.feed(0, chunk, False)
     parts += splitter.finish(complete=True)
-    kinds = (Thinking, Answer, Hidden)
+    kinds = (ThinkingPart, AnswerPart, ToolCallPart)
     return tuple("".join(p.text for p in parts if isinstance(p, kind)) for kind in kinds)  # type: ignore[return-value]
 
 

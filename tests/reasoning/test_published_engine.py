@@ -17,7 +17,8 @@ from mull.messages import Message
 from mull.reasoning.markers import chunks
 from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import LoadedModel, run
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.turn import run
 from tests.model_files.scripted import write_scripted
 from tests.reasoning.published import needed, source
 

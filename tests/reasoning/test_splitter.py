@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mull.reasoning.parts import AnswerPart, Part, ThinkingPart, ToolCallPart
 from mull.reasoning.profile import Profile
 from mull.reasoning.profiler import profile
-from mull.reasoning.splitter import Answer, Hidden, Part, Splitter, Thinking
-from mull.turn.close_thinking import way_out
+from mull.reasoning.splitter import Splitter
+from mull.turn.close_thinking import closing_text
 from tests.reasoning import templates as t
 
 Result = tuple[str, str, str]
 
 
 def told(parts: list[Part]) -> Result:
-    kinds = (Thinking, Answer, Hidden)
+    kinds = (ThinkingPart, AnswerPart, ToolCallPart)
     return tuple("".join(part.text for part in parts if isinstance(part, kind)) for kind in kinds)  # type: ignore[return-value]
 
 
@@ -27,7 +28,7 @@ def split(found: Profile, prompt: str, pieces: list[bytes]) -> Result:
     parts: list[Part] = []
     for piece in pieces:
         new = splitter.feed(0, piece, False)
-        assert all(part.text for part in new if not isinstance(part, Hidden)), "no empty part"
+        assert all(part.text for part in new if not isinstance(part, ToolCallPart)), "no empty part"
         parts += new
     return told(parts + splitter.finish())
 
@@ -236,7 +237,7 @@ def test_the_way_out_leads_into_the_answer(source: str) -> None:
     parts = splitter.feed(0, (found.start or "").encode() if not splitter.thinking else b"", False)
     parts += splitter.feed(0, b"Hm, let me see", False)
     assert splitter.thinking
-    parts += splitter.feed(0, way_out(found).encode(), False)
+    parts += splitter.feed(0, closing_text(found).encode(), False)
     assert not splitter.thinking
     parts += splitter.feed(0, b"Yes", False)
     thinking, answer, hidden = told(parts + splitter.finish())
@@ -290,8 +291,8 @@ def test_a_tool_call_is_told_once_and_whole() -> None:
     parts: list[Part] = []
     for piece in ("A\n", "<tool", "_call>", "\n{", "}", "</tool_call>", "B\n", "<tool_call>", "x"):
         parts += splitter.feed(0, piece.encode(), False)
-    calls = [part for part in parts + splitter.finish() if isinstance(part, Hidden)]
-    assert calls == [Hidden("\n{}", "<tool_call>"), Hidden("x", "<tool_call>")]
+    calls = [part for part in parts + splitter.finish() if isinstance(part, ToolCallPart)]
+    assert calls == [ToolCallPart("\n{}", "<tool_call>"), ToolCallPart("x", "<tool_call>")]
 
 
 SCRAPS = (

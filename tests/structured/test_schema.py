@@ -15,9 +15,9 @@ from mull.engine.model import load
 from mull.engine.request import Binding
 from mull.errors import MullError, UsageError
 from mull.settings import EngineSettings, Sampling
-from mull.structured.keywords import Unsupported
-from mull.structured.reading import from_schema, read_schema, read_shape
-from mull.structured.validate import misfit
+from mull.structured.keywords import UnsupportedSchema
+from mull.structured.reading import from_schema, read_answer_format, read_schema
+from mull.structured.validate import mismatch
 from tests.model_files.random_model import TINY, write_random
 
 Write = Callable[[Any, int], str]
@@ -124,7 +124,7 @@ def test_what_random_weights_write_fits(write: Write, name: str) -> None:
     assert written  # some random texts go on for longer than is waited for
     for text in written:
         validator(schema, format_checker=validator.FORMAT_CHECKER).validate(json.loads(text))
-        assert misfit(text, from_schema(schema)) is None
+        assert mismatch(text, from_schema(schema)) is None
 
 
 def test_a_schema_leaves_a_choice(write: Write) -> None:
@@ -196,7 +196,7 @@ def test_five_hundred_fields(write: Write) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_held_to_is_refused_by_name(schema: Any, named: str) -> None:
-    with pytest.raises(Unsupported) as refused:
+    with pytest.raises(UnsupportedSchema) as refused:
         from_schema({"properties": {"deep": schema}, "$defs": {}} if "$ref" not in str(schema) else schema)
     assert named in refused.value.message
     assert refused.value.exit_code == 5
@@ -220,7 +220,7 @@ def test_what_cannot_be_held_to_is_refused_by_name(schema: Any, named: str) -> N
 )
 def test_what_is_malformed_is_said_with_its_place(text: str, named: str) -> None:
     with pytest.raises(UsageError) as refused:
-        read_shape(schema=text)
+        read_answer_format(schema=text)
     assert named in refused.value.message
     assert refused.value.exit_code == 2
 
@@ -252,10 +252,10 @@ def test_a_schema_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_only_one_shape_at_a_time() -> None:
     with pytest.raises(UsageError):
-        read_shape(schema="a", json_only=True)
+        read_answer_format(schema="a", json_only=True)
     with pytest.raises(UsageError):
-        read_shape(schema="a", grammar="g")
-    assert read_shape() is None
+        read_answer_format(schema="a", grammar="g")
+    assert read_answer_format() is None
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_only_one_shape_at_a_time() -> None:
     ],
 )
 def test_the_answer_is_checked_again(answer: str, reason: str | None) -> None:
-    found = misfit(answer, from_schema(SCHEMAS["required"]))
+    found = mismatch(answer, from_schema(SCHEMAS["required"]))
     assert found is None if reason is None else found is not None and reason in found
 
 

@@ -14,7 +14,9 @@ from mull.engine.kv.state_store import StateStore
 from mull.events import Done, Notice, PromptProgress, ThinkingDelta
 from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.turn.turn import LoadedModel, keep, prepare, run
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.prepare import prepare
+from mull.turn.turn import run, save_prompt_cache
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.streams import check_stream
@@ -222,7 +224,7 @@ def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thi
     asked = [Message("user", "a rather long first question " * 10)]
     with speaking(thinker, state_store) as loaded:
         first = check_stream(run(loaded, asked, settings(on=on), TurnControl()))
-        keep(loaded, asked, settings(on=on), first)
+        save_prompt_cache(loaded, asked, settings(on=on), first)
         prompt = len(prepare(loaded, asked, settings(on=True)).tokens)
     longer = [
         *asked,
@@ -245,5 +247,5 @@ def test_a_turn_that_was_stopped_is_not_kept(tmp_path: Path, thinker: Path) -> N
             events.append(event)
             if isinstance(event, ThinkingDelta):
                 control.stop()
-        keep(loaded, asked, settings(), check_stream(events))
+        save_prompt_cache(loaded, asked, settings(), check_stream(events))
     assert state_store.entries() == []

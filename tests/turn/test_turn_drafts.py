@@ -14,7 +14,9 @@ from mull.engine.speculative.drafting import Drafting
 from mull.events import AnswerDelta, Done, ThinkingDelta
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.turn.turn import LoadedModel, prepare, run
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.prepare import prepare
+from mull.turn.turn import run
 from tests.cli.conftest import CHATML
 from tests.engine.test_drafts import Hinted
 from tests.model_files.scripted import write_scripted
@@ -40,9 +42,9 @@ def loaded(tmp_path: Path) -> Iterator[LoadedModel]:
         "\n\nWell",
         *(f", {i}" for i in range(40)),
     ]
-    way_out = ["Now", *(f" then{i}" for i in range(20)), "."]
+    closing_text = ["Now", *(f" then{i}" for i in range(20)), "."]
     path = write_scripted(
-        tmp_path / "thinker.gguf", script, template=CHATML, user_defined=TAGS, starts={"\n\n": way_out}
+        tmp_path / "thinker.gguf", script, template=CHATML, user_defined=TAGS, starts={"\n\n": closing_text}
     )
     with speaking(path) as loaded:
         yield loaded

@@ -30,7 +30,7 @@ from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore
     from mull.engine.model import Model
-    from mull.turn.turn import LoadedModel
+    from mull.turn.loaded_model import LoadedModel
 
 POLL = 0.05
 """Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
@@ -133,7 +133,7 @@ def _open(
         from mull.chat_template.template import Template
         from mull.engine.engine import Engine
         from mull.reasoning.profiler import profile
-        from mull.turn.turn import LoadedModel
+        from mull.turn.loaded_model import LoadedModel
 
         template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
         ability = profile(

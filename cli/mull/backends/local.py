@@ -23,7 +23,7 @@ from mull.settings import EngineSettings, Sampling, TurnSettings
 
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore
-    from mull.turn.turn import LoadedModel
+    from mull.turn.loaded_model import LoadedModel
 
 STEPS = 50  # of a load that are reported
 POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
@@ -124,7 +124,7 @@ class LocalBackend:
         return self.resolved.sampling(on)
 
     def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
-        from mull.turn.turn import prepare
+        from mull.turn.prepare import prepare
 
         try:
             return len(prepare(self._loaded, messages, settings).tokens)
@@ -134,11 +134,11 @@ class LocalBackend:
     def answer(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
-        from mull.turn.turn import keep, run
+        from mull.turn.turn import run, save_prompt_cache
 
         for event in run(self._loaded, messages, settings, control):
             if isinstance(event, Done):
-                self._keep = partial(keep, self._loaded, messages, settings, event)
+                self._keep = partial(save_prompt_cache, self._loaded, messages, settings, event)
             yield event
 
     @property

@@ -21,7 +21,9 @@ from mull.errors import ContextOverflow, MullError
 from mull.events import Done
 from mull.messages import Message
 from mull.settings import TurnSettings
-from mull.turn.turn import LoadedModel, RenderedPrompt, Turn, begin, prepare
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.prepare import RenderedPrompt, prepare
+from mull.turn.turn import Turn, begin
 
 Asked = tuple[list[Message], TurnSettings]
 

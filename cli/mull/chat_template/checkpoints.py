@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mull.chat_template.render import Segment
 from mull.messages import Message
 
-APART = 256
+MIN_DISTANCE = 256
 """Tokens between forks, at least: a batch ends at each, which costs about the time of one token."""
 
 
@@ -29,7 +29,7 @@ def checkpoints(
     found: list[int] = []
     for place in sorted(set(_places(messages, text, question=question))):
         count = _tokens_before(len(text[place:].encode("utf-8", "replace")), tokens, piece)
-        if count - (found[-1] if found else 0) >= APART:
+        if count - (found[-1] if found else 0) >= MIN_DISTANCE:
             found.append(count)
     return tuple(found)
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Self
 
-from mull.chat_template.template import HINT, NOTHING, Template
+from mull.chat_template.template import HINT, NO_ARGUMENTS, Template
 from mull.errors import TemplateError
 
 FIRST, LAST = 0xF0000, 0x10FFFD  # planes 15 and 16: private use, never white space, without case
@@ -41,7 +41,7 @@ class Segment:
     trusted: bool
 
 
-class Mixed(str):
+class MixedText(str):
     """A message's text of which parts are ours (a family's switch word): `parts` joined is the text."""
 
     parts: tuple[Segment, ...]
@@ -56,7 +56,7 @@ def render(
     template: Template | None,
     messages: Sequence[Mapping[str, Any]],
     *,
-    arguments: Mapping[str, Any] = NOTHING,
+    arguments: Mapping[str, Any] = NO_ARGUMENTS,
     prefill: str = "",
 ) -> tuple[Segment, ...]:
     """The prompt for the next assistant turn; `prefill` (trusted) begins that turn. Raises `TemplateError`.
@@ -67,14 +67,14 @@ def render(
         text = "\n\n".join(str(message["content"]) for message in messages)
         return _segments([(text, False), (prefill, True)])
     now = datetime.now()  # templates tell the model the user's own date
-    if _can_be_followed(template, _kinds(messages), repr(sorted(arguments.items()))):
-        pieces = _disguised(template, messages, arguments, now)
+    if _is_traceable(template, _kinds(messages), repr(sorted(arguments.items()))):
+        pieces = _substituted(template, messages, arguments, now)
     else:
-        pieces = _broken_up(template, messages, arguments, now)
+        pieces = _bracket_free(template, messages, arguments, now)
     return _segments([*pieces, (prefill, True)])
 
 
-class _Disguise:
+class _Substitution:
     """Private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
 
     def __init__(self, texts: Iterable[str], taken: str) -> None:
@@ -114,7 +114,7 @@ class _Disguise:
 
 def _texts(value: Any) -> Iterable[str]:
     """All foreign text in messages."""
-    if isinstance(value, Mixed):
+    if isinstance(value, MixedText):
         yield from (part.text for part in value.parts if not part.trusted)
     elif isinstance(value, str):
         yield value
@@ -145,7 +145,7 @@ def _harmless(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _can_be_followed(template: Template, kinds: tuple[str, ...], arguments: str) -> bool:
+def _is_traceable(template: Template, kinds: tuple[str, ...], arguments: str) -> bool:
     """Does disguised text come out of this template where and as plain text would?
 
     Tried once with a short conversation of the same kinds of messages, all harmless, so that a difference is the
@@ -165,18 +165,18 @@ def _can_be_followed(template: Template, kinds: tuple[str, ...], arguments: str)
         return (
             True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
         )
-    return "".join(text for text, _ in _disguised(template, messages, given, now)) == plain
+    return "".join(text for text, _ in _substituted(template, messages, given, now)) == plain
 
 
-def _disguised(
+def _substituted(
     template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
 ) -> list[tuple[str, bool]]:
     """The pieces of the rendering of disguised texts."""
-    disguise = _Disguise(_texts(messages), template.source + template.bos + template.eos)
+    disguise = _Substitution(_texts(messages), template.source + template.bos + template.eos)
     return disguise.off(template.render(disguise.on(messages), arguments=arguments, now=now))
 
 
-def _broken_up(
+def _bracket_free(
     template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
 ) -> list[tuple[str, bool]]:
     """A rendering of altered texts that spell no control token; only what is spelled in brackets is trusted."""
@@ -199,7 +199,7 @@ def _broken_up(
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:
     """A copy of messages with every foreign text changed."""
-    if isinstance(value, Mixed):
+    if isinstance(value, MixedText):
         return "".join(part.text if part.trusted else change(part.text) for part in value.parts)
     if isinstance(value, str):
         return change(value)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_MISSING = 8  # variables that a template may lack
 MAX_SOURCE = 1_000_000  # characters; the longest published chat templates have some 20,000
 HINT: Final = "Use another file of this model, or look at its template with: mull inspect FILE"
-NOTHING: Final[Mapping[str, Any]] = {}
+NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
 
 
 @cache
@@ -84,7 +84,7 @@ class Template:
         messages: Sequence[Mapping[str, Any]],
         *,
         add_generation_prompt: bool = True,
-        arguments: Mapping[str, Any] = NOTHING,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
         now: datetime | None = None,
     ) -> str:
         """The prompt's text. `now` fixes the clock that `strftime_now` shows (two renderings of one turn agree)."""

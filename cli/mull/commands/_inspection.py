@@ -19,9 +19,10 @@ from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.reasoning.describe import as_json, as_lines
+from mull.reasoning.parts import AnswerPart, ThinkingPart
 from mull.reasoning.profile import Profile
 from mull.reasoning.profiler import profile
-from mull.reasoning.splitter import Answer, Splitter, Thinking
+from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 
 MAX_TEXT = 8 << 20  # bytes of a template's file
@@ -115,8 +116,8 @@ class Inspected:
         pieces = (output[at : at + PIECE] for at in range(0, len(output), PIECE))
         parts = [part for piece in pieces for part in splitter.feed(0, piece, False)]
         parts += splitter.finish(complete=True)
-        thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
-        answer = "".join(part.text for part in parts if isinstance(part, Answer))
+        thinking = "".join(part.text for part in parts if isinstance(part, ThinkingPart))
+        answer = "".join(part.text for part in parts if isinstance(part, AnswerPart))
         if (
             self.profile.opens_thinking and thinking == answer
         ):  # the final marker never came: it was no thinking

@@ -17,7 +17,7 @@ from mull.config import Config, read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
-from mull.settings import AnswerShape
+from mull.settings import AnswerFormat
 from mull.terminal.console.streams import Streams, detach
 from mull.terminal.views.base import OutputForm, ViewOptions
 from mull.terminal.views.open import open_view
@@ -65,14 +65,14 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     form = _form(flags)
     flags = form.flags if form else flags
     talks = output == "text" and not flags.quiet  # there is room for notices on stderr
-    shape = _shape(flags)
+    answer_format = _answer_format(flags)
     begun = _head_start(flags, settings)
     from mull.commands._session import is_private, offering, open_sessions, set_up
 
     store, problem = open_sessions(private=is_private(flags, settings))
     with Delivery(flags, streams) as delivery, store:
         setup = offering(lambda: set_up(flags, settings, store, begun), streams)
-        setup.conversation.preferences.shape = shape
+        setup.conversation.preferences.answer_format = answer_format
         setup.conversation.preferences.logprobs = flags.logprobs
         try:
             setup.model.start()  # it loads while the input is still being read
@@ -145,15 +145,15 @@ def _form(flags: AskFlags) -> Form | None:
     return Form(flags)
 
 
-def _shape(flags: AskFlags) -> AnswerShape | None:
+def _answer_format(flags: AskFlags) -> AnswerFormat | None:
     """What the answer must look like. Raises UsageError for what is malformed, MullError (exit 5) for the rest."""
     if flags.logprobs is not None and not (flags.json or flags.jsonl):
         raise UsageError("usage", "--logprobs has no place in plain text.", "Give --json or --jsonl with it.")
     if flags.schema is None and flags.grammar is None and flags.format is None:
         return None
-    from mull.structured.reading import read_shape
+    from mull.structured.reading import read_answer_format
 
-    return read_shape(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
+    return read_answer_format(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
 
 
 def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams) -> None:
@@ -195,7 +195,7 @@ def _answer(
             control,
             thinking=setup.plan.thinking,
             # A constrained answer is no Markdown: underscores and stars are its own.
-            markdown=setup.plan.markdown and conversation.preferences.shape is None,
+            markdown=setup.plan.markdown and conversation.preferences.answer_format is None,
             quiet=quiet,
             session=session,
         ),

@@ -31,12 +31,12 @@ from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import BatchProgress, Notice
 from mull.messages import Message
-from mull.settings import AnswerShape
-from mull.structured.reading import read_shape
+from mull.settings import AnswerFormat
+from mull.structured.reading import read_answer_format
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import dumps, error_object, result_object, write_object
 from mull.terminal.views.progress import BatchView
-from mull.turn.turn import LoadedModel
+from mull.turn.loaded_model import LoadedModel
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -92,7 +92,9 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     streams: Streams = context.obj
     control = TurnControl()
     settings = read_config()
-    shape = read_shape(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
+    answer_format = read_answer_format(
+        schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None
+    )
     plan = merge(flags, settings)
     view = BatchView(streams, quiet=flags.quiet)
     with ExitStack() as stack:
@@ -109,7 +111,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
                 streams.note("There is nothing left to ask.")
             raise typer.Exit(ExitCode.OK)
         loaded = stack.enter_context(load_for_batch(plan, flags.parallel, total, view, streams, control))
-        settle = Settling(flags, settings, plan, shape=shape, logprobs=flags.logprobs)
+        settle = Settling(flags, settings, plan, answer_format=answer_format, logprobs=flags.logprobs)
         scheduler = Scheduler(feed, loaded, settle, control, ahead=None if flags.unordered else AHEAD)
         progress = Progress(scheduler, total, unfinished)
         drive(scheduler, progress, view, write, in_order=not flags.unordered)
@@ -230,13 +232,13 @@ class Settling:
         settings: Config,
         plan: RunConfig,
         *,
-        shape: AnswerShape | None = None,
+        answer_format: AnswerFormat | None = None,
         logprobs: int | None = None,
     ) -> None:
         self._flags = flags
         self._settings = settings
         self._plan = plan
-        self._shape = shape
+        self._answer_format = answer_format
         self._logprobs = logprobs
 
     def __call__(self, line: Line) -> Asked:
@@ -246,13 +248,13 @@ class Settling:
         if system and messages[0].role != "system":
             messages.insert(0, Message("system", system))
         turn = turn_settings(line_flags(self._flags, said), self._settings, self._plan.resolved)
-        shape = self._shape
+        answer_format = self._answer_format
         if "schema" in said:
             schema = said["schema"]
-            shape = _shape(schema if isinstance(schema, str) else json.dumps(schema))
+            answer_format = _answer_format(schema if isinstance(schema, str) else json.dumps(schema))
         elif "format" in said:
-            shape = _shape(None)
-        return messages, dataclasses.replace(turn, shape=shape, logprobs=self._logprobs)
+            answer_format = _answer_format(None)
+        return messages, dataclasses.replace(turn, answer_format=answer_format, logprobs=self._logprobs)
 
 
 def line_flags(flags: TurnFlags, said: Mapping[str, Any]) -> TurnFlags:
@@ -268,9 +270,9 @@ def line_flags(flags: TurnFlags, said: Mapping[str, Any]) -> TurnFlags:
 
 
 @lru_cache(maxsize=64)
-def _shape(schema: str | None) -> AnswerShape | None:
+def _answer_format(schema: str | None) -> AnswerFormat | None:
     """Lines mostly have the same few. None: JSON of any kind."""
-    return read_shape(schema=schema, json_only=schema is None)
+    return read_answer_format(schema=schema, json_only=schema is None)
 
 
 class Progress:

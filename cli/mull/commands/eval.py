@@ -32,7 +32,7 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
 from mull.terminal.views.progress import BatchView
-from mull.turn.turn import LoadedModel
+from mull.turn.loaded_model import LoadedModel
 
 File = Annotated[
     Path | None,

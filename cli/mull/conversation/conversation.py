@@ -24,7 +24,7 @@ from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
-from mull.turn.turn import refuse_hopeless
+from mull.turn.prepare import reject_oversized
 
 
 class ChatBackend(Protocol):
@@ -104,7 +104,7 @@ class Conversation:
         base = self._base(query)
         settings = self.preferences.settings(model.advice, query.once)
         messages = self._handed(base, query)
-        refuse_hopeless(messages, model.context_tokens)  # before it is kept: it may be a hundred megabytes
+        reject_oversized(messages, model.context_tokens)  # before it is kept: it may be a hundred megabytes
         self.branch.begin(query.text, base, model.name, settings, query.files)
         self.files = []
         yield from record(

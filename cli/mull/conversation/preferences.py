@@ -16,7 +16,7 @@ from mull import config
 from mull.errors import UsageError
 from mull.settings import (
     DEFAULT_SAMPLING,
-    AnswerShape,
+    AnswerFormat,
     ReasoningAsk,
     Sampling,
     ThinkingView,
@@ -38,7 +38,7 @@ class Preferences:
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
-    shape: AnswerShape | None = None
+    answer_format: AnswerFormat | None = None
     logprobs: int | None = None
     thinking: ThinkingView = "auto"
     markdown: bool = True
@@ -48,7 +48,9 @@ class Preferences:
         """One turn's settings; `once` replaces the standing wish about thinking."""
         reasoning = once or self.reasoning
         sampling = over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING))
-        return TurnSettings(reasoning, sampling, self.max_tokens, self.stop, self.shape, self.logprobs)
+        return TurnSettings(
+            reasoning, sampling, self.max_tokens, self.stop, self.answer_format, self.logprobs
+        )
 
     def think(self, on: bool | None) -> None:
         """Switch the thinking; a budget stays only where thinking stays."""

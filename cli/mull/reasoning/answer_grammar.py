@@ -11,45 +11,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mull.reasoning.control import ReasoningDecision
-from mull.reasoning.marker_table import grammar
+from mull.reasoning.marker_table import marker_table
 from mull.reasoning.markers import chunks
 from mull.reasoning.profile import Profile
-from mull.reasoning.splitter import Place
+from mull.reasoning.splitter import TurnPosition
 
 _SPACE = r"[\n]{0,4}"
 _NAME = "the-beginning"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class PlacedGrammar:
     """`text` is GBNF, beginning with the rule `root`. Of the tokenizer's special tokens, those spelled as in `markers`
     are no part of the answer, and those in `inside` may come all the same."""
 
     text: str
     root: str
     markers: frozenset[str]
-    inside: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()
 
 
-def bounds(answer: str, profile: Profile, decision: ReasoningDecision, place: Place) -> Bounds | None:
+def grammar_at(
+    answer: str, profile: Profile, decision: ReasoningDecision, position: TurnPosition
+) -> PlacedGrammar | None:
     """What binds the next tokens at this place; None: nothing does."""
-    markers = grammar(profile).marking
-    if place in ("thinking", "elsewhere"):
+    markers = marker_table(profile).marking
+    if position in ("thinking", "elsewhere"):
         return None
-    if place == "answer":
-        return Bounds(answer, "root", markers)
+    if position == "answer":
+        return PlacedGrammar(answer, "root", markers)
     name = _NAME
     while name in answer:
         name += "-"
     opening = profile.answer_start if not profile.header else None
     before = f"{_SPACE} ({_literal(opening)} {_SPACE})?" if opening else _SPACE
     choices = [f"{before} root"]
-    inside = set(chunks(opening or ""))
+    allowed = set(chunks(opening or ""))
     thinks = profile.reasons and profile.start and decision.applied not in ("off", "none")
-    if place == "start" and thinks and profile.start:
+    if position == "start" and thinks and profile.start:
         choices.append(f"{_SPACE} {_literal(profile.start)} .*")
-        inside |= set(chunks(profile.start))
-    return Bounds(f"{answer}\n{name} ::= {' | '.join(choices)}\n", name, markers, frozenset(inside))
+        allowed |= set(chunks(profile.start))
+    return PlacedGrammar(f"{answer}\n{name} ::= {' | '.join(choices)}\n", name, markers, frozenset(allowed))
 
 
 def _literal(text: str) -> str:

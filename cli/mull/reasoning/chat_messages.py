@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mull.chat_template.render import Mixed, Segment
+from mull.chat_template.render import MixedText, Segment
 from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.probe import BLOCKS, CHUNKS, in_parts, with_thoughts
@@ -59,16 +59,16 @@ def _in_pieces(turn: dict[str, Any], field: str) -> dict[str, Any]:
     return {**turn, "content": with_thoughts(field, thinking, turn["content"])}
 
 
-def _text(*parts: Any) -> Mixed:
+def _text(*parts: Any) -> MixedText:
     """Texts joined; strings of ours are trusted, what comes from messages is not."""
     segments: list[Segment] = []
     for part in parts:
         segments += (
             part.parts
-            if isinstance(part, Mixed)
+            if isinstance(part, MixedText)
             else [part if isinstance(part, Segment) else Segment(part, False)]
         )
-    return Mixed(*segments)
+    return MixedText(*segments)
 
 
 def _in_system(chat: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def _alternating(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _joined(texts: Sequence[Any]) -> Any:
     filled = [text for text in texts if text]
-    if any(isinstance(text, Mixed) for text in filled):
+    if any(isinstance(text, MixedText) for text in filled):
         parts: list[Any] = []
         for text in filled:
             parts += [Segment(GAP, True), text] if parts else [text]

@@ -16,8 +16,8 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.switches import BUDGETS
 from mull.settings import Effort, ReasoningAsk
 
-DEFIED = "The model thought although its thinking was switched off; it is kept out of the answer."
-LEAST = 256  # tokens of thinking granted where none was asked for and none cannot be had
+THOUGHT_ANYWAY = "The model thought although its thinking was switched off; it is kept out of the answer."
+MINIMUM_BUDGET = 256  # tokens of thinking granted where none was asked for and none cannot be had
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ReasoningDecision:
 
     def report(self, *, thought: bool = False) -> ReasoningReport:
         """For the result, once it is known whether the model `thought`."""
-        notice = self.notice or (DEFIED if thought and self.applied == "off" else None)
+        notice = self.notice or (THOUGHT_ANYWAY if thought and self.applied == "off" else None)
         return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
@@ -131,14 +131,14 @@ def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
         return ReasoningDecision(
             asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True
         )
-    how = f"{how + '; ' if how else ''}{_budget(LEAST)}, hidden"
+    how = f"{how + '; ' if how else ''}{_budget(MINIMUM_BUDGET)}, hidden"
     return ReasoningDecision(
         asked,
         "always",
         how,
         "This model's thinking cannot be switched off; it is kept short and hidden.",
         arguments,
-        budget=LEAST,
+        budget=MINIMUM_BUDGET,
         hide=True,
     )
 

@@ -14,18 +14,18 @@ from typing import Any
 from mull.chat_template.template import HINT, Template
 from mull.errors import TemplateError
 from mull.reasoning import markers
-from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, Around, Probe
-from mull.reasoning.profile import THINK_TAGS, Default, Kind, Profile, Switch, Tails
+from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, TemplateProbe, TurnMarkup
+from mull.reasoning.profile import THINK_TAGS, Default, GenerationPrompts, Kind, Profile, Switch
 from mull.reasoning.switches import GRADED, find_effort, find_switch
 from mull.reasoning.tags import find_answer_markers, find_markers
 
 
 def detect(template: Template) -> Profile:
     """Probe the template. Raises `TemplateError` where it cannot render a single question."""
-    probe = Probe(template)
+    probe = TemplateProbe(template)
     base = probe.tail()
     if base is None:
-        probe = Probe(template, parts=True)
+        probe = TemplateProbe(template, parts=True)
         base = probe.tail()
     if base is None:
         template.render([QUESTION])
@@ -40,7 +40,7 @@ def detect(template: Template) -> Profile:
     if found.end is None and (switch or effort):  # it reasons, and its template never spells how
         found = replace(found, **THINK_TAGS)
     every = (base, on_tail, off_tail)
-    tails = Tails(markers.header(every, found.start, found.end), *every)
+    tails = GenerationPrompts(markers.header(every, found.start, found.end), *every)
     found = replace(found, tails=tails, switch=switch, effort=effort, parts=probe.parts)
     switch = switch or _system_prompt_switch(probe, found)
     found = replace(found, switch=switch)
@@ -60,9 +60,9 @@ def detect(template: Template) -> Profile:
     )
 
 
-def _endings(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
+def _endings(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> Profile:
     """How an answer, a turn and a tool call end."""
-    plain = probe.plain() or Around("", "", "")
+    plain = probe.plain() or TurnMarkup("", "", "")
     last = probe.render([QUESTION, {"role": "assistant", "content": ANSWER}], given, prompt=False) or ""
     closing = last.rpartition(ANSWER)[2] if ANSWER in last else ""
     header = found.tails.head.rstrip()
@@ -90,7 +90,7 @@ def _endings(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
 
 
 def _tool_call(
-    probe: Probe, found: Profile, given: Mapping[str, Any], ends: Sequence[str]
+    probe: TemplateProbe, found: Profile, given: Mapping[str, Any], ends: Sequence[str]
 ) -> tuple[str | None, str | None, list[str]]:
     """What opens and closes a tool call, and the markers right after it."""
     turn = {"role": "assistant", "content": "", "tool_calls": [CALL]}
@@ -138,7 +138,7 @@ def _tool_opener(word: str, found: Profile) -> str:
 # ---- the rest of the conversation
 
 
-def _system_prompt_switch(probe: Probe, found: Profile) -> Switch | None:
+def _system_prompt_switch(probe: TemplateProbe, found: Profile) -> Switch | None:
     """Families that think because their default system prompt says so: a system message replaces it."""
     if not found.end:
         return None
@@ -149,7 +149,7 @@ def _system_prompt_switch(probe: Probe, found: Profile) -> Switch | None:
     return None
 
 
-def _default(probe: Probe, found: Profile, kind: Kind) -> Default:
+def _default(probe: TemplateProbe, found: Profile, kind: Kind) -> Default:
     """What happens when nobody says anything."""
     switch = found.switch
     if kind == "none":
@@ -174,7 +174,7 @@ def _default(probe: Probe, found: Profile, kind: Kind) -> Default:
     return "none"
 
 
-def _conversation(probe: Probe, switch: Switch | None) -> dict[str, Any]:
+def _conversation(probe: TemplateProbe, switch: Switch | None) -> dict[str, Any]:
     """Which conversations the template takes."""
     system = {"role": "system", "content": "Qzsystem"}
     question = {"role": "user", "content": USER}

@@ -19,10 +19,10 @@ MARK = re.compile(rf"{CHUNK.pattern}|[\udc00-\udfff]")
 WORDS = re.compile(r"\s*(to=\S+\s*|assistant\s*)*")
 UNCLOSED = re.compile(rf"\s*(?:(?:{MARK.pattern})[ \t]*\w*\s*|to=\S+\s*)*")
 BROKEN = re.compile(r"\s*\S[^\n]*\n\s*\S")
-LIMIT = 200  # characters; a header of a real message is a few words
+MAX_HEADER = 200  # characters; a header of a real message is a few words
 
 
-class Body(Enum):
+class MessageKind(Enum):
     """What follows a header."""
 
     THINKING = auto()
@@ -30,7 +30,7 @@ class Body(Enum):
     CALL = auto()
 
 
-def meaning(header: str, profile: Profile) -> tuple[Body, str]:
+def kind_of(header: str, profile: Profile) -> tuple[MessageKind, str]:
     """The body's kind, and for a call its recipient. A header that says nothing known opens an answer.
 
     Of several channels in one header the last counts: gpt-oss at times begins with a stray `commentary`.
@@ -39,12 +39,14 @@ def meaning(header: str, profile: Profile) -> tuple[Body, str]:
     recipient = RECIPIENT.search(header)
     if recipient is not None:
         if recipient.group() in thinking:
-            return Body.THINKING, ""
+            return MessageKind.THINKING, ""
         if recipient.group() not in answer and recipient.group(1) not in PEOPLE:
-            return Body.CALL, recipient.group(1)
+            return MessageKind.CALL, recipient.group(1)
     last = header if "<|constrain|>" in header else CHUNK.split(header)[-1]
     words = CHUNK.sub(" ", thinking).split()
-    return (Body.THINKING if any(word in last.lower().split() for word in words) else Body.ANSWER), ""
+    return (
+        MessageKind.THINKING if any(word in last.lower().split() for word in words) else MessageKind.ANSWER
+    ), ""
 
 
 def lead(text: str) -> int:
@@ -57,7 +59,7 @@ def too_long(text: str) -> int:
     """Length of the shortest beginning that is no header any more, by its length or its lines; 0 if all may be one."""
     broken = BROKEN.match(text)
     ends = [broken.end()] if broken else []
-    ends += [LIMIT + 1] if len(text) > LIMIT else []
+    ends += [MAX_HEADER + 1] if len(text) > MAX_HEADER else []
     return min(ends, default=0)
 
 

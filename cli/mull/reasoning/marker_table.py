@@ -18,7 +18,7 @@ from mull.reasoning.markers import chunks
 from mull.reasoning.profile import Profile
 
 
-class State(Enum):
+class TurnState(Enum):
     """Where in its turn the model is."""
 
     START = auto()  # nothing said yet but white space
@@ -31,7 +31,7 @@ class State(Enum):
     END = auto()  # the turn is over
 
 
-class Act(Enum):
+class Action(Enum):
     """What a marker does."""
 
     THINK = auto()  # thinking begins
@@ -48,10 +48,10 @@ class Act(Enum):
 
 
 @dataclass(frozen=True)
-class Table:
+class StateMarkers:
     """One state's markers. `prefixes`: every proper beginning of one, to be held back at the end of a piece."""
 
-    acts: dict[str, Act]
+    actions: dict[str, Action]
     regex: re.Pattern[str] | None
     prefixes: frozenset[str]
     longest: int
@@ -62,12 +62,14 @@ class Table:
     tokens: frozenset[str] = frozenset()  # markers that cannot be mistaken for text
 
     @classmethod
-    def of(cls, acts: dict[str, Act], at_line_start: Iterable[str] = (), tokens: Iterable[str] = ()) -> Table:
-        spelled = sorted((marker for marker in acts if marker), key=len, reverse=True)
+    def of(
+        cls, actions: dict[str, Action], at_line_start: Iterable[str] = (), tokens: Iterable[str] = ()
+    ) -> StateMarkers:
+        spelled = sorted((marker for marker in actions if marker), key=len, reverse=True)
         regex = re.compile("|".join(map(re.escape, spelled))) if spelled else None
         prefixes = frozenset(marker[:length] for marker in spelled for length in range(1, len(marker)))
         return cls(
-            acts,
+            actions,
             regex,
             prefixes,
             max(map(len, prefixes), default=0),
@@ -77,7 +79,7 @@ class Table:
         )
 
 
-class Grammar:
+class MarkerTable:
     """All tables of one profile, and the symbols of its special tokens."""
 
     def __init__(self, profile: Profile) -> None:
@@ -94,7 +96,7 @@ class Grammar:
         ]
         mine += [profile.tool_start, profile.tool_end, profile.tails.head, *profile.turn_ends]
         if not profile.reasons:
-            mine += [*SILENT, *SILENT.values()]
+            mine += [*DEFAULT_TAGS, *DEFAULT_TAGS.values()]
         for spelling in sorted(profile.special, key=len, reverse=True):
             if any(marker and spelling in marker for marker in mine):
                 self._symbols[spelling] = chr(next(codes))
@@ -129,81 +131,97 @@ class Grammar:
             re.search(r"<\||\|>|<｜|｜>|\[<", marker)
         )
 
-    def _acts(self, *pairs: tuple[str | None, Act]) -> dict[str, Act]:
+    def _actions(self, *pairs: tuple[str | None, Action]) -> dict[str, Action]:
         """Marker to act; of two acts for one spelling the first counts."""
-        acts: dict[str, Act] = {}
-        for marker, act in pairs:
+        actions: dict[str, Action] = {}
+        for marker, action in pairs:
             if marker:
-                acts.setdefault(self.symbols(marker), act)
-        return acts
+                actions.setdefault(self.symbols(marker), action)
+        return actions
 
-    def _tag_tables(self) -> dict[State, Table]:
+    def _tag_tables(self) -> dict[TurnState, StateMarkers]:
         p = self.profile
         start, end = p.start, p.end
         opened = chunks(start)[0] if start and chunks(start) else None
         head = next(iter(chunks(p.tails.head)[-1:]), None)
-        tool: tuple[tuple[str | None, Act], ...] = ((p.tool_start, Act.TOOL),)
-        ends = tuple((marker, Act.END) for marker in p.turn_ends)
-        silent = () if p.reasons else tuple((opener, Act.THINK) for opener in SILENT)
-        first = self._acts(
-            (start, Act.THINK),
-            (p.answer_start if p.answer_start != end else None, Act.ANSWER),
-            (end, Act.CLOSE),
+        tool: tuple[tuple[str | None, Action], ...] = ((p.tool_start, Action.TOOL),)
+        ends = tuple((marker, Action.END) for marker in p.turn_ends)
+        default_tags = () if p.reasons else tuple((opener, Action.THINK) for opener in DEFAULT_TAGS)
+        first = self._actions(
+            (start, Action.THINK),
+            (p.answer_start if p.answer_start != end else None, Action.ANSWER),
+            (end, Action.CLOSE),
             *tool,
             *ends,
-            (p.restart, Act.SWALLOW),
-            (head, Act.SWALLOW),
-            (opened, Act.SWALLOW),
-            *silent,
+            (p.restart, Action.SWALLOW),
+            (head, Action.SWALLOW),
+            (opened, Action.SWALLOW),
+            *default_tags,
         )
-        think = self._acts((end, Act.CLOSE), (p.answer_start, Act.ANSWER), *tool, *ends, (start, Act.THINK))
+        think = self._actions(
+            (end, Action.CLOSE),
+            (p.answer_start, Action.ANSWER),
+            *tool,
+            *ends,
+            (start, Action.THINK),
+        )
         if not p.reasons:
-            think |= self._acts(*((closer, Act.CLOSE) for closer in SILENT.values()))
-        over = Act.END if self._is_token(self.symbols(p.answer_end or "")) else Act.SWALLOW
-        answer = self._acts((p.answer_end, over), *tool, *ends)
+            think |= self._actions(*((closer, Action.CLOSE) for closer in DEFAULT_TAGS.values()))
+        over = Action.END if self._is_token(self.symbols(p.answer_end or "")) else Action.SWALLOW
+        answer = self._actions((p.answer_end, over), *tool, *ends)
         # Where thinking and answer are messages of their own, one marker ends both.
-        strays = ((start, Act.THINK), (end, Act.END if p.restart else Act.SWALLOW), (opened, Act.SWALLOW))
-        for marker, act in strays:
+        strays = (
+            (start, Action.THINK),
+            (end, Action.END if p.restart else Action.SWALLOW),
+            (opened, Action.SWALLOW),
+        )
+        for marker, action in strays:
             if marker and self._is_token(self.symbols(marker)):
-                answer.setdefault(self.symbols(marker), act)
+                answer.setdefault(self.symbols(marker), action)
         plain = {
-            marker for marker in self._acts(*tool, (p.answer_start, Act.ANSWER)) if not self._is_token(marker)
+            marker
+            for marker in self._actions(*tool, (p.answer_start, Action.ANSWER))
+            if not self._is_token(marker)
         } - {self.symbols(end or "")}
-        after: dict[str, Act] = {
-            marker: Act.SWALLOW if act is Act.CLOSE else act for marker, act in first.items()
+        after: dict[str, Action] = {
+            marker: Action.SWALLOW if action is Action.CLOSE else action for marker, action in first.items()
         }
-        tools = self._acts((p.tool_end, Act.TOOL_END), *ends)
+        tools = self._actions((p.tool_end, Action.TOOL_END), *ends)
         return {
-            State.START: Table.of(first),
-            State.AFTER: Table.of(after),
-            State.THINK: Table.of(think, plain, filter(self._is_token, think)),
-            State.ANSWER: Table.of(answer, plain),
-            State.TOOL: Table.of(tools),
-            State.END: Table.of({}),
+            TurnState.START: StateMarkers.of(first),
+            TurnState.AFTER: StateMarkers.of(after),
+            TurnState.THINK: StateMarkers.of(think, plain, filter(self._is_token, think)),
+            TurnState.ANSWER: StateMarkers.of(answer, plain),
+            TurnState.TOOL: StateMarkers.of(tools),
+            TurnState.END: StateMarkers.of({}),
         }
 
-    def _header_tables(self) -> dict[State, Table]:
+    def _header_tables(self) -> dict[TurnState, StateMarkers]:
         p = self.profile
         begins = next(iter(chunks(p.restart or "")), None)
         channel = next(iter(chunks(p.start or "")), None)
         again = (
-            (p.restart, Act.HEADER),
-            (begins, Act.HEADER),
-            (channel if channel != p.header else None, Act.REHEADER),
+            (p.restart, Action.HEADER),
+            (begins, Action.HEADER),
+            (channel if channel != p.header else None, Action.REHEADER),
         )
-        ends = tuple((marker, Act.END) for marker in p.turn_ends)
-        body = Table.of(self._acts(*ends, (p.end, Act.GAP), *again))
+        ends = tuple((marker, Action.END) for marker in p.turn_ends)
+        body = StateMarkers.of(self._actions(*ends, (p.end, Action.GAP), *again))
         return {
-            State.HEADER: Table.of(self._acts((p.header, Act.BODY), *again[:2], *ends, (p.end, Act.GAP))),
-            State.GAP: Table.of(self._acts(*again, (p.header, Act.BODY), *ends, (p.end, Act.SWALLOW))),
-            State.THINK: body,
-            State.ANSWER: body,
-            State.TOOL: body,
-            State.END: Table.of({}),
+            TurnState.HEADER: StateMarkers.of(
+                self._actions((p.header, Action.BODY), *again[:2], *ends, (p.end, Action.GAP))
+            ),
+            TurnState.GAP: StateMarkers.of(
+                self._actions(*again, (p.header, Action.BODY), *ends, (p.end, Action.SWALLOW))
+            ),
+            TurnState.THINK: body,
+            TurnState.ANSWER: body,
+            TurnState.TOOL: body,
+            TurnState.END: StateMarkers.of({}),
         }
 
 
-SILENT = {  # what models without a word in their template emit
+DEFAULT_TAGS = {  # what models without a word in their template emit
     "<think>": "</think>",
     "[THINK]": "[/THINK]",
     "◁think▷": "◁/think▷",
@@ -214,6 +232,6 @@ SILENT = {  # what models without a word in their template emit
 
 
 @lru_cache(maxsize=32)
-def grammar(profile: Profile) -> Grammar:
+def marker_table(profile: Profile) -> MarkerTable:
     """The profile's grammar, made once."""
-    return Grammar(profile)
+    return MarkerTable(profile)

@@ -13,46 +13,46 @@ LINE = 80  # characters of a line that are kept: only its beginning matters
 
 
 @dataclass(frozen=True, slots=True)
-class Thinking:
+class ThinkingPart:
     """More thinking."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerPart:
     """More of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class ToolCallPart:
     """A tool call nobody asked for, whole (it may be empty), with its recipient or marker as `kind`."""
 
     text: str
     kind: str
 
 
-Part = Thinking | Answer | Hidden
+Part = ThinkingPart | AnswerPart | ToolCallPart
 
 
 class OutputBuffer:
     """The parts of one turn. `keep`: remember all thinking, for it may turn out to be the answer."""
 
-    def __init__(self, *, keep: bool) -> None:
-        self.fresh = True  # nothing thought since the thinking began
-        self.said = False  # has the answer any text?
-        self.apart = False  # does the next of it come from a message of its own?
+    def __init__(self, *, keep_thinking: bool) -> None:
+        self.thinking_is_empty = True  # nothing thought since the thinking began
+        self.has_answer = False  # has the answer any text?
+        self.new_message = False  # does the next of it come from a message of its own?
         self._parts: list[Part] = []
         self._space = ""  # white space at the end of what was thought, not yet told
         self._line = ""  # the beginning of the current line of the answer
         self._fenced = False
         self._hidden: list[str] = []
-        self._keep = keep
-        self._thought: list[str] = []
+        self._keep_thinking = keep_thinking
+        self._all_thinking: list[str] = []
 
-    def taken(self) -> list[Part]:
+    def take(self) -> list[Part]:
         """The new parts."""
         parts, self._parts = self._parts, []
         return parts
@@ -60,52 +60,52 @@ class OutputBuffer:
     def forget(self) -> None:
         """What was fed so far is in the prompt: none of it is new."""
         self._parts.clear()
-        self.said = self.apart = False
+        self.has_answer = self.new_message = False
 
     # ---- thinking
 
     def begin_thinking(self) -> None:
-        self.fresh, self._space = True, ""
+        self.thinking_is_empty, self._space = True, ""
 
     def end_thinking(self) -> None:
         self._space = ""
 
     def thinking(self, text: str) -> None:
-        if self.fresh:
+        if self.thinking_is_empty:
             text = text.lstrip()
             if not text:
                 return
-            self.fresh = False
+            self.thinking_is_empty = False
         text = self._space + text
         kept = text.rstrip()
         self._space = text[len(kept) :]
         if kept:
-            self._parts.append(Thinking(kept))
-            if self._keep:
-                self._thought.append(kept)
+            self._parts.append(ThinkingPart(kept))
+            if self._keep_thinking:
+                self._all_thinking.append(kept)
 
     @property
-    def thought(self) -> str:
+    def all_thinking(self) -> str:
         """All thinking told so far, where it is kept."""
-        return "".join(self._thought)
+        return "".join(self._all_thinking)
 
     def thought_line_begins(self, before: str) -> bool:
         """Does a line of thinking begin after `before`, white space aside?"""
         last = before.rpartition("\n")[2]
-        return not last.strip() and ("\n" in before or "\n" in self._space or self.fresh)
+        return not last.strip() and ("\n" in before or "\n" in self._space or self.thinking_is_empty)
 
     # ---- the answer
 
     def answer(self, text: str) -> None:
-        if self.apart and (text := text.lstrip()):
+        if self.new_message and (text := text.lstrip()):
             text = ("\n\n" if self._line else "\n") + text
-            self.apart = False
+            self.new_message = False
         if text:
-            self.said = self.said or bool(text.strip())
-            self.note(text)
-            self._parts.append(Answer(text))
+            self.has_answer = self.has_answer or bool(text.strip())
+            self.track_line(text)
+            self._parts.append(AnswerPart(text))
 
-    def note(self, text: str) -> None:
+    def track_line(self, text: str) -> None:
         """Remember how the current line begins, and whether it is inside a code fence."""
         if "\n" in text:
             *lines, last = (self._line + text).split("\n")
@@ -127,7 +127,7 @@ class OutputBuffer:
     def end_hidden(self, kind: str) -> None:
         """The tool call that ends here."""
         text, self._hidden = "".join(self._hidden), []
-        self._parts.append(Hidden(text, kind))
+        self._parts.append(ToolCallPart(text, kind))
 
 
 def _fences(lines: list[str]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mull.chat_template.template import NOTHING, Template
+from mull.chat_template.template import NO_ARGUMENTS, Template
 from mull.errors import TemplateError
 
 USER, ANSWER, THOUGHT, TOOL, VALUE = "Qzuser", "Qzanswer", "Qzthought", "qztool", "Qzvalue"
@@ -28,7 +28,7 @@ BLOCKS, CHUNKS = "content.blocks", "content.thinking"
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class TurnMarkup:
     """What a template writes about one past assistant turn: before, between and after thinking and answer."""
 
     before: str
@@ -36,7 +36,7 @@ class Around:
     after: str
 
 
-class Probe:
+class TemplateProbe:
     """Probing renderings of one template, each made once."""
 
     def __init__(self, template: Template, *, parts: bool = False) -> None:
@@ -47,7 +47,7 @@ class Probe:
     def render(
         self,
         messages: Sequence[Mapping[str, Any]],
-        arguments: Mapping[str, Any] = NOTHING,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
         *,
         prompt: bool = True,
     ) -> str | None:
@@ -65,7 +65,7 @@ class Probe:
         return self._made[key]
 
     def tail(
-        self, arguments: Mapping[str, Any] = NOTHING, text: str = USER, system: str | None = None
+        self, arguments: Mapping[str, Any] = NO_ARGUMENTS, text: str = USER, system: str | None = None
     ) -> str | None:
         """What the generation prompt adds after a user's turn: the assistant's header and any prefill."""
         messages = [{"role": "user", "content": text}]
@@ -87,8 +87,8 @@ class Probe:
         return after[opened if opened > closed else shared :]
 
     def past(
-        self, turn: Mapping[str, Any], arguments: Mapping[str, Any] = NOTHING, *, last: bool = False
-    ) -> Around | None:
+        self, turn: Mapping[str, Any], arguments: Mapping[str, Any] = NO_ARGUMENTS, *, last: bool = False
+    ) -> TurnMarkup | None:
         """What surrounds THOUGHT and ANSWER in an assistant turn; None where the thought is not written."""
         messages = [QUESTION, {"role": "assistant", **turn}]
         if "tool_calls" in turn:
@@ -104,9 +104,9 @@ class Probe:
         before = before.rpartition(USER)[2]
         goal = ANSWER if ANSWER in rest else TOOL if TOOL in rest else None
         if goal is None:
-            return Around(before, rest, "")
+            return TurnMarkup(before, rest, "")
         between, _, after = rest.partition(goal)
-        return Around(before, between, re.split(r"Qznext|Qzresult", after)[0])
+        return TurnMarkup(before, between, re.split(r"Qznext|Qzresult", after)[0])
 
     def older(self, content: str) -> str | None:
         """What a conversation shows of its first answer, a second one being there; None where ANSWER is not shown.
@@ -118,7 +118,7 @@ class Probe:
         text = (self.render([*messages, QUESTION]) or "").partition("Qzlast")[0]
         return text.partition(USER)[2] if ANSWER in text else None
 
-    def plain(self, arguments: Mapping[str, Any] = NOTHING) -> Around | None:
+    def plain(self, arguments: Mapping[str, Any] = NO_ARGUMENTS) -> TurnMarkup | None:
         """What surrounds the ANSWER of a past turn without thinking, up to the next user's text."""
         text = self.render(
             [QUESTION, {"role": "assistant", "content": ANSWER}, {"role": "user", "content": "Qznext"}],
@@ -127,7 +127,7 @@ class Probe:
         if text is None or ANSWER not in text:
             return None
         before, _, after = text.rpartition(ANSWER)
-        return Around(before.rpartition(USER)[2], "", after.partition("Qznext")[0])
+        return TurnMarkup(before.rpartition(USER)[2], "", after.partition("Qznext")[0])
 
 
 def in_parts(message: Mapping[str, Any]) -> dict[str, Any]:

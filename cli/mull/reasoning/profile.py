@@ -17,8 +17,8 @@ from mull.settings import Effort
 
 Kind = Literal["none", "always", "switchable", "effort"]
 Default = Literal["on", "off", "none"]
-Off = Literal["template", "text", "prefill", "cannot"]
-Place = Literal["user", "system", "custom system"]
+OffMethod = Literal["template", "text", "prefill", "cannot"]
+SwitchPlace = Literal["user", "system", "custom system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Switch:
     argument: str | None
     on: Any
     off: Any
-    place: Place = "user"
+    place: SwitchPlace = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EffortControl:
 
 
 @dataclass(frozen=True, slots=True)
-class Tails:
+class GenerationPrompts:
     """What the generation prompt ends with, by default, with thinking on, and with thinking off."""
 
     head: str = ""  # the assistant's header, common to all
@@ -77,8 +77,8 @@ class Profile:
     tool_start: str | None = None
     tool_end: str | None = None
     between: str = ""  # from the last word of thinking to the first of the answer, white space included
-    tails: Tails = field(default_factory=Tails)
-    off: Off = "cannot"
+    tails: GenerationPrompts = field(default_factory=GenerationPrompts)
+    off: OffMethod = "cannot"
     off_prefill: str = ""  # what we prefill ourselves to switch off, where that is known to work
     history_field: str | None = None  # where an assistant message carries its past thinking
     system: bool = True  # does the template take a system message?

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mull.reasoning import markers
-from mull.reasoning.probe import QUESTION, USER, Probe
+from mull.reasoning.probe import QUESTION, USER, TemplateProbe
 from mull.reasoning.profile import EffortControl, Switch
 from mull.settings import Effort
 
@@ -50,7 +50,7 @@ RANKS: Mapping[str, int] = {"low": 1, "medium": 2, "high": 3, "xhigh": 4, "max":
 Found = tuple[Switch | None, str | None, str | None]
 
 
-def find_switch(probe: Probe, base: str) -> Found:
+def find_switch(probe: TemplateProbe, base: str) -> Found:
     """The switch, and the generation prompt's tail with thinking on and off."""
     known = probe.template.variables
     names = sorted(
@@ -65,7 +65,7 @@ def find_switch(probe: Probe, base: str) -> Found:
     return _text_switch(probe, base)
 
 
-def _text_switch(probe: Probe, base: str) -> Found:
+def _text_switch(probe: TemplateProbe, base: str) -> Found:
     """Words that the template looks for in the user's text, or in a system message."""
     for on, off in TEXTS:
         if off not in probe.template.source:
@@ -90,7 +90,7 @@ def _candidates(name: str, constants: Sequence[Any]) -> list[list[Any]]:
     return [[True, False], [*words, *(word for word in ("on", "off") if word not in words)]]
 
 
-def _switch(probe: Probe, name: str, values: Sequence[Any]) -> Switch | None:
+def _switch(probe: TemplateProbe, name: str, values: Sequence[Any]) -> Switch | None:
     """The switch that this variable is with these values, if any."""
     legal = [value for value in values if probe.render([QUESTION], {name: value}) is not None]
     tails = {repr(value): probe.tail({name: value}) or "" for value in legal}
@@ -154,7 +154,7 @@ def _opens(tail: str, tails: Sequence[str]) -> bool:
     return len(added) == 1 and not _closing(added)
 
 
-def find_effort(probe: Probe, switch: Switch | None) -> EffortControl | None:
+def find_effort(probe: TemplateProbe, switch: Switch | None) -> EffortControl | None:
     """The effort argument and the family's own values for low, medium and high."""
     given = {switch.argument: switch.on} if switch and switch.argument else {}
     for name in probe.template.variables:
@@ -167,7 +167,7 @@ def find_effort(probe: Probe, switch: Switch | None) -> EffortControl | None:
     return None
 
 
-def _flag(probe: Probe, name: str, given: Mapping[str, Any]) -> EffortControl | None:
+def _flag(probe: TemplateProbe, name: str, given: Mapping[str, Any]) -> EffortControl | None:
     """A yes or no for one grade, such as `low_effort`; the other two are budgets."""
     word = next((word for word in BUDGETS if word in name.lower()), None)
     if word is None or probe.render([QUESTION], {**given, name: True}) in (
@@ -182,7 +182,9 @@ def _flag(probe: Probe, name: str, given: Mapping[str, Any]) -> EffortControl | 
     )
 
 
-def _graded(probe: Probe, name: str, given: Mapping[str, Any], switch: Switch | None) -> EffortControl | None:
+def _graded(
+    probe: TemplateProbe, name: str, given: Mapping[str, Any], switch: Switch | None
+) -> EffortControl | None:
     """Each word's own value where it is legal and does something, else the next higher one under a budget."""
     others = {key: value for key, value in given.items() if key != name}
     made = {grade: probe.render([QUESTION], {**others, name: grade}) for grade in RANKS}

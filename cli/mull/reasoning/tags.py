@@ -21,8 +21,8 @@ from mull.reasoning.probe import (
     FIELDS,
     QUESTION,
     THOUGHT,
-    Around,
-    Probe,
+    TemplateProbe,
+    TurnMarkup,
     with_thoughts,
 )
 from mull.reasoning.profile import Profile
@@ -30,7 +30,7 @@ from mull.reasoning.profile import Profile
 SPLIT = re.compile(r"""split\(\s*(['"])(.+?)\1""")
 
 
-def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Profile:
+def find_markers(probe: TemplateProbe, tails: list[str], given: Mapping[str, Any]) -> Profile:
     """Start and end of the thinking, from a past turn, else from the source, else from the prefills."""
     shortest = markers.cut_bracket(markers.common_start(tails)).rstrip()
     for field, arguments, turn, last in _turns(given):
@@ -72,7 +72,7 @@ def find_markers(probe: Probe, tails: list[str], given: Mapping[str, Any]) -> Pr
     )
 
 
-def _tags(probe: Probe, tails: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:
+def _tags(probe: TemplateProbe, tails: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:
     """The thinking tags of a template without a slot for past thinking, by one sign or another."""
     source = probe.template.source
     tags = markers.mentioned(source)
@@ -86,7 +86,7 @@ def _tags(probe: Probe, tails: Sequence[str], given: Mapping[str, Any]) -> tuple
     return _stripped(probe, markers.chunks(on)[-1:])
 
 
-def _lives(probe: Probe, tags: tuple[str, str], tails: Sequence[str]) -> bool:
+def _lives(probe: TemplateProbe, tags: tuple[str, str], tails: Sequence[str]) -> bool:
     """Do tags that the source mentions come up in a plain conversation, or belong to tools and documents only?"""
     plain = probe.plain()
     around = plain.before + plain.after if plain else ""
@@ -94,13 +94,13 @@ def _lives(probe: Probe, tags: tuple[str, str], tails: Sequence[str]) -> bool:
     return any(tag in text for tag in tags for text in shown) or _strips(probe, *tags)
 
 
-def _strips(probe: Probe, start: str, end: str) -> bool:
+def _strips(probe: TemplateProbe, start: str, end: str) -> bool:
     """Does the template take the thinking out of an old answer that has it between these tags?"""
     text = probe.older(f"{start}{THOUGHT}{end}{ANSWER}")
     return text is not None and THOUGHT not in text
 
 
-def _stripped(probe: Probe, opened: Sequence[str]) -> tuple[str, str] | None:
+def _stripped(probe: TemplateProbe, opened: Sequence[str]) -> tuple[str, str] | None:
     """Tags of any name, by which the template splits old answers; the prompt may have `opened` one."""
     splits = list(dict.fromkeys(found for _, found in SPLIT.findall(probe.template.source)))
     for end in (text for text in splits if markers.chunks(text) == [text]):
@@ -123,7 +123,7 @@ def _turns(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], d
             yield field, arguments, {"content": "", field: THOUGHT, "tool_calls": [CALL]}, False
 
 
-def _after_header(probe: Probe, before: str, shortest: str) -> tuple[str, str]:
+def _after_header(probe: TemplateProbe, before: str, shortest: str) -> tuple[str, str]:
     """What stands between the assistant's header and the thought, and the header itself."""
     header = shortest
     if before.rstrip().endswith(header):  # the prompt always opens the thinking: the header is less
@@ -141,14 +141,14 @@ def _after_header(probe: Probe, before: str, shortest: str) -> tuple[str, str]:
     return start, header
 
 
-def _opening(probe: Probe, header: str) -> str:
+def _opening(probe: TemplateProbe, header: str) -> str:
     """What stands between the header and the answer of a past turn without thinking."""
     plain = probe.plain()
     return (plain.before.rpartition(header)[2] if header else "") if plain else ""
 
 
 def _split_between(
-    around: Around, header: str, openings: Sequence[str], *, tool: bool
+    around: TurnMarkup, header: str, openings: Sequence[str], *, tool: bool
 ) -> tuple[str, str, str | None]:
     """End marker, the text from thought to answer, and the answer's opener."""
     inner = around.between.strip()
@@ -171,7 +171,7 @@ def _header_end(start: str, opener: str | None) -> str | None:
     return chunk[-1] if chunk else None
 
 
-def find_answer_markers(probe: Probe, found: Profile, given: Mapping[str, Any]) -> Profile:
+def find_answer_markers(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> Profile:
     """What opens and closes an answer, where a family wraps it."""
     if found.answer_start is None:
         opening = _opening(probe, found.tails.head.rstrip())
@@ -188,7 +188,7 @@ def find_answer_markers(probe: Probe, found: Profile, given: Mapping[str, Any]) 
     return found
 
 
-def _unwraps(probe: Probe, start: str, end: str) -> bool:
+def _unwraps(probe: TemplateProbe, start: str, end: str) -> bool:
     """Does the template take an old answer out of this wrapper?"""
     text = probe.older(f"{start}{ANSWER}{end}")
     return text is not None and start not in text

@@ -36,7 +36,7 @@ CONSTRAINTS = frozenset(
 )
 
 
-class Unsupported(MullError):
+class UnsupportedSchema(MullError):
     """The schema is valid, and an answer cannot be held to it (exit 5)."""
 
     def __init__(self, what: str, place: str) -> None:
@@ -52,9 +52,9 @@ def constraints(schema: Schema, place: str) -> dict[str, Any]:
     """What of a schema constrains anything. Raises Unsupported for a keyword that would be ignored otherwise."""
     for name in schema:
         if name in REFUSED and HARMLESS.get(name, schema) != schema[name]:
-            raise Unsupported(f'"{name}"', place)
+            raise UnsupportedSchema(f'"{name}"', place)
     if isinstance(schema.get("$id"), str) and place != "#":
-        raise Unsupported("$id below the top", place)
+        raise UnsupportedSchema("$id below the top", place)
     return {name: value for name, value in schema.items() if name in CONSTRAINTS}
 
 
@@ -79,12 +79,12 @@ def merged(one: Schema, other: Schema, place: str) -> dict[str, Any]:
         elif name == "properties":
             result[name] = _properties(result[name], value)
         else:
-            raise Unsupported(f"{name} in two parts of a combination", place)
+            raise UnsupportedSchema(f"{name} in two parts of a combination", place)
     if "additionalProperties" in result:
         known = [set(part.get("properties", ())) for part in (one, other)]
         closed = [part.get("additionalProperties", True) is not True for part in (one, other)]
         if (closed[0] and known[1] - known[0]) or (closed[1] and known[0] - known[1]):
-            raise Unsupported("additionalProperties in one part of a combination", place)
+            raise UnsupportedSchema("additionalProperties in one part of a combination", place)
     return result
 
 

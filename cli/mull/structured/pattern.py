@@ -39,7 +39,7 @@ _NAMES = {
 }
 
 
-class NotRegular(Exception):
+class UnsupportedPattern(Exception):
     """The expression uses something that a grammar cannot say; its text names it."""
 
 
@@ -50,9 +50,9 @@ def pattern(expression: str, repeat: Repeat) -> str:
             warnings.simplefilter("ignore")
             tree = parser.parse(expression)
     except (re.error, RecursionError, OverflowError) as wrong:
-        raise NotRegular(f"what is no regular expression ({wrong})") from wrong
+        raise UnsupportedPattern(f"what is no regular expression ({wrong})") from wrong
     if tree.state.flags & ~re.UNICODE:
-        raise NotRegular("flags")
+        raise UnsupportedPattern("flags")
     return f"({' | '.join(_anchored(items, repeat) for items in _alternatives(list(tree)))})"
 
 
@@ -97,14 +97,14 @@ def _item(kind: Any, value: Any, repeat: Repeat) -> str:
     if kind is code.SUBPATTERN:
         _, added, dropped, inside = value
         if added or dropped:
-            raise NotRegular("flags")
+            raise UnsupportedPattern("flags")
         return f"({_sequence(inside, repeat) or _EMPTY})"
     if kind in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
         if kind is code.POSSESSIVE_REPEAT:
-            raise NotRegular("a possessive repetition")
+            raise UnsupportedPattern("a possessive repetition")
         least, most, inside = value
         return repeat(_sequence(inside, repeat) or _EMPTY, least, None if most is code.MAXREPEAT else most)
-    raise NotRegular(_NAMES.get(kind, str(kind).lower()))
+    raise UnsupportedPattern(_NAMES.get(kind, str(kind).lower()))
 
 
 def _class(items: Any) -> Ranges:
@@ -120,13 +120,13 @@ def _class(items: Any) -> Ranges:
         elif kind is code.CATEGORY and value in _CLASSES:
             ranges += _CLASSES[value]
         else:
-            raise NotRegular(str(value).lower())
+            raise UnsupportedPattern(str(value).lower())
     return complement(ranges) if negated else ranges
 
 
 def _some(ranges: Ranges) -> str:
     if not (found := one_of(ranges)):
-        raise NotRegular("a class of which no character can be written")
+        raise UnsupportedPattern("a class of which no character can be written")
     return found
 
 

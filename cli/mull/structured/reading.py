@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import UsageError
-from mull.settings import AnswerShape
+from mull.settings import AnswerFormat
 from mull.structured import gbnf_check, schema_to_gbnf
 
 _LONGEST = 2_000_000  # characters of a schema or grammar
@@ -25,9 +25,9 @@ _SHORT_FIELD = re.compile(
 )
 
 
-def read_shape(
+def read_answer_format(
     *, schema: str | None = None, grammar: str | None = None, json_only: bool = False
-) -> AnswerShape | None:
+) -> AnswerFormat | None:
     """What --schema, --grammar and --format json ask for, None without any of them. `grammar` is a path."""
     asked = [
         ("--schema", schema is not None),
@@ -43,7 +43,7 @@ def read_shape(
         return from_schema(read_schema(schema))
     if grammar is not None:
         return from_grammar(_file(Path(grammar), "grammar"))
-    return AnswerShape(schema_to_gbnf.any_json(), is_json=True) if json_only else None
+    return AnswerFormat(schema_to_gbnf.any_json(), is_json=True) if json_only else None
 
 
 def read_schema(text: str) -> Any:
@@ -98,18 +98,18 @@ def short_schema(text: str) -> dict[str, Any]:
     }
 
 
-def from_schema(schema: Any) -> AnswerShape:
+def from_schema(schema: Any) -> AnswerFormat:
     """A JSON Schema as data, checked and put into a grammar."""
     if not isinstance(schema, Mapping):
         raise UsageError("schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
     _check(schema)
-    return AnswerShape(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
+    return AnswerFormat(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
 
 
-def from_grammar(text: str) -> AnswerShape:
+def from_grammar(text: str) -> AnswerFormat:
     """A grammar in GBNF, checked."""
     gbnf_check.check(text)
-    return AnswerShape(text)
+    return AnswerFormat(text)
 
 
 def _check(schema: Mapping[str, Any]) -> None:

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from mull.structured import text
 from mull.structured.gbnf import GrammarError
 from mull.structured.gbnf_check import check
-from mull.structured.keywords import OF_TYPE, Schema, Unsupported, constraints, merged, types
-from mull.structured.pattern import NotRegular, pattern, whole
+from mull.structured.keywords import OF_TYPE, Schema, UnsupportedSchema, constraints, merged, types
+from mull.structured.pattern import UnsupportedPattern, pattern, whole
 
 _DEEPEST = 100  # schemas in schemas
 _BLOCK = 1000  # llama.cpp repeats at most 2000 times; more is repeated in blocks
@@ -54,7 +54,7 @@ def grammar(schema: Schema) -> str:
         check(found)
     except GrammarError as wrong:
         what = "a reference to itself that never ends" if wrong.endless else f"too much ({wrong.message})"
-        raise Unsupported(what, "#") from wrong
+        raise UnsupportedSchema(what, "#") from wrong
     return found
 
 
@@ -76,7 +76,7 @@ class _Writer:
     def visit(self, schema: Schema | bool, place: str, depth: int = 0) -> str:
         self._visits += 1
         if depth > _DEEPEST or self._visits > _MOST_PARTS:
-            raise Unsupported(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
+            raise UnsupportedSchema(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
         if isinstance(schema, Mapping) and set(constraints(schema, place)) == {"$ref"}:
             return self._target(schema["$ref"], place, depth)
         said = self._flat(schema, place, depth)
@@ -95,10 +95,10 @@ class _Writer:
     def _flat(self, schema: Schema | bool, place: str, depth: int) -> dict[str, Any]:
         """What a schema says, with what it refers to and what it is all of."""
         if depth > _DEEPEST:
-            raise Unsupported("a reference to itself that never ends", place)
+            raise UnsupportedSchema("a reference to itself that never ends", place)
         if isinstance(schema, bool):
             if not schema:
-                raise Unsupported("false, which nothing fits,", place)
+                raise UnsupportedSchema("false, which nothing fits,", place)
             return {}
         said = constraints(schema, place)
         parts = [self._resolved(said.pop("$ref"), place)] if "$ref" in said else []
@@ -122,7 +122,7 @@ class _Writer:
         if kind == "number":
             for name in OF_TYPE["number"]:
                 if name in said:
-                    raise Unsupported(f"{name} for a number that need not be whole", place)
+                    raise UnsupportedSchema(f"{name} for a number that need not be whole", place)
         return kind
 
     def _target(self, reference: str, place: str, depth: int) -> str:
@@ -135,14 +135,14 @@ class _Writer:
 
     def _resolved(self, reference: str, place: str) -> Any:
         if reference != "#" and not reference.startswith("#/"):
-            raise Unsupported(f"$ref to {reference}, outside the schema or by an anchor,", place)
+            raise UnsupportedSchema(f"$ref to {reference}, outside the schema or by an anchor,", place)
         found: Any = self._root
         for escaped in reference.split("/")[1:]:
             step = unquote(escaped).replace("~1", "/").replace("~0", "~")
             try:
                 found = found[int(step)] if isinstance(found, list) else found[step]
             except (KeyError, ValueError, IndexError, TypeError):
-                raise Unsupported(f"$ref to {reference}, which is not there,", place) from None
+                raise UnsupportedSchema(f"$ref to {reference}, which is not there,", place) from None
         return found
 
     # values
@@ -155,23 +155,23 @@ class _Writer:
 
             values = [value for value in values if fits(value, rest, self._root)]
         if not values:
-            raise Unsupported("an enum of which no value fits", place)
+            raise UnsupportedSchema("an enum of which no value fits", place)
         return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
 
     def _string(self, said: Schema, place: str) -> str:
         least, most = _counts(said, "minLength", "maxLength")
         shapes = [name for name in ("pattern", "format") if name in said]
         if len(shapes) > 1 or (shapes and (least or most is not None)):
-            raise Unsupported(f"{' and '.join(shapes)} together with other limits of a text", place)
+            raise UnsupportedSchema(f"{' and '.join(shapes)} together with other limits of a text", place)
         if "format" in said:
             if said["format"] not in _FORMATS:
-                raise Unsupported(f"the format {said['format']}", place)
+                raise UnsupportedSchema(f"the format {said['format']}", place)
             return self._rule(rf'"\"" {said["format"]} "\""')
         if "pattern" in said:
             try:
                 return self._rule(rf'"\"" {pattern(said["pattern"], self._repeat)} "\""')
-            except NotRegular as reason:
-                raise Unsupported(f"the pattern {said['pattern']} with {reason}", place) from reason
+            except UnsupportedPattern as reason:
+                raise UnsupportedSchema(f"the pattern {said['pattern']} with {reason}", place) from reason
         if not least and most is None:
             return "string"
         self._check_bounds(least, most, "characters", place)
@@ -182,11 +182,11 @@ class _Writer:
         if least is None and greatest is None:
             return "integer"
         if any(bound is not None and abs(bound) >= 10**_DIGITS for bound in (least, greatest)):
-            raise Unsupported(f"a bound of more than {_DIGITS} digits", place)
+            raise UnsupportedSchema(f"a bound of more than {_DIGITS} digits", place)
         try:
             return self._rule(whole(least, greatest))
         except ValueError:
-            raise Unsupported("bounds between which there is no whole number", place) from None
+            raise UnsupportedSchema("bounds between which there is no whole number", place) from None
 
     def _array(self, said: Schema, place: str, depth: int) -> str:
         first, rest = said.get("prefixItems", []), said.get("items", True)
@@ -201,7 +201,7 @@ class _Writer:
         body = ' "," ws '.join(items)
         more, limit = max(0, least - len(items)), None if most is None else most - len(items)
         if rest is False and more:
-            raise Unsupported("more items than may be there", place)
+            raise UnsupportedSchema("more items than may be there", place)
         if limit != 0 and rest is not False and (more or rest is not True or not items):
             item = self.visit(rest, f"{place}/items", depth + 1)
             following = self._rule(f'"," ws {item}')
@@ -276,9 +276,9 @@ class _Writer:
 
     def _check_bounds(self, least: int, most: int | None, what: str, place: str) -> None:
         if max(least, most or 0) > _BLOCK * _BLOCK:
-            raise Unsupported(f"more than a million {what}", place)
+            raise UnsupportedSchema(f"more than a million {what}", place)
         if most is not None and most < least:
-            raise Unsupported(f"bounds between which there is no number of {what}", place)
+            raise UnsupportedSchema(f"bounds between which there is no number of {what}", place)
 
     def _rule(self, body: str) -> str:
         name = self._name()

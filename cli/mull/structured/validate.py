@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mull.errors import ExitCode, MullError
-from mull.settings import AnswerShape
+from mull.settings import AnswerFormat
 
 _LONGEST = 160  # characters of a reason
 
 
-def misfit(answer: str, shape: AnswerShape) -> str | None:
+def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     """Why the answer does not fit; None when it does, or where only a grammar could tell."""
-    if not shape.is_json:
+    if not answer_format.is_json:
         return None
     try:
         data = json.loads(answer)
@@ -26,14 +26,16 @@ def misfit(answer: str, shape: AnswerShape) -> str | None:
         return f"it is no JSON ({wrong})" if answer.strip() else "it is empty"
     except RecursionError:
         return "it is nested too deeply"
-    if shape.schema is None:
+    if answer_format.schema is None:
         return None
-    return _first_error(data, shape.schema)
+    return _first_error(data, answer_format.schema)
 
 
-def misfit_error(reason: str, shape: AnswerShape, *, cut: bool) -> MullError:
+def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: bool) -> MullError:
     """The reason as something to tell the user (exit 5)."""
-    what = "schema" if shape.schema is not None else "grammar" if not shape.is_json else "format"
+    what = (
+        "schema" if answer_format.schema is not None else "grammar" if not answer_format.is_json else "format"
+    )
     if cut:
         return MullError(
             "schema_cut",

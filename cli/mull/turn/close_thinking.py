@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mull.reasoning.profile import Profile
 
-MOST = (
+MAX_CLOSINGS = (
     3  # closings of one turn; a model that still thinks on is left to itself, for late is better than never
 )
 
@@ -24,15 +24,15 @@ class ThinkingCloser:
     def due(self, thought: int, *, wanted: bool) -> bool:
         """Does thinking under way have to end, `thought` tokens long, or because the user wants the answer?"""
         spent = self._budget is not None and thought >= self._budget
-        return (wanted or spent) and self._closings < MOST
+        return (wanted or spent) and self._closings < MAX_CLOSINGS
 
     def take(self) -> str:
         """The words. A model that opens its thinking again after them is told again."""
         self._closings += 1
-        return way_out(self._profile)
+        return closing_text(self._profile)
 
 
-def way_out(profile: Profile) -> str:
+def closing_text(profile: Profile) -> str:
     """A short bridging sentence where it helps, the end of the thinking, and what opens the answer.
 
     Closing alone is not enough for every family: gpt-oss would open another analysis, so it goes on into its final

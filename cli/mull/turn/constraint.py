@@ -15,12 +15,12 @@ from mull.engine.request import Binding, Chances, Piece
 from mull.engine.sequence import Generation
 from mull.errors import MullError
 from mull.events import TokenChance
-from mull.reasoning.answer_grammar import Bounds, bounds
+from mull.reasoning.answer_grammar import PlacedGrammar, grammar_at
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.profile import Profile
-from mull.reasoning.splitter import Place
+from mull.reasoning.splitter import TurnPosition
 from mull.settings import TurnSettings
-from mull.structured.validate import misfit, misfit_error
+from mull.structured.validate import mismatch, mismatch_error
 
 _ANSWERING = ("start", "after", "answer")
 
@@ -34,54 +34,58 @@ class AnswerConstraint:
     decision: ReasoningDecision
     model: Model
     generation: Generation
-    place: Place
+    position: TurnPosition
 
     def __post_init__(self) -> None:
-        shape = self.settings.shape
-        if shape is not None:  # what is refused is refused now, not after a long thought
-            self.generation.bind(Binding(shape.grammar))
+        answer_format = self.settings.answer_format
+        if answer_format is not None:  # what is refused is refused now, not after a long thought
+            self.generation.bind(Binding(answer_format.grammar))
         self._set(())
 
-    def move(self, place: Place, said: Sequence[str]) -> None:
+    def move(self, position: TurnPosition, said: Sequence[str]) -> None:
         """The model has come to another part of its turn, with `said` of the answer; within the answer all stays."""
-        before, self.place = self.place, place
-        if not (place == "answer" and before in ("start", "after")):
+        before, self.position = self.position, position
+        if not (position == "answer" and before in ("start", "after")):
             self._set(said)
 
     def _set(self, said: Sequence[str]) -> None:
         if self.settings.logprobs is not None:
-            self.generation.top = self.settings.logprobs if self.place in _ANSWERING else None
-        if (shape := self.settings.shape) is None:
+            self.generation.top = self.settings.logprobs if self.position in _ANSWERING else None
+        if (answer_format := self.settings.answer_format) is None:
             return
-        limits = bounds(shape.grammar, self.profile, self.decision, self.place)
-        self.generation.bind(None if limits is None else self._binding(limits, said))
+        placed = grammar_at(answer_format.grammar, self.profile, self.decision, self.position)
+        self.generation.bind(None if placed is None else self._binding(placed, said))
 
-    def _binding(self, limits: Bounds, said: Sequence[str]) -> Binding:
+    def _binding(self, placed: PlacedGrammar, said: Sequence[str]) -> Binding:
         """`said` is something where one token ended the thinking and began the answer."""
         model, special = self.model, self.model.markers.items()
         return Binding(
-            limits.text,
-            limits.root,
+            placed.text,
+            placed.root,
             said="".join(said).encode(),
             forbidden=[
                 token
                 for text, token in special
-                if text not in limits.inside
-                and (text in limits.markers or (model.is_control(token) and not model.is_eog(token)))
+                if text not in placed.allowed
+                and (text in placed.markers or (model.is_control(token) and not model.is_eog(token)))
             ],
             ends=[token for text, token in special if text in self.profile.turn_ends],
         )
 
-    def told(self, piece: Piece, chances: Chances) -> TokenChance:
+    def token_chance(self, piece: Piece, chances: Chances) -> TokenChance:
         """A token's chances with the tokens spelled out."""
         top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
         return TokenChance(piece.data, chances.chosen, top)
 
-    def misfit(self, answer: str, *, cut: bool) -> MullError | None:
+    def mismatch(self, answer: str, *, cut: bool) -> MullError | None:
         """Why the finished answer is not what was asked for; None where it is, or where nothing was."""
-        if (shape := self.settings.shape) is None:
+        if (answer_format := self.settings.answer_format) is None:
             return None
-        reason = misfit(answer, shape)
-        if reason is None and not shape.is_json and not (self.generation.complete and self.place == "answer"):
+        reason = mismatch(answer, answer_format)
+        if (
+            reason is None
+            and not answer_format.is_json
+            and not (self.generation.complete and self.position == "answer")
+        ):
             reason = "it ends where the grammar does not"
-        return None if reason is None else misfit_error(reason, shape, cut=cut)
+        return None if reason is None else mismatch_error(reason, answer_format, cut=cut)

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mull.chat_template.checkpoints import checkpoints
-from mull.chat_template.render import Segment, render
-from mull.chat_template.template import Template
-from mull.chat_template.tokens import continued, to_tokens
+from mull.chat_template.tokens import continued
 from mull.control import TurnControl
-from mull.engine.engine import Engine, Generation, Piece, Prefill, Request
-from mull.errors import ContextOverflow, MullError
+from mull.engine.engine import Generation, Piece, Prefill, Request
+from mull.errors import MullError
 from mull.events import (
     AnswerDelta,
     Done,
@@ -32,67 +30,21 @@ from mull.events import (
     Usage,
 )
 from mull.messages import Message
-from mull.reasoning.chat_messages import to_chat
-from mull.reasoning.control import ReasoningDecision, decide
-from mull.reasoning.profile import Profile
-from mull.reasoning.splitter import Answer, Part, Splitter, Thinking
+from mull.reasoning.parts import AnswerPart, Part, ThinkingPart
+from mull.reasoning.splitter import Splitter
 from mull.settings import TurnSettings
 from mull.turn.close_thinking import ThinkingCloser
 from mull.turn.constraint import AnswerConstraint
+from mull.turn.loaded_model import LoadedModel
+from mull.turn.prepare import RenderedPrompt, prepare
 from mull.turn.stop_strings import StopFilter
 
 DEFAULT_LIMIT = 16_384
 """Generated tokens when the user gave no --max-tokens: twice the budget of the highest effort, so that only a model
 that runs away meets it; the exit code then says that the answer was cut."""
 
-_CHARACTERS_PER_TOKEN = 16
-"""More than any tokenizer packs into a token on average: a longer text overflows for certain."""
-
 BASE_LIMIT = 256
 """The same for a model without a chat template: it continues text and seldom ends by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A loaded model ready to take turns: its engine, what its template can do, and how long it took to load."""
-
-    name: str
-    engine: Engine
-    template: Template | None
-    profile: Profile
-    load_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPrompt:
-    """A rendered turn: the decision on thinking, the prompt's segments and their tokens, of which messages."""
-
-    decision: ReasoningDecision
-    segments: tuple[Segment, ...]
-    tokens: list[int]
-    messages: Sequence[Message] = ()
-
-    @property
-    def tail(self) -> str:
-        """The trusted text that the prompt ends with: the state in which it leaves the model."""
-        last = self.segments[-1] if self.segments else None
-        return last.text if last and last.trusted else ""
-
-
-def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings) -> RenderedPrompt:
-    """Decide, render and tokenize, without generating. Raises TemplateError, and ContextOverflow for the hopeless."""
-    refuse_hopeless(messages, loaded.engine.n_ctx_max)
-    decision = decide(settings.reasoning, loaded.profile)
-    chat = to_chat(messages, loaded.profile, decision)
-    segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
-    return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
-
-
-def refuse_hopeless(messages: Sequence[Message], context_tokens: int) -> None:
-    """Raises ContextOverflow, with the least count of tokens, for what is not worth rendering and tokenizing."""
-    least = sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN
-    if least > context_tokens:
-        raise ContextOverflow(least, context_tokens, at_least=True)
 
 
 def run(
@@ -117,7 +69,9 @@ def run(
     yield from turn.end(failure)
 
 
-def keep(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, done: Done) -> None:
+def save_prompt_cache(
+    loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, done: Done
+) -> None:
     """Let other processes find what was computed for a turn that has been shown, if that is worth writing.
 
     What the conversation's next prompt will begin with is found by rendering one: most templates drop old thinking.
@@ -181,30 +135,30 @@ class Turn:
     answer: list[str] = field(default_factory=list)
     thinking_tokens: int = 0
     answer_tokens: int = 0
-    undecided: int = 0  # tokens of which it is not known yet what they begin
+    unassigned_tokens: int = 0  # tokens of which it is not known yet what they begin
     cached: int = 0
     prefilled: float = 0.0  # clock readings, seconds
     first: float = 0.0
     answering: float = 0.0
     last: float = 0.0
     chances: list[TokenChance] = field(default_factory=list)  # of the answer's tokens
-    unclaimed: list[TokenChance] = field(default_factory=list)  # of the undecided ones
-    exit: ThinkingCloser = field(init=False)
+    unassigned_chances: list[TokenChance] = field(default_factory=list)  # of the undecided ones
+    closer: ThinkingCloser = field(init=False)
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
-    aim: AnswerConstraint = field(init=False)
+    constraint: AnswerConstraint = field(init=False)
 
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.loaded.profile, self.prompt.tail)
-        self.exit = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
+        self.closer = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
         self.stops = StopFilter(self.settings.stop)
         model, decision = self.loaded.engine.model, self.prompt.decision
-        profile, place = self.loaded.profile, self.splitter.place
-        self.aim = AnswerConstraint(self.settings, profile, decision, model, self.generation, place)
+        profile, position = self.loaded.profile, self.splitter.position
+        self.constraint = AnswerConstraint(self.settings, profile, decision, model, self.generation, position)
 
     @property
     def tokens(self) -> int:
-        return self.thinking_tokens + self.answer_tokens + self.undecided
+        return self.thinking_tokens + self.answer_tokens + self.unassigned_tokens
 
     @property
     def over(self) -> bool:
@@ -224,8 +178,8 @@ class Turn:
             yield PromptProgress(item.done, item.total, item.cached)
             return
         yield from self._take(item)
-        if self.splitter.place != self.aim.place:
-            self.aim.move(self.splitter.place, self.answer)
+        if self.splitter.position != self.constraint.position:
+            self.constraint.move(self.splitter.position, self.answer)
         if not self.over and self._enough() and not item.injected and self.splitter.whole:
             self._close_thinking()
 
@@ -253,32 +207,32 @@ class Turn:
         within = self.splitter.thinking
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
         if piece.chances is not None:
-            self.unclaimed.append(self.aim.told(piece, piece.chances))
+            self.unassigned_chances.append(self.constraint.token_chance(piece, piece.chances))
         if not piece.injected:  # our words are nobody's thinking
             self._count(parts, within=within)
         yield from self._show(parts)
 
     def _count(self, parts: Sequence[Part], *, within: bool) -> None:
         """One more token: of the thinking (what ends it too), of the answer, or not yet known of which."""
-        self.undecided += 1
+        self.unassigned_tokens += 1
         answered = self.splitter.answered
         if answered:
             self.answering = self.answering or self.last
-        thought = within or any(isinstance(part, Thinking) for part in parts)
+        thought = within or any(isinstance(part, ThinkingPart) for part in parts)
         if self.splitter.thinking or (not answered and thought):
-            self.thinking_tokens, self.undecided = self.thinking_tokens + self.undecided, 0
-            self.unclaimed.clear()
+            self.thinking_tokens, self.unassigned_tokens = self.thinking_tokens + self.unassigned_tokens, 0
+            self.unassigned_chances.clear()
         elif answered:
-            self.answer_tokens, self.undecided = self.answer_tokens + self.undecided, 0
-            self.chances += self.unclaimed
-            self.unclaimed.clear()
+            self.answer_tokens, self.unassigned_tokens = self.answer_tokens + self.unassigned_tokens, 0
+            self.chances += self.unassigned_chances
+            self.unassigned_chances.clear()
 
     def _show(self, parts: Sequence[Part]) -> Iterator[Event]:
         for part in parts:
-            if isinstance(part, Thinking):
+            if isinstance(part, ThinkingPart):
                 self.thinking.append(part.text)
                 yield ThinkingDelta(part.text, self.thinking_tokens, wanted=not self.prompt.decision.hide)
-            elif isinstance(part, Answer):
+            elif isinstance(part, AnswerPart):
                 if text := self.stops.feed(part.text):
                     self.answer.append(text)
                     yield AnswerDelta(text, self.answer_tokens)
@@ -287,13 +241,13 @@ class Turn:
 
     def _enough(self) -> bool:
         """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
-        return self.splitter.thinking and self.exit.due(
+        return self.splitter.thinking and self.closer.due(
             self.thinking_tokens, wanted=self.control.wants_answer
         )
 
     def _close_thinking(self) -> None:
         """Force the family's way out as if the model had said it; it then answers in the same stream."""
-        self.generation.inject(continued(self.exit.take(), self.loaded.engine.model))
+        self.generation.inject(continued(self.closer.take(), self.loaded.engine.model))
 
     def finish(self) -> tuple[Finish, Limit | None]:
         """How it ended, and the limit that ended it."""
@@ -308,18 +262,18 @@ class Turn:
             limit = "context"
         if silent:
             return "thinking", limit
-        if self.misfit(limit) is not None:
+        if self.mismatch(limit) is not None:
             return "schema", limit
         return ("length" if limit else "stop"), limit
 
-    def misfit(self, limit: Limit | None) -> MullError | None:
+    def mismatch(self, limit: Limit | None) -> MullError | None:
         """Why the answer is not what was asked for; None where it is, or where nothing was."""
-        return self.aim.misfit("".join(self.answer), cut=limit is not None)
+        return self.constraint.mismatch("".join(self.answer), cut=limit is not None)
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
         """The turn's end, with counts and times."""
         if finish == "schema":
-            error = self.misfit(limit)
+            error = self.mismatch(limit)
         spent = self.last - self.first
         answering = self.answering or self.last
         return Done(
@@ -330,12 +284,12 @@ class Turn:
             finish=finish,
             limit=limit,
             error=error,
-            logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unclaimed),
+            logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unassigned_chances),
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,
                 self.thinking_tokens,
-                self.answer_tokens + self.undecided,
+                self.answer_tokens + self.unassigned_tokens,
                 self.generation.drafted,
                 self.generation.accepted,
             ),

@@ -1,0 +1,53 @@
+"""Messages and settings to a prompt: decide about thinking, render the chat template, tokenize. Generates nothing.
+
+Raises `TemplateError`, and `ContextOverflow` for messages that cannot fit the context whatever the tokenizer does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mull.chat_template.render import Segment, render
+from mull.chat_template.tokens import to_tokens
+from mull.errors import ContextOverflow
+from mull.messages import Message
+from mull.reasoning.chat_messages import to_chat
+from mull.reasoning.control import ReasoningDecision, decide
+from mull.settings import TurnSettings
+from mull.turn.loaded_model import LoadedModel
+
+_CHARACTERS_PER_TOKEN = 16
+"""More than any tokenizer packs into a token on average: a longer text overflows for certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A rendered turn: the decision on thinking, the prompt's segments and their tokens, of which messages."""
+
+    decision: ReasoningDecision
+    segments: tuple[Segment, ...]
+    tokens: list[int]
+    messages: Sequence[Message] = ()
+
+    @property
+    def tail(self) -> str:
+        """The trusted text that the prompt ends with: the state in which it leaves the model."""
+        last = self.segments[-1] if self.segments else None
+        return last.text if last and last.trusted else ""
+
+
+def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings) -> RenderedPrompt:
+    """Decide, render and tokenize, without generating. Raises TemplateError, and ContextOverflow for the hopeless."""
+    reject_oversized(messages, loaded.engine.n_ctx_max)
+    decision = decide(settings.reasoning, loaded.profile)
+    chat = to_chat(messages, loaded.profile, decision)
+    segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
+    return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
+
+
+def reject_oversized(messages: Sequence[Message], context_tokens: int) -> None:
+    """Raises ContextOverflow, with the least count of tokens, for what is not worth rendering and tokenizing."""
+    least = sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN
+    if least > context_tokens:
+        raise ContextOverflow(least, context_tokens, at_least=True)
