@@ -18,6 +18,7 @@ FLOORS = {
     "errors": 1,
     "messages": 1,
     "control": 1,
+    "suggest": 1,
     "fs": 2,
     "events": 2,
     "chat_template": 2,

@@ -7,7 +7,6 @@ Writing keeps the user's comments and order, and replaces the file in one step.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
+from mull.suggest import did_you_mean, nearest
 
 CONFIG_FILE = "config.toml"  # in the config folder
 
@@ -161,8 +161,7 @@ def find_key(name: str) -> ConfigKey:
     """The key of that name. Raises MullError (config_key) that names the nearest ones."""
     if key := _BY_NAME.get(name):
         return key
-    near = difflib.get_close_matches(name, _BY_NAME, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else "mull config lists them all."
+    hint = did_you_mean(nearest(name, _BY_NAME), "mull config lists them all.")
     raise MullError("config_key", f'There is no setting "{name}".', hint)
 
 
@@ -193,8 +192,8 @@ def check(name: str, value: Any) -> Any:
     """The value of a key, in the key's type. Raises ValueError that says what is wrong, to follow "The config"."""
     key = _BY_NAME.get(name)
     if key is None:
-        near = difflib.get_close_matches(name, _BY_NAME, n=1)
-        raise ValueError(f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else ""))
+        near = nearest(name, _BY_NAME)
+        raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
     if key.kind is float and type(value) is int:
         value = float(value)
     if not _has_kind(key.kind, value):

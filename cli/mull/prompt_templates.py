@@ -7,7 +7,6 @@ and settings and nothing that runs. (The chat templates of models are another th
 
 from __future__ import annotations
 
-import difflib
 import string
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from mull import config
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.settings import EngineSettings, Sampling
+from mull.suggest import did_you_mean, nearest
 
 SUFFIX = ".toml"
 REPOSITORY = Path(".mull", "templates")
@@ -91,8 +91,7 @@ def locate(name: str, here: Path) -> Path:
         if (path := folder / (name + SUFFIX)).is_file():
             return path
     known = [path.stem for path in all_files(here)]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else "mull templates lists those that there are."
+    hint = did_you_mean(nearest(name, known), "mull templates lists them.")
     raise UsageError("no_template", f'There is no template "{name}".', hint)
 
 
@@ -152,10 +151,8 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     }
     for name, value in values.items():
         if name not in wanted:
-            near = difflib.get_close_matches(name, wanted, n=1)
-            raise ValueError(
-                f'has an unknown key "{name}"' + (f' (did you mean "{near[0]}"?)' if near else "")
-            )
+            near = nearest(name, wanted)
+            raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
         if not isinstance(value, wanted[name]):
             kind = "a table" if wanted[name] is dict else "text"
             raise ValueError(f'wants {kind} for "{name}"')  # noqa: TRY004 - the file is wrong, not the program

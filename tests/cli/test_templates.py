@@ -67,7 +67,7 @@ def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_
     ("text", "says"),
     [
         ("prompt = ", "cannot be read"),
-        ('promt = "x"', 'did you mean "prompt"?'),
+        ('promt = "x"', "did you mean prompt?"),
         ("prompt = 3", 'wants text for "prompt"'),
         ('prompt = "costs $5"', "a dollar sign is written $$"),
         ('[settings]\ntemperature = "hot"', 'wants a number for "temperature"'),
@@ -88,7 +88,7 @@ def test_a_wrong_file_is_an_error_that_names_the_place(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["-t", "reviw", "hi"], 'Did you mean "review"?'),
+        (["-t", "reviw", "hi"], "Did you mean review?"),
         (["-t", "review", "hi"], 'needs a value for "focus"'),
         (["-t", "review", "-p", "fokus=x", "hi"], 'no value named "fokus"'),
         (["-t", "review", "-p", "focus", "hi"], "NAME=VALUE"),

@@ -8,7 +8,6 @@ never holds more than one line, and reads no further than it is asked to.
 from __future__ import annotations
 
 import codecs
-import difflib
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from mull.errors import MullError
 from mull.fs.text import MOST
 from mull.messages import Message, Role
 from mull.settings import Sampling
+from mull.suggest import did_you_mean, nearest
 
 Id = str | int | float
 
@@ -178,8 +178,7 @@ def _settings(said: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, value in said.items():
         if name not in _KEYS:
-            near = difflib.get_close_matches(name, _KEYS, n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"It can have: {', '.join(_KEYS)}."
+            hint = did_you_mean(nearest(name, _KEYS), f"Known keys: {', '.join(_KEYS)}.")
             _refuse("unknown_key", f'has an unknown key "{name}"', hint)
         if value is None or name in {"prompt", "messages", "id"}:
             continue

@@ -6,7 +6,6 @@ merged with what the model's vendor advises. Values are checked against the conf
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
@@ -23,6 +22,7 @@ from mull.settings import (
     TurnSettings,
     over,
 )
+from mull.suggest import did_you_mean, nearest
 
 Advice = Callable[[bool | None], Sampling]  # thinking on, off, or unsaid → what the vendor advises
 
@@ -94,12 +94,10 @@ class Preferences:
 
 def _value(name: str, text: str) -> Any:
     if name not in SETTABLE:
-        begun = [key for key in SETTABLE if name and key.startswith(name)]
-        near = begun or difflib.get_close_matches(name, SETTABLE, n=1)
         raise UsageError(
             "unknown_setting",
             f"There is no setting “{name}”.",
-            f"Did you mean {near[0]}?" if near else "/set alone lists them.",
+            did_you_mean(nearest(name, SETTABLE, prefixes=True), "/set alone lists them."),
         )
     key = config.find_key(name)
     if text.lower() in {"none", "default"}:

@@ -6,7 +6,6 @@ In: what `-m`, the environment and the config say. Out: `Resolved`, or an error 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from mull.models.reference import (
     whole_name,
 )
 from mull.settings import Sampling
+from mull.suggest import did_you_mean, nearest
 
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 BUILTIN = "pebble"
@@ -161,8 +161,8 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
     """The error for a name that means nothing, with the nearest names that do."""
     here = {model.name.lower(): model.name for model in installed(folders)}
     near = catalogue.nearest(name.partition(":")[0])
-    near += [here[known] for known in difflib.get_close_matches(name.lower(), here, n=2)]
-    hint = f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "mull models lists what there is."
+    near += [here[known] for known in nearest(name.lower(), here, count=2)]
+    hint = did_you_mean(list(dict.fromkeys(near)), "mull models lists the known ones.")
     return MullError("unknown_model", f'There is no model called "{name}".', hint)
 
 

@@ -6,7 +6,6 @@ In: a line the user typed. Out: a question, a call of a command, or an unknown w
 
 from __future__ import annotations
 
-import difflib
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from mull.errors import UsageError
+from mull.suggest import did_you_mean, nearest
 
 Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
 
@@ -226,14 +226,13 @@ def parse(line: str) -> PlainText | Call | Unknown:
 def unknown(word: str) -> UsageError:
     """What to tell a user whose word is no command."""
     near = _nearest(word.lower())
-    hint = f"Did you mean /{near}?" if near else "/help lists the commands."
+    hint = did_you_mean([f"/{near}"] if near else [], "/help lists the commands.")
     return UsageError("unknown_command", f"There is no command /{word}.", hint)
 
 
 def _nearest(word: str) -> str | None:
     """The command that begins like the word, else the one that is spelled most like it."""
-    begun = [name for name in BY_NAME if word and name.startswith(word)]
-    return next(iter(begun or difflib.get_close_matches(word, BY_NAME, n=1, cutoff=0.5)), None)
+    return next(iter(nearest(word, BY_NAME, cutoff=0.5, prefixes=True)), None)
 
 
 def help_lines(columns: int) -> list[str]:

@@ -25,6 +25,7 @@ from mull.models.catalogue.entry import (
 )
 from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
+from mull.suggest import nearest
 
 FORMAT = 1  # of the file; a catalogue with a higher one needs a newer mull
 FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, by --refresh
@@ -80,10 +81,8 @@ class Catalogue:
 
     def nearest(self, name: str) -> list[str]:
         """Up to three names that somebody who typed `name` may have meant, best first; never an alias."""
-        from difflib import get_close_matches
-
         wanted = name.strip().lower()
-        near = get_close_matches(wanted, self._index, n=6, cutoff=0.6)
+        near = nearest(wanted, self._index, count=6)
         near += [known for known in self._index if len(wanted) > 2 and wanted in known]
         return list(dict.fromkeys(self._index[known].name for known in near))[:3]
 
