@@ -1,4 +1,8 @@
-"""The user's editor: finding it, and editing a file or a text with it."""
+"""Open a file or a piece of text in the user's editor: $VISUAL, else $EDITOR, else vi (Notepad on Windows).
+
+`open_file` and `edit_text` return when the editor has been closed. Both raise MullError (editor) when the editor
+cannot be started or exits with a failure.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,12 @@ from mull.errors import MullError
 
 
 def editor() -> str | None:
-    """What $VISUAL or $EDITOR says; None when neither does."""
+    """The command in $VISUAL or $EDITOR; None when neither is set."""
     return os.environ.get("VISUAL") or os.environ.get("EDITOR") or None
 
 
 def open_file(path: Path) -> None:
-    """Wait until the user has left the editor. Raises MullError (editor) when that cannot run or fails."""
+    """Open the file and wait for the editor. Raises MullError (editor)."""
     command = editor() or ("notepad" if sys.platform == "win32" else "vi")
     try:
         subprocess.run([*shlex.split(command), str(path)], check=True)
@@ -28,7 +32,7 @@ def open_file(path: Path) -> None:
 
 
 def edit_text(text: str) -> str:
-    """The text as edited by the user. Raises MullError (editor) when the editor cannot run or fails."""
+    """Let the user edit the text; returns the edited text. Raises MullError (editor)."""
     with tempfile.TemporaryDirectory(prefix="mull-") as folder:  # mode 0700: other users cannot read it
         file = Path(folder) / "question.md"
         file.write_text(text, encoding="utf-8")
