@@ -119,6 +119,10 @@ class Config:
         """The layer of how a model is loaded."""
         return self._layer(EngineSettings)
 
+    def model_folders(self) -> list[Path]:
+        """The folders to search for .gguf files, beside the caches of known tools."""
+        return [Path(folder) for folder in self["model_folders"]]
+
     def _layer(self, layer: type[SettingsT]) -> SettingsT:
         return layer(**{f.name: self.values.get(f.name) for f in fields(layer)})
 

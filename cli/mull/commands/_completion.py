@@ -24,7 +24,7 @@ Found = list[tuple[str, str]]
 
 def installed() -> Iterator[tuple[str, str]]:
     """What is on this disk, and what is built in. Raises MullError, OSError."""
-    for model in everywhere([Path(folder) for folder in read_config()["model_folders"]]):
+    for model in everywhere(read_config().model_folders()):
         yield model.name, model.source
     yield from ((entry.name, "built in") for entry in _entries() if entry.builtin)
 

@@ -56,7 +56,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> RunConfig:
         flags.model,
         environment=os.environ.get("MULL_MODEL"),
         configured=settings["model"],
-        folders=settings["model_folders"],
+        folders=settings.model_folders(),
     )
     return RunConfig(
         resolved=resolved,
@@ -81,7 +81,7 @@ def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
         return replace(merged, draft=DRAFT_OFF)
     if merged.draft in {None, DRAFT_AUTO, DRAFT_OFF}:
         return merged
-    return replace(merged, draft=str(resolve(merged.draft, folders=settings["model_folders"]).path))
+    return replace(merged, draft=str(resolve(merged.draft, folders=settings.model_folders()).path))
 
 
 def open_state_store(settings: config.Config) -> StateStore:

@@ -37,7 +37,7 @@ def _model(chat: Chat, argument: str) -> None:
             more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
-    folders = [Path(folder) for folder in chat.settings["model_folders"]]
+    folders = chat.settings.model_folders()
     resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.lent)
     if resolved.path == chat.model.resolved.path:
         chat.note(f"{chat.model.name} answers already.")
