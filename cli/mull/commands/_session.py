@@ -70,7 +70,7 @@ def offering(
             asked = f"{missing.message} Download it{size}?"
             if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(asked):
                 raise
-            from mull.commands.pulling import fetch
+            from mull.commands._download import fetch
 
             fetch(missing.pull, streams)
         return get()

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mull import config
-from mull.backends.load_plan import state_file, this_machine
-from mull.commands import overview
+from mull.commands._options import Json
 from mull.errors import MullError, UsageError
-from mull.fs import paths
 from mull.fs.size import size_text
-from mull.models.catalogue import recommend
-from mull.models.catalogue.catalogue import Catalogue, load_catalogue
-from mull.models.disk.discover import unfinished
-from mull.models.inventory import Row, record, select, survey
-from mull.models.memory.machine import Machine
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import card, table
-from mull.terminal.views.json_output import write_object
 
-FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
-HEADER_SECONDS = (
-    0.2  # for headers that the record lacks; the other files are judged by size until the next time
-)
+if TYPE_CHECKING:
+    from mull.models.catalogue.catalogue import Catalogue
+    from mull.models.inventory import Row
+    from mull.models.memory.fit import MemoryPlan
+    from mull.models.memory.machine import Machine
+
+_FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
+Layout = Literal["wide", "usual", "narrow"]
+
+_LEGEND = "✓ permissive licence, CTX room for context, T/S tokens per second (an estimate)."
+_SHORT_LEGEND = "✓ a permissive licence, ~ an estimate."
+WIDE, USUAL = 118, 72  # columns from which each layout has room
+_HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
+_SHORT_HEADS = ("NAME", "SIZE", "✓", "THINKS", "HERE", "FITS", "CTX", "T/S")
+_THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
+_FITS = {"gpu": "GPU", "memory": "memory", "slow": "slow", "no": "no"}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -34,7 +35,6 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[WORDS]...", help="Only models with these words; `search WORDS` asks the Hub."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Licence = Annotated[
     str | None,
     typer.Option(
@@ -77,17 +77,30 @@ def models(
     words = words or []
     if refresh is not None:
         _refresh(streams, refresh, json=json)
-        return
-    if words[:1] == ["search"]:
+    elif words[:1] == ["search"]:
         _search(streams, words[1:], json=json)
-        return
-    catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
-    for notice in catalogue.notices:
-        streams.note(notice)
-    if best:
-        _best(streams, catalogue, machine, licence, words, json=json)
-        return
-    rows = select(rows_here(catalogue, machine), words=words, licence=licence, installed=installed)
+    elif best:
+        _best(streams, words, licence, json=json)
+    else:
+        _list(streams, words, licence, installed=installed, json=json)
+
+
+def installed(context: typer.Context, *, json: Json = False) -> None:
+    """List the models on this disk."""
+    models(context, installed=True, json=json)
+
+
+def _list(
+    streams: Streams, words: Sequence[str], licence: str | None, *, installed: bool, json: bool
+) -> None:
+    from mull.commands._inventory import all_rows
+    from mull.models.disk.discover import unfinished
+    from mull.models.inventory import record, select
+    from mull.terminal.console.tables import table
+    from mull.terminal.views.json_output import write_object
+
+    catalogue, machine = _catalogue_and_machine(streams)
+    rows = select(all_rows(catalogue, machine), words=words, licence=licence, installed=installed)
     partial = unfinished() if installed else []
     if json:
         value = {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]}
@@ -96,10 +109,12 @@ def models(
         write_object(streams, value)
         return
     if rows:
-        layout = overview.layout_for(streams.width if streams.stdout_tty else None)
-        table(streams, overview.heads(layout), [overview.cells(row, layout) for row in rows])
+        layout = _layout_for(streams.width if streams.stdout_tty else None)
+        heads = _SHORT_HEADS if layout == "usual" else _HEADS
+        table(streams, heads, [_cells(row, layout) for row in rows])
         if streams.stdout_tty:
-            streams.note(overview.legend(layout))
+            legend = _SHORT_LEGEND if layout == "narrow" else _LEGEND
+            streams.note(f"{legend} mull show NAME tells more.")
     else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
@@ -107,32 +122,25 @@ def models(
         streams.note(f"Unfinished: {repo}, {size_text(size)}. mull pull goes on with it, mull rm removes it.")
 
 
-def installed(context: typer.Context, *, json: Json = False) -> None:
-    """List the models on this disk."""
-    models(context, installed=True, json=json)
+def _catalogue_and_machine(streams: Streams) -> tuple[Catalogue, Machine]:
+    """The catalogue, whose notices are printed, and this machine."""
+    from mull.backends.load_plan import this_machine
+    from mull.fs import paths
+    from mull.models.catalogue.catalogue import load_catalogue
+
+    catalogue = load_catalogue(paths.config_dir())
+    for notice in catalogue.notices:
+        streams.note(notice)
+    return catalogue, this_machine()
 
 
-def rows_here(catalogue: Catalogue, machine: Machine) -> list[Row]:
-    """Every row, with what is on this disk."""
-    from mull.models.disk import discover
-    from mull.models.memory.layout_cache import Layouts
+def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: bool) -> None:
+    from mull.models.catalogue import recommend
+    from mull.models.inventory import Row, record, select
+    from mull.terminal.console.tables import card
+    from mull.terminal.views.json_output import write_object
 
-    folders = [Path(folder) for folder in config.load(paths.config_dir() / "config.toml")["model_folders"]]
-    layouts = Layouts(state_file("layouts.json"), HEADER_SECONDS)
-    rows = survey(catalogue, discover.installed(folders), machine, layouts)
-    layouts.save()
-    return rows
-
-
-def _best(
-    streams: Streams,
-    catalogue: Catalogue,
-    machine: Machine,
-    licence: str | None,
-    words: Sequence[str],
-    *,
-    json: bool,
-) -> None:
+    catalogue, machine = _catalogue_and_machine(streams)
     rows = select([Row(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence)
     found = recommend.best([row.entry for row in rows if row.entry], machine)
     if found is None:
@@ -140,19 +148,18 @@ def _best(
             "nothing_fits", "No model with a published score fits this machine.", "pebble always runs."
         )
     offer, why = found
+    name, command = offer.entry.name, f"mull pull {offer.entry.name}"
     if json:
-        row = Row(offer.entry.name, offer.entry, file=offer.file, plan=offer.plan)
-        write_object(
-            streams, {"v": 1, "best": record(row), "why": why, "pull": f"mull pull {offer.entry.name}"}
-        )
-        return
-    card(
-        streams, [("Best here", offer.entry.name), ("Why", why), ("Get it", f"mull pull {offer.entry.name}")]
-    )
+        best = record(Row(name, offer.entry, file=offer.file, plan=offer.plan))
+        write_object(streams, {"v": 1, "best": best, "why": why, "pull": command})
+    else:
+        card(streams, [("Best here", name), ("Why", why), ("Get it", command)])
 
 
 def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
     from mull.models.hub.search import search
+    from mull.terminal.console.tables import table
+    from mull.terminal.views.json_output import write_object
 
     if not words:
         raise UsageError("usage", "Search for what?", "mull models search WORDS")
@@ -174,7 +181,7 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
         for one in found
     ]
     if rows:
-        table(streams, FOUND_HEADS, rows)
+        table(streams, _FOUND_HEADS, rows)
     streams.note(
         f"Get one with: mull pull {found[0].repo}"
         if found
@@ -183,10 +190,75 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
 
 
 def _refresh(streams: Streams, source: str, *, json: bool) -> None:
+    from mull.fs import paths
     from mull.models.catalogue.refresh import refresh
+    from mull.terminal.views.json_output import write_object
 
     count, updated = refresh(source, paths.config_dir())
     if json:
         write_object(streams, {"v": 1, "models": count, "updated": updated})
         return
     streams.note(f"The catalogue now has {count} models, as of {updated or 'an unknown date'}.")
+
+
+def _layout_for(columns: int | None) -> Layout:
+    """The layout for a screen; None: a pipe."""
+    if columns is None or columns >= WIDE:
+        return "wide"
+    return "usual" if columns >= USUAL else "narrow"
+
+
+def _cells(row: Row, layout: Layout) -> Sequence[str]:
+    """One row of the table. What is not known is left empty."""
+    entry, plan = row.entry, row.plan
+    licence, thinks = "", ""
+    if entry is not None:
+        mark = "✓" if entry.licence.permissive else ""
+        spdx = entry.licence.spdx.removeprefix("LicenseRef-")
+        licence = mark if layout == "usual" else f"{spdx} {mark}".rstrip()
+        thinks = _THINKS[entry.reasoning.kind]
+    here = "yes" if row.installed else ""
+    room = _tokens(plan.ctx) if plan and plan.fits else ""
+    pace = _pace(plan.speed) if plan and plan.speed else ""
+    if layout == "narrow":
+        thinks = f"thinks: {thinks}" if thinks else ""
+        here = "installed" if here else ""
+        room = f"{room} context" if room else ""
+        pace = f"{pace} tokens/s" if pace else ""
+    return _pullable(row), _size(row), licence, thinks, here, _verdict(plan, layout), room, pace
+
+
+def _pullable(row: Row) -> str:
+    """The name, with the quantization where another one than the default is offered."""
+    if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
+        return row.name
+    return f"{row.name}:{row.file.quant}"
+
+
+def _verdict(plan: MemoryPlan | None, layout: Layout) -> str:
+    if plan is None:
+        return ""
+    if layout != "usual":
+        return plan.words
+    if plan.expert_offload and plan.verdict == "partial":
+        return "experts"
+    return _FITS.get(plan.verdict, f"{plan.gpu_layers} layers")
+
+
+def _pace(speed: float) -> str:
+    from mull.models.memory.fit import FAST
+
+    if speed > FAST:
+        return f"{FAST:.0f}+"
+    return f"~{speed:.{0 if speed >= 10 else 1}f}"
+
+
+def _size(row: Row) -> str:
+    if not row.bytes:
+        return "?"
+    size = f"{row.bytes / 1e9:.1f} GB" if row.bytes >= 1e8 else f"{row.bytes / 1e6:.0f} MB"
+    return f"~{size}" if row.approximate else size
+
+
+def _tokens(count: int) -> str:
+    return f"{count // 1024}k" if count >= 1024 else str(count)

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from mull.commands._options import Json, completes
+from mull.events import PullDone
+from mull.fs.size import size_text
+from mull.terminal.console.streams import Streams
 
 Names = Annotated[
     list[str],
@@ -44,10 +47,10 @@ def pull(
 
     An interrupted download goes on where it stopped: run the same line again.
     """
-    from mull.commands.pulling import fetch  # here, so that Tab need not wait for it
+    from mull.commands._download import fetch
 
     for name in names:
-        fetch(
+        pulled = fetch(
             name,
             context.obj,
             quant=quant,
@@ -57,3 +60,44 @@ def pull(
             quiet=quiet,
             json=json,
         )
+        _report(pulled, context.obj, quiet=quiet, json=json)
+
+
+def _report(pulled: PullDone, streams: Streams, *, quiet: bool, json: bool) -> None:
+    if json:
+        from mull.terminal.views.json_output import write_object
+
+        write_object(streams, _object(pulled))
+        return
+    if not quiet:
+        streams.note(_sentence(pulled))
+    streams.stdout.write(f"{pulled.path}\n")
+    streams.stdout.flush()
+
+
+def _sentence(pulled: PullDone) -> str:
+    from mull.terminal.views.download import seconds_text
+
+    if pulled.already and pulled.fetched == 0:
+        owner = "" if pulled.source == "hub" else f" ({pulled.source})"
+        checked = "" if pulled.verified else f"; mull verify {pulled.model} checks it"
+        return f"{pulled.model} is installed{owner}, {size_text(pulled.bytes)}{checked}."
+    rate = f", {size_text(int(pulled.fetched / pulled.seconds))}/s" if pulled.seconds > 1 else ""
+    time = seconds_text(pulled.seconds)
+    return f"{pulled.model} is installed: {size_text(pulled.bytes)} in {time}{rate}, SHA-256 verified."
+
+
+def _object(pulled: PullDone) -> dict[str, object]:
+    return {
+        "v": 1,
+        "model": pulled.model,
+        "path": str(pulled.path),
+        "bytes": pulled.bytes,
+        "fetched": pulled.fetched,
+        "seconds": round(pulled.seconds, 3),
+        "verified": pulled.verified,
+        "already": pulled.already,
+        "source": pulled.source,
+        "sha256": list(pulled.sha256),
+        "error": None,
+    }

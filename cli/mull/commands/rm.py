@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from mull.commands._options import Json, completes
+from mull.fs.size import size_text
+from mull.terminal.console.streams import Streams
 
 Names = Annotated[
     list[str],
@@ -22,6 +24,20 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
 
     Files of LM Studio, Ollama or llama.cpp are never touched.
     """
-    from mull.commands.removing import remove_models  # here, so that Tab need not wait for it
+    from mull.commands._run_config import open_state_store
+    from mull.config import read_config
+    from mull.models.remove import remove
+    from mull.terminal.views.json_output import write_object
 
-    remove_models(context.obj, names, every=every, json=json)
+    streams: Streams = context.obj
+    settings = read_config()
+    state_store = open_state_store(settings)
+    for name in names:
+        for removed in remove(name, every=every, folders=settings.model_folders()):
+            freed = removed.freed + sum(entry.bytes for entry in state_store.forget(removed.name))
+            if json:
+                value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
+                write_object(streams, {**value, "error": None})
+            else:
+                what = f"The unfinished download of {removed.name}" if removed.partial else removed.name
+                streams.note(f"{what} is removed; {size_text(freed)} are free again.")

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mull.commands._options import completes
+from mull.commands._options import Json, completes
+from mull.errors import MullError
+from mull.terminal.console.streams import Streams
+
+if TYPE_CHECKING:
+    from mull.models.gguf.header import Header
+    from mull.models.inventory import Row
+    from mull.models.memory.layout import MemoryLayout
+
+READABLE = 100  # columns; longer lines are hard to follow
+WITH_README = frozenset({"hub", "lmstudio"})  # places that keep a repository's files together
 
 Name = Annotated[
     str,
@@ -16,7 +27,6 @@ Name = Annotated[
         autocompletion=completes("known_models"),
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Readme = Annotated[bool, typer.Option("--readme", help="Only the README that came with the download.")]
 
 
@@ -26,6 +36,134 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     Licence, thinking, sampling, what was published, files, memory at several contexts. On a terminal the README that
     came with the download follows, in the pager.
     """
-    from mull.commands.showing import show_card  # here, so that Tab need not wait for it
+    from mull.backends.load_plan import this_machine
+    from mull.commands._inventory import all_rows
+    from mull.config import read_config
+    from mull.fs import paths
+    from mull.models import card
+    from mull.models.catalogue.catalogue import load_catalogue
+    from mull.models.inventory import named
+    from mull.models.memory.fit import plan
+    from mull.terminal.views.json_output import write_object
 
-    show_card(context.obj, name, readme=readme, json=json)
+    streams: Streams = context.obj
+    catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
+    row = named(name, catalogue, all_rows(catalogue, machine), machine, read_config().model_folders())
+    if readme:
+        _show_readme(streams, row)
+        return
+    headers = _headers(streams, row)
+    layout = _layout(row, headers)
+    found = plan(layout, machine) if layout else row.plan
+    row = replace(row, plan=found)
+    thinking, first = _thinking(headers), headers[0] if headers else None
+    if json:
+        write_object(streams, card.as_json(row, layout, found, thinking, first))
+    else:
+        _show_card(streams, row, card.pairs(row, layout, found, thinking, first))
+
+
+def _show_card(streams: Streams, row: Row, facts: list[tuple[str, str]]) -> None:
+    """The facts, and on a terminal the README below them, in the pager."""
+    from mull.terminal.console.pager import page
+    from mull.terminal.console.tables import card, card_lines
+
+    text = _readme(row) if streams.stdout_live else None
+    if text is None:
+        card(streams, facts)
+    else:
+        page(streams, [*card_lines(streams, facts), "", *_drawn(streams, text)])
+
+
+def _show_readme(streams: Streams, row: Row) -> None:
+    """The README alone: in the pager, or as it is written where stdout is no terminal."""
+    text = _readme(row)
+    if text is None:
+        address = row.entry.card if row.entry else ""
+        raise MullError(
+            "no_readme", f"The README of {row.name} is not on this disk.", f"See {address}" if address else ""
+        )
+    if streams.stdout_tty:
+        from mull.terminal.console.pager import page
+
+        page(streams, _drawn(streams, text))
+    else:
+        streams.stdout.write(text)
+
+
+def _drawn(streams: Streams, text: str) -> list[str]:
+    from mull.terminal.markdown.stream import render
+
+    return render(text, min(streams.width - 1, READABLE), streams.stdout_ink, unicode=streams.unicode)
+
+
+def _readme(row: Row) -> str | None:
+    """The README of the repository that the file is from, without its front matter."""
+    if row.local is None or row.local.source not in WITH_README:
+        return None
+    top = row.local.path.parents[row.local.filename.count("/")]
+    try:
+        text = (top / "README.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    if text.startswith("---\n"):
+        _, _, text = text[4:].partition("\n---\n")
+    return text.lstrip("\n")
+
+
+def _headers(streams: Streams, row: Row) -> list[Header]:
+    """The headers of the file's parts; none where it is not here. Raises ModelFileError for a damaged file that no
+    catalogue knows; of one that it knows there is enough to show, with a note."""
+    from mull.models.gguf.header import read_header
+
+    try:
+        return [read_header(part) for part in row.parts]
+    except MullError as error:
+        if row.entry is None:
+            raise
+        streams.note(error.message)
+        return []
+
+
+def _layout(row: Row, headers: list[Header]) -> MemoryLayout | None:
+    from mull.models.memory.layout import from_entry, from_headers
+
+    if headers:
+        try:
+            return from_headers(headers)
+        except MullError:
+            return None
+    return from_entry(row.entry, row.file) if row.entry else None
+
+
+def _thinking(headers: list[Header]) -> str | None:
+    """What the file's own template can do, in a few words."""
+    if not headers or not headers[0].template:
+        return None
+    from mull.reasoning.profiler import profile
+
+    first = headers[0]
+    special = first.special_tokens.values()
+    try:
+        found = profile(
+            first.template,
+            special=special,
+            architecture=first.architecture,
+            name=first.name,
+            bos=first.bos,
+            eos=first.eos,
+        )
+    except MullError as error:
+        return error.message
+    words = {
+        "none": "does not think",
+        "always": "always thinks",
+        "switchable": "can be switched",
+        "effort": "has efforts",
+    }
+    parts = [words[found.kind]]
+    if found.switch is not None:
+        parts.append(f"by {found.switch.argument or f'{found.switch.on} and {found.switch.off}'}")
+    if found.start and found.end:
+        parts.append(f"between {found.start.strip()} and {found.end.strip()}")
+    return ", ".join(parts)

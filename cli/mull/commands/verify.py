@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mull.commands._options import Json, completes
+from mull.errors import ExitCode, MullError
+from mull.fs.size import size_text
+from mull.terminal.console.streams import Streams
+
+if TYPE_CHECKING:
+    from mull.models.disk.discover import LocalModel
+    from mull.models.verify import Verification
+
+_HEADS = ("MODEL", "SIZE", "SHA-256", "COMPARED WITH", "VERDICT")
+_AGAINST = {
+    "hub": "the Hub's record",
+    "ollama": "Ollama's record",
+    "catalogue": "the catalogue",
+    "earlier": "an earlier reading",
+    "nothing": "nothing: first reading",
+}
+_WORDS = {True: "ok", False: "CHANGED", None: "remembered"}
 
 Names = Annotated[
     list[str] | None,
@@ -23,6 +42,88 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
 
     And that they have not changed on the disk since.
     """
-    from mull.commands.verifying import verify_models  # here, so that Tab need not wait for it
+    from mull.config import read_config
+    from mull.control import TurnControl, stop_on_interrupt
+    from mull.fs import paths
+    from mull.models.catalogue.catalogue import load_catalogue
+    from mull.models.verify import verify as verify_model
+    from mull.terminal.views.download import watch
 
-    verify_models(context.obj, names or [], json=json)
+    streams: Streams = context.obj
+    models = _chosen(names or [], read_config().model_folders())
+    catalogue = load_catalogue(paths.config_dir())
+    control = TurnControl()
+    verdicts: list[Verification] = []
+    with stop_on_interrupt(control):
+        for model in models:
+            reading = verify_model(model, catalogue, control)
+            verdicts += watch(reading, streams, model.name, quiet=json)
+            if control.stopped:
+                raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+    _report(streams, verdicts, json=json)
+
+
+def _report(streams: Streams, verdicts: Sequence[Verification], *, json: bool) -> None:
+    """Print a line or an object for each file. Raises typer.Exit with 1 when a file differs."""
+    from mull.terminal.console.tables import table
+    from mull.terminal.views.json_output import error_fields, write_object
+
+    failure = _failure(verdicts)
+    if json:
+        files = [_object(verdict) for verdict in verdicts]
+        write_object(streams, {"v": 1, "files": files, "error": error_fields(failure)})
+    elif verdicts:
+        table(streams, _HEADS, [_row(verdict) for verdict in verdicts])
+    else:
+        streams.note("No model is installed. mull pull gets one.")
+    if failure is not None:
+        streams.error(failure.message, failure.hint)
+        raise typer.Exit(failure.exit_code)
+
+
+def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
+    """The models to read. Raises what `resolve.find` raises for a name that means none."""
+    from mull.models.disk.discover import installed, of_file
+    from mull.models.resolve import find, matching
+
+    if not names:
+        return installed(folders)
+    models: list[LocalModel] = []
+    for name in names:
+        found = matching(name, folders)
+        if not found:
+            found = [of_file(find(name, folders=folders).path)]
+        models += found
+    return models
+
+
+def _failure(verdicts: Sequence[Verification]) -> MullError | None:
+    """What to say when a file is not what it should be."""
+    first = next((verdict for verdict in verdicts if verdict.same is False), None)
+    if first is None:
+        return None
+    return MullError(
+        "changed",
+        f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
+        f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
+    )
+
+
+def _row(verdict: Verification) -> tuple[str, ...]:
+    word = _WORDS[verdict.same]
+    if verdict.catalogue is False and verdict.same is not False:
+        word += ", but not the catalogue's"
+    digest = f"{verdict.sha256[:12]}…"
+    return verdict.model, size_text(verdict.bytes), digest, _AGAINST[verdict.against], word
+
+
+def _object(verdict: Verification) -> dict[str, object]:
+    return {
+        "model": verdict.model,
+        "path": str(verdict.path),
+        "bytes": verdict.bytes,
+        "sha256": verdict.sha256,
+        "against": verdict.against,
+        "same": verdict.same,
+        "catalogue": verdict.catalogue,
+    }
