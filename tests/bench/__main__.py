@@ -22,13 +22,13 @@ from mull.engine.threads import default_threads
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 SUITES = {
-    "decoding": "Decoding, beside a bare loop on the C API; pebble",
+    "decoding": "Decoding, compared with a bare loop on the C API; pebble",
     "starting": "Whole processes: start, first byte, memory",
-    "against": "Beside llama.cpp's own tools",
-    "prefix": "Prompts that were processed before",
-    "batching": "Many prompts at once",
-    "drafting": "Drafts",
-    "constrained": "Answers held to a schema",
+    "against": "Compared with llama.cpp's own tools",
+    "prefix": "The prompt cache",
+    "batching": "Parallel decoding",
+    "drafting": "Speculative decoding",
+    "constrained": "Constrained decoding",
     "chatting": "The chat: its start, and its keys while a model decodes",
     "painting": "The live view",
     "storing": "Sessions",
