@@ -99,7 +99,9 @@ RECIPES: dict[str, Recipe] = {
         says="A line.", files={"old.txt": "a\n", "new.txt": "a\nb\n"}, prints="A line.\n"
     ),
     "Ask about what a command prints": Recipe(says="proc", prints="proc\n"),
-    "Thinking and answer in separate files": Recipe(checks=equal("cat answer.txt; grep -c 7+8 thoughts.txt", "105\n1\n")),
+    "Thinking and answer in separate files": Recipe(
+        checks=equal("cat answer.txt; grep -c 7+8 thoughts.txt", "105\n1\n")
+    ),
     "Numbers out of the JSON": Recipe(says="42", prints="42 after 0 tokens of thinking\n"),
     "Events as they happen": Recipe(says="42", prints="42"),
     "A template for a team": Recipe(prints="19\n"),
