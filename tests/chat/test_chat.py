@@ -173,7 +173,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.say("/sessions eleph")
         terminal.shows("zoo · question")
         terminal.say("/open zo")
-        terminal.shows("Going on with “zoo”, 1 turn,")
+        terminal.shows("Resumed “zoo” (1 turn,")
         terminal.say("again")
         terminal.count("Forty-two.", 4)
         terminal.say("/open nowhere")
@@ -186,7 +186,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.count("Forty-two.", 2)
         terminal.leave()
     with chat(None, "-c") as terminal:
-        terminal.shows("Going on with “zoo”, 3 turns")
+        terminal.shows("Resumed “zoo” (3 turns,")
         terminal.wait(
             lambda: re.search(r"> third\n▸ Thought for \d+\.\d s · \d tokens\n", terminal.text) is not None
         )
@@ -277,7 +277,7 @@ def test_unknown_commands_name_the_nearest(chat: Chat, thinker: Path) -> None:
         terminal.say("/help retyr")
         terminal.count("Did you mean /retry?", 2)
         terminal.say("/undo 2")
-        terminal.shows("/undo takes nothing after it.")
+        terminal.shows("/undo takes no argument.")
         terminal.say("/think")
         terminal.shows("/think needs more: /think TEXT")
         terminal.say("/thinking")
@@ -382,7 +382,7 @@ def test_a_kill_in_mid_answer_loses_at_most_the_last_second(chat: Chat, endless:
     assert "w20" in seen
     assert "w20" in turn.answer
     with chat(None, "-c", "--no-reason") as terminal:
-        terminal.shows("Going on with “go on and on”")
+        terminal.shows("Resumed “go on and on”")
         terminal.shows("w399")
         terminal.say("/context")
         terminal.shows("1. go on and on")

@@ -8,6 +8,7 @@ import typer
 
 from mull.commands._options import TurnFlags, takes_turn_flags
 from mull.commands._session import is_private, offering, open_sessions, set_up
+from mull.commands.chat.loop import run
 from mull.commands.chat.session import Chat
 from mull.config import read_config
 from mull.errors import ExitCode, UsageError
@@ -40,7 +41,7 @@ def start(flags: TurnFlags, streams: Streams) -> int:
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]
             chat = Chat(setup, settings, streams, private=private, flags=flags, held=held)
             try:
-                chat.run()
+                run(chat)
                 with suppress(KeyboardInterrupt):
                     chat.model.keep()
             except Leave:

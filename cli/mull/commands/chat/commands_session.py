@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mull.commands.chat.registry import action, needed, user_path
+from mull.commands.chat.session import Chat
 from mull.commands.sessions import show_hit
 from mull.errors import MullError, UsageError
 from mull.store.export import exported, file_name, free_path, write_export
@@ -14,9 +14,6 @@ from mull.store.sessions import default_path, open_store
 from mull.terminal.console.clipboard import copy as to_clipboard
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.tables import table
-
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
 
 FORMS = ("md", "html", "json")
 LISTED = 10  # sessions and hits that the chat shows

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from mull.commands.chat import slash
 from mull.commands.chat.registry import action, say, wait_for_model
+from mull.commands.chat.session import Chat
 from mull.errors import UsageError
 from mull.settings import ThinkingView
 from mull.store.records import TurnRecord
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.tables import card
 from mull.terminal.console.width import clip
-
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
 
 _BAR = 24  # columns at most of the bars of /context
 _VIEWS = get_args(ThinkingView)

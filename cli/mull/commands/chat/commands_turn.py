@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from mull.backends.local import LocalBackend
 from mull.commands._completion import installed
 from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
+from mull.commands.chat.asking import ask
 from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
+from mull.commands.chat.session import Chat
 from mull.conversation.conversation import Query
 from mull.errors import MullError
 from mull.fs.text import read_text
@@ -18,9 +20,6 @@ from mull.models.resolve import find
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
 from mull.terminal.console.sanitize import one_line, visible
-
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
 
 LISTED = 12  # models that /model names
 _BYTES_PER_TOKEN = 16  # more than any tokenizer needs: a longer file is refused unread
@@ -82,12 +81,12 @@ def _effort(chat: Chat, argument: str) -> None:
 @action("think")
 def _think(chat: Chat, argument: str) -> None:
     held = chat.conversation.preferences.reasoning
-    chat.ask(chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
+    ask(chat, chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
 
 
 @action("nothink")
 def _nothink(chat: Chat, argument: str) -> None:
-    chat.ask(chat.conversation.query(needed(argument, "nothink"), ReasoningAsk(on=False)))
+    ask(chat, chat.conversation.query(needed(argument, "nothink"), ReasoningAsk(on=False)))
 
 
 @action("system")
@@ -142,7 +141,7 @@ def _file(chat: Chat, argument: str) -> None:
 
 @action("retry")
 def _retry(chat: Chat, _argument: str) -> None:
-    chat.ask(chat.conversation.again())
+    ask(chat, chat.conversation.again())
 
 
 @action("edit")
@@ -157,7 +156,7 @@ def _edit(chat: Chat, _argument: str) -> None:
         chat.note("Unchanged.")
         return
     say(chat, *(f"> {line}" for line in visible(changed).splitlines()))
-    chat.ask(chat.conversation.again(changed))
+    ask(chat, chat.conversation.again(changed))
 
 
 @action("undo")

@@ -7,16 +7,13 @@ turns; a refusal is a ContextOverflow. Nothing is ever left out silently.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from mull.commands.chat.session import Chat
 from mull.control import TurnControl
 from mull.conversation.context_budget import Room
 from mull.conversation.conversation import Query
 from mull.errors import ContextOverflow
 from mull.store.records import TurnRecord, title_of
-
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
 
 CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
 

@@ -5,12 +5,12 @@ In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mull import config
 from mull.commands._completion import installed
 from mull.commands.chat import slash
+from mull.commands.chat.session import Chat
 from mull.conversation.preferences import SETTABLE
 from mull.errors import MullError
 from mull.fs import paths
@@ -20,9 +20,6 @@ from mull.terminal.input.completion import Suggestion
 from mull.terminal.input.completion import paths as suggest_paths
 from mull.terminal.input.prompt import Prompt
 
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
-
 HISTORY = "chat-history"
 ROOMY = 64  # columns from which the toolbar spells everything out
 SHORTEST_NAME = 8  # columns of a model's name that always show
@@ -31,20 +28,21 @@ SHORTEST_NAME = 8  # columns of a model's name that always show
 def make_prompt(chat: Chat) -> Prompt:
     """The chat's input. A private chat, or one without `history` in the config, leaves no history on the disk."""
     keeps = chat.settings["history"] and not chat.private
-    return Prompt(
+    prompt = Prompt(
         history_path=paths.state_dir() / HISTORY if keeps else None,
         completer=lambda line: suggest(chat, line),
-        toolbar=lambda columns: toolbar(chat, columns),
+        toolbar=lambda columns: toolbar(chat, columns, prompt.refresh),
         thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
         vi=chat.settings["keys"] == "vi",
         streams=chat.streams,
     )
+    return prompt
 
 
-def toolbar(chat: Chat, columns: int) -> Sequence[str]:
+def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[str]:
     """Model, thinking, context, what waits; the most important first, and shorter where there is little room."""
     # The prompt is on its way to the screen: from here on loading keeps nobody waiting.
-    chat.model.start(chat.refresh)
+    chat.model.start(refresh)
     files = chat.conversation.files
     name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.preferences.said}"
     context = _context(chat, short=columns < ROOMY)

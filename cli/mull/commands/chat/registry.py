@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from mull.commands.chat import slash
+from mull.commands.chat.session import Chat
 from mull.control import TurnControl
 from mull.errors import UsageError
 from mull.terminal.console.sanitize import one_line
 
-if TYPE_CHECKING:
-    from mull.commands.chat.session import Chat
-
-Action = Callable[["Chat", str], None]
+Action = Callable[[Chat, str], None]
 ACTIONS: Final[dict[str, Action]] = {}
 T = TypeVar("T")
 

@@ -1,0 +1,95 @@
+"""Asking a question in a chat: load the model, make it fit the context, stream the answer, comment on its end.
+
+In: the chat and a question. Out: a turn on the screen and in the session; a question that did not get that far returns
+to the prompt. Raises MullError when the turn failed, `keys.Leave` for a second Ctrl+C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mull.backends.loading import Interrupted
+from mull.commands.chat import context_full
+from mull.commands.chat.session import Chat
+from mull.control import TurnControl
+from mull.conversation.context_budget import Room
+from mull.conversation.conversation import Query
+from mull.errors import MullError
+from mull.events import Done, Event, Notice
+from mull.terminal.views.stats import stats_line
+
+
+def ask(chat: Chat, query: Query) -> None:
+    """Ask, show and store one question."""
+    attempt = _Attempt(chat, query)
+    try:
+        attempt.run()
+    except MullError as error:
+        if not attempt.sent:
+            chat.draft, chat.replacing = query.text, query.replace
+        if not isinstance(error, Interrupted):
+            raise
+        chat.note("Stopped before the question was sent: it is back at the prompt.")
+
+
+class _Full(Exception):
+    """The question does not fit the context, and the user's policy has to decide."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.room = room
+
+
+class _Attempt:
+    """One question on its way to the model. `sent`: the conversation has stored it."""
+
+    def __init__(self, chat: Chat, query: Query) -> None:
+        self._chat = chat
+        self._query = query
+        self.sent = False
+
+    def run(self) -> None:
+        """Ask; where the context is full, decide what to do and ask again with that policy."""
+        chat = self._chat
+        policy = chat.conversation.preferences.context_full
+        while not self.sent:
+            control = TurnControl()
+            try:
+                _comment(chat, chat.show(self._events(control, policy), control))
+            except _Full as full:
+                policy = context_full.decide(chat, full.room, policy)
+                if policy == "summarize":
+                    context_full.summarize(chat, self._query)
+                    policy = "drop"  # in case the summary is not enough
+
+    def _events(self, control: TurnControl, policy: str) -> Iterator[Event]:
+        chat, query = self._chat, self._query
+        yield from chat.model.loading(control)
+        conversation = chat.conversation
+        room = conversation.room(chat.model, query)
+        if room.full and policy == "stop":
+            raise context_full.overflow(room)
+        if room.full and conversation.can_drop(query) and policy in {"ask", "summarize"}:
+            raise _Full(room)
+        if room.full and (dropped := conversation.drop(chat.model, query)):
+            yield Notice("dropped", context_full.named(dropped))
+        self.sent = True
+        yield from conversation.ask(query, chat.model, control)
+
+
+def _comment(chat: Chat, done: Done) -> None:
+    """The error, or the note on an incomplete answer, that follows a turn."""
+    if done.error is not None:
+        chat.leave_gap()
+        chat.streams.error(done.error.message, done.error.hint)
+    elif done.finish == "thinking":
+        chat.note("The model thought but never answered. /retry asks again, /nothink asks without thinking.")
+    elif done.finish == "stop" and not done.answer.strip():
+        chat.note("The answer is empty. /retry asks again.")
+    elif done.finish == "length" and done.limit == "context":
+        chat.note("The context is full: the answer was cut. /context shows what fills it.")
+    elif done.finish == "length":
+        chat.note("The answer was cut at the token limit. /set max_tokens changes it.")
+    if chat.flags.stats:
+        chat.note(stats_line(done))
+    chat.measure()

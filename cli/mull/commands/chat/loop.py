@@ -1,0 +1,65 @@
+"""The loop of an interactive session: read a line, run the slash command or ask the question, until the user leaves."""
+
+from __future__ import annotations
+
+import time
+
+from mull.commands.chat import commands_session, commands_show, commands_turn, slash  # noqa: F401 - they bind the actions
+from mull.commands.chat.asking import ask
+from mull.commands.chat.input import make_prompt
+from mull.commands.chat.registry import ACTIONS
+from mull.commands.chat.session import Chat
+from mull.errors import MullError, UsageError
+from mull.terminal.input.keys import Leave
+from mull.terminal.input.prompt import Prompt
+
+
+def run(chat: Chat) -> None:
+    """Serve the user until they leave. Raises `keys.Leave` for a second Ctrl+C during a turn."""
+    prompt = make_prompt(chat)
+    if chat.held.text:
+        chat.streams.stdout.write("\n")  # the terminal has already echoed the text
+    chat.greet()
+    while not chat.left:
+        chat.note_notices()
+        try:
+            _take(chat, _read(chat, prompt))
+        except EOFError:
+            break
+        except Leave:
+            raise
+        except KeyboardInterrupt:  # outside a turn: a command was waiting for something
+            chat.typeahead.interrupted_at = time.monotonic()
+            chat.note("Stopped. Press Ctrl+C again to leave.")
+        except MullError as error:
+            chat.streams.error(error.message, error.hint)
+
+
+def _read(chat: Chat, prompt: Prompt) -> str:
+    """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
+    chat.blank_line()
+    typed = chat.typeahead
+    if typed.lines:
+        line = typed.lines.pop(0)
+        prompt.echo(line)
+        return line
+    if chat.held.ended:
+        raise EOFError
+    default, chat.draft = chat.draft or typed.text, ""
+    typed.text = ""
+    return prompt.read(default, interrupted_at=typed.interrupted_at)
+
+
+def _take(chat: Chat, line: str) -> None:
+    """Run a slash command, or ask a question. Raises MullError."""
+    meant = slash.parse(line)
+    replacing, chat.replacing = chat.replacing, False
+    if isinstance(meant, slash.Call):
+        if meant.argument and not meant.command.arguments:
+            raise UsageError("bad_argument", f"/{meant.command.name} takes no argument.")
+        ACTIONS[meant.command.name](chat, meant.argument)
+    elif isinstance(meant, slash.Unknown):
+        raise slash.unknown(meant.word)
+    elif meant.text:
+        talk = chat.conversation
+        ask(chat, talk.again(meant.text) if replacing else talk.query(meant.text))
