@@ -181,7 +181,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.leave()
     assert [turn.question for turn in kept.branch(kept.find("zoo").id)] == ["about elephants", "again"]
     with chat(None, "--session", "zoo") as terminal:
-        terminal.shows("with thinker")
+        terminal.shows("turns, thinker)")
         terminal.say("third")
         terminal.count("Forty-two.", 2)
         terminal.leave()
