@@ -22,7 +22,7 @@ from mull.control import TurnControl
 from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
-from mull.terminal.markdown.stream import Markdown
+from mull.terminal.markdown.stream import MarkdownStream
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.live import live_view
 from tests.bench.measure import line
@@ -123,7 +123,7 @@ def cpu_seconds(kind: str, seconds: float, shown: bool) -> tuple[float, int]:
 
 def layout_seconds(count: int, first: int) -> list[float]:
     """Seconds per token of laying out an answer of `count` tokens frame by frame, for every 2,000 of them."""
-    view = Markdown(Style())
+    view = MarkdownStream(Style())
     pieces = tokens(count, first)
     spent = []
     for slice_start in range(0, count, SLICE):

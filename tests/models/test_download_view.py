@@ -23,7 +23,7 @@ def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
     err = io.StringIO()
     base = Streams.detect("never", {})
     ink = Style(color=False, plain=True)
-    plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_ink=ink, stdout_ink=ink)
+    plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_style=ink, stdout_style=ink)
     return replace(plain, stderr_live=live, stderr_tty=live, stdout_tty=False, unicode=True), err
 
 

@@ -34,7 +34,8 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams, quiet_when_closed
-from mull.terminal.input.keys import Leave, Typeahead
+from mull.terminal.input.keys import Leave
+from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.open import open_view
 

@@ -9,7 +9,7 @@ import pytest
 
 from mull.terminal.console.style import Style
 from mull.terminal.console.width import width
-from mull.terminal.markdown.stream import Markdown, render
+from mull.terminal.markdown.stream import MarkdownStream, render
 from tests.terminal.documents import chunks, document
 
 WIDTHS = (20, 40, 80, 200)
@@ -18,9 +18,9 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 FEW = 24
 
 
-def streamed(source: str, columns: int, ink: Style, *, seed: int, longest: int) -> list[str]:
+def streamed(source: str, columns: int, style: Style, *, seed: int, longest: int) -> list[str]:
     """What the scrollback holds after `source` came in chunks, with a frame after each."""
-    view = Markdown(ink)
+    view = MarkdownStream(style)
     lines: list[str] = []
     for piece in chunks(source, seed, longest):
         view.feed(piece)
@@ -29,11 +29,11 @@ def streamed(source: str, columns: int, ink: Style, *, seed: int, longest: int) 
 
 
 def check(seed: int) -> None:
-    source, ink = document(seed), Style(color=seed % 3 > 0)
+    source, style = document(seed), Style(color=seed % 3 > 0)
     for columns in WIDTHS:
-        whole = render(source, columns, ink)
+        whole = render(source, columns, style)
         longest = max((3, 40, 400)[seed % 3], len(source) // 12)
-        assert streamed(source, columns, ink, seed=seed, longest=longest) == whole
+        assert streamed(source, columns, style, seed=seed, longest=longest) == whole
         assert all(width(SGR.sub("", line)) <= columns for line in whole)
 
 
@@ -54,7 +54,7 @@ def test_committed_blocks_equal_the_whole_documents_render_for_many(seed: int) -
 def test_every_chunking_gives_the_same(source: str) -> None:
     whole = render(source, 40, PLAIN)
     for cut in range(len(source)):
-        view = Markdown(PLAIN)
+        view = MarkdownStream(PLAIN)
         lines = []
         for piece in (source[:cut], source[cut:]):
             view.feed(piece)
@@ -119,7 +119,7 @@ def test_styles_are_closed_on_every_line() -> None:
 
 
 def test_a_line_that_may_become_anything_is_not_shown_yet() -> None:
-    view = Markdown(PLAIN)
+    view = MarkdownStream(PLAIN)
     view.feed("Title\n-")
     assert view.take(40, 10)[1] == ["Title"]
     view.feed(" item")
@@ -129,13 +129,13 @@ def test_a_line_that_may_become_anything_is_not_shown_yet() -> None:
 def test_only_the_tail_is_kept() -> None:
     """Whatever a model writes without end, the unfinished part stays small."""
     for unit in ("word ", "词语", "line\n", "- item\n", "1. item\n", "|a|b|\n"):
-        view = Markdown(PLAIN)
+        view = MarkdownStream(PLAIN)
         view.feed("|a|b|\n|-|-|\n" if unit.startswith("|") else "")
         for _ in range(40):
             view.feed(unit * 40)
             view.take(40, 10)
         assert len(view.take(40, 10)[1]) < 80, unit
-    view = Markdown(PLAIN)
+    view = MarkdownStream(PLAIN)
     view.feed("```python\n")
     for _ in range(30):
         view.feed("x = 1\n" * 10)

@@ -6,7 +6,7 @@ import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mull.terminal.views.live_region import Region
+from mull.terminal.views.live_region import LiveRegion
 
 COLUMNS, ROWS = 12, 6
 LINE = st.text("abc你", max_size=COLUMNS // 2).map(str.strip)
@@ -41,7 +41,7 @@ def test_the_screen_is_what_was_painted_last_below_all_that_was_finished(
     frames: list[tuple[list[str], list[str]]],
 ) -> None:
     emulator = Emulator()
-    region = Region(emulator.write, lambda: emulator.size)
+    region = LiveRegion(emulator.write, lambda: emulator.size)
     finished: list[str] = []
     for lines, above in frames:
         region.paint(lines, above)
@@ -54,7 +54,7 @@ def test_the_screen_is_what_was_painted_last_below_all_that_was_finished(
 
 def test_an_unchanged_frame_writes_nothing_and_a_changed_line_only_itself() -> None:
     emulator = Emulator()
-    region = Region(emulator.write, lambda: emulator.size)
+    region = LiveRegion(emulator.write, lambda: emulator.size)
     region.paint(["one", "two", "three"])
     emulator.written = ""
     region.paint(["one", "two", "three"])
@@ -67,7 +67,7 @@ def test_an_unchanged_frame_writes_nothing_and_a_changed_line_only_itself() -> N
 
 def test_the_cursor_is_hidden_while_there_is_a_region() -> None:
     emulator = Emulator()
-    region = Region(emulator.write, lambda: emulator.size)
+    region = LiveRegion(emulator.write, lambda: emulator.size)
     region.paint(["one"])
     assert emulator.screen.cursor.hidden
     region.close()

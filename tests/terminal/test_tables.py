@@ -26,7 +26,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Streams:
 
 @pytest.fixture
 def terminal(pipe: Streams) -> Streams:
-    return replace(pipe, stdout_tty=True, stdout_ink=Style(plain=True))
+    return replace(pipe, stdout_tty=True, stdout_style=Style(plain=True))
 
 
 def shown(streams: Streams) -> list[str]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mull.terminal.console.sanitize import Sanitizer, one_line, visible
 from mull.terminal.console.width import breaks, clip, width, wrap
-from mull.terminal.input.keys import Key, Parser, Typeahead
-from mull.terminal.views.flow import Flow
-from mull.terminal.views.wrapping import Wrapping
+from mull.terminal.input.keys import Key, KeyParser
+from mull.terminal.input.typeahead import Typeahead
+from mull.terminal.views.wrapping import TextStream, WrappedText
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))
@@ -87,7 +87,7 @@ def test_clipping() -> None:
 
 @given(st.lists(KINDS), st.integers(3, 30))
 def test_flowing_text_comes_out_once(parts: list[str], columns: int) -> None:
-    flow = Flow()
+    flow = TextStream()
     out: list[str] = []
     for part in parts:
         flow.feed(part)
@@ -113,7 +113,7 @@ def test_flowing_text_comes_out_once(parts: list[str], columns: int) -> None:
     ],
 )
 def test_keys(data: bytes, keys: list[Key]) -> None:
-    assert Parser().feed(data) == keys
+    assert KeyParser().feed(data) == keys
 
 
 @given(
@@ -123,7 +123,7 @@ def test_keys(data: bytes, keys: list[Key]) -> None:
 )
 def test_keys_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
-    whole, parser = Parser(), Parser()
+    whole, parser = KeyParser(), KeyParser()
     bytewise = [key for byte in data for key in parser.feed(bytes([byte]))]
     assert _joined(bytewise) == _joined(whole.feed(data))
     assert not parser.waiting
@@ -141,7 +141,7 @@ def _joined(keys: list[Key]) -> list[Key]:
 
 
 def test_a_lone_escape_is_a_key_once_nothing_follows() -> None:
-    parser = Parser()
+    parser = KeyParser()
     assert parser.feed(b"\x1b") == []
     assert parser.waiting
     assert parser.flush() == [Key("escape")]
@@ -150,7 +150,7 @@ def test_a_lone_escape_is_a_key_once_nothing_follows() -> None:
 
 def test_typing_ahead() -> None:
     typed = Typeahead()
-    for key in Parser().feed(b"one\rtwo\x7f\nthree\x15four"):
+    for key in KeyParser().feed(b"one\rtwo\x7f\nthree\x15four"):
         typed.press(key)
     assert typed.lines == ["one"]
     assert typed.text == "four"
@@ -161,7 +161,7 @@ def test_growing_text_is_broken_as_if_it_had_come_at_once(pieces: list[str], col
     whole = wrap("".join(pieces), columns)
     while whole and not whole[-1]:
         whole.pop()
-    kept, taken = Wrapping(), Wrapping()
+    kept, taken = WrappedText(), WrappedText()
     lines: list[str] = []
     for piece in pieces:
         kept.feed(piece)
@@ -174,6 +174,6 @@ def test_growing_text_is_broken_as_if_it_had_come_at_once(pieces: list[str], col
     while lines and not lines[-1]:
         lines.pop()
     assert lines == whole
-    fresh = Wrapping()
+    fresh = WrappedText()
     fresh.feed("".join(pieces))
     assert kept.all(columns + 3) == fresh.all(columns + 3)  # another width breaks everything anew

@@ -78,7 +78,7 @@ class Delivery:
         try:
             file.write(text)
         except MullError:
-            self._streams.aside(visible(text) if self._streams.stderr_tty else text)
+            self._streams.write_stderr(visible(text) if self._streams.stderr_tty else text)
             raise
 
     def _block(self, done: Done) -> str | None:
@@ -89,7 +89,7 @@ class Delivery:
     def _no_block(self, done: Done) -> int:
         """The whole answer is all there is; it goes where it cannot be taken for code."""
         answer = _ended(done.answer)
-        self._streams.aside(visible(answer) if self._streams.stderr_tty else answer)
+        self._streams.write_stderr(visible(answer) if self._streams.stderr_tty else answer)
         if done.exit_code:
             return done.exit_code
         wanted = f" of {self._flags.extract_lang}" if self._flags.extract_lang else ""

@@ -19,7 +19,7 @@ from mull.settings import DRAFT_OFF, EngineSettings
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card
 from mull.terminal.views.json_output import write_object
-from mull.terminal.views.progress import BatchView
+from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
     from mull.bench.tune import Chosen, Tried
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def loaded_engine(
     plan: RunConfig,
     control: TurnControl,
-    view: BatchView,
+    view: ProgressLine,
     streams: Streams,
     before: Sequence[tuple[Engine, float]] = (),
 ) -> Iterator[tuple[Engine, float]]:
@@ -70,7 +70,7 @@ def _weights(settings: EngineSettings) -> tuple[object, ...]:
 
 
 def tune_model(
-    plan: RunConfig, control: TurnControl, view: BatchView, streams: Streams, *, json: bool
+    plan: RunConfig, control: TurnControl, view: ProgressLine, streams: Streams, *, json: bool
 ) -> None:
     """Tune, saying what is chosen and why, and remember it. Raises Interrupted, and then nothing has changed."""
     from mull.backends.load_plan import planned

@@ -35,7 +35,7 @@ from mull.settings import AnswerFormat
 from mull.structured.reading import read_answer_format
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import dumps, error_object, result_object, write_object
-from mull.terminal.views.progress import BatchView
+from mull.terminal.views.progress import ProgressLine
 from mull.turn.loaded_model import LoadedModel
 
 Write = Callable[[dict[str, Any]], None]
@@ -96,7 +96,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None
     )
     plan = merge(flags, settings)
-    view = BatchView(streams, quiet=flags.quiet)
+    view = ProgressLine(streams, quiet=flags.quiet)
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(control, terminated=True))
         source, total = _input(file, streams)
@@ -188,7 +188,7 @@ def load_for_batch(
     plan: RunConfig,
     parallel: int | None,
     total: int | None,
-    view: BatchView,
+    view: ProgressLine,
     streams: Streams,
     control: TurnControl,
 ) -> Iterator[LoadedModel]:
@@ -312,7 +312,9 @@ class Progress:
         return ExitCode.FAILURE if self._failed else self._code
 
 
-def drive(scheduler: Scheduler, progress: Progress, view: BatchView, write: Write, *, in_order: bool) -> None:
+def drive(
+    scheduler: Scheduler, progress: Progress, view: ProgressLine, write: Write, *, in_order: bool
+) -> None:
     """Every result to where it goes; what is finished is written, however this ends."""
     order: InOrder[dict[str, Any]] = InOrder()
     try:

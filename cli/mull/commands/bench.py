@@ -21,7 +21,7 @@ from mull.settings import EngineSettings, over
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import error_fields, write_object
-from mull.terminal.views.progress import BatchView
+from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
     from mull.bench.measure import Trial
@@ -97,7 +97,7 @@ def bench(
     if forget:
         forget_tuned(plan, streams)
         return
-    control, view = TurnControl(), BatchView(streams, quiet=json)
+    control, view = TurnControl(), ProgressLine(streams, quiet=json)
     with stop_on_interrupt(control):
         if tune:
             tune_model(plan, control, view, streams, json=json)
@@ -132,7 +132,7 @@ def _measure(
     wanted: dict[str, Any],
     count: int,
     control: TurnControl,
-    view: BatchView,
+    view: ProgressLine,
     streams: Streams,
     *,
     json: bool,

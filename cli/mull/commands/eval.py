@@ -31,7 +31,7 @@ from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
-from mull.terminal.views.progress import BatchView
+from mull.terminal.views.progress import ProgressLine
 from mull.turn.loaded_model import LoadedModel
 
 File = Annotated[
@@ -80,7 +80,7 @@ def eval_(
     settings = read_config()
     plan = merge(flags, settings)
     quiet = flags.quiet or json
-    view, control = BatchView(streams, quiet=quiet), TurnControl()
+    view, control = ProgressLine(streams, quiet=quiet), TurnControl()
     outcomes: list[EvalOutcome] = []
     with (
         stop_on_interrupt(control),
@@ -118,7 +118,7 @@ def _ask(
     mode: Asked,
     loaded: LoadedModel,
     given: tuple[TurnFlags, Config, RunConfig],
-    view: BatchView,
+    view: ProgressLine,
     control: TurnControl,
 ) -> EvalOutcome:
     """All questions in one way."""

@@ -219,7 +219,7 @@ def show_hit(hit: Hit, streams: Streams) -> None:
     lines = wrap_spans(head, room) if room else [head]
     lines += [[("  ", ""), *line] for line in (wrap_spans(words, room - 2) if room else [words])]
     for line in lines:
-        streams.stdout.write("".join(streams.stdout_ink(text, style) for text, style in line) + "\n")
+        streams.stdout.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
 
 
 @contextmanager
@@ -231,24 +231,24 @@ def _store(streams: Streams) -> Iterator[Store]:
 
 
 def _print_turns(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
-    ink, write = streams.stdout_ink, streams.stdout.write
-    write(ink(_safe(streams, one_line(session.title)), "bold") + "\n")
+    style, write = streams.stdout_style, streams.stdout.write
+    write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
     about = f"session {session.id} · {session.model} · {_when(session.updated)}"
-    write(ink(_safe(streams, about), "dim") + "\n")
+    write(style(_safe(streams, about), "dim") + "\n")
     for turn in turns:
         asked = _safe(streams, turn.question).splitlines() or [""]
-        write("\n" + "\n".join(ink(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
+        write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
         for file in turn.files:
-            write(ink(f"  with {_safe(streams, file.name)}", "dim") + "\n")
+            write(style(f"  with {_safe(streams, file.name)}", "dim") + "\n")
         if thinking and turn.thinking:
             write(
                 "\n"
-                + "\n".join(ink(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
+                + "\n".join(style(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
                 + "\n"
             )
         write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
-            write(ink("(stopped)", "dim") + "\n")
+            write(style("(stopped)", "dim") + "\n")
 
 
 def _drawn(answer: str, streams: Streams) -> Sequence[str]:
@@ -257,7 +257,7 @@ def _drawn(answer: str, streams: Streams) -> Sequence[str]:
         return _safe(streams, answer.rstrip()).split("\n") if answer else []
     from mull.terminal.markdown.stream import render
 
-    return render(answer, streams.width - 1, streams.stdout_ink, unicode=streams.unicode)
+    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode)
 
 
 def _safe(streams: Streams, text: str) -> str:

@@ -94,7 +94,7 @@ def _show_readme(streams: Streams, row: Row) -> None:
 def _drawn(streams: Streams, text: str) -> list[str]:
     from mull.terminal.markdown.stream import render
 
-    return render(text, min(streams.width - 1, READABLE), streams.stdout_ink, unicode=streams.unicode)
+    return render(text, min(streams.width - 1, READABLE), streams.stdout_style, unicode=streams.unicode)
 
 
 def _readme(row: Row) -> str | None:

@@ -14,7 +14,7 @@ from mull.config import read_config
 from mull.errors import ExitCode, UsageError
 from mull.terminal.console.streams import Streams
 from mull.terminal.input.keys import Leave
-from mull.terminal.input.typeahead import HeldInput
+from mull.terminal.input.typeahead import IdleInput
 
 
 @takes_turn_flags
@@ -34,10 +34,10 @@ def start(flags: TurnFlags, streams: Streams) -> int:
         raise UsageError("no_terminal", "A chat needs a terminal.", hint)
     settings = read_config()
     private = is_private(flags, settings)
-    with HeldInput(streams) as held:
+    with IdleInput(streams) as held:
         store, problem = open_sessions(private=private)
         with store:
-            setup = offering(lambda: set_up(flags, settings, store), streams, held.lent)
+            setup = offering(lambda: set_up(flags, settings, store), streams, held.released)
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]
             chat = Chat(setup, settings, streams, private=private, flags=flags, held=held)
             try:

@@ -37,7 +37,7 @@ def _model(chat: Chat, argument: str) -> None:
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
     folders = chat.settings.model_folders()
-    resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.lent)
+    resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.released)
     if resolved.path == chat.model.resolved.path:
         chat.note(f"{chat.model.name} answers already.")
         return
@@ -150,7 +150,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     if editor() is None:  # the prompt is an editor too
         chat.draft, chat.replacing = question, True
         return
-    with chat.held.lent():
+    with chat.held.released():
         changed = edit_text(question).strip()
     if not changed or changed == question.strip():
         chat.note("Unchanged.")

@@ -39,7 +39,7 @@ def _choose(chat: Chat, question: str, choices: dict[str, str]) -> str:
         chat.streams.stderr.write(question)
         chat.streams.stderr.flush()
         try:
-            with chat.held.lent():
+            with chat.held.released():
                 line = chat.streams.stdin.readline()
         except KeyboardInterrupt:
             line = ""

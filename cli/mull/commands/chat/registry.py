@@ -34,7 +34,7 @@ def action(name: str) -> Callable[[Action], Action]:
 def say(chat: Chat, *lines: str, style: str = "") -> None:
     """Lines of the chat itself; they hold nothing unsanitized."""
     streams = chat.streams
-    streams.stdout.write("".join(streams.stdout_ink(line, style) + "\n" for line in lines))
+    streams.stdout.write("".join(streams.stdout_style(line, style) + "\n" for line in lines))
     streams.stdout.flush()
 
 

@@ -21,8 +21,7 @@ from mull.store.sessions import Store
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import wrap
-from mull.terminal.input.keys import Typeahead
-from mull.terminal.input.typeahead import HeldInput
+from mull.terminal.input.typeahead import IdleInput, Typeahead
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.open import open_view
 from mull.terminal.views.thinking_panel import count, duration
@@ -39,7 +38,7 @@ class Chat:
         *,
         private: bool,
         flags: TurnFlags,
-        held: HeldInput,
+        held: IdleInput,
     ) -> None:
         self.conversation = setup.conversation
         self.model = setup.model
@@ -107,7 +106,7 @@ class Chat:
             ),
         )
         self._below_answer = True
-        with self.held.lent():
+        with self.held.released():
             return view(events)
 
     # Notes.

@@ -33,7 +33,7 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_TABLE)
 
 
-def whole(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """`text` as it can be written anywhere: bytes that were no UTF-8, which Python reads as lone surrogates, become
     U+FFFD."""
     return _SURROGATES.sub("�", text)

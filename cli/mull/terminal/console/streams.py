@@ -43,8 +43,8 @@ class Streams:
     stderr_tty: bool
     stdout_live: bool
     stderr_live: bool
-    stdout_ink: Style
-    stderr_ink: Style
+    stdout_style: Style
+    stderr_style: Style
     unicode: bool
 
     @classmethod
@@ -63,7 +63,7 @@ class Streams:
             moves = _enable_escapes()
         for stream, is_tty in ((stdout, tty[1]), (stderr, tty[2])):
             _prepare(stream, is_tty)
-        inks = [_ink(color, environ, is_tty, moves) for is_tty in tty[1:]]
+        styles = [_style(color, environ, is_tty, moves) for is_tty in tty[1:]]
         return cls(
             stdin=stdin,
             stdout=stdout,
@@ -73,8 +73,8 @@ class Streams:
             stderr_tty=tty[2],
             stdout_live=tty[1] and moves,
             stderr_live=tty[2] and moves,
-            stdout_ink=inks[0],
-            stderr_ink=inks[1],
+            stdout_style=styles[0],
+            stderr_style=styles[1],
             unicode=all(_is_utf8(stream) for stream in (stdout, stderr)),
         )
 
@@ -111,7 +111,7 @@ class Streams:
         """One dim line on stderr; a terminal gets it wrapped at words."""
         self._tell(one_line(text), "dim")
 
-    def aside(self, text: str) -> None:
+    def write_stderr(self, text: str) -> None:
         """Text of its own on stderr, as it is."""
         with suppress(OSError, ValueError):
             self.stderr.write(text)
@@ -125,7 +125,7 @@ class Streams:
 
     def error(self, message: str, hint: str = "") -> None:
         """One sentence and, on its own line, what to do about it."""
-        self._tell(one_line(message), "", self.stderr_ink("Error:", "error") + " ")
+        self._tell(one_line(message), "", self.stderr_style("Error:", "error") + " ")
         if hint:
             self._tell(one_line(hint), "dim")
 
@@ -135,7 +135,7 @@ class Streams:
             room = max(10, self.width - 1)
             ranges = breaks(text, room, room - len("Error: ") if head else None)
             lines = [text[start:end] for start, end in ranges]
-        shown = head + "\n".join(self.stderr_ink(line, style) for line in lines) + "\n"
+        shown = head + "\n".join(self.stderr_style(line, style) for line in lines) + "\n"
         with suppress(OSError, ValueError):  # nobody listens, or the disk is full: not worth failing for
             self.stderr.write(shown)
             self.stderr.flush()
@@ -199,7 +199,7 @@ def _prepare(stream: TextIO, is_tty: bool) -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
-def _ink(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Style:
+def _style(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Style:
     """NO_COLOR wins over FORCE_COLOR, as in CPython; a flag wins over both."""
     if color == "always":
         return Style(color=True)

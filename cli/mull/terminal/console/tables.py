@@ -26,7 +26,7 @@ def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object
     if not streams.stdout_tty:
         streams.stdout.write("".join("\t".join(row) + "\n" for row in cells))
         return
-    ink = streams.stdout_ink
+    style = streams.stdout_style
     natural = [max(width(line[index]) for line in [heads, *cells]) for index in range(len(heads))]
     right = [bool(cells) and all(_is_number(row[index]) for row in cells) for index in range(len(heads))]
     widths = _fit(natural, streams.width - 1 - len(GAP) * (len(heads) - 1))
@@ -35,9 +35,9 @@ def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object
         streams.stdout.write("".join(f"{line}\n" for line in _stacked(streams, named, "bold")))
         return
     for number, row in enumerate([list(heads), *cells]):
-        style = "bold" if number == 0 else ""
+        name = "bold" if number == 0 else ""
         for line in _lines(row, widths, right):
-            streams.stdout.write(ink(line, style) + "\n")
+            streams.stdout.write(style(line, name) + "\n")
 
 
 def card(streams: Streams, rows: Iterable[tuple[str, object]]) -> None:
@@ -60,7 +60,7 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]]) -> list[str
         for number, line in enumerate(wrap(value, room)):
             head = name if number == 0 else ""
             space = " " * max(0, left - width(head))
-            lines.append(f"{streams.stdout_ink(head, 'dim')}{space}{GAP}{line}".rstrip(" "))
+            lines.append(f"{streams.stdout_style(head, 'dim')}{space}{GAP}{line}".rstrip(" "))
     return lines
 
 
@@ -83,12 +83,12 @@ def _named(cell: str, head: str, is_number: bool) -> str:
     return f"{head.lower()} {cell}" if is_number else cell
 
 
-def _stacked(streams: Streams, rows: Sequence[Sequence[str]], style: str) -> list[str]:
+def _stacked(streams: Streams, rows: Sequence[Sequence[str]], first_style: str) -> list[str]:
     """The first cell on a line of its own, the others below it, as many to a line as there is room for."""
     room = max(1, streams.width - 1 - len(INDENT))
     lines = []
     for first, *others in rows:
-        lines += [streams.stdout_ink(line, style) for line in wrap(first, room)] if first else []
+        lines += [streams.stdout_style(line, first_style) for line in wrap(first, room)] if first else []
         lines += [f"{INDENT}{line}" for line in _packed([cell for cell in others if cell], room)]
     return lines
 

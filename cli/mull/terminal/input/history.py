@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull.fs.atomic import write_atomic
-from mull.terminal.console.sanitize import whole
+from mull.terminal.console.sanitize import valid_unicode
 
 if TYPE_CHECKING:
     from prompt_toolkit.history import History
@@ -27,7 +27,7 @@ def open_history(path: Path | None) -> History:
     class _PrivateHistory(FileHistory):
         def store_string(self, string: str) -> None:
             with suppress(OSError):
-                super().store_string(whole(string))
+                super().store_string(valid_unicode(string))
 
     if path is None:
         return InMemoryHistory()

@@ -16,13 +16,13 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
 from mull.terminal.console.streams import Streams
 
-Name = Literal[
+KeyName = Literal[
     "interrupt",
     "escape",
     "tab",
@@ -37,7 +37,7 @@ Name = Literal[
 ]
 LEAVE_SECONDS = 2.0  # a second Ctrl+C within this leaves
 ESCAPE_SECONDS = 0.05  # an escape that nothing follows for so long was the key; sequences arrive in one piece
-_CONTROL: dict[str, Name] = {
+_CONTROL: dict[str, KeyName] = {
     "\x03": "interrupt",
     "\x09": "tab",
     "\x0f": "fold",
@@ -61,36 +61,12 @@ class Leave(KeyboardInterrupt):
 class Key:
     """One key press (or signal); `text` for the key "text", the signal's number for "terminate"."""
 
-    name: Name
+    name: KeyName
     text: str = ""
     signal: int = 0
 
 
-@dataclass(slots=True)
-class Typeahead:
-    """What was typed while the model answered. Lines ended with Enter wait in `lines`, the rest in `text`."""
-
-    lines: list[str] = field(default_factory=list)
-    text: str = ""
-    interrupted_at: float = float("-inf")  # the last Ctrl+C, in `time.monotonic()` seconds
-
-    def press(self, key: Key) -> None:
-        if key.name == "interrupt":
-            self.interrupted_at = time.monotonic()
-        elif key.name == "text":
-            self.text += key.text
-        elif key.name == "newline":
-            self.text += "\n"
-        elif key.name == "backspace":
-            self.text = self.text[:-1]
-        elif key.name == "clear":
-            self.text = ""
-        elif key.name == "enter" and self.text.strip():
-            self.lines.append(self.text)
-            self.text = ""
-
-
-class Parser:
+class KeyParser:
     """Terminal input → keys; the same result for any chunking, but for a lone escape, which only time can
     tell."""
 
@@ -159,7 +135,7 @@ class Keyboard:
         self._tty = streams.stdin.fileno() if keys and streams.stdin_tty and streams.stdout_live else -1
         self._stdout = streams.stdout
         self._fd = self._tty  # -1 once the terminal has gone
-        self._parser = Parser()
+        self._parser = KeyParser()
         self._handlers: dict[int, Any] = {}
         self._mode: list[Any] | None = None
         self._wakeup_before: int | None = None

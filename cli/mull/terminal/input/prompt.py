@@ -19,13 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mull.terminal.console.sanitize import one_line, visible, whole
+from mull.terminal.console.sanitize import one_line, valid_unicode, visible
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.width import fitting
+from mull.terminal.console.width import clip, fitting, wrap
 from mull.terminal.input.completion import Suggest
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
-from mull.terminal.input.viewer import Thoughts, Viewer
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 MARK = "> "
 MENU_ROWS = 6
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
+Thoughts = Callable[[], Sequence[tuple[str, str]]]  # (question, thinking) of each turn, the last turn's last
+PAGE_LINES = 8
 
 
 class Prompt:
@@ -58,7 +59,7 @@ class Prompt:
     ) -> None:
         self._streams = streams
         self._toolbar = toolbar
-        self._viewer = Viewer(thoughts)
+        self._viewer = ThinkingViewer(thoughts)
         self._leaving = False  # Ctrl+C was the last key
         self._interrupted_at = float("-inf")
         self._session = self._make_session(history_path, completer, vi=vi)
@@ -77,12 +78,12 @@ class Prompt:
             self._catch_signals()
 
         with _kept_handlers():
-            return whole(self._session.prompt(default=default, pre_run=begin))
+            return valid_unicode(self._session.prompt(default=default, pre_run=begin))
 
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and keep it in the history."""
         first, *more = visible(line).split("\n")
-        mark = self._streams.stdout_ink(MARK, "bold")
+        mark = self._streams.stdout_style(MARK, "bold")
         self._streams.stdout.write(
             mark + "\n".join([first, *(" " * len(MARK) + text for text in more)]) + "\n"
         )
@@ -122,7 +123,7 @@ class Prompt:
             enable_open_in_editor=True,
             enable_suspend=True,
             tempfile_suffix=".md",
-            color_depth=None if self._streams.stdout_ink.color else ColorDepth.DEPTH_1_BIT,
+            color_depth=None if self._streams.stdout_style.color else ColorDepth.DEPTH_1_BIT,
             style=Style.from_dict(
                 {"bottom-toolbar": "noreverse", "bar": "ansibrightblack", "thought": "ansibrightblack"}
             ),
@@ -210,6 +211,57 @@ class Prompt:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 with suppress(RuntimeError, ValueError):  # not the main thread
                     loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
+
+
+class ThinkingViewer:
+    """Closed at first; turns without thinking are skipped."""
+
+    def __init__(self, thoughts: Thoughts) -> None:
+        self._thoughts = thoughts
+        self._turns: list[tuple[str, str]] = []
+        self._index = 0
+        self._top = 0
+
+    @property
+    def open(self) -> bool:
+        return bool(self._turns)
+
+    def toggle(self) -> None:
+        """Open the last turn's, or close."""
+        thought = [] if self._turns else [turn for turn in self._thoughts() if turn[1].strip()] or [("", "")]
+        self._turns, self._index, self._top = thought, len(thought) - 1, 0
+
+    def close(self) -> None:
+        self._turns = []
+
+    def turn(self, step: int) -> None:
+        """To an earlier (-1) or later (1) turn's."""
+        self._index = min(max(self._index + step, 0), len(self._turns) - 1)
+        self._top = 0
+
+    def scroll(self, step: int) -> None:
+        """A page up (-1) or down (1); `lines` keeps it in range."""
+        self._top += step * PAGE_LINES
+
+    def lines(self, columns: int, rows: int) -> list[str]:
+        """A head, the question and a part of the thinking, `rows` lines at most (3 or more); none when closed."""
+        if not self._turns:
+            return []
+        question, text = self._turns[self._index]
+        text = visible(text).strip("\n")
+        if not text:
+            return [clip("▾ No thinking to show · Ctrl+O closes", columns - 1)]
+        body, room = wrap(text, columns - 3), max(rows - 2, 1)
+        self._top = max(0, min(self._top, len(body) - room))
+        shown = body[self._top : self._top + room]
+        head = [f"▾ Thinking {self._index + 1} of {len(self._turns)}"]
+        if len(shown) < len(body):
+            head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
+        head.append("Ctrl+O closes")
+        if len(self._turns) > 1:
+            head.append("Up Down: other turns")
+        title = clip(f"> {one_line(question)}", columns - 1)
+        return [fitting(head, columns - 1, " · "), title, *(f"│ {line}" for line in shown)][:rows]
 
 
 def _ending_signals() -> tuple[signal.Signals, ...]:

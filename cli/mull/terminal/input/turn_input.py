@@ -29,8 +29,8 @@ PAINT_SHARE = 0.03  # of one core; a view that costs more is painted less often
 PATIENCE_SECONDS = 1.0  # for the turn to end once the user leaves
 
 
-class View(Protocol):
-    """What the attendant serves. All of it is called in the attendant's thread."""
+class Screen(Protocol):
+    """What the turn_input serves. All of it is called in the turn_input's thread."""
 
     def take(self, event: Event) -> None: ...
     def press(self, key: Key) -> None: ...
@@ -43,9 +43,9 @@ class TurnInput:
     """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user
     left."""
 
-    def __init__(self, streams: Streams, control: TurnControl, view: View | None, *, keys: bool) -> None:
-        self._steering = control
-        self._view = view
+    def __init__(self, streams: Streams, control: TurnControl, screen: Screen | None, *, keys: bool) -> None:
+        self._control = control
+        self._screen = screen
         self._keyboard = Keyboard(streams, keys=keys)
         self._events: deque[Event] = deque()
         self._settled = threading.Event()
@@ -81,7 +81,7 @@ class TurnInput:
         """Hand an event to the view. Raises what the view failed with (the terminal has gone)."""
         if self._failure is not None:
             raise self._failure
-        if self._view is not None:
+        if self._screen is not None:
             self._events.append(event)
 
     def settle(self) -> None:
@@ -93,18 +93,18 @@ class TurnInput:
 
     def _run(self) -> None:
         try:
-            if self._view is None:
+            if self._screen is None:
                 while not self._ended:
                     self._listen(SLOWEST_FRAME_SECONDS)
             else:
-                self._serve(self._view)
+                self._serve(self._screen)
         except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
             self._failure = failure
-            self._steering.stop()
+            self._control.stop()
         finally:
-            self._end_view()
+            self._end_screen()
 
-    def _serve(self, view: View) -> None:
+    def _serve(self, screen: Screen) -> None:
         """Paint as often as it may, and at once when a key was pressed or `settle` waits."""
         interval, painted_at, pressed = FRAME_SECONDS, time.monotonic(), False
         while not self._ended or self._events:
@@ -116,8 +116,8 @@ class TurnInput:
             began = time.thread_time()
             confirming, self._confirming = self._confirming and not self._ended, False
             while self._events and not confirming:
-                view.take(self._events.popleft())
-            view.paint(now)
+                screen.take(self._events.popleft())
+            screen.paint(now)
             if not confirming:
                 self._settled.set()
             cost = time.thread_time() - began
@@ -132,10 +132,10 @@ class TurnInput:
         self._give_up(time.monotonic())
         return bool(keys)
 
-    def _end_view(self) -> None:
+    def _end_screen(self) -> None:
         try:
-            if self._view is not None:
-                self._view.end()
+            if self._screen is not None:
+                self._screen.end()
         except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
             self._failure = self._failure or failure
         finally:
@@ -144,30 +144,30 @@ class TurnInput:
     def _press(self, key: Key) -> None:
         if key.name == "interrupt":
             now = time.monotonic()
-            self._steering.stop()
+            self._control.stop()
             if now - self._interrupted_at <= LEAVE_SECONDS:
                 self._left_at = self._left_at or now
             self._interrupted_at = now
         elif key.name == "terminate":
-            self._steering.stop()
+            self._control.stop()
             self._left_at = self._left_at or time.monotonic()
             self._exit_code = 128 + key.signal
         elif key.name == "escape":
-            self._steering.stop()
+            self._control.stop()
         elif key.name == "tab":
-            self._steering.answer_now()
+            self._control.answer_now()
             self._confirming = True
         elif key.name == "suspend":
             self._suspend()
-        if self._view is not None:
-            self._view.press(key)
+        if self._screen is not None:
+            self._screen.press(key)
 
     def _suspend(self) -> None:
         """Ctrl+Z: the shell gets its terminal back, and we ours with `fg`."""
         if sys.platform == "win32":
             return
-        if self._view is not None:
-            self._view.pause()
+        if self._screen is not None:
+            self._screen.pause()
         self._keyboard.cooked()
         signal.raise_signal(signal.SIGSTOP)  # to this thread, so that it stops here
         self._keyboard.raw()
@@ -176,6 +176,6 @@ class TurnInput:
         """Native code that does not come back keeps nobody waiting: restore the terminal and end the process
         here."""
         if self._left_at is not None and now - self._left_at > PATIENCE_SECONDS and not self._ended:
-            self._end_view()
+            self._end_screen()
             self._keyboard.cooked()
             os._exit(self._exit_code)

@@ -11,15 +11,42 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.console.streams import Streams
+from mull.terminal.input.keys import Key
 
 
-class HeldInput:
+@dataclass(slots=True)
+class Typeahead:
+    """What was typed while the model answered. Lines ended with Enter wait in `lines`, the rest in `text`."""
+
+    lines: list[str] = field(default_factory=list)
+    text: str = ""
+    interrupted_at: float = float("-inf")  # the last Ctrl+C, in `time.monotonic()` seconds
+
+    def press(self, key: Key) -> None:
+        if key.name == "interrupt":
+            self.interrupted_at = time.monotonic()
+        elif key.name == "text":
+            self.text += key.text
+        elif key.name == "newline":
+            self.text += "\n"
+        elif key.name == "backspace":
+            self.text = self.text[:-1]
+        elif key.name == "clear":
+            self.text = ""
+        elif key.name == "enter" and self.text.strip():
+            self.lines.append(self.text)
+            self.text = ""
+
+
+class IdleInput:
     """A context manager around a whole chat."""
 
     def __init__(self, streams: Streams) -> None:
@@ -43,7 +70,7 @@ class HeldInput:
             signal.signal(number, signal.SIG_DFL)
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """The terminal's own mode, for as long as somebody else reads."""
         self._release()
         try:

@@ -27,7 +27,7 @@ _INDENT = "  "
 
 
 @dataclass(slots=True)
-class Resume:
+class Continuation:
     """What the part of a document that is on the screen already says about its rest.
 
     `kind`: the block that the rest begins within ("" for none). `gap`: is there a blank line before the rest?
@@ -41,7 +41,7 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Block:
     """A block: its opening (or only) token and the tokens inside it."""
 
     token: Token
@@ -56,7 +56,7 @@ class Group:
         return self.token.map[1] if self.token.map else 0
 
 
-def groups(tokens: Sequence[Token]) -> Iterator[Group]:
+def split_blocks(tokens: Sequence[Token]) -> Iterator[Block]:
     """The blocks at the top level of `tokens`."""
     depth = start = 0
     for index, token in enumerate(tokens):
@@ -67,12 +67,12 @@ def groups(tokens: Sequence[Token]) -> Iterator[Group]:
         elif token.nesting == -1:
             depth -= 1
             if depth == 0:
-                yield Group(tokens[start], tokens[start + 1 : index])
+                yield Block(tokens[start], tokens[start + 1 : index])
         elif depth == 0:
-            yield Group(token, ())
+            yield Block(token, ())
 
 
-def gap_before(group: Group, source: Sequence[str]) -> bool:
+def gap_before(group: Block, source: Sequence[str]) -> bool:
     """Is there a blank line before the block (inside a quote: one with the quote's signs only)?"""
     return group.start > 0 and not source[group.start - 1].strip(" \t>")
 
@@ -89,9 +89,9 @@ class BlockLayout:
         self.ascii_only = ascii_only
         self.mark_code = mark_code
 
-    def document(self, parts: Sequence[Group], resume: Resume | None = None) -> list[Line]:
+    def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
         """Blocks in a row, as the rest of what `resume` describes (default: the beginning)."""
-        resume = resume or Resume()
+        resume = resume or Continuation()
         lines: list[Line] = []
         for index, group in enumerate(parts):
             if resume.gap if index == 0 else gap_before(group, self.source):
@@ -101,13 +101,13 @@ class BlockLayout:
 
     def _siblings(self, tokens: Sequence[Token], columns: int, depth: int) -> list[Line]:
         lines: list[Line] = []
-        for index, group in enumerate(groups(tokens)):
+        for index, group in enumerate(split_blocks(tokens)):
             if index and gap_before(group, self.source):
                 lines.append([])
             lines += self._block(group, columns, depth, None)
         return lines
 
-    def _block(self, group: Group, columns: int, depth: int, resume: Resume | None) -> list[Line]:
+    def _block(self, group: Block, columns: int, depth: int, resume: Continuation | None) -> list[Line]:
         token = group.token
         columns = max(columns, 2)
         match token.type:
@@ -143,13 +143,13 @@ class BlockLayout:
             lines += wrap_spans([*(lead or []), *spans] if index == 0 else spans, columns)
         return lines
 
-    def _list(self, group: Group, columns: int, depth: int, resume: Resume | None) -> list[Line]:
+    def _list(self, group: Block, columns: int, depth: int, resume: Continuation | None) -> list[Line]:
         ordered = group.token.type == "ordered_list_open"
         number = int(group.token.attrGet("start") or 1) if ordered else 1
         if resume is not None and resume.kind == "list":
             number = resume.number
         lines: list[Line] = []
-        for index, item in enumerate(groups(group.inside)):
+        for index, item in enumerate(split_blocks(group.inside)):
             if index and gap_before(item, self.source):
                 lines.append([])
             bullet = "-" if self.ascii_only else _BULLETS[min(depth, len(_BULLETS) - 1)]
@@ -159,7 +159,7 @@ class BlockLayout:
             lines += [put(" " * len(mark), "", line) if line else [] for line in inner[1:]]
         return lines
 
-    def _box(self, item: Group) -> str:
+    def _box(self, item: Block) -> str:
         """The mark of a task, which is taken off its text; empty for any other item."""
         text = item.inside[1] if len(item.inside) > 1 and item.inside[0].type == "paragraph_open" else None
         box = None if text is None or self.ascii_only else _BOXES.get(text.content[:4].lower())
@@ -168,9 +168,11 @@ class BlockLayout:
         text.content = text.content[4:]
         return f"{box} "
 
-    def _table(self, group: Group, columns: int, resume: Resume | None) -> list[Line]:
+    def _table(self, group: Block, columns: int, resume: Continuation | None) -> list[Line]:
         rows = self.cells(group)
-        aligns = [str(cell.token.attrGet("style") or "") for cell in groups(table_rows(group)[0].inside)]
+        aligns = [
+            str(cell.token.attrGet("style") or "") for cell in split_blocks(table_rows(group)[0].inside)
+        ]
         resumed = resume is not None and resume.kind == "table"
         natural = resume.natural if resume is not None and resumed else natural_widths(rows)
         room = columns - 3 * (len(natural) - 1)
@@ -191,9 +193,9 @@ class BlockLayout:
             lines += self._row(row, widths, aligns)
         return lines
 
-    def cells(self, group: Group) -> list[list[Line]]:
+    def cells(self, group: Block) -> list[list[Line]]:
         """A table's rows of unwrapped cells, its header first."""
-        return [[self._cell(cell) for cell in groups(row.inside)] for row in table_rows(group)]
+        return [[self._cell(cell) for cell in split_blocks(row.inside)] for row in table_rows(group)]
 
     def _rule(self, size: int) -> str:
         return ("-" if self.ascii_only else "─") * size
@@ -216,13 +218,13 @@ class BlockLayout:
     def _spans(self, token: Token, style: str = "") -> list[Line]:
         return lines_of(token, style, mark_code=self.mark_code)
 
-    def _cell(self, cell: Group) -> Line:
+    def _cell(self, cell: Block) -> Line:
         return joined(self._spans(cell.inside[0])) if cell.inside else []
 
 
-def table_rows(group: Group) -> list[Group]:
+def table_rows(group: Block) -> list[Block]:
     """The rows of a table, its header first."""
-    return [row for part in groups(group.inside) for row in groups(part.inside)]
+    return [row for part in split_blocks(group.inside) for row in split_blocks(part.inside)]
 
 
 def natural_widths(rows: Sequence[Sequence[Line]]) -> list[int]:

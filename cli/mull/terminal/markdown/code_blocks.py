@@ -13,18 +13,18 @@ from mull.terminal.markdown.parser import parse
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """One block; `language` is the first word after its fence, in small letters, perhaps none."""
 
     language: str
     text: str
 
 
-def code_blocks(answer: str) -> list[Code]:
+def code_blocks(answer: str) -> list[CodeBlock]:
     """Every fenced block, in order."""
     fences = [token for token in parse(answer) if token.type == "fence"]
     return [
-        Code(next(iter(token.info.lower().split()), "").strip("{}.").partition(",")[0], token.content)
+        CodeBlock(next(iter(token.info.lower().split()), "").strip("{}.").partition(",")[0], token.content)
         for token in fences
     ]
 

@@ -17,12 +17,12 @@ from mull.terminal.console.sanitize import Sanitizer, visible
 from mull.terminal.console.style import Style
 from mull.terminal.markdown.blocks import (
     SIZING_ROWS,
+    Block,
     BlockLayout,
-    Group,
-    Resume,
+    Continuation,
     gap_before,
-    groups,
     natural_widths,
+    split_blocks,
     table_rows,
 )
 from mull.terminal.markdown.highlight import chunk_end
@@ -35,22 +35,22 @@ _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
 _GOES_ON = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
-def render(source: str, columns: int, ink: Style, *, unicode: bool = True) -> list[str]:
+def render(source: str, columns: int, style: Style, *, unicode: bool = True) -> list[str]:
     """A whole document as lines of at most `columns` cells."""
     source = visible(source)
-    layout = _layout(source, columns, ink, unicode)
-    return _paint(layout.document(list(groups(parse(source)))), ink)
+    layout = _layout(source, columns, style, unicode)
+    return _paint(layout.document(list(split_blocks(parse(source)))), style)
 
 
-class Markdown:
-    """See `live.Body`."""
+class MarkdownStream:
+    """See `live.AnswerBody`."""
 
-    def __init__(self, ink: Style, *, unicode: bool = True) -> None:
-        self._ink = ink
+    def __init__(self, style: Style, *, unicode: bool = True) -> None:
+        self._style = style
         self._unicode = unicode
         self._sanitizer = Sanitizer()
         self._tail = ""  # the source that is not final
-        self._resume = Resume()
+        self._resume = Continuation()
         self._looked_at = 0  # length of the tail's whole lines when a cut was last looked for
         self._shown: tuple[str, int] | None = None  # (tail, columns) of the lines below
         self._lines: list[str] = []
@@ -72,12 +72,12 @@ class Markdown:
         self._tail += self._sanitizer.finish()
         final = self._cut(columns)
         rest = self._render(self._tail, columns)
-        self._tail, self._resume, self._looked_at, self._shown = "", Resume(), 0, None
+        self._tail, self._resume, self._looked_at, self._shown = "", Continuation(), 0, None
         return final + rest
 
     def _render(self, source: str, columns: int) -> list[str]:
-        layout = _layout(source, columns, self._ink, self._unicode)
-        return _paint(layout.document(list(groups(parse(source))), self._resume), self._ink)
+        layout = _layout(source, columns, self._style, self._unicode)
+        return _paint(layout.document(list(split_blocks(parse(source))), self._resume), self._style)
 
     def _settled(self) -> str:
         """The tail without a last line that does not say yet what it is."""
@@ -93,25 +93,25 @@ class Markdown:
         if len(self._tail) > PIECE:
             lines += self._cut_paragraph(columns)
         self._looked_at = self._tail.rfind("\n") + 1
-        return _paint(lines, self._ink)
+        return _paint(lines, self._style)
 
     def _cut_lines(self, source: str, columns: int) -> list[Line]:
-        parts = list(groups(parse(source)))
+        parts = list(split_blocks(parse(source)))
         if not parts:
             return []
-        layout = _layout(source, columns, self._ink, self._unicode)
+        layout = _layout(source, columns, self._style, self._unicode)
         lines: list[Line] = []
         last = parts[-1]
         if len(parts) > 1:
             lines += layout.document(parts[:-1], self._resume)
-            self._drop(last.start, Resume(gap=gap_before(last, layout.source)))
+            self._drop(last.start, Continuation(gap=gap_before(last, layout.source)))
             source = self._tail[: self._tail.rfind("\n") + 1]
-            layout = _layout(source, columns, self._ink, self._unicode)
-            (last,) = groups(parse(source))
+            layout = _layout(source, columns, self._style, self._unicode)
+            (last,) = split_blocks(parse(source))
         kind = last.token.type
         if last.end < source.count("\n") and kind not in _GOES_ON:
             lines += layout.document([last], self._resume)
-            self._drop(source.count("\n"), Resume(gap=True))
+            self._drop(source.count("\n"), Continuation(gap=True))
         elif kind in {"bullet_list_open", "ordered_list_open"}:
             lines += self._cut_list(last, layout)
         elif kind == "table_open":
@@ -120,18 +120,20 @@ class Markdown:
             lines += self._cut_code(last, layout)
         return lines
 
-    def _cut_list(self, group: Group, layout: BlockLayout) -> list[Line]:
-        *done, last = groups(group.inside)
+    def _cut_list(self, group: Block, layout: BlockLayout) -> list[Line]:
+        *done, last = split_blocks(group.inside)
         if not done:
             return []
         head = self._head(layout, last.start)
         number = (
             self._resume.number if self._resume.kind == "list" else int(group.token.attrGet("start") or 1)
         )
-        self._drop(last.start, Resume("list", gap=gap_before(last, layout.source), number=number + len(done)))
+        self._drop(
+            last.start, Continuation("list", gap=gap_before(last, layout.source), number=number + len(done))
+        )
         return head
 
-    def _cut_code(self, group: Group, layout: BlockLayout) -> list[Line]:
+    def _cut_code(self, group: Block, layout: BlockLayout) -> list[Line]:
         fenced = group.token.type == "fence"
         start = group.start + fenced
         cut = chunk_end(layout.source[: group.end], start)
@@ -143,10 +145,10 @@ class Markdown:
         if not fenced:  # the parser takes blank lines at the end for no part of the block
             blank = itertools.takewhile(lambda line: not line.strip(), reversed(layout.source[:cut]))
             head += [[] for _ in blank]
-        self._drop(cut, Resume("code"), keep=layout.source[group.start] + "\n" if fenced else "")
+        self._drop(cut, Continuation("code"), keep=layout.source[group.start] + "\n" if fenced else "")
         return head
 
-    def _cut_table(self, group: Group, layout: BlockLayout) -> list[Line]:
+    def _cut_table(self, group: Block, layout: BlockLayout) -> list[Line]:
         rows = table_rows(group)
         resumed = self._resume.kind == "table"
         if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
@@ -155,14 +157,14 @@ class Markdown:
         natural = self._resume.natural if resumed else natural_widths(layout.cells(group))
         head = self._head(layout, last)
         keep = "\n".join(layout.source[group.start : group.start + 2]) + "\n"
-        self._drop(last, Resume("table", natural=natural), keep=keep)
+        self._drop(last, Continuation("table", natural=natural), keep=keep)
         return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
         """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended
         yet."""
-        layout = _layout(self._tail, columns, self._ink, self._unicode)
-        parts = list(groups(parse(self._tail)))
+        layout = _layout(self._tail, columns, self._style, self._unicode)
+        parts = list(split_blocks(parse(self._tail)))
         if not parts:
             return []
         last = parts[-1]
@@ -175,23 +177,23 @@ class Markdown:
         lines: list[Line] = []
         if len(parts) > 1:
             lines += layout.document(parts[:-1], self._resume)
-            self._resume = Resume(gap=gap_before(last, layout.source))
+            self._resume = Continuation(gap=gap_before(last, layout.source))
         source = SENTINEL + content[:end]
-        layout = _layout(source, columns, self._ink, self._unicode)
-        lines += layout.document(list(groups(parse(source))), self._resume)
+        layout = _layout(source, columns, self._style, self._unicode)
+        lines += layout.document(list(split_blocks(parse(source))), self._resume)
         space = self._tail[len(self._tail.rstrip()) :]  # the parser drops it, but more text follows
         self._tail = SENTINEL + content[end:] + space
-        self._resume = Resume("paragraph", lead=lines.pop())
+        self._resume = Continuation("paragraph", lead=lines.pop())
         return lines
 
     def _head(self, layout: BlockLayout, line: int) -> list[Line]:
         """The tail's first lines of source, laid out."""
         source = "\n".join(layout.source[:line]) + "\n"
-        return _layout(source, layout.columns, self._ink, self._unicode).document(
-            list(groups(parse(source))), self._resume
+        return _layout(source, layout.columns, self._style, self._unicode).document(
+            list(split_blocks(parse(source))), self._resume
         )
 
-    def _drop(self, lines: int, resume: Resume, keep: str = "") -> None:
+    def _drop(self, lines: int, resume: Continuation, keep: str = "") -> None:
         """Forget the tail's first lines; `keep` stands for them where the rest needs a beginning."""
         at = 0
         for _ in range(lines):
@@ -200,11 +202,11 @@ class Markdown:
         self._resume = resume
 
 
-def _layout(source: str, columns: int, ink: Style, unicode: bool) -> BlockLayout:
+def _layout(source: str, columns: int, style: Style, unicode: bool) -> BlockLayout:
     return BlockLayout(
-        columns, source.split("\n"), ascii_only=not unicode, mark_code=ink.plain or not ink.color
+        columns, source.split("\n"), ascii_only=not unicode, mark_code=style.plain or not style.color
     )
 
 
-def _paint(lines: Sequence[Line], ink: Style) -> list[str]:
-    return ["".join(ink(text, style) for text, style in line) for line in lines]
+def _paint(lines: Sequence[Line], style: Style) -> list[str]:
+    return ["".join(style(text, name) for text, name in line) for line in lines]

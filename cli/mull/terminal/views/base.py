@@ -18,7 +18,7 @@ from mull.settings import ThinkingView
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
-    from mull.terminal.input.keys import Typeahead
+    from mull.terminal.input.typeahead import Typeahead
 
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)

@@ -132,7 +132,7 @@ class _Line:
         return (after - before) / (last - first) if last - first > 0.5 else 0.0
 
     def _frame(self, now: DownloadProgress) -> str:
-        ink = self._streams.stderr_ink
+        style = self._streams.stderr_style
         room = self._streams.width - 1
         facts = _facts(now, self._rate())
         if width(facts) > room:  # the total stands in the line above
@@ -143,7 +143,7 @@ class _Line:
             return facts
         filled = round(bar * now.done / now.total) if now.total else bar
         full, empty = ("━", "─") if self._streams.unicode else ("#", "-")
-        return f"{name}{ink(full * filled, 'accent')}{ink(empty * (bar - filled), 'dim')}  {facts}"
+        return f"{name}{style(full * filled, 'accent')}{style(empty * (bar - filled), 'dim')}  {facts}"
 
     def _write(self, text: str) -> None:
         try:

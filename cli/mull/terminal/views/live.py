@@ -18,21 +18,22 @@ from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, wrap
-from mull.terminal.input.keys import Key, Typeahead
+from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
+from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import TurnView, ViewOptions, ended
-from mull.terminal.views.flow import Flow
-from mull.terminal.views.live_region import Region
+from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
-from mull.terminal.views.thinking_panel import Panel, spinner
+from mull.terminal.views.thinking_panel import ThinkingPanel, spinner
+from mull.terminal.views.wrapping import TextStream
 
 FIRST_PAINT_SECONDS = 0.15  # what is over sooner needs no progress line
 ROOMY_ROWS = 6  # a lower screen is left to the text
 TAIL_SHARE = 0.6  # of the screen: a longer unfinished tail gives its first lines to the scrollback
 
 
-class Body(Protocol):
-    """How an answer becomes lines: `Flow` (raw) or `Markdown`."""
+class AnswerBody(Protocol):
+    """How an answer becomes lines: `TextStream` (raw) or `MarkdownStream`."""
 
     def feed(self, text: str) -> None: ...
     def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]: ...
@@ -48,20 +49,20 @@ def live_view(options: ViewOptions) -> TurnView:
     streams, thinking, quiet = options.streams, options.thinking, options.quiet
 
     def show(events: Iterable[Event]) -> Done:
-        screen = LiveView(
+        screen = LiveScreen(
             streams.stdout,
             streams,
-            streams.stdout_ink,
+            streams.stdout_style,
             panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
-            body=(lambda: _markdown(streams)) if options.markdown else Flow,
+            body=(lambda: _markdown(streams)) if options.markdown else TextStream,
             quiet=quiet,
             typeahead=options.typeahead,
         )
         aside = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
         done: Done | None = None
-        with TurnInput(streams, options.control, screen, keys=True) as attendant:
+        with TurnInput(streams, options.control, screen, keys=True) as turn_input:
             for event in events:
-                attendant.put(event)
+                turn_input.put(event)
                 if aside is not None:
                     aside.take(event)
                 if isinstance(event, Done):
@@ -71,8 +72,8 @@ def live_view(options: ViewOptions) -> TurnView:
     return show
 
 
-class LiveView:
-    """The state of the screen; see `attendant.View`. `panel` None: no progress, no thinking, no notices here.
+class LiveScreen:
+    """The state of the screen; see `turn_input.Screen`. `panel` None: no progress, no thinking, no notices here.
 
     `body` None: the answer is shown elsewhere (stdout is a pipe); the region is gone while it streams.
     """
@@ -81,27 +82,27 @@ class LiveView:
         self,
         out: TextIO,
         streams: Streams,
-        ink: Style,
+        style: Style,
         *,
         panel: ThinkingView | None,
-        body: Callable[[], Body] | None,
+        body: Callable[[], AnswerBody] | None,
         quiet: bool = False,
         typeahead: Typeahead | None = None,
     ) -> None:
         self._streams = streams
-        self._ink = ink
+        self._style = style
         self._view = panel
         self._body_factory = body
         self._quiet = quiet
         self._typeahead = typeahead
         self._began = time.monotonic()
-        self._region = Region(self._writer(out), streams.size)
+        self._region = LiveRegion(self._writer(out), streams.size)
         self._status = "Starting"
         self._above: list[str] = []  # finished lines that wait for the next frame
-        self._panel: Panel | None = None
+        self._panel: ThinkingPanel | None = None
         self._thought = 0  # thinking tokens of the turn so far
         self._answer_now = False  # Tab was pressed, and no answer has begun since
-        self._body: Body | None = None
+        self._body: AnswerBody | None = None
         self._answering = False
         self._stopping = False
         self._finish: str | None = None
@@ -157,7 +158,7 @@ class LiveView:
         self._fold_panel()
         self._close_body()
         if self._finish == "interrupted":
-            self._above.append(self._ink("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
+            self._above.append(self._style("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
         above, self._above = self._above, []
         self._region.close(above)
 
@@ -168,9 +169,9 @@ class LiveView:
             self._panel = None
         if self._panel is None and self._view is not None:
             view = self._view if event.wanted or self._view == "show" else "hide"
-            self._panel = Panel(
+            self._panel = ThinkingPanel(
                 view,
-                self._ink,
+                self._style,
                 unicode=self._streams.unicode,
                 began=time.monotonic(),
                 before=self._thought,
@@ -194,7 +195,7 @@ class LiveView:
         if self._view is None:
             self._streams.note(event.text)
         else:
-            self._above += [self._ink(line, "dim") for line in wrap(one_line(event.text), self._columns())]
+            self._above += [self._style(line, "dim") for line in wrap(one_line(event.text), self._columns())]
 
     def _fold_panel(self) -> None:
         if self._panel is not None and self._panel.ended is None:
@@ -247,11 +248,11 @@ class LiveView:
         if self._typeahead is None or not (self._typeahead.text or self._typeahead.lines):
             return []
         text = self._typeahead.text or self._typeahead.lines[-1]
-        return [self._ink(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "dim")]
+        return [self._style(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "dim")]
 
     def _spin(self, text: str, columns: int, now: float) -> str:
         text = text if self._streams.unicode else text.replace("·", "-")
-        return self._ink(
+        return self._style(
             clip(f"{spinner(now - self._began, self._streams.unicode)} {text}", columns - 1), "dim"
         )
 
@@ -264,7 +265,7 @@ class LiveView:
         return write
 
 
-def _markdown(streams: Streams) -> Body:
-    from mull.terminal.markdown.stream import Markdown
+def _markdown(streams: Streams) -> AnswerBody:
+    from mull.terminal.markdown.stream import MarkdownStream
 
-    return Markdown(streams.stdout_ink, unicode=streams.unicode)
+    return MarkdownStream(streams.stdout_style, unicode=streams.unicode)

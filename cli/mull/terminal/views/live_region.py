@@ -20,7 +20,7 @@ _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class Region:
+class LiveRegion:
     """`write` sends text to the terminal and flushes; `size` says (columns, rows) now."""
 
     def __init__(self, write: Callable[[str], object], size: Callable[[], tuple[int, int]]) -> None:

@@ -30,9 +30,9 @@ from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.streams import Streams, is_closed_pipe
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.views.base import TurnView, ViewOptions, ended
-from mull.terminal.views.live import LiveView
+from mull.terminal.views.live import LiveScreen
 from mull.terminal.views.stderr_thinking import StderrThinking
-from mull.terminal.views.thinking_panel import Panel
+from mull.terminal.views.thinking_panel import ThinkingPanel
 
 
 def plain_view(options: ViewOptions) -> TurnView:
@@ -46,16 +46,16 @@ def plain_view(options: ViewOptions) -> TurnView:
     def show(events: Iterable[Event]) -> Done:
         panel = None
         if streams.stderr_live and (thinking == "show" or not quiet):
-            panel = LiveView(
-                streams.stderr, streams, streams.stderr_ink, panel=thinking, body=None, quiet=quiet
+            panel = LiveScreen(
+                streams.stderr, streams, streams.stderr_style, panel=thinking, body=None, quiet=quiet
             )
         view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
-        with TurnInput(streams, options.control, panel, keys=False) as attendant:
+        with TurnInput(streams, options.control, panel, keys=False) as turn_input:
             for event in events:
                 if panel is not None:
-                    attendant.put(event)
+                    turn_input.put(event)
                     if view.changes_phase(event):
-                        attendant.settle()  # the panel is gone before the answer begins: both may be one screen
+                        turn_input.settle()  # the panel is gone before the answer begins: both may be one screen
                 view.take(event)
         return ended(view.done)
 
@@ -72,7 +72,7 @@ class _Plain:
         self._quiet = quiet
         self._panelled = panelled
         self._answering = False
-        self._thoughts: Panel | None = None
+        self._thoughts: ThinkingPanel | None = None
         self._tokens = 0  # of thinking, so far
         self._last = ""  # the last character written to stdout
         self._out = Sanitizer() if streams.stdout_tty else None
@@ -104,10 +104,10 @@ class _Plain:
 
     def _think(self, event: ThinkingDelta) -> None:
         if self._thoughts is None:
-            ink = self._streams.stderr_ink
-            self._thoughts = Panel(
+            style = self._streams.stderr_style
+            self._thoughts = ThinkingPanel(
                 self._view,
-                ink,
+                style,
                 unicode=self._streams.unicode,
                 began=time.monotonic(),
                 before=self._tokens,

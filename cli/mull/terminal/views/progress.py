@@ -19,7 +19,7 @@ from mull.terminal.views.download import seconds_text
 FRAME = 0.1  # seconds between two frames
 
 
-class BatchView:
+class ProgressLine:
     """`loading`, then `show` what there is; `clear` before anything else is written; `finish` at the end."""
 
     def __init__(self, streams: Streams, *, quiet: bool) -> None:

@@ -18,7 +18,7 @@ from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, fitting, width
-from mull.terminal.views.wrapping import Wrapping
+from mull.terminal.views.wrapping import WrappedText
 
 PEEK_LINES = 6
 GUTTER = 3  # columns: the bar, a space, and the last column, which is never written
@@ -29,17 +29,17 @@ FRAME_SECONDS = 0.1
 Fold = Literal["folded", "peek", "open"]
 
 
-class Panel:
+class ThinkingPanel:
     """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller.
 
     `before`: the turn's thinking tokens of earlier stretches, since events count from the turn's beginning.
     """
 
     def __init__(
-        self, view: ThinkingView, ink: Style, *, unicode: bool, began: float, before: int = 0
+        self, view: ThinkingView, style: Style, *, unicode: bool, began: float, before: int = 0
     ) -> None:
         self.view = view
-        self.ink = ink
+        self.style = style
         self.unicode = unicode
         self.began = began
         self.ended: float | None = None
@@ -53,7 +53,7 @@ class Panel:
             "hide": "folded",
         }
         self.fold: Fold = starts[view]
-        self._text = Wrapping()  # with `show`: what is not in the scrollback yet
+        self._text = WrappedText()  # with `show`: what is not in the scrollback yet
         self._sanitizer = Sanitizer()
 
     def feed(self, text: str, tokens: int) -> None:
@@ -86,18 +86,18 @@ class Panel:
 
     def reopened(self, columns: int, rows: int) -> list[str]:
         """After it thought, unfolded below its summary: the text's last lines."""
-        lines = [self.ink(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
+        lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
     def left(self, columns: int) -> list[str]:
         """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
         if self.fold == "open":
-            head = self.ink(f"{self._mark('▾')} {self.summary()}", "dim")
+            head = self.style(f"{self._mark('▾')} {self.summary()}", "dim")
             lines = self._gutter(self._text.all(columns - GUTTER))
             return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
         if self.view == "hide":
             return []
-        return [self.ink(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
+        return [self.style(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
 
     def summary(self) -> str:
         """`Thought for 4.2 s · 312 tokens`."""
@@ -117,14 +117,14 @@ class Panel:
         room = columns - 1 - width(prefix)
         head = fitting(parts, room, f" {self._mark('·')} ")
         hint = fitting(hints, room - width(head) - 2, ", ", clipped=False)
-        style = "accent" if self.answer_now else "bold"
-        return self.ink(prefix + head, style) + (self.ink("  " + hint, "dim") if hint else "")
+        name = "accent" if self.answer_now else "bold"
+        return self.style(prefix + head, name) + (self.style("  " + hint, "dim") if hint else "")
 
     def _newest(self, columns: int, rows: int) -> list[str]:
         return self._gutter(self._text.newest(columns - GUTTER, rows))
 
     def _gutter(self, lines: Sequence[str]) -> list[str]:
-        return [self.ink(f"{self._mark('│')} {line}", "dim") for line in lines]
+        return [self.style(f"{self._mark('│')} {line}", "dim") for line in lines]
 
     def _mark(self, char: str) -> str:
         return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]

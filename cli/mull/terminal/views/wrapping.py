@@ -1,17 +1,23 @@
-"""Text that grows, as lines of one width: each line is broken once, so the work per character is bounded.
+"""Streamed plain text as lines; the work per character is bounded, however long the text grows.
 
-In: sanitized text in any chunks. Out: its lines, the newest of them, or those that are final. A break, once made, stays
-(`cells.breaks` is greedy), so lines do not wander while text is added. Another width breaks everything anew.
+`WrappedText` breaks text for one width: in go any chunks, out come its lines, the newest of them, or those that are
+final. A break, once made, stays (`width.breaks` is greedy), so lines do not move while text is added. Another width
+breaks all of the text again.
+
+`TextStream` is an answer without Markdown, for the live view: `take` returns the finished lines since the last call and
+the unfinished tail, `finish` the rest. Finished lines are left unbroken for the terminal to wrap, so that a copied line
+is the model's line; only a line that outgrows the screen is broken early.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mull.terminal.console.width import TAB, breaks
+from mull.terminal.console.sanitize import Sanitizer
+from mull.terminal.console.width import TAB, breaks, wrap
 
 
-class Wrapping:
+class WrappedText:
     """`feed` text; ask for lines of at most `columns` cells."""
 
     def __init__(self) -> None:
@@ -56,3 +62,32 @@ class Wrapping:
             if index == len(lines) - 1:
                 self._rest = line[ranges.pop()[0] :]
             self._final += [line[start:end].rstrip(" ") for start, end in ranges]
+
+
+class TextStream:
+    """`take` and `finish` never give the same text twice; joined they are the sanitized text."""
+
+    def __init__(self) -> None:
+        self._sanitizer = Sanitizer()
+        self._tail = ""
+
+    def feed(self, text: str) -> None:
+        self._tail += self._sanitizer.feed(text)
+
+    def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]:
+        """(finished lines, the tail in lines of at most `columns` cells, about `rows` of them at most)."""
+        *finished, self._tail = self._tail.split("\n")
+        finished = [line.expandtabs(TAB) for line in finished]
+        lines = wrap(self._tail, columns) if self._tail else []
+        if len(lines) > max(2, rows):
+            finished += lines[:-1]
+            self._tail = lines[-1]
+            lines = lines[-1:]
+        return finished, lines
+
+    def finish(self, columns: int) -> list[str]:
+        """What is left, as finished lines; trailing blank lines go."""
+        del columns  # the terminal wraps
+        rest = (self._tail + self._sanitizer.finish()).expandtabs(TAB).rstrip("\n")
+        self._tail = ""
+        return rest.split("\n") if rest else []
