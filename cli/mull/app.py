@@ -154,18 +154,20 @@ def _run(words: Sequence[str], streams: Streams) -> int:
     except (typer.Abort, KeyboardInterrupt) as stop:
         raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED) from stop
     except _ClickException as usage:
-        raise UsageError("usage", usage.format_message().rstrip("."), _help_line(usage)) from usage
+        raise UsageError("usage_error", usage.format_message().rstrip("."), _help_line(usage)) from usage
     except MemoryError as full:
-        raise MullError("memory", "There is not enough memory.", "Try a smaller model or --ctx.") from full
+        raise MullError(
+            "out_of_memory", "There is not enough memory.", "Try a smaller model or --ctx."
+        ) from full
     except OSError as failure:
         raise MullError(
-            "system", f"{failure}.", "Check the path, the permissions and the free disk space."
+            "system_error", f"{failure}.", "Check the path, the permissions and the free disk space."
         ) from failure
     except MullError:
         raise
     except Exception as bug:
         raise MullError(
-            "bug", f"Something went wrong inside mull: {bug!r}.", "MULL_DEBUG=1 shows where."
+            "internal_error", f"Something went wrong inside mull: {bug!r}.", "MULL_DEBUG=1 shows where."
         ) from bug
     return result if isinstance(result, int) else ExitCode.OK
 
@@ -212,7 +214,7 @@ def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:
         if color == choice:
             return choice, [*rest, *words[end:]]
     raise UsageError(
-        "usage", f'--color is auto, always or never, not "{color}"', "mull --help shows the options."
+        "usage_error", f'--color is auto, always or never, not "{color}"', "mull --help shows the options."
     )
 
 

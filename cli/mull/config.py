@@ -128,12 +128,12 @@ class Config:
 
 
 def read_config() -> Config:
-    """The user's config file. Raises MullError (config_invalid)."""
+    """The user's config file. Raises MullError (invalid_config)."""
     return load(paths.config_dir() / CONFIG_FILE)
 
 
 def load(path: Path) -> Config:
-    """Read and check the file; a missing one is an empty one. Raises MullError (config_invalid)."""
+    """Read and check the file; a missing one is an empty one. Raises MullError (invalid_config)."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -162,11 +162,11 @@ def save_value(path: Path, name: str, text: str | None) -> None:
 
 
 def find_key(name: str) -> ConfigKey:
-    """The key of that name. Raises MullError (config_key) that names the nearest ones."""
+    """The key of that name. Raises MullError (unknown_setting) that names the nearest ones."""
     if key := _BY_NAME.get(name):
         return key
     hint = did_you_mean(nearest(name, _BY_NAME), "mull config lists them all.")
-    raise MullError("config_key", f'There is no setting "{name}".', hint)
+    raise MullError("unknown_setting", f'There is no setting "{name}".', hint)
 
 
 def show_value(value: Any) -> str:
@@ -224,4 +224,4 @@ def _has_kind(kind: type, value: Any) -> bool:
 
 
 def _invalid(path: Path, what: str) -> MullError:
-    return MullError("config_invalid", f"The config {what}.", f"mull config edit opens it: {path}")
+    return MullError("invalid_config", f"The config {what}.", f"mull config edit opens it: {path}")

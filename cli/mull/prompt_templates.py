@@ -60,12 +60,14 @@ class PromptTemplate:
         if unused := [name for name in given if name not in self.variables]:
             known = ", ".join(self.variables) or "none"
             raise UsageError(
-                "template_value", f'"{self.name}" has no value named "{unused[0]}".', f"It takes: {known}."
+                "prompt_template_value",
+                f'"{self.name}" has no value named "{unused[0]}".',
+                f"It takes: {known}.",
             )
         values = {**self.defaults, **given}
         if missing := [name for name in self.variables if name not in values]:
             raise UsageError(
-                "template_value",
+                "prompt_template_value",
                 f'"{self.name}" needs a value for "{missing[0]}".',
                 f"Give it: -p {missing[0]}=…",
             )
@@ -92,7 +94,7 @@ def locate(name: str, here: Path) -> Path:
             return path
     known = [path.stem for path in all_files(here)]
     hint = did_you_mean(nearest(name, known), "mull templates lists them.")
-    raise UsageError("no_template", f'There is no template "{name}".', hint)
+    raise UsageError("unknown_prompt_template", f'There is no template "{name}".', hint)
 
 
 def new_file(name: str) -> Path:
@@ -126,11 +128,13 @@ def all_files(here: Path) -> list[Path]:
 
 
 def read(path: Path) -> PromptTemplate:
-    """Read and check one file. Raises MullError (template_invalid) that names what is wrong."""
+    """Read and check one file. Raises MullError (invalid_prompt_template) that names what is wrong."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UsageError("no_template", f"There is no template {path}.", "Check the path.") from error
+        raise UsageError(
+            "unknown_prompt_template", f"There is no template {path}.", "Check the path."
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _invalid(path, f"cannot be read: {error}") from error
     try:
@@ -176,4 +180,4 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _invalid(path: Path, what: str) -> MullError:
-    return MullError("template_invalid", f"The template {path.stem} {what}.", f"Mend it: {path}")
+    return MullError("invalid_prompt_template", f"The template {path.stem} {what}.", f"Mend it: {path}")

@@ -50,22 +50,22 @@ def test_the_clock_can_be_held() -> None:
 @pytest.mark.parametrize(
     ("code", "source"),
     [
-        ("template_syntax", "{% for %}"),
-        ("template_syntax", "{{ x | nosuchfilter }}"),
-        ("template_syntax", "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}"),
-        ("template_raised", "{{ raise_exception('no such role') }}"),
-        ("template_failed", "{{ missing.attribute.of }}"),
-        ("template_failed", "{% include 'x' %}"),
-        ("template_unsafe", "{{ ''.__class__ }}"),
-        ("template_unsafe", "{{ ''.__class__.__mro__[1].__subclasses__() }}"),
-        ("template_unsafe", "{{ ''|attr('__class__') }}"),
-        ("template_unsafe", "{{ '{0.__class__}'.format(1) }}"),
-        ("template_unsafe", "{{ raise_exception.__globals__ }}"),
-        ("template_unsafe", "{{ cycler.__init__.__globals__ }}"),
-        ("template_unsafe", "{{ messages.append(1) }}"),
-        ("template_unsafe", "{{ messages[0].update(role='system') }}"),
-        ("template_unsafe", "{{ (1).to_bytes(10**9, 'big') }}"),
-        ("template_unsafe", "{{ 'a'.ljust(10**10) }}"),
+        ("chat_template_syntax", "{% for %}"),
+        ("chat_template_syntax", "{{ x | nosuchfilter }}"),
+        ("chat_template_syntax", "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}"),
+        ("chat_template_refused", "{{ raise_exception('no such role') }}"),
+        ("chat_template_failed", "{{ missing.attribute.of }}"),
+        ("chat_template_failed", "{% include 'x' %}"),
+        ("chat_template_unsafe", "{{ ''.__class__ }}"),
+        ("chat_template_unsafe", "{{ ''.__class__.__mro__[1].__subclasses__() }}"),
+        ("chat_template_unsafe", "{{ ''|attr('__class__') }}"),
+        ("chat_template_unsafe", "{{ '{0.__class__}'.format(1) }}"),
+        ("chat_template_unsafe", "{{ raise_exception.__globals__ }}"),
+        ("chat_template_unsafe", "{{ cycler.__init__.__globals__ }}"),
+        ("chat_template_unsafe", "{{ messages.append(1) }}"),
+        ("chat_template_unsafe", "{{ messages[0].update(role='system') }}"),
+        ("chat_template_unsafe", "{{ (1).to_bytes(10**9, 'big') }}"),
+        ("chat_template_unsafe", "{{ 'a'.ljust(10**10) }}"),
     ],
 )
 def test_what_goes_wrong_is_one_template_error(code: str, source: str) -> None:
@@ -98,7 +98,7 @@ GROW = "{% set ns = namespace(x=START) %}{% for i in range(60) %}{% set ns.x = S
 def test_a_loop_without_end_ends(source: str) -> None:
     with pytest.raises(TemplateError) as error:
         rendered(source)
-    assert error.value.code == "template_limit"
+    assert error.value.code == "chat_template_limit"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_loop_without_end_ends(source: str) -> None:
 def test_a_value_without_measure_is_never_made(source: str) -> None:
     with pytest.raises(TemplateError) as error:
         rendered(source)
-    assert error.value.code == "template_limit"
+    assert error.value.code == "chat_template_limit"
 
 
 def test_templates_render_in_threads_of_their_own() -> None:

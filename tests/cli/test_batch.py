@@ -112,31 +112,31 @@ def test_a_line_is_held_to_a_schema_of_its_own(mull: Run, thinker: Path) -> None
     number, array, refused, free = results(done.stdout)
     assert json.loads(number["answer"]) == 42
     assert json.loads(array["answer"]) == []
-    assert refused["error"]["code"] == "schema"
+    assert refused["error"]["code"] == "invalid_schema"
     assert free["answer"] == "42"
 
 
 BAD = {
-    b"{nonsense": "bad_json",
-    b"\xff\xfe": "bad_json",
-    b"[" * 100_000: "bad_json",
-    b'{"prompt": NaN}': "bad_json",
-    b"17": "bad_line",
-    b"{}": "bad_line",
-    b'{"prompt": "hi", "messages": []}': "bad_line",
-    b'{"prompt": "  "}': "no_prompt",
+    b"{nonsense": "invalid_json",
+    b"\xff\xfe": "invalid_json",
+    b"[" * 100_000: "invalid_json",
+    b'{"prompt": NaN}': "invalid_json",
+    b"17": "invalid_line",
+    b"{}": "invalid_line",
+    b'{"prompt": "hi", "messages": []}': "invalid_line",
+    b'{"prompt": "  "}': "missing_prompt",
     b'{"prompt": "hi", "temprature": 1}': "unknown_key",
-    b'{"prompt": "hi", "temperature": "hot"}': "bad_setting",
-    b'{"prompt": "hi", "effort": "some"}': "bad_setting",
-    b'{"prompt": "hi", "reason": false, "effort": "low"}': "reason_conflict",
-    b'{"prompt": "hi", "stop": 1}': "bad_setting",
-    b'{"prompt": "hi", "schema": 1}': "bad_setting",
-    b'{"prompt": "hi", "id": [1]}': "bad_id",
-    b'{"prompt": "hi", "id": 1e999}': "bad_id",
+    b'{"prompt": "hi", "temperature": "hot"}': "invalid_setting",
+    b'{"prompt": "hi", "effort": "some"}': "invalid_setting",
+    b'{"prompt": "hi", "reason": false, "effort": "low"}': "conflicting_options",
+    b'{"prompt": "hi", "stop": 1}': "invalid_setting",
+    b'{"prompt": "hi", "schema": 1}': "invalid_setting",
+    b'{"prompt": "hi", "id": [1]}': "invalid_id",
+    b'{"prompt": "hi", "id": 1e999}': "invalid_id",
     b'{"prompt": "hi", "id": "good"}': "duplicate_id",
-    b'{"messages": [{"role": "user"}]}': "bad_messages",
-    b'{"messages": [{"role": "judge", "content": "hi"}]}': "bad_messages",
-    b'{"messages": [{"role": "assistant", "content": "hi"}]}': "bad_messages",
+    b'{"messages": [{"role": "user"}]}': "invalid_messages",
+    b'{"messages": [{"role": "judge", "content": "hi"}]}': "invalid_messages",
+    b'{"messages": [{"role": "assistant", "content": "hi"}]}': "invalid_messages",
 }
 
 
@@ -437,7 +437,7 @@ class TestPipes:
             assert yes.stdout is not None
             assert batch.stdout is not None
             yes.stdout.close()
-            assert json.loads(batch.stdout.readline())["error"]["code"] == "bad_json"
+            assert json.loads(batch.stdout.readline())["error"]["code"] == "invalid_json"
             batch.send_signal(signal.SIGINT)
             batch.stdout.read()
             assert batch.wait(20) == 130

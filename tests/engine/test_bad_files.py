@@ -41,7 +41,7 @@ def test_missing(tmp_path: Path, state_dir: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path, state_dir: Path) -> None:
-    assert refusal(tmp_path, state_dir).code == "model_directory"
+    assert refusal(tmp_path, state_dir).code == "model_is_folder"
 
 
 def test_empty(tmp_path: Path, state_dir: Path) -> None:
@@ -69,7 +69,7 @@ def test_unreadable(good: Path, state_dir: Path) -> None:
 def test_truncated(good: Path, state_dir: Path, fraction: float) -> None:
     data = good.read_bytes()
     good.write_bytes(data[: max(5, int(len(data) * fraction))])
-    assert refusal(good, state_dir).code in {"model_truncated", "model_refused"}
+    assert refusal(good, state_dir).code in {"model_damaged", "model_refused"}
 
 
 def test_every_bit_flipped_header_is_refused_or_harmless(tmp_path: Path, state_dir: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_vocabulary_with_one_text_twice_aborts_a_child_and_not_us(tmp_path: Pa
     path = write_header(tmp_path / "twice.gguf", "llama", tokens=["a", "b", "a", "c"])
     for _ in range(2):  # the second time by memory
         error = refusal(path, state_dir)
-        assert error.code == "model_malformed"
+        assert error.code == "model_crash"
         assert "GGML_ASSERT" in error.message
         assert "/" not in error.message.split("crashes llama.cpp")[1].replace("llama.cpp (", "")
 

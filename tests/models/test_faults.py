@@ -47,11 +47,11 @@ def test_unknown_name_suggests_the_nearest(fetch: Puller) -> None:
 
 
 def test_missing_repository(tiny: Hub, fetch: Puller) -> None:
-    assert "owner/none" in fails(fetch, "no_repository", "owner/none").message
+    assert "owner/none" in fails(fetch, "unknown_repository", "owner/none").message
 
 
 def test_missing_revision(tiny: Hub, fetch: Puller) -> None:
-    assert "v9" in fails(fetch, "no_revision", revision="v9").message
+    assert "v9" in fails(fetch, "unknown_revision", revision="v9").message
 
 
 def test_ambiguous_quantization_lists_the_choices(hub: Hub, fetch: Puller) -> None:
@@ -76,11 +76,11 @@ def test_gated_repository_names_the_licence_page_and_the_token(
     hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, gated=True)
-    error = fails(fetch, "gated")
+    error = fails(fetch, "gated_repository")
     assert f"{hub.url}/{REPO}" in error.hint
     assert "HF_TOKEN" in error.hint
     monkeypatch.setenv("HF_TOKEN", "hf_badtoken")
-    fails(fetch, "bad_token")
+    fails(fetch, "invalid_token")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert fetch(REPO).verified
     assert hub.tokens_at_cdn == 0  # the token is the Hub's alone, wherever it redirects to
@@ -91,9 +91,9 @@ def test_a_listed_repository_that_refuses_its_files_is_gated(
     tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     tiny.fault(where="/resolve/", status=status, times=9)
-    assert f"{tiny.url}/{REPO}, then set HF_TOKEN" in fails(fetch, "gated").hint
+    assert f"{tiny.url}/{REPO}, then set HF_TOKEN" in fails(fetch, "gated_repository").hint
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    assert "the account of your token" in fails(fetch, "gated").hint
+    assert "the account of your token" in fails(fetch, "gated_repository").hint
 
 
 def test_repository_without_a_gguf(hub: Hub, fetch: Puller) -> None:
@@ -122,7 +122,7 @@ def test_no_network(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
-    assert f"127.0.0.1:{port}" in fails(fetch, "no_network").message
+    assert f"127.0.0.1:{port}" in fails(fetch, "connection_failed").message
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_no_network(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_address_that_is_none(fetch: Puller, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", address)
-    assert address in fails(fetch, "bad_endpoint").message
+    assert address in fails(fetch, "invalid_endpoint").message
 
 
 def test_dns_failure(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_dns_failure(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", no_name)  # a resolver's own timeout may take half a minute
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
-    assert "hub.invalid" in fails(fetch, "dns").message
+    assert "hub.invalid" in fails(fetch, "host_not_found").message
 
 
 def test_silent_server_times_out_and_is_asked_again(
@@ -171,12 +171,12 @@ def test_server_errors_are_tried_again(tiny: Hub, fetch: Puller, where: str) -> 
 
 def test_server_errors_without_end(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(where="/cdn/", status=500, times=99)
-    assert "HTTP 500" in fails(fetch, "hub_failed").message
+    assert "HTTP 500" in fails(fetch, "hub_error").message
 
 
 def test_a_page_instead_of_the_hubs_answer(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(where="/api/", body=b"<html>Sign in to the hotel's network</html>", times=9)
-    assert "proxy" in fails(fetch, "not_a_hub").hint
+    assert "proxy" in fails(fetch, "unexpected_response").hint
 
 
 # The bytes
@@ -194,7 +194,7 @@ def test_a_cut_connection_is_resumed(tiny: Hub, fetch: Puller, share: float) -> 
 
 def test_a_pull_that_gave_up_goes_on_next_time(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    assert "goes on from there" in fails(fetch, "cut").hint
+    assert "goes on from there" in fails(fetch, "connection_lost").hint
     assert [name.endswith(".incomplete") for name in blobs(user)] == [True]
     tiny.faults.clear()
     pulled = fetch(REPO)
@@ -225,24 +225,24 @@ def test_a_wrong_content_length(tiny: Hub, fetch: Puller, error: int) -> None:
 @pytest.mark.parametrize("at", [100, SIZE // 2, SIZE - 1])
 def test_corrupted_bytes_are_caught_and_removed(tiny: Hub, fetch: Puller, user: Path, at: int) -> None:
     tiny.fault(corrupt_at=at)
-    assert "SHA-256" in fails(fetch, "corrupted").message
+    assert "SHA-256" in fails(fetch, "checksum_mismatch").message
     assert blobs(user) == []
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
 def test_a_partial_file_that_was_damaged_meanwhile_is_caught(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    fails(fetch, "cut")
+    fails(fetch, "connection_lost")
     tiny.faults.clear()
     (partial,) = (user / "hf" / "hub").glob("models--*/blobs/*.incomplete")
     partial.write_bytes(b"GGUF" + bytes(199_996))
-    fails(fetch, "corrupted")
+    fails(fetch, "checksum_mismatch")
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
 def test_a_partial_file_that_is_too_long_begins_anew(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=200_000, times=99)
-    fails(fetch, "cut")
+    fails(fetch, "connection_lost")
     tiny.faults.clear()
     folder = RepositoryFolder.of(REPO)
     (partial,) = (folder.folder / "blobs").glob("*.incomplete")
@@ -253,14 +253,14 @@ def test_a_partial_file_that_is_too_long_begins_anew(tiny: Hub, fetch: Puller) -
 @pytest.mark.parametrize("where", ["/resolve/", "/cdn/"])
 def test_a_page_instead_of_the_model(tiny: Hub, fetch: Puller, user: Path, where: str) -> None:
     tiny.fault(where=where, body=b"<!DOCTYPE html><title>Sign in</title>", times=9)
-    assert "web page" in fails(fetch, "not_gguf").message
+    assert "web page" in fails(fetch, "unexpected_response").message
     assert blobs(user) == []
 
 
 def test_a_page_in_mid_download_does_not_cost_what_is_here(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=300_000)
     tiny.fault(where="/cdn/", body=b"<!DOCTYPE html><title>Sign in</title>")
-    assert "is kept" in fails(fetch, "not_gguf").hint
+    assert "is kept" in fails(fetch, "unexpected_response").hint
     pulled = fetch(REPO)
     assert pulled.fetched == SIZE - 300_000
     assert pulled.path.read_bytes() == MODEL
@@ -268,7 +268,7 @@ def test_a_page_in_mid_download_does_not_cost_what_is_here(tiny: Hub, fetch: Pul
 
 def test_a_file_that_is_no_gguf_at_the_source(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": b"PK\x03\x04 a zip archive"})
-    fails(fetch, "not_gguf")
+    fails(fetch, "unexpected_response")
     assert blobs(user) == []
 
 
@@ -305,7 +305,7 @@ def test_too_little_disk_space_is_said_before_the_first_byte(
     hub.add(REPO, {"huge-Q4_K_M.gguf": MODEL})
     size = 10**18
     monkeypatch.setattr(hub, "digest", lambda content, known=hub.digest: (known(content)[0], size))
-    error = fails(fetch, "disk_space")
+    error = fails(fetch, "disk_full")
     assert "free" in error.message
     assert hub.downloads() == []
 
@@ -349,7 +349,7 @@ def test_a_read_only_cache(tiny: Hub, user: Path) -> None:
 
 def test_a_cache_that_is_no_folder(tiny: Hub, fetch: Puller, user: Path) -> None:
     (user / "hf").write_text("in the way")
-    assert "HF_HOME" in fails(fetch, "disk").hint
+    assert "HF_HOME" in fails(fetch, "cache_failed").hint
 
 
 def test_an_interrupted_rename(tiny: Hub, fetch: Puller) -> None:
@@ -380,7 +380,7 @@ def test_a_blob_that_is_damaged_is_not_linked(tiny: Hub, fetch: Puller) -> None:
     digest = tiny.digest(MODEL)[0]
     (folder.folder / "blobs").mkdir(parents=True)
     (folder.folder / "blobs" / digest).write_bytes(MODEL[:-1] + b"?")
-    fails(fetch, "corrupted")
+    fails(fetch, "checksum_mismatch")
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
@@ -422,7 +422,7 @@ def test_hashes_that_are_paths_are_refused(tiny: Hub, fetch: Puller, user: Path,
     sha = evil if field == "sha" else "b" * 40
     body = f'{{"id": "{REPO}", "sha": "{sha}", "siblings": [{sibling}]}}'
     tiny.fault(where="/api/", body=body.encode(), content_type="application/json", times=9)
-    fails(fetch, "not_a_hub")
+    fails(fetch, "unexpected_response")
     assert not (user / "evil").exists()
 
 

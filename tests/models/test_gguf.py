@@ -89,7 +89,7 @@ KEY = text(b"k")
     ("code", "data"),
     [
         ("model_empty", b""),
-        ("not_gguf", b"PK\x03\x04 something else"),
+        ("model_not_gguf", b"PK\x03\x04 something else"),
         ("model_damaged", b"GGUF"),
         ("model_damaged", header_of(version=1, pairs=0)),
         ("model_damaged", header_of(version=1 << 24, pairs=0)),

@@ -162,7 +162,7 @@ def metadata(**more: object) -> dict[str, object]:
 def test_numbers_that_make_no_sense_are_one_error(values: dict[str, object]) -> None:
     with pytest.raises(ModelFileError) as error:
         from_header(values, [])
-    assert error.value.code == "no_model"
+    assert error.value.code == "model_not_language"
 
 
 def test_a_first_part_without_tensors_is_no_obstacle(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_other_tools_files_are_never_touched(user: Path) -> None:
     ):
         with pytest.raises(MullError) as caught:
             remove(name, folders=[user / "mine"])
-        assert caught.value.code == "not_ours"
+        assert caught.value.code == "unmanaged_model"
         assert hint in caught.value.message + caught.value.hint
     for name in ("pebble", str(folder)):
         with pytest.raises(UsageError):
@@ -278,7 +278,7 @@ def test_verify_reports_and_fails_when_a_file_has_changed(user: Path) -> None:
     assert "o/n-GGUF:Q4_K_M" in done.stderr
     done = run(user, "verify", "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["code"] == "changed"
+    assert json.loads(done.stdout)["error"]["code"] == "checksum_mismatch"
     done = run(user, "verify", "o/m-GGUF", "--json")
     assert done.returncode == 0
     (file,) = json.loads(done.stdout)["files"]

@@ -376,7 +376,7 @@ def test_an_error_is_an_object_with_json(hub: Hub, user: Path) -> None:
     process = start(user, hub, "pull", "owner/none", "--json")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert json.loads(out)["error"]["code"] == "no_repository"
+    assert json.loads(out)["error"]["code"] == "unknown_repository"
 
 
 def test_pebble_needs_no_pull(fetch: Puller) -> None:
@@ -415,7 +415,7 @@ def test_files_beyond_plain_http_come_through_huggingface_hub(
     hub.fault(corrupt_at=1000)
     with pytest.raises(MullError) as caught:
         fetch(REPO)
-    assert caught.value.code == "corrupted"
+    assert caught.value.code == "checksum_mismatch"
     pulled = fetch(REPO)
     assert pulled.path.read_bytes() == MODEL
     assert pulled.fetched == len(MODEL)

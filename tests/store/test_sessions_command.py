@@ -88,7 +88,7 @@ def test_renames_and_removes(mull: Run, sessions: Path) -> None:
     assert mull("sessions", "list").stdout == b""
     missing = mull("sessions", "show", "berries", "--json")
     assert missing.returncode == 2
-    assert json.loads(missing.stdout)["error"]["code"] == "no_session"
+    assert json.loads(missing.stdout)["error"]["code"] == "unknown_session"
 
 
 def test_a_damaged_database_is_named_and_kept(mull: Run, sessions: Path) -> None:

@@ -74,7 +74,7 @@ def test_json_comes_back_the_same(text: str) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(MullError) as caught:
         export.from_json(text)
-    assert caught.value.code == "not_a_session"
+    assert caught.value.code == "invalid_session_file"
     assert caught.value.hint
 
 

@@ -144,7 +144,7 @@ class LocalBackend:
     @property
     def _loaded(self) -> LoadedModel:
         if self._speaker is None:
-            raise MullError("not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
+            raise MullError("model_not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
         return self._speaker
 
     def _load(self) -> None:

@@ -93,7 +93,7 @@ def parse(number: int, data: bytes) -> Line:
         if isinstance(said, str):
             said = {"prompt": said}
         if not isinstance(said, dict):
-            _refuse("bad_line", "is neither an object nor a string")
+            _refuse("invalid_line", "is neither an object nor a string")
         id_ = _id(said, number)
         messages = _messages(said)
         return Line(number, id_, digest, messages, _settings(said))
@@ -119,11 +119,11 @@ def _decode(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError:
-        _refuse("bad_json", "is no UTF-8 text")
+        _refuse("invalid_json", "is no UTF-8 text")
     except json.JSONDecodeError as error:
-        _refuse("bad_json", f"is no JSON: {error.msg} at column {error.colno}")
+        _refuse("invalid_json", f"is no JSON: {error.msg} at column {error.colno}")
     except (ValueError, RecursionError) as error:
-        _refuse("bad_json", f"cannot be read: {str(error) or 'it is nested too deeply'}")
+        _refuse("invalid_json", f"cannot be read: {str(error) or 'it is nested too deeply'}")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -139,25 +139,29 @@ def _id(said: Mapping[str, Any], number: int) -> Id:
     if isinstance(id_, float) and math.isfinite(id_):
         return id_
     _refuse(
-        "bad_id", "has an id that is neither text nor a number", "Leave it out: the line's number is taken."
+        "invalid_id",
+        "has an id that is neither text nor a number",
+        "Leave it out: the line's number is taken.",
     )
 
 
 def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
     if ("prompt" in said) == ("messages" in said):
-        _refuse("bad_line", "has both prompt and messages" if "prompt" in said else "has no prompt")
+        _refuse("invalid_line", "has both prompt and messages" if "prompt" in said else "has no prompt")
     if "prompt" in said:
         prompt = said["prompt"]
         if not isinstance(prompt, str) or not prompt.strip():
-            _refuse("no_prompt", "has a prompt that is no text" if prompt else "has an empty prompt")
+            _refuse("missing_prompt", "has a prompt that is no text" if prompt else "has an empty prompt")
         return (Message("user", prompt),)
     messages = said["messages"]
     if not isinstance(messages, list) or not messages:
-        _refuse("bad_messages", "has messages that are no list" if messages else "has no messages")
+        _refuse("invalid_messages", "has messages that are no list" if messages else "has no messages")
     found = tuple(_message(message) for message in messages)
     if found[-1].role != "user":
         _refuse(
-            "bad_messages", "has messages that do not end with the user's", "The last one is the question."
+            "invalid_messages",
+            "has messages that do not end with the user's",
+            "The last one is the question.",
         )
     return found
 
@@ -165,10 +169,10 @@ def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
 def _message(said: Any) -> Message:
     hint = f"A message has a role ({', '.join(_ROLES)}) and a content, which is text."
     if not isinstance(said, dict) or not isinstance(said.get("content"), str):
-        _refuse("bad_messages", "has a message without text", hint)
+        _refuse("invalid_messages", "has a message without text", hint)
     role = next((role for role in _ROLES if role == said.get("role")), None)
     if role is None:
-        _refuse("bad_messages", f"has a message with the role {said.get('role')!r}", hint)
+        _refuse("invalid_messages", f"has a message with the role {said.get('role')!r}", hint)
     thinking = said.get("thinking") or ""
     return Message(role, said["content"], thinking if isinstance(thinking, str) else "")
 
@@ -190,25 +194,25 @@ def _checked(name: str, value: Any) -> Any:
     try:
         return config.check(name, value)
     except ValueError as error:
-        _refuse("bad_setting", str(error), "It is the value that the flag of that name takes.")
+        _refuse("invalid_setting", str(error), "It is the value that the flag of that name takes.")
 
 
 def _stops(value: Any) -> list[str]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        _refuse("bad_setting", 'wants text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
+        _refuse("invalid_setting", 'wants text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
     return stops
 
 
 def _schema(value: Any) -> Mapping[str, Any] | str:
     if not isinstance(value, dict | str):
-        _refuse("bad_setting", 'wants an object or text for "schema"', "It is what --schema takes.")
+        _refuse("invalid_setting", 'wants an object or text for "schema"', "It is what --schema takes.")
     return value
 
 
 def _format(value: Any) -> str:
     if value != "json":
-        _refuse("bad_setting", f'wants "json" for "format", not {value!r}', "It is what --format takes.")
+        _refuse("invalid_setting", f'wants "json" for "format", not {value!r}', "It is what --format takes.")
     return "json"
 
 

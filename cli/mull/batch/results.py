@@ -39,7 +39,7 @@ class Earlier:
             return False
         if digest != line.digest:
             raise UsageError(
-                "other_input",
+                "results_input_mismatch",
                 f"{self.path} has an answer with the id {line.id!r}, but line {line.number} asked something else then.",
                 _AGAIN,
             )
@@ -98,11 +98,13 @@ def _complete(path: Path, model: str) -> Iterator[tuple[int, int, dict[str, Any]
                 if not whole and (start or data.startswith(_BEGINNING[: len(data)])):
                     return  # cut short by a kill
                 raise UsageError(
-                    "not_results", f"{path} holds something else than results of a batch.", _AGAIN
+                    "invalid_results", f"{path} holds something else than results of a batch.", _AGAIN
                 )
             if result["model"] not in {model, ""}:
                 raise UsageError(
-                    "other_model", f"{path} holds answers of {result['model']}, not of {model}.", _AGAIN
+                    "results_model_mismatch",
+                    f"{path} holds answers of {result['model']}, not of {model}.",
+                    _AGAIN,
                 )
             if not whole:
                 return

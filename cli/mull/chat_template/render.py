@@ -191,7 +191,7 @@ def _bracket_free(
             parts = SPELLED.split(rendered)
             return [(text, bool(index % 2)) for index, text in enumerate(parts)]
     raise TemplateError(
-        "template_unsafe",
+        "chat_template_unsafe",
         "The model's chat template mixes its own markers with your text beyond telling.",
         HINT,
     )

@@ -41,12 +41,12 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
     from mull.chat_template.budget import LimitError
 
     if len(source) > MAX_SOURCE:
-        raise TemplateError("template_too_long", "The model's chat template is absurdly long.", HINT)
+        raise TemplateError("chat_template_too_long", "The model's chat template is absurdly long.", HINT)
     try:
         return environment().compiled(source)
     except TemplateSyntaxError as error:
         raise TemplateError(
-            "template_syntax",
+            "chat_template_syntax",
             f"The model's chat template has a syntax error in line {error.lineno}: {_one_line(error.message)}",
             HINT,
         ) from error
@@ -60,7 +60,7 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
         AssertionError,
     ) as error:
         raise TemplateError(
-            "template_syntax", f"The model's chat template cannot be compiled: {_one_line(error)}", HINT
+            "chat_template_syntax", f"The model's chat template cannot be compiled: {_one_line(error)}", HINT
         ) from error
 
 
@@ -124,24 +124,24 @@ class Template:
             return sandbox.collect(self._template.root_render_func(self._template.new_context(variables)))
         except RaisedError as error:
             raise TemplateError(
-                "template_raised",
+                "chat_template_refused",
                 f"The model's chat template refuses this conversation: {_one_line(error)}",
                 "Start a new conversation, or change the system prompt.",
             ) from error
         except SecurityError as error:
             raise TemplateError(
-                "template_unsafe",
+                "chat_template_unsafe",
                 f"The model's chat template does what it must not: {_one_line(error)}",
                 HINT,
             ) from error
         except (LimitError, RecursionError, MemoryError, OverflowError) as error:
             why = _one_line(error) if isinstance(error, LimitError) else "it runs without end."
             raise TemplateError(
-                "template_limit", f"The model's chat template was stopped: {why}", HINT
+                "chat_template_limit", f"The model's chat template was stopped: {why}", HINT
             ) from error
         except Exception as error:  # a template can meet any error Python has
             raise TemplateError(
-                "template_failed",
+                "chat_template_failed",
                 f"The model's chat template fails: {type(error).__name__}: {_one_line(error)}",
                 HINT,
             ) from error

@@ -38,7 +38,7 @@ def read_question(
 ) -> UserInput:
     """Join prompt and piped input, and read the files. `needed` False: there may be nothing of all this.
 
-    Raises UsageError (no_prompt) where there is nothing to ask, MullError for a file that is no text.
+    Raises UsageError (missing_prompt) where there is nothing to ask, MullError for a file that is no text.
     """
     prompt = " ".join(word for word in words if word != STDIN).strip()
     piped, replaced = "", False
@@ -52,7 +52,7 @@ def read_question(
     piped = "" if STDIN in files else piped.strip("\r\n")
     if needed and not prompt and not piped.strip() and not any(file.text.strip() for file in attached):
         raise UsageError(
-            "no_prompt", "There is no prompt.", 'Ask something: mull "How many r\'s are in strawberry?"'
+            "missing_prompt", "There is no prompt.", 'Ask something: mull "How many r\'s are in strawberry?"'
         )
     parts = [part for part in (piped, prompt) if part.strip()]
     material = len(piped) if len(parts) == 2 else 0

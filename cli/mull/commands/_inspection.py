@@ -180,12 +180,12 @@ def _template(path: Path, data: bytes) -> tuple[str, str, str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelFileError(
-            "not_a_template", f"{path} is neither a GGUF nor a chat template.", OTHER
+            "no_chat_template", f"{path} is neither a GGUF nor a chat template.", OTHER
         ) from error
     if path.suffix.lower() == ".json":
         return _from_json(path, text)
     if not text.strip():
-        raise ModelFileError("not_a_template", f"{path} is empty.", OTHER)
+        raise ModelFileError("no_chat_template", f"{path} is empty.", OTHER)
     return text, "", ""
 
 
@@ -201,7 +201,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, str]:
         named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
         template = named.get("default") or next(iter(named.values()), None)
     if not isinstance(template, str):
-        raise ModelFileError("not_a_template", f"{path} holds no chat_template.", OTHER)
+        raise ModelFileError("no_chat_template", f"{path} holds no chat_template.", OTHER)
     begin, end = (_spelled(found.get(key)) for key in ("bos_token", "eos_token"))
     return template, begin, end
 
@@ -217,12 +217,12 @@ def read_messages(path: Path) -> list[Message]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            "messages_unreadable", f"{path} cannot be read: {error.strerror or error}.", FORM
+            "file_unreadable", f"{path} cannot be read: {error.strerror or error}.", FORM
         ) from error
     except ValueError as error:
-        raise UsageError("messages_invalid", f"{path} is not valid JSON: {error}.", FORM) from error
+        raise UsageError("invalid_messages", f"{path} is not valid JSON: {error}.", FORM) from error
     if not isinstance(value, list) or not value:
-        raise UsageError("messages_invalid", f"{path} holds no list of messages.", FORM)
+        raise UsageError("invalid_messages", f"{path} holds no list of messages.", FORM)
     return [_message(item) for item in value]
 
 
@@ -231,7 +231,7 @@ FORM = 'It looks like this: [{"role": "user", "content": "Hello"}]'
 
 def _message(item: Any) -> Message:
     if not isinstance(item, Mapping) or item.get("role") not in ROLES:
-        raise UsageError("messages_invalid", f"A message has a role: {', '.join(ROLES)}.", FORM)
+        raise UsageError("invalid_messages", f"A message has a role: {', '.join(ROLES)}.", FORM)
     content = item.get("content")
     if isinstance(content, list):  # the parts form of other tools
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
@@ -239,5 +239,5 @@ def _message(item: Any) -> Message:
         (item[key] for key in ("thinking", "reasoning_content", "reasoning") if item.get(key)), ""
     )
     if not isinstance(content, str) or not isinstance(thinking, str):
-        raise UsageError("messages_invalid", "A message's content is a text.", FORM)
+        raise UsageError("invalid_messages", "A message's content is a text.", FORM)
     return Message(item["role"], content, thinking, bool(item.get("partial", False)))

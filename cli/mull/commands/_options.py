@@ -239,7 +239,7 @@ class TurnFlags:
         if self.reason is False and (self.effort is not None or self.think_budget):
             other = "--effort" if self.effort is not None else "--think-budget"
             raise UsageError(
-                "reason_conflict", f"--no-reason and {other} contradict each other.", "Give one of them."
+                "conflicting_options", f"--no-reason and {other} contradict each other.", "Give one of them."
             )
         on = True if self.effort is not None else self.reason
         return ReasoningAsk(on=on, effort=_plain(self.effort), budget=self.think_budget)

@@ -34,11 +34,13 @@ class Delivery:
         self._extracts = bool(flags.extract or flags.extract_last or flags.extract_lang)
         if self._extracts and not self._as_text:
             raise UsageError(
-                "usage", "-x has no place in JSON.", "Give either, and take the answer out with jq."
+                "conflicting_options",
+                "-x has no place in JSON.",
+                "Give either, and take the answer out with jq.",
             )
         output = None if flags.output == Path("-") else flags.output
         if output and output == flags.thinking_file:
-            raise UsageError("usage", "The answer and the thinking cannot go to one file.", "Name two.")
+            raise UsageError("same_file", "The answer and the thinking cannot go to one file.", "Name two.")
         self._held = io.StringIO() if self._extracts or output else None
         with ExitStack() as files:
             self._output = files.enter_context(OutFile(output)) if output else None

@@ -33,7 +33,9 @@ def values_of(params: Sequence[str]) -> dict[str, str]:
     for param in params:
         name, equals, value = param.partition("=")
         if not equals or not name:
-            raise UsageError("usage", f'-p takes NAME=VALUE, not "{param}".', "For instance: -p style=short")
+            raise UsageError(
+                "usage_error", f'-p takes NAME=VALUE, not "{param}".', "For instance: -p style=short"
+            )
         values[name] = value
     return values
 

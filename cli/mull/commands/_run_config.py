@@ -74,7 +74,7 @@ def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
     """How to load; a model that drafts is named by its file from here on. Raises what `resolve` raises for it."""
     if flags.no_draft and flags.draft:
         raise UsageError(
-            "draft_conflict", "--draft and --no-draft contradict each other.", "Give one of them."
+            "conflicting_options", "--draft and --no-draft contradict each other.", "Give one of them."
         )
     merged = over(flags.layer(EngineSettings), settings.engine())
     if flags.no_draft:

@@ -103,13 +103,15 @@ def _resumed(store: Store, flags: TurnFlags) -> Session | None:
         try:
             return store.find(flags.session)
         except UsageError as error:
-            if error.code == "no_session":
+            if error.code == "unknown_session":
                 return None  # a new one, of that name
             raise
     if flags.resume:
         last = store.last()
         if last is None:
-            raise UsageError("no_session", "There is no conversation to go on with.", "Begin one: mull chat")
+            raise UsageError(
+                "unknown_session", "There is no conversation to go on with.", "Begin one: mull chat"
+            )
         return last
     return None
 

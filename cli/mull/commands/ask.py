@@ -55,7 +55,9 @@ def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags)
 
 def _form_of(flags: AskFlags) -> OutputForm:
     if flags.json and flags.jsonl:
-        raise UsageError("format_conflict", "--json and --jsonl contradict each other.", "Give one of them.")
+        raise UsageError(
+            "conflicting_options", "--json and --jsonl contradict each other.", "Give one of them."
+        )
     return "json" if flags.json else "jsonl" if flags.jsonl else "text"
 
 
@@ -138,7 +140,7 @@ def _form(flags: AskFlags) -> Form | None:
     """The template that was asked for. Raises UsageError."""
     if flags.template is None:
         if flags.params:
-            raise UsageError("usage", "-p gives a template its values.", "Name the template with -t.")
+            raise UsageError("usage_error", "-p gives a template its values.", "Name the template with -t.")
         return None
     from mull.commands._prompt_template import Form
 
@@ -148,7 +150,9 @@ def _form(flags: AskFlags) -> Form | None:
 def _answer_format(flags: AskFlags) -> AnswerFormat | None:
     """What the answer must look like. Raises UsageError for what is malformed, MullError (exit 5) for the rest."""
     if flags.logprobs is not None and not (flags.json or flags.jsonl):
-        raise UsageError("usage", "--logprobs has no place in plain text.", "Give --json or --jsonl with it.")
+        raise UsageError(
+            "usage_error", "--logprobs has no place in plain text.", "Give --json or --jsonl with it."
+        )
     if flags.schema is None and flags.grammar is None and flags.format is None:
         return None
     from mull.structured.reading import read_answer_format

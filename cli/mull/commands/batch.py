@@ -131,14 +131,16 @@ def _input(file: str | None, streams: Streams) -> tuple[BinaryIO, int | None]:
     if file in {None, STDIN}:
         if streams.stdin_tty and file is None:
             raise UsageError(
-                "no_input", "There is no input.", "mull batch questions.jsonl, or pipe lines in."
+                "missing_input", "There is no input.", "mull batch questions.jsonl, or pipe lines in."
             )
         return open(streams.stdin.fileno(), "rb", closefd=False), None
     path = Path(file or "")
     try:
         lines = path.open("rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise MullError("no_file", f"{path} is no file that can be read.", "Check the path.") from error
+        raise MullError(
+            "file_unreadable", f"{path} is no file that can be read.", "Check the path."
+        ) from error
     if not stat.S_ISREG(path.stat().st_mode):
         return lines, None
     total = count_lines(lines)
@@ -155,7 +157,7 @@ def _output(
     if output is None:
         if flags.overwrite:
             raise UsageError(
-                "usage", "--overwrite is for a file given with -o.", "Send stdout to a file, or use -o."
+                "usage_error", "--overwrite is for a file given with -o.", "Send stdout to a file, or use -o."
             )
         yield Earlier(Path()), partial(write_object, streams)
         return
@@ -165,7 +167,9 @@ def _output(
         results, earlier = open_results(output, plan.resolved.name, overwrite=flags.overwrite)
     except OSError as failure:
         reason = failure.strerror or failure
-        raise MullError("no_output", f"{output} cannot be written: {reason}.", "Check the path.") from failure
+        raise MullError(
+            "write_failed", f"{output} cannot be written: {reason}.", "Check the path."
+        ) from failure
     with results:
         yield earlier, partial(_append, results, output)
 

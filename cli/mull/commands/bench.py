@@ -86,7 +86,9 @@ def bench(
     streams: Streams = context.obj
     if sum((tune, show, forget, vs is not None)) > 1:
         raise UsageError(
-            "usage", "--vs, --tune, --show and --forget are four different wishes.", "Give one of them."
+            "conflicting_options",
+            "--vs, --tune, --show and --forget are four different wishes.",
+            "Give one of them.",
         )
     flags = TurnFlags(model=model, threads=threads, gpu_layers=gpu_layers, kv_type=kv_type, ctx=ctx)
     if show:
@@ -118,12 +120,14 @@ def _other(what: str, flags: TurnFlags, settings: config.Config, plan: RunConfig
     for part in what.replace(",", " ").split():
         name, _, text = part.partition("=")
         if name not in SETTINGS:
-            raise UsageError("usage", f'--vs knows no setting "{name}".', f"It takes {', '.join(SETTINGS)}.")
+            raise UsageError(
+                "usage_error", f'--vs knows no setting "{name}".', f"It takes {', '.join(SETTINGS)}."
+            )
         key = config.find_key(name)
         try:
             said[name] = config.check(name, config.parse(key, text))
         except ValueError as error:
-            raise UsageError("usage", f"--vs {error}.") from error
+            raise UsageError("usage_error", f"--vs {error}.") from error
     return what, replace(plan, engine=over(EngineSettings(**said), plan.engine))
 
 

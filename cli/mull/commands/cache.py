@@ -66,7 +66,9 @@ def clear(context: typer.Context, model: Model = None, json: Json = False) -> No
         gone = state_store.entries()
         state_store.clear()
     elif not (gone := state_store.forget(model)):
-        raise UsageError("nothing_kept", f'Nothing is kept of "{model}".', "mull cache lists what there is.")
+        raise UsageError(
+            "no_cache_entry", f'Nothing is kept of "{model}".', "mull cache lists what there is."
+        )
     freed = sum(entry.bytes for entry in gone)
     if json:
         write_object(streams, {"v": 1, "removed": len(gone), "freed": freed, "error": None})

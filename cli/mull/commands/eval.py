@@ -107,7 +107,7 @@ def _modes(text: str) -> list[Asked]:
         mode = next((one for one in known if one == word.strip()), None)
         if mode is None:
             raise UsageError(
-                "usage", f'--modes takes {", ".join(known)}; not "{word.strip()}".', "With commas."
+                "usage_error", f'--modes takes {", ".join(known)}; not "{word.strip()}".', "With commas."
             )
         found.append(mode)
     return found

@@ -47,7 +47,9 @@ def inspect(
     from mull.terminal.views.json_output import write_object
 
     if parse and render is not None:
-        raise UsageError("usage", "--parse and --render exclude each other.", "Use one of them.")
+        raise UsageError(
+            "conflicting_options", "--parse and --render exclude each other.", "Use one of them."
+        )
     streams: Streams = context.obj
     began = time.perf_counter()
     ask = ReasoningAsk(on=reason, effort=effort.value if effort else None)

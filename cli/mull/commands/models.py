@@ -162,7 +162,7 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
     from mull.terminal.views.json_output import write_object
 
     if not words:
-        raise UsageError("usage", "Search for what?", "mull models search WORDS")
+        raise UsageError("usage_error", "Search for what?", "mull models search WORDS")
     found = search(" ".join(words))
     if json:
         fields = ("repo", "downloads", "likes", "updated", "licence", "gated")

@@ -170,7 +170,7 @@ def import_(
     try:
         text = streams.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise MullError("not_a_session", f"{file} is no text.", "Give a file that export wrote.") from error
+        raise MullError("binary_input", f"{file} is no text.", "Give a file that export wrote.") from error
     session, turns = exports.from_json(text)
     with _store(streams) as store:
         copy = store.insert(session, turns)

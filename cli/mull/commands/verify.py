@@ -103,7 +103,7 @@ def _failure(verdicts: Sequence[Verification]) -> MullError | None:
     if first is None:
         return None
     return MullError(
-        "changed",
+        "checksum_mismatch",
         f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
         f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
     )

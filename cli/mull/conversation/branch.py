@@ -157,7 +157,7 @@ class Branch:
     def undo(self) -> TurnRecord:
         """Take the last turn back; it stays in the store as a branch. Raises UsageError when there is none."""
         if not self.path:
-            raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+            raise UsageError("empty_conversation", "Nothing has been said yet.", "Ask something first.")
         gone = self.path[-1]
 
         def keep(store: Store, session: str) -> None:
@@ -178,7 +178,7 @@ class Branch:
             self._go_unsaved(error)
             result = operation(self.store, self._ensure_session().id)
         except UsageError as error:
-            if error.code != "no_session":
+            if error.code != "unknown_session":
                 raise
             self._adopt(self.store, session, self.path)  # another mull has removed it: this chat still has it
             result = operation(self.store, self._ensure_session().id)

@@ -96,7 +96,7 @@ class Conversation:
         """The last question once more, or another in its place, with its files. Raises UsageError if there is none."""
         last = self.last
         if last is None:
-            raise UsageError("nothing_said", "Nothing has been asked yet.", "Ask something first.")
+            raise UsageError("empty_conversation", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
     def ask(self, query: Query, model: ChatBackend, control: TurnControl) -> Iterator[Event]:
@@ -171,7 +171,7 @@ class Conversation:
             self.preferences.settings(model.advice, ReasoningAsk(on=False)), stop=()
         )
         if not self.path[first:]:
-            raise UsageError("nothing_to_summarize", "There is nothing to summarize.", "/new begins afresh.")
+            raise UsageError("empty_conversation", "There is nothing to summarize.", "/new begins afresh.")
 
         def newest_fit(count: int) -> bool:
             newest = to_messages(self.path[first + count :])

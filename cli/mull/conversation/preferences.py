@@ -112,7 +112,7 @@ def _value(name: str, text: str) -> Any:
         wanted = ", ".join(key.choices) or _KINDS[key.kind]
         least = f", at least {key.low:g}" if key.low is not None else ""
         raise UsageError(
-            "bad_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"{name}: {key.help}."
+            "invalid_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"{name}: {key.help}."
         )
     return value
 

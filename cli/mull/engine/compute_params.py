@@ -65,12 +65,14 @@ def computation(n_params: int, settings: EngineSettings) -> Computation:
     """What was said where something was, else the rule. Raises UsageError for what does not go together."""
     kv_type = settings.kv_type or "f16"
     if kv_type not in KV_TYPES:
-        raise UsageError("kv_type", f"There is no KV cache type {kv_type}.", f"Use {', '.join(KV_TYPES)}.")
+        raise UsageError(
+            "invalid_kv_type", f"There is no KV cache type {kv_type}.", f"Use {', '.join(KV_TYPES)}."
+        )
     flash_attention = settings.flash_attention
     if kv_type != "f16":
         if flash_attention is False:
             raise UsageError(
-                "kv_type",
+                "conflicting_options",
                 f"A KV cache of {kv_type} needs flash attention.",
                 "Switch it on, or use f16.",
             )

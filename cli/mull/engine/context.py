@@ -78,7 +78,7 @@ class Context:
         self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise EngineError(
-                "context",
+                "context_failed",
                 f"A context of {n_ctx:,} tokens cannot be made: {library.last_log_error() or 'no memory for it'}.",
                 "Give a smaller --ctx, or use a smaller model.",
             )

@@ -107,7 +107,7 @@ class Engine:
         idle = [slot for slot in self._slots if not slot.busy]
         if not idle:
             raise EngineError(
-                "busy", f"{len(self._slots)} requests are being answered.", "Wait for one to end."
+                "engine_busy", f"{len(self._slots)} requests are being answered.", "Wait for one to end."
             )
         slot = max(idle, key=lambda slot: common_prefix(slot.tokens, prompt))
         if self._context is not None:
@@ -261,7 +261,7 @@ class Engine:
         ):
             return
         reason = library.last_log_error() or f"llama_decode returned {code}"
-        raise EngineError("decode", f"llama.cpp could not compute: {reason}.", "`mull doctor` may know why.")
+        raise EngineError("decode_failed", f"llama.cpp failed: {reason}.", "`mull doctor` may know why.")
 
     def _roll_back(self, context: Context, shares: list[tuple[Generation, int]]) -> None:
         """Forget what an interrupted batch left in the cache."""

@@ -87,11 +87,11 @@ def look_at(path: Path) -> None:
         raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
     except IsADirectoryError as error:
         raise ModelFileError(
-            "model_directory", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
+            "model_is_folder", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
         ) from error
     except OSError as error:
         if path.is_dir():  # Windows says "permission denied" for a folder
-            raise ModelFileError("model_directory", f"{path} is a folder, not a model file.") from error
+            raise ModelFileError("model_is_folder", f"{path} is a folder, not a model file.") from error
         reason = error.strerror or error
         raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason}.") from error
     if not head:
@@ -101,7 +101,7 @@ def look_at(path: Path) -> None:
             "model_not_gguf", f"{path} is not a GGUF file.", "mull runs models in the GGUF format (.gguf)."
         )
     if len(head) < _SMALLEST:
-        raise ModelFileError("model_truncated", f"{path} ends in its header.", "Download it again.")
+        raise ModelFileError("model_damaged", f"{path} ends in its header.", "Download it again.")
 
 
 def _refused(path: Path) -> ModelFileError:
@@ -178,7 +178,7 @@ class Model:
             or llama.llama_model_is_diffusion(self.handle)
         ):
             raise ModelFileError(
-                "model_no_generator",
+                "model_not_generative",
                 f"{self.path} is a model of kind {self.architecture}, which does not generate text token by token.",
                 "Use a chat or text model.",
             )
@@ -238,7 +238,9 @@ class Model:
             if count >= 0:
                 return list(buffer[:count])
             if -count <= size:
-                raise EngineError("tokenize", "The text cannot be tokenized.", "It may be too long.")
+                raise EngineError(
+                    "tokenization_failed", "The text cannot be tokenized.", "It may be too long."
+                )
             size = -count
 
     def piece(self, token: int) -> bytes:

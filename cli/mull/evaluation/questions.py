@@ -42,10 +42,10 @@ def read_questions(path: Path) -> list[EvalQuestion]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise MullError("no_file", f"{path} cannot be read: {reason}.", "Check the path.") from error
+        raise MullError("file_unreadable", f"{path} cannot be read: {reason}.", "Check the path.") from error
     questions = [_question(number, line) for number, line in _numbered(text)]
     if not questions:
-        raise MullError("no_questions", f"{path} has no questions.", "One JSON object per line; see --help.")
+        raise MullError("empty_file", f"{path} has no questions.", "One JSON object per line; see --help.")
     return questions
 
 
@@ -64,7 +64,7 @@ def _question(number: int, line: str) -> EvalQuestion:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MullError(
-            "bad_question", f"Line {number} is no question.", 'A line is {"prompt": "…", "answer": …}.'
+            "invalid_question", f"Line {number} is no question.", 'A line is {"prompt": "…", "answer": …}.'
         ) from error
     return EvalQuestion(prompt, tuple(map(str, answers)), kind)
 

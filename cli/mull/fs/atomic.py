@@ -3,7 +3,7 @@
 In: a path and the new content. It is written to a new file in the same folder, with an unpredictable name that ends in
 `TEMPORARY_SUFFIX`, which is then renamed to the path; on failure, Ctrl+C included, the new file is removed. A symbolic
 link at the path is replaced, not followed; `OutFile` follows it. Nothing is synced to the disk: after a power cut the
-old or the new content may be lost. Raises OSError; `OutFile` raises MullError (output_unwritable, write_failed).
+old or the new content may be lost. Raises OSError; `OutFile` raises MullError (write_failed).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class OutFile:
         except (OSError, ValueError) as failure:  # ValueError: a NUL in the path
             reason = getattr(failure, "strerror", None) or failure
             raise MullError(
-                "output_unwritable",
+                "write_failed",
                 f"{path} cannot be written: {reason}.",
                 "Check the path and its permissions.",
             ) from failure

@@ -21,26 +21,28 @@ _BINARY_SHARE = 0.3  # of a text's characters that may be undecodable: one in an
 
 
 def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str, bool]:
-    """The file's text, without a byte order mark. Raises MullError: no_file, binary_file, file_too_long."""
+    """The file's text, without a byte order mark. Raises MullError: file_unreadable, binary_input, file_too_long."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise MullError("no_file", f"{path} is a folder.", "Give the path of a text file.")
+            raise MullError("file_unreadable", f"{path} is a folder.", "Give the path of a text file.")
         if not (stat.S_ISREG(mode) or (pipes and _is_stream(mode))):
-            raise MullError("no_file", f"{path} is no regular file.", "Give the path of a text file.")
+            raise MullError("file_unreadable", f"{path} is no regular file.", "Give the path of a text file.")
         with path.open("rb") as file:
             data = file.read(most + 1)
             size = max(os.fstat(file.fileno()).st_size, len(data))
     except FileNotFoundError as error:
-        raise MullError("no_file", f"{path} is not there.", "Check the path.") from error
+        raise MullError("file_unreadable", f"{path} is not there.", "Check the path.") from error
     except (OSError, ValueError) as error:  # the second: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise MullError("no_file", f"{path} cannot be read: {reason}.", "Check its rights.") from error
+        raise MullError(
+            "file_unreadable", f"{path} cannot be read: {reason}.", "Check its rights."
+        ) from error
     if len(data) > most:
         raise too_long(path.name, size)
     text, replaced = decode(data)
     if "\0" in text or (replaced and is_garbled(text)):
-        raise MullError("binary_file", f"{path.name} is no text.", "Only text files can be added.")
+        raise MullError("binary_input", f"{path.name} is no text.", "Only text files can be added.")
     return text, replaced
 
 

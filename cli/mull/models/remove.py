@@ -44,9 +44,11 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
     catalogue = load_catalogue(paths.config_dir())
     entry, _ = split_name(name, catalogue)
     if entry is not None and entry.builtin:
-        raise UsageError("builtin", f"{entry.name} is built in and cannot be removed.", "It is small.")
+        raise UsageError("builtin_model", f"{entry.name} is built in and cannot be removed.", "It is small.")
     if is_path(name) and parse_hub(name) is None:
-        raise UsageError("remove_path", f"{name} is a path.", "mull rm removes what mull pull brought.")
+        raise UsageError(
+            "path_instead_of_name", f"{name} is a path.", "mull rm removes what mull pull brought."
+        )
     found = matching(name, folders)
     models = [model for model in found if model.source == "hub"]
     if not models:
@@ -63,7 +65,7 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
         raise MullError("not_installed", f"{name} is not installed.", "mull list shows what is.")
     if len(models) > 1 and not every:
         names = ", ".join(model.name for model in models)
-        raise UsageError("several_installed", f"Several are installed: {names}.", "Name one, or add --all.")
+        raise UsageError("ambiguous_model", f"Several are installed: {names}.", "Name one, or add --all.")
     try:
         return [Removed(model.name, _remove_model(model)) for model in models]
     except OSError as error:
@@ -73,7 +75,7 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
 def _foreign(model: LocalModel) -> MullError:
     owner, hint = _OWNERS[model.source]
     return MullError(
-        "not_ours",
+        "unmanaged_model",
         f"{model.name} belongs to {owner}; mull does not write there.",
         hint.format(name=model.name, path=model.path),
     )

@@ -183,8 +183,8 @@ def check_gguf(path: Path) -> None:
         return
     start = head.lstrip().lower()
     if not head:
-        what, hint = "is empty", "Get it again with mull pull."
-    elif start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ModelFileError("model_empty", f"{path} is empty.", "Get it again with mull pull.")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         what, hint = "is a web page, not a model", "The download got an error page; get the file itself."
     elif head.startswith(b"version https://git-lfs"):
         what, hint = "is a Git LFS pointer, not the model", "Fetch the real file: git lfs pull, or mull pull."
@@ -194,7 +194,7 @@ def check_gguf(path: Path) -> None:
         what, hint = "is a safetensors file, not a GGUF", "Look for a GGUF of this model, or convert it."
     else:
         what, hint = "is not a GGUF file", "mull runs models in the GGUF format."
-    raise ModelFileError("not_gguf", f"{path} {what}.", hint)
+    raise ModelFileError("model_not_gguf", f"{path} {what}.", hint)
 
 
 def _builtin(chosen_by: ChosenBy) -> Resolved:

@@ -30,7 +30,7 @@ def detect(template: Template) -> Profile:
     if base is None:
         template.render([QUESTION])
         raise TemplateError(
-            "template_failed", "The model's chat template does not show the user's message.", HINT
+            "chat_template_failed", "The model's chat template does not show the user's message.", HINT
         )
     switch, *positions = find_switch(probe, base)
     on_tail, off_tail = (base if tail is None else tail for tail in positions)

@@ -126,7 +126,7 @@ def from_json(text: str) -> tuple[Session, list[TurnRecord]]:
         _demand(session.state, Mapping)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MullError(
-            "not_a_session",
+            "invalid_session_file",
             f"This is no exported session: {error}.",
             "mull sessions export --format json writes one.",
         ) from error

@@ -19,7 +19,9 @@ def proper_name(name: str) -> str:
     """A name as it is kept, on one line. Raises UsageError for one that no list could show."""
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
-        raise UsageError("bad_name", f"A name has 1 to {LONGEST_NAME} characters.", "Choose another one.")
+        raise UsageError(
+            "invalid_session_name", f"A name has 1 to {LONGEST_NAME} characters.", "Choose another one."
+        )
     return name
 
 
@@ -30,7 +32,7 @@ def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> 
         return found[0]
     if not found:
         hint = "mull sessions list shows what there is."
-        raise UsageError("no_session", f"There is no session “{wanted}”.", hint)
+        raise UsageError("unknown_session", f"There is no session “{wanted}”.", hint)
     names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")

@@ -100,11 +100,11 @@ def store_error(error: Exception, path: Path | None) -> StoreError:
     """The sentence for an operating system's or SQLite's refusal."""
     where = str(path) if path else "memory"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    code = (
-        "store_damaged" if isinstance(error, sqlite3.DatabaseError) and is_damage(error) else "store_failed"
-    )
+    damaged = isinstance(error, sqlite3.DatabaseError) and is_damage(error)
     return StoreError(
-        code, f"Sessions cannot be kept in {where}: {reason}.", "Free the disk or fix its rights."
+        "store_damaged" if damaged else "store_failed",
+        f"Sessions cannot be kept in {where}: {reason}.",
+        "Free the disk or fix its rights.",
     )
 
 

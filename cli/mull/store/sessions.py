@@ -299,7 +299,7 @@ class Store:
     def _session_row(self, identity: str) -> sqlite3.Row:
         row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()
         if row is None:
-            raise UsageError("no_session", f"There is no session “{identity}”.", "It may have been removed.")
+            raise UsageError("unknown_session", f"No such session: “{identity}”.", "It was removed.")
         found: sqlite3.Row = row
         return found
 

@@ -33,7 +33,9 @@ class GrammarError(UsageError):
 
     def __init__(self, line: int, what: str, *, endless: bool = False) -> None:
         super().__init__(
-            "grammar", f"The grammar is wrong in line {line}: {what}.", "It is GBNF, llama.cpp's notation."
+            "invalid_grammar",
+            f"The grammar is wrong in line {line}: {what}.",
+            "It is GBNF, llama.cpp's notation.",
         )
         self.line = line
         self.endless = endless

@@ -37,7 +37,7 @@ def read_answer_format(
     given = [flag for flag, is_given in asked if is_given]
     if len(given) > 1:
         raise UsageError(
-            "shape_conflict", f"{' and '.join(given)} contradict each other.", "Give one of them."
+            "conflicting_options", f"{' and '.join(given)} contradict each other.", "Give one of them."
         )
     if schema is not None:
         return from_schema(read_schema(schema))
@@ -74,12 +74,14 @@ def short_schema(text: str) -> dict[str, Any]:
         match = _SHORT_FIELD.fullmatch(field)
         if match is None or (match["type"] is not None and match["type"] not in _SHORT_TYPES):
             raise UsageError(
-                "schema",
+                "invalid_schema",
                 f"“{field}” is no field of a short schema.",
                 "Write for example: name, age int, tags[], note: what it is. Types are str, int, float, bool.",
             )
         if match["name"] in properties:
-            raise UsageError("schema", f"The schema names “{match['name']}” twice.", "Name each field once.")
+            raise UsageError(
+                "invalid_schema", f"The schema names “{match['name']}” twice.", "Name each field once."
+            )
         kind: dict[str, Any] = {"type": _SHORT_TYPES[match["type"] or "str"]}
         if match["list"] or match["list2"]:
             kind = {"type": "array", "items": kind}
@@ -88,7 +90,7 @@ def short_schema(text: str) -> dict[str, Any]:
         properties[match["name"]] = kind
     if not properties:
         raise UsageError(
-            "schema", "The schema names no field.", 'For example: --schema "name, age int, tags[]"'
+            "invalid_schema", "The schema names no field.", 'For example: --schema "name, age int, tags[]"'
         )
     return {
         "type": "object",
@@ -101,7 +103,7 @@ def short_schema(text: str) -> dict[str, Any]:
 def from_schema(schema: Any) -> AnswerFormat:
     """A JSON Schema as data, checked and put into a grammar."""
     if not isinstance(schema, Mapping):
-        raise UsageError("schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
+        raise UsageError("invalid_schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
     _check(schema)
     return AnswerFormat(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
 
@@ -119,12 +121,14 @@ def _check(schema: Mapping[str, Any]) -> None:
     try:
         error = jsonschema.exceptions.best_match(checker(checker.META_SCHEMA).iter_errors(schema))
     except RecursionError:
-        raise UsageError("schema", "The schema is nested too deeply.", "Name its parts in $defs.") from None
+        raise UsageError(
+            "invalid_schema", "The schema is nested too deeply.", "Name its parts in $defs."
+        ) from None
     if error is not None:
         place = "#" + "".join(f"/{step}" for step in error.absolute_path)
         said = " ".join(error.message.split())[:200]
         raise UsageError(
-            "schema", f"The schema is not valid at {place}: {said}.", "json-schema.org has the rules."
+            "invalid_schema", f"The schema is not valid at {place}: {said}.", "json-schema.org has the rules."
         )
 
 
@@ -133,25 +137,29 @@ def _json(text: str, name: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as wrong:
         raise UsageError(
-            "schema",
+            "invalid_schema",
             f"{name} is no JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno}).",
             "Mend it there.",
         ) from wrong
     except (RecursionError, ValueError) as wrong:
-        raise UsageError("schema", f"{name} cannot be read: {wrong}.", "Make it simpler.") from wrong
+        raise UsageError("invalid_schema", f"{name} cannot be read: {wrong}.", "Make it simpler.") from wrong
 
 
 def _file(path: Path, what: str) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise UsageError(what, f"{path} is no UTF-8 text.", f"A {what} file is text.") from wrong
+        raise UsageError("binary_input", f"{path} is no UTF-8 text.", f"A {what} file is text.") from wrong
     except OSError as wrong:
         raise UsageError(
-            what, f"{path} cannot be read: {wrong.strerror or wrong}.", f"Give the path of a {what} file."
+            "file_unreadable",
+            f"{path} cannot be read: {wrong.strerror or wrong}.",
+            f"Give the path of a {what} file.",
         ) from wrong
     if len(text) > _LONGEST:
-        raise UsageError(what, f"{path} is longer than {_LONGEST:,} characters.", "Make it simpler.")
+        raise UsageError(
+            "file_too_long", f"{path} is longer than {_LONGEST:,} characters.", "Make it simpler."
+        )
     return text
 
 

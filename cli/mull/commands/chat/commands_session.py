@@ -22,17 +22,19 @@ LISTED = 10  # sessions and hits that the chat shows
 @action("copy")
 def _copy(chat: Chat, argument: str) -> None:
     if argument not in {"", "code"}:
-        raise UsageError("bad_argument", f"/copy takes nothing or code, not “{argument}”.")
+        raise UsageError("invalid_argument", f"/copy takes nothing or code, not “{argument}”.")
     last = next((turn for turn in reversed(chat.conversation.path) if turn.answer), None)
     if last is None:
-        raise UsageError("no_answer", "There is no answer to copy.", "Ask something first.")
+        raise UsageError("empty_conversation", "There is no answer to copy.", "Ask something first.")
     text: str | None = last.answer.strip()
     if argument:
         from mull.terminal.markdown.code_blocks import pick
 
         text = pick(last.answer, last=True)
     if text is None:
-        raise UsageError("no_code", "There is no code block in the last answer.", "/copy takes all of it.")
+        raise UsageError(
+            "no_code_block", "There is no code block in the last answer.", "/copy takes all of it."
+        )
     taken = to_clipboard(text, chat.streams)
     if taken is None:
         raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
@@ -52,7 +54,7 @@ def _open(chat: Chat, argument: str) -> None:
     needed(argument, "open")
     if chat.private:
         raise UsageError(
-            "private", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
+            "private_chat", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
         )
     chat.conversation.open(chat.conversation.branch.store.find(argument))
     chat.greet()
@@ -95,7 +97,7 @@ def _export(chat: Chat, argument: str) -> None:
         form, where = kind, argument
     if form not in FORMS:
         raise UsageError(
-            "bad_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
+            "invalid_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
         )
     session = _session(chat)
     path = user_path(where) if where.strip() else Path()
@@ -105,7 +107,7 @@ def _export(chat: Chat, argument: str) -> None:
         write_export(path, exported(chat.conversation.branch.store, session, form))
     except OSError as error:
         raise MullError(
-            "not_written", f"{path} was not written: {error.strerror}.", "Give another path."
+            "write_failed", f"{path} was not written: {error.strerror}.", "Give another path."
         ) from error
     chat.note(f"Written: {path}")
 
@@ -117,5 +119,5 @@ def _quit(chat: Chat, _argument: str) -> None:
 
 def _session(chat: Chat) -> Session:
     if chat.conversation.branch.session is None:
-        raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+        raise UsageError("empty_conversation", "Nothing has been said yet.", "Ask something first.")
     return chat.conversation.branch.session

@@ -37,7 +37,7 @@ def _thinking(chat: Chat, argument: str) -> None:
         return
     if argument and not argument.isdecimal():
         raise UsageError(
-            "bad_argument",
+            "invalid_argument",
             f"/thinking takes a number or {', '.join(_VIEWS)}; not “{argument}”.",
             "1 is the last turn that has thinking.",
         )
@@ -60,7 +60,7 @@ def _thinking(chat: Chat, argument: str) -> None:
 def _stats(chat: Chat, _argument: str) -> None:
     path = chat.conversation.path
     if not path:
-        raise UsageError("nothing_said", "Nothing has been said yet.", "Ask something first.")
+        raise UsageError("empty_conversation", "Nothing has been said yet.", "Ask something first.")
     last = path[-1]
     usage, times = last.usage, last.timing
     cached = f", {usage.cached:,} from the cache" if usage.cached else ""

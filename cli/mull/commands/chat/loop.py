@@ -56,7 +56,7 @@ def _take(chat: Chat, line: str) -> None:
     replacing, chat.replacing = chat.replacing, False
     if isinstance(meant, slash.Call):
         if meant.argument and not meant.command.arguments:
-            raise UsageError("bad_argument", f"/{meant.command.name} takes no argument.")
+            raise UsageError("invalid_argument", f"/{meant.command.name} takes no argument.")
         ACTIONS[meant.command.name](chat, meant.argument)
     elif isinstance(meant, slash.Unknown):
         raise slash.unknown(meant.word)

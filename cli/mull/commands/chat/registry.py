@@ -43,7 +43,9 @@ def needed(argument: str, name: str) -> str:
     command = slash.BY_NAME[name]
     if not argument:
         raise UsageError(
-            "no_argument", f"/{name} needs more: {command.usage}", one_line(command.about.replace("`", ""))
+            "missing_argument",
+            f"/{name} needs more: {command.usage}",
+            one_line(command.about.replace("`", "")),
         )
     return argument
 
@@ -52,7 +54,9 @@ def choice(text: str, choices: Mapping[str, T], command: str) -> T:
     """What a word stands for. Raises UsageError that names the choices."""
     if text.lower() not in choices:
         words = ", ".join(choices)
-        raise UsageError("bad_argument", f"{command} takes {words}; not “{text}”.", f"/help {command[1:]}")
+        raise UsageError(
+            "invalid_argument", f"{command} takes {words}; not “{text}”.", f"/help {command[1:]}"
+        )
     return choices[text.lower()]
 
 

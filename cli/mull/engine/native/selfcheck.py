@@ -113,7 +113,7 @@ def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
     if verdict["crashed"]:
         why = _assertion(str(verdict["last_words"])) or str(verdict["crashed"])
         raise ModelFileError(
-            "model_malformed",
+            "model_crash",
             f"{path} is malformed: opening it crashes llama.cpp ({why}).",
             "Get the file from another source, or convert it again.",
         )

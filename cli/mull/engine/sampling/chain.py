@@ -102,7 +102,7 @@ class Chain:
     def _add(self, sampler: Any) -> None:
         if not sampler:
             raise EngineError(
-                "sampler", "llama.cpp refused the sampling settings.", "Check the sampling flags."
+                "invalid_sampling", "llama.cpp refused the sampling settings.", "Check the sampling flags."
             )
         self._llama.llama_sampler_chain_add(self.handle, sampler)
 
@@ -159,10 +159,10 @@ def _checked(said: Sampling) -> Sampling:
         value = getattr(said, field.name)
         if isinstance(value, float) and not -_GREATEST <= value <= _GREATEST:  # NaN fails this too
             what = field.name.replace("_", " ")
-            raise UsageError("sampling", f"The {what} cannot be {value}.", "Give a plain number.")
+            raise UsageError("invalid_sampling", f"The {what} cannot be {value}.", "Give a plain number.")
     repeat = said.repeat_penalty
     if repeat and repeat < 1 / _GREATEST:
         raise UsageError(
-            "sampling", f"The repeat penalty cannot be {repeat}.", "1 is off, 1.1 a usual value."
+            "invalid_sampling", f"The repeat penalty cannot be {repeat}.", "1 is off, 1.1 a usual value."
         )
     return said

@@ -46,7 +46,7 @@ class Matcher:
         )
         if not self.handle:
             raise EngineError(
-                "grammar",
+                "invalid_grammar",
                 "llama.cpp does not understand the grammar.",
                 "Its log in the state folder says more.",
             )

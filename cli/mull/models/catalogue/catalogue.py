@@ -57,7 +57,9 @@ class CatalogueError(MullError):
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(
-            "catalogue", f"{where}: {problem}.", "Correct the file; docs/models.md describes its keys."
+            "invalid_catalogue",
+            f"{where}: {problem}.",
+            "Correct the file; docs/models.md describes its keys.",
         )
 
 

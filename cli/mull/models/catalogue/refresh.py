@@ -24,13 +24,13 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
     data = _fetch(source) if urlsplit(source).scheme in {"http", "https"} else _read(source)
     if len(data) > LARGEST:
         raise MullError(
-            "catalogue", f"{source} is too large to be a catalogue ({LARGEST >> 20} MiB at most)."
+            "invalid_catalogue", f"{source} is too large to be a catalogue ({LARGEST >> 20} MiB at most)."
         )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MullError(
-            "catalogue", f"{source} is not a text file.", "Give the address of a models.toml."
+            "invalid_catalogue", f"{source} is not a text file.", "Give the address of a models.toml."
         ) from error
     tables, updated = parse_text(text, source)
     count = sum(1 for _ in parse_entries(tables, source))
@@ -38,12 +38,14 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
     if count and updated < ours:
         age = f"is of {updated}" if updated else "has no date"
         raise MullError(
-            "catalogue_old",
+            "outdated_catalogue",
             f"{source} {age}; the catalogue that came with mull is of {ours}.",
             "Nothing was changed.",
         )
     if not count:
-        raise MullError("catalogue", f"{source} lists no model.", "Give the address of a models.toml.")
+        raise MullError(
+            "invalid_catalogue", f"{source} lists no model.", "Give the address of a models.toml."
+        )
     write_atomic(private_dir(config_dir) / FETCHED, data)
     return count, updated
 
@@ -53,7 +55,7 @@ def _read(source: str) -> bytes:
         with Path(source).expanduser().open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as error:
-        raise MullError("catalogue", f"{source} cannot be read: {error.strerror or error}.") from error
+        raise MullError("file_unreadable", f"{source} cannot be read: {error.strerror or error}.") from error
 
 
 def _fetch(address: str) -> bytes:
@@ -66,5 +68,5 @@ def _fetch(address: str) -> bytes:
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise MullError(
-            "no_network", f"{address} cannot be fetched: {reason}.", "Check the address."
+            "connection_failed", f"{address} cannot be fetched: {reason}.", "Check the address."
         ) from error

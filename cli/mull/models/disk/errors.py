@@ -49,4 +49,4 @@ def disk_error(error: OSError, cache: Path) -> MullError:
             "Check its permissions, or set HF_HOME to a folder that is yours.",
         )
     why = error.strerror or str(error)
-    return MullError("disk", f"The model cache {cache} failed: {why}.", "HF_HOME moves the cache.")
+    return MullError("cache_failed", f"The model cache {cache} failed: {why}.", "HF_HOME moves the cache.")

@@ -189,7 +189,7 @@ def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
     reader = Reader(file, size, 0)
     if reader.take(4) != MAGIC:
         raise ModelFileError(
-            "not_gguf", f"{_name(source)} is not a GGUF file.", "mull runs models in the GGUF format."
+            "model_not_gguf", f"{_name(source)} is not a GGUF file.", "mull runs models in the GGUF format."
         )
     try:
         return _parse(reader, source, size, whole=whole)

@@ -20,7 +20,7 @@ from mull.errors import MullError
 
 REQUEST_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds; a Retry-After beyond this is told instead of waited for
-UNREACHABLE = frozenset({"dns", "no_network", "timeout"})
+UNREACHABLE = frozenset({"host_not_found", "connection_failed", "connection_timeout"})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def endpoint() -> str:
     """
     if (chosen := os.environ.get("HF_ENDPOINT")) and not _is_address(chosen):
         raise HubError(
-            "bad_endpoint",
+            "invalid_endpoint",
             f'HF_ENDPOINT is "{chosen}", which is no address.',
             "It is something like https://huggingface.co; unset, it is that.",
         )
@@ -142,15 +142,17 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
     hub = endpoint()
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError(
-            "offline", "HF_HUB_OFFLINE is set: nothing is downloaded.", "Unset it to reach the Hub."
+            "offline_mode", "HF_HUB_OFFLINE is set: nothing is downloaded.", "Unset it to reach the Hub."
         )
     if isinstance(error, errors.HFValidationError):
-        return HubError("bad_repository", f'"{repo}" cannot be a repository on the Hub.', "It is owner/name.")
+        return HubError(
+            "invalid_repository", f'"{repo}" cannot be a repository on the Hub.', "It is owner/name."
+        )
     if isinstance(error, errors.GatedRepoError):
         return _gated(repo, hub)
     if isinstance(error, errors.RevisionNotFoundError):
         return HubError(
-            "no_revision",
+            "unknown_revision",
             f'{repo} has no revision "{revision}".',
             f"See {hub}/{repo}/tree/main for what it has.",
         )
@@ -161,7 +163,9 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
         told = explain(cause, repo, revision, listed=listed) if isinstance(cause, Exception) else None
         return told or _unreachable(error, hub)
     if isinstance(error, errors.EntryNotFoundError):
-        return HubError("no_file", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main.")
+        return HubError(
+            "remote_file_missing", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main."
+        )
     if isinstance(error, errors.HfHubHTTPError):
         return _refused(error.response.status_code, dict(error.response.headers), repo, hub, listed=listed)
     if isinstance(
@@ -170,7 +174,7 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
         return _unreachable(error, hub)
     if isinstance(error, ValueError | KeyError | TypeError):  # JSON that is none, or has another shape
         return HubError(
-            "not_a_hub",
+            "unexpected_response",
             f"{hub} does not answer like the Hub.",
             "A proxy or a login page may be in between; HF_ENDPOINT sets the address.",
         )
@@ -184,14 +188,14 @@ def _gated(repo: str, hub: str) -> HubError:
     if get_token():
         rights = "the token needs the right to read gated repositories"
         hint = f"Accept it at {hub}/{repo} with the account of your token; {rights}."
-    return HubError("gated", f"{repo} is gated: its makers want a licence accepted first.", hint)
+    return HubError("gated_repository", f"{repo} is gated: its makers want a licence accepted first.", hint)
 
 
 def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, listed: bool) -> HubError:
     headers = {name.lower(): value for name, value in headers.items()}
     if status == 401 and "credentials" in headers.get("x-error-message", "").lower():
         return HubError(
-            "bad_token",
+            "invalid_token",
             "The Hub does not accept your token.",
             f"Make a new one at {hub}/settings/tokens, or unset HF_TOKEN: open models need none.",
         )
@@ -199,13 +203,13 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, liste
         return _gated(repo, hub)
     if status in {401, 404}:
         return HubError(
-            "no_repository",
+            "unknown_repository",
             f"There is no repository {repo} on the Hub, or it is private.",
             "Check the spelling; for a private one set HF_TOKEN.",
         )
     if status == 403:
         return HubError(
-            "forbidden",
+            "access_denied",
             f"The Hub refuses access to {repo}.",
             f"See {hub}/{repo}; it may want a licence accepted, or a token with more rights in HF_TOKEN.",
         )
@@ -220,7 +224,7 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, liste
             wait=wait,
         )
     return HubError(
-        "hub_failed",
+        "hub_error",
         f"The Hub failed (HTTP {status}).",
         "Try again later; what was downloaded is kept.",
         passing=status in _PASSING,
@@ -235,12 +239,12 @@ def _unreachable(error: Exception, hub: str) -> HubError:
     host = hub.rsplit("://", maxsplit=1)[-1].split("/", maxsplit=1)[0]
     hint = "Check the network; what was downloaded is kept, and the same command goes on from there."
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return HubError("dns", f"The address of {host} cannot be found.", hint, passing=True)
+        return HubError("host_not_found", f"The address of {host} cannot be found.", hint, passing=True)
     if "Timeout" in type(error).__name__:
-        return HubError("timeout", f"{host} does not answer.", hint, passing=True)
+        return HubError("connection_timeout", f"{host} does not answer.", hint, passing=True)
     if type(error).__name__ in {"RemoteProtocolError", "ReadError"}:
-        return HubError("cut", f"The connection to {host} was cut.", hint, passing=True)
-    return HubError("no_network", f"There is no connection to {host}.", hint, passing=True)
+        return HubError("connection_lost", f"The connection to {host} was cut.", hint, passing=True)
+    return HubError("connection_failed", f"There is no connection to {host}.", hint, passing=True)
 
 
 def _retry_after(value: str | None) -> float | None:

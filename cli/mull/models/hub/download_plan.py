@@ -67,17 +67,23 @@ def parse_wish(
     name = name.strip()
     entry, named_quant = split_name(name, catalogue)
     if quant and named_quant and not same_quant(quant, named_quant):
-        raise UsageError("quant_conflict", f"{name} and --quant {quant} contradict each other.", "Name one.")
+        raise UsageError(
+            "conflicting_options", f"{name} and --quant {quant} contradict each other.", "Name one."
+        )
     quant = quant or named_quant
     if entry is not None:
         return _wish_of(entry, quant, revision)
     reference = None if is_path(name) and Path(name).expanduser().exists() else parse_hub(name)
     if reference is None:
         if is_path(name):
-            raise UsageError("pull_path", f"{name} is a path.", "mull pull takes names; use a file with -m.")
+            raise UsageError(
+                "path_instead_of_name", f"{name} is a path.", "mull pull takes names; use a file with -m."
+            )
         raise unknown(name, catalogue, folders)
     if quant and reference.quant and not same_quant(quant, reference.quant):
-        raise UsageError("quant_conflict", f"{name} and --quant {quant} contradict each other.", "Name one.")
+        raise UsageError(
+            "conflicting_options", f"{name} and --quant {quant} contradict each other.", "Name one."
+        )
     asked = revision or reference.revision
     reference = HubReference(reference.repo, quant or reference.quant, reference.file)
     return Wish(str(reference), reference, revision=asked or "main", chosen_revision=asked is not None)
@@ -85,7 +91,7 @@ def parse_wish(
 
 def _wish_of(entry: CatalogueEntry, quant: str | None, revision: str | None) -> Wish:
     if entry.builtin:
-        raise UsageError("builtin", f"{entry.name} is built in.", "There is nothing to pull.")
+        raise UsageError("builtin_model", f"{entry.name} is built in.", "There is nothing to pull.")
     name = entry.name if quant is None else f"{entry.name}:{quant}"
     if entry.repo is None:
         raise MullError("no_gguf", f"No GGUF of {entry.name} is known.", f"mull show {entry.name} says more.")

@@ -37,7 +37,9 @@ from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
 
-GONE = frozenset({"no_revision", "no_repository"})  # what servers say of a revision that they do not have
+GONE = frozenset(
+    {"unknown_revision", "unknown_repository"}
+)  # what servers say of a revision that they do not have
 HEADROOM = 64 << 20  # bytes of the disk to leave free
 
 T = TypeVar("T")
@@ -213,7 +215,7 @@ def _download(
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises MullError("disk_space") when the disk that will hold `folder` has too little room."""
+    """Raises MullError("disk_full") when the disk that will hold `folder` has too little room."""
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -221,7 +223,7 @@ def check_space(folder: Path, needed: int) -> None:
         free = shutil.disk_usage(place).free
         if needed > 0 and needed + HEADROOM > free:
             raise MullError(
-                "disk_space",
+                "disk_full",
                 f"The download needs {size_text(needed + HEADROOM)}; {hub_cache()} has {size_text(free)} free.",
                 "Make room (mull rm frees it), choose a smaller --quant, or set HF_HOME to another disk.",
             )

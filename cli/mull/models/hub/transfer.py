@@ -149,7 +149,7 @@ class FileTransfer:
             try:
                 digest = self._request(sink, digest)
                 failure = HubError(
-                    "cut",
+                    "connection_lost",
                     "The connection was cut.",
                     "Run the same command again; it goes on from there.",
                     passing=True,
@@ -161,7 +161,10 @@ class FileTransfer:
                 if explained is None:  # the disk's failure, or a bug
                     raise
                 failure = explained
-                if failure.code in {"no_revision", "no_file"}:  # the commit was there a moment ago
+                if failure.code in {
+                    "unknown_revision",
+                    "remote_file_missing",
+                }:  # the commit was there a moment ago
                     raise self._replaced() from error
             if self.done == self.file.bytes:
                 break
@@ -241,7 +244,7 @@ class FileTransfer:
         span = response.headers.get("content-range", "")
         if response.status_code == 206 and not span.startswith(f"bytes {self.done}-"):
             raise HubError(
-                "bad_range",
+                "unexpected_range",
                 "The server sent another part of the file than was asked for.",
                 "Run the same command again; what was downloaded is kept.",
                 passing=True,
@@ -252,7 +255,7 @@ class FileTransfer:
             kept = "what was downloaded is" if self.done else "nothing was"
             page = "html" in content_type or chunk.lstrip()[:1] == b"<"
             raise HubError(
-                "not_gguf",
+                "unexpected_response",
                 f"The Hub sent {'a web page' if page else 'something else'} instead of {self.file.filename}.",
                 f"A proxy or a login page may be in between; {kept} kept.",
             )
@@ -261,7 +264,7 @@ class FileTransfer:
         with suppress(OSError):
             self.partial.unlink()
         return Replaced(
-            "replaced",
+            "file_replaced",
             f"{self.file.filename} was replaced on the Hub while it was downloaded.",
             "Run the same command again to get the new one.",
         )
@@ -288,7 +291,7 @@ class FileTransfer:
             path.unlink()
             self.done = 0
             raise MullError(
-                "corrupted",
+                "checksum_mismatch",
                 f"{self.file.filename} arrived damaged: its SHA-256 is not the one that the Hub has on record.",
                 "The file was removed. Pull it again; if it happens twice, suspect the disk, the memory or a proxy.",
             )

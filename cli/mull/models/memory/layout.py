@@ -82,7 +82,7 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         ValueError,
     ) as error:  # values of another type or size than they have
         raise ModelFileError(
-            "no_model",
+            "model_not_language",
             "The file's header describes no language model.",
             "It may be a part of one, or damaged.",
         ) from error

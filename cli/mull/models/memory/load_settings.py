@@ -82,7 +82,7 @@ def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> Memor
         header = remote_header(repo, files[0][0], revision)
         layout = from_header(header.metadata, []) if len(files) > 1 else from_headers([header])
     except ModelFileError as error:
-        if error.code == "not_gguf":
+        if error.code == "model_not_gguf":
             raise
         return None
     return replace(layout, weights=sum(size for _, size in files)) if len(files) > 1 else layout

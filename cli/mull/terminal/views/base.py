@@ -60,6 +60,6 @@ def ended(done: Done | None) -> Done:
     """The result of a turn that has ended. Raises MullError for a stream without a `Done`."""
     if done is None:
         raise MullError(
-            "no_result", "The turn ended without a result.", "This is a bug in mull; please report it."
+            "internal_error", "The turn ended without a result.", "This is a bug in mull; please report it."
         )
     return done

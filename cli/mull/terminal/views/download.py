@@ -51,7 +51,9 @@ def show(
                 pass
     if pulled is None:
         raise MullError(
-            "no_result", "The download ended without a result.", "This is a bug in mull; please report it."
+            "internal_error",
+            "The download ended without a result.",
+            "This is a bug in mull; please report it.",
         )
     return pulled
 
