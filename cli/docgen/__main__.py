@@ -1,7 +1,7 @@
-"""The pages of docs/ that are generated: `python -m docgen.__main__` writes them, `--check` fails when one is stale.
+"""The generated pages of docs/: `python -m docgen` writes them, `--check` fails when one is stale.
 
-The command reference comes from the parser, the settings from the table of keys, the families of reasoning models
-from their data, the man pages and completions from the parser. `pages` names them all; nothing is typed twice.
+The command reference, man pages and completions come from the parser, the settings from the table of keys, the slash
+commands from their table, the families of reasoning models from their data. `pages` names every page.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ def settings() -> str:
     return "\n".join([*lines, ""])
 
 
+def chat() -> str:
+    """docs/chat.md, with the table of slash commands between its markers."""
+    from mull.commands.chat import slash
+
+    before, _, rest = (DOCS / "chat.md").read_text(encoding="utf-8").partition("<!-- commands -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    return f"{before}<!-- commands -->\n{slash.docs_table()}{end}{after}"
+
+
 def completion(shell: str) -> str:
     """docs/completion/: what `mull --show-completion` prints for a shell."""
     from typer.completion import get_completion_script
@@ -77,6 +86,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": commands(),
         "config.md": settings(),
+        "chat.md": chat(),
         "models.md": fit_table.page(),
         "reasoning.md": families.page(),
         "completion/mull.bash": completion("bash"),
@@ -98,7 +108,7 @@ def main() -> int:
                 page.parent.mkdir(exist_ok=True)
                 page.write_text(text, encoding="utf-8")
     if stale and "--check" in sys.argv:
-        sys.stderr.write(f"Stale: {', '.join(stale)}. make docs writes them anew.\n")
+        sys.stderr.write(f"Stale: {', '.join(stale)}. make docs updates them.\n")
         return 1
     return 0
 
