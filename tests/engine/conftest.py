@@ -105,7 +105,7 @@ def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]
 
 @pytest.fixture
 def scripted(tmp_path: Path, start: Callable[..., Engine]) -> Callable[..., Engine]:
-    """An engine whose model plays a script: `scripted([...], control=...)`; see tests/models/scripted.py."""
+    """An engine whose model plays a script: `scripted([...], control=...)`; see tests/model_files/scripted.py."""
 
     def scripted_(script: Sequence[str | bytes], **options: Any) -> Engine:
         number = len(list(tmp_path.glob("*.gguf")))

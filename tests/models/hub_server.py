@@ -2,7 +2,7 @@
 
 It knows model info, tree and search, `resolve` with its redirect to another address (as to the CDN), ETags, ranges,
 gated and missing repositories, and tokens. `Fault`s bend single answers: cut, slow, wrong, refused, replaced.
-Run alone it serves files: `python tests/library/hub_server.py PORT FOLDER`.
+Run alone it serves files: `python tests/models/hub_server.py PORT FOLDER`.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ import pytest
 from mull.models.card import as_json, pairs
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.catalogue.entry import CatalogueEntry
+from mull.models.catalogue.estimate import from_entry
 from mull.models.catalogue.recommend import offer
 from mull.models.inventory import Row
 from mull.models.memory.fit import plan
-from mull.models.memory.layout import MemoryLayout, from_entry
+from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB, Machine
 
 CATALOGUE = load_catalogue(None)

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
+from mull.models.catalogue.estimate import from_entry
 from mull.models.catalogue.recommend import DoesNotFit, best, check_fit, instead, offer, score
 from mull.models.memory.fit import MIN_CTX, MemoryPlan, plan
 from mull.models.memory.kv_size import KvLayers, cells, kv_bytes
-from mull.models.memory.layout import MemoryLayout, from_entry
+from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB, Gpu, Machine
 
 CATALOGUE = load_catalogue(None)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from mull.models.memory import machine
-from mull.models.memory.cgroup import Limit, memory_limit
+from mull.models.memory.machine import Limit, memory_limit
 
 
 def group(folder: Path, **files: object) -> None:

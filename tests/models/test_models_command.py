@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.models.hub_server import Hub, serve
-from tests.models.test_remote import write_model
+from tests.models.test_remote_header import write_model
 
 Place = Callable[[str, str], Path]
 

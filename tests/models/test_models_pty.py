@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.test_remote import write_model
+from tests.models.test_remote_header import write_model
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 if sys.platform != "win32":

@@ -17,8 +17,8 @@ from mull.errors import ModelFileError, MullError
 from mull.fs import paths
 from mull.models.gguf.header import DAMAGED, read_header
 from mull.models.memory.fit import MemoryPlan
-from mull.models.memory.load_settings import load_settings, shared_context
 from mull.models.memory.machine import DeviceLike, Machine, measure
+from mull.models.memory.plan_file import load_settings, shared_context
 from mull.settings import EngineSettings
 
 

@@ -126,7 +126,8 @@ def _headers(streams: Streams, row: Row) -> list[Header]:
 
 
 def _layout(row: Row, headers: list[Header]) -> MemoryLayout | None:
-    from mull.models.memory.layout import from_entry, from_headers
+    from mull.models.catalogue.estimate import from_entry
+    from mull.models.memory.layout import from_headers
 
     if headers:
         try:

@@ -21,7 +21,7 @@ from mull.engine.native import library, selfcheck
 from mull.engine.special_tokens import marked
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.fs.file_stamp import FileStamp, stamps
-from mull.models.reference import part_paths
+from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
 
 Progress = Callable[[float], bool]

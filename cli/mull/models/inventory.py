@@ -15,13 +15,13 @@ from typing import Any
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
+from mull.models.catalogue.estimate import from_entry, from_size
 from mull.models.catalogue.recommend import offer
 from mull.models.disk.discover import LocalModel, of_file
 from mull.models.memory.fit import MemoryPlan, plan
-from mull.models.memory.layout import from_entry, from_size
 from mull.models.memory.layout_cache import Layouts
 from mull.models.memory.machine import Machine
-from mull.models.reference import is_path, parse_hub
+from mull.models.naming.reference import is_path, parse_hub
 from mull.models.resolve import entry_of, find, matching, split_name
 
 BUILTIN = Path(__file__).parents[1] / "data" / "pebble.gguf"

@@ -19,7 +19,8 @@ from mull.models.disk import records
 from mull.models.disk.discover import LocalModel
 from mull.models.disk.errors import disk_error
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
-from mull.models.reference import is_path, parse_hub, parts_of
+from mull.models.naming.filenames import parts_of
+from mull.models.naming.reference import is_path, parse_hub
 from mull.models.resolve import NotInstalled, find, matching, split_name, unknown
 
 _OWNERS = {

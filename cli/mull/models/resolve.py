@@ -18,18 +18,8 @@ from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
 from mull.models.gguf.sampling_defaults import sampling_of
-from mull.models.reference import (
-    DEFAULT_QUANT,
-    HubReference,
-    is_path,
-    parse_hub,
-    part_of,
-    part_paths,
-    quantization,
-    same_quant,
-    select,
-    whole_name,
-)
+from mull.models.naming.filenames import part_of, part_paths, quantization, same_quant, select, whole_name
+from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
 from mull.settings import Sampling
 from mull.suggest import did_you_mean, nearest
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
-from mull.store.records import Hit, title_of
+from mull.errors import UsageError
+from mull.store.records import Hit, Session, title_of
+
+LONGEST_NAME = 80
+_NAMED = 4  # candidates that an error lists
 
 OPEN, CLOSE = "\x02", "\x03"  # enclose a match inside a snippet
 SNIPPET_WORDS = 14
@@ -102,3 +107,30 @@ def _clipped(snippet: str) -> str:
     start, end = line.index(OPEN), line.index(CLOSE)
     head, tail = max(start - 2 * _AROUND, 0), end + 2 * _AROUND
     return ("…" if head else "") + line[head:tail] + ("…" if tail < len(line) else "")
+
+
+def proper_name(name: str) -> str:
+    """A name as it is kept, on one line. Raises UsageError for one that no list could show."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise UsageError(
+            "invalid_session_name", f"A name has 1 to {LONGEST_NAME} characters.", "Choose another one."
+        )
+    return name
+
+
+def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> Session:
+    """The only session that begins with `wanted`; with `exact` all given ones are meant. Raises UsageError."""
+    found = [session for session in sessions if exact or (wanted and _begins(session, wanted))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        hint = "mull sessions list shows what there is."
+        raise UsageError("unknown_session", f"There is no session “{wanted}”.", hint)
+    names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")
+
+
+def _begins(session: Session, wanted: str) -> bool:
+    return session.id.startswith(wanted.lower()) or session.title.casefold().startswith(wanted.casefold())

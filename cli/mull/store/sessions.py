@@ -20,10 +20,9 @@ from mull.errors import UsageError
 from mull.events import Done
 from mull.fs import paths
 from mull.messages import Message
-from mull.store import rows, schema
-from mull.store.lookup import choose, proper_name
+from mull.store import records, schema
 from mull.store.records import Attachment, Hit, Session, TurnRecord, session_id, title_of, to_messages
-from mull.store.search import search_words
+from mull.store.search import choose, proper_name, search_words
 
 STALE_SECONDS = 30.0  # a running turn is saved every second: one this old has lost its process
 _LEAF: Final = -1  # begin_turn's default parent: wherever the session stands
@@ -95,7 +94,7 @@ class Store:
                 "created": now,
                 "updated": now,
             }
-            rows.insert(self._db, "sessions", columns | {"state": json.dumps(dict(state or {}))})
+            records.insert(self._db, "sessions", columns | {"state": json.dumps(dict(state or {}))})
         return self.session(chosen)
 
     def begin_turn(
@@ -112,7 +111,7 @@ class Store:
         now = time.time()
         with self._writing():
             row = self._session_row(session)
-            turn = rows.insert(
+            turn = records.insert(
                 self._db,
                 "turns",
                 {
@@ -122,7 +121,7 @@ class Store:
                     "saved": now,
                     "model": model,
                     "details": json.dumps({"settings": dict(settings or {})}),
-                    "files": rows.from_files(files),
+                    "files": records.from_files(files),
                     "question": question,
                 },
             )
@@ -133,7 +132,7 @@ class Store:
                 "turns": row["turns"] + 1,
                 "auto_title": row["auto_title"] or title_of(question, files),
             }
-            rows.update(self._db, "sessions", session, changes)
+            records.update(self._db, "sessions", session, changes)
         return turn
 
     def partial(self, turn: int, answer: str, thinking: str) -> None:
@@ -150,8 +149,8 @@ class Store:
         with self._lock, self._errors(), schema.durable(self._db), self._writing():
             row = self._db.execute("SELECT session, details FROM turns WHERE id = ?", (turn,)).fetchone()
             if row is not None:  # else another process has removed the session: nothing to keep
-                rows.update(self._db, "turns", turn, rows.from_done(done, row["details"], now))
-                rows.update(self._db, "sessions", row["session"], {"updated": now})
+                records.update(self._db, "turns", turn, records.from_done(done, row["details"], now))
+                records.update(self._db, "sessions", row["session"], {"updated": now})
 
     def recover(self) -> int:
         """Close the turns whose process died: their last saved text stays, as interrupted. Returns how many.
@@ -174,7 +173,7 @@ class Store:
     def session(self, identity: str) -> Session:
         """The session with exactly this id. Raises UsageError."""
         with self._reading():
-            return rows.to_session(self._session_row(identity))
+            return records.to_session(self._session_row(identity))
 
     def sessions(self, limit: int | None = None) -> list[Session]:
         """All sessions, the last used first."""
@@ -183,7 +182,7 @@ class Store:
                 "SELECT * FROM sessions ORDER BY updated DESC, id DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             )
-            return [rows.to_session(row) for row in found]
+            return [records.to_session(row) for row in found]
 
     def count(self) -> int:
         """How many sessions there are."""
@@ -202,13 +201,15 @@ class Store:
             exact = self._db.execute(
                 "SELECT * FROM sessions WHERE id = ? OR name = ?", (wanted.lower(), wanted)
             ).fetchall()
-        return choose([rows.to_session(row) for row in exact] or self.sessions(), wanted, exact=bool(exact))
+        return choose(
+            [records.to_session(row) for row in exact] or self.sessions(), wanted, exact=bool(exact)
+        )
 
     def turns(self, session: str) -> list[TurnRecord]:
         """Every turn of every branch, oldest first."""
         with self._reading():
             found = self._db.execute("SELECT * FROM turns WHERE session = ? ORDER BY id", (session,))
-            return [rows.to_turn(row) for row in found]
+            return [records.to_turn(row) for row in found]
 
     def branch(self, session: str, leaf: int | None = _LEAF) -> list[TurnRecord]:
         """The turns from the first to `leaf` (where the session stands, unless said)."""
@@ -222,7 +223,7 @@ class Store:
                 " SELECT turns.* FROM turns JOIN up USING (id) ORDER BY turns.id",
                 (leaf, session),
             )
-            return [rows.to_turn(row) for row in found]
+            return [records.to_turn(row) for row in found]
 
     def messages(self, session: str) -> list[Message]:
         """What the model is handed when the session goes on; a lost turn's partial answer included."""
@@ -286,12 +287,12 @@ class Store:
                 "updated": session.updated,
                 "state": json.dumps(dict(session.state)),
             }
-            rows.insert(self._db, "sessions", columns)
+            records.insert(self._db, "sessions", columns)
             for turn in sorted(turns, key=lambda turn: turn.id):  # parents are older than their children
                 place = {"session": chosen, "parent": numbers.get(turn.parent or 0)}
-                numbers[turn.id] = rows.insert(self._db, "turns", place | rows.from_turn(turn))
+                numbers[turn.id] = records.insert(self._db, "turns", place | records.from_turn(turn))
             place = {"leaf": numbers.get(session.leaf or 0), "turns": len(numbers)}
-            rows.update(self._db, "sessions", chosen, place)
+            records.update(self._db, "sessions", chosen, place)
         return self.session(chosen)
 
     # Inside.
@@ -306,7 +307,7 @@ class Store:
     def _update(self, session: str, **columns: Any) -> None:
         with self._writing():
             self._session_row(session)
-            rows.update(self._db, "sessions", session, columns)
+            records.update(self._db, "sessions", session, columns)
 
     def _free_name(self, name: str, session: str) -> str:
         name = proper_name(name)

@@ -12,7 +12,7 @@ import hashlib
 from mull.engine.model import Model
 from mull.engine.native import selfcheck
 from mull.fs.file_stamp import fingerprint, stamps
-from mull.models.reference import part_paths
+from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
 
 _FORMAT = 1  # of the way states come about in mull: raised when an old state would no longer be what it would be now

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
+from mull.models.catalogue.estimate import from_entry
 from mull.models.memory.fit import MemoryPlan, plan
-from mull.models.memory.layout import MemoryLayout, from_entry
+from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import Machine
 
 YARDSTICK = "GPQA_Diamond"  # the benchmark that most vendors publish

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mull.models.disk.hf_cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
-from mull.models.reference import group_parts, is_weights, part_paths, quantization, whole_name
+from mull.models.naming.filenames import group_parts, is_weights, part_paths, quantization, whole_name
 
 Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "folder"]
 _MANIFEST_LIMIT = 1 << 20  # bytes; Ollama's manifests are a few hundred

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mull.fs.atomic import symlink_atomic
-from mull.models.reference import as_local
+from mull.models.naming.filenames import as_local
 
 PREFIX = "models--"
 _COMMIT = re.compile(r"[0-9a-f]{40}")

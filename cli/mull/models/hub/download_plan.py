@@ -16,17 +16,8 @@ from mull.events import Notice
 from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, CatalogueFile
 from mull.models.hub.listing import RemoteFile, Repository
-from mull.models.reference import (
-    DEFAULT_QUANT,
-    HubReference,
-    group_parts,
-    is_path,
-    parse_hub,
-    quantization,
-    same_quant,
-    select,
-    whole_name,
-)
+from mull.models.naming.filenames import group_parts, quantization, same_quant, select, whole_name
+from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
 from mull.models.resolve import split_name, unknown
 
 

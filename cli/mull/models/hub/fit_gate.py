@@ -6,16 +6,20 @@ where the usual one does not fit, or `DoesNotFit` with what would. What is small
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from mull.errors import ModelFileError
 from mull.events import Notice
 from mull.models.catalogue.catalogue import Catalogue
+from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
+from mull.models.catalogue.estimate import from_entry
 from mull.models.catalogue.recommend import check_fit, offer
 from mull.models.hub.download_plan import DownloadPlan, Wish
-from mull.models.memory.layout import from_entry
-from mull.models.memory.load_settings import before_download
+from mull.models.hub.remote_header import remote_header
+from mull.models.memory.fit import MemoryPlan
+from mull.models.memory.layout import MemoryLayout, from_header, from_headers
 from mull.models.memory.machine import Machine
 
 SURELY = 4  # times the file in free memory (and the rest that a program needs): nobody has to read the header
@@ -80,3 +84,41 @@ class FitGate:
             return None
         words = "fits, but will be slow" if found.verdict == "slow" else found.words
         return Notice("fit", f"{plan.name} {words}: {'; '.join(found.reasons)}.")
+
+
+def before_download(
+    name: str,
+    repo: str,
+    revision: str,
+    files: Sequence[tuple[str, int]],
+    machine: Machine,
+    catalogue: Catalogue,
+    entry: CatalogueEntry | None = None,
+) -> MemoryPlan | None:
+    """The plan for files on the Hub, `files` being (name, bytes) of the parts in order.
+
+    None where neither their header nor the catalogue tells enough. Raises DoesNotFit, HubError, and ModelFileError
+    for what is no GGUF.
+    """
+    layout = _remote(repo, revision, files) or _known(entry, files)
+    return check_fit(name, layout, machine, catalogue, entry) if layout else None
+
+
+def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
+    """From the first part's header; the weights of a split model are the sizes of its parts."""
+    try:
+        header = remote_header(repo, files[0][0], revision)
+        layout = from_header(header.metadata, []) if len(files) > 1 else from_headers([header])
+    except ModelFileError as error:
+        if error.code == "model_not_gguf":
+            raise
+        return None
+    return replace(layout, weights=sum(size for _, size in files)) if len(files) > 1 else layout
+
+
+def _known(entry: CatalogueEntry | None, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
+    """From the catalogue's figures and the files' real sizes."""
+    if entry is None:
+        return None
+    file = CatalogueFile("", tuple(name for name, _ in files), sum(size for _, size in files))
+    return from_entry(entry, file)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mull.models.hub.client import REQUEST_SECONDS, Backoff, HubError, endpoint, get, persist
-from mull.models.reference import is_safe, is_weights
+from mull.models.naming.filenames import is_safe, is_weights
 
 PAGES = 50  # of a tree, each of a thousand files: a listing without end is none
 _SHA256 = re.compile(r"[0-9a-f]{64}")

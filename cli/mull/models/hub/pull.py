@@ -31,7 +31,7 @@ from mull.models.hub.download_plan import DownloadPlan, Wish, choose, parse_wish
 from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import FileTransfer, Replaced, Stopped
 from mull.models.hub.workers import TICK, DownloadPool, apart
-from mull.models.reference import as_local, is_safe, part_paths
+from mull.models.naming.filenames import as_local, is_safe, part_paths
 from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 In: a GGUF's metadata. Out: groups of layers with a cache, bytes of recurrent state, bytes of work space. The rules are
 llama.cpp's own (its `load_arch_hparams` and memory classes), checked against what it reports in
-`tests/library/test_fit_llama.py`. Nothing here is trusted to make sense: whoever asks catches what numbers can raise.
+`tests/models/test_fit_llama.py`. Nothing here is trusted to make sense: whoever asks catches what numbers can raise.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from mull.models.hub.fit_gate import FitGate
 from mull.models.memory.machine import GIB, Machine
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
-from tests.models.test_remote import write_model
+from tests.models.test_remote_header import write_model
 
 REPO = "owner/tiny-GGUF"
 LARGE, TINY = Machine(64 * GIB, 60 * GIB), Machine(GIB, GIB // 8)

@@ -8,8 +8,8 @@ import pytest
 
 from mull.engine.context import Context
 from mull.engine.model import load
-from mull.models.memory.load_settings import before_loading
 from mull.models.memory.machine import GIB, Machine, measure
+from mull.models.memory.plan_file import before_loading
 from mull.settings import EngineSettings
 from tests.model_files.architectures import ARCHITECTURES
 from tests.model_files.random_model import TINY, write_random

@@ -6,18 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mull.models.reference import (
-    HubReference,
+from mull.models.naming.filenames import (
     group_parts,
-    is_path,
     is_safe,
     is_weights,
-    parse_hub,
     parts_of,
     quantization,
     same_quant,
     select,
 )
+from mull.models.naming.reference import HubReference, is_path, parse_hub
 
 
 @pytest.mark.parametrize(

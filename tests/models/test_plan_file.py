@@ -9,11 +9,12 @@ import pytest
 from mull.errors import ModelFileError
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.catalogue.recommend import DoesNotFit
-from mull.models.memory.load_settings import before_download, before_loading, load_settings
+from mull.models.hub.fit_gate import before_download
 from mull.models.memory.machine import GIB, Machine
+from mull.models.memory.plan_file import before_loading, load_settings
 from mull.settings import EngineSettings
 from tests.models.hub_server import Hub
-from tests.models.test_remote import REPO, hub, write_model
+from tests.models.test_remote_header import REPO, hub, write_model
 
 __all__ = ["hub"]
 

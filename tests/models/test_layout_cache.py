@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mull.models.memory.layout_cache import Layouts
-from tests.models.test_remote import write_model
+from tests.models.test_remote_header import write_model
 
 
 def test_what_was_read_is_remembered(tmp_path: Path) -> None:

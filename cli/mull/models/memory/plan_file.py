@@ -6,19 +6,14 @@ plan of `fit.py`. A file that cannot fit raises `DoesNotFit` with what would. On
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mull.errors import ModelFileError
-from mull.models.catalogue.catalogue import Catalogue
-from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
-from mull.models.catalogue.recommend import check_fit
 from mull.models.gguf.header import read_header
 from mull.models.memory.fit import MemoryPlan, plan
-from mull.models.memory.layout import MemoryLayout, from_entry, from_header, from_headers
+from mull.models.memory.layout import from_headers
 from mull.models.memory.machine import Machine
-from mull.models.reference import part_paths
+from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings, over
 
 
@@ -54,43 +49,3 @@ def load_settings(
     planned = EngineSettings(ctx=found.ctx, gpu_layers=found.gpu_layers, kv_type=found.kv_type)
     planned = replace(planned, cpu_experts=found.expert_offload or None)
     return over(settings, planned), found
-
-
-def before_download(
-    name: str,
-    repo: str,
-    revision: str,
-    files: Sequence[tuple[str, int]],
-    machine: Machine,
-    catalogue: Catalogue,
-    entry: CatalogueEntry | None = None,
-) -> MemoryPlan | None:
-    """The plan for files on the Hub, `files` being (name, bytes) of the parts in order.
-
-    None where neither their header nor the catalogue tells enough. Raises DoesNotFit, HubError, and ModelFileError
-    for what is no GGUF.
-    """
-    layout = _remote(repo, revision, files) or _known(entry, files)
-    return check_fit(name, layout, machine, catalogue, entry) if layout else None
-
-
-def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
-    """From the first part's header; the weights of a split model are the sizes of its parts."""
-    from mull.models.hub.remote_header import remote_header
-
-    try:
-        header = remote_header(repo, files[0][0], revision)
-        layout = from_header(header.metadata, []) if len(files) > 1 else from_headers([header])
-    except ModelFileError as error:
-        if error.code == "model_not_gguf":
-            raise
-        return None
-    return replace(layout, weights=sum(size for _, size in files)) if len(files) > 1 else layout
-
-
-def _known(entry: CatalogueEntry | None, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
-    """From the catalogue's figures and the files' real sizes."""
-    if entry is None:
-        return None
-    file = CatalogueFile("", tuple(name for name, _ in files), sum(size for _, size in files))
-    return from_entry(entry, file)
