@@ -38,6 +38,7 @@ FLOORS = {
     "batch": 7,
     "conversation": 7,
     "commands": 8,
+    "help": 8,
     "app": 9,
 }
 

@@ -13,6 +13,7 @@ import typer
 
 from mull import __version__
 from mull.app import app
+from mull.help import EXAMPLES, panels
 
 EXIT_CODES = (
     ("0", "A complete answer, also one that stopped at the limit given with --max-tokens."),
@@ -56,19 +57,32 @@ def _page(name: str, command: Any, others: list[str]) -> str:
         f"{_text(title)} \\- {_text(_flat(summary))}",
         ".SH SYNOPSIS",
         f".B {_text(name)}",
-        _text(" ".join(command.collect_usage_pieces(context))),
+        *_usage(name, command, context),
     ]
     if rest.strip():
         lines += [".SH DESCRIPTION", _text(_flat(rest))]
     lines += [".SH OPTIONS", *_options(command, context)]
     if hasattr(command, "list_commands"):
         lines += [".SH COMMANDS", *_commands(name, command, context, deep=not others)]
+    if examples := EXAMPLES.get(name):
+        lines += [".SH EXAMPLES", *_list(examples)]
     if others:
         lines += [".SH EXIT STATUS", *_list(EXIT_CODES), ".SH ENVIRONMENT", *_list(ENVIRONMENT)]
         lines += [".SH SEE ALSO", _text(", ".join(f"mull-{other}(1)" for other in others))]
     else:
         lines += [".SH SEE ALSO", "mull(1)"]
     return "\n".join(lines) + "\n"
+
+
+def _usage(name: str, command: Any, context: Any) -> Iterator[str]:
+    """The synopsis, which follows the name: what `--help` shows, on as many lines."""
+    formatter = context.make_formatter()
+    formatter.width = 1000  # no line is wrapped
+    command.format_usage(context, formatter)
+    first, *others = formatter.getvalue().replace("Usage: ", "").splitlines()
+    yield _text(first.strip().removeprefix(f"{name} "))
+    for line in others:
+        yield from (".br", f".B {_text(name)}", _text(line.strip().removeprefix(f"{name} ")))
 
 
 def _commands(name: str, group: Any, context: Any, *, deep: bool) -> Iterator[str]:
@@ -83,9 +97,11 @@ def _commands(name: str, group: Any, context: Any, *, deep: bool) -> Iterator[st
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:
-    for parameter in command.get_params(context):
-        if record := parameter.get_help_record(context):
-            yield from _list([(record[0], record[1])])
+    groups = panels(command, context)
+    for title, rows in groups.items():
+        if len(groups) > 1:
+            yield f".SS {_text(title)}"
+        yield from _list(rows)
 
 
 def _list(rows: Any) -> Iterator[str]:

@@ -7,42 +7,64 @@ here, once, and handed down as `context.obj`. A command's module is imported whe
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup
 
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
+from mull.help import HelpGroup, with_help, write_section
 from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
 
 if TYPE_CHECKING:
     from mull.terminal.views.base import OutputForm
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "ask": ("mull.commands.ask:ask", "Ask one question; the answer goes to stdout."),
-    "chat": ("mull.commands.chat:chat", "Open an interactive session."),
-    "models": ("mull.commands.models:app", "List models, with a verdict for this machine."),
-    "list": ("mull.commands.models:installed", "List the models on this disk."),
-    "pull": ("mull.commands.pull:pull", "Download models."),
-    "rm": ("mull.commands.rm:rm", "Remove downloaded models and the prompts kept for them."),
-    "show": ("mull.commands.show:show", "Show a model's card."),
-    "verify": ("mull.commands.verify:verify", "Check that weights are what was published."),
-    "inspect": ("mull.commands.inspect:inspect", "Show what a model file or a chat template can do."),
-    "batch": ("mull.commands.batch:batch", "Answer many prompts at once: JSON Lines in, JSON Lines out."),
-    "bench": ("mull.commands.bench:bench", "Measure how quickly a model reads and writes on this machine."),
-    "eval": ("mull.commands.eval:eval_", "Ask the same questions with and without thinking."),
-    "sessions": ("mull.commands.sessions:app", "Look at, export and tidy kept conversations."),
-    "templates": ("mull.commands.templates:app", "Reusable prompts for mull -t NAME."),
-    "cache": ("mull.commands.cache:app", "Processed prompts that are kept to save time; remove them."),
-    "config": ("mull.commands.config:app", "Read and change the settings."),
-    "doctor": ("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp."),
+
+class Entry(NamedTuple):
+    """One command: where it is, what it does in a line, and its group in `mull --help`."""
+
+    target: str
+    summary: str
+    group: str
+
+
+_ASK, _MODELS, _SAVED = "Ask and chat", "Models", "Conversations and templates"
+_MANY, _SETUP = "Many prompts and measuring", "Setup"
+
+COMMANDS: dict[str, Entry] = {
+    "ask": Entry("mull.commands.ask:ask", "Ask one question; the answer goes to stdout.", _ASK),
+    "chat": Entry("mull.commands.chat:chat", "Open an interactive chat.", _ASK),
+    "models": Entry("mull.commands.models:app", "List models, and whether they fit this machine.", _MODELS),
+    "list": Entry("mull.commands.models:installed", "List the models on this disk.", _MODELS),
+    "pull": Entry("mull.commands.pull:pull", "Download models.", _MODELS),
+    "rm": Entry("mull.commands.rm:rm", "Remove downloaded models and their cached prompts.", _MODELS),
+    "show": Entry("mull.commands.show:show", "Show a model's card.", _MODELS),
+    "verify": Entry(
+        "mull.commands.verify:verify", "Compare model files with the published checksums.", _MODELS
+    ),
+    "inspect": Entry(
+        "mull.commands.inspect:inspect", "Show what a model file or a chat template supports.", _MODELS
+    ),
+    "sessions": Entry(
+        "mull.commands.sessions:app", "List, search, export and remove saved conversations.", _SAVED
+    ),
+    "templates": Entry(
+        "mull.commands.templates:app", "List and edit prompt templates for mull -t NAME.", _SAVED
+    ),
+    "batch": Entry("mull.commands.batch:batch", "Answer many prompts: JSON Lines in, JSON Lines out.", _MANY),
+    "bench": Entry("mull.commands.bench:bench", "Measure prompt-processing and generation speed.", _MANY),
+    "eval": Entry("mull.commands.eval:eval_", "Compare a model's answers with and without thinking.", _MANY),
+    "config": Entry("mull.commands.config:app", "Show and change the settings.", _SETUP),
+    "cache": Entry("mull.commands.cache:app", "List and clear the prompt cache on disk.", _SETUP),
+    "doctor": Entry("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp.", _SETUP),
 }
-"""Where each command is, and what it does in a line, so that `mull --help` and Tab need not import them all."""
+"""Every command. Dispatch, `mull --help`, Tab and the generated pages read this table, so that none of them needs to
+import the commands."""
 
 DEFAULT = "mull.commands.ask:ask_or_chat"
 DEFAULT_NAME = "ask-or-chat"  # hidden: what `mull WORDS…` runs
@@ -52,36 +74,44 @@ _ClickException: Any = typer.BadParameter.__mro__[2]
 _CompletionItem: Any = vars(typer.core)["CompletionItem"]
 
 
-class _Commands(TyperGroup):
+class _Commands(HelpGroup):
     """Commands by name, imported on demand. A word that is no command is the start of a prompt."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        where, _ = (DEFAULT, "") if cmd_name == DEFAULT_NAME else COMMANDS.get(cmd_name, ("", ""))
-        if not where:
+        target = DEFAULT if cmd_name == DEFAULT_NAME else ""
+        if cmd_name in COMMANDS:
+            target = COMMANDS[cmd_name].target
+        if not target:
             return None
-        module, _, attribute = where.partition(":")
-        target = getattr(importlib.import_module(module), attribute)
-        if not isinstance(target, typer.Typer):
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-            alone.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(target)
-            target = alone
-        command = typer.main.get_command(target)
-        command.name = cmd_name
+            alone.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(found)
+            found = alone
+        command = typer.main.get_command(with_help(found))
+        command.name, command.hidden = cmd_name, cmd_name == DEFAULT_NAME
         return command
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [PROMPT]...")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix="       ")
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        widest = max(map(len, COMMANDS))
+        for group, entries in itertools.groupby(COMMANDS.items(), lambda item: item[1].group):
+            rows = [(name.ljust(widest), entry.summary) for name, entry in entries]
+            write_section(ctx, formatter, group, rows)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Commands, or options, those of a bare question included."""
         if not incomplete.startswith("-"):
             return [
-                _CompletionItem(name, help=summary)
-                for name, (_, summary) in COMMANDS.items()
+                _CompletionItem(name, help=entry.summary)
+                for name, entry in COMMANDS.items()
                 if name.startswith(incomplete)
             ]
         own = [name for parameter in self.get_params(ctx) for name in parameter.opts]
@@ -118,13 +148,22 @@ app = typer.Typer(
 )
 
 
-@app.callback(epilog="--color auto|always|never works with every command.")
+@app.callback()
 def root(
     _version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
+    _color: Annotated[  # for the help: `main` has taken it off the command line
+        str,
+        typer.Option(
+            "--color",
+            metavar="WHEN",
+            help="auto, always or never; works with every command.",
+            show_default=False,
+        ),
+    ] = "auto",
 ) -> None:
-    """Chat with open-weights models in the terminal, and decide how much they think.
+    """Run open-weights models in the terminal, and control how much they reason.
 
-    mull alone opens a chat. mull "PROMPT" asks once, and takes what ask takes.
+    mull alone opens a chat. mull "PROMPT" asks one question and takes the options of mull ask.
     """
 
 
@@ -220,7 +259,7 @@ def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:
 
 def _help_line(usage: Any) -> str:
     path = usage.ctx.command_path if getattr(usage, "ctx", None) is not None else "mull"
-    return f"{path.replace(DEFAULT_NAME, 'ask')} --help shows what it takes."
+    return f"{path.replace(DEFAULT_NAME, 'ask')} --help shows the options."
 
 
 def _leave(code: int) -> None:

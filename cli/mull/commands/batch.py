@@ -85,7 +85,7 @@ class BatchFlags(TurnFlags):
 
 @partial(takes_turn_flags, without=NOT_HERE)
 def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> None:
-    """Answer many prompts at once: JSON Lines in, JSON Lines out.
+    """Answer many prompts: JSON Lines in, JSON Lines out.
 
     A line can have an id and settings of its own, named like the flags: {"id": "a7", "prompt": "…", "max_tokens": 50}
     """

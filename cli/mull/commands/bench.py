@@ -78,7 +78,7 @@ def bench(
     ctx: Ctx = None,
     json: Json = False,
 ) -> None:
-    """Measure how quickly a model reads and writes on this machine.
+    """Measure prompt-processing and generation speed.
 
     pp512 is a prompt of 512 tokens, tg64 an answer of 64; "@ 2048" says that so many tokens came before. With --vs
     two models, or two ways to run one, are measured in turn, so that the ratios hold on a busy machine, too.

@@ -30,7 +30,7 @@ Model = Annotated[
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context, json: Json = False) -> None:
-    """Processed prompts that are kept to save time; remove them.
+    """List and clear the prompt cache on disk.
 
     A file or a system prompt that several questions share, and conversations to go on with, are kept on disk as the
     model has read them. Alone it lists them, the last used first.

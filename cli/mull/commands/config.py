@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting; mull config
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Read and change the settings.
+    """Show and change the settings.
 
     Alone it lists them all.
     """

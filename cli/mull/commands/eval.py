@@ -69,7 +69,7 @@ def eval_(
     wrong: Wrong = False,
     json: Json = False,
 ) -> None:
-    """Ask the same questions with and without thinking.
+    """Compare a model's answers with and without thinking.
 
     Shows accuracy, tokens and seconds of each. An answer is right when its last number, or words of its last line,
     are what was expected.

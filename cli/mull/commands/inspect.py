@@ -38,7 +38,7 @@ def inspect(
     json: Json = False,
     stats: Stats = False,
 ) -> None:
-    """Show what a model file or a chat template can do.
+    """Show what a model file or a chat template supports.
 
     What it is, and what switching its thinking on and off will really do.
     """

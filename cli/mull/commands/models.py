@@ -69,7 +69,7 @@ def models(
     refresh: Refresh = None,
     json: Json = False,
 ) -> None:
-    """List models, with a verdict for this machine.
+    """List models, and whether they fit this machine.
 
     Those that mull knows and those on this disk. mull models search WORDS searches the Hub.
     """

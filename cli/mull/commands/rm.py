@@ -20,7 +20,7 @@ Every = Annotated[bool, typer.Option("--all", help="All quantizations of it that
 
 
 def rm(context: typer.Context, names: Names, every: Every = False, json: Json = False) -> None:
-    """Remove downloaded models and the prompts kept for them.
+    """Remove downloaded models and their cached prompts.
 
     Files of LM Studio, Ollama or llama.cpp are never touched.
     """

@@ -50,7 +50,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Look at, export and tidy kept conversations.
+    """List, search, export and remove saved conversations.
 
     Alone it lists them.
     """

@@ -47,7 +47,7 @@ prompt = """
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Reusable prompts for mull -t NAME.
+    """List and edit prompt templates for mull -t NAME.
 
     Small TOML files: the user's own, and those of a repository in its .mull/templates. Alone it lists them.
     """

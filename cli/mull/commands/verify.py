@@ -38,9 +38,9 @@ Names = Annotated[
 
 
 def verify(context: typer.Context, names: Names = None, json: Json = False) -> None:
-    """Check that weights are what was published.
+    """Compare model files with the published checksums.
 
-    And that they have not changed on the disk since.
+    A file that was damaged in the download, or changed on the disk since, fails.
     """
     from mull.config import read_config
     from mull.control import TurnControl, stop_on_interrupt

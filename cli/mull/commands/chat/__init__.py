@@ -19,7 +19,7 @@ from mull.terminal.input.typeahead import IdleInput
 
 @takes_turn_flags
 def chat(context: typer.Context, *, flags: TurnFlags) -> None:
-    """Open an interactive session.
+    """Open an interactive chat.
 
     Inside it, /help shows the commands and keys. The conversation is kept on disk unless --no-save is given; -c goes on
     with the last one.

@@ -1,0 +1,188 @@
+"""How `--help` looks: options and commands in groups, and examples. Plain text; rich is not imported.
+
+In: Click's commands, and the formatter and context that it passes. Out: sections, written to the formatter; bold
+headings where stdout takes them. Options are grouped by their `rich_help_panel`, in the order in which the panels first
+occur; options without one come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from mull.terminal.console.streams import Streams
+
+Row = tuple[str, str]
+
+EXAMPLES: Mapping[str, Sequence[Row]] = {
+    "mull": (
+        ("mull", "open a chat"),
+        ('mull "why is the sky blue?"', "ask one question"),
+        ('git diff | mull "write a commit message"', "ask about piped input"),
+        ('mull -m qwen3-8b --effort high "17 * 23?"', "choose a model, let it think"),
+        ("mull pull gpt-oss-20b", "download a model"),
+        ("mull models --best", "which model fits this machine"),
+    ),
+    "mull ask": (
+        ('mull ask -f report.md "summarize this"', "ask about a file"),
+        ('mull ask --no-reason "capital of Peru?"', "answer without thinking"),
+        ('mull ask --think-budget 500 "17 * 23?"', "limit the thinking to 500 tokens"),
+        ('mull ask --schema "name, age int" -f cv.txt', "answer in JSON with these fields"),
+        ('mull ask -x "a script that counts lines"', "print only the code block"),
+        ('mull ask -c "and in Portuguese?"', "continue the last conversation"),
+    ),
+    "mull chat": (
+        ("mull chat -m qwen3-8b", "choose the model"),
+        ("mull chat -c", "continue the last conversation"),
+        ("mull chat --no-save", "save nothing on disk"),
+    ),
+    "mull models": (
+        ("mull models --best", "which model fits this machine"),
+        ("mull models --license permissive", "only models with a permissive licence"),
+        ("mull models search qwen3 gguf", "search the Hub"),
+    ),
+    "mull list": (("mull list --json", "for scripts"),),
+    "mull pull": (
+        ("mull pull gpt-oss-20b", "a model of the catalogue"),
+        ("mull pull qwen3-8b --quant Q6_K", "another quantization"),
+        ("mull pull unsloth/Qwen3-8B-GGUF:Q4_K_M", "any repository on the Hub"),
+    ),
+    "mull rm": (("mull rm qwen3-8b --all", "every installed quantization"),),
+    "mull show": (("mull show qwen3-8b", "licence, thinking, memory, files"),),
+    "mull verify": (
+        ("mull verify", "every installed model"),
+        ("mull verify qwen3-8b", "one model"),
+    ),
+    "mull inspect": (
+        ("mull inspect model.gguf", "what its chat template supports"),
+        ("mull inspect model.gguf --render chat.json", "the exact prompt of a conversation"),
+    ),
+    "mull batch": (
+        ("mull batch prompts.jsonl -o results.jsonl", "resumes where it stopped"),
+        ('mull batch reviews.jsonl --schema "stars int"', "every answer in JSON"),
+    ),
+    "mull bench": (
+        ("mull bench -m qwen3-8b", "prompt processing and generation"),
+        ("mull bench --vs threads=4", "compare two settings"),
+        ("mull bench -m qwen3-8b --tune", "find and store the fastest settings"),
+    ),
+    "mull eval": (
+        ("mull eval -m qwen3-8b", "forty small questions"),
+        ("mull eval questions.jsonl --modes off,low,high", "your questions, three modes"),
+    ),
+    "mull sessions": (
+        ("mull sessions", "list the conversations"),
+        ('mull sessions search "sky blue"', "find a phrase"),
+        ("mull sessions export sky -f html -o sky.html", "write one page of HTML"),
+    ),
+    "mull templates": (
+        ("mull templates edit review", "write a template"),
+        ("git diff | mull -t review", "use it"),
+    ),
+    "mull cache": (("mull cache clear", "delete every cached prompt"),),
+    "mull config": (
+        ("mull config set model qwen3-8b", "the default model"),
+        ("mull config set thinking hide", "never show thinking"),
+        ("mull config unset thinking", "back to the default"),
+    ),
+    "mull doctor": (("mull doctor --json", "for a bug report"),),
+}
+"""What each command's help shows at its end: command lines, each with a few words on it."""
+
+_WIDEST = 46  # columns of an example before its remark goes on a line of its own
+
+
+class HelpCommand(TyperCommand):
+    """A command whose help has grouped options and examples. A hidden one is shown under its group's name."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage(_path(self, ctx), " ".join(self.collect_usage_pieces(ctx)))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_examples(_path(self, ctx), ctx, formatter)
+
+
+class HelpGroup(TyperGroup):
+    """The same for a command with commands below it; they stand before the options."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        write_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        below = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, summary(command)) for name, command in below if command and not command.hidden]
+        write_section(ctx, formatter, "Commands", rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_examples(_path(self, ctx), ctx, formatter)
+
+
+def with_help(target: typer.Typer) -> typer.Typer:
+    """Let a Typer app and all its commands show their help this way."""
+    target.info.cls = HelpGroup
+    for command in target.registered_commands:
+        command.cls = HelpCommand
+    return target
+
+
+def summary(command: Any) -> str:
+    """The first paragraph of a command's help, on one line."""
+    return " ".join((command.help or "").partition("\n\n")[0].split())
+
+
+def panels(command: Any, ctx: Any) -> dict[str, list[Row]]:
+    """Arguments and options with their help, by the title of their group."""
+    groups: dict[str, list[Row]] = {"Arguments": []}
+    rest: list[Row] = []
+    for parameter in command.get_params(ctx):
+        row = parameter.get_help_record(ctx)
+        if row is None:
+            continue
+        if parameter.param_type_name == "argument":
+            groups["Arguments"].append(row)
+        elif panel := getattr(parameter, "rich_help_panel", None):
+            groups.setdefault(panel, []).append(row)
+        else:
+            rest.append(row)
+    return {title: rows for title, rows in {**groups, "Options": rest}.items() if rows}
+
+
+def write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    """Every group of options as a section."""
+    for title, rows in panels(command, ctx).items():
+        write_section(ctx, formatter, title, rows)
+
+
+def write_examples(path: str, ctx: Any, formatter: Any) -> None:
+    """The examples of the command with this full name, if there are any."""
+    write_section(ctx, formatter, "Examples", EXAMPLES.get(path, ()), widest=_WIDEST)
+
+
+def write_section(ctx: Any, formatter: Any, title: str, rows: Iterable[Row], *, widest: int = 30) -> None:
+    """A heading and two columns, the first at most `widest` columns wide; nothing without rows."""
+    rows = list(rows)
+    if not rows:
+        return
+    bold = _bold(ctx)
+    with formatter.section(bold(title)):
+        formatter.write_dl([(bold(first), second) for first, second in rows], col_max=widest)
+
+
+def _path(command: Any, ctx: Any) -> str:
+    """The full name of a command, as it is typed."""
+    return str(ctx.parent.command_path if command.hidden else ctx.command_path)
+
+
+def _bold(ctx: Any) -> Any:
+    streams = ctx.find_object(Streams)
+    if streams is None or streams.stdout_style.plain:
+        return str
+    ctx.color = True  # Click removes the codes where it sees no terminal, in spite of --color
+    return lambda text: streams.stdout_style(text, "bold")
