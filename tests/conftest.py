@@ -27,7 +27,7 @@ def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     state = tmp_path_factory.mktemp("checked-state")
     library.prepare(state)
-    selfcheck.library(state)
+    selfcheck.check_library(state)
     return state
 
 

@@ -58,7 +58,7 @@ def generation(model: Model, settings: EngineSettings, depth: int) -> float:
     tokens = list(range(1000, 1000 + max(depth, 1)))
     with Engine(model, settings) as engine:
         answer = engine.generate(
-            Request(tokens, GREEDY, max_tokens=GENERATED + 1, go_on_tokens=all_tokens(model))
+            Request(tokens, GREEDY, max_tokens=GENERATED + 1, ignored_eog=all_tokens(model))
         )
         pieces = (item for item in answer if isinstance(item, Piece))
         next(pieces)

@@ -19,7 +19,7 @@ from typing import Any
 
 from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
-from mull.engine.request import Binding
+from mull.engine.request import GrammarSpec
 from mull.engine.sampling.token_index import token_index
 from mull.settings import EngineSettings, Sampling
 from mull.structured.reading import from_schema
@@ -56,7 +56,7 @@ def main() -> None:
         Engine(model, settings) as engine,
     ):
         began = time.process_time()
-        assert token_index(model).ends
+        assert token_index(model).eog_tokens
         print(
             f"the vocabulary by its first bytes, once per process: {time.process_time() - began:.2f} s of CPU time"
         )
@@ -65,7 +65,7 @@ def main() -> None:
             for name, sampling in SAMPLINGS.items():
                 free, bound = alternate(
                     lambda: _generate(engine, sampling, None, tokens),  # noqa: B023 - called at once
-                    lambda: _generate(engine, sampling, Binding(grammar), tokens),  # noqa: B023
+                    lambda: _generate(engine, sampling, GrammarSpec(grammar), tokens),  # noqa: B023
                     runs,
                     time.process_time,
                 )
@@ -78,12 +78,12 @@ def main() -> None:
                 )
 
 
-def _generate(engine: Engine, sampling: Sampling, binding: Binding | None, tokens: int) -> None:
+def _generate(engine: Engine, sampling: Sampling, binding: GrammarSpec | None, tokens: int) -> None:
     """So many tokens after the prompt, which is in the cache; a finished object is followed by another one."""
     said: list[int] = []
     while len(said) < tokens:
         generation = engine.generate(Request([*PROMPT, *said], sampling, max_tokens=tokens - len(said)))
-        generation.bind(binding)
+        generation.constrain(binding)
         said += [event.token for event in generation if isinstance(event, Piece)]
 
 

@@ -15,7 +15,14 @@ import pytest
 
 from mull.backends.load_plan import planned
 from mull.engine import tuned
-from mull.engine.compute_params import BATCH, LEAST_ROWS, SHALLOW, Attention, attention, computation
+from mull.engine.compute_params import (
+    DEFAULT_BATCH_SIZE,
+    FLASH_CONTEXT,
+    MIN_MICRO_BATCH,
+    Attention,
+    choose_attention,
+    choose_params,
+)
 from mull.engine.native.selfcheck import PEBBLE
 from mull.errors import UsageError
 from mull.models.memory.kv_size import SCORES
@@ -125,7 +132,7 @@ def test_a_stop_shows_what_was_measured_so_far(home: Mapping[str, str], tmp_path
 
 
 def remembered(folder: Path, **settings: object) -> None:
-    tuned.remember(PEBBLE, folder, tuned.Tuned("pebble", "2026-01-01", **settings))  # type: ignore[arg-type]
+    tuned.save(PEBBLE, folder, tuned.Tuned("pebble", "2026-01-01", **settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -147,7 +154,7 @@ def test_loading_uses_what_was_tuned_unless_somebody_says_otherwise(state: Path)
 def test_flash_attention_that_was_tuned_off_gives_way_to_a_kv_type_that_needs_it(state: Path) -> None:
     remembered(state, flash_attention=False)
     best, _ = planned(PEBBLE, EngineSettings(kv_type="q8_0"))
-    assert computation(1, best).flash_attention
+    assert choose_params(1, best).flash_attention
     best, _ = planned(PEBBLE, EngineSettings())
     assert best.flash_attention is False
 
@@ -160,38 +167,40 @@ def test_a_kv_type_that_saves_memory_is_not_tuned_away() -> None:
 def test_a_damaged_record_is_no_record(state: Path) -> None:
     (state / "tuned.json").write_text("{damaged")
     assert planned(PEBBLE, EngineSettings()) == (EngineSettings(), None)
-    assert tuned.everything(state) == []
+    assert tuned.load_all(state) == []
     remembered(state, threads=3)
-    assert [one.threads for one in tuned.everything(state)] == [3]
+    assert [one.threads for one in tuned.load_all(state)] == [3]
 
 
 def test_the_rules_and_what_overrules_them() -> None:
-    assert computation(1_000_000, EngineSettings()).threads == 1
-    assert computation(1_000_000_000, EngineSettings(threads=7)).threads == 7
-    assert computation(1, EngineSettings()).batch_size == BATCH
-    assert computation(1, EngineSettings(kv_type="q8_0")).flash_attention is True
+    assert choose_params(1_000_000, EngineSettings()).threads == 1
+    assert choose_params(1_000_000_000, EngineSettings(threads=7)).threads == 7
+    assert choose_params(1, EngineSettings()).batch_size == DEFAULT_BATCH_SIZE
+    assert choose_params(1, EngineSettings(kv_type="q8_0")).flash_attention is True
     with pytest.raises(UsageError, match="needs flash attention"):
-        computation(1, EngineSettings(kv_type="q8_0", flash_attention=False))
+        choose_params(1, EngineSettings(kv_type="q8_0", flash_attention=False))
 
 
 def test_attention_depends_on_the_context_and_where_it_is_computed() -> None:
-    rule = computation(1, EngineSettings())
-    assert attention(rule, SHALLOW, 16, on_cpu=True) == Attention(None, SHALLOW)
-    assert attention(rule, SHALLOW + 256, 16, on_cpu=True) == Attention(False, BATCH)
-    assert attention(rule, 4096, 16, on_cpu=False) == Attention(None, BATCH)
+    rule = choose_params(1, EngineSettings())
+    assert choose_attention(rule, FLASH_CONTEXT, 16, on_cpu=True) == Attention(None, FLASH_CONTEXT)
+    assert choose_attention(rule, FLASH_CONTEXT + 256, 16, on_cpu=True) == Attention(
+        False, DEFAULT_BATCH_SIZE
+    )
+    assert choose_attention(rule, 4096, 16, on_cpu=False) == Attention(None, DEFAULT_BATCH_SIZE)
     for flash in (True, False):  # what was said holds
-        said = computation(1, EngineSettings(flash_attention=flash))
-        assert {attention(said, n, 16, on_cpu=True).flash for n in (256, 4096, 1 << 20)} == {flash}
-    quantized = computation(1, EngineSettings(kv_type="q8_0"))
-    assert attention(quantized, 4096, 16, on_cpu=True) == Attention(True, BATCH)
+        said = choose_params(1, EngineSettings(flash_attention=flash))
+        assert {choose_attention(said, n, 16, on_cpu=True).flash for n in (256, 4096, 1 << 20)} == {flash}
+    quantized = choose_params(1, EngineSettings(kv_type="q8_0"))
+    assert choose_attention(quantized, 4096, 16, on_cpu=True) == Attention(True, DEFAULT_BATCH_SIZE)
 
 
 @pytest.mark.parametrize("n_head", [1, 16, 64, 128])
 @pytest.mark.parametrize("n_ctx", [768, 4096, 32_768, 1 << 20])
 def test_what_attention_takes_without_flash_is_bounded(n_head: int, n_ctx: int) -> None:
-    found = attention(computation(1, EngineSettings()), n_ctx, n_head, on_cpu=True)
+    found = choose_attention(choose_params(1, EngineSettings()), n_ctx, n_head, on_cpu=True)
     if found.flash is None:
-        assert LEAST_ROWS * n_head * n_ctx * 4 > SCORES
+        assert MIN_MICRO_BATCH * n_head * n_ctx * 4 > SCORES
     else:
         assert found.rows * n_head * n_ctx * 4 <= SCORES
-        assert found.rows % LEAST_ROWS == 0
+        assert found.rows % MIN_MICRO_BATCH == 0

@@ -160,10 +160,10 @@ def test_a_file_is_opened_once(good: Path, state_dir: Path) -> None:
         return selfcheck.checker(arguments)  # type: ignore[arg-type]
 
     for _ in range(3):
-        selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
+        selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
     json_cache.forget()  # another process
-    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
 
 
@@ -174,17 +174,17 @@ def test_a_changed_file_is_opened_again(good: Path, state_dir: Path) -> None:
         commands.append(arguments)
         return selfcheck.checker(arguments)  # type: ignore[arg-type]
 
-    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     shutil.copy(write_scripted(good.with_name("other.gguf"), ["Something", " else"]), good)
-    selfcheck.file(good, state_dir, command=command)  # type: ignore[arg-type]
+    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 2
 
 
 def test_no_child_no_verdict(good: Path, state_dir: Path) -> None:
-    selfcheck.file(good, state_dir, command=lambda _: ["/no/such/python"])
-    selfcheck.file(good, state_dir, command=lambda _: [""])
-    selfcheck.file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
-    selfcheck.file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
+    selfcheck.check_file(good, state_dir, command=lambda _: ["/no/such/python"])
+    selfcheck.check_file(good, state_dir, command=lambda _: [""])
+    selfcheck.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
+    selfcheck.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
 
 
 def test_the_child_does_not_import_from_the_working_directory(

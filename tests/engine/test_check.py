@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mull.engine.native import isolated, selfcheck
-from mull.engine.native.selfcheck import SelfCheckVerdict, library
+from mull.engine.native.selfcheck import SelfCheckVerdict, check_library
 from mull.errors import EngineError
 from mull.fs import json_cache
 from tests.model_files.random_model import RandomShape, write_random
@@ -40,7 +40,7 @@ FINE = "print('{\"finite\": true}')"
 
 
 def test_the_real_library_passes(model: Path, tmp_path: Path) -> None:
-    verdict = library(tmp_path, model=model)
+    verdict = check_library(tmp_path, model=model)
     assert verdict == SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="passed", new=True)
 
 
@@ -52,7 +52,7 @@ def test_the_slower_way_is_tried_for_real(model: Path) -> None:
 
 def test_a_crash_switches_the_repacking_off(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
-    verdict = library(tmp_path, model=model, command=children)
+    verdict = check_library(tmp_path, model=model, command=children)
     assert (verdict.ok, verdict.use_extra_bufts, verdict.new) == (True, False, True)
     assert [("--no-extra-buffers" in asked) for asked in children.asked] == [False, True]
     if sys.platform != "win32":
@@ -62,11 +62,11 @@ def test_a_crash_switches_the_repacking_off(model: Path, tmp_path: Path) -> None
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_an_illegal_instruction_is_named(model: Path, tmp_path: Path) -> None:
     children = Children("import os, signal; os.kill(os.getpid(), signal.SIGILL)", FINE)
-    assert "SIGILL" in library(tmp_path, model=model, command=children).detail
+    assert "SIGILL" in check_library(tmp_path, model=model, command=children).detail
 
 
 def test_results_that_are_no_numbers_count_as_a_crash(model: Path, tmp_path: Path) -> None:
-    assert not library(
+    assert not check_library(
         tmp_path, model=model, command=Children("print('{\"finite\": false}')", FINE)
     ).use_extra_bufts
 
@@ -74,7 +74,7 @@ def test_results_that_are_no_numbers_count_as_a_crash(model: Path, tmp_path: Pat
 def test_a_library_that_crashes_in_every_way_is_refused(model: Path, tmp_path: Path) -> None:
     for _ in range(2):  # the second time by memory
         with pytest.raises(EngineError) as refused:
-            library(tmp_path, model=model, command=Children(CRASH, CRASH))
+            check_library(tmp_path, model=model, command=Children(CRASH, CRASH))
         assert refused.value.code == "native_crash"
         assert "mull doctor" in refused.value.hint
 
@@ -87,9 +87,9 @@ def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -
 
 def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
-    library(tmp_path, model=model, command=children)
+    check_library(tmp_path, model=model, command=children)
     json_cache.forget()  # another process
-    again = library(tmp_path, model=model, command=children)
+    again = check_library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
     assert (again.use_extra_bufts, again.new) == (False, False)
 
@@ -98,14 +98,14 @@ def test_another_library_or_cpu_is_asked_anew(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     children = Children(FINE)
-    library(tmp_path, model=model, command=children)
+    check_library(tmp_path, model=model, command=children)
     monkeypatch.setattr(selfcheck, "cpu_identity", lambda: "another CPU")
-    library(tmp_path, model=model, command=children)
+    check_library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
 
 
 def test_no_child_no_verdict_and_nothing_kept(model: Path, tmp_path: Path) -> None:
-    verdict = library(tmp_path, model=model, command=lambda _: ["/no/such/python"])
+    verdict = check_library(tmp_path, model=model, command=lambda _: ["/no/such/python"])
     assert verdict.ok
     assert verdict.use_extra_bufts
     assert "not checked" in verdict.detail
@@ -113,14 +113,14 @@ def test_no_child_no_verdict_and_nothing_kept(model: Path, tmp_path: Path) -> No
 
 
 def test_a_missing_check_model_is_no_failure(tmp_path: Path) -> None:
-    assert library(tmp_path, model=tmp_path / "none.gguf").ok
+    assert check_library(tmp_path, model=tmp_path / "none.gguf").ok
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 1}', "\x00\xff"])
 def test_damaged_memory_is_asked_anew(model: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "native-check.json").write_text(content, encoding="utf-8")
     children = Children(FINE)
-    assert library(tmp_path, model=model, command=children).ok
+    assert check_library(tmp_path, model=model, command=children).ok
     assert len(children.asked) == 1
     json_cache = json.loads((tmp_path / "native-check.json").read_text(encoding="utf-8"))
     assert any(isinstance(entry, dict) and entry.get("detail") == "passed" for entry in json_cache.values())
@@ -131,13 +131,13 @@ def test_a_state_folder_that_cannot_be_written_is_remembered_in_memory(model: Pa
     blocked.write_text("in the way")
     children = Children(FINE)
     for _ in range(2):
-        assert library(blocked / "state", model=model, command=children).ok
+        assert check_library(blocked / "state", model=model, command=children).ok
     assert len(children.asked) == 1
 
 
 def test_a_record_that_cannot_be_replaced_leaves_nothing_half_written(model: Path, tmp_path: Path) -> None:
     (tmp_path / "native-check.json").mkdir()
-    assert library(tmp_path, model=model, command=Children(FINE)).ok
+    assert check_library(tmp_path, model=model, command=Children(FINE)).ok
     assert sorted(path.name for path in tmp_path.iterdir()) == ["check.gguf", "native-check.json"]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mull.engine import engine as loop
 from mull.engine.engine import Engine
-from mull.engine.kv.prefill import SHORT, TILE, landing, share
+from mull.engine.kv import prefill
+from mull.engine.kv.prefill import SHORT, TILE, next_chunk, reusable_length
 from mull.engine.kv.state_store import StateStore
 from tests.engine.conftest import Run, run
 from tests.model_files.random_model import TINY, RandomShape, write_random
@@ -50,14 +50,14 @@ KINDS = pytest.mark.parametrize(
 @pytest.fixture
 def state_store(tmp_path: Path) -> StateStore:
     """Everything is worth writing."""
-    return StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    return StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
 
 
 def ask(engine: Engine, prompt: Sequence[int], ahead: Sequence[int] | None = None, **request: Any) -> Run:
     """A question and its answer, and what is kept of it for the next process."""
     request.setdefault("max_tokens", 20)
     said = run(engine, prompt, **request)
-    engine.keep(lambda: [*prompt, *said.tokens, 3, 3] if ahead is None else ahead)
+    engine.save_prompt_cache(lambda: [*prompt, *said.tokens, 3, 3] if ahead is None else ahead)
     return said
 
 
@@ -82,13 +82,13 @@ def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: 
     longer = [*FILE, *range(5, 205)]
     bits = []
     for number, before in enumerate([FIRST, None]):
-        state_store = StateStore(tmp_path / str(number), limit=1 << 30, worth=0.0)
+        state_store = StateStore(tmp_path / str(number), limit=1 << 30, min_seconds=0.0)
         if before:
             ask(start(path, state_store=state_store), before, checkpoints=FORKS)
         said = ask(start(path, state_store=state_store), longer, longer, checkpoints=FORKS, max_tokens=1)
         assert said.cached == (len(FILE) if before else 0)
         (entry,) = (e for e in state_store.entries() if len(e.tokens) == len(longer))
-        bits.append((list(entry.tokens), bytes(state_store.state(entry))))  # type: ignore[arg-type]
+        bits.append((list(entry.tokens), bytes(state_store.load(entry))))  # type: ignore[arg-type]
     assert bits[0] == bits[1]
 
 
@@ -214,7 +214,7 @@ def test_a_state_that_llama_refuses_costs_time_and_nothing_else(
     """Whole and well described, but not the state of this model."""
     ask(start(tiny_path, state_store=state_store), FIRST)
     (entry,) = state_store.entries()
-    wrong = state_store.state(entry)
+    wrong = state_store.load(entry)
     assert wrong is not None
     wrong[:64] = bytes(range(64))
     assert replace(state_store, model="x").put(entry.family, list(entry.tokens), wrong)
@@ -227,7 +227,7 @@ def test_a_state_that_llama_refuses_costs_time_and_nothing_else(
 def test_a_chat_goes_back_to_a_fork_in_memory(start: Start, tmp_path: Path, kind: str) -> None:
     """Memories that cannot be cut back would have to begin anew in every turn whose past was thinking."""
     path = write(kind, tmp_path / "model.gguf")
-    engine = start(path, state_store=StateStore(tmp_path / "prefixes", worth=0.0))
+    engine = start(path, state_store=StateStore(tmp_path / "prefixes", min_seconds=0.0))
     run(engine, FIRST, checkpoints=FORKS, max_tokens=20)
     again = run(engine, SECOND, checkpoints=FORKS, max_tokens=20)
     assert again.cached >= len(FILE)
@@ -240,7 +240,7 @@ def test_how_a_prompt_is_cut_does_not_depend_on_time(
     for room in range(1, 513):
         at, batches = 0, []
         while at < 1000:
-            batches.append(share(at, 1000, (10, 300), room))
+            batches.append(next_chunk(at, 1000, (10, 300), room))
             at += batches[-1]
         assert sum(batches) == 1000
         assert batches[0] == 10
@@ -251,12 +251,12 @@ def test_how_a_prompt_is_cut_does_not_depend_on_time(
 
 
 def test_where_a_shared_beginning_is_left() -> None:
-    assert landing(500, 520, (500,)) == 500  # at a fork
-    assert landing(503, 520, (500,)) == 500  # a few words of the question are no reason to leave it
-    assert landing(320, 1000, ()) == 320  # far from both ends
-    assert landing(330, 1000, (65,)) == 65 + 8 * TILE
-    assert landing(990, 1000, ()) == 928
-    assert landing(30, 1000, ()) == 0
+    assert reusable_length(500, 520, (500,)) == 500  # at a fork
+    assert reusable_length(503, 520, (500,)) == 500  # a few words of the question are no reason to leave it
+    assert reusable_length(320, 1000, ()) == 320  # far from both ends
+    assert reusable_length(330, 1000, (65,)) == 65 + 8 * TILE
+    assert reusable_length(990, 1000, ()) == 928
+    assert reusable_length(30, 1000, ()) == 0
 
 
 @pytest.mark.parametrize("kind", ["full attention", "quantized"])
@@ -267,9 +267,9 @@ def test_a_prompt_gives_the_same_bits_however_it_is_cut(
     path = write(kind, tmp_path / "model.gguf")
     bits = set()
     for seconds in (0.0, 1e-3, 5e-3, 100.0):
-        monkeypatch.setattr(loop, "_CHUNK_SECONDS", seconds)
-        state_store = StateStore(tmp_path / str(seconds), limit=1 << 30, worth=0.0)
+        monkeypatch.setattr(prefill, "_CHUNK_SECONDS", seconds)
+        state_store = StateStore(tmp_path / str(seconds), limit=1 << 30, min_seconds=0.0)
         ask(start(path, state_store=state_store), SECOND, ahead=SECOND, max_tokens=1)
         (entry,) = state_store.entries()
-        bits.add(bytes(state_store.state(entry)))  # type: ignore[arg-type]
+        bits.add(bytes(state_store.load(entry)))  # type: ignore[arg-type]
     assert len(bits) == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mull.engine.engine import Engine, Piece, Request
-from mull.engine.request import Binding
+from mull.engine.request import GrammarSpec
 from mull.engine.sampling.chain import Chain
 from mull.errors import EngineError
 from mull.settings import Sampling
@@ -23,10 +23,10 @@ string ::= "\"" [^"\\\x00-\x1f]{0,9} "\""
 """
 
 
-def bound(engine: Engine, binding: Binding, sampling: Sampling = GREEDY, **request: object) -> Run:
+def bound(engine: Engine, binding: GrammarSpec, sampling: Sampling = GREEDY, **request: object) -> Run:
     result = Run()
     generation = engine.generate(Request([20, 30, 40], sampling, **{"max_tokens": 200, **request}))  # type: ignore[arg-type]
-    generation.bind(binding)
+    generation.constrain(binding)
     for event in generation:
         if isinstance(event, Piece):
             result.pieces.append(event)
@@ -36,49 +36,49 @@ def bound(engine: Engine, binding: Binding, sampling: Sampling = GREEDY, **reque
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_weights_write_what_the_grammar_says(tiny: Engine, seed: int) -> None:
-    done = bound(tiny, Binding(OBJECT), Sampling(temperature=1.5, seed=seed))
+    done = bound(tiny, GrammarSpec(OBJECT), Sampling(temperature=1.5, seed=seed))
     value = json.loads(done.data.decode("utf-8", "replace"))
     assert list(value) == ["name", "age"]
     assert done.ended == "eog, complete"
 
 
 def test_an_end_is_allowed_exactly_where_the_grammar_is_complete(tiny: Engine) -> None:
-    assert bound(tiny, Binding('root ::= "yes"')).data == b"yes"
-    assert bound(tiny, Binding('root ::= "yes"')).ended == "eog, complete"
-    assert bound(tiny, Binding("root ::= [a-z]+"), max_tokens=40).ended in {
+    assert bound(tiny, GrammarSpec('root ::= "yes"')).data == b"yes"
+    assert bound(tiny, GrammarSpec('root ::= "yes"')).ended == "eog, complete"
+    assert bound(tiny, GrammarSpec("root ::= [a-z]+"), max_tokens=40).ended in {
         "length, complete",
         "eog, complete",
     }
-    assert bound(tiny, Binding('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
+    assert bound(tiny, GrammarSpec('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
 
 
 def test_greedy_takes_the_likeliest_of_what_is_allowed(tiny: Engine) -> None:
     """Against the definition: the greatest logit among the tokens whose bytes the grammar allows."""
     prompt = [20, 30, 40]
     free = tiny.generate(Request(prompt, GREEDY, max_tokens=1))
-    free.top = 320
+    free.top_logprobs = 320
     (piece,) = (event for event in free if isinstance(event, Piece))
-    assert piece.chances is not None
+    assert piece.logprobs is not None
     expected = next(
         token
-        for token, _ in piece.chances.top
+        for token, _ in piece.logprobs.top
         if re.fullmatch(rb"[a-f]|[0-9]", tiny.model.piece(token)) and not tiny.model.is_marker(token)
     )
-    assert bound(tiny, Binding("root ::= [a-f0-9]{5}")).tokens[0] == expected
+    assert bound(tiny, GrammarSpec("root ::= [a-f0-9]{5}")).tokens[0] == expected
 
 
 def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> None:
     """First tokens of many seeds against the softmax over what the grammar allows."""
     free = tiny.generate(Request([20, 30, 40], GREEDY, max_tokens=1))
-    free.top = 320
+    free.top_logprobs = 320
     (piece,) = (event for event in free if isinstance(event, Piece))
-    assert piece.chances is not None
-    logs = dict(piece.chances.top)
+    assert piece.logprobs is not None
+    logs = dict(piece.logprobs.top)
     letters = [next(iter(tiny.model.tokenize(letter, special=False))) for letter in "abc"]
     weights = np.exp([logs[token] for token in letters])
     wild = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
     seen = Counter(
-        bound(tiny, Binding("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
+        bound(tiny, GrammarSpec("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
         for seed in range(400)
     )
     assert set(seen) <= set(letters)
@@ -88,25 +88,27 @@ def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> N
 
 def test_the_same_seed_writes_the_same(tiny: Engine) -> None:
     wild = Sampling(temperature=1.5, seed=11, repeat_penalty=1.3)
-    assert bound(tiny, Binding(OBJECT), wild).tokens == bound(tiny, Binding(OBJECT), wild).tokens
+    assert bound(tiny, GrammarSpec(OBJECT), wild).tokens == bound(tiny, GrammarSpec(OBJECT), wild).tokens
 
 
 def test_characters_of_several_bytes(tiny: Engine) -> None:
-    assert bound(tiny, Binding('root ::= "é日😀"')).data.decode() == "é日😀"
-    assert re.fullmatch("[α-ω]{4}", bound(tiny, Binding("root ::= [α-ω]{4}")).data.decode())
+    assert bound(tiny, GrammarSpec('root ::= "é日😀"')).data.decode() == "é日😀"
+    assert re.fullmatch("[α-ω]{4}", bound(tiny, GrammarSpec("root ::= [α-ω]{4}")).data.decode())
 
 
 def test_control_tokens_are_forbidden_on_request(tiny: Engine) -> None:
     marker = tiny.model.markers["<|im_start|>"]
-    spelled = Binding('root ::= "<|im_start|>"')
-    assert bound(tiny, Binding(spelled.grammar, forbidden=[marker])).tokens[0] != marker
-    assert bound(tiny, Binding(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
+    spelled = GrammarSpec('root ::= "<|im_start|>"')
+    assert bound(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).tokens[0] != marker
+    assert bound(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
 
 
 def test_a_turn_may_end_with_a_token_of_the_callers(tiny: Engine) -> None:
     marker = tiny.model.markers["<|im_start|>"]
-    eos = tiny.model.last_token
-    done = bound(tiny, Binding('root ::= "ok"', ends=[marker], forbidden=[eos, marker]), max_tokens=3)
+    eos = tiny.model.end_token
+    done = bound(
+        tiny, GrammarSpec('root ::= "ok"', end_tokens=[marker], forbidden=[eos, marker]), max_tokens=3
+    )
     assert done.data == b"ok<|im_start|>"
 
 
@@ -118,9 +120,9 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
         if isinstance(event, Piece):
             said.append(event.token)
             if len(said) == 4:
-                generation.bind(Binding("root ::= [0-9]+"))
+                generation.constrain(GrammarSpec("root ::= [0-9]+"))
             if len(said) == 8:
-                generation.bind(None)
+                generation.constrain(None)
     assert said[:4] == free[:4]
     assert all(tiny.model.piece(token).isdigit() for token in said[4:8])
     assert len(said) == 12
@@ -128,22 +130,22 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
 
 def test_what_was_said_already_counts(tiny: Engine) -> None:
     """And where it does not fit, nothing more is said."""
-    assert bound(tiny, Binding('root ::= "é, yes"', said="é, y".encode())).data == b"es"
-    lost = bound(tiny, Binding('root ::= "yes"', said=b"no"))
+    assert bound(tiny, GrammarSpec('root ::= "é, yes"', prefix="é, y".encode())).data == b"es"
+    lost = bound(tiny, GrammarSpec('root ::= "yes"', prefix=b"no"))
     assert (lost.data, lost.ended) == (b"", "eog, incomplete")
 
 
 def test_what_llama_cpp_refuses_is_an_error_and_the_sequence_is_given_back(tiny: Engine) -> None:
     generation = tiny.generate(Request([20, 30, 40], GREEDY, max_tokens=2))
     with pytest.raises(EngineError):
-        generation.bind(Binding("root ::= ("))
+        generation.constrain(GrammarSpec("root ::= ("))
     generation.close()
     assert len(run(tiny, [20, 30, 40], max_tokens=3).tokens) == 3
 
 
 def test_a_grammar_with_too_many_readings_ends_in_an_error(tiny: Engine) -> None:
     """Every "(" doubles what may follow."""
-    twice = Binding(
+    twice = GrammarSpec(
         'root ::= s\ns ::= "(" s "a" | "(" s "b" | "!"', forbidden=tiny.model.tokenize("!", special=False)
     )
     with pytest.raises(EngineError) as caught:
@@ -153,18 +155,18 @@ def test_a_grammar_with_too_many_readings_ends_in_an_error(tiny: Engine) -> None
 
 def test_chances_are_logarithms_of_probabilities(tiny: Engine) -> None:
     generation = tiny.generate(Request([20, 30, 40], GREEDY, max_tokens=3))
-    generation.top = 320
+    generation.top_logprobs = 320
     for event in generation:
         if isinstance(event, Piece):
-            assert event.chances is not None
-            assert event.chances.top[0] == (event.token, event.chances.chosen)  # greedy
-            assert sum(np.exp(log) for _, log in event.chances.top) == pytest.approx(1)
-            logs = [log for _, log in event.chances.top]
+            assert event.logprobs is not None
+            assert event.logprobs.top[0] == (event.token, event.logprobs.chosen)  # greedy
+            assert sum(np.exp(log) for _, log in event.logprobs.top) == pytest.approx(1)
+            logs = [log for _, log in event.logprobs.top]
             assert logs == sorted(logs, reverse=True)
 
 
 def test_a_bound_chain_is_freed(tiny: Engine) -> None:
     with Chain(tiny.model, GREEDY) as chain:
-        chain.bind(Binding(OBJECT))
+        chain.constrain(GrammarSpec(OBJECT))
         assert not chain.complete
     assert chain.handle is None

@@ -39,7 +39,7 @@ def test_what_was_put_is_found_again(state_store: StateStore) -> None:
     assert state_store.put(OTHER, [1, 2, 3], state(seed=2))
     (entry,) = state_store.entries(FAMILY)
     assert (list(entry.tokens), entry.model, entry.size) == ([1, 2, 3], "tiny", 10_000)
-    assert bytes(state_store.state(entry)) == bytes(state())  # type: ignore[arg-type]
+    assert bytes(state_store.load(entry)) == bytes(state())  # type: ignore[arg-type]
     assert len(state_store.entries()) == 2
 
 
@@ -54,7 +54,7 @@ def test_the_same_tokens_again_take_the_place_of_the_old(state_store: StateStore
     state_store.put(FAMILY, [1, 2], state(seed=1))
     state_store.put(FAMILY, [1, 2], state(seed=2))
     (entry,) = state_store.entries(FAMILY)
-    assert bytes(state_store.state(entry)) == bytes(state(seed=2))  # type: ignore[arg-type]
+    assert bytes(state_store.load(entry)) == bytes(state(seed=2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 40, 5_000, -1])
@@ -71,7 +71,7 @@ def test_an_entry_cut_short_after_it_was_found_is_removed(state_store: StateStor
     (entry,) = state_store.entries(FAMILY)
     for keep in (0, 5_000):
         entry.path.write_bytes(entry.path.read_bytes()[:keep])
-        assert state_store.state(entry) is None
+        assert state_store.load(entry) is None
 
 
 @pytest.mark.parametrize("place", [0, 7, 9, 25, 60, 500, 4_096 + 17, -1])
@@ -83,7 +83,7 @@ def test_a_damaged_entry_is_removed(state_store: StateStore, place: int) -> None
     data[place] ^= 0x10
     path.write_bytes(data)
     found = state_store.entries(FAMILY)
-    assert [entry for entry in found if state_store.state(entry) is not None] == []
+    assert [entry for entry in found if state_store.load(entry) is not None] == []
     assert files(state_store) == []
 
 
@@ -162,13 +162,13 @@ for number in range(10_000):
 def test_ctrl_c_while_it_writes_leaves_nothing_unfinished(state_store: StateStore) -> None:
     assert b"KeyboardInterrupt" in ended_while_writing(state_store, signal.SIGINT).stderr
     assert not [path for path in files(state_store) if path.suffix == ".part"]
-    assert all(state_store.state(entry) is not None for entry in state_store.entries())
+    assert all(state_store.load(entry) is not None for entry in state_store.entries())
 
 
 @POSIX
 def test_a_process_killed_while_it_writes_leaves_no_half_entry(state_store: StateStore) -> None:
     assert ended_while_writing(state_store, signal.SIGKILL).returncode == -signal.SIGKILL
-    assert all(state_store.state(entry) is not None for entry in state_store.entries())
+    assert all(state_store.load(entry) is not None for entry in state_store.entries())
     unfinished = [path for path in files(state_store) if path.suffix == ".part"]
     for path in unfinished:
         os.utime(path, (1, 1))  # long ago
@@ -179,11 +179,11 @@ def test_a_process_killed_while_it_writes_leaves_no_half_entry(state_store: Stat
 def test_a_reader_keeps_what_another_process_replaces(state_store: StateStore) -> None:
     state_store.put(FAMILY, [1, 2], state(seed=1))
     (entry,) = state_store.entries()
-    read = state_store.state(entry)
+    read = state_store.load(entry)
     state_store.put(FAMILY, [1, 2], state(seed=2))
     state_store.clear()
     assert bytes(read) == bytes(state(seed=1))  # type: ignore[arg-type]
-    assert state_store.state(entry) is None
+    assert state_store.load(entry) is None
     state_store.touch(entry)
     state_store.remove(entry)
 
@@ -196,7 +196,7 @@ from tests.engine.test_disk import *
 state_store = StateStore(Path({str(state_store.folder)!r}), limit=100_000)
 for number in range(60):
     state_store.put(FAMILY, [int(sys.argv[1]), number % 7], state(size=20_000, seed=number))
-    assert all(found is None or len(found) == 20_000 for found in map(state_store.state, state_store.entries()))
+    assert all(found is None or len(found) == 20_000 for found in map(state_store.load, state_store.entries()))
     if number % 20 == 19:
         state_store.clear()
 """
@@ -205,6 +205,6 @@ for number in range(60):
     while any(writer.poll() is None for writer in writers):
         for entry in state_store.entries():
             state_store.touch(entry)
-            found = state_store.state(entry)
+            found = state_store.load(entry)
             assert found is None or len(found) == 20_000
     assert [writer.wait() for writer in writers] == [0, 0, 0]

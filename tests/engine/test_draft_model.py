@@ -9,7 +9,7 @@ import pytest
 
 from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import Model
-from mull.engine.speculative.prompt_lookup import UsualCosts
+from mull.engine.speculative.base import TypicalCosts
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 from tests.engine.conftest import GREEDY
@@ -25,7 +25,7 @@ SCRIPT = [f" w{i}" for i in range(150)]
 @pytest.fixture(autouse=True)
 def _free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine on which more rows cost nothing, so that every guess is tried."""
-    monkeypatch.setattr(UsualCosts, "seconds", lambda *_: 0.5)
+    monkeypatch.setattr(TypicalCosts, "seconds", lambda *_: 0.5)
 
 
 def said(engine: Engine, prompt: str = "?", **request: object) -> tuple[list[str], int, int]:
@@ -87,6 +87,8 @@ def test_a_memory_that_cannot_be_cut_is_refused(tmp_path: Path, open_model: Open
     mamba = open_model(write_recurrent(tmp_path / "mamba.gguf"))
     other = open_model(write_scripted(tmp_path / "plain.gguf", SCRIPT))
     for model, helper in ((mamba, other), (other, mamba)):
-        with pytest.raises(EngineError, match=r"mamba\.gguf cannot take part") as refused:
+        with pytest.raises(
+            EngineError, match=r"mamba\.gguf does not support speculative decoding"
+        ) as refused:
             Engine(model, EngineSettings(), draft_model=helper)
         assert refused.value.code == "draft_memory"

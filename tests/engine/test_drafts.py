@@ -14,9 +14,10 @@ import pytest
 from mull.engine.engine import Engine, Generation, Piece, Request
 from mull.engine.kv.slot import Slot
 from mull.engine.native.selfcheck import PEBBLE
-from mull.engine.request import Binding
+from mull.engine.request import GrammarSpec
 from mull.engine.speculative import drafting
-from mull.engine.speculative.prompt_lookup import MOST, Costs, PromptLookup, UsualCosts, length
+from mull.engine.speculative.base import MAX_DRAFT, StepCosts, TypicalCosts, draft_length
+from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.settings import Sampling
 from tests.engine.conftest import GREEDY
 from tests.model_files.architectures import ARCHITECTURES
@@ -45,11 +46,11 @@ class Hinted:
         self._wrong = wrong
         self._random = random.Random(seed)
 
-    def told(self, _token: int) -> None:
+    def observe(self, _token: int) -> None:
         self._said += 1
 
     def propose(self, most: int) -> list[int]:
-        draft = self._answer[self._said : self._said + min(most, self._random.randint(1, MOST))]
+        draft = self._answer[self._said : self._said + min(most, self._random.randint(1, MAX_DRAFT))]
         return [9 if self._random.random() < self._wrong else token for token in draft]
 
 
@@ -65,11 +66,11 @@ def plain(engine: Engine, prompt: Sequence[int] = PROMPT, **request: object) -> 
     """What the model says alone, up to the first place where two tokens are so nearly alike that the rounding of
     another batch size might choose between them."""
     generation = begin(engine, prompt, **request)
-    generation.top = 2
+    generation.top_logprobs = 2
     said = []
     for event in generation:
-        if isinstance(event, Piece) and event.chances is not None:
-            (_, best), (_, second) = event.chances.top
+        if isinstance(event, Piece) and event.logprobs is not None:
+            (_, best), (_, second) = event.logprobs.top
             if best - second < ROUNDING:
                 break
             said.append(event.token)
@@ -209,10 +210,10 @@ def test_a_memory_that_turns_out_not_to_forget_gets_no_more_drafts(
     engine = scripted([f" w{i}" for i in range(60)])
     question = engine.model.tokenize("?", special=True)
     alone = tokens(begin(engine, question))
-    monkeypatch.setattr(Slot, "cut", lambda slot, context, _length: slot.clear(context))
+    monkeypatch.setattr(Slot, "truncate", lambda slot, context, _length: slot.clear(context))
     generation = hinted(engine, question, alone, 0.5)
     assert tokens(generation) == alone
-    assert generation.accepted < generation.drafted <= MOST, "computed anew, and once was enough"
+    assert generation.accepted < generation.drafted <= MAX_DRAFT, "computed anew, and once was enough"
     assert begin(engine, question).drafter is None
 
 
@@ -298,7 +299,7 @@ def test_injecting_between_drafted_tokens_is_as_without(start: Start, tiny_path:
 
 
 def test_a_grammar_bound_between_drafted_tokens_holds_from_there(start: Start, tiny_path: Path) -> None:
-    binding = Binding(grammar='root ::= "tok" [0-9]+ (" tok" [0-9]+)*')
+    binding = GrammarSpec(grammar='root ::= "tok" [0-9]+ (" tok" [0-9]+)*')
 
     def bound(generation: Generation) -> list[int]:
         said: list[int] = []
@@ -306,7 +307,7 @@ def test_a_grammar_bound_between_drafted_tokens_holds_from_there(start: Start, t
             if isinstance(event, Piece):
                 said.append(event.token)
                 if len(said) == 6:
-                    generation.bind(binding)
+                    generation.constrain(binding)
         return said
 
     bound_alone = bound(begin(start(tiny_path, draft="off"), PROMPT, max_tokens=30))
@@ -334,14 +335,14 @@ def test_a_second_sequence_may_come_and_go_in_the_middle_of_a_draft(scripted: Ca
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which more rows cost nothing: every draft is worth trying."""
-    monkeypatch.setattr(Costs, "seconds", lambda *_: 1e-3)
-    monkeypatch.setattr(UsualCosts, "seconds", lambda *_: 1e-3)
+    monkeypatch.setattr(StepCosts, "seconds", lambda *_: 1e-3)
+    monkeypatch.setattr(TypicalCosts, "seconds", lambda *_: 1e-3)
 
 
-def costs(*steps: tuple[int, float]) -> Costs:
-    known = Costs()
+def costs(*steps: tuple[int, float]) -> StepCosts:
+    known = StepCosts()
     for rows, seconds in steps:
-        known.took(rows, seconds, prompt=rows >= 64)
+        known.record(rows, seconds, prompt=rows >= 64)
     return known
 
 
@@ -350,17 +351,17 @@ def test_the_length_of_a_draft_follows_what_rows_cost() -> None:
         return 0.9
 
     cheap, dear = costs((1, 0.1), (512, 1.0)), costs((1, 0.1), (512, 45.0))
-    assert length(likely, cheap.seconds, MOST) > 7
-    assert length(likely, dear.seconds, MOST) == 0
-    assert length(lambda _: 0.05, cheap.seconds, MOST) == 0
-    assert length(likely, Costs().seconds, MOST) == 0, "before anything was timed"
-    assert length(likely, cheap.seconds, 5) <= 5
+    assert draft_length(likely, cheap.seconds, MAX_DRAFT) > 7
+    assert draft_length(likely, dear.seconds, MAX_DRAFT) == 0
+    assert draft_length(lambda _: 0.05, cheap.seconds, MAX_DRAFT) == 0
+    assert draft_length(likely, StepCosts().seconds, MAX_DRAFT) == 0, "before anything was timed"
+    assert draft_length(likely, cheap.seconds, 5) <= 5
 
 
 def test_a_step_that_stalled_once_does_not_end_the_drafts() -> None:
     known = costs((1, 0.1), (512, 1.0), *[(16, 0.2)] * 10)
     before = known.seconds(16)
-    known.took(16, 5.0, prompt=False)
+    known.record(16, 5.0, prompt=False)
     assert known.seconds(16) < 1.5 * before
 
 
@@ -374,32 +375,32 @@ def test_where_an_answer_should_come_out_again_the_pace_decides_nothing(
         for pace in (0.2, 60.0):
             engine = start(tiny_path)
             for rows, seconds in ((1, 0.1), (512, pace)):
-                engine._drafting.costs.took(rows, seconds, prompt=rows > 1)
+                engine._drafting.costs.record(rows, seconds, prompt=rows > 1)
             generation = begin(engine, text[:1], sampling=sampling)
             assert generation.drafter is not None
             lengths.append([])
             for token in text[1:]:
-                generation.drafter.told(token)
-                lengths[-1].append(len(generation.drafter.propose(MOST)))
+                generation.drafter.observe(token)
+                lengths[-1].append(len(generation.drafter.propose(MAX_DRAFT)))
             generation.close()
         assert max(lengths[0]) > 7
         assert (lengths[0] == lengths[1]) == alike
 
 
 def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None:
-    lookup = PromptLookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], Costs())
-    lookup.told(3)
+    lookup = PromptLookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], StepCosts())
+    lookup.observe(3)
     assert lookup.propose(2) == [60, 61]
     for token in (60, 61):
-        lookup.told(token)
+        lookup.observe(token)
     assert lookup.propose(4) == [9, 1, 2, 3]
-    lookup.told(77)
+    lookup.observe(77)
     assert lookup.propose(4) == []
 
 
 def test_a_guess_at_the_end_of_the_text_repeats_what_lies_between(free: None) -> None:
-    lookup = PromptLookup([5, 6, 7, 5, 6, 7, 5], Costs())
-    lookup.told(6)
+    lookup = PromptLookup([5, 6, 7, 5, 6, 7, 5], StepCosts())
+    lookup.observe(6)
     assert lookup.propose(7) == [7, 5, 6, 7, 5, 6, 7]
 
 
@@ -411,11 +412,11 @@ def test_text_without_repetition_ends_the_drafts_and_repetition_brings_them_back
     drafted = []
     for _ in range(300):  # pairs come again, but never what follows them
         for token in (*source.choice(pairs), source.randrange(1000, 9000)):
-            lookup.told(token)
-            drafted.append(len(lookup.propose(MOST)))
+            lookup.observe(token)
+            drafted.append(len(lookup.propose(MAX_DRAFT)))
     assert sum(drafted[-300:]) == 0
     copied = [source.randrange(1000) for _ in range(60)]
     for token in copied * 2:
-        lookup.told(token)
-        drafted.append(len(lookup.propose(MOST)))
+        lookup.observe(token)
+        drafted.append(len(lookup.propose(MAX_DRAFT)))
     assert max(drafted[-50:]) > 7

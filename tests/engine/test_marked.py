@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.engine.special_tokens import SMALL, marked
+from mull.engine.special_tokens import SMALL, find_special_tokens
 from mull.fs import json_cache
 
 STAMP = ((1, 2, 3, 4),)
@@ -15,7 +15,7 @@ MARKED = [0, 1, 2, 7, 500, 501, SMALL - 1]
 
 
 class Library:
-    """Tells which tokens are markers, and counts how often it was asked."""
+    """Reports which tokens are special, and counts how often it was asked."""
 
     def __init__(self, marked: list[int]) -> None:
         self.marked = set(marked)
@@ -28,7 +28,7 @@ class Library:
 
 def found(library: Library, folder: Path | None, *, n_vocab: int = SMALL, stamp: tuple = STAMP) -> list[int]:
     json_cache.forget()  # as another process
-    return marked(n_vocab, library, stamp, folder)
+    return find_special_tokens(n_vocab, library, stamp, folder)
 
 
 @pytest.mark.parametrize("tokens", [MARKED, [], [0], [SMALL - 1], list(range(SMALL))])

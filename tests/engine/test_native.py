@@ -121,7 +121,7 @@ def test_the_library_is_not_loaded_just_to_know_its_files(tmp_path: Path) -> Non
     done = python(
         "import sys\nfrom mull.engine.native import library, selfcheck\nfrom pathlib import Path\n"
         "assert library.library_files()\n"
-        "selfcheck.library(Path(sys.argv[1]), command=lambda _: [sys.executable, '-c', 'print({})'])\n"
+        "selfcheck.check_library(Path(sys.argv[1]), command=lambda _: [sys.executable, '-c', 'print({})'])\n"
         "assert not any('llama_cpp' in name for name in sys.modules)\n",
         tmp_path,
     )

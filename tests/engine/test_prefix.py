@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mull.engine import engine as loop
-from mull.engine.compute_params import SHALLOW
+from mull.engine.compute_params import FLASH_CONTEXT
 from mull.engine.engine import Engine
 from mull.engine.kv.slot import common_prefix
 from tests.engine.conftest import run
@@ -99,7 +99,7 @@ def test_growing_in_the_middle_of_an_answer_changes_nothing(
     start: Start, tiny_path: Path, kv_type: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roomy = run(start(tiny_path, kv_type=kv_type), PROMPT, max_tokens=200)
-    monkeypatch.setattr(loop, "ROOM", 10)
+    monkeypatch.setattr(loop, "ANSWER_RESERVE", 10)
     engine = start(tiny_path, kv_type=kv_type)
     small = run(engine, PROMPT, max_tokens=200)
     assert engine.n_ctx == 512  # from 256, doubled
@@ -121,7 +121,7 @@ def test_growing_into_another_kind_of_attention_loses_nothing_but_time(start: St
     first = run(engine, PROMPT, max_tokens=50)
     longer = [*PROMPT, *first.tokens, *range(5, 305), *range(5, 205)]
     second = run(engine, longer, max_tokens=50)
-    assert engine.n_ctx > SHALLOW
+    assert engine.n_ctx > FLASH_CONTEXT
     assert second.tokens == run(start(tiny_path), longer, max_tokens=50).tokens
     third = run(engine, [*longer, *second.tokens, 7], max_tokens=5)
     assert third.cached == len(longer) + 49

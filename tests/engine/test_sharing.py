@@ -43,10 +43,10 @@ def alone(start: Start, path: Path, prompts: Sequence[Sequence[int]], max_tokens
 def first_and_others(engine: Engine, max_tokens: int = 12) -> tuple[list[Generation], list[int]]:
     """One request reads the shared beginning; the others begin when waiting is not worth it any more."""
     first = ask(engine, PROMPTS[0], max_tokens)
-    assert engine.worth_waiting(PROMPTS[1])
-    assert not engine.worth_waiting([5, 6, 7])
+    assert engine.prefix_in_progress(PROMPTS[1])
+    assert not engine.prefix_in_progress([5, 6, 7])
     event = next(first)
-    while engine.worth_waiting(PROMPTS[1]):
+    while engine.prefix_in_progress(PROMPTS[1]):
         event = next(first)
     assert isinstance(event, Prefill | Piece)
     others = [ask(engine, prompt, max_tokens) for prompt in PROMPTS[1:]]
@@ -75,7 +75,7 @@ def test_the_copy_outlives_the_one_it_was_made_from(start: Start, tiny_path: Pat
     engine = start(tiny_path, n_parallel=2)
     engine.reserve(400)
     first, second = ask(engine, PROMPTS[0], 40), None
-    while engine.worth_waiting(PROMPTS[1]):
+    while engine.prefix_in_progress(PROMPTS[1]):
         next(first)
     second = ask(engine, PROMPTS[1], 40)
     first.close()
@@ -98,7 +98,7 @@ def test_a_sliding_window_shares_what_it_still_has(start: Start, tmp_path: Path,
 def test_a_recurrent_memory_computes_for_itself(start: Start, tmp_path: Path) -> None:
     path = write_recurrent(tmp_path / "mamba.gguf")
     engine = start(path, n_parallel=4)
-    assert not engine.worth_waiting(PROMPTS[0])
+    assert not engine.prefix_in_progress(PROMPTS[0])
     generations = [ask(engine, prompt) for prompt in PROMPTS]
     assert [generation.cached for generation in generations] == [0] * 4
     assert read_all(generations, engine) == alone(start, path, PROMPTS, 12)
@@ -117,10 +117,10 @@ def test_a_full_cache_makes_the_youngest_wait_and_loses_nothing(scripted: Start)
                 heard[i] += event.data if isinstance(event, Piece) else b""
             if generation.ended is not None:
                 generation.close()
-        waited += engine.crowded
+        waited += engine.has_preempted
         engine.step()
     assert waited > 50
-    assert not engine.crowded
+    assert not engine.has_preempted
     assert engine.n_ctx <= 768
     assert [generation.ended for generation in generations] == ["eog"] * 4
     assert heard == ["".join(script).encode()] * 4

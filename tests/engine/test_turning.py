@@ -1,4 +1,5 @@
-"""States that are turned for the other kind of attention: the same memory, and nothing where that is not sure."""
+"""States converted from the flash-attention layout to the other one: the same memory, or nothing where the layout is
+unknown."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mull.engine.compute_params import SHALLOW
+from mull.engine.compute_params import FLASH_CONTEXT
 from mull.engine.context import Context
 from mull.engine.engine import Engine
 from mull.engine.kv.state_store import StateStore
-from mull.engine.kv.transpose_v import turned
+from mull.engine.kv.transpose_v import transpose_v
 from mull.engine.model import Model
 from mull.engine.request import Piece, Request
 from mull.settings import EngineSettings, Sampling
@@ -61,7 +62,7 @@ def test_a_turned_state_is_what_the_other_context_would_hold(
     state = computed(context(model, flash=True))
     other = context(model, flash=False)
     assert not other.restore(0, state)
-    other_way = turned(state)
+    other_way = transpose_v(state)
     assert other_way is not None
     assert other.restore(0, other_way)
     assert bytes(other.save(0) or b"") == bytes(other_way) != bytes(state)
@@ -74,9 +75,9 @@ def test_no_guess_at_what_is_laid_out_otherwise(
     state = computed(context(model, flash=True))
     for size in (0, 3, 8, 100, len(state) // 2, len(state) - 1):
         part = (ctypes.c_uint8 * size)(*state[:size])
-        assert turned(part) is None
-    assert turned(computed(context(model, flash=False))) is None  # turned already
-    assert turned(computed(context(model, flash=True, kv_type="q8_0"))) is None
+        assert transpose_v(part) is None
+    assert transpose_v(computed(context(model, flash=False))) is None  # transposed already
+    assert transpose_v(computed(context(model, flash=True, kv_type="q8_0"))) is None
 
 
 def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
@@ -86,32 +87,32 @@ def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
     small = Request(PROMPT, GREEDY, max_tokens=600)
     said: list[Piece] = []
     with engine.generate(small) as generation:
-        generation.top = 3
+        generation.top_logprobs = 3
         for event in generation:
             said += [event] if isinstance(event, Piece) else []
-            if engine.n_ctx == SHALLOW:
+            if engine.n_ctx == FLASH_CONTEXT:
                 before = len(said)
     assert len(said) == 600
-    assert 300 < before < SHALLOW
+    assert 300 < before < FLASH_CONTEXT
     prompt = [*PROMPT, *(piece.token for piece in said[: before + 5])]
     fresh = start(tiny_path)
     with fresh.generate(Request(prompt, GREEDY, max_tokens=600)) as generation:
-        generation.top = 3
+        generation.top_logprobs = 3
         first = next(event for event in generation if isinstance(event, Piece))
     after = said[before + 5]
-    assert after.chances is not None
-    assert first.chances is not None
-    assert dict(after.chances.top) == pytest.approx(dict(first.chances.top), abs=0.05)
+    assert after.logprobs is not None
+    assert first.logprobs is not None
+    assert dict(after.logprobs.top) == pytest.approx(dict(first.logprobs.top), abs=0.05)
 
 
 def test_the_next_prompt_that_begins_alike_finds_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
-    state_store = StateStore(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    state_store = StateStore(tmp_path / "prefixes", 1 << 30, min_seconds=0.0)
     engine = start(tiny_path, state_store=state_store)
     first = run(engine, [*PROMPT, *PROMPT, 5], max_tokens=600)
-    assert engine.n_ctx > SHALLOW
-    engine.keep(lambda: [*PROMPT, *PROMPT, 5, *first.tokens])
+    assert engine.n_ctx > FLASH_CONTEXT
+    engine.save_prompt_cache(lambda: [*PROMPT, *PROMPT, 5, *first.tokens])
     assert len(state_store.entries()) == 2
     again = run(start(tiny_path, state_store=state_store), [*PROMPT, *PROMPT, 6], max_tokens=20)
     plain = run(start(tiny_path), [*PROMPT, *PROMPT, 6], max_tokens=20)
@@ -122,12 +123,12 @@ def test_the_next_prompt_that_begins_alike_finds_the_small_context(
 def test_a_conversation_that_has_grown_goes_on_from_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
-    state_store = StateStore(tmp_path / "prefixes", 1 << 30, worth=0.0)
+    state_store = StateStore(tmp_path / "prefixes", 1 << 30, min_seconds=0.0)
     engine = start(tiny_path, state_store=state_store)
     first = run(engine, PROMPT, max_tokens=100)
-    assert engine.n_ctx <= SHALLOW
+    assert engine.n_ctx <= FLASH_CONTEXT
     said = [*PROMPT, *first.tokens[:-1]]
-    engine.keep(lambda: said)
+    engine.save_prompt_cache(lambda: said)
     longer = [*said, *(i % 250 + 5 for i in range(400))]
     again = run(start(tiny_path, state_store=state_store), longer, max_tokens=20)
     assert again.cached == len(said)

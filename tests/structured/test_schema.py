@@ -12,7 +12,7 @@ import pytest
 
 from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
-from mull.engine.request import Binding
+from mull.engine.request import GrammarSpec
 from mull.errors import MullError, UsageError
 from mull.settings import EngineSettings, Sampling
 from mull.structured.keywords import UnsupportedSchema
@@ -109,7 +109,9 @@ def write(tmp_path_factory: pytest.TempPathFactory, checked_state: Path) -> Iter
         def write_(schema: Any, seed: int) -> str:
             sampling = Sampling(temperature=1.2, top_k=0, top_p=1.0, min_p=0.0, seed=seed)
             generation = engine.generate(Request([20, 30, 40], sampling, max_tokens=2000))
-            generation.bind(Binding(from_schema(schema).grammar, forbidden=list(model.markers.values())[:1]))
+            generation.constrain(
+                GrammarSpec(from_schema(schema).grammar, forbidden=list(model.markers.values())[:1])
+            )
             said = b"".join(event.data for event in generation if isinstance(event, Piece))
             return said.decode("utf-8", "replace") if generation.complete else ""
 

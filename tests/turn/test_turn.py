@@ -220,7 +220,7 @@ def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> 
 @pytest.mark.parametrize("on", [True, False])
 def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thinker: Path, on: bool) -> None:
     """Up to where the answer begins without its thinking, which the template drops, as it does an empty block."""
-    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
     asked = [Message("user", "a rather long first question " * 10)]
     with speaking(thinker, state_store) as loaded:
         first = check_stream(run(loaded, asked, settings(on=on), TurnControl()))
@@ -239,7 +239,7 @@ def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thi
 
 
 def test_a_turn_that_was_stopped_is_not_kept(tmp_path: Path, thinker: Path) -> None:
-    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, worth=0.0)
+    state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
     asked, control = [Message("user", "a rather long first question " * 10)], TurnControl()
     with speaking(thinker, state_store) as loaded:
         events = []

@@ -56,7 +56,7 @@ def planned(
 
 
 def _remembered(path: Path, wanted: bool) -> tuned.Tuned | None:
-    return tuned.recall(path, paths.state_dir()) if wanted else None
+    return tuned.load(path, paths.state_dir()) if wanted else None
 
 
 def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:

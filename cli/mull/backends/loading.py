@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from mull.control import TurnControl
 from mull.engine.compute_params import SMALL_FILE
+from mull.engine.model import check_header
 from mull.engine.model import load as load_model
-from mull.engine.model import look_at
 from mull.engine.native import library, selfcheck
 from mull.errors import ExitCode, MullError
 from mull.events import Loading, Notice
@@ -107,7 +107,7 @@ def load(
 
 def _library_notice() -> Notice | None:
     """What the user is told once, when the library's self-check has just found a crash that can be got round."""
-    verdict = selfcheck.library(state_dir())
+    verdict = selfcheck.check_library(state_dir())
     if not verdict.new or verdict.use_extra_bufts:
         return None
     text = f"llama.cpp failed its self-check ({verdict.detail}); mull takes the slower way round. The fix: mull doctor"
@@ -192,8 +192,8 @@ def _read(
     def model(said: EngineSettings) -> Model:
         return load_model(path, said, state_dir=state_dir(), on_progress=report, trusted=trusted)
 
-    look_at(path)
-    known = trusted or selfcheck.knows(path, state_dir())
+    check_header(path)
+    known = trusted or selfcheck.was_checked(path, state_dir())
     if not known or library.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
         return model(best), best

@@ -149,9 +149,9 @@ class Scheduler:
 
     def _begin(self) -> Iterator[Answered]:
         """Begin what is at hand, but a prompt whose beginning is just being computed for another: it will be copied."""
-        while self._prepared and not self._engine.crowded:
+        while self._prepared and not self._engine.has_preempted:
             asked = self._prepared[0]
-            if self._engine.worth_waiting(asked.prompt.tokens):
+            if self._engine.prefix_in_progress(asked.prompt.tokens):
                 return
             self._prepared.popleft()
             try:

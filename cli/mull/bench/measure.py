@@ -113,7 +113,7 @@ def _measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
         _run(engine, [*before, 1], 1, stopped)
     fresh = words(engine, trial.tokens, seed=None)
     generation = engine.generate(
-        Request([*before, *fresh], GREEDY, max_tokens=1, go_on_tokens=_EVERY), stopped
+        Request([*before, *fresh], GREEDY, max_tokens=1, ignored_eog=_EVERY), stopped
     )
     with generation:
         begun = time.perf_counter()
@@ -127,7 +127,7 @@ def _measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
 def _write(engine: Engine, trial: Trial, stopped: Stopped) -> float:
     prompt = words(engine, max(trial.depth, 1), seed=trial.depth)
     generation = engine.generate(
-        Request(prompt, GREEDY, max_tokens=trial.tokens + 1, go_on_tokens=_EVERY), stopped
+        Request(prompt, GREEDY, max_tokens=trial.tokens + 1, ignored_eog=_EVERY), stopped
     )
     with generation:
         pieces = (event for event in generation if isinstance(event, Piece))
@@ -141,7 +141,7 @@ def _write(engine: Engine, trial: Trial, stopped: Stopped) -> float:
 
 def _run(engine: Engine, prompt: list[int], tokens: int, stopped: Stopped) -> None:
     with engine.generate(
-        Request(prompt, GREEDY, max_tokens=tokens, go_on_tokens=_EVERY), stopped
+        Request(prompt, GREEDY, max_tokens=tokens, ignored_eog=_EVERY), stopped
     ) as generation:
         if not any(isinstance(event, Piece) for event in generation):
             raise BenchInterrupted

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mull.bench.measure import Stopped, Trial, measure
-from mull.engine.compute_params import BATCH, BIG, computation, reasons
-from mull.engine.context import attention_of
+from mull.engine.compute_params import DEFAULT_BATCH_SIZE, SMALL_MODEL, choose_params, reasons
+from mull.engine.context import attention_for
 from mull.engine.engine import Engine
 from mull.engine.model import Model
 from mull.engine.threads import default_threads
-from mull.engine.tuned import Tuned, spelled
+from mull.engine.tuned import Tuned, format_value
 from mull.errors import EngineError, UsageError
 from mull.settings import EngineSettings
 
@@ -80,7 +80,7 @@ def tune(
         if getattr(said, knob) is not None:
             yield Chosen(knob, getattr(said, knob), "as you said")
             continue
-        rule = getattr(computation(model.n_params, best), knob)
+        rule = getattr(choose_params(model.n_params, best), knob)
         values = [rule, *(value for value in _candidates(knob, model, best, sizes) if value != rule)]
         tried: list[Tried] = []
         for one in _compare(model, best, knob, values, sizes, stopped, rounds) if len(values) > 1 else ():
@@ -98,13 +98,13 @@ def tune(
 def _candidates(knob: str, model: Model, settings: EngineSettings, sizes: _Sizes) -> Sequence[Any]:
     if knob == "threads":
         cores, every = default_threads(), os.cpu_count() or 1
-        small = model.n_params <= BIG
+        small = model.n_params <= SMALL_MODEL
         return sorted(
             {1, 2} & set(range(1, every + 1)) if small else {max(1, cores // 2), cores - 1 or 1, cores, every}
         )
     if knob == "flash_attention":
         return (
-            attention_of(model, settings, sizes.depth or BATCH).flash is False,
+            attention_for(model, settings, sizes.depth or DEFAULT_BATCH_SIZE).flash is False,
         )  # beside what the rule says
     if knob == "batch_size":  # one that is never filled tells nothing
         return [size for size in BATCHES if size <= sizes.batches]
@@ -193,4 +193,4 @@ def _choose(knob: str, rule: Any, tried: Sequence[Tried], model: Model) -> Chose
         tail = "; nothing else was clearly quicker" if tried else ""
         return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}{tail}")
     faster = f"{1 / best.ratio - 1:.0%}"
-    return Chosen(knob, best.value, f"a turn was {faster} quicker than with {spelled(rule)}")
+    return Chosen(knob, best.value, f"a turn was {faster} quicker than with {format_value(rule)}")

@@ -90,7 +90,7 @@ def tune_model(
             for step in tune(engine.model, best, lambda: control.stopped):
                 view.clear()
                 if isinstance(step, Trying):
-                    view.doing(f"trying {step.knob} {tuned.spelled(step.value)}")
+                    view.doing(f"trying {step.knob} {tuned.format_value(step.value)}")
                 elif isinstance(step, Tuned):
                     found = replace(step, model=plan.resolved.name)
                 elif not json:
@@ -102,7 +102,7 @@ def tune_model(
     if found is None:
         return
     try:
-        tuned.remember(plan.resolved.path, paths.private_dir(paths.state_dir()), found)
+        tuned.save(plan.resolved.path, paths.private_dir(paths.state_dir()), found)
     except OSError as error:
         raise MullError(
             "write_failed", f"What was found cannot be kept: {error.strerror or error}."
@@ -117,20 +117,18 @@ def tune_model(
 
 def _line(step: Tried | Chosen) -> str:
     from mull.bench.tune import Tried
-    from mull.engine.tuned import spelled
+    from mull.engine.tuned import format_value
 
     if isinstance(step, Tried):
-        return (
-            f"{step.knob} {spelled(step.value)}: reads {step.reads:,.4g}, writes {step.writes:,.4g} tokens/s"
-        )
-    return f"→ {step.knob} {spelled(step.value)}: {step.reason}"
+        return f"{step.knob} {format_value(step.value)}: reads {step.reads:,.4g}, writes {step.writes:,.4g} tokens/s"
+    return f"→ {step.knob} {format_value(step.value)}: {step.reason}"
 
 
 def show_tuned(streams: Streams, *, json: bool) -> None:
     """All that is remembered."""
     from mull.engine import tuned
 
-    kept = tuned.everything(paths.state_dir())
+    kept = tuned.load_all(paths.state_dir())
     if json:
         write_object(streams, {"v": 1, "tuned": [_as_json(one) for one in kept], "error": None})
         return
@@ -139,7 +137,7 @@ def show_tuned(streams: Streams, *, json: bool) -> None:
     for number, one in enumerate(kept):
         blank = [("", "")] if number else []
         rows = [
-            (knob, f"{tuned.spelled(getattr(one, knob))}: {one.reasons.get(knob, '')}")
+            (knob, f"{tuned.format_value(getattr(one, knob))}: {one.reasons.get(knob, '')}")
             for knob in tuned.KNOBS
         ]
         card(streams, [*blank, ("model", one.model), ("measured", one.when), *rows])
@@ -154,7 +152,7 @@ def forget_tuned(plan: RunConfig, streams: Streams) -> None:
     from mull.engine import tuned
 
     try:
-        found = tuned.forget(plan.resolved.path, paths.state_dir())
+        found = tuned.remove(plan.resolved.path, paths.state_dir())
     except OSError as error:
         raise MullError("write_failed", f"That cannot be forgotten: {error.strerror or error}.") from error
     name = plan.resolved.name

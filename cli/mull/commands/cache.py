@@ -52,7 +52,7 @@ def root(context: typer.Context, json: Json = False) -> None:
     if rows:
         table(streams, ("Model", "Tokens", "Size", "Used"), rows)
     held = size_text(sum(entry.bytes for entry in entries)) if rows else "Nothing is kept"
-    streams.note(f"{held}, at most {size_text(state_store.most())}, in {state_store.folder}")
+    streams.note(f"{held}, at most {size_text(state_store.effective_limit())}, in {state_store.folder}")
     if state:
         streams.note(state)
 
@@ -65,7 +65,7 @@ def clear(context: typer.Context, model: Model = None, json: Json = False) -> No
     if model is None:
         gone = state_store.entries()
         state_store.clear()
-    elif not (gone := state_store.forget(model)):
+    elif not (gone := state_store.remove_model(model)):
         raise UsageError(
             "no_cache_entry", f'Nothing is kept of "{model}".', "mull cache lists what there is."
         )
@@ -91,7 +91,7 @@ def _object(state_store: StateStore, entries: Sequence[StoredState], *, enabled:
         "folder": str(state_store.folder),
         "enabled": enabled,
         "bytes": sum(entry.bytes for entry in entries),
-        "limit": state_store.most(),
+        "limit": state_store.effective_limit(),
         "entries": [
             {"model": entry.model, "tokens": len(entry.tokens), "bytes": entry.bytes, "used": entry.used}
             for entry in entries

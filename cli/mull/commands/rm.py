@@ -34,7 +34,7 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
     state_store = open_state_store(settings)
     for name in names:
         for removed in remove(name, every=every, folders=settings.model_folders()):
-            freed = removed.freed + sum(entry.bytes for entry in state_store.forget(removed.name))
+            freed = removed.freed + sum(entry.bytes for entry in state_store.remove_model(removed.name))
             if json:
                 value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
                 write_object(streams, {**value, "error": None})

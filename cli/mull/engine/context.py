@@ -29,14 +29,14 @@ _X86 = frozenset({"x86_64", "amd64"})
 _POLL = 0.05  # seconds between two looks at the wish to stop
 
 ABORTED = 2  # llama.h, llama_decode
-NO_ROOM = 1
+NO_KV_SLOT = 1
 
 
-def attention_of(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
+def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
     """How a context of this size attends."""
     on_cpu = platform.machine().lower() in _X86 and not library.offloads(settings.gpu_layers)
-    return compute_params.attention(
-        compute_params.computation(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
+    return compute_params.choose_attention(
+        compute_params.choose_params(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
     )
 
 
@@ -50,9 +50,9 @@ class Context:
         self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int, *, n_rows: int = 1
     ) -> None:
         llama = library.bindings()
-        big = model.n_params > compute_params.BIG
-        chosen = compute_params.computation(model.n_params, settings)
-        self.attention = attention_of(model, settings, n_ctx)
+        big = model.n_params > compute_params.SMALL_MODEL
+        chosen = compute_params.choose_params(model.n_params, settings)
+        self.attention = attention_for(model, settings, n_ctx)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
         params = llama.llama_context_default_params()

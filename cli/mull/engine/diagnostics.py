@@ -121,7 +121,7 @@ def _needs_header() -> bool:
 
 
 def _self_check() -> tuple[bool, str]:
-    verdict = selfcheck.library(paths.state_dir())
+    verdict = selfcheck.check_library(paths.state_dir())
     if verdict.use_extra_bufts:
         return True, f"The self-check says: {verdict.detail}."
     return (

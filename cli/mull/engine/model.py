@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from mull.engine import placement
 from mull.engine.native import library, selfcheck
-from mull.engine.special_tokens import marked
+from mull.engine.special_tokens import find_special_tokens
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.fs.file_stamp import FileStamp, stamps
 from mull.models.naming.filenames import part_paths
@@ -50,10 +50,10 @@ def load(
     `trusted`: the file came from a verified download or ships with mull.
     Raises ModelFileError (the file), EngineError (the library), LoadStopped.
     """
-    look_at(path)
-    verdict = selfcheck.library(state_dir)
+    check_header(path)
+    verdict = selfcheck.check_library(state_dir)
     if not trusted:
-        selfcheck.file(path, state_dir)
+        selfcheck.check_file(path, state_dir)
     llama = library.prepare(state_dir)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
@@ -78,7 +78,7 @@ def load(
     return model
 
 
-def look_at(path: Path) -> None:
+def check_header(path: Path) -> None:
     """What can be said without the library. Raises ModelFileError: missing, a folder, empty, unreadable, no GGUF."""
     try:
         with path.open("rb") as file:
@@ -255,7 +255,7 @@ class Model:
         return bool(self._llama.llama_vocab_is_eog(self.vocabulary, token))
 
     @cached_property
-    def last_token(self) -> int:
+    def end_token(self) -> int:
         """What ends a turn by itself: the end of text, else the end of turn; -1 where the vocabulary has neither."""
         eos = int(self._llama.llama_vocab_eos(self.vocabulary))
         return eos if eos >= 0 else int(self._llama.llama_vocab_eot(self.vocabulary))
@@ -272,7 +272,7 @@ class Model:
         """Spelling to id of every control, user-defined or unknown-marking token: what is matched as a whole."""
         bits = self._marker_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
         attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
-        found = marked(
+        found = find_special_tokens(
             self.n_vocab, lambda token: bool(attribute(vocabulary, token) & bits), self.stamp, self._state_dir
         )
         return MappingProxyType({self._spelling(token): token for token in found})

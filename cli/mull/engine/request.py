@@ -1,6 +1,7 @@
-"""What goes into the decode loop and what comes out of it: frozen values of tokens and bytes.
+"""Input and output of the decode loop: frozen values of tokens and bytes.
 
-In: a `Request`. Out: a stream of `Prefill`, then `Piece`, and one word on how it ended. No text, no thinking.
+In: a `Request`, and a `GrammarSpec` where the output is constrained. Out: a stream of `Prefill`, then `Piece`, and an
+`Ended`, the reason why it ended. Nothing here knows of text or thinking.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from typing import Literal
 from mull.settings import DEFAULT_SAMPLING, Sampling
 
 Ended = Literal["eog", "stop", "length", "context", "stopped"]
+"""An end-of-generation token, a stop token, `max_tokens`, a full context, or the caller's stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A prompt and how to go on from it.
+    """A prompt, and how to continue it.
 
-    `checkpoints`, ascending: how many of its first tokens other prompts are likely to share before they part from it.
-    `max_tokens` counts generated and injected tokens, None: no limit. `go_on_tokens` do not end the turn, though the
-    vocabulary may call one an end of generation: llama.cpp goes by the spelling.
+    `checkpoints`, ascending: after how many of its first tokens other prompts are likely to diverge from it.
+    `max_tokens` counts generated and injected tokens, None: no limit. `ignored_eog`: end-of-generation tokens of the
+    vocabulary that do not end this text; llama.cpp derives them from their spelling.
     """
 
     tokens: Sequence[int]
@@ -28,28 +30,28 @@ class Request:
     max_tokens: int | None = None
     checkpoints: Sequence[int] = ()
     stop_tokens: Collection[int] = ()
-    go_on_tokens: Collection[int] = ()
+    ignored_eog: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    """A grammar for what comes now: GBNF, and the name of the rule it begins with. `said` is what came already.
+class GrammarSpec:
+    """A grammar for constrained decoding: GBNF, and the name of its start rule.
 
-    Tokens in `forbidden` are no part of the text, though their spelling might fit. `ends` close the turn where the
-    grammar is complete, as the vocabulary's own ends of generation do. The grammar must have been checked: a hostile
-    one can end the process.
+    `prefix`: text that the grammar has matched already. `forbidden` tokens are never sampled, even where their spelling
+    matches. `end_tokens` are allowed where the grammar is complete, like the vocabulary's end-of-generation tokens.
+    The grammar must have been checked before: a hostile one can abort the process.
     """
 
     grammar: str
     root: str = "root"
-    said: bytes = b""
+    prefix: bytes = b""
     forbidden: Collection[int] = ()
-    ends: Collection[int] = ()
+    end_tokens: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """Prompt processing: `done` of `total` prompt tokens are in the cache, the first `cached` of them from before."""
+    """Prompt processing: `done` of `total` prompt tokens are in the KV cache; `cached` of them were there before."""
 
     done: int
     total: int
@@ -57,8 +59,8 @@ class Prefill:
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
-    """Natural logarithms of probabilities: of the token that was chosen, and of the likeliest ones, best first."""
+class TokenLogprobs:
+    """Log-probabilities (natural): of the sampled token, and of the most likely ones as (token, value), best first."""
 
     chosen: float
     top: tuple[tuple[int, float], ...] = ()
@@ -66,14 +68,14 @@ class Chances:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A token and its bytes. `special`: a control or user-defined token, spelled out. `injected`: not the model's.
+    """A token and its bytes. `special`: a control or user-defined token, spelled out. `injected`: not sampled.
 
-    `ends`: the vocabulary calls it an end of generation. `chances`: only where the reader has asked for them.
+    `is_eog`: an end-of-generation token of the vocabulary. `logprobs`: only where the reader has asked for them.
     """
 
     token: int
     data: bytes
     special: bool
     injected: bool = False
-    ends: bool = False
-    chances: Chances | None = None
+    is_eog: bool = False
+    logprobs: TokenLogprobs | None = None

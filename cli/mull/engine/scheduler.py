@@ -1,89 +1,152 @@
-"""Many requests in one cache: beginnings are copied instead of computed, and the youngest gives way when it is full.
+"""Who may use the KV cache, and who decodes next: slots, shared prefixes, batch shares, preemption, eviction.
 
-In: the slots and the live requests of an engine. Out: changed slots. A copied beginning occupies the cells of the one
-it was copied from, so it costs neither time nor memory; where a memory cannot be copied (recurrent ones, a sliding
-window that has moved on) the tokens are computed, and nobody notices. It decodes nothing.
+In: prompts, and the sequences that are live. Out: a slot for a prompt; for each step, how many tokens of which sequence
+go into the batch. A shared prefix is copied: it then occupies the same cells, and costs neither time nor memory. Where
+a memory cannot be copied (recurrent ones, a sliding window that has moved on) the tokens are computed. Nothing is
+decoded here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mull.engine.context import Context
 from mull.engine.kv.slot import Slot, common_prefix
-from mull.engine.sequence import Generation
+from mull.engine.model import Model
+from mull.engine.sequence import LiveSequence
 
-WORTH = 32
-"""Tokens that must be saved for a copy, or for waiting until it can be made: fewer are computed in the same batch."""
+MIN_SHARED = 32
+"""Tokens that a copied prefix must save; fewer are computed in the same batch as the rest of the prompt."""
 
-
-def borrow(slot: Slot, slots: Iterable[Slot], prompt: Sequence[int], context: Context) -> int:
-    """Let a slot copy what another one holds of the prompt's beginning, when that is more than it holds itself.
-
-    The number of the prompt's tokens that the slot then holds. The last one is never among them.
-    """
-    others = [other for other in slots if other is not slot and other.tokens]
-    shared, _, donor = max(
-        # Of equals the one that has least after it: a sliding window has not moved on there.
-        ((common_prefix(other.tokens, prompt), -len(other.tokens), other) for other in others),
-        key=lambda found: found[:2],
-        default=(0, 0, slot),
-    )
-    shared = min(shared, len(prompt) - 1)
-    if shared >= len(slot.tokens) + WORTH:
-        slot.copy(context, donor, shared)
-    return len(slot.tokens)
+Share = tuple[LiveSequence, int]
+"""A sequence, and how many of its pending tokens go into a batch."""
 
 
-def is_coming(prompt: Sequence[int], slots: Iterable[Slot], live: Iterable[Generation]) -> bool:
-    """Whether a live request is still reading a beginning that this prompt could copy a moment later."""
-    here = max(common_prefix(slot.tokens, prompt) for slot in slots)
-    coming = max((common_prefix(g.prompt, prompt) for g in live if g.is_reading), default=0)
-    return coming >= here + WORTH
+class Scheduler:
+    """The slots of one model's KV cache and the live sequences, oldest first."""
 
+    def __init__(self, model: Model, n_parallel: int) -> None:
+        self.slots = [Slot(seq, model.window) for seq in range(n_parallel)]
+        self.live: list[LiveSequence] = []
+        self._can_copy = not model.recurrent and n_parallel > 1
 
-def tidy(slots: Sequence[Slot], context: Context) -> None:
-    """Idle sequences give back what nobody else has: it is worth less than a live one's next token.
+    @property
+    def used(self) -> int:
+        """Cells that all sequences occupy together, in tokens."""
+        return sum(len(slot.tokens) - slot.shared for slot in self.slots)
 
-    What they share with others costs no room, and the next prompt may begin with it.
-    """
-    for slot in slots:
-        if not slot.busy and slot.tokens:
-            slot.cut(context, slot.shared)
-    for slot in slots:
-        lenders = (other for other in slots if other is not slot and other.shared < slot.shared)
-        if slot.shared and not any(common_prefix(o.tokens, slot.tokens) >= slot.shared for o in lenders):
-            slot.shared = 0  # the one it was copied from is gone: the cells count as its own
+    @property
+    def has_preempted(self) -> bool:
+        """Whether a preempted sequence waits for cells."""
+        return any(sequence.preempted for sequence in self.live)
 
+    # before a prompt is computed
 
-def clear_idle(slots: Sequence[Slot], context: Context) -> bool:
-    """Idle sequences give back everything; whether that was anything."""
-    idle = [slot for slot in slots if not slot.busy and slot.tokens]
-    for slot in idle:
-        slot.clear(context)
-    return bool(idle)
+    def cached(self, prompt: Sequence[int]) -> int:
+        """How many of the prompt's first tokens an idle slot holds."""
+        return max((common_prefix(slot.tokens, prompt) for slot in self.slots if not slot.busy), default=0)
 
+    def idle_slot(self, prompt: Sequence[int]) -> Slot | None:
+        """The idle slot that holds most of the prompt; None when all are busy."""
+        idle = (slot for slot in self.slots if not slot.busy)
+        return max(idle, key=lambda slot: common_prefix(slot.tokens, prompt), default=None)
 
-def give_way(live: Sequence[Generation], context: Context) -> bool:
-    """The youngest request hands back its cells and waits; False when there is only one left.
+    def prefix_in_progress(self, prompt: Sequence[int]) -> bool:
+        """Whether a live sequence is computing a long prefix of this prompt, which could be copied a moment later."""
+        if not self._can_copy:
+            return False
+        here = max(common_prefix(slot.tokens, prompt) for slot in self.slots)
+        coming = (common_prefix(other.prompt, prompt) for other in self.live if other.in_prefill)
+        return max(coming, default=0) >= here + MIN_SHARED
 
-    It keeps every token that was said and computes them again when another request has ended: nothing is lost but time.
-    """
-    running = [generation for generation in live if not generation.parked]
-    if len(running) < 2:
-        return False
-    youngest = running[-1]
-    youngest.parked = True
-    youngest.pending[:0] = youngest.slot.tokens
-    youngest.slot.clear(context)
-    return True
+    def copy_prefix(self, slot: Slot, prompt: Sequence[int], context: Context) -> None:
+        """Copy the longest prefix of the prompt that another slot holds, if it is longer than the slot's own.
 
+        The prompt's last token is never copied: its logits start the answer.
+        """
+        if not self._can_copy:
+            return
+        others = [other for other in self.slots if other is not slot and other.tokens]
+        shared, _, donor = max(
+            # Of equals the one with fewest tokens after it: there a sliding window has not moved on.
+            ((common_prefix(other.tokens, prompt), -len(other.tokens), other) for other in others),
+            key=lambda found: found[:2],
+            default=(0, 0, slot),
+        )
+        shared = min(shared, len(prompt) - 1)
+        if shared >= len(slot.tokens) + MIN_SHARED:
+            slot.copy(context, donor, shared)
 
-def let_in(live: Sequence[Generation], slots: Sequence[Slot], context: Context | None) -> None:
-    """One that gave way goes on: the one that has waited longest for its answer. `context`: where it can copy."""
-    parked = next((generation for generation in live if generation.parked), None)
-    if parked is None:
-        return
-    parked.parked = False
-    if context is not None:
-        del parked.pending[: borrow(parked.slot, slots, parked.pending, context)]
+    # each step
+
+    def shares(self, chunk: int, n_batch: int | None) -> list[Share]:
+        """The next batch: one token of each sequence that generates, then prompt chunks.
+
+        `chunk`: prompt tokens per step. `n_batch`: the most tokens that a batch can take, None: not known yet.
+        Sequences that outgrow their context are ended.
+        """
+        waiting = [sequence for sequence in self.live if sequence.wants_step]
+        limit = chunk + len(waiting) - 1  # generating sequences do not slow prompts down
+        if n_batch is not None:
+            limit = min(limit, n_batch)
+        shares = []
+        for sequence in sorted(waiting, key=lambda s: len(s.pending)) if len(waiting) > 1 else waiting:
+            if sequence.overflows:
+                sequence.finish("context")
+            elif limit:
+                count = sequence.next_chunk(limit)
+                if len(waiting) > 1:
+                    count = min(count, limit)
+                limit -= count
+                shares.append((sequence, count))
+        return shares
+
+    def discard_drafts(self) -> None:
+        """Remove every draft that was not accepted from the KV cache."""
+        for sequence in self.live:
+            sequence.discard_draft()
+
+    # a full cache
+
+    def evict_unshared(self, context: Context) -> None:
+        """Evict what only idle slots hold. Prefixes shared with other slots cost no cells, and stay for the next
+        prompt."""
+        for slot in self.slots:
+            if not slot.busy and slot.tokens:
+                slot.truncate(context, slot.shared)
+        for slot in self.slots:
+            donors = (other for other in self.slots if other is not slot and other.shared < slot.shared)
+            if slot.shared and not any(common_prefix(o.tokens, slot.tokens) >= slot.shared for o in donors):
+                slot.shared = 0  # the slot that it was copied from is evicted: the cells count as its own
+
+    def evict_idle(self, context: Context) -> bool:
+        """Evict everything that idle slots hold; whether that was anything."""
+        idle = [slot for slot in self.slots if not slot.busy and slot.tokens]
+        for slot in idle:
+            slot.clear(context)
+        return bool(idle)
+
+    def preempt(self, context: Context) -> bool:
+        """Take the cells of the youngest running sequence; False when only one is running.
+
+        Its text is computed again when another sequence has ended: this costs time, but no token.
+        """
+        running = [sequence for sequence in self.live if not sequence.preempted]
+        if len(running) < 2:
+            return False
+        running[-1].preempt(context)
+        return True
+
+    def release(self, sequence: LiveSequence, context: Context | None) -> None:
+        """Free the slot of a sequence that has ended, and resume the preempted one that has waited longest."""
+        if sequence not in self.live:
+            return
+        self.live.remove(sequence)
+        sequence.slot.busy = False
+        resumed = next((other for other in self.live if other.preempted), None)
+        if resumed is None:
+            return
+        resumed.preempted = False
+        if context is not None:
+            self.copy_prefix(resumed.slot, resumed.pending, context)
+            del resumed.pending[: len(resumed.slot.tokens)]

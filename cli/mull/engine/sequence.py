@@ -1,80 +1,86 @@
-"""A request that is being answered: what its reader sees, and what the decode loop asks of it.
+"""The state of one request: a passive state machine between the decode loop and the reader of its events.
 
-In: rows of logits from the loop, tokens to inject from the reader. Out: an iterator of `Prefill` and `Piece`, and after
-its end the one word `ended`. It owns a slot of the cache and a sampler chain until it is closed; it decodes nothing.
-Nothing is sampled before its reader asks for it: a step with a draft leaves several rows of logits, and each is looked
-at when its turn comes. So the reader may stop, inject or bind between any two tokens, and never has one taken back.
+In: rows of logits from the loop; injected tokens and grammars from the reader. Out: `Prefill` and `Piece` events, the
+tokens to decode next, and why it ended. It holds a slot of the KV cache and a sampler chain, and never calls the
+engine. Sampling is lazy: after a step with a draft, each row of logits is sampled when its event is asked for. So the
+reader may stop, inject or set a grammar between any two tokens, and no token is ever taken back.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Self
 
 from mull.engine.context import Context
-from mull.engine.kv.prefill import share
+from mull.engine.kv.prefill import next_chunk
 from mull.engine.kv.slot import Slot
-from mull.engine.request import Binding, Ended, Piece, Prefill, Request
+from mull.engine.model import Model
+from mull.engine.request import Ended, GrammarSpec, Piece, Prefill, Request
 from mull.engine.sampling.chain import Chain
-from mull.engine.speculative.prompt_lookup import Drafter
+from mull.engine.speculative.base import Drafter
+from mull.engine.speculative.drafting import Drafting
 from mull.errors import MullError
 
-if TYPE_CHECKING:
-    from mull.engine.engine import Engine
+_NO_LIMIT = 1 << 62
 
 
-@dataclass(eq=False)
-class Generation:
-    """A running request: an iterator of `Prefill` and `Piece`. After its end, `ended` says why.
+class PieceTable(dict[int, Piece]):
+    """The piece of each token that was sampled so far; made on first use, then shared by all requests."""
 
-    Close it (or read it to its end) to give its sequence back; the cache keeps what it computed.
-    """
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
 
-    _engine: Engine
+    def __missing__(self, token: int) -> Piece:
+        model = self.model
+        piece = Piece(token, model.piece(token), model.is_marker(token), is_eog=model.is_eog(token))
+        self[token] = piece
+        return piece
+
+
+@dataclass(eq=False, kw_only=True)
+class LiveSequence:
+    """A request that is being answered. Close it to give its slot back; the KV cache keeps what was computed."""
+
     slot: Slot
+    pending: list[int]  # tokens of the text that are not in the KV cache yet
+    stopped: Callable[[], bool]
+    cached: int  # of the prompt's first tokens, how many were in the KV cache before
+    n_ctx_max: int  # tokens that one sequence may hold
     _chain: Chain
     _request: Request
-    pending: list[int]  # tokens that are said but not yet in the cache
-    stopped: Callable[[], bool]
-    cached: int
+    _pieces: PieceTable
+    _drafting: Drafting
+    drafter: Drafter | None = None
     ended: Ended | None = None
     generated: int = 0
-    parked: bool = False  # it has handed back its cells and waits for others to end
-    top: int | None = None  # set by its reader: how many of the likeliest tokens to name with each piece
-    complete: bool = True  # once it is closed: whether the grammar that bound it was, if any
-    drafter: Drafter | None = None
-    drafted: int = 0  # tokens that were guessed and computed ahead
-    accepted: int = 0  # those of them that were said
-    _rows: int = 0  # rows of logits not looked at yet
-    _draft: deque[int] = field(default_factory=deque)  # tokens in the cache, not yet said
+    preempted: bool = False  # its cells were given to other sequences; it waits until one of them ends
+    top_logprobs: int | None = (
+        None  # set by its reader: how many of the most likely tokens to report with each piece
+    )
+    complete: bool = True  # once it is closed: whether the grammar that constrained it was complete
+    drafted: int = 0  # tokens that were drafted
+    accepted: int = 0  # drafted tokens that were accepted
+    _rows: int = 0  # rows of logits that are not sampled yet
+    _draft: deque[int] = field(default_factory=deque)  # drafted tokens in the KV cache, not accepted yet
     _events: deque[Prefill | Piece] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._total = len(self._request.tokens)
-        self._limit = self._request.max_tokens if self._request.max_tokens is not None else 1 << 62
+        self._limit = _NO_LIMIT if self._request.max_tokens is None else self._request.max_tokens
         self._events.append(Prefill(self.cached, self._total, self.cached))
         self._context: Context | None = None  # where the rows are
         self._row = 0  # the next of them
         self._failure: MullError | None = None
 
-    def __iter__(self) -> Iterator[Prefill | Piece]:
-        return self
-
-    def __next__(self) -> Prefill | Piece:
-        while (event := self.poll()) is None:
-            if self.ended is not None:
-                self.close()
-                raise StopIteration
-            self._engine.step()
-        return event
+    # for its reader
 
     def poll(self) -> Prefill | Piece | None:
-        """The next event, if it is there already. None: it has ended, or a step has to be computed first.
+        """The next event, if it can be had without decoding. None: it has ended, or the engine has to step first.
 
-        Raises what sampling its tokens raised: that is nobody else's affair in the step.
+        Raises what sampling its tokens raised; other sequences of the same step are not affected.
         """
         if not self._events and self.ended is None:
             if self._failure is not None:
@@ -84,117 +90,124 @@ class Generation:
             elif self.generated >= self._limit:
                 self.finish("length")
             elif self._rows:
-                self._choose()
+                self._sample()
         return self._events.popleft() if self._events else None
 
     def inject(self, tokens: Sequence[int]) -> None:
-        """Go on with these tokens as if the model had chosen them. No effect once it has ended."""
+        """Continue with these tokens as if the model had generated them. No effect once it has ended."""
         if self.ended is not None:
             return
-        piece = self._engine.model.piece
-        marker = self._engine.model.is_marker
+        model = self._pieces.model
         self.pending.extend(tokens)
         self._chain.accept(tokens)
         self.generated += len(tokens)
-        self._events.extend(Piece(token, piece(token), marker(token), injected=True) for token in tokens)
-        self.forget_draft()
+        self._events.extend(
+            Piece(token, model.piece(token), model.is_marker(token), injected=True) for token in tokens
+        )
+        self.discard_draft()
         if self.drafter is not None:
             for token in tokens:
-                self.drafter.told(token)
+                self.drafter.observe(token)
 
-    def bind(self, binding: Binding | None) -> None:
-        """Let the next tokens fit a grammar, or let them free. Read all events first: nothing is sampled ahead."""
+    def constrain(self, grammar: GrammarSpec | None) -> None:
+        """Constrain the next tokens by a grammar; None: by nothing. Read all events first: nothing is sampled ahead.
+
+        Raises EngineError where llama.cpp rejects the grammar.
+        """
         if self._chain.handle is not None:
-            self._chain.bind(binding)
+            self._chain.constrain(grammar)
 
     def close(self) -> None:
-        """End it now, whatever it was doing."""
+        """End it now, whatever its state, and free its sampler chain."""
         self.finish("stopped")
         if self._chain.handle is not None:
             self.complete = self._chain.complete
         self._chain.free()
-        self._engine.release(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # what the engine asks and tells
+    # for the decode loop
 
     @property
     def wants_step(self) -> bool:
-        """Its reader has caught up, and there is something to compute."""
-        idle = self._events or self._rows or self.ended or self.parked or self._failure
+        """Its reader has read all events, and there is something to compute."""
+        idle = self._events or self._rows or self.ended or self.preempted or self._failure
         return not idle and self.generated < self._limit
 
     @property
     def prompt(self) -> Sequence[int]:
+        """The tokens of its prompt."""
         return self._request.tokens
 
     @property
-    def is_reading(self) -> bool:
-        """Its prompt is not in the cache yet."""
+    def in_prefill(self) -> bool:
+        """Its prompt is not in the KV cache yet."""
         return self.ended is None and len(self.slot.tokens) < self._total
 
     @property
     def overflows(self) -> bool:
-        """What is pending does not fit the context even at its greatest."""
-        return len(self.slot.tokens) + len(self.pending) > self._engine.n_ctx_max
+        """Its pending tokens do not fit in the context, even at its largest."""
+        return len(self.slot.tokens) + len(self.pending) > self.n_ctx_max
 
-    def share(self, room: int) -> int:
-        """How many pending tokens should go into a batch that has so much room."""
+    def next_chunk(self, limit: int) -> int:
+        """How many pending tokens belong in the next batch; `limit`: how many the batch can take."""
         at = len(self.slot.tokens)
         if at >= self._total:
-            return min(len(self.pending), room)
-        return share(at, self._total, self._request.checkpoints, room)
+            return min(len(self.pending), limit)
+        return next_chunk(at, self._total, self._request.checkpoints, limit)
 
     @property
     def at_checkpoint(self) -> bool:
-        """The slot holds the prompt up to one of its forks."""
+        """The slot holds the prompt exactly up to one of its checkpoints."""
         return len(self.slot.tokens) in self._request.checkpoints
 
     def finish(self, ended: Ended) -> None:
+        """End it, unless it has ended already."""
         if self.ended is None:
             self.ended = ended
-        self.forget_draft()
+        self.discard_draft()
 
-    def draft(self, most: int) -> list[int]:
-        """At most so many tokens that may follow the pending one, for the same step."""
-        most = min(most, self._limit - self.generated - 1)
-        if self.drafter is None or most < 1 or self.is_reading:  # a prompt is computed as it always is
+    def propose_draft(self, limit: int) -> list[int]:
+        """At most `limit` tokens that may follow the pending one, to be verified in the same step."""
+        limit = min(limit, self._limit - self.generated - 1)
+        if (
+            self.drafter is None or limit < 1 or self.in_prefill
+        ):  # a draft would change how a prompt is batched
             return []
-        draft = self.drafter.propose(most)[:most]
-        piece = self._engine.piece
-        return list(takewhile(lambda token: not piece(token).ends, draft))
+        draft = self.drafter.propose(limit)[:limit]
+        pieces = self._pieces
+        return list(takewhile(lambda token: not pieces[token].is_eog, draft))
 
-    def forget_draft(self) -> None:
-        """Take what was computed ahead and not said out of the cache; the rows are worth nothing any more."""
+    def discard_draft(self) -> None:
+        """Remove drafted tokens that were not accepted from the KV cache; their rows of logits are dropped."""
         if not self._rows or self._context is None:
             return
         ahead = len(self._draft)
         self._rows = 0
         self._draft.clear()
         if not self.pending and self.ended is None:
-            self.pending.append(self.slot.tokens.pop())  # the row that would follow it is lost
+            self.pending.append(self.slot.tokens.pop())  # its row is lost, so it has to be decoded again
             ahead += 1
         if ahead:
             self.roll_back(self._context)
 
     def roll_back(self, context: Context) -> None:
-        """Cut the cache back to what is on record for it."""
+        """Truncate the KV cache to the tokens on record for it."""
         known = self.slot.tokens
-        self.slot.cut(context, len(known))
+        self.slot.truncate(context, len(known))
         if len(self.slot.tokens) < len(known):
             self.pending[:0] = known
             self.drafter = None
-            self._engine.cannot_cut()
+            self._drafting.disable()  # this memory cannot be truncated: a rejected draft costs too much
+
+    def preempt(self, context: Context) -> None:
+        """Give up its cells. Its text becomes pending, to be computed again after `preempted` is reset."""
+        self.preempted = True
+        self.pending[:0] = self.slot.tokens
+        self.slot.clear(context)
 
     def decoded(self, count: int, context: Context, row: int, draft: Sequence[int] = ()) -> None:
-        """The first `count` pending tokens are in the cache, and the draft that follows them.
+        """The first `count` pending tokens are in the KV cache, and the draft that follows them.
 
-        When they were all, `row` is that of their last, and the rows of the draft follow it.
+        When no token is pending any more, `row` is the row of the last one, and the rows of the draft follow it.
         """
         slot, pending = self.slot, self.pending
         slot.tokens += pending[:count]
@@ -207,32 +220,32 @@ class Generation:
         self._draft.extend(draft)
         self.drafted += len(draft)
         try:
-            self._choose()
+            self._sample()
         except MullError as error:
             self._failure = error
 
-    def _choose(self) -> None:
-        """Say the next token, from the next row."""
+    def _sample(self) -> None:
+        """Sample the next token from the next row."""
         context, row = self._context, self._row
         if context is None:  # never while there are rows
             return
         token = self._chain.sample(context, row)
-        piece = self._engine.piece(token)
-        if self.top is not None:
-            from mull.engine.sampling.logprobs import chances
+        piece = self._pieces[token]
+        if self.top_logprobs is not None:
+            from mull.engine.sampling.logprobs import log_probs
 
-            piece = replace(
-                piece, chances=chances(context.logits(row, self._engine.model.n_vocab), token, self.top)
-            )
+            logits = context.logits(row, self._pieces.model.n_vocab)
+            piece = replace(piece, logprobs=log_probs(logits, token, self.top_logprobs))
         if token in self._request.stop_tokens:
             self.finish("stop")
-        elif piece.ends and token not in self._request.go_on_tokens:
+        elif piece.is_eog and token not in self._request.ignored_eog:
             self.finish("eog")
         else:
-            self._say(token)
+            self._append(token)
             self._events.append(piece)
 
-    def _say(self, token: int) -> None:
+    def _append(self, token: int) -> None:
+        """Extend the text; a draft that continues otherwise is rejected."""
         self.generated += 1
         self._row += 1
         self._rows -= 1
@@ -242,6 +255,6 @@ class Generation:
             self.accepted += 1
         else:
             self.pending.append(token)
-            self.forget_draft()
+            self.discard_draft()
         if self.drafter is not None:
-            self.drafter.told(token)
+            self.drafter.observe(token)

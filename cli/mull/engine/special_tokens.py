@@ -1,7 +1,8 @@
-"""Which tokens of a vocabulary the tokenizer matches by their spelling as a whole: control, user-defined, unknown.
+"""Special tokens: those of a vocabulary that the tokenizer matches as a whole (control, user-defined, unknown).
 
-In: a loaded model and the state folder. Out: their ids, ascending. The library tells of one token at a time, which
-takes 0.06 s for 150,000 of them (measured), so what was found is kept for the file.
+In: a test of one token, the vocabulary's size, the file's stamps and the state folder. Out: the special tokens' ids,
+ascending. llama.cpp reports on one token at a time, which takes 0.06 s for 150,000 of them (measured), so the result is
+cached per file. A damaged cache is ignored.
 """
 
 from __future__ import annotations
@@ -16,25 +17,28 @@ from mull.fs.file_stamp import FileStamp
 from mull.fs.json_cache import JsonCache
 
 SMALL = 10_000
-"""Tokens. So few are asked about as quickly as a file is read."""
+"""Tokens. Smaller vocabularies are searched as fast as the cache is read."""
 
 
-def marked(
-    n_vocab: int, is_marked: Callable[[int], bool], stamp: tuple[FileStamp, ...], state_dir: Path | None
+def find_special_tokens(
+    n_vocab: int, is_special: Callable[[int], bool], stamps: tuple[FileStamp, ...], state_dir: Path | None
 ) -> list[int]:
-    """The tokens below `n_vocab` of which `is_marked` is true. `stamp`: which file they are from; empty: not kept."""
-    if state_dir is None or not stamp or n_vocab < SMALL:
-        return [token for token in range(n_vocab) if is_marked(token)]
-    kept, key = JsonCache(state_dir / "markers.json"), f"{selfcheck.library_identity()} {stamp}"
-    known = _read(kept.get(key), n_vocab)
-    if known is None:
-        known = [token for token in range(n_vocab) if is_marked(token)]
-        kept.put(key, {"n_vocab": n_vocab, "spans": list(_spans(known))})
-    return known
+    """The tokens below `n_vocab` for which `is_special` is true.
+
+    `stamps`: of the model's files. Nothing is cached where they are empty or `state_dir` is None.
+    """
+    if state_dir is None or not stamps or n_vocab < SMALL:
+        return [token for token in range(n_vocab) if is_special(token)]
+    cache, key = JsonCache(state_dir / "markers.json"), f"{selfcheck.library_identity()} {stamps}"
+    tokens = _read(cache.get(key), n_vocab)
+    if tokens is None:
+        tokens = [token for token in range(n_vocab) if is_special(token)]
+        cache.put(key, {"n_vocab": n_vocab, "spans": list(_spans(tokens))})
+    return tokens
 
 
 def _read(answer: dict[str, Any] | None, n_vocab: int) -> list[int] | None:
-    """What is kept, None where it is no such thing."""
+    """The tokens of a cached answer, None where it is missing or invalid."""
     try:
         if answer is None or answer["n_vocab"] != n_vocab:
             return None
@@ -45,7 +49,7 @@ def _read(answer: dict[str, Any] | None, n_vocab: int) -> list[int] | None:
 
 
 def _spans(tokens: Iterable[int]) -> Iterable[tuple[int, int]]:
-    """Ascending numbers as first and last of each run: some vocabularies have thousands in a row."""
+    """Ascending numbers as the first and last of each run: some vocabularies have thousands of them in a row."""
     first = last = -1
     for token in tokens:
         if token != last + 1 or first < 0:

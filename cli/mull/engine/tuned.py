@@ -39,23 +39,23 @@ class Tuned:
         return EngineSettings(**{knob: getattr(self, knob) for knob in KNOBS})
 
 
-def recall(path: Path, folder: Path) -> Tuned | None:
+def load(path: Path, folder: Path) -> Tuned | None:
     """What is remembered for this file on this machine."""
     kept = _read(folder)
     return _tuned(kept.get(_key(path))) if kept else None
 
 
-def everything(folder: Path) -> list[Tuned]:
+def load_all(folder: Path) -> list[Tuned]:
     """All that is remembered, for other files and machines too."""
     return [tuned for tuned in map(_tuned, _read(folder).values()) if tuned is not None]
 
 
-def remember(path: Path, folder: Path, tuned: Tuned) -> None:
+def save(path: Path, folder: Path, tuned: Tuned) -> None:
     """Raises OSError where the disk refuses."""
     _write(folder, {**_read(folder), _key(path): asdict(tuned)})
 
 
-def forget(path: Path, folder: Path) -> bool:
+def remove(path: Path, folder: Path) -> bool:
     """Whether there was anything. Raises OSError where the disk refuses."""
     kept = _read(folder)
     found = kept.pop(_key(path), None) is not None
@@ -76,7 +76,7 @@ def apply(tuned: Tuned | None, said: EngineSettings, best: EngineSettings) -> En
     return over(EngineSettings(flash_attention=True), merged) if needs_flash else merged
 
 
-def spelled(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A setting's value in a word."""
     if isinstance(value, bool):
         return "on" if value else "off"

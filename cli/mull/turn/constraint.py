@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mull.engine.generation import Generation
 from mull.engine.model import Model
-from mull.engine.request import Binding, Chances, Piece
-from mull.engine.sequence import Generation
+from mull.engine.request import GrammarSpec, Piece, TokenLogprobs
 from mull.errors import MullError
 from mull.events import TokenChance
 from mull.reasoning.answer_grammar import PlacedGrammar, grammar_at
@@ -39,7 +39,7 @@ class AnswerConstraint:
     def __post_init__(self) -> None:
         answer_format = self.settings.answer_format
         if answer_format is not None:  # what is refused is refused now, not after a long thought
-            self.generation.bind(Binding(answer_format.grammar))
+            self.generation.constrain(GrammarSpec(answer_format.grammar))
         self._set(())
 
     def move(self, position: TurnPosition, said: Sequence[str]) -> None:
@@ -50,29 +50,29 @@ class AnswerConstraint:
 
     def _set(self, said: Sequence[str]) -> None:
         if self.settings.logprobs is not None:
-            self.generation.top = self.settings.logprobs if self.position in _ANSWERING else None
+            self.generation.top_logprobs = self.settings.logprobs if self.position in _ANSWERING else None
         if (answer_format := self.settings.answer_format) is None:
             return
         placed = grammar_at(answer_format.grammar, self.profile, self.decision, self.position)
-        self.generation.bind(None if placed is None else self._binding(placed, said))
+        self.generation.constrain(None if placed is None else self._grammar_spec(placed, said))
 
-    def _binding(self, placed: PlacedGrammar, said: Sequence[str]) -> Binding:
+    def _grammar_spec(self, placed: PlacedGrammar, said: Sequence[str]) -> GrammarSpec:
         """`said` is something where one token ended the thinking and began the answer."""
         model, special = self.model, self.model.markers.items()
-        return Binding(
+        return GrammarSpec(
             placed.text,
             placed.root,
-            said="".join(said).encode(),
+            prefix="".join(said).encode(),
             forbidden=[
                 token
                 for text, token in special
                 if text not in placed.allowed
                 and (text in placed.markers or (model.is_control(token) and not model.is_eog(token)))
             ],
-            ends=[token for text, token in special if text in self.profile.turn_ends],
+            end_tokens=[token for text, token in special if text in self.profile.turn_ends],
         )
 
-    def token_chance(self, piece: Piece, chances: Chances) -> TokenChance:
+    def token_chance(self, piece: Piece, chances: TokenLogprobs) -> TokenChance:
         """A token's chances with the tokens spelled out."""
         top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
         return TokenChance(piece.data, chances.chosen, top)

@@ -86,7 +86,7 @@ def save_prompt_cache(
         except MullError:  # a template that refuses this, or a context that is full
             return prepare(loaded, messages, settings).tokens
 
-    loaded.engine.keep(ahead)
+    loaded.engine.save_prompt_cache(ahead)
 
 
 def begin(
@@ -106,9 +106,9 @@ def begin(
             prompt.segments,
             prompt.tokens,
             loaded.engine.model.piece,
-            question=not loaded.engine.rewinds,
+            question=not loaded.engine.can_truncate,
         ),
-        go_on_tokens=frozenset(markers[text] for text in loaded.profile.continues if text in markers),
+        ignored_eog=frozenset(markers[text] for text in loaded.profile.continues if text in markers),
     )
     generation = loaded.engine.generate(request, lambda: control.stopped)
     try:
@@ -206,8 +206,8 @@ class Turn:
         self.first = self.first or self.last
         within = self.splitter.thinking
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
-        if piece.chances is not None:
-            self.unassigned_chances.append(self.constraint.token_chance(piece, piece.chances))
+        if piece.logprobs is not None:
+            self.unassigned_chances.append(self.constraint.token_chance(piece, piece.logprobs))
         if not piece.injected:  # our words are nobody's thinking
             self._count(parts, within=within)
         yield from self._show(parts)

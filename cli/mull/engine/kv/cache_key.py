@@ -1,8 +1,8 @@
-"""What shapes a sequence's state beside its tokens: two processes may share states only where all of it is equal.
+"""The prompt cache's key: a digest of everything beside the tokens that shapes a sequence's state.
 
-In: a loaded model, its settings, whether its context is a long one. Out: a family, a digest in hexadecimal.
-The model counts by its content (size, time of change, header and samples of the weights), not by its name: another
-file under the same name is another model, and the same file under another name is not.
+In: a loaded model, its settings, and how its context computes attention. Out: a family, a hexadecimal digest; states
+may be shared only within one family. A model is identified by its content (size, time of change, header and samples of
+the weights), not by its name: a replaced file is another model, a renamed one is not. Raises nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from mull.fs.file_stamp import fingerprint, stamps
 from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
 
-_FORMAT = 1  # of the way states come about in mull: raised when an old state would no longer be what it would be now
+_FORMAT = 1  # increased when mull computes states otherwise than before, so that old entries are not used
 
 
 def family(model: Model, settings: EngineSettings, *, long: bool, flash: bool | None) -> str:
-    """`flash`: how the context attends.
+    """The key of states of `long` contexts (see `is_long`) or of others. `flash`: flash attention; None: llama.cpp
+    decides.
 
-    Empty when the model's file cannot be read or is no longer the one that was loaded: then nothing is shared.
+    Empty when the model's file cannot be read, or was replaced since it was loaded: then nothing is shared.
     """
     try:
         prints = [fingerprint(path) for path in part_paths(model.path)]
@@ -43,6 +44,6 @@ def family(model: Model, settings: EngineSettings, *, long: bool, flash: bool | 
 
 
 def is_long(model: Model, n_ctx: int) -> bool:
-    """Some models (LongRoPE) turn positions by other factors in contexts longer than they were first trained for."""
+    """Whether a context is so long that the model rotates positions by other factors (LongRoPE)."""
     trained = model.metadata(f"{model.architecture}.rope.scaling.original_context_length")
     return trained is not None and trained.isdigit() and n_ctx > int(trained)

@@ -1,8 +1,8 @@
-"""What each sequence of the KV cache holds, and how much of it the next prompt can use again.
+"""Slots: what each sequence of the KV cache holds, and how much of it the next prompt can reuse.
 
-In: a prompt's tokens. Out: how many of its first tokens need not be computed again.
-The record is exact: it is cut back with the cache, and where the cache cannot be cut back (recurrent, hybrid and
-sliding-window memories) both are emptied and the prompt is computed again; nothing is said, nothing is lost.
+In: a prompt's tokens. Out: a slot that holds a prefix of them.
+The record is exact: it is truncated together with the cache. Where a memory cannot be truncated (recurrent, hybrid and
+sliding-window ones), both are cleared and the prompt is computed again.
 """
 
 from __future__ import annotations
@@ -25,43 +25,42 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 class Slot:
-    """One sequence of a context: `tokens` are in the cache, at positions 0, 1, 2, ..."""
+    """One sequence of a context: `tokens` are in the KV cache, at positions 0, 1, 2, ..."""
 
     def __init__(self, seq: int, window: int) -> None:
         self.seq = seq
         self.tokens: list[int] = []
-        self.shared = 0  # of the first tokens, whose cells belong to other sequences too
+        self.shared = 0  # leading tokens whose cells belong to other sequences too
         self.busy = False
-        self._window = window  # of sliding attention, 0 for none
+        self._window = window  # of sliding attention, in tokens; 0 for none
 
-    def reuse(self, context: Context, prompt: Sequence[int]) -> int:
-        """Keep what `prompt` shares with the cache and drop the rest; the number of tokens kept.
+    def keep_prefix(self, context: Context, prompt: Sequence[int]) -> int:
+        """Keep what the slot shares with `prompt` and drop the rest; the number of tokens kept.
 
         The prompt's last token is never among them: its logits start the answer.
         """
         shared = min(common_prefix(self.tokens, prompt), len(prompt) - 1)
         last = library.bindings().llama_memory_seq_pos_max(context.memory, self.seq)
-        if (
-            shared < len(self.tokens) or last != shared - 1
-        ):  # the second: a step was broken off by an exception
-            self.cut(context, shared)
+        # The second: an exception interrupted a step.
+        if shared < len(self.tokens) or last != shared - 1:
+            self.truncate(context, shared)
         return len(self.tokens)
 
     def copy(self, context: Context, donor: Slot, length: int) -> None:
-        """Hold the first `length` tokens of another sequence without computing them; none where that cannot be."""
+        """Copy the first `length` tokens of another slot; the slot is left empty where the memory cannot be copied."""
         self.clear(context)
         library.bindings().llama_memory_seq_cp(context.memory, donor.seq, self.seq, 0, length)
         self.tokens = donor.tokens[:length]
-        self.cut(context, length)  # looks at what is really there
+        self.truncate(context, length)  # checks what is really there
         self.shared = len(self.tokens)
 
-    def cut(self, context: Context, length: int) -> None:
-        """Hold at most the first `length` tokens from here on; none when the memory cannot be cut there."""
+    def truncate(self, context: Context, length: int) -> None:
+        """Hold at most the first `length` tokens; none when the memory cannot be truncated there."""
         llama = library.bindings()
         removed = llama.llama_memory_seq_rm(context.memory, self.seq, length, -1)
         first = llama.llama_memory_seq_pos_min(context.memory, self.seq)
         last = llama.llama_memory_seq_pos_max(context.memory, self.seq)
-        # A sliding window forgets its beginning: after a cut the positions that it needs may be gone.
+        # A sliding window drops its oldest positions: after truncation those that it needs may be gone.
         intact = last == length - 1 and first <= max(0, length - self._window if self._window else 0)
         if removed and (intact or length == 0):
             del self.tokens[length:]
@@ -70,24 +69,25 @@ class Slot:
             self.clear(context)
 
     def clear(self, context: Context) -> None:
+        """Remove everything that it holds from the KV cache."""
         llama = library.bindings()
         llama.llama_memory_seq_rm(context.memory, self.seq, -1, -1)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """The cache is empty or gone."""
+    def reset(self) -> None:
+        """Record that it holds nothing: the KV cache was cleared or freed."""
         self.tokens = []
         self.shared = 0
 
-    def move(self, old: Context) -> Any | None:
-        """The sequence's state, to be given to `settle` in another context."""
-        return old.save(self.seq) if self.tokens else None
+    def save(self, context: Context) -> Any | None:
+        """The sequence's state, for `restore` in another context; None when there is none or it cannot be saved."""
+        return context.save(self.seq) if self.tokens else None
 
-    def settle(self, new: Context, state: object | None) -> list[int]:
-        """Put a moved state into a new context; the tokens that must be computed again because that failed."""
-        self.shared = 0  # each sequence was moved whole
-        if not self.tokens or (state is not None and new.restore(self.seq, state)):
+    def restore(self, context: Context, state: object | None) -> list[int]:
+        """Put a saved state into a new context; the tokens that must be computed again because that failed."""
+        self.shared = 0  # each sequence was saved whole
+        if not self.tokens or (state is not None and context.restore(self.seq, state)):
             return []
         lost = self.tokens
-        self.clear(new)
+        self.clear(context)
         return lost

@@ -43,7 +43,7 @@ def checker(arguments: Sequence[str]) -> Sequence[str]:
     return isolated.python("mull.engine.native.selfcheck_child", *arguments)
 
 
-def library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker) -> SelfCheckVerdict:
+def check_library(state_dir: Path, *, model: Path = PEBBLE, command: Command = checker) -> SelfCheckVerdict:
     """Whether the library survives a prompt, asked once per library and CPU.
 
     `command` turns the check's arguments into the command line to run; `model` is what it computes with.
@@ -91,7 +91,7 @@ def _nonsense(outcome: isolated.ChildOutcome) -> str:
     return "" if outcome.answer.get("finite", True) else "results that are no numbers"
 
 
-def knows(path: Path, state_dir: Path) -> bool:
+def was_checked(path: Path, state_dir: Path) -> bool:
     """Whether a file was opened in a child process before, and that went well."""
     try:
         verdict = _files(state_dir).get(_file_identity(path))
@@ -100,7 +100,7 @@ def knows(path: Path, state_dir: Path) -> bool:
     return verdict is not None and not verdict.get("crashed", True)
 
 
-def file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
+def check_file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
     """Open a file in a child process first, once per file. Raises ModelFileError when that kills the child."""
     kept, key = _files(state_dir), _file_identity(path)
     verdict = kept.get(key)

@@ -1,7 +1,7 @@
-"""llama.cpp's array of candidates: every token with its logit, handed to samplers.
+"""llama.cpp's array of candidates, as samplers take it: tokens with their logits.
 
-In: a row of logits, or tokens alone. Out: what a sampler chain chooses of them, or which of them a grammar lets
-through. The array is made once and refilled for every row; nothing is accepted by any sampler.
+In: a row of logits, or tokens alone. Out: the token that a sampler chain selects, or the tokens that a grammar allows.
+The array is allocated once and refilled for every row. No sampler's state changes: nothing is accepted here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Candidates:
     def choose(
         self, chain: int | None, logits: NDArray[np.float32], tokens: NDArray[np.int32] | None = None
     ) -> int:
-        """What the chain picks of these tokens (all of them by default); without a chain, the likeliest."""
+        """The token that the chain selects from `tokens` (None: all); without a chain, the most likely one."""
         if chain is None:
             return int(logits.argmax()) if tokens is None else int(tokens[logits[tokens].argmax()])
         tokens = self._everything if tokens is None else tokens
@@ -42,7 +42,7 @@ class Candidates:
         return int(self._rows["id"][self._array.selected])
 
     def filtered(self, grammar: int | None, tokens: Sequence[int] | NDArray[np.int32]) -> NDArray[np.int32]:
-        """Those of the tokens that a grammar sampler leaves in."""
+        """Those of the tokens that a grammar sampler allows."""
         rows = self._rows[: len(tokens)]
         rows["id"] = tokens
         rows["logit"] = 0.0

@@ -1,8 +1,9 @@
-"""A grammar that binds what is sampled from now on, at the speed of free sampling.
+"""Constrained decoding: sample tokens that a grammar allows, at nearly the speed of unconstrained sampling.
 
-In: a `Binding` and rows of logits. Out: tokens that the grammar allows; an end of the turn exactly when the grammar is
-complete. A chain samples freely first, and that one token is checked; only when the grammar rejects it, the chain
-samples again from all tokens that the grammar allows (llama.cpp's common_sampler_sample does the same).
+In: a `GrammarSpec` and rows of logits. Out: tokens that the grammar allows; an end of the text only where the grammar
+is complete. The chain first samples without constraint, and only that one token is checked; when the grammar rejects
+it, the chain samples again from all allowed tokens (as llama.cpp's common_sampler_sample does). Raises EngineError
+where llama.cpp rejects the grammar, at a dead end without an end token, and for a grammar that is too ambiguous.
 """
 
 from __future__ import annotations
@@ -13,41 +14,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mull.engine.model import Model
-from mull.engine.request import Binding
+from mull.engine.request import GrammarSpec
 from mull.engine.sampling.candidates import Candidates
-from mull.engine.sampling.grammar_matcher import Matcher
+from mull.engine.sampling.grammar_matcher import GrammarMatcher
 from mull.errors import EngineError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Constraint:
-    """One sequence's place in its grammar. Raises EngineError where llama.cpp refuses the grammar."""
+class GrammarSampler:
+    """One sequence's position in its grammar."""
 
-    def __init__(self, model: Model, binding: Binding) -> None:
+    def __init__(self, model: Model, spec: GrammarSpec) -> None:
         self._model = model
-        self._ends = frozenset(binding.ends)
-        self._forbidden = frozenset(binding.forbidden)
-        self._last = model.last_token
-        self._rest = b""  # of a character that is not complete
+        self._end_tokens = frozenset(spec.end_tokens)
+        self._forbidden = frozenset(spec.forbidden)
+        self._end_token = model.end_token
+        self._incomplete = b""  # bytes of a character that is not complete yet
         self._candidates = Candidates(model.n_vocab)
-        self._matcher = Matcher(model, binding.grammar, binding.root, self._candidates)
-        self._lost = not all(self._takes(byte) for byte in binding.said)
+        self._matcher = GrammarMatcher(model, spec.grammar, spec.root, self._candidates)
+        self._lost = not all(self._advance(byte) for byte in spec.prefix)
 
     def sample(self, chain: int | None, logits: NDArray[np.float32]) -> int:
-        """Choose with the sampler chain, or the likeliest without one; the grammar moves on.
+        """Sample with the chain (None: the most likely token) and advance in the grammar.
 
-        At a dead end it is the token that ends the turn.
+        At a dead end the result is the token that ends the text.
         """
         if self._lost:
-            return self._give_up()
+            return self._dead_end()
         token = self._candidates.choose(chain, logits)
         if not self._allows(token):
             allowed = self._allowed()
             while True:
                 if not allowed.size:
-                    return self._give_up()
+                    return self._dead_end()
                 token = self._candidates.choose(chain, logits, allowed)
                 if self._is_end(token) or self._is_text(token):
                     break
@@ -58,61 +59,62 @@ class Constraint:
 
     @property
     def complete(self) -> bool:
-        """Whether the turn may end here."""
-        if self._lost or self._rest:
+        """Whether the text may end here."""
+        if self._lost or self._incomplete:
             return False
-        last = self._last
-        if last >= 0 and self._model.is_eog(last):
-            return bool(self._matcher.passing([last]).size)
+        end = self._end_token
+        if end >= 0 and self._model.is_eog(end):
+            return bool(self._matcher.allowed([end]).size)
         return not self._matcher.following().size
 
     def free(self) -> None:
+        """Free llama.cpp's grammar."""
         self._matcher.free()
 
-    def _takes(self, byte: int) -> bool:
-        """Go on with what was said before, if it fits."""
+    def _advance(self, byte: int) -> bool:
+        """Match one byte of the text so far; False where the grammar does not allow it."""
         token = self._matcher.index.bytes[byte]
-        if token < 0 or not self._is_text(token) or not self._matcher.fits(token):
+        if token < 0 or not self._is_text(token) or not self._matcher.allows(token):
             return False
         self._accept(token)
         return True
 
     def _accept(self, token: int) -> None:
         self._matcher.accept(token)
-        said = self._rest + self._model.piece(token)
-        self._rest = said[codecs.utf_8_decode(said, "strict", False)[1] :]
+        data = self._incomplete + self._model.piece(token)
+        self._incomplete = data[codecs.utf_8_decode(data, "strict", False)[1] :]
 
-    def _give_up(self) -> int:
-        if self._last < 0:
+    def _dead_end(self) -> int:
+        if self._end_token < 0:
             raise EngineError(
                 "grammar_stuck",
-                "No token of this model can go on from here in the grammar.",
+                "No token of this model continues the text in the grammar.",
                 "Use another model, or a grammar with fewer unusual characters.",
             )
-        return self._last
+        return self._end_token
 
     def _is_end(self, token: int) -> bool:
-        return token in self._ends or (self._model.is_eog(token) and token not in self._forbidden)
+        return token in self._end_tokens or (self._model.is_eog(token) and token not in self._forbidden)
 
     def _allows(self, token: int) -> bool:
         if self._is_end(token):
             return self.complete
-        return token not in self._forbidden and self._is_text(token) and self._matcher.fits(token)
+        return token not in self._forbidden and self._is_text(token) and self._matcher.allows(token)
 
     def _is_text(self, token: int) -> bool:
-        """Whether UTF-8 goes on with it: llama.cpp reads pieces up to a NUL byte only, and takes bytes for characters
-        that are none."""
+        """Whether the text with this token is valid UTF-8 without NUL: llama.cpp reads pieces up to a NUL byte only,
+        and takes invalid bytes for characters."""
         try:
-            codecs.utf_8_decode(self._rest + self._model.piece(token), "strict", False)
+            codecs.utf_8_decode(self._incomplete + self._model.piece(token), "strict", False)
         except UnicodeDecodeError:
             return False
         return b"\0" not in self._model.piece(token)
 
     def _allowed(self) -> NDArray[np.int32]:
-        """Every token that may come now, ends included."""
+        """Every token that is allowed next, end tokens included."""
         found = self._matcher.following()
         if self.complete:
-            ends = [*self._ends, *self._matcher.index.ends]
+            ends = [*self._end_tokens, *self._matcher.index.eog_tokens]
             found = np.union1d(found, np.array(ends, np.int32)).astype(np.int32)
-        forbidden = np.array(list(self._forbidden - self._ends), np.int32)
+        forbidden = np.array(list(self._forbidden - self._end_tokens), np.int32)
         return found[~np.isin(found, forbidden)]

@@ -1,7 +1,7 @@
-"""A vocabulary by its first bytes: which tokens can be ruled out by looking at a single one.
+"""An index of a vocabulary by the first bytes of its tokens, for constrained decoding.
 
-In: a model. Out: a `TokenIndex`, made in one pass over all tokens (0.2 s for 150,000 of them) when it is first needed.
-A token that a grammar rejects because of its first character is one of thousands with that character.
+In: a model. Out: its `TokenIndex`, built by the first call in one pass over all tokens (0.2 s for 150,000 of them).
+When a grammar rejects one character, all tokens that start with it (often thousands) can be ruled out at once.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ from mull.engine.native import library
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_WIDTH = 24  # bytes of a piece that are read along with all others; the few longer ones are read again
+_WIDTH = 24  # bytes of a piece that are read in the first pass; the few longer pieces are read again
 
 
 class TokenIndex:
-    """`bytes[b]` is the token that is exactly the byte b, or -1. Tokens with a NUL byte are in no group."""
+    """`bytes[b]` is the token that is exactly the byte b, or -1. Tokens with a NUL byte are in no group.
+
+    `eog_tokens`: the vocabulary's end-of-generation tokens, which are in no group either.
+    """
 
     def __init__(self, model: Model) -> None:
         table, lengths = _spelled(model)
         inside = np.arange(_WIDTH) < lengths[:, None]
-        self.ends = tuple(
+        self.eog_tokens = tuple(
             token
-            for token in {*model.markers.values(), model.last_token}
+            for token in {*model.markers.values(), model.end_token}
             if token >= 0 and model.is_eog(token)
         )
         no_text = (lengths == 0) | ((table == 0) & inside).any(axis=1)
-        no_text[list(self.ends)] = True
+        no_text[list(self.eog_tokens)] = True
         texts = np.flatnonzero(~no_text).astype(np.int32)
         self.bytes = [-1] * 256
         for token in texts[lengths[texts] == 1].tolist():
@@ -44,13 +47,13 @@ class TokenIndex:
         self._tokens, self._spelled = texts[order], spelled[order]
 
     def starting(self, prefix: bytes) -> NDArray[np.int32]:
-        """The tokens that begin with these bytes, at most as many as are read of a token; the shortest come first."""
+        """The tokens that start with this prefix of at most 24 bytes; shorter tokens come first."""
         first = np.searchsorted(self._spelled, prefix)
         last = np.searchsorted(self._spelled, prefix.ljust(_WIDTH, b"\xff"), side="right")
         return self._tokens[first:last]
 
     def exactly(self, text: bytes) -> NDArray[np.int32]:
-        """The tokens that are these bytes and no more."""
+        """The tokens that are exactly these bytes."""
         first, last = (np.searchsorted(self._spelled, text, side=side) for side in ("left", "right"))
         return self._tokens[first:last]
 
@@ -67,9 +70,9 @@ def token_index(model: Model) -> TokenIndex:
 
 
 def _spelled(model: Model) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """The first bytes of every token, a row for each, and how many it has.
+    """The first bytes of every token, one row each, and the tokens' lengths.
 
-    llama_token_to_piece writes each straight into its row: in Python, the pass would take three times as long.
+    llama_token_to_piece writes each piece straight into its row: a pass in Python would take three times as long.
     """
     table = np.zeros((model.n_vocab, _WIDTH), np.uint8)
     spell = ctypes.CFUNCTYPE(

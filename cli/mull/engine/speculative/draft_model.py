@@ -1,7 +1,8 @@
-"""A small model that drafts for a big one: it says what it finds likeliest, and the big one checks it.
+"""A small model that drafts for a big one.
 
-In: a big text's tokens, as they are said. Out: the small model's own greedy continuation, as long as pays. It keeps a
-cache of the text beside the big model's, and cuts it back to what was really said. Its vocabulary must be the same.
+In: the big model's text, token by token. Out: the small model's own greedy continuation, as long as that pays. It keeps
+a KV cache of the text, and truncates it where a draft was rejected. Both models must have the same vocabulary: else
+`check_compatible` raises EngineError.
 """
 
 from __future__ import annotations
@@ -15,91 +16,99 @@ from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.chain import Chain
-from mull.engine.speculative.prompt_lookup import AcceptanceRate, Costs, PromptLookup, length
+from mull.engine.speculative.base import AcceptanceRate, StepCosts, draft_length
+from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.errors import EngineError
 from mull.settings import EngineSettings, Sampling
 
-_PRIOR = 0.7  # chance of a guess, before any was checked
-_COST = 0.15  # of a step of the big model: what a guess costs, before any was timed
-_RATE = 0.2  # weight of a new measurement
-_TRY_AGAIN = 64  # tokens after which a model that guessed badly may try again
-_TRIAL = 3  # tokens that it then guesses
-_ROOM = 1024  # tokens that a context is made greater than the text
-_CATCHING_UP = 32  # tokens at once, from which the time says nothing about the next guess
-_UNCHECKED = 5  # first tokens of a vocabulary that may differ: beginnings and ends, which are never drafted
-_PADDING = 128  # tokens by which two vocabularies may differ in size: rounded up to please a GPU
+_PRIOR = 0.7  # probability of acceptance, before any token was verified
+_COST = 0.15  # of a step of the big model: the cost of a drafted token, before any was timed
+_NEW_WEIGHT = 0.2  # of a new measurement
+_RETRY = 64  # tokens after which a model whose drafts were rejected may try again
+_RETRY_LENGTH = 3  # tokens that it then drafts
+_CONTEXT_RESERVE = 1024  # tokens by which a context is made larger than the text
+_CATCHING_UP = (
+    32  # tokens of the text computed at once, from which the time says nothing about the next draft
+)
+_UNCHECKED = 5  # first tokens of a vocabulary that may differ: begin and end markers, which are never drafted
+_PADDING = 128  # tokens by which two vocabularies may differ in size: padded for GPUs
 
 
-def check(model: Model, helper: Model) -> None:
-    """Whether `helper` can draft for `model`. Raises EngineError: it has another vocabulary, or one cannot go back."""
-    for one in (model, helper):
+def check_compatible(model: Model, draft_model: Model) -> None:
+    """Raises EngineError where `draft_model` cannot draft for `model`: its vocabulary differs, or a memory cannot be
+    truncated."""
+    for one in (model, draft_model):
         if one.recurrent:
             raise EngineError(
                 "draft_memory",
-                f"{one.path.name} cannot take part in drafting: its memory cannot be cut back.",
+                f"{one.path.name} does not support speculative decoding: its memory cannot be truncated.",
                 "Leave --draft out.",
             )
-    if not _same_vocabulary(model, helper):
+    if not _same_vocabulary(model, draft_model):
         raise EngineError(
             "draft_vocabulary",
-            f"{helper.path.name} cannot draft for {model.path.name}: their vocabularies differ.",
+            f"{draft_model.path.name} cannot draft for {model.path.name}: their vocabularies differ.",
             "Give --draft a small model of the same family, or leave it out.",
         )
 
 
-def _same_vocabulary(model: Model, helper: Model) -> bool:
+def _same_vocabulary(model: Model, other: Model) -> bool:
     llama = library.bindings()
-    if llama.llama_vocab_type(model.vocabulary) != llama.llama_vocab_type(helper.vocabulary):
+    if llama.llama_vocab_type(model.vocabulary) != llama.llama_vocab_type(other.vocabulary):
         return False
-    if abs(model.n_vocab - helper.n_vocab) > _PADDING:
+    if abs(model.n_vocab - other.n_vocab) > _PADDING:
         return False
     text = llama.llama_vocab_get_text
-    tokens = range(_UNCHECKED, min(model.n_vocab, helper.n_vocab))
-    return all(text(model.vocabulary, token) == text(helper.vocabulary, token) for token in tokens)
+    tokens = range(_UNCHECKED, min(model.n_vocab, other.n_vocab))
+    return all(text(model.vocabulary, token) == text(other.vocabulary, token) for token in tokens)
 
 
 class DraftModel:
-    """A loaded model and the one sequence in which it follows the texts of an engine."""
+    """A loaded draft model, and the one sequence in which it follows the texts of an engine."""
 
     def __init__(self, model: Model, settings: EngineSettings, n_vocab: int) -> None:
         self.model = model
-        self.seconds = 0.0  # per guessed token
+        self.seconds = 0.0  # per drafted token
         self._settings = EngineSettings(threads=settings.threads, gpu_layers=settings.gpu_layers)
         self._n_vocab = n_vocab
         self._slot = Slot(0, model.window)
         self._context: Context | None = None
         self._chain = Chain(model, Sampling(temperature=0.0))
-        self._followed: object = None  # whose text is in the cache
-        self._known = 0  # of its first tokens, how many are sure to be
+        self._owner: object = None  # whose text is in the KV cache
+        self._known = 0  # tokens at its beginning that are known to match
 
-    def guess(self, text: Sequence[int], whose: object, count: int, stopped: Callable[[], bool]) -> list[int]:
-        """At most `count` tokens that this model would say next; fewer where a stop, the context or memory ends it."""
+    def draft(self, text: Sequence[int], owner: object, count: int, stopped: Callable[[], bool]) -> list[int]:
+        """At most `count` tokens that this model would generate next; fewer where a stop, the context or memory ends
+        it.
+
+        `owner`: whose text it is; a text only ever grows.
+        """
         if len(text) + count > (self.model.n_ctx_train or 4096):
             return []
         try:
-            context = self._following(text, whose, count)
-        except EngineError:  # no memory for it: the answer goes on without
+            context = self._follow(text, owner, count)
+        except EngineError:  # no memory for it: the answer is generated without drafts
             return []
         slot, begun = self._slot, time.monotonic()
-        guessed: list[int] = []
+        drafted: list[int] = []
         ahead = list(text[len(slot.tokens) :])
         catching_up = len(ahead)
-        while len(guessed) < count:
+        while len(drafted) < count:
             for start in range(0, len(ahead), context.n_batch):
-                if not self._compute(context, ahead[start : start + context.n_batch], stopped):
-                    return guessed
+                if not self._decode(context, ahead[start : start + context.n_batch], stopped):
+                    return drafted
             token = self._chain.sample(context, context.batch.size - 1)
             if token >= self._n_vocab:
                 break
-            guessed.append(token)
+            drafted.append(token)
             ahead = [token]
-        if guessed and catching_up < _CATCHING_UP:
-            each = (time.monotonic() - begun) / len(guessed)
-            self.seconds += _RATE * (each - self.seconds) if self.seconds else each
-        return guessed
+        if drafted and catching_up < _CATCHING_UP:
+            each = (time.monotonic() - begun) / len(drafted)
+            self.seconds += _NEW_WEIGHT * (each - self.seconds) if self.seconds else each
+        return drafted
 
     def close(self) -> None:
-        """Give everything back, the model too."""
+        """Free everything, the model included."""
         self._chain.free()
         self._free()
         self.model.close()
@@ -108,77 +117,77 @@ class DraftModel:
         if self._context is not None:
             self._context.close()
             self._context = None
-        self._slot.forget()
+        self._slot.reset()
 
-    def _following(self, text: Sequence[int], whose: object, count: int) -> Context:
-        """A context that holds a beginning of the text, and nothing else, with room for the rest and a draft."""
+    def _follow(self, text: Sequence[int], owner: object, count: int) -> Context:
+        """A context that holds a prefix of the text and nothing else, with cells for the rest and a draft."""
         slot, old = self._slot, self._context
         if old is None or len(text) + count > old.n_ctx:
-            state, held = slot.move(old) if old is not None else None, slot.tokens
+            state, tokens = slot.save(old) if old is not None else None, slot.tokens
             self._free()
-            self._context = old = Context(self.model, self._settings, len(text) + count + _ROOM, 1)
-            slot.tokens = held
-            slot.settle(old, state)
-        sure = min(self._known, len(slot.tokens)) if whose is self._followed else 0
-        agreed = sure + common_prefix(slot.tokens[sure:], text[sure:-1])
-        if agreed < len(slot.tokens):
-            slot.cut(old, agreed)
-        self._followed, self._known = whose, len(text)
+            self._context = old = Context(self.model, self._settings, len(text) + count + _CONTEXT_RESERVE, 1)
+            slot.tokens = tokens
+            slot.restore(old, state)
+        known = min(self._known, len(slot.tokens)) if owner is self._owner else 0
+        matching = known + common_prefix(slot.tokens[known:], text[known:-1])
+        if matching < len(slot.tokens):
+            slot.truncate(old, matching)
+        self._owner, self._known = owner, len(text)
         return old
 
-    def _compute(self, context: Context, tokens: Sequence[int], stopped: Callable[[], bool]) -> bool:
+    def _decode(self, context: Context, tokens: Sequence[int], stopped: Callable[[], bool]) -> bool:
         slot = self._slot
         context.batch.clear()
         context.batch.add(tokens, len(slot.tokens), slot.seq, logits=1)
         if stopped() or context.decode(stopped):
-            slot.cut(context, len(slot.tokens))
+            slot.truncate(context, len(slot.tokens))
             return False
         slot.tokens += tokens
         return True
 
 
-class Guesser:
-    """One text's drafter: from the text itself where that promises enough, else from the small model."""
+class ModelDrafter:
+    """One text's drafter: by prompt lookup where that promises enough, else by the draft model."""
 
     def __init__(
-        self, model: DraftModel, prompt: Sequence[int], costs: Costs, stopped: Callable[[], bool]
+        self, model: DraftModel, prompt: Sequence[int], costs: StepCosts, stopped: Callable[[], bool]
     ) -> None:
         self._model = model
         self._costs = costs
         self._stopped = stopped
         self._text = list(prompt)
         self._lookup = PromptLookup(prompt, costs)
-        self._odds = AcceptanceRate(_PRIOR)
-        self._guessed: deque[int] = deque()
-        self._silent = 0  # tokens since the last guess
+        self._acceptance = AcceptanceRate(_PRIOR)
+        self._drafted: deque[int] = deque()
+        self._since = 0  # tokens since the model's last draft
 
-    def told(self, token: int) -> None:
+    def observe(self, token: int) -> None:
         self._text.append(token)
-        self._lookup.told(token)
-        self._silent += 1
-        if self._guessed:
-            right = self._guessed.popleft() == token
-            self._odds.count(right)
-            if not right:
-                self._guessed.clear()
+        self._lookup.observe(token)
+        self._since += 1
+        if self._drafted:
+            accepted = self._drafted.popleft() == token
+            self._acceptance.count(accepted)
+            if not accepted:
+                self._drafted.clear()
 
-    def propose(self, most: int) -> list[int]:
-        self._guessed.clear()
-        if draft := self._lookup.propose(most):
+    def propose(self, limit: int) -> list[int]:
+        self._drafted.clear()
+        if draft := self._lookup.propose(limit):
             return draft
-        count = length(lambda _place: self._odds.chance, self._seconds, most)
-        if not count and self._silent >= _TRY_AGAIN:
-            count = min(_TRIAL, most)
+        count = draft_length(lambda _place: self._acceptance.probability, self._seconds, limit)
+        if not count and self._since >= _RETRY:
+            count = min(_RETRY_LENGTH, limit)
         if not count:
             return []
-        self._silent = 0
-        draft = self._model.guess(self._text, self, count, self._stopped)
-        self._guessed.extend(draft)
+        self._since = 0
+        draft = self._model.draft(self._text, self, count, self._stopped)
+        self._drafted.extend(draft)
         return draft
 
     def _seconds(self, rows: int) -> float:
-        """What a step of so many rows takes, the guessing of all but the first included."""
+        """What a step of so many rows takes, drafting all but the first included."""
         each = _COST * self._costs.seconds(1)
-        if self._costs.timed and self._model.seconds:
+        if self._costs.measured and self._model.seconds:
             each = self._model.seconds
         return self._costs.seconds(rows) + (rows - 1) * each

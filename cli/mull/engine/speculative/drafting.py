@@ -1,55 +1,57 @@
-"""Whether and how an engine drafts: what its steps cost, and who guesses for each text.
+"""Whether and how an engine decodes speculatively: which drafter each request gets, and what steps cost.
 
-In: a model, its settings, and the model that drafts for it, if any. Out: a drafter for each request, or none. The
-drafting model belongs to it from then on. It raises EngineError for two models that do not go together.
+In: a model, its settings, and a draft model, if any, which is owned from then on. Out: a drafter for each request, or
+none. Raises EngineError for two models that do not go together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mull.engine.compute_params import BIG
+from mull.engine.compute_params import SMALL_MODEL
 from mull.engine.model import Model
-from mull.engine.speculative.draft_model import DraftModel, Guesser, check
-from mull.engine.speculative.prompt_lookup import MOST, Costs, Drafter, PromptLookup, UsualCosts
+from mull.engine.speculative.base import MAX_DRAFT, Drafter, StepCosts, TypicalCosts
+from mull.engine.speculative.draft_model import DraftModel, ModelDrafter, check_compatible
+from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.settings import DRAFT_OFF, EngineSettings
 
-SMALL = BIG
-"""Parameters. Below, another row costs nearly what another step does, and there is little to guess (measured with
-pebble on one thread: 4 rows take 1.7 to 2.1 times as long as one, 16 rows 6 to 8 times)."""
+SMALL = SMALL_MODEL
+"""Parameters. For smaller models prompt lookup does not pay: another row costs nearly as much as another step (measured
+with pebble on one thread: 4 rows take 1.7 to 2.1 times as long as one, 16 rows 6 to 8 times)."""
 
 
 class Drafting:
-    """What an engine knows of drafts. `rows`: of logits that a step may need for them."""
+    """One engine's drafting. `max_rows`: rows of logits that a step may need for it; `costs`: of the engine's steps."""
 
-    def __init__(self, model: Model, settings: EngineSettings, helper: Model | None) -> None:
-        self.costs = Costs()
-        self._helper: DraftModel | None = None
-        if helper is not None:
-            check(model, helper)
-            self._helper = DraftModel(helper, settings, model.n_vocab)
-        worth = helper is not None or model.n_params > SMALL
-        # A state that cannot be rolled back cannot forget a wrong guess.
-        self._on = settings.draft != DRAFT_OFF and not model.recurrent and worth
-        self.rows = 1 + MOST if self._on else 1
+    def __init__(self, model: Model, settings: EngineSettings, draft_model: Model | None) -> None:
+        self.costs = StepCosts()
+        self._draft_model: DraftModel | None = None
+        if draft_model is not None:
+            check_compatible(model, draft_model)
+            self._draft_model = DraftModel(draft_model, settings, model.n_vocab)
+        pays = draft_model is not None or model.n_params > SMALL
+        # A recurrent state cannot be rolled back when a draft is rejected.
+        self._on = settings.draft != DRAFT_OFF and not model.recurrent and pays
+        self.max_rows = 1 + MAX_DRAFT if self._on else 1
 
     def drafter(
         self, prompt: Sequence[int], stopped: Callable[[], bool], *, repeatable: bool
     ) -> Drafter | None:
-        """Who guesses for a text that begins so. `repeatable`: the answer must not depend on the machine's pace."""
+        """A drafter for a text that starts with `prompt`, None: no drafts. `repeatable`: the answer must not depend on
+        how fast the machine is."""
         if not self._on:
             return None
-        costs = UsualCosts() if repeatable else self.costs
-        if self._helper is not None:
-            return Guesser(self._helper, prompt, costs, stopped)
+        costs = TypicalCosts() if repeatable else self.costs
+        if self._draft_model is not None:
+            return ModelDrafter(self._draft_model, prompt, costs, stopped)
         return PromptLookup(prompt, costs)
 
-    def give_up(self) -> None:
+    def disable(self) -> None:
         """No more drafts with this model."""
         self._on = False
 
     def close(self) -> None:
-        """Free the drafting model; the text itself goes on guessing."""
-        if self._helper is not None:
-            self._helper.close()
-            self._helper = None
+        """Free the draft model; prompt lookup works without it."""
+        if self._draft_model is not None:
+            self._draft_model.close()
+            self._draft_model = None
