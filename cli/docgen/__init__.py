@@ -1,1 +1,5 @@
-"""Generators of the pages under `docs/`: `python -m docgen` writes them, `--check` fails when one is stale."""
+"""Generators of the pages under docs/, one a module: `python -m docgen` writes them, `--check` names the stale ones."""
+
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"

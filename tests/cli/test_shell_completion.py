@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docgen import man_pages
+from docgen import man
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -91,8 +91,8 @@ def test_the_script_for_bash_offers_what_mull_offers(home: dict[str, str], tmp_p
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
 @pytest.mark.parametrize("name", ["mull.1", "mull-ask.1", "mull-sessions.1"])
-def test_the_man_pages_render_without_a_warning(name: str) -> None:
-    page = man_pages.pages()[name]
+def test_the_man_render_without_a_warning(name: str) -> None:
+    page = man.pages()[name]
     done = subprocess.run(
         ["groff", "-man", "-Tutf8", "-ww"], input=page, capture_output=True, text=True, check=False
     )

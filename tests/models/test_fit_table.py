@@ -6,7 +6,7 @@ from docgen import fit_table
 
 
 def test_the_verdicts_in_the_docs_are_fresh() -> None:
-    assert fit_table.page() == fit_table.PAGE.read_text(encoding="utf-8"), "run: python -m docgen.fit_table"
+    assert fit_table.page() == fit_table.PAGE.read_text(encoding="utf-8"), "run: make docs"
 
 
 def test_every_machine_of_the_issue_is_in_a_table() -> None:

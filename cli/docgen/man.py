@@ -1,6 +1,7 @@
-"""The man pages, from the parser: one for mull and one for each command, in roff.
+"""docs/man/: the manual pages, one for mull and one for each command, in roff.
 
-In: Click's commands, which know their names, texts and options. Out: text for `man`, the same in every run.
+In: the commands of the parser with their help texts and options, and the table of exit codes. Out: roff text for
+`man`, without dates, so that every run gives the same.
 """
 
 from __future__ import annotations
@@ -11,28 +12,23 @@ from typing import Any
 
 import typer
 
+from docgen import errors
 from mull import __version__
 from mull.app import app
 from mull.help import EXAMPLES, panels
 
-EXIT_CODES = (
-    ("0", "A complete answer, also one that stopped at the limit given with --max-tokens."),
-    ("1", "A failure: one sentence, then one line saying what to do."),
-    ("2", "Wrong usage."),
-    ("3", "The answer was cut by the context or the default limit."),
-    ("4", "The model thought and never answered."),
-    ("5", "The answer does not fit the schema that was asked for."),
-    ("130", "Interrupted."),
-)
 ENVIRONMENT = (
-    ("MULL_MODEL", "The model that answers when -m names none."),
-    ("MULL_DEBUG", "Set to 1, it shows where an error came from."),
-    ("MULL_CONFIG_DIR, MULL_STATE_DIR", "Where settings, and where sessions and logs are kept."),
+    ("MULL_MODEL", "The model to use when -m is not given."),
+    ("MULL_DEBUG", "When set, an error also prints its traceback."),
+    (
+        "MULL_CONFIG_DIR, MULL_STATE_DIR, MULL_CACHE_DIR",
+        "The folders of the settings, of sessions and logs, and of the prompt cache.",
+    ),
     (
         "HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE",
         "As for every tool of the Hugging Face Hub.",
     ),
-    ("NO_COLOR, FORCE_COLOR, TERM", "Whether there is colour."),
+    ("NO_COLOR, FORCE_COLOR, TERM", "Whether the output is coloured."),
 )
 
 
@@ -67,7 +63,7 @@ def _page(name: str, command: Any, others: list[str]) -> str:
     if examples := EXAMPLES.get(name):
         lines += [".SH EXAMPLES", *_list(examples)]
     if others:
-        lines += [".SH EXIT STATUS", *_list(EXIT_CODES), ".SH ENVIRONMENT", *_list(ENVIRONMENT)]
+        lines += [".SH EXIT STATUS", *_list(_exit_codes()), ".SH ENVIRONMENT", *_list(ENVIRONMENT)]
         lines += [".SH SEE ALSO", _text(", ".join(f"mull-{other}(1)" for other in others))]
     else:
         lines += [".SH SEE ALSO", "mull(1)"]
@@ -109,11 +105,15 @@ def _list(rows: Any) -> Iterator[str]:
         yield from (".TP", f".B {_text(head)}", _text(_flat(text)))
 
 
+def _exit_codes() -> list[tuple[str, str]]:
+    return [(exit_, meaning.replace("`", "")) for exit_, meaning in errors.table().exits.items()]
+
+
 def _flat(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
 def _text(text: str) -> str:
-    """One line of roff: backslashes and hyphens as themselves, no line that reads as a request."""
+    """One line of roff: backslashes and hyphens as themselves, no line that troff would read as a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
