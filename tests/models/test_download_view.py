@@ -12,9 +12,10 @@ import pytest
 from mull.errors import MullError
 from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
 from mull.fs.size import size_text
+from mull.terminal.console.quantities import duration
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
-from mull.terminal.views.download import seconds_text, show, watch
+from mull.terminal.views.download import download_view, watch
 
 END = PullDone("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=True)
 
@@ -22,8 +23,8 @@ END = PullDone("m", Path("m.gguf"), 100_000_000, 100_000_000, 10.0, verified=Tru
 def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
     err = io.StringIO()
     base = Streams.detect("never", {})
-    ink = Style(color=False, plain=True)
-    plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_style=ink, stdout_style=ink)
+    style = Style(color=False, plain=True)
+    plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_style=style, stdout_style=style)
     return replace(plain, stderr_live=live, stderr_tty=live, stdout_tty=False, unicode=True), err
 
 
@@ -48,7 +49,7 @@ def download(clock: Clock, seconds: int = 20) -> Iterator[PullEvent]:
 def test_a_line_every_ten_seconds_without_a_terminal() -> None:
     clock = Clock()
     where, err = streams(live=False)
-    assert show(download(clock), where, clock=clock) == END
+    assert download_view(where, clock=clock)(download(clock)) == END
     lines = err.getvalue().splitlines()
     assert lines[0] == "m: 100 MB"
     assert lines[1] == "m:  50%  50.0 MB of 100 MB  5.0 MB/s  10 s left"
@@ -60,7 +61,7 @@ def test_a_line_every_ten_seconds_without_a_terminal() -> None:
 def test_a_moving_line_on_a_terminal_that_is_gone_at_the_end() -> None:
     clock = Clock()
     where, err = streams(live=True)
-    show(download(clock), where, clock=clock)
+    download_view(where, clock=clock)(download(clock))
     frames = err.getvalue().split("\r")
     assert any("━" in frame and "5.0 MB/s" in frame and "left" in frame for frame in frames)
     assert err.getvalue().endswith("\r\x1b[K")
@@ -72,7 +73,7 @@ def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: py
     monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
     clock = Clock()
     where, err = streams(live=True)
-    show(download(clock), where, clock=clock)
+    download_view(where, clock=clock)(download(clock))
     frames = [frame.removesuffix("\x1b[K") for frame in err.getvalue().split("\r")]
     assert " 50%  50.0 MB  5.0 MB/s  10 s left" in frames
     assert all(len(frame) < 40 and "…" not in frame for frame in frames)
@@ -83,7 +84,7 @@ def test_notices_stand_on_lines_of_their_own() -> None:
     where, err = streams(live=True)
     values: list[PullEvent] = [*download(clock, 1)]
     values.insert(2, Notice("retry", "The Hub failed.\x1b[31m"))
-    show(values, where, clock=clock)
+    download_view(where, clock=clock)(values)
     assert "\r\x1b[KThe Hub failed.␛[31m\n" in err.getvalue()
 
 
@@ -91,7 +92,7 @@ def test_quiet_says_nothing() -> None:
     for live in (True, False):
         clock = Clock()
         where, err = streams(live=live)
-        show([Notice("x", "y"), *download(clock)], where, quiet=True, clock=clock)
+        download_view(where, quiet=True, clock=clock)([Notice("x", "y"), *download(clock)])
         assert err.getvalue() == ""
 
 
@@ -102,7 +103,7 @@ def test_the_line_is_cleared_when_the_download_fails() -> None:
 
     where, err = streams(live=True)
     with pytest.raises(MullError):
-        show(failing(), where)
+        download_view(where)(failing())
     assert err.getvalue().endswith("\r\x1b[K")
 
 
@@ -111,8 +112,8 @@ def test_waiting_is_said_and_the_rate_starts_anew() -> None:
     where, err = streams(live=False)
     values: list[PullEvent] = [PullStarted("m", 2, 100, 50)]
     values += [DownloadProgress(50, 100, "waiting for another download of this file")] * 30
-    show(_timed([*values, END], clock), where, clock=clock)
-    assert "m: 100 bytes in 2 files, 50 bytes of it already here" in err.getvalue()
+    download_view(where, clock=clock)(_timed([*values, END], clock))
+    assert "m: 100 bytes in 2 files, 50 bytes already downloaded" in err.getvalue()
     assert "waiting for another download" in err.getvalue()
 
 
@@ -146,4 +147,4 @@ def test_sizes_in_words(size: int, text: str) -> None:
     ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (80, "1 min 20 s"), (7260, "2 h 1 min")]
 )
 def test_durations_in_words(seconds: float, text: str) -> None:
-    assert seconds_text(seconds) == text
+    assert duration(seconds, 0) == text

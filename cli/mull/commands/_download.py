@@ -15,7 +15,7 @@ from mull.events import PullDone
 from mull.fs import paths
 from mull.models.hub.pull import pull
 from mull.terminal.console.streams import Streams
-from mull.terminal.views import download
+from mull.terminal.views.download import download_view
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
@@ -49,7 +49,7 @@ def fetch(
     )
     with stop_on_interrupt(control):
         try:
-            return download.show(events, streams, quiet=quiet or json)
+            return download_view(streams, quiet=quiet or json)(events)
         except MullError as error:
             if error.exit_code is ExitCode.INTERRUPTED and not quiet:
                 streams.note(f"{error.message} {error.hint}")

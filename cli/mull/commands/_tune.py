@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from mull.commands._run_config import RunConfig
 from mull.control import TurnControl
 from mull.errors import MullError
-from mull.events import Notice
 from mull.fs import paths
 from mull.settings import DRAFT_OFF, EngineSettings
 from mull.terminal.console.streams import Streams
@@ -48,18 +47,7 @@ def loaded_engine(
                 yield engine, seconds
             return
     steps = load(model.name, model.path, said, control, trusted=model.trusted)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            loaded = end.value
-            break
-        if isinstance(event, Notice):
-            view.clear()
-            streams.note(event.text)
-        else:
-            view.loading(event.model, event.fraction)
-    view.clear()
+    loaded = view.loaded(steps)
     with loaded.engine.model, loaded.engine:
         yield loaded.engine, loaded.load_seconds
 

@@ -29,7 +29,7 @@ from mull.commands._run_config import RunConfig, merge, turn_settings
 from mull.config import Config, read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
-from mull.events import BatchProgress, Notice
+from mull.events import BatchProgress
 from mull.messages import Message
 from mull.settings import AnswerFormat
 from mull.structured.reading import read_answer_format
@@ -208,18 +208,7 @@ def load_for_batch(
         n_parallel=parallel or best_width(model.path.stat().st_size, room, total),
         n_ctx_total=room,
     )
-    try:
-        while True:
-            event = next(steps)
-            if isinstance(event, Notice):
-                view.clear()
-                streams.note(event.text)
-            else:
-                view.loading(event.model, event.fraction)
-    except StopIteration as end:
-        loaded: LoadedModel = end.value
-    finally:
-        view.clear()
+    loaded: LoadedModel = view.loaded(steps)
     with loaded.engine.model, loaded.engine:
         yield dataclasses.replace(loaded, load_seconds=0.0)  # no line waits for the model
 

@@ -76,14 +76,14 @@ def _report(pulled: PullDone, streams: Streams, *, quiet: bool, json: bool) -> N
 
 
 def _sentence(pulled: PullDone) -> str:
-    from mull.terminal.views.download import seconds_text
+    from mull.terminal.console.quantities import duration
 
     if pulled.already and pulled.fetched == 0:
         owner = "" if pulled.source == "hub" else f" ({pulled.source})"
         checked = "" if pulled.verified else f"; mull verify {pulled.model} checks it"
         return f"{pulled.model} is installed{owner}, {size_text(pulled.bytes)}{checked}."
     rate = f", {size_text(int(pulled.fetched / pulled.seconds))}/s" if pulled.seconds > 1 else ""
-    time = seconds_text(pulled.seconds)
+    time = duration(pulled.seconds, 0)
     return f"{pulled.model} is installed: {size_text(pulled.bytes)} in {time}{rate}, SHA-256 verified."
 
 

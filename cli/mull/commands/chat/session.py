@@ -18,13 +18,13 @@ from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord, title_of
 from mull.store.sessions import Store
+from mull.terminal.console.quantities import duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import wrap
 from mull.terminal.input.typeahead import IdleInput, Typeahead
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.open import open_view
-from mull.terminal.views.thinking_panel import count, duration
 
 
 class Chat:
@@ -83,7 +83,7 @@ class Chat:
         if turn.thinking and self.conversation.preferences.thinking != "hide":
             mark, dot = ("▸", "·") if self.streams.unicode else (">", "-")
             self.note(
-                f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {count(turn.usage.thinking)}"
+                f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {token_count(turn.usage.thinking)}"
             )
             self.blank_line()
         if turn.answer:

@@ -1,7 +1,6 @@
-"""A download on stderr: one line that moves on a terminal, one line every ten seconds elsewhere.
+"""The view of a download, on stderr: one line that is redrawn on a terminal, one line every ten seconds elsewhere.
 
-In: a stream of `transfers` values. Out:
-the last of them, `PullDone`. The rate is that of the last few seconds, so that a
+In: a stream of `events.PullEvent`. Out: its last event, `PullDone`. The rate is that of the last few seconds, so that a
 resumed or stalled download shows what is happening now. stdout is not touched.
 """
 
@@ -15,144 +14,131 @@ from typing import TypeVar
 from mull.errors import MullError
 from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
 from mull.fs.size import size_text
+from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.width import clip, width
+from mull.terminal.console.width import width
+from mull.terminal.views.base import View
+from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
 
-EVERY = 10.0  # seconds between two lines where nothing can move
-FRAME = 0.1  # seconds between two frames where it can
-WINDOW = 5.0  # seconds that the rate looks back
+LINE_SECONDS = 10.0  # between two lines where nothing can be redrawn
+RATE_SECONDS = 5.0  # that the rate looks back
 BAR = 24  # cells, at most
-SHORTEST = 6  # cells; a shorter bar says nothing
-FACTS = 48  # cells kept for what stands beside the bar, so that it does not change its length
+SHORTEST_BAR = 6  # cells; a shorter one shows nothing
+FACTS = 48  # cells reserved for the text beside the bar, so that the bar does not change its length
 
 T = TypeVar("T")
 
 
-def show(
-    events: Iterable[PullEvent],
-    streams: Streams,
-    *,
-    quiet: bool = False,
-    clock: Callable[[], float] = time.monotonic,
-) -> PullDone:
-    """Draw a pull to its end. The line is gone when this returns or raises."""
-    line = _Line(streams, clock, quiet=quiet)
-    pulled: PullDone | None = None
-    for event in _drawn(events, line):
-        match event:
-            case Notice() if not quiet:
-                streams.note(event.text)
-            case PullStarted():
-                line.start(event)
-            case PullDone():
-                pulled = event
-            case _:
-                pass
-    if pulled is None:
-        raise MullError(
-            "internal_error",
-            "The download ended without a result.",
-            "This is a bug in mull; please report it.",
-        )
-    return pulled
+def download_view(
+    streams: Streams, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+) -> View[PullEvent, PullDone]:
+    """Draw a pull to its end. The line is removed when the view returns or raises."""
+
+    def show(events: Iterable[PullEvent]) -> PullDone:
+        progress = _Progress(streams, clock, quiet=quiet)
+        pulled: PullDone | None = None
+        for event in _drawn(events, progress):
+            match event:
+                case Notice() if not quiet:
+                    streams.note(event.text)
+                case PullStarted():
+                    progress.start(event)
+                case PullDone():
+                    pulled = event
+                case _:
+                    pass
+        if pulled is None:
+            raise MullError(
+                "internal_error",
+                "The download ended without a result.",
+                "This is a bug in mull; please report it.",
+            )
+        return pulled
+
+    return show
 
 
 def watch(
     values: Iterable[DownloadProgress | T], streams: Streams, model: str, *, quiet: bool = False
 ) -> Iterator[T]:
-    """Draw the `DownloadProgress` among other values, which are handed on."""
-    line = _Line(streams, time.monotonic, quiet=quiet)
-    line.name(model)
-    yield from _drawn(values, line)
+    """Draw the `DownloadProgress` among other values, and yield the others."""
+    progress = _Progress(streams, time.monotonic, quiet=quiet)
+    progress.name(model)
+    yield from _drawn(values, progress)
 
 
-def _drawn(values: Iterable[DownloadProgress | T], line: _Line) -> Iterator[T]:
-    """The moving line stands aside whenever something else comes, and is gone at the end."""
+def _drawn(values: Iterable[DownloadProgress | T], progress: _Progress) -> Iterator[T]:
+    """The line is removed before any other value is yielded, and at the end."""
     try:
         for value in values:
             if isinstance(value, DownloadProgress):
-                line.move(value)
+                progress.show(value)
             else:
-                line.clear()
+                progress.line.clear()
                 yield value
     finally:
-        line.clear()
+        progress.line.clear()
 
 
-class _Line:
-    """The moving line, or its stand-in."""
+class _Progress:
+    """The progress of one model's files: the rate, the time left, and when to draw."""
 
     def __init__(self, streams: Streams, clock: Callable[[], float], *, quiet: bool) -> None:
+        self.line = StatusLine(streams, quiet=quiet)
         self._streams = streams
         self._clock = clock
-        self._quiet = quiet
         self._model = ""
-        self._drawn = False
-        self._next = 0.0
-        self._seen: deque[tuple[float, int]] = deque()
+        self._next = 0.0  # when to draw again
+        self._seen: deque[tuple[float, int]] = deque()  # times and bytes done, of the last seconds
         self._doing = ""
 
     def name(self, model: str) -> None:
         self._model = one_line(model)
-        self._next = self._clock() + (0.0 if self._streams.stderr_live else EVERY)
+        self._next = self._clock() + (0.0 if self.line.moves else LINE_SECONDS)
 
     def start(self, plan: PullStarted) -> None:
         self.name(plan.model)
-        if self._quiet:
+        if self.line.quiet:
             return
         parts = f" in {plan.files} files" if plan.files > 1 else ""
-        here = f", {size_text(plan.present)} of it already here" if plan.present else ""
+        here = f", {size_text(plan.present)} already downloaded" if plan.present else ""
         self._streams.note(f"{self._model}: {size_text(plan.bytes)}{parts}{here}")
 
-    def move(self, now: DownloadProgress) -> None:
+    def show(self, now: DownloadProgress) -> None:
         at = self._clock()
         if now.doing != self._doing or (self._seen and now.done < self._seen[-1][1]):
-            self._doing = now.doing  # what was measured before says nothing about what comes
+            self._doing = now.doing  # an earlier rate says nothing about the new phase
             self._seen.clear()
         self._seen.append((at, now.done))
-        while len(self._seen) > 2 and at - self._seen[0][0] > WINDOW:
+        while len(self._seen) > 2 and at - self._seen[0][0] > RATE_SECONDS:
             self._seen.popleft()
-        if self._quiet or at < self._next:
+        if at < self._next:
             return
-        if self._streams.stderr_live:
-            self._next = at + FRAME
-            self._write("\r" + self._frame(now) + "\x1b[K")
-            self._drawn = True
+        if self.line.moves:
+            self._next = at + FRAME_SECONDS
+            self.line.draw(self._frame(now))
         else:
-            self._next = at + EVERY
-            self._write(f"{self._model}: {_facts(now, self._rate())}\n")
-
-    def clear(self) -> None:
-        if self._drawn:
-            self._write("\r\x1b[K")
-            self._drawn = False
+            self._next = at + LINE_SECONDS
+            self.line.write(f"{self._model}: {_facts(now, self._rate())}")
 
     def _rate(self) -> float:
-        """Bytes per second; 0.0 while it is not known."""
+        """Bytes per second; 0.0 while it is unknown."""
         (first, before), (last, after) = self._seen[0], self._seen[-1]
         return (after - before) / (last - first) if last - first > 0.5 else 0.0
 
     def _frame(self, now: DownloadProgress) -> str:
-        style = self._streams.stderr_style
-        room = self._streams.width - 1
+        style, room = self._streams.stderr_style, self._streams.width - 1
         facts = _facts(now, self._rate())
-        if width(facts) > room:  # the total stands in the line above
-            facts = clip(_facts(now, self._rate(), short=True), room)
+        if width(facts) > room:  # the total is in the line above
+            facts = self.line.fit(_facts(now, self._rate(), short=True))
         name = f"{self._model}  "
         bar = min(BAR, room - width(name) - 2 - max(FACTS, width(facts)))
-        if bar < SHORTEST:
+        if bar < SHORTEST_BAR:
             return facts
         filled = round(bar * now.done / now.total) if now.total else bar
         full, empty = ("━", "─") if self._streams.unicode else ("#", "-")
         return f"{name}{style(full * filled, 'accent')}{style(empty * (bar - filled), 'dim')}  {facts}"
-
-    def _write(self, text: str) -> None:
-        try:
-            self._streams.stderr.write(text)
-            self._streams.stderr.flush()
-        except (OSError, ValueError):  # nobody watches; the download goes on
-            self._quiet = True
 
 
 def _facts(now: DownloadProgress, rate: float, *, short: bool = False) -> str:
@@ -162,15 +148,5 @@ def _facts(now: DownloadProgress, rate: float, *, short: bool = False) -> str:
     if now.doing != "downloading":
         words.append(one_line(now.doing))
     if rate > 0:
-        words += [f"{size_text(int(rate))}/s", f"{seconds_text((now.total - now.done) / rate)} left"]
+        words += [f"{size_text(int(rate))}/s", f"{duration((now.total - now.done) / rate, 0)} left"]
     return "  ".join(words)
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration in words."""
-    whole = int(seconds + 0.5)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,89 +1,89 @@
-"""A batch on stderr: one line that moves on a terminal, and in the end one line that stays.
+"""The progress of a batch, an evaluation or a benchmark on stderr: one line that is redrawn, and a last one that stays.
 
-In: `BatchProgress` values, as often as one likes. Out:
-lines done, tokens per second, time left, failures. In a pipe only the
-last line is written, with `--quiet` none. stdout is not touched.
+In: a model's loading events, and `events.BatchProgress` values. Out: lines done, failures, tokens per second, time
+left. Where the cursor cannot be moved only the last line is written; with `quiet`, nothing. stdout is not touched.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from typing import TypeVar
 
-from mull.events import BatchProgress
+from mull.events import BatchProgress, Loading, Notice
+from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.width import clip
-from mull.terminal.views.download import seconds_text
+from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
 
-FRAME = 0.1  # seconds between two frames
+T = TypeVar("T")
 
 
 class ProgressLine:
-    """`loading`, then `show` what there is; `clear` before anything else is written; `finish` at the end."""
+    """`clear` it before anything else is written to the terminal."""
 
     def __init__(self, streams: Streams, *, quiet: bool) -> None:
+        self._line = StatusLine(streams, quiet=quiet)
         self._streams = streams
-        self._moves = streams.stderr_live and not quiet
         self._quiet = quiet
-        self._drawn = False
         self._next = 0.0
 
-    def loading(self, model: str, fraction: float) -> None:
-        self._draw(f"loading {one_line(model)}  {int(100 * fraction)}%")
+    def loaded(self, steps: Generator[Loading | Notice, None, T]) -> T:
+        """Run a loading to its end and return what it returns. Raises what it raises; the line is removed then."""
+        try:
+            while True:
+                event = next(steps)
+                if isinstance(event, Notice):
+                    self.clear()
+                    self._streams.note(event.text)
+                else:
+                    self.doing(f"loading {event.model}  {int(100 * event.fraction)}%")
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            self.clear()
 
     def doing(self, text: str) -> None:
-        """One line about what goes on."""
-        self._draw(one_line(text))
+        """Show what is being done, in a few words."""
+        self._line.draw(self._line.fit(one_line(text)))
+        self._next = time.monotonic() + FRAME_SECONDS
 
-    def show(self, tally: BatchProgress) -> None:
-        """At most ten times a second."""
-        if self._moves and time.monotonic() >= self._next:
-            self._draw("  ".join(_facts(tally)))
+    def show(self, progress: BatchProgress) -> None:
+        """Draw at most ten times a second; calls in between cost nothing."""
+        if time.monotonic() >= self._next:
+            self.doing("  ".join(_facts(progress)))
 
     def clear(self) -> None:
-        if self._drawn:
-            self._write("\r\x1b[K")
-            self._drawn = False
+        self._line.clear()
 
-    def finish(self, tally: BatchProgress) -> None:
+    def finish(self, progress: BatchProgress) -> None:
+        """Replace the line by the summary, which stays."""
         self.clear()
         if not self._quiet:
-            self._streams.note(_sentence(tally))
-
-    def _draw(self, text: str) -> None:
-        if not self._moves:
-            return
-        self._next = time.monotonic() + FRAME
-        self._write("\r" + clip(text, self._streams.width - 1) + "\x1b[K")
-        self._drawn = True
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody watches; the batch goes on
-            self._streams.stderr.write(text)
-            self._streams.stderr.flush()
+            self._streams.note(_sentence(progress))
 
 
-def _facts(tally: BatchProgress) -> list[str]:
-    """The most telling first: a narrow window cuts the rest off."""
-    of = "" if tally.total is None else f"/{tally.total:,}"
-    facts = [f"{tally.done:,}{of} lines"]
-    if tally.failed:
-        facts.append(f"{tally.failed:,} failed")
-    if tally.rate:
-        facts.append(f"{tally.rate:.0f} tokens/s")
-    if tally.seconds_left is not None:
-        facts.append(f"{seconds_text(tally.seconds_left)} left")
+def _facts(progress: BatchProgress) -> list[str]:
+    """The most important first: a narrow window cuts off the rest."""
+    of = "" if progress.total is None else f"/{progress.total:,}"
+    facts = [f"{progress.done:,}{of} lines"]
+    if progress.failed:
+        facts.append(f"{progress.failed:,} failed")
+    if progress.rate:
+        facts.append(f"{progress.rate:.0f} tokens/s")
+    if progress.seconds_left is not None:
+        facts.append(f"{duration(progress.seconds_left, 0)} left")
     return facts
 
 
-def _sentence(tally: BatchProgress) -> str:
+def _sentence(progress: BatchProgress) -> str:
     """`64 lines in 31 s, 4,096 tokens, 132 tokens/s; 3 failed.`"""
-    here = tally.done - tally.skipped
-    time_ = f"{tally.seconds:.1f} s" if tally.seconds < 10 else seconds_text(tally.seconds)
+    here = progress.done - progress.skipped
+    time_ = duration(progress.seconds, 1 if progress.seconds < 10 else 0)
     words = f"{here:,} {'line' if here == 1 else 'lines'} in {time_}"
-    if tally.tokens:
-        words += f", {tally.tokens:,} tokens, {tally.rate:.0f} tokens/s"
-    if tally.failed:
-        words += f"; {tally.failed:,} failed"
+    if progress.tokens:
+        words += f", {progress.tokens:,} tokens, {progress.rate:.0f} tokens/s"
+    if progress.failed:
+        words += f"; {progress.failed:,} failed"
     return words + "."

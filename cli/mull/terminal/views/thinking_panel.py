@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mull.settings import ThinkingView
+from mull.terminal.console.quantities import duration, token_count
 from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.style import Style
 from mull.terminal.console.width import clip, fitting, width
@@ -102,13 +103,13 @@ class ThinkingPanel:
     def summary(self) -> str:
         """`Thought for 4.2 s · 312 tokens`."""
         seconds = (self.ended if self.ended is not None else self.began) - self.began
-        return f"Thought for {duration(seconds)} {self._mark('·')} {count(self.tokens)}"
+        return f"Thought for {duration(seconds)} {self._mark('·')} {token_count(self.tokens)}"
 
     def _status(self, prefix: str, columns: int, now: float) -> str:
         """What it does, for how long, how fast, and which keys help: as much of it as fits."""
         elapsed = max(now - self.began, 1e-6)
         parts = ["Enough: the answer is coming" if self.answer_now else "Thinking", duration(elapsed)]
-        parts.append(count(self.tokens))
+        parts.append(token_count(self.tokens))
         if elapsed >= STEADY_SECONDS:
             parts.append(f"{self.tokens / elapsed:.0f} tok/s")
         hints = (
@@ -128,19 +129,6 @@ class ThinkingPanel:
 
     def _mark(self, char: str) -> str:
         return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]
-
-
-def duration(seconds: float) -> str:
-    """`4.2 s`, `1 min 12 s`, `1 h 3 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def count(tokens: int) -> str:
-    """`1 token`, `1,312 tokens`."""
-    return f"{tokens:,} token{'' if tokens == 1 else 's'}"
 
 
 def spinner(seconds: float, unicode: bool) -> str:
