@@ -40,7 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "ask": Entry("mull.commands.ask:ask", "Ask one question; the answer goes to stdout.", _ASK),
     "chat": Entry("mull.commands.chat:chat", "Open an interactive chat.", _ASK),
     "models": Entry("mull.commands.models:app", "List models, and whether they fit this machine.", _MODELS),
-    "list": Entry("mull.commands.models:installed", "List the models on this disk.", _MODELS),
+    "list": Entry("mull.commands.models:installed", "List installed models.", _MODELS),
     "pull": Entry("mull.commands.pull:pull", "Download models.", _MODELS),
     "rm": Entry("mull.commands.rm:rm", "Remove downloaded models and their cached prompts.", _MODELS),
     "show": Entry("mull.commands.show:show", "Show a model's card.", _MODELS),

@@ -286,9 +286,9 @@ def test_verify_reports_and_fails_when_a_file_has_changed(user: Path) -> None:
     assert run(user, "verify", "nobody/nothing").returncode == 1
 
 
-def test_rm_says_what_is_free_again(user: Path) -> None:
+def test_rm_reports_the_freed_space(user: Path) -> None:
     put("o/m-GGUF", "m-Q4_K_M.gguf", SMALL)
     done = run(user, "rm", "o/m-GGUF")
     assert done.returncode == 0
-    assert "100 kB are free again" in done.stderr
+    assert "100 kB freed" in done.stderr
     assert installed() == []

@@ -54,7 +54,7 @@ def test_lists_and_searches(mull: Run, sessions: Path) -> None:
     ]
     nothing = mull("sessions", "search", "banana")
     assert (nothing.returncode, nothing.stdout) == (1, b"")
-    assert b"Nothing was found" in nothing.stderr
+    assert b"No match" in nothing.stderr
 
 
 def test_shows_exports_and_imports(mull: Run, sessions: Path, tmp_path: Path) -> None:

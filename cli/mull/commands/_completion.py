@@ -1,7 +1,7 @@
-"""What the shell completes: the names of models, sessions and templates.
+"""Shell completion of the names of models, sessions and prompt templates.
 
-In: the word so far. Out: names with a word about each. It says nothing when anything is wrong, asks no network and
-opens no model: the shell waits for it at every press of the key.
+In: the incomplete word. Out: pairs of a name and a description. It returns nothing on any error, uses no network and
+opens no model, because the shell waits for it at every press of Tab.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ Found = list[tuple[str, str]]
 
 
 def installed() -> Iterator[tuple[str, str]]:
-    """What is on this disk, and what is built in. Raises MullError, OSError."""
+    """The models on this disk and the built-in ones, each with its source. Raises MullError, OSError."""
     for model in everywhere(read_config().model_folders()):
         yield model.name, model.source
     yield from ((entry.name, "built in") for entry in _entries() if entry.builtin)
 
 
 def installed_models(incomplete: str) -> Found:
-    """Models that can be asked, checked or removed now."""
-    return _beginning(incomplete, installed())
+    """Names of installed models."""
+    return _matching(incomplete, installed())
 
 
 def known_models(incomplete: str) -> Found:
-    """The catalogue and what is installed."""
-    return _beginning(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
+    """Names of the catalogue's and of installed models."""
+    return _matching(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
 
 
 def sessions(incomplete: str) -> Found:
-    """Kept conversations by name, else by id."""
+    """Saved sessions by name, else by id."""
     from mull.store.sessions import default_path, open_store
 
     def found() -> Iterator[tuple[str, str]]:
@@ -48,17 +48,17 @@ def sessions(incomplete: str) -> Found:
             with open_store(default_path()) as store:
                 yield from ((session.name or session.id, session.title) for session in store.sessions())
 
-    return _beginning(incomplete, found())
+    return _matching(incomplete, found())
 
 
 def templates(incomplete: str) -> Found:
-    """Prompt templates that can be used in this folder."""
+    """Prompt templates available in this folder."""
     from mull.prompt_templates import all_files
 
-    return _beginning(incomplete, ((path.stem, str(path)) for path in all_files(Path.cwd())))
+    return _matching(incomplete, ((path.stem, str(path)) for path in all_files(Path.cwd())))
 
 
-def _beginning(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
+def _matching(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
     try:
         named = dict(candidates)
     except (MullError, OSError):
@@ -72,5 +72,5 @@ def _beginning(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
 
 @cache
 def _entries() -> Sequence[CatalogueEntry]:
-    """Read once: reading takes longer than all else here."""
+    """The catalogue, read once: parsing it takes longer than anything else here."""
     return load_catalogue(paths.config_dir()).entries

@@ -1,8 +1,8 @@
-"""What is asked in one-shot use: the words of the command line, what was piped in, and files.
+"""Assemble the question of a one-shot command from its arguments, piped input and files.
 
-Input first, a blank line, then the prompt; files go before both, each under its name. `-` stands for standard input,
-from a terminal too; as a file's name it makes standard input a file of its own. Bytes that are no UTF-8 are replaced
-and reported. No prompt, no input and no file is a usage error.
+Out: files first, each under its name, then the piped input, a blank line and the prompt. The argument `-` reads
+standard input, even from a terminal; as a file name it attaches standard input as a file. Invalid UTF-8 is replaced
+and reported.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class UserInput:
-    """The text to send, the files to send before it, and whether bytes of any of them had to be replaced.
+    """The text to send and the files to send before it.
 
-    `material`: the length of the input at the text's beginning, in characters, when a prompt follows it.
+    `replaced`: some bytes were not valid UTF-8. `material`: length in characters of the piped input with which `text`
+    begins, when a prompt follows it; else 0.
     """
 
     text: str
@@ -36,9 +37,9 @@ class UserInput:
 def read_question(
     words: Sequence[str], streams: Streams, files: Sequence[str] = (), *, needed: bool = True
 ) -> UserInput:
-    """Join prompt and piped input, and read the files. `needed` False: there may be nothing of all this.
+    """Join the prompt and the piped input, and read the files. `needed` False: all of them may be empty.
 
-    Raises UsageError (missing_prompt) where there is nothing to ask, MullError for a file that is no text.
+    Raises UsageError (missing_prompt) when all are empty, MullError for a file that is not text.
     """
     prompt = " ".join(word for word in words if word != STDIN).strip()
     piped, replaced = "", False

@@ -1,7 +1,7 @@
-"""Where a one-shot answer goes beside the screen: a code block of it alone, a file, the thinking to another.
+"""Deliver a one-shot answer: to stdout, to a file (-o), only a code block of it (-x), the thinking to a file.
 
-In: the flags, before anything is computed. Out: streams for the view to write to, and at the end the exit code. A file
-is written when the answer has ended by itself or at a limit; an interrupted answer or a failure leaves it as it was.
+In: the flags, before anything is computed. Out: the streams for the view to write to, and the exit code at the end. A
+file is written when the answer is complete or stopped at a limit; after an interruption or a failure it is unchanged.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from mull.fs.atomic import OutFile
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
 
-_WORTH_KEEPING = ("stop", "length", "schema")
+_DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is written to a file
 
 
 class Delivery:
-    """A context manager. Raises UsageError for flags that contradict each other, MullError for files that cannot be
-    written."""
+    """A context manager: opens the files, which must be closed in every case.
+
+    Raises UsageError for conflicting flags, MullError for a file that cannot be written.
+    """
 
     def __init__(self, flags: AskFlags, streams: Streams) -> None:
         self._flags = flags
@@ -35,13 +37,13 @@ class Delivery:
         if self._extracts and not self._as_text:
             raise UsageError(
                 "conflicting_options",
-                "-x has no place in JSON.",
-                "Give either, and take the answer out with jq.",
+                "-x and JSON output exclude each other.",
+                "Give only one; jq extracts the answer from the JSON.",
             )
         output = None if flags.output == Path("-") else flags.output
         if output and output == flags.thinking_file:
-            raise UsageError("same_file", "The answer and the thinking cannot go to one file.", "Name two.")
-        self._held = io.StringIO() if self._extracts or output else None
+            raise UsageError("same_file", "-o and --thinking-file name the same file.", "Name two files.")
+        self._buffer = io.StringIO() if self._extracts or output else None
         with ExitStack() as files:
             self._output = files.enter_context(OutFile(output)) if output else None
             self._thinking = (
@@ -51,32 +53,32 @@ class Delivery:
 
     @property
     def streams(self) -> Streams:
-        """What the view writes to: stdout itself, unless the answer is wanted as a whole first."""
-        if self._held is None:
+        """The streams for the view. stdout is a buffer when the complete answer is needed before it is written."""
+        if self._buffer is None:
             return self._streams
-        return dataclasses.replace(self._streams, stdout=self._held, stdout_tty=False, stdout_live=False)
+        return dataclasses.replace(self._streams, stdout=self._buffer, stdout_tty=False, stdout_live=False)
 
     def deliver(self, done: Done) -> int:
-        """Write what is to be written. Raises MullError where that fails now."""
+        """Write the answer and the thinking; returns the exit code. Raises MullError when a file cannot be written."""
         if self._thinking is not None:
-            self._write(self._thinking, _ended(done.thinking))
-        if self._held is None:
+            self._write(self._thinking, _with_newline(done.thinking))
+        if self._buffer is None:
             return done.exit_code
-        text = self._held.getvalue()
+        text = self._buffer.getvalue()
         if self._extracts:
-            block = self._block(done) if done.finish in _WORTH_KEEPING else None
+            block = self._block(done) if done.finish in _DELIVERED else None
             if block is None:
                 return self._no_block(done)
-            text = _ended(block)
+            text = _with_newline(block)
         if self._output is None:
             self._streams.stdout.write(visible(text) if self._streams.stdout_tty else text)
             self._streams.stdout.flush()
-        elif done.finish in _WORTH_KEEPING or not self._as_text:
+        elif done.finish in _DELIVERED or not self._as_text:
             self._write(self._output, text)
         return done.exit_code
 
     def _write(self, file: OutFile, text: str) -> None:
-        """What the file does not take is not lost: it is shown."""
+        """Write the file; when that fails, print the text on stderr so that it is not lost."""
         try:
             file.write(text)
         except MullError:
@@ -89,13 +91,13 @@ class Delivery:
         return pick(done.answer, last=self._flags.extract_last, language=self._flags.extract_lang or "")
 
     def _no_block(self, done: Done) -> int:
-        """The whole answer is all there is; it goes where it cannot be taken for code."""
-        answer = _ended(done.answer)
+        """Print the answer on stderr, where no script takes it for code; returns the exit code."""
+        answer = _with_newline(done.answer)
         self._streams.write_stderr(visible(answer) if self._streams.stderr_tty else answer)
         if done.exit_code:
             return done.exit_code
         wanted = f" of {self._flags.extract_lang}" if self._flags.extract_lang else ""
-        self._streams.error(f"There is no code block{wanted} in the answer.", "It is above, as it is.")
+        self._streams.error(f"There is no code block{wanted} in the answer.", "The complete answer is above.")
         return ExitCode.FAILURE
 
     def __enter__(self) -> Self:
@@ -107,5 +109,5 @@ class Delivery:
         self._files.close()
 
 
-def _ended(text: str) -> str:
+def _with_newline(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"

@@ -25,7 +25,7 @@ from mull.terminal.views.stats import stats_line
 
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
-    from mull.commands._prompt_template import Form
+    from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._session import Setup
 
 Words = Annotated[
@@ -136,15 +136,15 @@ def _keep(setup: Setup, code: int, streams: Streams) -> int:
     return code
 
 
-def _form(flags: AskFlags) -> Form | None:
+def _form(flags: AskFlags) -> AppliedTemplate | None:
     """The template that was asked for. Raises UsageError."""
     if flags.template is None:
         if flags.params:
             raise UsageError("usage_error", "-p gives a template its values.", "Name the template with -t.")
         return None
-    from mull.commands._prompt_template import Form
+    from mull.commands._prompt_template import AppliedTemplate
 
-    return Form(flags)
+    return AppliedTemplate(flags)
 
 
 def _answer_format(flags: AskFlags) -> AnswerFormat | None:

@@ -1,4 +1,4 @@
-"""`mull cache`: the processed prompts that are kept on disk, and removing them."""
+"""`mull cache`: list and clear the prompt cache, the KV-cache states of processed prompts on disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 Model = Annotated[
-    str | None, typer.Argument(metavar="[MODEL]", help="Only this model's, as mull cache names it.")
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="Only this model's entries, named as mull cache lists it."),
 ]
 
 
@@ -32,8 +33,9 @@ Model = Annotated[
 def root(context: typer.Context, json: Json = False) -> None:
     """List and clear the prompt cache on disk.
 
-    A file or a system prompt that several questions share, and conversations to go on with, are kept on disk as the
-    model has read them. Alone it lists them, the last used first.
+    mull caches on disk the KV state of long prompts: a file or a system prompt that several questions share, and the
+    last state of a conversation. A cached prompt is not processed again. Without a subcommand the entries are listed,
+    most recently used first.
     """
     if context.invoked_subcommand is not None:
         return
@@ -41,9 +43,9 @@ def root(context: typer.Context, json: Json = False) -> None:
     settings = read_config()
     state_store = open_state_store(settings)
     entries = sorted(state_store.entries(), key=lambda entry: -entry.used)
-    state = _state(state_store, settings)
+    problem = _problem(state_store, settings)
     if json:
-        write_object(streams, {"v": 1, **_object(state_store, entries, enabled=not state), "error": None})
+        write_object(streams, {"v": 1, **_object(state_store, entries, enabled=not problem), "error": None})
         return
     rows = [
         (entry.model or "?", f"{len(entry.tokens):,}", size_text(entry.bytes), _when(entry.used))
@@ -51,38 +53,42 @@ def root(context: typer.Context, json: Json = False) -> None:
     ]
     if rows:
         table(streams, ("Model", "Tokens", "Size", "Used"), rows)
-    held = size_text(sum(entry.bytes for entry in entries)) if rows else "Nothing is kept"
-    streams.note(f"{held}, at most {size_text(state_store.effective_limit())}, in {state_store.folder}")
-    if state:
-        streams.note(state)
+    total = size_text(sum(entry.bytes for entry in entries))
+    streams.note(f"{total} of at most {size_text(state_store.effective_limit())}, in {state_store.folder}")
+    if problem:
+        streams.note(problem)
 
 
 @app.command("clear")
 def clear(context: typer.Context, model: Model = None, json: Json = False) -> None:
-    """Remove them all, or those of one model."""
+    """Remove all cached prompts, or those of one model."""
     streams: Streams = context.obj
     state_store = open_state_store(read_config())
     if model is None:
-        gone = state_store.entries()
+        removed = state_store.entries()
         state_store.clear()
-    elif not (gone := state_store.remove_model(model)):
+    elif not (removed := state_store.remove_model(model)):
         raise UsageError(
-            "no_cache_entry", f'Nothing is kept of "{model}".', "mull cache lists what there is."
+            "no_cache_entry", f'No prompt of "{model}" is cached.', "mull cache lists the entries."
         )
-    freed = sum(entry.bytes for entry in gone)
+    freed = sum(entry.bytes for entry in removed)
     if json:
-        write_object(streams, {"v": 1, "removed": len(gone), "freed": freed, "error": None})
+        write_object(streams, {"v": 1, "removed": len(removed), "freed": freed, "error": None})
     else:
-        streams.note(f"{len(gone)} removed; {size_text(freed)} are free again.")
+        streams.note(f"{len(removed)} removed, {size_text(freed)} freed.")
 
 
-def _state(state_store: StateStore, settings: Config) -> str:
-    """Why nothing new is kept; empty when it is."""
+def _problem(state_store: StateStore, settings: Config) -> str:
+    """Why new prompts are not cached, as a sentence; empty when they are."""
     if not settings["save"] or not settings["prefix_cache"]:
-        return f"Switched off: {'prefix_cache' if settings['save'] else 'save'} = false in the config."
-    place = next((path for path in (state_store.folder, *state_store.folder.parents) if path.exists()), None)
-    if place is None or not place.is_dir() or not os.access(place, os.W_OK):
-        return f"Nothing can be kept: {place or state_store.folder} cannot be written."
+        return (
+            f"Prompts are not cached: {'prefix_cache' if settings['save'] else 'save'} = false in the config."
+        )
+    nearest = next(
+        (path for path in (state_store.folder, *state_store.folder.parents) if path.exists()), None
+    )
+    if nearest is None or not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return f"Prompts are not cached: {nearest or state_store.folder} cannot be written."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""`mull config`: show, get, set, unset, edit and find the config file."""
+"""`mull config`: list, get, set, unset and edit the settings in the config file, and print its path."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting; mull config lists them.")]
+Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting's name; mull config lists them.")]
 
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
     """Show and change the settings.
 
-    Alone it lists them all.
+    Without a subcommand all settings are listed.
     """
     if context.invoked_subcommand is None:
         listing(context)
@@ -39,7 +39,7 @@ def listing(context: typer.Context) -> None:
 
 @app.command("get")
 def get(context: typer.Context, name: Name) -> None:
-    """Print one setting's value (nothing when it is unset)."""
+    """Print the value of a setting; nothing when it is unset."""
     streams: Streams = context.obj
     value = config.show_value(read_config()[config.find_key(name).name])
     if value:
@@ -47,20 +47,20 @@ def get(context: typer.Context, name: Name) -> None:
 
 
 @app.command("set")
-def set_(name: Name, value: Annotated[str, typer.Argument(help="Its new value.")]) -> None:
-    """Set one setting."""
+def set_(name: Name, value: Annotated[str, typer.Argument(help="The new value.")]) -> None:
+    """Set a setting."""
     config.save_value(paths.config_dir() / CONFIG_FILE, name, value)
 
 
 @app.command("unset")
 def unset(name: Name) -> None:
-    """Go back to the default of one setting."""
+    """Reset a setting to its default."""
     config.save_value(paths.config_dir() / CONFIG_FILE, name, None)
 
 
 @app.command("path")
 def path(context: typer.Context) -> None:
-    """Print where the config file is."""
+    """Print the path of the config file."""
     streams: Streams = context.obj
     streams.stdout.write(f"{paths.config_dir() / CONFIG_FILE}\n")
 
@@ -75,4 +75,4 @@ def edit(context: typer.Context) -> None:
         new.write("".join(f"# {key.name} = …   # {key.help}\n" for key in config.KEYS))
     open_file(file)
     config.load(file)
-    streams.note("The settings are in order.")
+    streams.note("The config file is valid.")

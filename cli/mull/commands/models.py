@@ -1,4 +1,8 @@
-"""`mull models`: the catalogue and what is installed, each with a verdict for this machine; and searching the Hub."""
+"""`mull models` and `mull list`: catalogue and installed models, judged for this machine; search the Hub; refresh.
+
+The table has three layouts, by the terminal's width; a pipe gets the wide one. On a narrow terminal the cells are
+stacked without heads, so each cell names its unit.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,9 @@ if TYPE_CHECKING:
 _FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
 Layout = Literal["wide", "usual", "narrow"]
 
-_LEGEND = "✓ permissive licence, CTX room for context, T/S tokens per second (an estimate)."
-_SHORT_LEGEND = "✓ a permissive licence, ~ an estimate."
-WIDE, USUAL = 118, 72  # columns from which each layout has room
+_LEGEND = "✓ permissive licence, CTX context that fits, T/S tokens per second (estimate)."
+_SHORT_LEGEND = "✓ permissive licence, ~ estimate."
+_WIDE, _USUAL = 118, 72  # least terminal width of each layout, in columns
 _HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
 _SHORT_HEADS = ("NAME", "SIZE", "✓", "THINKS", "HERE", "FITS", "CTX", "T/S")
 _THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
@@ -33,7 +37,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[WORDS]...", help="Only models with these words; `search WORDS` asks the Hub."),
+    typer.Argument(
+        metavar="[WORDS]...", help="Only models with these words; `search WORDS` searches the Hub."
+    ),
 ]
 Licence = Annotated[
     str | None,
@@ -41,18 +47,18 @@ Licence = Annotated[
         "--licence",
         "--license",
         metavar="KIND",
-        help="permissive, or a part of an SPDX id.",
+        help="Only models with this licence: permissive, or part of an SPDX identifier.",
         show_default=False,
     ),
 ]
-Installed = Annotated[bool, typer.Option("--installed", help="Only what is on this disk.")]
-Best = Annotated[bool, typer.Option("--best", help="Recommend one for this machine, and say why.")]
+Installed = Annotated[bool, typer.Option("--installed", help="Only installed models.")]
+Best = Annotated[bool, typer.Option("--best", help="Recommend one model for this machine, with the reason.")]
 Refresh = Annotated[
     str | None,
     typer.Option(
         "--refresh",
         metavar="SOURCE",
-        help="Read a newer catalogue: an address or a path.",
+        help="Replace the catalogue by a newer one, from a URL or a path.",
         show_default=False,
     ),
 ]
@@ -71,7 +77,7 @@ def models(
 ) -> None:
     """List models, and whether they fit this machine.
 
-    Those that mull knows and those on this disk. mull models search WORDS searches the Hub.
+    The list holds the models of the catalogue and those on this disk. mull models search WORDS searches the Hub.
     """
     streams: Streams = context.obj
     words = words or []
@@ -86,7 +92,7 @@ def models(
 
 
 def installed(context: typer.Context, *, json: Json = False) -> None:
-    """List the models on this disk."""
+    """List installed models."""
     models(context, installed=True, json=json)
 
 
@@ -114,16 +120,16 @@ def _list(
         table(streams, heads, [_cells(row, layout) for row in rows])
         if streams.stdout_tty:
             legend = _SHORT_LEGEND if layout == "narrow" else _LEGEND
-            streams.note(f"{legend} mull show NAME tells more.")
+            streams.note(f"{legend} Details: mull show NAME")
     else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
     for repo, size in partial:
-        streams.note(f"Unfinished: {repo}, {size_text(size)}. mull pull goes on with it, mull rm removes it.")
+        streams.note(f"Unfinished: {repo}, {size_text(size)}. mull pull resumes it, mull rm removes it.")
 
 
 def _catalogue_and_machine(streams: Streams) -> tuple[Catalogue, Machine]:
-    """The catalogue, whose notices are printed, and this machine."""
+    """Load the catalogue, print its notices, and measure this machine."""
     from mull.backends.load_plan import this_machine
     from mull.fs import paths
     from mull.models.catalogue.catalogue import load_catalogue
@@ -162,7 +168,7 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
     from mull.terminal.views.json_output import write_object
 
     if not words:
-        raise UsageError("usage_error", "Search for what?", "mull models search WORDS")
+        raise UsageError("usage_error", "No words to search for.", "mull models search WORDS")
     found = search(" ".join(words))
     if json:
         fields = ("repo", "downloads", "likes", "updated", "licence", "gated")
@@ -183,9 +189,7 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
     if rows:
         table(streams, _FOUND_HEADS, rows)
     streams.note(
-        f"Get one with: mull pull {found[0].repo}"
-        if found
-        else "The Hub has no GGUF repository with these words."
+        f"Download one with: mull pull {found[0].repo}" if found else "No GGUF repository on the Hub matches."
     )
 
 
@@ -202,14 +206,14 @@ def _refresh(streams: Streams, source: str, *, json: bool) -> None:
 
 
 def _layout_for(columns: int | None) -> Layout:
-    """The layout for a screen; None: a pipe."""
-    if columns is None or columns >= WIDE:
+    """The layout for a terminal of that width; None: stdout is not a terminal."""
+    if columns is None or columns >= _WIDE:
         return "wide"
-    return "usual" if columns >= USUAL else "narrow"
+    return "usual" if columns >= _USUAL else "narrow"
 
 
 def _cells(row: Row, layout: Layout) -> Sequence[str]:
-    """One row of the table. What is not known is left empty."""
+    """One row of the table. Unknown values are empty."""
     entry, plan = row.entry, row.plan
     licence, thinks = "", ""
     if entry is not None:
@@ -218,18 +222,18 @@ def _cells(row: Row, layout: Layout) -> Sequence[str]:
         licence = mark if layout == "usual" else f"{spdx} {mark}".rstrip()
         thinks = _THINKS[entry.reasoning.kind]
     here = "yes" if row.installed else ""
-    room = _tokens(plan.ctx) if plan and plan.fits else ""
-    pace = _pace(plan.speed) if plan and plan.speed else ""
+    context = _tokens(plan.ctx) if plan and plan.fits else ""
+    speed = _speed(plan.speed) if plan and plan.speed else ""
     if layout == "narrow":
         thinks = f"thinks: {thinks}" if thinks else ""
         here = "installed" if here else ""
-        room = f"{room} context" if room else ""
-        pace = f"{pace} tokens/s" if pace else ""
-    return _pullable(row), _size(row), licence, thinks, here, _verdict(plan, layout), room, pace
+        context = f"{context} context" if context else ""
+        speed = f"{speed} tokens/s" if speed else ""
+    return _pull_name(row), _size(row), licence, thinks, here, _verdict(plan, layout), context, speed
 
 
-def _pullable(row: Row) -> str:
-    """The name, with the quantization where another one than the default is offered."""
+def _pull_name(row: Row) -> str:
+    """The name to pull; it includes the quantization when a smaller one than the default is recommended."""
     if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
         return row.name
     return f"{row.name}:{row.file.quant}"
@@ -245,7 +249,7 @@ def _verdict(plan: MemoryPlan | None, layout: Layout) -> str:
     return _FITS.get(plan.verdict, f"{plan.gpu_layers} layers")
 
 
-def _pace(speed: float) -> str:
+def _speed(speed: float) -> str:
     from mull.models.memory.fit import FAST
 
     if speed > FAST:

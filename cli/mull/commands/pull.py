@@ -1,4 +1,4 @@
-"""`mull pull`: download models into the shared cache, verified; progress on stderr, the file's path on stdout."""
+"""`mull pull`: download models into the Hugging Face cache and verify them; prints the path of each on stdout."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Names = Annotated[
     list[str],
     typer.Argument(
         metavar="NAME...",
-        help="A catalogue name, owner/repo[:QUANT], or a file's address on the Hub.",
+        help="A catalogue name, owner/repo[:QUANT], or the URL of a file on the Hub.",
         autocompletion=completes("known_models"),
     ),
 ]
-Quant = Annotated[str | None, typer.Option("--quant", metavar="QUANT", help="The quantization, as Q4_K_M.")]
+Quant = Annotated[
+    str | None, typer.Option("--quant", metavar="QUANT", help="The quantization, for example Q4_K_M.")
+]
 Revision = Annotated[
     str | None,
-    typer.Option(
-        "--revision", metavar="REV", help="A branch, tag or commit, instead of the one in the catalogue."
-    ),
+    typer.Option("--revision", metavar="REV", help="A branch, tag or commit instead of the catalogue's."),
 ]
 Update = Annotated[
-    bool, typer.Option("--update", help="Ask the Hub for a newer file, even when the model is installed.")
+    bool, typer.Option("--update", help="Check the Hub for a newer version of an installed model.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Even when it does not fit this machine.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notices.")]
+Force = Annotated[bool, typer.Option("--force", help="Download even if the model does not fit this machine.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notices.")]
 
 
 def pull(
@@ -43,9 +43,10 @@ def pull(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Download models. What is installed, here or by another tool, is not downloaded again.
+    """Download models.
 
-    An interrupted download goes on where it stopped: run the same line again.
+    A model that is already installed, also by LM Studio, Ollama or llama.cpp, is not downloaded again. An interrupted
+    download resumes when the same command is run again.
     """
     from mull.commands._download import fetch
 

@@ -1,4 +1,4 @@
-"""`mull rm`: remove downloaded models and say how much room that made."""
+"""`mull rm`: remove downloaded models and their cached prompts, and report the freed space."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from mull.terminal.console.streams import Streams
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="A model as mull list names it.", autocompletion=completes("installed_models")
+        metavar="NAME...",
+        help="A model's name, as mull list shows it.",
+        autocompletion=completes("installed_models"),
     ),
 ]
-Every = Annotated[bool, typer.Option("--all", help="All quantizations of it that are installed.")]
+Every = Annotated[bool, typer.Option("--all", help="Remove all installed quantizations of the model.")]
 
 
 def rm(context: typer.Context, names: Names, every: Every = False, json: Json = False) -> None:
     """Remove downloaded models and their cached prompts.
 
-    Files of LM Studio, Ollama or llama.cpp are never touched.
+    Files that belong to LM Studio, Ollama or llama.cpp are never touched.
     """
     from mull.commands._run_config import open_state_store
     from mull.config import read_config
@@ -39,5 +41,5 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
                 value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}
                 write_object(streams, {**value, "error": None})
             else:
-                what = f"The unfinished download of {removed.name}" if removed.partial else removed.name
-                streams.note(f"{what} is removed; {size_text(freed)} are free again.")
+                what = f"the unfinished download of {removed.name}" if removed.partial else removed.name
+                streams.note(f"Removed {what}; {size_text(freed)} freed.")

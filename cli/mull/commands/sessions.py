@@ -1,4 +1,4 @@
-"""`mull sessions`: list, show, search, export, import, rename and remove what was said."""
+"""`mull sessions`: list, show, search, export, import, rename and remove saved conversations."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from mull.terminal.console.tables import table
 from mull.terminal.markdown.spans import wrap_spans
 from mull.terminal.views.json_output import write_object
 
-SHOWN = 30  # sessions that a list on a terminal shows, unless more are asked for
+_SHOWN = 30  # sessions listed on a terminal without -n
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """The values of --format."""
 
     md = "md"
@@ -41,7 +41,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="SESSION",
-        help="A session's id or name, or the beginning of one.",
+        help="A session's id or name, or the beginning of it.",
         autocompletion=completes("sessions"),
     ),
 ]
@@ -52,7 +52,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def root(context: typer.Context) -> None:
     """List, search, export and remove saved conversations.
 
-    Alone it lists them.
+    Without a subcommand the sessions are listed.
     """
     if context.invoked_subcommand is None:
         listing(context)
@@ -63,18 +63,20 @@ def listing(
     context: typer.Context,
     limit: Annotated[
         int | None,
-        typer.Option("-n", "--limit", min=1, metavar="N", help="The last N only.", show_default=False),
+        typer.Option(
+            "-n", "--limit", min=1, metavar="N", help="Only the last N sessions.", show_default=False
+        ),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """List the sessions, the last used first.
+    """List the sessions, most recently used first.
 
-    On a terminal it shows 30 of them, unless -n says otherwise.
+    On a terminal the list ends after 30 sessions unless -n is given.
     """
     streams: Streams = context.obj
     if limit is None and streams.stdout_tty and not json:
-        limit = SHOWN
+        limit = _SHOWN
     with _store(streams) as store:
         found, count = store.sessions(limit), store.count()
     if json:
@@ -84,7 +86,7 @@ def listing(
     if rows:
         table(streams, ("Session", "Title", "Turns", "Model", "Used"), rows)
     else:
-        streams.note("Nothing has been kept yet.")
+        streams.note("No conversation has been saved yet.")
     if len(found) < count:
         streams.note(f"{count - len(found):,} more: mull sessions list -n {count}")
 
@@ -94,7 +96,7 @@ def show(
     context: typer.Context,
     name: Name,
     *,
-    thinking: Annotated[bool, typer.Option("--thinking", help="Show the thoughts too.")] = False,
+    thinking: Annotated[bool, typer.Option("--thinking", help="Show the thinking, too.")] = False,
     json: Json = False,
 ) -> None:
     """Print a conversation."""
@@ -112,13 +114,16 @@ def show(
 def search(
     context: typer.Context,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS...", help='All of them; "a phrase" in quotes.')
+        list[str],
+        typer.Argument(metavar="WORDS...", help='Find turns with all these words; quote "a phrase".'),
     ],
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, metavar="N", help="At most N turns.")] = 20,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, metavar="N", help="Show at most N turns.")
+    ] = 20,
     *,
     json: Json = False,
 ) -> None:
-    """Find words in questions, answers and thoughts; the newest first."""
+    """Search questions, answers and thinking; newest first."""
     streams: Streams = context.obj
     with _store(streams) as store:
         hits = store.search(" ".join(words), limit)
@@ -130,7 +135,7 @@ def search(
     for hit in hits:
         show_hit(hit, streams)
     if not hits:
-        streams.note("Nothing was found.")
+        streams.note("No match.")
         raise typer.Exit(1)
 
 
@@ -139,15 +144,16 @@ def export(
     context: typer.Context,
     name: Name,
     form: Annotated[
-        Format, typer.Option("-f", "--format", help="Markdown, JSON or one HTML page.")
-    ] = Format.md,
+        ExportFormat, typer.Option("-f", "--format", help="Markdown, JSON or a single HTML page.")
+    ] = ExportFormat.md,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write here instead of to stdout.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="PATH", help="Write to this file instead of stdout."),
     ] = None,
 ) -> None:
-    """Write a conversation as Markdown, JSON or HTML.
+    """Export a conversation as Markdown, JSON or HTML.
 
-    JSON holds everything, and import reads it back. HTML is one page that needs nothing else.
+    JSON is complete, and import reads it. HTML is a single self-contained page.
     """
     streams: Streams = context.obj
     with _store(streams) as store:
@@ -163,14 +169,18 @@ def export(
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that export wrote as JSON; - reads stdin.")],
+    file: Annotated[Path, typer.Argument(help="A JSON file written by export; - reads stdin.")],
 ) -> None:
-    """Take in a conversation that was exported as JSON."""
+    """Import a conversation that was exported as JSON. Prints its new id."""
     streams: Streams = context.obj
     try:
         text = streams.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise MullError("binary_input", f"{file} is no text.", "Give a file that export wrote.") from error
+        raise MullError(
+            "binary_input",
+            f"{file} is not a text file.",
+            "Give a JSON file from mull sessions export.",
+        ) from error
     session, turns = exports.from_json(text)
     with _store(streams) as store:
         copy = store.insert(session, turns)
@@ -181,7 +191,7 @@ def import_(
 def rename(
     context: typer.Context, name: Name, new: Annotated[str, typer.Argument(metavar="NEW-NAME")]
 ) -> None:
-    """Give a session a name to find it by."""
+    """Name a session."""
     with _store(context.obj) as store:
         store.rename(store.find(name).id, new)
 
@@ -194,9 +204,9 @@ def remove(
         typer.Argument(metavar="SESSION...", help="Ids or names.", autocompletion=completes("sessions")),
     ],
     *,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove sessions for good. On a terminal it asks first."""
+    """Delete sessions. On a terminal mull asks first."""
     streams: Streams = context.obj
     with _store(streams) as store:
         found = list({session.id: session for session in map(store.find, names)}.values())
@@ -211,13 +221,13 @@ def remove(
 
 
 def show_hit(hit: Hit, streams: Streams) -> None:
-    """Where something was found, and the words around it, its matches in bold."""
+    """Print where a match is, and the text around it with the matches in bold."""
     head = [(_safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {_when(hit.when)}"), "dim")]
     parts = hit.snippet.replace(OPEN, CLOSE).split(CLOSE)
     words = [(_safe(streams, part), "bold" if number % 2 else "") for number, part in enumerate(parts)]
-    room = streams.width - 1 if streams.stdout_tty else None  # a pipe gets one line for each
-    lines = wrap_spans(head, room) if room else [head]
-    lines += [[("  ", ""), *line] for line in (wrap_spans(words, room - 2) if room else [words])]
+    width = streams.width - 1 if streams.stdout_tty else None  # not on a terminal: one line each
+    lines = wrap_spans(head, width) if width else [head]
+    lines += [[("  ", ""), *line] for line in (wrap_spans(words, width - 2) if width else [words])]
     for line in lines:
         streams.stdout.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
 
@@ -252,7 +262,7 @@ def _print_turns(streams: Streams, session: Session, turns: Sequence[TurnRecord]
 
 
 def _drawn(answer: str, streams: Streams) -> Sequence[str]:
-    """An answer as lines: Markdown where the chat would draw it, else as the model wrote it."""
+    """The lines of an answer: Markdown is rendered on a terminal, else the text is unchanged."""
     if not streams.stdout_live:
         return _safe(streams, answer.rstrip()).split("\n") if answer else []
     from mull.terminal.markdown.stream import render
@@ -270,6 +280,6 @@ def _summary(session: Session) -> dict[str, Any]:
 
 
 def _when(seconds: float) -> str:
-    """Today's time, else the date."""
+    """The time of day if it is today, else the date."""
     then, now = time.localtime(seconds), time.localtime()
     return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)

@@ -1,4 +1,4 @@
-"""`mull show NAME`: a model's card."""
+"""`mull show NAME`: a model's card, from the catalogue, the header of its file, and the README downloaded with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mull.models.inventory import Row
     from mull.models.memory.layout import MemoryLayout
 
-READABLE = 100  # columns; longer lines are hard to follow
-WITH_README = frozenset({"hub", "lmstudio"})  # places that keep a repository's files together
+_MAX_WIDTH = 100  # columns; longer lines are hard to read
+_WITH_README = frozenset({"hub", "lmstudio"})  # sources that store a repository's files together
 
 Name = Annotated[
     str,
@@ -27,14 +27,16 @@ Name = Annotated[
         autocompletion=completes("known_models"),
     ),
 ]
-Readme = Annotated[bool, typer.Option("--readme", help="Only the README that came with the download.")]
+Readme = Annotated[
+    bool, typer.Option("--readme", help="Show only the README that was downloaded with the model.")
+]
 
 
 def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Json = False) -> None:
     """Show a model's card.
 
-    Licence, thinking, sampling, what was published, files, memory at several contexts. On a terminal the README that
-    came with the download follows, in the pager.
+    Licence, reasoning control, sampling defaults, published results, files, and memory at several context sizes. On a
+    terminal the README that was downloaded with the model follows, in the pager.
     """
     from mull.backends.load_plan import this_machine
     from mull.commands._inventory import all_rows
@@ -64,7 +66,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
 
 
 def _show_card(streams: Streams, row: Row, facts: list[tuple[str, str]]) -> None:
-    """The facts, and on a terminal the README below them, in the pager."""
+    """Print the facts; on a terminal open the pager when there is a README to show below them."""
     from mull.terminal.console.pager import page
     from mull.terminal.console.tables import card, card_lines
 
@@ -76,7 +78,7 @@ def _show_card(streams: Streams, row: Row, facts: list[tuple[str, str]]) -> None
 
 
 def _show_readme(streams: Streams, row: Row) -> None:
-    """The README alone: in the pager, or as it is written where stdout is no terminal."""
+    """Show the README alone: in the pager on a terminal, else unformatted. Raises MullError (no_readme)."""
     text = _readme(row)
     if text is None:
         address = row.entry.card if row.entry else ""
@@ -94,12 +96,12 @@ def _show_readme(streams: Streams, row: Row) -> None:
 def _drawn(streams: Streams, text: str) -> list[str]:
     from mull.terminal.markdown.stream import render
 
-    return render(text, min(streams.width - 1, READABLE), streams.stdout_style, unicode=streams.unicode)
+    return render(text, min(streams.width - 1, _MAX_WIDTH), streams.stdout_style, unicode=streams.unicode)
 
 
 def _readme(row: Row) -> str | None:
-    """The README of the repository that the file is from, without its front matter."""
-    if row.local is None or row.local.source not in WITH_README:
+    """The README of the model's repository without its front matter; None when it is not on this disk."""
+    if row.local is None or row.local.source not in _WITH_README:
         return None
     top = row.local.path.parents[row.local.filename.count("/")]
     try:
@@ -112,8 +114,11 @@ def _readme(row: Row) -> str | None:
 
 
 def _headers(streams: Streams, row: Row) -> list[Header]:
-    """The headers of the file's parts; none where it is not here. Raises ModelFileError for a damaged file that no
-    catalogue knows; of one that it knows there is enough to show, with a note."""
+    """The headers of the file's parts; empty when the model is not installed.
+
+    Raises ModelFileError for a damaged file of an unknown model. For a catalogue model it prints a notice instead: the
+    catalogue has enough to show.
+    """
     from mull.models.gguf.header import read_header
 
     try:
@@ -138,7 +143,7 @@ def _layout(row: Row, headers: list[Header]) -> MemoryLayout | None:
 
 
 def _thinking(headers: list[Header]) -> str | None:
-    """What the file's own template can do, in a few words."""
+    """How the file's own chat template controls thinking, in a few words; None without a template."""
     if not headers or not headers[0].template:
         return None
     from mull.reasoning.profiler import profile
@@ -160,7 +165,7 @@ def _thinking(headers: list[Header]) -> str | None:
         "none": "does not think",
         "always": "always thinks",
         "switchable": "can be switched",
-        "effort": "has efforts",
+        "effort": "has effort levels",
     }
     parts = [words[found.kind]]
     if found.switch is not None:

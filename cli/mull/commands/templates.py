@@ -1,4 +1,4 @@
-"""`mull templates`: list, show and edit prompt templates."""
+"""`mull templates`: list, show and edit prompt templates, and print the folders that are searched for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEW = (
     """\
 description = ""
 system = ""
-# $input is the piped text and the words of the command line; other names are given with -p NAME=VALUE.
+# $input is the piped text and the prompt of the command line; set other names with -p NAME=VALUE.
 prompt = """
     '"""\n$input\n"""'
     """
@@ -49,7 +49,8 @@ prompt = """
 def root(context: typer.Context) -> None:
     """List and edit prompt templates for mull -t NAME.
 
-    Small TOML files: the user's own, and those of a repository in its .mull/templates. Alone it lists them.
+    A template is a small TOML file. Your own lie in the config folder, a project's in its
+    .mull/templates. Without a subcommand the templates are listed.
     """
     if context.invoked_subcommand is None:
         listing(context)
@@ -57,7 +58,7 @@ def root(context: typer.Context) -> None:
 
 @app.command("list")
 def listing(context: typer.Context, *, json: Json = False) -> None:
-    """List the templates that can be used in this folder."""
+    """List the templates available in this folder."""
     streams: Streams = context.obj
     found, problems = [], []
     for path in prompt_templates.all_files(Path.cwd()):
@@ -73,14 +74,14 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
         rows = [(one.name, one.description, ", ".join(one.variables), one.path) for one in found]
         table(streams, ("NAME", "FOR", "VALUES", "FILE"), rows)
     elif not problems:
-        streams.note("There are no templates yet; mull templates edit NAME begins one.")
+        streams.note("No templates found. Create one with: mull templates edit NAME")
     for problem in problems:
         streams.error(problem.message, problem.hint)
 
 
 @app.command("show")
 def show(context: typer.Context, name: Name) -> None:
-    """Print a template's file."""
+    """Print a template."""
     streams: Streams = context.obj
     text = prompt_templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
     streams.stdout.write(visible(text) if streams.stdout_tty else text)
@@ -88,7 +89,7 @@ def show(context: typer.Context, name: Name) -> None:
 
 @app.command("edit")
 def edit(context: typer.Context, name: Name) -> None:
-    """Open a template in $VISUAL or $EDITOR, a new one too, then check it."""
+    """Open a template in $VISUAL or $EDITOR, then check it. A new name creates a template."""
     streams: Streams = context.obj
     try:
         file = prompt_templates.find(name, Path.cwd()).path
@@ -96,16 +97,16 @@ def edit(context: typer.Context, name: Name) -> None:
         file = prompt_templates.new_file(name)
         with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
             new.write(NEW)
-    except MullError:  # there, but broken: that is what it is opened for
+    except MullError:  # invalid: open it so that the user can correct it
         file = prompt_templates.locate(name, Path.cwd())
     open_file(file)
     prompt_templates.read(file)
-    streams.note(f"The template is in order: mull -t {name}")
+    streams.note(f"The template is valid. Use it with: mull -t {name}")
 
 
 @app.command("path")
 def path(context: typer.Context) -> None:
-    """Print the folders in which templates are looked for, the first one first."""
+    """Print the folders that are searched for templates, in that order."""
     streams: Streams = context.obj
     streams.stdout.write("".join(f"{folder}\n" for folder in prompt_templates.folders(Path.cwd())))
 

@@ -1,4 +1,4 @@
-"""`mull verify`: read model files and compare their SHA-256 with what was published; exit 1 when one differs."""
+"""`mull verify`: compare the SHA-256 of model files with the published or recorded one; exits with 1 on a mismatch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _AGAINST = {
     "hub": "the Hub's record",
     "ollama": "Ollama's record",
     "catalogue": "the catalogue",
-    "earlier": "an earlier reading",
-    "nothing": "nothing: first reading",
+    "earlier": "an earlier check",
+    "nothing": "nothing: first check",
 }
-_WORDS = {True: "ok", False: "CHANGED", None: "remembered"}
+_VERDICTS = {True: "ok", False: "CHANGED", None: "recorded"}
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="Models or paths; all that are installed, if none.",
+        help="Models or paths of .gguf files; all installed models if none is given.",
         autocompletion=completes("installed_models"),
     ),
 ]
@@ -40,7 +40,7 @@ Names = Annotated[
 def verify(context: typer.Context, names: Names = None, json: Json = False) -> None:
     """Compare model files with the published checksums.
 
-    A file that was damaged in the download, or changed on the disk since, fails.
+    A file without a published checksum is compared with the one recorded by the first check.
     """
     from mull.config import read_config
     from mull.control import TurnControl, stop_on_interrupt
@@ -56,8 +56,8 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
     verdicts: list[Verification] = []
     with stop_on_interrupt(control):
         for model in models:
-            reading = verify_model(model, catalogue, control)
-            verdicts += watch(reading, streams, model.name, quiet=json)
+            checks = verify_model(model, catalogue, control)
+            verdicts += watch(checks, streams, model.name, quiet=json)
             if control.stopped:
                 raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
     _report(streams, verdicts, json=json)
@@ -75,14 +75,14 @@ def _report(streams: Streams, verdicts: Sequence[Verification], *, json: bool) -
     elif verdicts:
         table(streams, _HEADS, [_row(verdict) for verdict in verdicts])
     else:
-        streams.note("No model is installed. mull pull gets one.")
+        streams.note("No model is installed. Download one with mull pull NAME.")
     if failure is not None:
         streams.error(failure.message, failure.hint)
         raise typer.Exit(failure.exit_code)
 
 
 def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
-    """The models to read. Raises what `resolve.find` raises for a name that means none."""
+    """The models to check. Raises what `resolve.find` raises for an unknown name."""
     from mull.models.disk.discover import installed, of_file
     from mull.models.resolve import find, matching
 
@@ -98,19 +98,19 @@ def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
 
 
 def _failure(verdicts: Sequence[Verification]) -> MullError | None:
-    """What to say when a file is not what it should be."""
+    """The error to report when a checksum differs."""
     first = next((verdict for verdict in verdicts if verdict.same is False), None)
     if first is None:
         return None
     return MullError(
         "checksum_mismatch",
-        f"{first.model} is not what it was: its SHA-256 differs from {_AGAINST[first.against]}.",
-        f"Do not trust it. mull rm {first.model}, then mull pull {first.model}, gets it afresh.",
+        f"{first.model} has changed: its SHA-256 differs from {_AGAINST[first.against]}.",
+        f"Do not use it. Download it again: mull rm {first.model}, then mull pull {first.model}",
     )
 
 
 def _row(verdict: Verification) -> tuple[str, ...]:
-    word = _WORDS[verdict.same]
+    word = _VERDICTS[verdict.same]
     if verdict.catalogue is False and verdict.same is not False:
         word += ", but not the catalogue's"
     digest = f"{verdict.sha256[:12]}…"

@@ -1,6 +1,7 @@
-"""What this machine and this build of llama.cpp can do, what was switched off and why, and the fix.
+"""The facts that `mull doctor` shows: the machine, the build of llama.cpp, the self-check, and how to fix the build.
 
-In: the machine. Out: a frozen `Diagnosis`. It runs the library's self-check, but loads no model and prints nothing.
+Out: a frozen `Diagnosis`. `diagnose` runs the library's self-check in a child process; it loads no model here and
+raises nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mull.errors import MullError
 from mull.fs import paths
 
 FEATURES = {
-    # as /proc/cpuinfo spells a feature: as llama_print_system_info() does (ggml-cpu.cpp, ggml_cpu_get_features)
+    # the spelling of /proc/cpuinfo: that of llama_print_system_info() (ggml-cpu.cpp, ggml_cpu_get_features)
     "avx": "AVX",
     "avx2": "AVX2",
     "f16c": "F16C",
@@ -42,7 +43,11 @@ HEADER = Path(__file__).parents[1] / "data" / "amx_tiles.h"
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Facts for `mull doctor`. `verdict` is one sentence on the self-check, `fix` commands or empty."""
+    """Facts for `mull doctor`.
+
+    `unused`: CPU features that llama.cpp has kernels for, but was built without; `verdict`: the result of the
+    self-check; `fix`: a shell command, empty when nothing is wrong; `places`: label and path.
+    """
 
     mull: str
     python: str
@@ -62,7 +67,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at everything. Raises nothing: a library that does not load is a finding."""
+    """Collect all facts. Raises nothing: a library that does not load is a finding."""
     identity = selfcheck.cpu_identity()
     features = cpu_features(identity)
     llama, library = "", ""
@@ -72,7 +77,7 @@ def diagnose() -> Diagnosis:
         library = str(next(iter(native.library_files()), ""))
         healthy, verdict = (
             _self_check()
-        )  # first: what follows runs in this process, which a bad library would end
+        )  # first: the calls below crash this process when the library is broken
         native.prepare(paths.state_dir())
         compiled, llama = compiled_features(native.system_info()), native.version()
         devices = tuple(native.devices())
@@ -99,7 +104,7 @@ def diagnose() -> Diagnosis:
 
 
 def cpu_features(identity: str) -> tuple[str, ...]:
-    """Those of the CPU's features that llama.cpp has kernels for, in llama.cpp's spelling."""
+    """The CPU's features that llama.cpp has kernels for, in llama.cpp's spelling."""
     flags = set(identity.lower().split())
     return tuple(name for flag, name in FEATURES.items() if flag in flags)
 
@@ -110,7 +115,7 @@ def compiled_features(info: str) -> tuple[str, ...]:
 
 
 def rebuild_command() -> str:
-    """How to build llama-cpp-python anew for this CPU; GCC on x86-64 needs the header that mull ships."""
+    """The command that rebuilds llama-cpp-python for this CPU; GCC on x86-64 needs the header that mull ships."""
     flags = f"CXXFLAGS='-include {HEADER}' " if _needs_header() else ""
     pip = f"{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir"
     return f"{flags}{pip} --no-binary llama-cpp-python llama-cpp-python"
@@ -123,11 +128,8 @@ def _needs_header() -> bool:
 def _self_check() -> tuple[bool, str]:
     verdict = selfcheck.check_library(paths.state_dir())
     if verdict.use_extra_bufts:
-        return True, f"The self-check says: {verdict.detail}."
-    return (
-        False,
-        f"The self-check says: {verdict.detail}. Weights are not repacked, which makes answers slower.",
-    )
+        return True, verdict.detail
+    return False, f"{verdict.detail}; CPU weight repacking is disabled, so generation is slower"
 
 
 def _cpu_name(identity: str) -> str:
