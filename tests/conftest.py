@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -81,3 +82,14 @@ def mull(home: dict[str, str], tmp_path: Path) -> Run:
         )
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in the run's last lines what was left out, by reason, with the number of tests."""
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, (tuple, list))
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"Left out: {count} test{'' if count == 1 else 's'}: {reason}")

@@ -182,8 +182,139 @@ CHUNKS = (
     "{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
+# Off by default; on opens the thinking, off adds nothing (as Bielik does).
+OPENED_ON_REQUEST = (
+    _TURNS + "{%- if enable_thinking | default(false) %}{{ '<think>\n' }}{% endif %}{% endif %}"
+)
+# Off by default; off prefills an empty block, on adds nothing (as Command R7B and Gemma 4 do).
+CLOSED_BY_DEFAULT = (
+    _TURNS + "{%- if not enable_thinking | default(false) %}{{ '<think></think>' }}{% endif %}{% endif %}"
+)
+# Off by default; on opens the thinking, off prefills an empty block (as DeepSeek V3.1 does).
+OPENED_OR_CLOSED = _TURNS + "{{ '<think>' if thinking else '<think></think>' }}{% endif %}"
+# Opened, closed, or left to the model where the argument is not defined (as MiniCPM5 does).
+THREE_STATES = (
+    _TURNS + "{%- if enable_thinking is defined %}{{ '<think>' if enable_thinking else '<think>\n</think>' }}"
+    "{% endif %}{% endif %}"
+)
+# The prompt opens the thinking; off writes a bare end tag (as Laguna S does).
+BARE_OFF = (
+    _TURNS
+    + "{{ '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}{% endif %}"
+)
+# Past thinking stays in the prompt for good.
+HISTORY_KEPT = OPENED.replace(" and loop.last", "")
+# Past answers begin with the end tag, as if they had been thought about (as DeepSeek V3.1 writes them).
+HISTORY_CLOSED = (
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}{{ '<｜Assistant｜></think>' + m.content + '<｜stop｜>' }}"
+    "{%- else %}{{ '<｜User｜>' + m.content }}{% endif %}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<｜Assistant｜>' + ('<think>' if thinking else '</think>') }}{% endif %}"
+)
+# A header family that tells thinking from answer by the recipient (as Muse Glimmer does).
+RECIPIENTS = (
+    "{{ '<|start|>system<|message|>Strength: ' + (reasoning_strength or 'medium') + '<|eom|>' }}"
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}"
+    "{%- if m.reasoning_content %}{{ '<|start|>assistant to=self<|message|>' + m.reasoning_content + '<|eom|>' }}"
+    "{% endif %}{{ '<|start|>assistant to=user<|message|>' + m.content + '<|eot|>' }}"
+    "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|eom|>' }}{% endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+)
+# The next speaker's name ends an answer: there are no markers at all (as RWKV does).
+NAMES = (
+    "{%- for m in messages %}{{ m.role | capitalize + ': ' + m.content | trim + '\n\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ 'Assistant:' }}{%- if enable_thinking is defined %}"
+    "{{ ' <think' + '>' if enable_thinking else ' <think>\n</think>' }}{% endif %}{% endif %}"
+)
+# The next message's own marker ends an answer (as GLM does).
+NEXT_ROLE_ENDS = (
+    "{%- for m in messages %}{{ '<|' + m.role + '|>\n' + m.content }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|assistant|>\n' }}"
+    "{%- if enable_thinking is defined and not enable_thinking %}{{ '<think></think>' }}{% endif %}{% endif %}"
+)
+# Writes the generation prompt whether it is asked for or not.
+ALWAYS_PROMPTS = PLAIN.replace("{% if add_generation_prompt %}", "{% if true %}")
+# The tags have names that say nothing of thinking and show in the generation prompt only.
+UNNAMED_TAGS = PLAIN.replace(
+    "assistant\n{% endif %}", "assistant\n{{ '<|muse|>' if thinking else '<|muse|><|speak|>' }}{% endif %}"
+)
+# Past thinking shows before a tool call only.
+THOUGHT_BEFORE_CALLS = (
+    "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{%- for call in m.tool_calls or [] %}"
+    "{{ '<think>\n' + m.reasoning_content + '\n</think>\n\n' if m.reasoning_content }}"
+    "{{ '<tool_call>' + call.function.name + call.function.arguments | tojson + '</tool_call>' }}{% endfor %}"
+    "{{ m.content + '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}"
+)
+
+
+def _calls(call: str) -> str:
+    """A plain template that writes tool calls in this way."""
+    return TOOLS.replace("<tool_call>\n{{ call.function | tojson }}\n</tool_call>", call)
+
+
+_NAME, _ARGUMENTS = "{{ call.function.name }}", "{{ call.function.arguments | tojson }}"
+# A list of tool calls that nothing closes, calls by the tool's name in the tag, in sections, by a marker that does not
+# speak of tools, by a line, and in a channel.
+CALLS_AS_LIST = _calls(f"[TOOL_CALLS][{_NAME}{_ARGUMENTS}]")
+CALLS_BY_NAME = _calls(f"<function={_NAME}>{_ARGUMENTS}</function>")
+CALLS_IN_SECTIONS = _calls(
+    f"<|calls_begin|><|call_begin|>{_NAME}<|call_args|>{_ARGUMENTS}<|call_end|><|calls_end|>"
+)
+CALLS_BY_PLUGIN = _calls(f"<|plugin|>{_NAME} {_ARGUMENTS}<|/plugin|>")
+CALLS_BY_LINE = _calls(f">>>{_NAME}\n{_ARGUMENTS}")
+CALLS_IN_CHANNELS = (
+    CHANNELS.replace(
+        "{%- if m.thinking and",
+        "{%- for call in m.tool_calls or [] %}{{ '<|start|>assistant<|channel|>commentary to=' + call.function.name }}"
+        "{{ '<|message|>' + call.function.arguments | tojson + '<|call|>' }}{% else %}{%- if m.thinking and",
+    )
+    .replace("'<|end|>' }}{%- else %}", "'<|end|>' }}{% endfor %}{%- else %}")
+    .replace("loop.last", "m == messages[-1]")
+)
+
+# Families of which a fact is known that no probe can find: each by what its rule in `families.py` looks for.
+DISTILLED = (
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}{{ '<｜Assistant｜>' + m.content + '<｜stop｜>' }}"
+    "{%- else %}{{ '<｜User｜>' + m.content }}{% endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}"
+)
+STEPS = FINAL.replace(
+    "'<|assistant|>\n' }}{% endif", "'<|assistant|>\nHere are my reasoning steps:\n' }}{% endif"
+)
+SENTENCES = (
+    "{%- if thinking %}{{ '<|role|>system<|/role|>Begin with: Here is my thought process: and go on with: "
+    "Here is my response: <|eot|>' }}{% endif %}"
+    "{%- for m in messages %}{{ '<|role|>' + m.role + '<|/role|>' + m.content + '<|eot|>' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|role|>assistant<|/role|>' }}{% endif %}"
+)
+UNNAMED_CHANNELS = STRIPPED.replace("ponder", "channel") + "{% if enable_thinking %}<|think|>{% endif %}"
+TRAINED_PROMPT = (
+    "{{ '<|im_start|>system<|im_sep|>You are Phi. Write <think>{Thought section}</think>, then answer.<|im_end|>' }}"
+    "{%- for m in messages %}{{ '<|im_start|>' + m.role + '<|im_sep|>' + m.content + '<|im_end|>' }}{% endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}"
+)
+SILENT_SWITCH = (
+    "{% if messages[0].role != 'system' %}You are MiMo, an AI assistant developed by Xiaomi.{% endif %}"
+    + PLAIN
+)
+SILENT = (
+    "{% for m in messages %}<beginning_of_sentence>{{ 'ai' if m.role == 'assistant' else 'user' }} name={{ m.role }}"
+    "\n{{ m.content }}<end_of_sentence>\n{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<beginning_of_sentence>ai name=assistant\n' }}{% endif %}"
+)
+# Nothing in these tells; the model's name in the GGUF does.
+SYSTEM_SENTENCES, SYSTEM_PROMPT, BUILT_IN = PLAIN + "{# 1 #}", PLAIN + "{# 2 #}", PLAIN + "{# 3 #}"
+
+KNOWN: dict[str, dict[str, str]] = {
+    "DISTILLED": {"name": "Some-R1-Distill-1B", "architecture": "llama"},
+    "SYSTEM_SENTENCES": {"name": "Llama-3_3-Nemotron-Super-49B", "architecture": "deci"},
+    "SYSTEM_PROMPT": {"name": "DeepHermes 3 Llama 3 8B Preview", "architecture": "llama"},
+    "BUILT_IN": {"name": "pebble"},
+}
+"""What a GGUF with one of these templates says about itself, where that matters."""
+
 ALL = {
     name: value
     for name, value in globals().items()
-    if name.isupper() and isinstance(value, str) and name != "_TURNS"
+    if name.isupper() and isinstance(value, str) and not name.startswith("_")
 }

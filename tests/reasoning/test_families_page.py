@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docgen import families
-from tests.reasoning.published import FOLDER, needed
+from tests.reasoning.corpus import REASONING, needed
 
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,7 @@ def test_a_stale_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @needed
 def test_the_data_is_what_the_templates_give() -> None:
     rows = {row["family"]: row for row in families.load()}
-    for row in families.measure([FOLDER / "templates"]):
+    for row in families.measure([REASONING / "templates"]):
         assert rows[row["family"]] == row
 
 

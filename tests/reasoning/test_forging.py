@@ -17,10 +17,10 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates
-from tests.reasoning.published import FOLDER, names, source
+from tests.reasoning.corpus import needed, sources
 from tests.reasoning.spelling import Spelling
 
-SOURCES = {**templates.ALL, **{name: source(name) for name in names()}}
+SOURCES = {**templates.ALL, **sources()}
 ASKS = (ReasoningAsk(), ReasoningAsk(on=True), ReasoningAsk(on=False))
 GLUE = ("", " ", "\n", "\t", "\u00a0", "\u200b", "\x00", "\x1b[0m", "/think", "/no_think", "a")
 CONVERSATION = (
@@ -107,9 +107,8 @@ def test_a_harmless_conversation_gets_the_ids_of_the_straightforward_rendering(n
     ) == vocabulary.tokenize(text, special=True)
 
 
-def test_the_published_templates_are_tried_where_they_are() -> None:
-    if not FOLDER.is_dir():
-        pytest.skip("the published templates (../shared/reasoning) are not here")
+@needed
+def test_the_published_templates_are_attacked_too() -> None:
     assert len(SOURCES) >= 54 + len(templates.ALL)
 
 

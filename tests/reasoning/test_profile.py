@@ -121,6 +121,25 @@ def test_tags_are_found_though_never_shown_as_a_pair(source: str, start: str, en
     assert (profile(source).start, profile(source).end) == (start, end)
 
 
+@pytest.mark.parametrize(
+    ("on", "off", "tags"),
+    [
+        ("<|muse|>", "<|muse|><|speak|>", ("<|muse|>", "<|speak|>")),
+        ("", "<|muse|><|speak|>", ("<|muse|>", "<|speak|>")),
+        ("<|muse|>", "<|speak|>", ("<|muse|>", "<|speak|>")),
+        ("<|muse_start|>", "", ("<|muse_start|>", "<|muse_end|>")),
+        ("", "<|muse_end|>", ("<|muse_start|>", "<|muse_end|>")),
+    ],
+)
+def test_tags_that_only_the_generation_prompt_shows_are_found(
+    on: str, off: str, tags: tuple[str, str]
+) -> None:
+    written = "{{ '<|muse|>' if thinking else '<|muse|><|speak|>' }}"
+    assert written in t.UNNAMED_TAGS
+    found = profile(t.UNNAMED_TAGS.replace(written, f"{{{{ '{on}' if thinking else '{off}' }}}}"))
+    assert (found.start, found.end) == tags
+
+
 def test_an_answers_wrapper_is_found_by_what_is_taken_off() -> None:
     assert (profile(t.UNWRAPPED).answer_start, profile(t.UNWRAPPED).answer_end) == ("<answer>", "</answer>")
 
@@ -131,7 +150,7 @@ def test_contents_in_parts_are_found() -> None:
 
 
 def test_gemma_4_without_a_word_on_its_thoughts_is_known() -> None:
-    found = profile(t.STRIPPED.replace("ponder", "channel") + "{% if enable_thinking %}<|think|>{% endif %}")
+    found = profile(t.UNNAMED_CHANNELS)
     assert (found.start, found.end) == ("<|channel>thought", "<channel|>")
 
 
@@ -156,10 +175,27 @@ def test_square_markers_are_found() -> None:
     assert (found.tails.head, found.turn_ends) == ("[|assistant|]", ("[|endofturn|]",))
 
 
-def test_tool_calls_are_found() -> None:
-    found = profile(t.TOOLS)
-    assert (found.tool_start, found.tool_end) == ("<tool_call>", "</tool_call>")
-    assert found.kind == "none"
+@pytest.mark.parametrize(
+    ("source", "start", "end"),
+    [
+        (t.TOOLS, "<tool_call>", "</tool_call>"),
+        (t.CALLS_AS_LIST, "[TOOL_CALLS]", None),
+        (t.CALLS_BY_NAME, "<function=", "</function>"),
+        (t.CALLS_IN_SECTIONS, "<|calls_begin|>", "<|calls_end|>"),
+        (t.CALLS_BY_PLUGIN, "<|plugin|>", "<|/plugin|>"),
+        (t.CALLS_BY_LINE, None, None),
+        (t.THOUGHT_BEFORE_CALLS, "<tool_call>", "</tool_call>"),
+    ],
+)
+def test_the_markers_of_tool_calls_are_found(source: str, start: str | None, end: str | None) -> None:
+    found = profile(source)
+    assert (found.tool_start, found.tool_end) == (start, end)
+
+
+def test_a_tool_call_in_a_channel_ends_the_turn() -> None:
+    found = profile(t.CALLS_IN_CHANNELS)
+    assert found.turn_ends == ("<|return|>", "<|call|>")
+    assert (found.tool_start, found.tool_end) == (None, None)
 
 
 def test_strict_roles_are_found() -> None:

@@ -20,7 +20,7 @@ from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.turn import run
 from tests.model_files.scripted import write_scripted
-from tests.reasoning.published import needed, source
+from tests.reasoning.corpus import needed, source
 
 pytestmark = needed
 SETTINGS = EngineSettings(threads=1)
