@@ -219,6 +219,15 @@ RECIPIENTS = (
     "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|eom|>' }}{% endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+# All markers begin alike, the assistant's header too, and the prompt opens the thinking or the answer (as Kimi K3's do).
+SHARED_BEGINNING = (
+    "{%- for m in messages %}{{ '<|open|>' + m.role + '<|sep|>' }}{%- if m.role == 'assistant' %}"
+    "{%- if m.reasoning_content %}{{ '<|open|>think<|sep|>' + m.reasoning_content + '<|close|>think<|sep|>' }}"
+    "{% endif %}{{ '<|open|>response<|sep|>' + m.content + '<|close|>response<|sep|>' }}"
+    "{%- else %}{{ m.content }}{% endif %}{{ '<|end_of_msg|>' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|open|>assistant<|sep|><|open|>' }}"
+    "{{ 'think<|sep|>' if thinking | default(true) else 'response<|sep|>' }}{% endif %}"
+)
 # The next speaker's name ends an answer: there are no markers at all (as RWKV does).
 NAMES = (
     "{%- for m in messages %}{{ m.role | capitalize + ': ' + m.content | trim + '\n\n' }}{%- endfor %}"
