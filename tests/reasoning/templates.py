@@ -219,7 +219,7 @@ RECIPIENTS = (
     "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|eom|>' }}{% endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
-# All markers begin alike, the assistant's header too, and the prompt opens the thinking or the answer (as Kimi K3's do).
+# All markers begin alike, and the prompt opens either the thinking or the answer (as Kimi K3's does).
 SHARED_BEGINNING = (
     "{%- for m in messages %}{{ '<|open|>' + m.role + '<|sep|>' }}{%- if m.role == 'assistant' %}"
     "{%- if m.reasoning_content %}{{ '<|open|>think<|sep|>' + m.reasoning_content + '<|close|>think<|sep|>' }}"
