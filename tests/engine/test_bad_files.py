@@ -162,7 +162,7 @@ def test_a_file_is_opened_once(good: Path, state_dir: Path) -> None:
     for _ in range(3):
         selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
-    json_cache.forget()  # another process
+    json_cache.forget_memory()  # another process
     selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
 

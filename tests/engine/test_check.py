@@ -88,7 +88,7 @@ def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
     check_library(tmp_path, model=model, command=children)
-    json_cache.forget()  # another process
+    json_cache.forget_memory()  # another process
     again = check_library(tmp_path, model=model, command=children)
     assert len(children.asked) == 2
     assert (again.use_extra_bufts, again.new) == (False, False)

@@ -27,7 +27,7 @@ class Library:
 
 
 def found(library: Library, folder: Path | None, *, n_vocab: int = SMALL, stamp: tuple = STAMP) -> list[int]:
-    json_cache.forget()  # as another process
+    json_cache.forget_memory()  # as another process
     return find_special_tokens(n_vocab, library, stamp, folder)
 
 

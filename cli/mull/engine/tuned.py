@@ -1,31 +1,28 @@
-"""What `mull bench --tune` found best, remembered per model file and machine.
+"""Tuned settings: what `mull bench --tune` measured as fastest, per model file and machine.
 
-In: a model's path, the state folder. Out: `Tuned`, or nothing: for another file, another CPU, another build of
-llama.cpp. A damaged or unwritable record only costs what it remembered.
+In: a model's path and the state folder. Out: `Tuned`, or None for another file, another CPU or another build of
+llama.cpp, and where the stored settings are damaged. Writing raises OSError.
 """
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mull.engine.native import selfcheck
-from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import versioned
+from mull.fs.json_cache import JsonCache
 from mull.settings import EngineSettings, over
 
 KNOBS = ("threads", "batch_size", "flash_attention", "kv_type")
 """The fields of EngineSettings that are tuned."""
 
-_FILE = "tuned.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The best settings for `model` (its name at that time), measured on the day `when`; each with its reason."""
+    """The fastest settings of `model` (its name at that time), measured on the day `when`; each with its reason."""
 
     model: str
     when: str
@@ -36,36 +33,36 @@ class Tuned:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def layer(self) -> EngineSettings:
+        """As engine settings, for `over`."""
         return EngineSettings(**{knob: getattr(self, knob) for knob in KNOBS})
 
 
 def load(path: Path, folder: Path) -> Tuned | None:
-    """What is remembered for this file on this machine."""
-    kept = _read(folder)
-    return _tuned(kept.get(_key(path))) if kept else None
+    """The tuned settings of this file on this machine."""
+    cache = _cache(folder)
+    return _tuned(cache.get(_key(path))) if cache.values() else None  # usually there are none: skip the key
 
 
 def load_all(folder: Path) -> list[Tuned]:
-    """All that is remembered, for other files and machines too."""
-    return [tuned for tuned in map(_tuned, _read(folder).values()) if tuned is not None]
+    """All tuned settings, for other files and machines too."""
+    return [tuned for tuned in map(_tuned, _cache(folder).values()) if tuned is not None]
 
 
 def save(path: Path, folder: Path, tuned: Tuned) -> None:
-    """Raises OSError where the disk refuses."""
-    _write(folder, {**_read(folder), _key(path): asdict(tuned)})
+    """Store the tuned settings of a file. Raises OSError where the disk refuses."""
+    _cache(folder).save(_key(path), asdict(tuned))
 
 
 def remove(path: Path, folder: Path) -> bool:
-    """Whether there was anything. Raises OSError where the disk refuses."""
-    kept = _read(folder)
-    found = kept.pop(_key(path), None) is not None
-    if found:
-        _write(folder, kept)
-    return found
+    """Remove the tuned settings of a file; whether there were any. Raises OSError where the disk refuses."""
+    return _cache(folder).remove(_key(path))
 
 
 def apply(tuned: Tuned | None, said: EngineSettings, best: EngineSettings) -> EngineSettings:
-    """What was tuned, below what the user said. A KV type that saves memory was chosen because it has to."""
+    """The settings to load with: the user's (`said`), over the tuned ones, over those of the memory plan (`best`).
+
+    Only a KV type that the memory plan chose to save memory is never replaced by a tuned one.
+    """
     if tuned is None:
         return best
     weaker = over(tuned.layer(), best)
@@ -77,10 +74,14 @@ def apply(tuned: Tuned | None, said: EngineSettings, best: EngineSettings) -> En
 
 
 def format_value(value: Any) -> str:
-    """A setting's value in a word."""
+    """A setting's value as one word."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "auto" if value is None else str(value)
+
+
+def _cache(folder: Path) -> JsonCache:
+    return JsonCache(folder / "tuned.json")
 
 
 def _key(path: Path) -> str:
@@ -89,20 +90,7 @@ def _key(path: Path) -> str:
     return ""
 
 
-def _tuned(kept: Any) -> Tuned | None:
+def _tuned(stored: Any) -> Tuned | None:
     with suppress(TypeError, ValueError):
-        return Tuned(**kept)
+        return Tuned(**stored)
     return None
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        kept = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        if isinstance(kept, dict):
-            return kept
-    return {}
-
-
-def _write(folder: Path, kept: dict[str, Any]) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomic(folder / _FILE, json.dumps(kept, indent=1))

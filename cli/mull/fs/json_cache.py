@@ -1,44 +1,75 @@
-"""What was found out once and need not be asked again: answers by key, in a JSON file and in this process.
+"""A small cache of answers in one JSON file, by key.
 
-In: a key that names everything the answer depends on. Out: the answer, or None. Only the newest are kept.
+In: a key that names everything the answer depends on (file stamps, library versions). Out: the answer, a JSON object,
+or None. Only the newest 200 are stored. A damaged or unwritable file only costs later processes the answers: within
+this process they are remembered all the same. `save` and `remove` raise OSError; nothing else raises.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mull.fs.atomic import write_atomic
+from mull.fs.paths import private_dir
 
-_MOST = 200
+_LIMIT = 200  # answers
 
-_memory: dict[str, Any] = {}
+_memory: dict[tuple[Path, str], dict[str, Any]] = {}
+"""What this process has put into any cache."""
 
 
-def forget() -> None:
-    """What this process knows beside the files."""
+def forget_memory() -> None:
+    """Forget what this process remembers beside the files; for tests that play several processes."""
     _memory.clear()
 
 
 class JsonCache:
-    """Answers in a JSON file, by key. A damaged or unwritable file only costs the next process the question."""
+    """One file. It is read when the first answer is looked up, and again before it is written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stored: dict[str, Any] | None = None
 
     def get(self, key: str) -> dict[str, Any] | None:
-        found = _memory.get(f"{self._path}:{key}") or self._read().get(key)
+        """The answer, None where there is none."""
+        found = _memory.get((self._path, key))
+        if found is None:
+            if self._stored is None:
+                self._stored = self._read()
+            found = self._stored.get(key)
         return found if isinstance(found, dict) else None
 
     def put(self, key: str, answer: dict[str, Any]) -> None:
-        _memory[f"{self._path}:{key}"] = answer
-        everything = {**self._read(), key: answer}
-        newest = dict(list(everything.items())[-_MOST:])
+        """Store an answer; if the disk refuses, for this process only."""
+        _memory[self._path, key] = answer
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, json.dumps(newest))
+            self._write({**self._read(), key: answer})
+
+    def save(self, key: str, answer: dict[str, Any]) -> None:
+        """Store an answer. Raises OSError if the disk refuses."""
+        self._write({**self._read(), key: answer})
+        _memory[self._path, key] = answer
+
+    def replace(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Store these answers in place of all others, if the disk allows."""
+        with contextlib.suppress(OSError):
+            self._write(dict(answers))
+
+    def remove(self, key: str) -> bool:
+        """Remove an answer; whether there was one. Raises OSError if the disk refuses."""
+        stored = self._read()
+        found = stored.pop(key, None) is not None
+        if found:
+            self._write(stored)
+        return _memory.pop((self._path, key), None) is not None or found
+
+    def values(self) -> list[Any]:
+        """Everything in the file, oldest first; not only objects if somebody else wrote it."""
+        return list(self._read().values())
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -46,3 +77,9 @@ class JsonCache:
         except (OSError, ValueError):
             return {}
         return data if isinstance(data, dict) else {}
+
+    def _write(self, answers: dict[str, Any]) -> None:
+        private_dir(self._path.parent)
+        newest = dict(list(answers.items())[-_LIMIT:])
+        write_atomic(self._path, json.dumps(newest, indent=1))
+        self._stored = newest

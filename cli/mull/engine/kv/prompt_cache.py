@@ -219,7 +219,8 @@ class PromptCache:
                         end.tokens, entry.tokens
                     ):  # the new entry serves the same prompts and more
                         state_store.remove(entry)
-        self._throughput.write(state_store.throughput_file(self._family(state_store, context.n_ctx)))
+        if state_store.folder.is_dir():
+            self._throughput.store(state_store.throughput, self._family(state_store, context.n_ctx))
 
     def _is_new(self, tokens: Sequence[int], size: int, entries: Sequence[StoredState]) -> bool:
         """Whether an entry of these tokens would save another process more than writing it costs."""
@@ -263,7 +264,7 @@ class PromptCache:
         if (long, flash) not in self._families:
             family = cache_key.family(self._model, self._settings, long=long, flash=flash)
             self._families[long, flash] = family
-            self._throughput.fill(Throughput.load(state_store.throughput_file(family)))
+            self._throughput.fill(Throughput.load(state_store.throughput, family))
         return self._families[long, flash]
 
 

@@ -28,11 +28,12 @@ from typing import Any, BinaryIO
 from xxhash import xxh3_64_intdigest
 
 from mull.fs.atomic import TEMPORARY_SUFFIX, open_atomic
+from mull.fs.json_cache import JsonCache
 from mull.fs.paths import private_dir
 
 SUFFIX = ".kv"
-THROUGHPUT = ".json"
 
+_JSON = ".json"
 _MAGIC = b"mullkv\0\2"  # the last byte is the format's version
 _HEAD = struct.Struct("<8sIIQQQ")
 """Magic, bytes of description, tokens, bytes of state, checksums (XXH3) of the first two and of the state. A state of
@@ -152,9 +153,10 @@ class StateStore:
         for path in self._files(""):
             _remove(path)
 
-    def throughput_file(self, family: str) -> Path:
-        """Where the throughput measured with a family is stored."""
-        return self.folder / f"{family[:16]}{THROUGHPUT}"
+    @property
+    def throughput(self) -> JsonCache:
+        """Where the measured throughput is stored, by family."""
+        return JsonCache(self.folder / f"throughput{_JSON}")
 
     def _evict_for(self, size: int) -> bool:
         """Evict the least recently used entries, so that `size` more bytes stay within the limit; False if they
@@ -176,7 +178,7 @@ class StateStore:
         return total <= limit
 
     def _files(self, prefix: str, *suffixes: str) -> list[Path]:
-        ours = suffixes or (SUFFIX, TEMPORARY_SUFFIX, THROUGHPUT)
+        ours = suffixes or (SUFFIX, TEMPORARY_SUFFIX, _JSON)
         try:
             return [p for p in self.folder.iterdir() if p.name.startswith(prefix) and p.name.endswith(ours)]
         except OSError:

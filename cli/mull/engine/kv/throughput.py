@@ -1,17 +1,15 @@
 """Measured throughput of this machine: whether restoring a cached state is faster than computing it.
 
 In: counts and seconds. Out: estimates in seconds. The newest measurement weighs half; before the first one, estimates
-are cautious. Stored in a small JSON file beside the states; a damaged file is ignored and replaced.
+are cautious. Stored in a JSON cache beside the states, by family; damaged values are ignored.
 """
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
-from mull.fs.atomic import write_atomic
+from mull.fs.json_cache import JsonCache
 
 _RESTORE = 1e9  # bytes per second, before it was measured
 _SAVE = 0.4e9
@@ -26,17 +24,16 @@ class Throughput:
     save: float = 0.0
 
     @classmethod
-    def load(cls, path: Path) -> Throughput:
-        """What the file says; nothing measured where it cannot be read."""
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            stored = json.loads(path.read_text(encoding="utf-8"))
+    def load(cls, cache: JsonCache, family: str) -> Throughput:
+        """What other processes measured with this family of states."""
+        stored = cache.get(family) or {}
+        with suppress(ValueError, TypeError):
             return cls(**{field.name: max(0.0, float(stored.get(field.name, 0))) for field in fields(cls)})
         return cls()
 
-    def write(self, path: Path) -> None:
+    def store(self, cache: JsonCache, family: str) -> None:
         """Store it, if the disk allows."""
-        with suppress(OSError):
-            write_atomic(path, json.dumps(asdict(self)))
+        cache.put(family, asdict(self))
 
     def fill(self, stored: Throughput) -> None:
         """Take over what was not measured in this process."""
