@@ -1,19 +1,25 @@
-"""The house holds: who may import what, who may print, how long a file may be, what public files may say."""
+"""The rules of the source tree: who may import what, how long a file may be, what public files must not contain."""
 
 from __future__ import annotations
 
 import ast
 import re
 import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.imports import Sources, circles
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
-LONGEST = 350
+LONGEST = 350  # lines of a file
+MOST_ROOMS = 26
 
-# Each module or room and its floor; imports go down, or stay inside the same room.
+# Each room, a top-level module or package of mull, and its floor: a room imports from lower floors and from itself.
 FLOORS = {
     "errors": 1,
     "messages": 1,
@@ -43,65 +49,184 @@ FLOORS = {
 }
 
 
+# Each library and the modules that may import it, alone or with all below them.
+LIBRARIES = {
+    "llama_cpp": ("mull.engine",),
+    "rich": ("mull.terminal",),
+    "prompt_toolkit": ("mull.terminal",),
+    "sqlite3": ("mull.store",),
+    "huggingface_hub": ("mull.models.hub", "mull.models.disk"),
+    "jinja2": ("mull.chat_template",),
+}
+
+MULL = Sources.of(PACKAGE)
+
+
 def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.name not in {"__init__.py", "__main__.py"})
+    return [path for path in MULL.paths.values() if path.name not in {"__init__.py", "__main__.py"}]
 
 
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def lies_in(module: str, *packages: str) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def imported_rooms(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] if node.module != "mull" else [f"mull.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
+def rooms(sources: Sources) -> set[str]:
+    return {name.split(".")[1] for name in sources.paths if "." in name and not name.endswith(".__main__")}
+
+
+# The rules, as lists of what breaks them
+
+
+def import_circles(sources: Sources) -> Iterator[str]:
+    graph = sources.inner()
+    for circle in circles(graph):
+        arrows = [
+            f"  {name} imports {other} ({sources.lines(name, other)})"
+            for name in circle
+            for other in sorted(graph[name] & set(circle))
+        ]
+        yield "\n".join([" ↔ ".join(circle), *arrows])
+
+
+def upward_imports(sources: Sources, floors: dict[str, int]) -> Iterator[str]:
+    for name, others in sources.inner().items():
+        if "." not in name or name.endswith(".__main__"):
             continue
-        found |= {
-            name.split(".")[1] for name in names if name.startswith("mull.") and name != "mull.__version__"
-        }
-    return found
+        own = name.split(".")[1]
+        for other in sorted(others):
+            room = other.split(".")[1] if "." in other else own
+            if room != own and not floors[room] < floors[own]:
+                where = sources.lines(name, other)
+                yield f"{own} (floor {floors[own]}) must not import {other} (floor {floors[room]}): {where}"
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_downward(path: Path) -> None:
-    own = room(path)
-    for other in imported_rooms(path) - {own}:
-        assert FLOORS[other] < FLOORS[own], f"{own} (floor {FLOORS[own]}) must not import {other}"
+def strangers_to_helpers(sources: Sources) -> Iterator[str]:
+    """Imports of a module with an underscore from outside of its folder."""
+    for name, others in sources.inner().items():
+        for other in sorted(others):
+            parts = other.split(".")
+            private = next((i for i, part in enumerate(parts) if re.match("_[^_]", part)), None)
+            if private is not None and not lies_in(name, ".".join(parts[:private])):
+                yield f"{other} is private to {'.'.join(parts[:private])}: {sources.lines(name, other)}"
 
 
-@pytest.mark.parametrize(
-    ("library", "rooms"),
-    [
-        ("llama_cpp", {"engine"}),
-        ("rich", {"terminal"}),
-        ("prompt_toolkit", {"terminal"}),
-        ("sqlite3", {"store"}),
-        ("huggingface_hub", {"models"}),
-        ("jinja2", {"chat_template"}),
-    ],
-)
-def test_a_library_stays_in_its_room(library: str, rooms: set[str]) -> None:
-    spelled = re.compile(rf"^\s*(?:from|import) {library}\b", re.MULTILINE)
-    users = {room(path) for path in modules() if spelled.search(path.read_text(encoding="utf-8"))}
-    assert users <= rooms
+def libraries_outside(sources: Sources, libraries: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for name, found in sources.imports.items():
+        for one in found:
+            allowed = libraries.get(one.target.split(".")[0])
+            if allowed is not None and not lies_in(name, *allowed):
+                yield f"{one.target} belongs to {', '.join(allowed)}: {sources.paths[name]}:{one.line}"
 
+
+# The tree of mull
+
+
+def test_no_circle_of_modules() -> None:
+    found = list(import_circles(MULL))
+    assert not found, "\n".join(found)
+
+
+def test_imports_go_downward() -> None:
+    found = list(upward_imports(MULL, FLOORS))
+    assert not found, "\n".join(found)
+
+
+def test_floors_name_the_rooms_that_there_are() -> None:
+    assert FLOORS.keys() == rooms(MULL)
+    assert len(FLOORS) <= MOST_ROOMS
+
+
+def test_underscored_modules_are_imported_from_their_own_folder_only() -> None:
+    found = list(strangers_to_helpers(MULL))
+    assert not found, "\n".join(found)
+
+
+def test_libraries_stay_in_their_rooms() -> None:
+    found = list(libraries_outside(MULL, LIBRARIES))
+    assert not found, "\n".join(found)
+
+
+def test_the_generators_of_docs_do_not_import_tests() -> None:
+    """But for the pictures of screens, which need the tests' terminal and scripted models."""
+    docgen = Sources.of(ROOT / "cli" / "docgen")
+    users = {name for name, found in docgen.imports.items() for one in found if lies_in(one.target, "tests")}
+    assert users <= {"docgen.screens"}
+
+
+# The checker itself
+
+FAKE = {
+    "__init__.py": "",
+    "app.py": "import pack.low\nfrom pack.high import top\n",
+    "low.py": "",
+    "high/__init__.py": "",
+    "high/top.py": "def f():\n    from . import side\n    from ..low import x\n",
+    "high/side.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pack.high.top import f\n",
+    "high/_own.py": "import rich.text\n",
+    "high/deep/__init__.py": "",
+    "high/deep/user.py": "from pack.high import _own\n",
+    "other.py": "from pack.high._own import y\nfrom rich import z\nimport pack.app\n",
+}
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Sources:
+    for name, text in FAKE.items():
+        path = tmp_path / "pack" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Sources.of(tmp_path / "pack")
+
+
+def test_the_checker_sees_every_form_of_import(fake: Sources) -> None:
+    graph = fake.inner()
+    assert graph["pack.app"] == {"pack.low", "pack.high.top"}
+    assert graph["pack.high.top"] == {"pack.high.side", "pack.low"}
+    assert graph["pack.high.side"] == {"pack.high.top"}
+    assert graph["pack.high.deep.user"] == {"pack.high._own"}
+
+
+def test_the_checker_finds_a_circle_and_its_lines(fake: Sources) -> None:
+    (found,) = import_circles(fake)
+    assert found.startswith("pack.high.side ↔ pack.high.top")
+    assert "top.py:2" in found
+    assert "side.py:3" in found
+
+
+def test_the_checker_finds_a_circle_of_many() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"a"}, "c": {"d", "a"}, "d": {"c"}}) == [["a", "b"], ["c", "d"]]
+    assert circles({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
+
+
+def test_the_checker_finds_an_upward_import(fake: Sources) -> None:
+    (found,) = upward_imports(fake, {"low": 1, "high": 2, "other": 3, "app": 3})
+    assert "must not import pack.app" in found
+    assert "other.py:3" in found
+
+
+def test_the_checker_finds_a_helper_used_elsewhere(fake: Sources) -> None:
+    (found,) = strangers_to_helpers(fake)
+    assert "other.py:1" in found
+
+
+def test_the_checker_finds_a_library_elsewhere(fake: Sources) -> None:
+    (found,) = libraries_outside(fake, {"rich": ("pack.high",)})
+    assert "other.py:2" in found
+
+
+# Files and start-up
 
 HEAVY = ("llama_cpp", "huggingface_hub", "rich", "prompt_toolkit", "jinja2", "numpy", "sqlite3", "tomlkit")
 
 
 def test_starting_imports_nothing_heavy() -> None:
-    import sys
-
     code = f"import sys, mull.app, mull.commands.ask; print([n for n in {HEAVY!r} if n in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
 
 
-def test_files_hold_one_idea() -> None:
+def test_files_are_short() -> None:
     long = {
         str(path.relative_to(ROOT)): count
         for path in modules()
@@ -111,7 +236,7 @@ def test_files_hold_one_idea() -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_module_says_what_it_is(path: Path) -> None:
+def test_every_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
         "a module's docstring is its contract"
     )
@@ -122,7 +247,7 @@ def test_posix_only_modules_are_not_imported_at_module_level() -> None:
     assert not [path for path in modules() if posix.search(path.read_text(encoding="utf-8"))]
 
 
-def test_the_public_surface_has_no_machine_in_it() -> None:
+def test_public_files_name_no_path_of_a_machine() -> None:
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     machine = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/")
     found = []
@@ -143,17 +268,8 @@ DISTRIBUTIONS = {
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    import sys
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
-    imported = set()
-    for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                imported.add(node.module.split(".")[0])
-            elif isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
+    imported = {one.target.split(".")[0] for found in MULL.imports.values() for one in found}
     foreign = imported - set(sys.stdlib_module_names) - {"mull"}
     assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} <= declared

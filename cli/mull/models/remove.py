@@ -6,7 +6,6 @@ its repository links to it any more, so what another revision or file shares sta
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mull.models.disk import records
 from mull.models.disk.discover import LocalModel
 from mull.models.disk.errors import disk_error
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
+from mull.models.disk.sweep import remove_partials, sweep, unlink
 from mull.models.naming.filenames import parts_of
 from mull.models.naming.reference import is_path, parse_hub
 from mull.models.resolve import NotInstalled, find, matching, split_name, unknown
@@ -57,7 +57,7 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
             raise _foreign(found[0])
         reference = parse_hub(name)
         repo = entry.repo if entry else reference.repo if reference else None
-        if repo and (freed := _remove_partials(RepositoryFolder.of(repo))) is not None:
+        if repo and (freed := remove_partials(RepositoryFolder.of(repo))) is not None:
             return [Removed(name, freed, partial=True)]
         with suppress(NotInstalled):
             find(name, folders=folders)
@@ -90,82 +90,5 @@ def _remove_model(model: LocalModel) -> int:
     for file in list(folder.files(".gguf")):
         if file.filename in names:
             records.forget(file.link)
-            freed += _unlink(file.link)
-    return freed + _sweep(folder)
-
-
-def _sweep(folder: RepositoryFolder) -> int:
-    """Remove blobs that nothing links to and folders that hold nothing; without weights, the card goes too."""
-    freed = 0
-    files = list(folder.files())
-    if all(file.filename == "README.md" for file in files):
-        freed += sum(_unlink(file.link) for file in files)
-        files = []
-    wanted = {_first_hop(file.link) for file in files}
-    for blob in _entries(folder.folder / "blobs"):
-        if str(blob) not in wanted and not _in_use(folder, blob):
-            freed += _unlink(blob, folder.folder.parent)
-    for root, _, _ in os.walk(folder.folder / "snapshots", topdown=False):
-        _remove_empty(Path(root))
-    if not files and not _entries(folder.folder / "blobs"):
-        for ref in sorted((folder.folder / "refs").rglob("*"), reverse=True):
-            ref.unlink() if ref.is_file() else _remove_empty(ref)
-        for name in ("refs", "blobs", "."):
-            _remove_empty(folder.folder / name)
-    return freed
-
-
-def _unlink(path: Path, cache: Path | None = None) -> int:
-    """Remove a file or link; the bytes that this freed.
-
-    Newer caches keep some blobs in a store that repositories share: there the last user turns off the light.
-    """
-    if not path.is_symlink():
-        size = path.stat().st_size
-        path.unlink()
-        return size
-    shared = None
-    with suppress(ImportError, AttributeError, OSError):
-        from huggingface_hub.utils import _shared_blobs
-
-        shared = _shared_blobs.shared_blob_target(path, cache) if cache else None
-    path.unlink()
-    return _shared_blobs.sweep_shared_blob(shared, cache_dir=cache) if shared and cache else 0
-
-
-def _remove_partials(folder: RepositoryFolder) -> int | None:
-    """Unfinished downloads that nobody is working on; None when there are none."""
-    partials = [path for path in _entries(folder.folder / "blobs") if path.suffix == ".incomplete"]
-    return _sweep(folder) if any(not _in_use(folder, path) for path in partials) else None
-
-
-def _in_use(folder: RepositoryFolder, blob: Path) -> bool:
-    """Is a download of this blob running, here or in another process? Then its lock is held."""
-    lock = folder.lock_folder / f"{blob.name.split('.')[0]}.lock"
-    if blob.suffix != ".incomplete" or not lock.is_file():
-        return False
-    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined] # exported, lazily
-
-    try:
-        with WeakFileLock(lock, timeout=0.05):
-            return False
-    except TimeoutError:
-        return True
-
-
-def _first_hop(link: Path) -> str:
-    """The blob that a snapshot's link names; not followed further, for a blob may itself be a link to a shared one."""
-    if not link.is_symlink():
-        return str(link)
-    return os.path.normpath(link.parent / os.readlink(link))  # noqa: PTH115
-
-
-def _entries(folder: Path) -> list[Path]:
-    with suppress(OSError):
-        return sorted(folder.iterdir())
-    return []
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
+            freed += unlink(file.link)
+    return freed + sweep(folder)
