@@ -1,4 +1,4 @@
-"""The pictures and the generated table of docs/chat.md: `python -m docgen.screens` makes them anew.
+"""The pictures of docs/chat.md: `python -m docgen.screens` makes them.
 
 A real chat with the built-in model runs in a pseudo-terminal; what stands on its screen becomes an SVG. POSIX only.
 """
@@ -18,8 +18,6 @@ import pyte.graphics
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.terminal.harness import Terminal
-
-from mull.commands.chat import slash
 
 DOCS = Path(__file__).parents[2] / "docs"
 COLUMNS, ROWS = 80, 20
@@ -49,17 +47,11 @@ pyte.graphics.FG_ANSI[2] = "brightblack"  # pyte knows no faint text: show it as
 
 
 def main() -> None:
-    """Write docs/screens/*.svg, and the table of commands and the list of screens into docs/chat.md."""
+    """Write docs/screens/*.svg."""
     (DOCS / "screens").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, picture in pictures(Path(folder)):
             (DOCS / "screens" / f"{name}.svg").write_text(picture, encoding="utf-8")
-    page = DOCS / "chat.md"
-    text = page.read_text(encoding="utf-8")
-    table = f"<!-- commands -->\n{slash.docs_table()}<!-- end -->"
-    page.write_text(
-        re.sub(r"<!-- commands -->.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL), encoding="utf-8"
-    )
 
 
 def pictures(folder: Path) -> Iterator[tuple[str, str]]:
