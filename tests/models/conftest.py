@@ -11,7 +11,7 @@ import pytest
 
 from mull.control import TurnControl
 from mull.events import Notice, PullDone, PullEvent
-from mull.models.hub.client import Backoff
+from mull.models.hub.client import RetryPolicy
 from mull.models.hub.pull import pull
 from tests.models.hub_server import Hub, serve
 
@@ -23,7 +23,7 @@ FOREIGN = (
     "OLLAMA_MODELS",
     "LLAMA_CACHE",
 )
-QUICK = Backoff(tries=4, first=0.01, longest=0.02)
+QUICK = RetryPolicy(tries=4, first=0.01, longest=0.02)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class Puller:
 
     def __call__(self, name: str, **more: object) -> PullDone:
         self.said = []
-        for value in pull(name, TurnControl(), backoff=QUICK, **more):  # type: ignore[arg-type]
+        for value in pull(name, TurnControl(), retry=QUICK, **more):  # type: ignore[arg-type]
             self.said.append(value)
         last = self.said[-1]
         assert isinstance(last, PullDone)

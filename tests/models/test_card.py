@@ -11,7 +11,7 @@ from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.catalogue.entry import CatalogueEntry
 from mull.models.catalogue.estimate import from_entry
 from mull.models.catalogue.recommend import offer
-from mull.models.inventory import Row
+from mull.models.inventory import InventoryItem
 from mull.models.memory.fit import plan
 from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB, Machine
@@ -20,9 +20,9 @@ CATALOGUE = load_catalogue(None)
 MACHINE = Machine(16 * GIB, 13 * GIB)
 
 
-def row_of(entry: CatalogueEntry) -> Row:
+def row_of(entry: CatalogueEntry) -> InventoryItem:
     found = offer(entry, MACHINE)
-    return Row(entry.name, entry, file=found.file, plan=found.plan)
+    return InventoryItem(entry.name, entry, file=found.file, plan=found.plan)
 
 
 def card(name: str, thinking: str | None = None) -> dict[str, list[str]]:
@@ -53,7 +53,7 @@ def test_every_card_is_complete_and_its_json_can_be_written(entry: CatalogueEntr
 
 def test_the_licence_says_what_it_asks() -> None:
     assert card("llama-3.1-8b")["Licence"] == ["LicenseRef-llama3.1 (with conditions)"]
-    assert "700 million" in card("llama-3.1-8b")["It asks"][0]
+    assert "700 million" in card("llama-3.1-8b")["Conditions"][0]
 
 
 def test_scores_carry_the_setting_they_were_measured_at() -> None:

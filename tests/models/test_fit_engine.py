@@ -9,7 +9,7 @@ import pytest
 from mull.engine.context import Context
 from mull.engine.model import load
 from mull.models.memory.machine import GIB, Machine, measure
-from mull.models.memory.plan_file import before_loading
+from mull.models.memory.plan_file import plan_file
 from mull.settings import EngineSettings
 from tests.model_files.architectures import ARCHITECTURES
 from tests.model_files.random_model import TINY, write_random
@@ -32,7 +32,7 @@ def test_the_engine_makes_the_context_that_the_plan_has_room_for(
     architecture: str, kv_type: str, tmp_path: Path, checked_state: Path
 ) -> None:
     path = build(architecture, tmp_path / "model.gguf")
-    found = before_loading(path, measure(), EngineSettings(kv_type=kv_type))
+    found = plan_file(path, measure(), EngineSettings(kv_type=kv_type))
     assert found.fits
     settings = EngineSettings(ctx=found.ctx, gpu_layers=found.gpu_layers, kv_type=found.kv_type, threads=1)
     with load(path, settings, state_dir=checked_state, trusted=True) as model:
@@ -45,6 +45,6 @@ def test_the_engine_makes_the_context_that_the_plan_has_room_for(
 
 def test_a_machine_without_memory_is_told_so_before_anything_is_loaded(tmp_path: Path) -> None:
     path = build("random", tmp_path / "model.gguf")
-    found = before_loading(path, Machine(GIB, GIB // 8), EngineSettings())
+    found = plan_file(path, Machine(GIB, GIB // 8), EngineSettings())
     assert not found.fits
     assert found.reasons

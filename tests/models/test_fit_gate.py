@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Pulle
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=30 << 20)
     hub.add(REPO, {path.name: path})
     with pytest.raises(DoesNotFit) as caught:
-        fetch(REPO, admission=lambda: gate(TINY, user))
+        fetch(REPO, make_gate=lambda: gate(TINY, user))
     assert "--force" in caught.value.hint
     assert list((user / "hf").rglob("*")) == []
     assert hub.sent <= 16 << 20
@@ -55,14 +55,14 @@ def test_what_is_far_larger_than_all_memory_is_refused_without_asking_anybody(
     hub: Hub, fetch: Puller, user: Path, name: str
 ) -> None:
     with pytest.raises(DoesNotFit) as caught:
-        fetch(name, admission=lambda: gate(Machine(32 * GIB, 28 * GIB), user))
+        fetch(name, make_gate=lambda: gate(Machine(32 * GIB, 28 * GIB), user))
     assert caught.value.instead
     assert hub.requests == []
 
 
 def test_what_surely_fits_is_not_asked_for_its_header(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(100_000)})
-    assert fetch(REPO, admission=lambda: gate(LARGE, user)).verified
+    assert fetch(REPO, make_gate=lambda: gate(LARGE, user)).verified
     assert hub.downloads() == [""]
 
 
@@ -71,7 +71,7 @@ def test_how_it_fits_is_told_where_that_does_not_go_without_saying(
 ) -> None:
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=3 << 20)
     hub.add(REPO, {path.name: path})
-    assert fetch(REPO, admission=lambda: gate(Machine(4 * GIB, GIB), user)).verified
+    assert fetch(REPO, make_gate=lambda: gate(Machine(4 * GIB, GIB), user)).verified
     assert "fits in memory: needs 0.5 GiB of 1.0 GiB free memory" in fetch.notices["fit"]
 
 
@@ -82,19 +82,19 @@ def test_a_smaller_quantization_is_taken_where_the_usual_one_does_not_fit(
     (user / "config" / "models.toml").write_text(OWN)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000), "tiny-Q8_0.gguf": gguf(90_000)})
     middle = Machine(16 * GIB, 8 * GIB)
-    pulled = fetch("tiny", admission=lambda: gate(middle, user))
+    pulled = fetch("tiny", make_gate=lambda: gate(middle, user))
     assert pulled.model == "tiny:Q4_K_M"
     assert pulled.path.name == "tiny-Q4_K_M.gguf"
     assert "Q8_0 does not fit" in fetch.notices["smaller"]
-    assert fetch("tiny", admission=lambda: gate(middle, user)).already
-    assert fetch("tiny", admission=lambda: gate(LARGE, user)).path.name == "tiny-Q8_0.gguf"
+    assert fetch("tiny", make_gate=lambda: gate(middle, user)).already
+    assert fetch("tiny", make_gate=lambda: gate(LARGE, user)).path.name == "tiny-Q8_0.gguf"
 
 
 def test_an_explicit_quantization_is_not_second_guessed(hub: Hub, fetch: Puller, user: Path) -> None:
     (user / "config").mkdir()
     (user / "config" / "models.toml").write_text(OWN)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000), "tiny-Q8_0.gguf": gguf(90_000)})
-    pulled = fetch("tiny:Q8_0", admission=lambda: gate(Machine(16 * GIB, 8 * GIB), user))
+    pulled = fetch("tiny:Q8_0", make_gate=lambda: gate(Machine(16 * GIB, 8 * GIB), user))
     assert pulled.path.name == "tiny-Q8_0.gguf"
 
 
@@ -104,7 +104,7 @@ def test_an_installed_model_does_not_ask_what_fits(hub: Hub, fetch: Puller, user
 
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000)})
     fetch(REPO)
-    assert fetch(REPO, admission=never).already
+    assert fetch(REPO, make_gate=never).already
 
 
 def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
@@ -115,7 +115,7 @@ def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
     hub.fault(where="/resolve/", status=503)
     middle = Machine(GIB, 12 << 20)
     with pytest.raises(DoesNotFit):
-        fetch(REPO, admission=lambda: gate(middle, user))
+        fetch(REPO, make_gate=lambda: gate(middle, user))
     assert "retry" in fetch.notices or hub.faults[0].times == 0
 
 

@@ -1,43 +1,43 @@
-"""Layouts of local files are read once, and again only when the file has changed."""
+"""LayoutCache of local files are read once, and again only when the file has changed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mull.models.memory.layout_cache import Layouts
+from mull.models.memory.layout_cache import LayoutCache
 from tests.models.test_remote_header import write_model
 
 
 def test_what_was_read_is_remembered(tmp_path: Path) -> None:
     path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
-    first = Layouts(record, seconds=10)
+    first = LayoutCache(record, seconds=10)
     found = first.of((path,))
     first.save()
     assert found is not None
-    assert Layouts(record, seconds=0).of((path,)) == found
+    assert LayoutCache(record, seconds=0).of((path,)) == found
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
-    first = Layouts(record, seconds=10)
+    first = LayoutCache(record, seconds=10)
     first.of((path,))
     first.save()
     write_model(path, 60)
-    assert Layouts(record, seconds=0).of((path,)) is None
-    assert Layouts(record, seconds=10).of((path,)) is not None
+    assert LayoutCache(record, seconds=0).of((path,)) is None
+    assert LayoutCache(record, seconds=10).of((path,)) is not None
 
 
 def test_without_time_nothing_is_read(tmp_path: Path) -> None:
-    assert Layouts(None, seconds=0).of((write_model(tmp_path / "m.gguf", 50),)) is None
+    assert LayoutCache(None, seconds=0).of((write_model(tmp_path / "m.gguf", 50),)) is None
 
 
 def test_what_is_no_model_is_remembered_too(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
-    layouts = Layouts(tmp_path / "layouts.json", seconds=10)
+    layouts = LayoutCache(tmp_path / "layouts.json", seconds=10)
     assert layouts.of((tmp_path / "m.gguf",)) is None
     assert layouts.of((tmp_path / "gone.gguf",)) is None
     layouts.save()
-    assert Layouts(tmp_path / "layouts.json", seconds=10).of((tmp_path / "m.gguf",)) is None
+    assert LayoutCache(tmp_path / "layouts.json", seconds=10).of((tmp_path / "m.gguf",)) is None
 
 
 def test_a_damaged_record_is_an_empty_one(tmp_path: Path) -> None:
@@ -51,13 +51,13 @@ def test_a_damaged_record_is_an_empty_one(tmp_path: Path) -> None:
         '{"format": 1, "layouts": 3}',
     ):
         record.write_text(text)
-        assert Layouts(record, seconds=10).of((path,)) is not None, text
+        assert LayoutCache(record, seconds=10).of((path,)) is not None, text
 
 
 def test_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     record = tmp_path / "layouts.json"
     for name in ("a.gguf", "b.gguf"):
-        layouts = Layouts(record, seconds=10)
+        layouts = LayoutCache(record, seconds=10)
         layouts.of((write_model(tmp_path / name, 50),))
         layouts.save()
     assert "a.gguf" not in record.read_text()

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from mull.models.memory import machine
-from mull.models.memory.machine import Limit, memory_limit
+from mull.models.memory.machine import MemoryLimit, memory_limit
 
 
 def group(folder: Path, **files: object) -> None:
@@ -30,9 +30,9 @@ def test_the_tightest_limit_of_all_groups_counts_and_page_cache_is_free(
     (process / "cgroup").write_text("0::/user/mull.scope\n")
     group(root / "user", memory__max=8000, memory__current=3000, memory__stat="anon 2000\ninactive_file 1000")
     group(root / "user" / "mull.scope", memory__max="max", memory__current=500)
-    assert memory_limit(process, root) == Limit(8000, 6000)
+    assert memory_limit(process, root) == MemoryLimit(8000, 6000)
     group(root / "user" / "mull.scope", memory__max=2000, memory__current=500)
-    assert memory_limit(process, root) == Limit(2000, 1500)
+    assert memory_limit(process, root) == MemoryLimit(2000, 1500)
 
 
 def test_the_first_version_of_control_groups(tmp_path: Path, process: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_first_version_of_control_groups(tmp_path: Path, process: Path) -> N
         memory__stat="cache 9\ntotal_inactive_file 700",
     )
     group(root / "memory", memory__limit_in_bytes=9223372036854771712, memory__usage_in_bytes=1)
-    assert memory_limit(process, root) == Limit(4000, 1200)
+    assert memory_limit(process, root) == MemoryLimit(4000, 1200)
 
 
 @pytest.mark.parametrize("text", ["", "0::/\n", "0::/gone\n"])
@@ -56,8 +56,8 @@ def test_no_limit_where_nothing_limits(tmp_path: Path, process: Path, text: str)
 
 
 def test_a_machine_has_no_more_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "memory_limit", lambda: Limit(1 << 30, 1 << 28))
+    monkeypatch.setattr(machine, "memory_limit", lambda: MemoryLimit(1 << 30, 1 << 28))
     found = machine.measure()
     assert (found.ram_total, found.ram_free) == (1 << 30, 1 << 28)
-    monkeypatch.setattr(machine, "memory_limit", lambda: Limit(1 << 60, 1 << 60))
+    monkeypatch.setattr(machine, "memory_limit", lambda: MemoryLimit(1 << 60, 1 << 60))
     assert machine.measure().ram_total == psutil.virtual_memory().total

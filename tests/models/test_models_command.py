@@ -284,7 +284,7 @@ def test_show_of_a_file_that_is_here_by_any_of_its_names(mull: Run, place: Place
 
 def test_show_of_what_is_not_here_says_how_to_get_it(mull: Run) -> None:
     failed(mull("show", "owner/none:Q4_K_M"), b"mull pull owner/none:Q4_K_M")
-    failed(mull("show", "qwen3-8b:Q2_K"), b"It knows Q4_K_M")
+    failed(mull("show", "qwen3-8b:Q2_K"), b"It has Q4_K_M")
     failed(mull("show", "./none.gguf"), b"There is no file")
 
 

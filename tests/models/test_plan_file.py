@@ -9,9 +9,9 @@ import pytest
 from mull.errors import ModelFileError
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.catalogue.recommend import DoesNotFit
-from mull.models.hub.fit_gate import before_download
+from mull.models.hub.fit_gate import check_download
 from mull.models.memory.machine import GIB, Machine
-from mull.models.memory.plan_file import before_loading, load_settings
+from mull.models.memory.plan_file import load_settings, plan_file
 from mull.settings import EngineSettings
 from tests.models.hub_server import Hub
 from tests.models.test_remote_header import REPO, hub, write_model
@@ -24,8 +24,8 @@ SMALL, TINY = Machine(16 * GIB, 13 * GIB), Machine(1 * GIB, GIB // 4)
 
 def test_the_plan_of_a_local_file_keeps_what_the_user_said(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50)
-    assert before_loading(path, SMALL, EngineSettings()).ctx == 4096
-    found = before_loading(path, SMALL, EngineSettings(ctx=512, kv_type="q8_0"))
+    assert plan_file(path, SMALL, EngineSettings()).ctx == 4096
+    found = plan_file(path, SMALL, EngineSettings(ctx=512, kv_type="q8_0"))
     assert (found.ctx, found.kv_type, found.exact) == (512, "q8_0", True)
 
 
@@ -40,18 +40,18 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ModelFileError):
-        before_loading(path, SMALL, EngineSettings())
+        plan_file(path, SMALL, EngineSettings())
 
 
 def test_a_remote_file_is_judged_before_it_is_fetched(hub: Hub, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50, hole=30 << 20)
     hub.add(REPO, {"m.gguf": path})
     files = [("m.gguf", path.stat().st_size)]
-    found = before_download("m", REPO, "main", files, SMALL, CATALOGUE)
+    found = check_download("m", REPO, "main", files, SMALL, CATALOGUE)
     assert found is not None
     assert found.exact
     with pytest.raises(DoesNotFit):
-        before_download("m", REPO, "main", files, TINY, CATALOGUE)
+        check_download("m", REPO, "main", files, TINY, CATALOGUE)
     assert hub.sent < 16 << 20
 
 
@@ -62,20 +62,20 @@ def test_the_parts_of_a_split_model_are_weighed_together(hub: Hub, tmp_path: Pat
     )
     files = [("m-00001-of-00002.gguf", 10 * GIB), ("m-00002-of-00002.gguf", 10 * GIB)]
     with pytest.raises(DoesNotFit) as caught:
-        before_download("m", REPO, "main", files, SMALL, CATALOGUE)
+        check_download("m", REPO, "main", files, SMALL, CATALOGUE)
     assert "needs 20." in caught.value.message
 
 
 def test_the_catalogue_helps_where_the_header_is_too_long(hub: Hub, tmp_path: Path) -> None:
     hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 600_000)})
     entry = CATALOGUE.find("qwen3-8b")
-    found = before_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE, entry)
+    found = check_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE, entry)
     assert found is not None
     assert not found.exact
-    assert before_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE) is None
+    assert check_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE) is None
 
 
 def test_a_page_instead_of_a_model_is_never_fetched(hub: Hub) -> None:
     hub.add(REPO, {"m.gguf": b"<!doctype html>" * 100})
     with pytest.raises(ModelFileError):
-        before_download("m", REPO, "main", [("m.gguf", 1500)], SMALL, CATALOGUE)
+        check_download("m", REPO, "main", [("m.gguf", 1500)], SMALL, CATALOGUE)

@@ -45,7 +45,7 @@ def fetch(
         revision=revision,
         again=update,
         folders=read_config().model_folders(),
-        admission=None if force else fit_gate,
+        make_gate=None if force else fit_gate,
     )
     with stop_on_interrupt(control):
         try:

@@ -6,8 +6,8 @@ from mull.backends.load_plan import state_file
 from mull.config import read_config
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.disk.discover import installed
-from mull.models.inventory import Row, survey
-from mull.models.memory.layout_cache import Layouts
+from mull.models.inventory import InventoryItem, list_models
+from mull.models.memory.layout_cache import LayoutCache
 from mull.models.memory.machine import Machine
 
 HEADER_SECONDS = (
@@ -15,9 +15,9 @@ HEADER_SECONDS = (
 )
 
 
-def all_rows(catalogue: Catalogue, machine: Machine) -> list[Row]:
+def all_rows(catalogue: Catalogue, machine: Machine) -> list[InventoryItem]:
     """One row per model. Saves the headers it read, so that the next call is quicker."""
-    layouts = Layouts(state_file("layouts.json"), HEADER_SECONDS)
-    rows = survey(catalogue, installed(read_config().model_folders()), machine, layouts)
+    layouts = LayoutCache(state_file("layouts.json"), HEADER_SECONDS)
+    rows = list_models(catalogue, installed(read_config().model_folders()), machine, layouts)
     layouts.save()
     return rows

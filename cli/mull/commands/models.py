@@ -18,7 +18,7 @@ from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.models.catalogue.catalogue import Catalogue
-    from mull.models.inventory import Row
+    from mull.models.inventory import InventoryItem
     from mull.models.memory.fit import MemoryPlan
     from mull.models.memory.machine import Machine
 
@@ -142,12 +142,14 @@ def _catalogue_and_machine(streams: Streams) -> tuple[Catalogue, Machine]:
 
 def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: bool) -> None:
     from mull.models.catalogue import recommend
-    from mull.models.inventory import Row, record, select
+    from mull.models.inventory import InventoryItem, record, select
     from mull.terminal.console.tables import card
     from mull.terminal.views.json_output import write_object
 
     catalogue, machine = _catalogue_and_machine(streams)
-    rows = select([Row(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence)
+    rows = select(
+        [InventoryItem(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence
+    )
     found = recommend.best([row.entry for row in rows if row.entry], machine)
     if found is None:
         raise MullError(
@@ -156,7 +158,7 @@ def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: 
     offer, why = found
     name, command = offer.entry.name, f"mull pull {offer.entry.name}"
     if json:
-        best = record(Row(name, offer.entry, file=offer.file, plan=offer.plan))
+        best = record(InventoryItem(name, offer.entry, file=offer.file, plan=offer.plan))
         write_object(streams, {"v": 1, "best": best, "why": why, "pull": command})
     else:
         card(streams, [("Best here", name), ("Why", why), ("Get it", command)])
@@ -212,7 +214,7 @@ def _layout_for(columns: int | None) -> Layout:
     return "usual" if columns >= _USUAL else "narrow"
 
 
-def _cells(row: Row, layout: Layout) -> Sequence[str]:
+def _cells(row: InventoryItem, layout: Layout) -> Sequence[str]:
     """One row of the table. Unknown values are empty."""
     entry, plan = row.entry, row.plan
     licence, thinks = "", ""
@@ -232,7 +234,7 @@ def _cells(row: Row, layout: Layout) -> Sequence[str]:
     return _pull_name(row), _size(row), licence, thinks, here, _verdict(plan, layout), context, speed
 
 
-def _pull_name(row: Row) -> str:
+def _pull_name(row: InventoryItem) -> str:
     """The name to pull; it includes the quantization when a smaller one than the default is recommended."""
     if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
         return row.name
@@ -257,7 +259,7 @@ def _speed(speed: float) -> str:
     return f"~{speed:.{0 if speed >= 10 else 1}f}"
 
 
-def _size(row: Row) -> str:
+def _size(row: InventoryItem) -> str:
     if not row.bytes:
         return "?"
     size = f"{row.bytes / 1e9:.1f} GB" if row.bytes >= 1e8 else f"{row.bytes / 1e6:.0f} MB"

@@ -13,7 +13,7 @@ from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.models.gguf.header import Header
-    from mull.models.inventory import Row
+    from mull.models.inventory import InventoryItem
     from mull.models.memory.layout import MemoryLayout
 
 _MAX_WIDTH = 100  # columns; longer lines are hard to read
@@ -44,13 +44,12 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     from mull.fs import paths
     from mull.models import card
     from mull.models.catalogue.catalogue import load_catalogue
-    from mull.models.inventory import named
     from mull.models.memory.fit import plan
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
     catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
-    row = named(name, catalogue, all_rows(catalogue, machine), machine, read_config().model_folders())
+    row = find_item(name, catalogue, all_rows(catalogue, machine), machine, read_config().model_folders())
     if readme:
         _show_readme(streams, row)
         return
@@ -65,7 +64,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
         _show_card(streams, row, card.pairs(row, layout, found, thinking, first))
 
 
-def _show_card(streams: Streams, row: Row, facts: list[tuple[str, str]]) -> None:
+def _show_card(streams: Streams, row: InventoryItem, facts: list[tuple[str, str]]) -> None:
     """Print the facts; on a terminal open the pager when there is a README to show below them."""
     from mull.terminal.console.pager import page
     from mull.terminal.console.tables import card, card_lines
@@ -77,7 +76,7 @@ def _show_card(streams: Streams, row: Row, facts: list[tuple[str, str]]) -> None
         page(streams, [*card_lines(streams, facts), "", *_drawn(streams, text)])
 
 
-def _show_readme(streams: Streams, row: Row) -> None:
+def _show_readme(streams: Streams, row: InventoryItem) -> None:
     """Show the README alone: in the pager on a terminal, else unformatted. Raises MullError (no_readme)."""
     text = _readme(row)
     if text is None:
@@ -99,7 +98,7 @@ def _drawn(streams: Streams, text: str) -> list[str]:
     return render(text, min(streams.width - 1, _MAX_WIDTH), streams.stdout_style, unicode=streams.unicode)
 
 
-def _readme(row: Row) -> str | None:
+def _readme(row: InventoryItem) -> str | None:
     """The README of the model's repository without its front matter; None when it is not on this disk."""
     if row.local is None or row.local.source not in _WITH_README:
         return None
@@ -113,7 +112,7 @@ def _readme(row: Row) -> str | None:
     return text.lstrip("\n")
 
 
-def _headers(streams: Streams, row: Row) -> list[Header]:
+def _headers(streams: Streams, row: InventoryItem) -> list[Header]:
     """The headers of the file's parts; empty when the model is not installed.
 
     Raises ModelFileError for a damaged file of an unknown model. For a catalogue model it prints a notice instead: the
@@ -130,7 +129,7 @@ def _headers(streams: Streams, row: Row) -> list[Header]:
         return []
 
 
-def _layout(row: Row, headers: list[Header]) -> MemoryLayout | None:
+def _layout(row: InventoryItem, headers: list[Header]) -> MemoryLayout | None:
     from mull.models.catalogue.estimate import from_entry
     from mull.models.memory.layout import from_headers
 

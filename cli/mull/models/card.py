@@ -1,8 +1,8 @@
-"""A model's card as names and values: its maker, licence, thinking, published scores, files, and what it needs here.
+"""A model's card (`mull show`) as names and values: maker, licence, reasoning, benchmarks, files, memory needed here.
 
-In: a row of the survey, and the header of the file that is here with its layout (the catalogue's figures otherwise).
-Out: pairs for `terminal.tables.card`, and the same facts as JSON. What nobody published is said to be unknown, never
-guessed; of a model that the catalogue does not know, its header tells what it claims.
+In: an item of the inventory, with the header and the layout of the installed file, or the catalogue's figures. Out:
+pairs of text for a table, and the same facts as JSON. What was not published is shown as unknown; for a model that is
+not in the catalogue, the card shows what its header claims.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
 from mull.models.gguf.header import Header
 from mull.models.gguf.sampling_defaults import advised_sampling
-from mull.models.inventory import Row, record
+from mull.models.inventory import InventoryItem, record
 from mull.models.memory.fit import FAST, PROCESS, MemoryPlan
 from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB
@@ -24,7 +24,7 @@ CONTEXTS = (4096, 16384, 65536)
 Pairs = list[tuple[str, str]]
 
 
-_CLAIMS = {  # what a header may say of its model, by the key it says it with
+_CLAIMS = {  # the metadata key of each fact that a header may claim
     "name": "general.name",
     "made_by": "general.organization",
     "author": "general.author",
@@ -38,7 +38,7 @@ _CLAIMS = {  # what a header may say of its model, by the key it says it with
 
 
 def claims(header: Header) -> dict[str, str | int]:
-    """What a file's header says of the model, as far as it says anything."""
+    """What a file's header claims about the model."""
     found: dict[str, str | int] = {"architecture": header.architecture}
     found |= {
         name: value for name, key in _CLAIMS.items() if isinstance(value := header.metadata.get(key), str)
@@ -49,13 +49,13 @@ def claims(header: Header) -> dict[str, str | int]:
 
 
 def pairs(
-    row: Row,
+    row: InventoryItem,
     layout: MemoryLayout | None,
     plan: MemoryPlan | None,
     thinking: str | None = None,
     header: Header | None = None,
 ) -> Pairs:
-    """The card. `thinking`: what the file's own template can do, `header`: its header, where the file is here."""
+    """The card. `thinking`: what the file's chat template supports; `header`: of the installed file."""
     entry = row.entry
     rows: Pairs = [("Name", row.name)]
     if entry is not None:
@@ -77,13 +77,13 @@ def pairs(
 
 
 def as_json(
-    row: Row,
+    row: InventoryItem,
     layout: MemoryLayout | None,
     plan: MemoryPlan | None,
     thinking: str | None = None,
     header: Header | None = None,
 ) -> dict[str, Any]:
-    """The card's facts as JSON: the survey's record and everything that a table has no room for."""
+    """The card's facts as JSON: the inventory's record, and more than a table has room for."""
     entry = row.entry
     found: dict[str, Any] = {"v": 1, **record(row), "template_reasoning": thinking}
     found["sha256"] = row.local.sha256 if row.local else None
@@ -127,7 +127,7 @@ def _claimed(header: Header) -> Pairs:
     context = said.get("context")
     maker = said.get("made_by") or said.get("author") or ""
     return [
-        ("Calls itself", str(said.get("name", ""))),
+        ("Name in the file", str(said.get("name", ""))),
         ("Made by", str(maker)),
         ("Quantized by", str(said.get("quantized_by", ""))),
         ("From", str(said.get("source") or said.get("base_model") or "")),
@@ -144,7 +144,7 @@ def _claimed(header: Header) -> Pairs:
 
 def _licence(entry: CatalogueEntry) -> Pairs:
     kind = "permissive" if entry.licence.permissive else "with conditions"
-    return [("Licence", f"{entry.licence.spdx} ({kind})"), ("It asks", entry.licence.asks)]
+    return [("Licence", f"{entry.licence.spdx} ({kind})"), ("Conditions", entry.licence.asks)]
 
 
 def _what(entry: CatalogueEntry) -> Pairs:
@@ -186,11 +186,11 @@ def _files(entry: CatalogueEntry) -> Pairs:
     return [(_label("Files", i), _file(entry, one)) for i, one in enumerate(entry.files) if not entry.builtin]
 
 
-def _here(row: Row) -> Pairs:
+def _here(row: InventoryItem) -> Pairs:
     if row.local is None:
         return [("Installed", "built in" if row.installed else f"no; get it with: mull pull {row.name}")]
     owner = "" if row.local.source == "folder" else row.local.source
-    return [("Installed", str(row.local.path)), ("Kept by", owner), ("SHA-256", row.local.sha256 or "")]
+    return [("Installed", str(row.local.path)), ("Managed by", owner), ("SHA-256", row.local.sha256 or "")]
 
 
 def _memory(layout: MemoryLayout | None, plan: MemoryPlan | None) -> Pairs:

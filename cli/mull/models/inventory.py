@@ -1,7 +1,7 @@
-"""Everything `mull models` knows, row by row: catalogue entries and files on this disk, with verdicts.
+"""The list of models behind `mull models`: catalogue entries and installed files, each with whether it fits.
 
-In: the catalogue, the models found on the disk, a machine. Out: `Row`s, in the catalogue's order and then the local
-models that it does not know; `named` finds the one that a name means, `record` makes the JSON object that scripts read.
+In: the catalogue, the installed models, a machine. Out: `InventoryItem`s, in the catalogue's order, then the installed
+models that it does not list. `find_item` returns the one that a name means, `record` an item as JSON for scripts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mull.models.catalogue.estimate import from_entry, from_size
 from mull.models.catalogue.recommend import offer
 from mull.models.disk.discover import LocalModel, of_file
 from mull.models.memory.fit import MemoryPlan, plan
-from mull.models.memory.layout_cache import Layouts
+from mull.models.memory.layout_cache import LayoutCache
 from mull.models.memory.machine import Machine
 from mull.models.naming.reference import is_path, parse_hub
 from mull.models.resolve import entry_of, find, matching, split_name
@@ -28,10 +28,10 @@ BUILTIN = Path(__file__).parents[1] / "data" / "pebble.gguf"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: its file here, if any.
+class InventoryItem:
+    """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: the installed file, if any.
 
-    `file`: what `mull pull` would fetch. `plan`: of the file here, of that one otherwise; None: nothing is known of it.
+    `file`: what `mull pull` would download. `plan`: of the installed file, else of that one; None: no figures known.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Row:
 
     @property
     def parts(self) -> tuple[Path, ...]:
-        """The files here, in order; none where the model is not installed."""
+        """The installed files, in order."""
         if self.local is not None:
             return self.local.parts
         return (BUILTIN,) if self.installed and BUILTIN.is_file() else ()
 
     @property
     def bytes(self) -> int | None:
-        """Size on this disk, or of the file that `mull pull` would fetch."""
+        """Size on the disk, or of the file that `mull pull` would download."""
         if self.parts:
             return self.local.bytes if self.local else BUILTIN.stat().st_size
         return self.file.bytes if self.file else None
@@ -63,14 +63,14 @@ class Row:
         return not self.parts and bool(self.file and self.file.approximate)
 
 
-def survey(
-    catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine, layouts: Layouts | None = None
-) -> list[Row]:
-    """One row per entry, and one per local file that no entry knows or that is a second file of one.
+def list_models(
+    catalogue: Catalogue, local: Iterable[LocalModel], machine: Machine, layouts: LayoutCache | None = None
+) -> list[InventoryItem]:
+    """One item per entry, one per further file of the same entry, and one per file without an entry.
 
-    A file on this disk is judged by its own header, as far as `layouts` has or reads it.
+    The plan of an installed file comes from its header, as far as `layouts` has it or reads it.
     """
-    layouts = layouts or Layouts(None, 0.0)
+    layouts = layouts or LayoutCache(None, 0.0)
     of_entry: dict[str, list[LocalModel]] = {}
     unknown = []
     for model in local:
@@ -91,31 +91,37 @@ def survey(
     return rows + [_local(model.name, None, model, machine, layouts) for model in unknown]
 
 
-def _row(entry: CatalogueEntry, model: LocalModel | None, machine: Machine, layouts: Layouts) -> Row:
+def _row(
+    entry: CatalogueEntry, model: LocalModel | None, machine: Machine, layouts: LayoutCache
+) -> InventoryItem:
     if model is not None:
         return _local(entry.name, entry, model, machine, layouts)
     if entry.builtin and BUILTIN.is_file():
         layout = layouts.of((BUILTIN,))
-        return Row(entry.name, entry, plan=plan(layout, machine) if layout else None)
+        return InventoryItem(entry.name, entry, plan=plan(layout, machine) if layout else None)
     found = offer(entry, machine)
-    return Row(entry.name, entry, file=found.file, plan=found.plan)
+    return InventoryItem(entry.name, entry, file=found.file, plan=found.plan)
 
 
 def _local(
-    name: str, entry: CatalogueEntry | None, model: LocalModel, machine: Machine, layouts: Layouts
-) -> Row:
+    name: str, entry: CatalogueEntry | None, model: LocalModel, machine: Machine, layouts: LayoutCache
+) -> InventoryItem:
     layout = layouts.of(model.parts)
     if layout is None and entry is not None:
         layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
-    return Row(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
+    return InventoryItem(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
 
 
 def named(
-    name: str, catalogue: Catalogue, rows: Sequence[Row], machine: Machine, folders: Sequence[Path] = ()
-) -> Row:
-    """The row that a name means, in any form that `-m` takes; a file outside every known place gets a row of its own.
+    name: str,
+    catalogue: Catalogue,
+    rows: Sequence[InventoryItem],
+    machine: Machine,
+    folders: Sequence[Path] = (),
+) -> InventoryItem:
+    """The item that a name means, in any form that `-m` takes; also of a file that is in none of the known folders.
 
-    Raises NotInstalled, and MullError for a name or a quantization that nobody knows.
+    Raises NotInstalled, and MullError for an unknown name or quantization.
     """
     entry, quant = split_name(name, catalogue)
     wanted = entry.name if entry is not None and quant is None else name.lower()
@@ -133,22 +139,22 @@ def named(
     for row in rows:
         if row.local is not None and os.path.realpath(row.local.path) == real:
             return row
-    return _local(model.name, entry_of(model, catalogue), model, machine, Layouts(None, 0.0))
+    return _local(model.name, entry_of(model, catalogue), model, machine, LayoutCache(None, 0.0))
 
 
-def _of_quant(entry: CatalogueEntry, quant: str | None, machine: Machine) -> Row:
-    """A file that is not here, of a quantization that the catalogue lists; None: the default one."""
+def _of_quant(entry: CatalogueEntry, quant: str | None, machine: Machine) -> InventoryItem:
+    """A file that is not installed, of a quantization in the catalogue; None: the default one."""
     file = entry.file(quant)
     if quant is not None and file is None:
         known = ", ".join(one.quant for one in entry.files)
         raise MullError(
             "unknown_quantization",
-            f"The catalogue knows no {quant} of {entry.name}.",
-            f"It knows {known}." if known else "It lists no file of it.",
+            f"The catalogue has no {quant} of {entry.name}.",
+            f"It has {known}." if known else "It lists no file of it.",
         )
     usual = file is None or file.quant == entry.default_quant
     layout = from_entry(entry, file)
-    return Row(
+    return InventoryItem(
         entry.name if usual or file is None else f"{entry.name}:{file.quant}",
         entry,
         file=file,
@@ -157,9 +163,13 @@ def _of_quant(entry: CatalogueEntry, quant: str | None, machine: Machine) -> Row
 
 
 def select(
-    rows: Sequence[Row], *, words: Sequence[str] = (), licence: str | None = None, installed: bool = False
-) -> list[Row]:
-    """The rows whose name, aliases, maker or family hold every word; `licence` permissive, or part of an SPDX id."""
+    rows: Sequence[InventoryItem],
+    *,
+    words: Sequence[str] = (),
+    licence: str | None = None,
+    installed: bool = False,
+) -> list[InventoryItem]:
+    """Items whose name, aliases, maker or family contain every word; `licence`: permissive, or part of an SPDX id."""
     return [
         row
         for row in rows
@@ -169,8 +179,8 @@ def select(
     ]
 
 
-def record(row: Row) -> dict[str, Any]:
-    """One row as JSON; what is not known is null."""
+def record(row: InventoryItem) -> dict[str, Any]:
+    """One item as JSON; unknown facts are null."""
     entry, found = row.entry, row.plan
     return {
         "name": row.name,
@@ -221,6 +231,6 @@ def _licensed(entry: CatalogueEntry | None, licence: str) -> bool:
     return entry.licence.permissive if licence == "permissive" else licence in entry.licence.spdx.lower()
 
 
-def _searchable(row: Row) -> str:
+def _searchable(row: InventoryItem) -> str:
     known = (*row.entry.aliases, row.entry.made_by, row.entry.family) if row.entry else ()
     return " ".join((row.name, *known)).lower()

@@ -1,7 +1,7 @@
 """Are the weights on this disk what was published? Digests of whole files, compared with what is known of them.
 
 In: models on this disk. Out:
-a `Verification` for each file: what it was compared with and whether it is the same. Known are
+a `Verification` for each file: what it was compared with and whether it is the same. ExpectedDigest are
 the digest in the cache (the Hub's record when it was downloaded), the one in Ollama's file name, the one pinned in the
 catalogue, and what an earlier reading found. A file that passes is trusted until it changes.
 """
@@ -28,7 +28,7 @@ Against = Literal["hub", "ollama", "catalogue", "earlier", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExpectedDigest:
     """A digest that the file should have, and who says so."""
 
     sha256: str
@@ -93,18 +93,18 @@ def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | N
     )
 
 
-def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Known | None:
+def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> ExpectedDigest | None:
     """The digest from the file's own place; else the catalogue's, if it is that file; else an earlier reading's."""
     if model.source == "ollama" and model.sha256:
-        return Known(model.sha256, "ollama")
+        return ExpectedDigest(model.sha256, "ollama")
     if model.source == "hub" and (blob := blob_digest(path)):
-        return Known(blob, "hub")
+        return ExpectedDigest(blob, "hub")
     record = records.recorded(path)
     if record is not None and record.source == "hub":  # a system without links, where the name tells nothing
-        return Known(record.sha256, "hub")
+        return ExpectedDigest(record.sha256, "hub")
     if pinned == found:
-        return Known(pinned, "catalogue")
-    return Known(record.sha256, "earlier") if record is not None else None
+        return ExpectedDigest(pinned, "catalogue")
+    return ExpectedDigest(record.sha256, "earlier") if record is not None else None
 
 
 def _pinned(model: LocalModel, entry: CatalogueEntry | None) -> str | None:

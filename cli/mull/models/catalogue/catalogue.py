@@ -19,9 +19,9 @@ from mull.models.catalogue.entry import (
     CatalogueEntry,
     CatalogueFile,
     Licence,
+    ModelShape,
     ReasoningFacts,
     ReasoningKind,
-    Shape,
 )
 from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
@@ -322,7 +322,7 @@ def _benchmark(table: _Table) -> Benchmark:
     return table.done(Benchmark(table.need("at", str), scores, table.take("second_hand", bool, False)))
 
 
-def _shape(table: _Table) -> Shape | None:
+def _shape(table: _Table) -> ModelShape | None:
     layers = table.optional("layers", int)
     if layers is None:
         return table.done(None)
@@ -333,7 +333,7 @@ def _shape(table: _Table) -> Shape | None:
     if sum(group.layers for group in groups) > layers:
         raise CatalogueError(table.where, "more layers with a KV cache than layers")
     state = table.take("state_bytes", int, 0)
-    return table.done(Shape(layers, groups, state, experts[0], experts[1]))
+    return table.done(ModelShape(layers, groups, state, experts[0], experts[1]))
 
 
 def _kv_group(table: _Table) -> KvLayers:

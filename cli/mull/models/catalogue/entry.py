@@ -57,7 +57,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """What the memory estimate needs before a header was read. `state_bytes`: of all recurrent layers."""
 
     layers: int
@@ -88,7 +88,7 @@ class CatalogueEntry:
     sampling_thinking: Sampling | None = None
     sampling_plain: Sampling | None = None
     benchmarks: tuple[Benchmark, ...] = ()
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     repo: str | None = None
     revision: str | None = None
     default_quant: str | None = None

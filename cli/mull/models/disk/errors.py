@@ -24,7 +24,7 @@ def _is_http(error: OSError) -> bool:
 
 
 @contextmanager
-def in_words(cache: Path) -> Iterator[None]:
+def os_errors_as_mull_errors(cache: Path) -> Iterator[None]:
     """Failures of the disk as sentences."""
     try:
         yield

@@ -26,7 +26,7 @@ _LAST_PULLED = "last_pulled.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedRecord:
     """A file as it was when its content was checked. `bytes`, `mtime_ns` of the file, `at` in seconds of the epoch.
 
     `source` says what the digest was compared with: "catalogue", "hub", or "seen" (nothing: its first reading).
@@ -47,7 +47,7 @@ class PullRecord:
     path: Path
 
 
-def verified(path: Path, state_dir: Path | None = None) -> Verified | None:
+def verified(path: Path, state_dir: Path | None = None) -> VerifiedRecord | None:
     """The record of a file that is unchanged since it was verified; None otherwise."""
     record = recorded(path, state_dir)
     if record is None:
@@ -59,11 +59,11 @@ def verified(path: Path, state_dir: Path | None = None) -> Verified | None:
     return None
 
 
-def recorded(path: Path, state_dir: Path | None = None) -> Verified | None:
+def recorded(path: Path, state_dir: Path | None = None) -> VerifiedRecord | None:
     """The record of a file, whether or not the file has changed since."""
     values = _read(_record_path(path, state_dir))
     try:
-        return Verified(
+        return VerifiedRecord(
             str(values["sha256"]),
             int(values["bytes"]),
             int(values["mtime_ns"]),

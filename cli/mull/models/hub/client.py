@@ -1,8 +1,8 @@
-"""Asking the Hub, patiently, and saying in words why it did not answer.
+"""Requests to the Hugging Face Hub, with retries, and its failures as errors that say what to do.
 
-In: a path of its API, or a call that asks it something. Out: the answer, or a `HubError` that says what to do.
-What may pass (429, 5xx, timeouts) is tried again, with the pause that the Hub asks for. Everything goes through
-huggingface_hub, imported when first needed; HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are its own.
+In: a path of its API, or a call that asks it something. Out: the answer. Raises HubError. Transient failures (429, 5xx,
+timeouts) are retried after the pause that the Hub asks for. Everything goes through huggingface_hub, imported when
+first needed, which reads HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
 """
 
 from __future__ import annotations
@@ -19,53 +19,57 @@ from urllib.parse import urlsplit
 from mull.errors import MullError
 
 REQUEST_SECONDS = 10.0
-LONGEST_WAIT = 300.0  # seconds; a Retry-After beyond this is told instead of waited for
+LONGEST_WAIT = 300.0  # seconds; a longer Retry-After is reported instead of waited for
 UNREACHABLE = frozenset({"host_not_found", "connection_failed", "connection_timeout"})
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
 
 
 class HubError(MullError):
-    """The Hub could not be reached, or refused. `wait`: seconds after which it wants to be asked again."""
+    """The Hub could not be reached, or refused.
+
+    `transient`: a retry may succeed. `wait`: seconds until the next request, if the Hub asked for a pause.
+    """
 
     def __init__(
-        self, code: str, message: str, hint: str = "", *, passing: bool = False, wait: float | None = None
+        self, code: str, message: str, hint: str = "", *, transient: bool = False, wait: float | None = None
     ) -> None:
         super().__init__(code, message, hint)
-        self.passing = passing
+        self.transient = transient
         self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
-    """How often and how patiently a passing failure is tried again: `first` seconds, doubling up to `longest`.
+class RetryPolicy:
+    """Exponential backoff after transient failures: pauses from `first` seconds, doubling up to `longest`.
 
-    `blind`: how often when the Hub cannot be reached at all and nothing has begun, so that "offline" is said soon.
+    `tries`: requests in all, the first included. `unreachable_tries`: the same while the Hub cannot be reached at all,
+    fewer, so that a user who is offline learns it soon.
     """
 
     tries: int = 5
-    blind: int = 2
+    unreachable_tries: int = 2
     first: float = 1.0
     longest: float = 30.0
 
     def pause(self, failures: int, error: HubError) -> float:
-        """Seconds before the next try, after `failures` of them; what the server asks for goes first."""
+        """Seconds before the next try, after `failures` of them; the server's own Retry-After takes precedence."""
         if error.wait is not None:
             return error.wait
         return min(self.longest, self.first * float(2 ** (failures - 1)))
 
 
 def endpoint() -> str:
-    """The Hub's address: HF_ENDPOINT, or huggingface_hub's own default. Raises HubError for one that is no address.
+    """The Hub's address: HF_ENDPOINT, or huggingface_hub's default. Raises HubError for an invalid one.
 
-    The library is told on the way to send no telemetry, which includes asking which program calls it, and to be quiet.
+    Also turns off huggingface_hub's telemetry, which includes looking up which program calls it, and its messages.
     """
     if (chosen := os.environ.get("HF_ENDPOINT")) and not _is_address(chosen):
         raise HubError(
             "invalid_endpoint",
-            f'HF_ENDPOINT is "{chosen}", which is no address.',
-            "It is something like https://huggingface.co; unset, it is that.",
+            f'HF_ENDPOINT is "{chosen}", which is not a web address.',
+            "Set it to an address like https://huggingface.co, or unset it.",
         )
     from huggingface_hub import constants
 
@@ -86,9 +90,9 @@ def _is_address(text: str) -> bool:
 
 
 def get(path: str, **parameters: str | list[str]) -> Any:
-    """The Hub's answer to one GET: `path` below the endpoint, or the whole address of a further page.
+    """The Hub's response to one GET: `path` below the endpoint, or the full address of a further page.
 
-    Raises what huggingface_hub raises, for `explain`. The library's own calls would retry with messages on the screen.
+    Raises what huggingface_hub raises, for `explain`. Its own API calls are not used: they print messages on retries.
     """
     from huggingface_hub import constants, get_session
     from huggingface_hub.errors import OfflineModeIsEnabled
@@ -103,15 +107,18 @@ def get(path: str, **parameters: str | list[str]) -> Any:
     return answer
 
 
-def persist(
+def with_retries(
     ask: Callable[[], T],
     repo: str,
     revision: str,
-    backoff: Backoff,
+    retry: RetryPolicy,
     stop: threading.Event,
-    on_wait: Callable[[float, HubError], None],
+    on_retry: Callable[[float, HubError], None],
 ) -> T:
-    """Call until it succeeds, fails for good, or has failed in passing too often."""
+    """Call until it succeeds, fails for good, or has had too many transient failures. Raises HubError.
+
+    `on_retry` gets the seconds until the next try and the failure; `stop` ends the wait.
+    """
     failures = 0
     while True:
         try:
@@ -121,19 +128,19 @@ def persist(
             if failure is None:
                 raise
             failures += 1
-            tries = backoff.blind if failure.code in UNREACHABLE else backoff.tries
-            if not failure.passing or failures >= tries or (failure.wait or 0) > LONGEST_WAIT:
+            tries = retry.unreachable_tries if failure.code in UNREACHABLE else retry.tries
+            if not failure.transient or failures >= tries or (failure.wait or 0) > LONGEST_WAIT:
                 raise failure from error
-        pause = backoff.pause(failures, failure)
-        on_wait(pause, failure)
+        pause = retry.pause(failures, failure)
+        on_retry(pause, failure)
         if stop.wait(pause):
             raise failure
 
 
 def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool = False) -> HubError | None:
-    """What happened and what to do, for everything huggingface_hub and its HTTP client raise; None for a bug.
+    """The HubError for whatever huggingface_hub and its HTTP client raise; None for anything else.
 
-    `listed`: the Hub has just shown the repository, so that a refusal is about its files: they are gated.
+    `listed`: the Hub has just listed the repository, so that a refusal concerns its files: they are gated.
     """
     from huggingface_hub import errors
 
@@ -142,11 +149,11 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
     hub = endpoint()
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError(
-            "offline_mode", "HF_HUB_OFFLINE is set: nothing is downloaded.", "Unset it to reach the Hub."
+            "offline_mode", "HF_HUB_OFFLINE is set, so nothing is downloaded.", "Unset it to reach the Hub."
         )
     if isinstance(error, errors.HFValidationError):
         return HubError(
-            "invalid_repository", f'"{repo}" cannot be a repository on the Hub.', "It is owner/name."
+            "invalid_repository", f'"{repo}" is not a valid repository name.', "The form is owner/name."
         )
     if isinstance(error, errors.GatedRepoError):
         return _gated(repo, hub)
@@ -156,12 +163,10 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
             f'{repo} has no revision "{revision}".',
             f"See {hub}/{repo}/tree/main for what it has.",
         )
-    if isinstance(
-        error, errors.LocalEntryNotFoundError
-    ):  # huggingface_hub's word for a Hub that does not answer
+    if isinstance(error, errors.LocalEntryNotFoundError):  # also raised when the Hub does not answer
         cause = error.__cause__
-        told = explain(cause, repo, revision, listed=listed) if isinstance(cause, Exception) else None
-        return told or _unreachable(error, hub)
+        explained = explain(cause, repo, revision, listed=listed) if isinstance(cause, Exception) else None
+        return explained or _unreachable(error, hub)
     if isinstance(error, errors.EntryNotFoundError):
         return HubError(
             "remote_file_missing", f"The file is no longer in {repo}.", f"See {hub}/{repo}/tree/main."
@@ -172,10 +177,10 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
         error, errors.HfHubHTTPError.__bases__[0]
     ):  # the HTTP client's own base: httpx, or its successor
         return _unreachable(error, hub)
-    if isinstance(error, ValueError | KeyError | TypeError):  # JSON that is none, or has another shape
+    if isinstance(error, ValueError | KeyError | TypeError):  # not JSON, or JSON of another structure
         return HubError(
             "unexpected_response",
-            f"{hub} does not answer like the Hub.",
+            f"{hub} does not respond like the Hub.",
             "A proxy or a login page may be in between; HF_ENDPOINT sets the address.",
         )
     return None
@@ -186,9 +191,9 @@ def _gated(repo: str, hub: str) -> HubError:
 
     hint = f"Accept it at {hub}/{repo}, then set HF_TOKEN to a token from {hub}/settings/tokens."
     if get_token():
-        rights = "the token needs the right to read gated repositories"
-        hint = f"Accept it at {hub}/{repo} with the account of your token; {rights}."
-    return HubError("gated_repository", f"{repo} is gated: its makers want a licence accepted first.", hint)
+        rights = "the token needs permission to read gated repositories"
+        hint = f"Accept it at {hub}/{repo} with your token's account; {rights}."
+    return HubError("gated_repository", f"{repo} is gated: you have to accept its licence first.", hint)
 
 
 def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, listed: bool) -> HubError:
@@ -196,7 +201,7 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, liste
     if status == 401 and "credentials" in headers.get("x-error-message", "").lower():
         return HubError(
             "invalid_token",
-            "The Hub does not accept your token.",
+            "The Hub rejects your token.",
             f"Make a new one at {hub}/settings/tokens, or unset HF_TOKEN: open models need none.",
         )
     if listed and status in {401, 403}:
@@ -211,23 +216,23 @@ def _refused(status: int, headers: dict[str, str], repo: str, hub: str, *, liste
         return HubError(
             "access_denied",
             f"The Hub refuses access to {repo}.",
-            f"See {hub}/{repo}; it may want a licence accepted, or a token with more rights in HF_TOKEN.",
+            f"See {hub}/{repo}; you may have to accept a licence, or set HF_TOKEN to a token with more permissions.",
         )
     wait = _retry_after(headers.get("retry-after"))
     if status == 429:
         later = f"in {wait:.0f} seconds" if wait else "later"
         return HubError(
             "rate_limited",
-            "The Hub wants fewer requests from here.",
+            "The Hub limits the rate of requests from here.",
             f"Try again {later}; a token in HF_TOKEN raises the limit.",
-            passing=True,
+            transient=True,
             wait=wait,
         )
     return HubError(
         "hub_error",
         f"The Hub failed (HTTP {status}).",
-        "Try again later; what was downloaded is kept.",
-        passing=status in _PASSING,
+        "Try again later; a partial download will be resumed.",
+        transient=status in _TRANSIENT,
         wait=wait,
     )
 
@@ -237,18 +242,18 @@ def _unreachable(error: Exception, hub: str) -> HubError:
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
         causes.append(cause)
     host = hub.rsplit("://", maxsplit=1)[-1].split("/", maxsplit=1)[0]
-    hint = "Check the network; what was downloaded is kept, and the same command goes on from there."
+    hint = "Check the network and run the same command again; a partial download is resumed."
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return HubError("host_not_found", f"The address of {host} cannot be found.", hint, passing=True)
+        return HubError("host_not_found", f"The host {host} was not found (DNS).", hint, transient=True)
     if "Timeout" in type(error).__name__:
-        return HubError("connection_timeout", f"{host} does not answer.", hint, passing=True)
+        return HubError("connection_timeout", f"{host} does not respond.", hint, transient=True)
     if type(error).__name__ in {"RemoteProtocolError", "ReadError"}:
-        return HubError("connection_lost", f"The connection to {host} was cut.", hint, passing=True)
-    return HubError("connection_failed", f"There is no connection to {host}.", hint, passing=True)
+        return HubError("connection_lost", f"The connection to {host} was lost.", hint, transient=True)
+    return HubError("connection_failed", f"Cannot connect to {host}.", hint, transient=True)
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from either form that the header may have."""
+    """Seconds, from either form of the header: a number, or a date."""
     if value is None:
         return None
     if value.strip().isdigit():

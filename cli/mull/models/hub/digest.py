@@ -1,7 +1,7 @@
-"""The digest of a file, computed in a thread beside whatever produces its bytes.
+"""The digest of a file, computed in a background thread while its bytes arrive.
 
-hashlib lets go of the interpreter while it works, so that on two cores the hash costs a download next to nothing.
-The pieces of a network are small: they are handed over a megabyte at a time, for a change of threads has its price.
+hashlib releases the GIL while it works, so on two cores hashing costs a download almost no time. Chunks from the
+network are small; they are passed to the thread a megabyte at a time, because switching threads costs time.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import hashlib
 import queue
 import threading
 
-CHUNK = 1 << 20  # bytes per step
+CHUNK = 1 << 20  # bytes passed to the thread at once
 
 
 class Digest:
-    """SHA-256, or git's SHA-1 of a file of `size` bytes: whichever `expected` has the length of."""
+    """SHA-256, or git's SHA-1 of a file of `size` bytes, depending on the length of the `expected` digest."""
 
     def __init__(self, expected: str, size: int) -> None:
         if len(expected) == 64:
@@ -39,7 +39,7 @@ class Digest:
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """End the thread; harmless when it has ended."""
+        """End the thread; does nothing if it has ended."""
         if self._thread.is_alive():
             self._hand_over()
             self._chunks.put(None)

@@ -1,8 +1,7 @@
-"""Which files a name asks for: a wish, read from the spelling, and the choice made from a repository's listing.
+"""Which files to download: a name becomes a request, and a request and a repository's listing become a plan.
 
-In: a catalogue name or a Hub reference, and what the repository holds. Out: the files to fetch, in order, or an error
-that lists the choices. The catalogue's file is taken under its own name, else by its quantization: repositories rename.
-Nothing here asks the network or the disk.
+In: a catalogue name or a Hub reference, and the listing. Out: the files in order. Raises MullError that lists the
+choices. The catalogue's file is looked up by its name, then by its quantization, since repositories rename files.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from mull.models.resolve import split_name, unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be pulled. `pinned`: the catalogue's word on the file, held to at `revision`.
+class DownloadRequest:
+    """What to download. `pinned`: the catalogue's record of the file at `revision`.
 
-    `chosen_revision`, `asked_quant`: the user said so himself.
+    `chosen_revision`, `asked_quant`: the user named the revision, the quantization.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """The files to fetch, in order, from one commit."""
+    """The files to download, in order, from one commit."""
 
     name: str
     repository: Repository
@@ -51,10 +50,10 @@ class DownloadPlan:
         return sum(file.bytes for file in self.files)
 
 
-def parse_wish(
+def parse_request(
     name: str, quant: str | None, revision: str | None, catalogue: Catalogue, folders: Sequence[Path] = ()
-) -> Wish:
-    """What the name means. Raises UsageError and MullError("unknown_model")."""
+) -> DownloadRequest:
+    """The request that a name means. Raises UsageError and MullError("unknown_model")."""
     name = name.strip()
     entry, named_quant = split_name(name, catalogue)
     if quant and named_quant and not same_quant(quant, named_quant):
@@ -63,12 +62,12 @@ def parse_wish(
         )
     quant = quant or named_quant
     if entry is not None:
-        return _wish_of(entry, quant, revision)
+        return _request_of(entry, quant, revision)
     reference = None if is_path(name) and Path(name).expanduser().exists() else parse_hub(name)
     if reference is None:
         if is_path(name):
             raise UsageError(
-                "path_instead_of_name", f"{name} is a path.", "mull pull takes names; use a file with -m."
+                "path_instead_of_name", f"{name} is a path.", "mull pull takes names; load a file with -m."
             )
         raise unknown(name, catalogue, folders)
     if quant and reference.quant and not same_quant(quant, reference.quant):
@@ -77,50 +76,56 @@ def parse_wish(
         )
     asked = revision or reference.revision
     reference = HubReference(reference.repo, quant or reference.quant, reference.file)
-    return Wish(str(reference), reference, revision=asked or "main", chosen_revision=asked is not None)
+    return DownloadRequest(
+        str(reference), reference, revision=asked or "main", chosen_revision=asked is not None
+    )
 
 
-def _wish_of(entry: CatalogueEntry, quant: str | None, revision: str | None) -> Wish:
+def _request_of(entry: CatalogueEntry, quant: str | None, revision: str | None) -> DownloadRequest:
     if entry.builtin:
         raise UsageError("builtin_model", f"{entry.name} is built in.", "There is nothing to pull.")
     name = entry.name if quant is None else f"{entry.name}:{quant}"
     if entry.repo is None:
-        raise MullError("no_gguf", f"No GGUF of {entry.name} is known.", f"mull show {entry.name} says more.")
+        raise MullError(
+            "no_gguf", f"The catalogue lists no GGUF of {entry.name}.", f"mull show {entry.name} says more."
+        )
     pinned = entry.file(quant)
     at = revision or (pinned and pinned.revision) or entry.revision or "main"
     reference = HubReference(entry.repo, quant or entry.default_quant)
     pinned = pinned if revision is None else None
-    return Wish(name, reference, entry, pinned, at, revision is not None, quant is not None)
+    return DownloadRequest(name, reference, entry, pinned, at, revision is not None, quant is not None)
 
 
-def choose(repository: Repository, wish: Wish) -> tuple[RemoteFile, ...]:
-    """The files of a repository that the wish means. Raises MullError with the choices where it is not clear."""
+def choose(repository: Repository, request: DownloadRequest) -> tuple[RemoteFile, ...]:
+    """The files that were requested. Raises MullError with the choices where the request is ambiguous."""
     models = group_parts(file.filename for file in repository.files)
-    pinned = wish.pinned.filenames if wish.pinned else ()
+    pinned = request.pinned.filenames if request.pinned else ()
     if pinned and all(repository.file(name) for name in pinned):
         return _files(repository, pinned)
-    if wish.reference.file:
-        found = select(models, wish.reference.file)
+    if request.reference.file:
+        found = select(models, request.reference.file)
         if not found:
-            raise _no_such_file(repository, wish, models)
+            raise _no_such_file(repository, request, models)
         return _files(repository, found[0])
     if not models:
         raise _no_weights(repository)
-    if wish.reference.quant:
-        found = select(models, wish.reference.quant)
+    if request.reference.quant:
+        found = select(models, request.reference.quant)
         if not found:
-            raise _ambiguous(wish, repository, models, f"{repository.repo} has no {wish.reference.quant}.")
+            raise _ambiguous(
+                request, repository, models, f"{repository.repo} has no {request.reference.quant}."
+            )
     elif len(models) == 1:
         found = models
     else:
         found = select(models, DEFAULT_QUANT)
     if len(found) != 1:
         what = (
-            f"{repository.repo} holds several models"
+            f"{repository.repo} has several models"
             if len(found) > 1
             else f"{repository.repo} has several files"
         )
-        raise _ambiguous(wish, repository, found or models, f"{what}; say which one.")
+        raise _ambiguous(request, repository, found or models, f"{what}; say which one.")
     return _files(repository, found[0])
 
 
@@ -129,9 +134,9 @@ def _files(repository: Repository, names: Sequence[str]) -> tuple[RemoteFile, ..
 
 
 def _ambiguous(
-    wish: Wish, repository: Repository, models: Sequence[tuple[str, ...]], message: str
+    request: DownloadRequest, repository: Repository, models: Sequence[tuple[str, ...]], message: str
 ) -> MullError:
-    """The choices with their sizes, each as the word that picks it."""
+    """The error that lists the choices, each as the word that selects it, with its size."""
     quants = [quantization(parts[0]) for parts in models]
     choices = []
     for parts, quant in zip(models, quants, strict=True):
@@ -139,14 +144,16 @@ def _ambiguous(
         size = sum(file.bytes for file in _files(repository, parts))
         choices.append((size, f"{word} ({size_text(size)})"))
     listed = ", ".join(text for _, text in sorted(choices))
-    base = wish.entry.name if wish.entry else repository.repo
-    return MullError("ambiguous_quantization", message, f"{base}: {listed}. Say it with --quant.")
+    base = request.entry.name if request.entry else repository.repo
+    return MullError("ambiguous_quantization", message, f"{base}: {listed}. Choose with --quant.")
 
 
-def _no_such_file(repository: Repository, wish: Wish, models: Sequence[tuple[str, ...]]) -> MullError:
-    if wish.reference.file in repository.refused:
+def _no_such_file(
+    repository: Repository, request: DownloadRequest, models: Sequence[tuple[str, ...]]
+) -> MullError:
+    if request.reference.file in repository.refused:
         return _unsafe(repository)
-    return _ambiguous(wish, repository, models, f"{repository.repo} has no file {wish.reference.file}.")
+    return _ambiguous(request, repository, models, f"{repository.repo} has no file {request.reference.file}.")
 
 
 def _no_weights(repository: Repository) -> MullError:
@@ -154,7 +161,7 @@ def _no_weights(repository: Repository) -> MullError:
         return _unsafe(repository)
     return MullError(
         "no_gguf",
-        f"{repository.repo} holds no GGUF file.",
+        f"{repository.repo} has no GGUF file.",
         f"Look for a quantized copy: mull models search {repository.repo.split('/')[1]}",
     )
 
@@ -162,6 +169,6 @@ def _no_weights(repository: Repository) -> MullError:
 def _unsafe(repository: Repository) -> MullError:
     return MullError(
         "unsafe_filename",
-        f"{repository.repo} names a file so that it would leave the cache; it is not downloaded.",
+        f"{repository.repo} has a file name that is not safe as a path; it is not downloaded.",
         "Do not trust this repository.",
     )

@@ -1,7 +1,8 @@
-"""May this model be downloaded here, and in which quantization? The gate between a wish and its first byte.
+"""Whether a model fits this machine, checked before it is downloaded.
 
-In: a wish or a plan of `mull pull`, and this machine (measured only when it is asked for). Out: a smaller quantization
-where the usual one does not fit, or `DoesNotFit` with what would. What is small beside the free memory passes unasked.
+In: a request or a plan of `mull pull`, and this machine, measured on demand. Out: a smaller quantization where the
+default one does not fit. Raises DoesNotFit, which names models that would. A file that is small compared with the free
+memory passes without its header being read.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile
 from mull.models.catalogue.estimate import from_entry
 from mull.models.catalogue.recommend import check_fit, offer
-from mull.models.hub.download_plan import DownloadPlan, Wish
+from mull.models.hub.download_plan import DownloadPlan, DownloadRequest
 from mull.models.hub.remote_header import remote_header
 from mull.models.memory.fit import MemoryPlan
 from mull.models.memory.layout import MemoryLayout, from_header, from_headers
 from mull.models.memory.machine import Machine
 
-SURELY = 4  # times the file in free memory (and the rest that a program needs): nobody has to read the header
-REST = 1 << 30  # bytes
-HOPELESS = 2  # times all free memory in weights: whatever the Hub has by now, it will not fit
+CERTAIN_FIT = 4  # free memory as a multiple of the file, after PROGRAM bytes: the header need not be read
+PROGRAM = 1 << 30  # bytes
+CERTAIN_MISFIT = 2  # weights as a multiple of all free memory: whatever the Hub has by now, it will not fit
 
 
 class FitGate:
-    """The judgement of one machine."""
+    """The check for one machine."""
 
     def __init__(self, measure: Callable[[], Machine], catalogue: Catalogue) -> None:
         self._measure = measure
@@ -40,45 +41,45 @@ class FitGate:
 
     @property
     def _memory(self) -> int:
-        """Bytes that are free, of main memory and of every device."""
+        """Free bytes of main memory and of every device."""
         return self.machine.ram_free + sum(gpu.free for gpu in self.machine.devices)
 
-    def advise(self, wish: Wish) -> tuple[Wish, Notice] | None:
-        """Where the catalogue's usual file does not fit, the wish for one that does; None: nothing better is known.
+    def advise(self, request: DownloadRequest) -> tuple[DownloadRequest, Notice] | None:
+        """The request for a smaller quantization where the catalogue's default does not fit; None: no change.
 
-        Raises DoesNotFit, without asking anybody, where the weights alone are far more than all the memory there is.
+        Raises DoesNotFit, without a request to the Hub, where the weights alone far exceed all free memory.
         """
-        if wish.asked_quant or wish.entry is None:
+        if request.asked_quant or request.entry is None:
             return None
-        offered = offer(wish.entry, self.machine)
-        layout = from_entry(wish.entry, offered.file)
-        if layout is not None and layout.weights > HOPELESS * self._memory:
-            check_fit(wish.name, layout, self.machine, self._catalogue, wish.entry)
+        offered = offer(request.entry, self.machine)
+        layout = from_entry(request.entry, offered.file)
+        if layout is not None and layout.weights > CERTAIN_MISFIT * self._memory:
+            check_fit(request.name, layout, self.machine, self._catalogue, request.entry)
         file = offered.file
-        if wish.pinned is None or file is None or file.quant == wish.pinned.quant:
+        if request.pinned is None or file is None or file.quant == request.pinned.quant:
             return None
-        name = f"{wish.entry.name}:{file.quant}"
-        text = f"{wish.pinned.quant} does not fit this machine; pulling {file.quant} instead."
+        name = f"{request.entry.name}:{file.quant}"
+        text = f"{request.pinned.quant} does not fit this machine; pulling {file.quant} instead."
         smaller = replace(
-            wish,
+            request,
             name=name,
-            reference=replace(wish.reference, quant=file.quant),
+            reference=replace(request.reference, quant=file.quant),
             pinned=file,
-            revision=file.revision or wish.entry.revision or "main",
+            revision=file.revision or request.entry.revision or "main",
         )
         return smaller, Notice("smaller", text)
 
-    def check(self, plan: DownloadPlan, wish: Wish) -> Notice | None:
-        """How it will fit, where that does not go without saying.
+    def check(self, plan: DownloadPlan, request: DownloadRequest) -> Notice | None:
+        """A notice on how the model fits; None where it certainly does.
 
-        Raises DoesNotFit, HubError, and ModelFileError for what is no GGUF.
+        Raises DoesNotFit, HubError, and ModelFileError for a file that is not a GGUF.
         """
-        if plan.bytes * SURELY + REST < self.machine.ram_free:
+        if plan.bytes * CERTAIN_FIT + PROGRAM < self.machine.ram_free:
             return None
         repository = plan.repository
         files = [(file.filename, file.bytes) for file in plan.files]
-        found = before_download(
-            plan.name, repository.repo, repository.commit, files, self.machine, self._catalogue, wish.entry
+        found = check_download(
+            plan.name, repository.repo, repository.commit, files, self.machine, self._catalogue, request.entry
         )
         if found is None:
             return None
@@ -86,7 +87,7 @@ class FitGate:
         return Notice("fit", f"{plan.name} {words}: {'; '.join(found.reasons)}.")
 
 
-def before_download(
+def check_download(
     name: str,
     repo: str,
     revision: str,
@@ -95,16 +96,16 @@ def before_download(
     catalogue: Catalogue,
     entry: CatalogueEntry | None = None,
 ) -> MemoryPlan | None:
-    """The plan for files on the Hub, `files` being (name, bytes) of the parts in order.
+    """The memory plan for files on the Hub, `files` being (name, bytes) of the parts in order.
 
-    None where neither their header nor the catalogue tells enough. Raises DoesNotFit, HubError, and ModelFileError
-    for what is no GGUF.
+    None where neither their header nor the catalogue has the figures. Raises DoesNotFit, HubError, and ModelFileError
+    for a file that is not a GGUF.
     """
-    layout = _remote(repo, revision, files) or _known(entry, files)
+    layout = _from_header(repo, revision, files) or _from_catalogue(entry, files)
     return check_fit(name, layout, machine, catalogue, entry) if layout else None
 
 
-def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
+def _from_header(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
     """From the first part's header; the weights of a split model are the sizes of its parts."""
     try:
         header = remote_header(repo, files[0][0], revision)
@@ -116,7 +117,7 @@ def _remote(repo: str, revision: str, files: Sequence[tuple[str, int]]) -> Memor
     return replace(layout, weights=sum(size for _, size in files)) if len(files) > 1 else layout
 
 
-def _known(entry: CatalogueEntry | None, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
+def _from_catalogue(entry: CatalogueEntry | None, files: Sequence[tuple[str, int]]) -> MemoryLayout | None:
     """From the catalogue's figures and the files' real sizes."""
     if entry is None:
         return None

@@ -1,8 +1,8 @@
-"""What a repository on the Hub holds: its commit, and its files with their sizes and digests.
+"""The listing of a repository on the Hub: its commit, and its files with their sizes and digests.
 
-In: `owner/repo` and a revision. Out: a `Repository` of checked values: a name, hash or size that cannot be right never
-leaves here. The Hub says it all in one answer; a mirror that lists names only is asked for its tree as well, and for
-the headers of the models that the tree does not describe. Raises HubError.
+In: `owner/repo` and a revision. Out: a `Repository` whose names, hashes and sizes are validated. The Hub needs one
+request; a mirror that lists names only is asked for its tree as well, and for the HTTP headers of model files that the
+tree does not describe. Raises HubError.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mull.models.hub.client import REQUEST_SECONDS, Backoff, HubError, endpoint, get, persist
+from mull.models.hub.client import REQUEST_SECONDS, HubError, RetryPolicy, endpoint, get, with_retries
 from mull.models.naming.filenames import is_safe, is_weights
 
-PAGES = 50  # of a tree, each of a thousand files: a listing without end is none
+PAGES = 50  # of a tree, 1000 files each; a limit for a server whose listing never ends
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-Facts = tuple[object, object]  # size and hash as the server gave them, unchecked
+SizeAndHash = tuple[object, object]  # as the server sent them, not validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository at one commit. `refused`: names of files that may not become paths."""
+    """A repository at one commit. `refused`: file names that are not safe as paths."""
 
     repo: str
     revision: str
@@ -55,16 +55,16 @@ def look_up(
     repo: str,
     revision: str = "main",
     *,
-    backoff: Backoff | None = None,
+    retry: RetryPolicy | None = None,
     stop: threading.Event | None = None,
-    on_wait: Callable[[float, HubError], None] = lambda _seconds, _error: None,
+    on_retry: Callable[[float, HubError], None] = lambda _seconds, _error: None,
 ) -> Repository:
-    """Ask the Hub. Raises HubError; passing failures (429, 5xx, timeouts) are tried again first."""
+    """Ask the Hub. Transient failures (429, 5xx, timeouts) are retried. Raises HubError."""
 
     def ask() -> Repository:
         return _repository(repo, revision)
 
-    return persist(ask, repo, revision, backoff or Backoff(), stop or threading.Event(), on_wait)
+    return with_retries(ask, repo, revision, retry or RetryPolicy(), stop or threading.Event(), on_retry)
 
 
 def _repository(repo: str, revision: str) -> Repository:
@@ -72,10 +72,10 @@ def _repository(repo: str, revision: str) -> Repository:
     commit = info["sha"]
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise ValueError("no commit")
-    listed = {str(one["rfilename"]): _facts(one) for one in info.get("siblings") or ()}
+    listed = {str(one["rfilename"]): _size_and_hash(one) for one in info.get("siblings") or ()}
     names = [name for name in listed if is_safe(name)]
     if any(not _known(listed[name]) for name in names if is_weights(name)):
-        listed |= {name: facts for name, facts in _tree(repo, commit) if name in listed}
+        listed |= {name: found for name, found in _tree(repo, commit) if name in listed}
     for name in names:
         if is_weights(name) and not _known(listed[name]):
             listed[name] = _headers(repo, commit, name)
@@ -83,16 +83,16 @@ def _repository(repo: str, revision: str) -> Repository:
     return Repository(repo, revision, commit, files, tuple(name for name in listed if name not in names))
 
 
-def _facts(one: Mapping[str, Any]) -> Facts:
-    """Size and hash of a file, as the listing or the tree tells them."""
+def _size_and_hash(one: Mapping[str, Any]) -> SizeAndHash:
+    """Size and hash of a file in the listing or the tree."""
     large = one.get("lfs")
     if isinstance(large, Mapping):
         return large.get("size", one.get("size")), large.get("sha256") or large.get("oid")
     return one.get("size"), one.get("blobId") or one.get("oid")
 
 
-def _tree(repo: str, commit: str) -> Iterator[tuple[str, Facts]]:
-    """Every file of a commit; none where the server knows no trees."""
+def _tree(repo: str, commit: str) -> Iterator[tuple[str, SizeAndHash]]:
+    """Every file of a commit; none where the server has no tree API."""
     from huggingface_hub.errors import HfHubHTTPError
 
     address, parameters = f"/api/models/{quote(repo)}/tree/{commit}", {"recursive": "true"}
@@ -105,14 +105,14 @@ def _tree(repo: str, commit: str) -> Iterator[tuple[str, Facts]]:
             raise
         for one in answer.json():
             if one["type"] == "file":
-                yield str(one["path"]), _facts(one)
+                yield str(one["path"]), _size_and_hash(one)
         address, parameters = answer.links.get("next", {}).get("url", ""), {}
-        if not address.startswith(endpoint()):  # the end, or a place where the token does not belong
+        if not address.startswith(endpoint()):  # the last page, or another host, which must not get the token
             return
 
 
-def _headers(repo: str, commit: str, name: str) -> Facts:
-    """What the answer to a request for the file itself would say."""
+def _headers(repo: str, commit: str, name: str) -> SizeAndHash:
+    """Size and hash from the HTTP headers of the file itself."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     url = hf_hub_url(repo, name, revision=commit, endpoint=endpoint())
@@ -120,8 +120,8 @@ def _headers(repo: str, commit: str, name: str) -> Facts:
     return found.size, found.etag
 
 
-def _known(facts: Facts) -> bool:
-    return facts[0] is not None and facts[1] is not None
+def _known(found: SizeAndHash) -> bool:
+    return found[0] is not None and found[1] is not None
 
 
 def _file(name: str, size: object, etag: object) -> RemoteFile:

@@ -1,8 +1,9 @@
-"""A name → a verified model on the disk, told as a stream of `transfers` values.
+"""Download a model by name and verify it: the work of `mull pull`, as a stream of download events.
 
-In: a catalogue name, `owner/repo[:QUANT]` or a file on the Hub, and wishes (quantization, revision). What is installed
-is never fetched again. The catalogue's pinned revision and SHA-256 are held to where they still exist; a file that was
-renamed is found by its quantization. Disk space is checked before the first byte, and Ctrl+C keeps what arrived.
+In: a catalogue name, `owner/repo[:QUANT]` or a file on the Hub, and the quantization and revision asked for. An
+installed model is not downloaded again. The catalogue's pinned revision and SHA-256 are enforced as long as the Hub
+has them; a renamed file is found by its quantization. Disk space is checked first; Ctrl+C leaves partial files to
+resume from.
 """
 
 from __future__ import annotations
@@ -26,24 +27,22 @@ from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
-from mull.models.hub.client import Backoff, HubError, persist
-from mull.models.hub.download_plan import DownloadPlan, Wish, choose, parse_wish
+from mull.models.hub.client import HubError, RetryPolicy, with_retries
+from mull.models.hub.download_plan import DownloadPlan, DownloadRequest, choose, parse_request
 from mull.models.hub.listing import Repository, look_up
-from mull.models.hub.transfer import FileTransfer, Replaced, Stopped
-from mull.models.hub.workers import TICK, DownloadPool, apart
+from mull.models.hub.transfer import DownloadStopped, FileTransfer, ReplacedError
+from mull.models.hub.workers import POLL_SECONDS, DownloadPool, wait_for
 from mull.models.naming.filenames import as_local, is_safe, part_paths
 from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
 
-GONE = frozenset(
-    {"unknown_revision", "unknown_repository"}
-)  # what servers say of a revision that they do not have
-HEADROOM = 64 << 20  # bytes of the disk to leave free
+GONE = frozenset({"unknown_revision", "unknown_repository"})  # how servers report a revision they do not have
+HEADROOM = 64 << 20  # bytes of disk space to leave free
 
 T = TypeVar("T")
-Told = Callable[[float, HubError], None]
+OnRetry = Callable[[float, HubError], None]  # seconds until the next try, and why
 
 
 def pull(
@@ -54,149 +53,154 @@ def pull(
     revision: str | None = None,
     again: bool = False,
     folders: Sequence[Path] = (),
-    admission: Callable[[], FitGate] | None = None,
-    backoff: Backoff | None = None,
+    make_gate: Callable[[], FitGate] | None = None,
+    retry: RetryPolicy | None = None,
 ) -> Iterator[PullEvent]:
-    """Pull one model; the last value is `PullDone`. `again`: ask the Hub even when it is installed.
+    """Download one model; the last event is `PullDone`. `again`: ask the Hub even when the model is installed.
 
-    `admission` makes the gate that refuses what this machine cannot hold; without one, everything may come.
+    `make_gate` makes the check of whether the model fits this machine; None: everything may be downloaded.
     Raises MullError: unknown_model, ambiguous_quantization, does_not_fit, gated, disk_full, corrupted, interrupted, ….
     """
     began = time.monotonic()
     catalogue = load_catalogue(paths.config_dir())
-    wish = parse_wish(name, quant, revision, catalogue, folders)
-    if again and not wish.chosen_revision:
-        wish = replace(wish, revision="main")
-    ask = again or wish.chosen_revision
-    here = None if ask else _installed(wish, folders, catalogue)
-    gate = admission() if here is None and admission is not None else None
-    if gate is not None and (advice := gate.advise(wish)):
-        wish, notice = advice
+    request = parse_request(name, quant, revision, catalogue, folders)
+    if again and not request.chosen_revision:
+        request = replace(request, revision="main")
+    ask = again or request.chosen_revision
+    here = None if ask else _installed(request, folders, catalogue)
+    gate = make_gate() if here is None and make_gate is not None else None
+    if gate is not None and (advice := gate.advise(request)):
+        request, notice = advice
         yield notice
-        here = None if ask else _installed(wish, folders, catalogue)
+        here = None if ask else _installed(request, folders, catalogue)
     if here is not None:
         yield _already(here, began)
         return
-    backoff = backoff or Backoff()
+    retry = retry or RetryPolicy()
     for attempt in (1, 2):
-        plan = yield from _look(wish, control, backoff)
+        plan = yield from _look(request, control, retry)
         yield from plan.notices
         if gate is not None:
-            yield from _admit(plan, wish, gate, control, backoff)
+            yield from _check_fit(plan, request, gate, control, retry)
         try:
-            yield from _download(plan, control, backoff, began)
-        except Replaced:
-            if attempt == 2 or wish.chosen_revision:
+            yield from _download(plan, control, retry, began)
+        except ReplacedError:
+            if attempt == 2 or request.chosen_revision:
                 raise
-            yield Notice("replaced", "The file was replaced on the Hub; starting again with the new one.")
+            yield Notice("replaced", "The file was replaced on the Hub; starting over with the new one.")
         else:
             return
 
 
-def _look(wish: Wish, control: TurnControl, backoff: Backoff) -> Generator[PullEvent, None, DownloadPlan]:
-    """Ask the Hub and make the plan. A pinned revision that is gone gives way to the newest one."""
+def _look(
+    request: DownloadRequest, control: TurnControl, retry: RetryPolicy
+) -> Generator[PullEvent, None, DownloadPlan]:
+    """Ask the Hub and make the plan. The newest revision replaces a pinned one that is gone."""
     notices: list[Notice] = []
     try:
-        repository = yield from _ask(wish, wish.revision, control, backoff)
+        repository = yield from _ask(request, request.revision, control, retry)
     except HubError as error:
-        if error.code not in GONE or wish.chosen_revision or wish.revision == "main":
+        if error.code not in GONE or request.chosen_revision or request.revision == "main":
             raise
         notices.append(
-            Notice("unpinned", f"The revision in the catalogue is gone from {wish.reference.repo}.")
+            Notice(
+                "unpinned",
+                f"{request.reference.repo} no longer has the catalogue's revision; using the newest one.",
+            )
         )
-        repository = yield from _ask(wish, "main", control, backoff)
-    files = choose(repository, wish)
-    pinned = wish.pinned
+        repository = yield from _ask(request, "main", control, retry)
+    files = choose(repository, request)
+    pinned = request.pinned
     if pinned and tuple(file.filename for file in files) != pinned.filenames:
         notices.append(
-            Notice("renamed", f"{pinned.filenames[0]} is now called {files[0].filename} on the Hub.")
+            Notice("renamed", f"{pinned.filenames[0]} was renamed to {files[0].filename} on the Hub.")
         )
     if pinned and pinned.sha256 and len(files) == 1 and files[0].sha256 != pinned.sha256:
-        if repository.commit == wish.revision:
+        if repository.commit == request.revision:
             raise MullError(
                 "pin_mismatch",
-                f"The Hub's {files[0].filename} is not the file that the catalogue knows at this revision.",
-                "Nothing was downloaded. --revision main takes what the Hub has now.",
+                f"The Hub's {files[0].filename} is not the file that the catalogue lists for this revision.",
+                "Nothing was downloaded. --revision main gets the Hub's current file.",
             )
         notices.append(
             Notice("changed", f"{files[0].filename} has changed on the Hub since the catalogue was made.")
         )
-    return DownloadPlan(wish.name, repository, files, tuple(notices))
+    return DownloadPlan(request.name, repository, files, tuple(notices))
 
 
 def _ask(
-    wish: Wish, revision: str, control: TurnControl, backoff: Backoff
+    request: DownloadRequest, revision: str, control: TurnControl, retry: RetryPolicy
 ) -> Generator[PullEvent, None, Repository]:
     """The repository's listing."""
 
-    def look(stop: threading.Event, told: Told) -> Repository:
-        return look_up(wish.reference.repo, revision, backoff=backoff, stop=stop, on_wait=told)
+    def look(stop: threading.Event, on_retry: OnRetry) -> Repository:
+        return look_up(request.reference.repo, revision, retry=retry, stop=stop, on_retry=on_retry)
 
-    return (yield from _patiently(look, wish.name, control))
+    return (yield from _with_notices(look, request.name, control))
 
 
-def _admit(
-    plan: DownloadPlan, wish: Wish, gate: FitGate, control: TurnControl, backoff: Backoff
+def _check_fit(
+    plan: DownloadPlan, request: DownloadRequest, gate: FitGate, control: TurnControl, retry: RetryPolicy
 ) -> Generator[PullEvent, None, None]:
-    """Let the machine's limits speak before the first byte."""
+    """Raise DoesNotFit before the first byte of a model that does not fit this machine."""
     repository = plan.repository
 
-    def judge(stop: threading.Event, told: Told) -> Notice | None:
-        check = partial(gate.check, plan, wish)
-        return persist(check, repository.repo, repository.commit, backoff, stop, told)
+    def check(stop: threading.Event, on_retry: OnRetry) -> Notice | None:
+        work = partial(gate.check, plan, request)
+        return with_retries(work, repository.repo, repository.commit, retry, stop, on_retry)
 
-    notice = yield from _patiently(judge, wish.name, control)
+    notice = yield from _with_notices(check, request.name, control)
     if notice is not None:
         yield notice
 
 
-def _patiently(
-    work: Callable[[threading.Event, Told], T], name: str, control: TurnControl
+def _with_notices(
+    work: Callable[[threading.Event, OnRetry], T], name: str, control: TurnControl
 ) -> Generator[PullEvent, None, T]:
-    """Ask the Hub apart from the main thread; its pauses are told, and Ctrl+C ends them."""
-    waits: list[Notice] = []
+    """Ask the Hub in a background thread; a notice reports each retry, and Ctrl+C ends the wait."""
+    notices: list[Notice] = []
 
-    def told(seconds: float, error: HubError) -> None:
-        waits.append(Notice("retry", f"{error.message} Trying again in {seconds:.0f} s."))
+    def on_retry(seconds: float, error: HubError) -> None:
+        notices.append(Notice("retry", f"{error.message} Trying again in {seconds:.0f} s."))
 
-    asking = apart(lambda stop: work(stop, told), control)
+    waiting = wait_for(lambda stop: work(stop, on_retry), control)
     while True:
         try:
-            next(asking)
+            next(waiting)
         except StopIteration as end:
-            yield from waits
+            yield from notices
             result: T = end.value
             return result
-        except Stopped:
+        except DownloadStopped:
             raise interrupted(name, 0, 0) from None
-        while waits:
-            yield waits.pop(0)
+        while notices:
+            yield notices.pop(0)
 
 
 def _download(
-    plan: DownloadPlan, control: TurnControl, backoff: Backoff, began: float
+    plan: DownloadPlan, control: TurnControl, retry: RetryPolicy, began: float
 ) -> Iterator[PullEvent]:
-    """Fetch the files, a few at a time; ends with `PullDone`."""
+    """Download the files, some in parallel; ends with `PullDone`."""
     folder = RepositoryFolder.of(plan.repository.repo)
     stop = threading.Event()
-    transfers = [FileTransfer(folder, plan.repository.commit, file, stop, backoff) for file in plan.files]
+    transfers = [FileTransfer(folder, plan.repository.commit, file, stop, retry) for file in plan.files]
     present = sum(transfer.done for transfer in transfers)
     check_space(folder.folder, plan.bytes - present)
     yield PullStarted(plan.name, len(transfers), plan.bytes, present)
-    crew = DownloadPool(transfers, stop)
-    crew.start()
+    pool = DownloadPool(transfers, stop)
+    pool.start()
     try:
-        while crew.busy:
-            if control.stopped:
-                raise Stopped
-            crew.wait(TICK)
-            yield DownloadProgress(crew.done, plan.bytes, crew.doing)
-        crew.raise_failure()
-    except Stopped:
-        crew.end()
-        raise interrupted(plan.name, crew.kept, plan.bytes) from None
-    finally:
-        crew.end()
+        try:
+            while pool.busy:
+                if control.stopped:
+                    raise DownloadStopped
+                pool.wait(POLL_SECONDS)
+                yield DownloadProgress(pool.done, plan.bytes, pool.doing)
+        finally:
+            pool.stop()
+        pool.raise_failure()
+    except DownloadStopped:
+        raise interrupted(plan.name, pool.on_disk, plan.bytes) from None
     _remember_revision(folder, plan.repository)
     _readme(folder, plan.repository)
     first = transfers[0].link
@@ -215,7 +219,7 @@ def _download(
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises MullError("disk_full") when the disk that will hold `folder` has too little room."""
+    """Raises MullError("disk_full") when the disk of `folder` has less free space than `needed` bytes and HEADROOM."""
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -230,21 +234,21 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def interrupted(name: str, done: int, total: int) -> MullError:
-    """Ctrl+C: what is kept and how to go on."""
-    kept = f"{size_text(done)} of {size_text(total)} are kept." if done else "Nothing was downloaded."
+    """The error after Ctrl+C: how much of `total` bytes is on the disk, and how to resume."""
+    kept = f"{size_text(done)} of {size_text(total)} are on the disk." if done else "Nothing was downloaded."
     return MullError(
         "interrupted",
         f"Interrupted. {kept}",
-        f"mull pull {name} goes on from there." if done else f"mull pull {name} starts again.",
+        f"mull pull {name} resumes from there." if done else f"mull pull {name} starts over.",
         exit_code=ExitCode.INTERRUPTED,
     )
 
 
-def _installed(wish: Wish, folders: Sequence[Path], catalogue: Catalogue) -> Resolved | None:
-    """The model, if it is on this disk in exactly the quantization that is wished for."""
-    name = wish.name
-    if wish.entry is not None and ":" not in name and wish.entry.default_quant:
-        name = f"{name}:{wish.entry.default_quant}"
+def _installed(request: DownloadRequest, folders: Sequence[Path], catalogue: Catalogue) -> Resolved | None:
+    """The model, if it is installed in exactly the quantization that was asked for."""
+    name = request.name
+    if request.entry is not None and ":" not in name and request.entry.default_quant:
+        name = f"{name}:{request.entry.default_quant}"
     with suppress(NotInstalled):
         return find(name, folders=folders, catalogue=catalogue)
     return None
@@ -265,9 +269,9 @@ def _already(here: Resolved, began: float) -> PullDone:
 
 
 def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None:
-    """refs/main and its like, by which other tools find a file offline.
+    """Write refs/main (or another branch), by which other tools find a file offline.
 
-    A pinned commit stands for `main` where nobody has asked what that means: the next tool that does will write it.
+    A pinned commit is written as `main` where there is no such file yet; the next tool that asks the Hub corrects it.
     """
     pinned = repository.revision == repository.commit
     name = "main" if pinned else repository.revision
@@ -280,9 +284,9 @@ def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None
 
 
 def _readme(folder: RepositoryFolder, repository: Repository) -> None:
-    """The card, which `mull show` renders; the model is complete without it."""
+    """Download the model card, which `mull show` renders; a failure is ignored."""
     file = repository.file("README.md")
     if file is None or file.bytes > 4 << 20:
         return
-    with suppress(MullError, Stopped, OSError):
-        FileTransfer(folder, repository.commit, file, threading.Event(), Backoff(tries=1)).run()
+    with suppress(MullError, DownloadStopped, OSError):
+        FileTransfer(folder, repository.commit, file, threading.Event(), RetryPolicy(tries=1)).run()

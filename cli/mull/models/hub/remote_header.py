@@ -1,8 +1,8 @@
-"""The header of a GGUF on the Hub, read without fetching the model.
+"""The header of a GGUF on the Hub, read without downloading the model.
 
-In: repository, file name, revision. Out: what `gguf.read_header` makes of its first megabytes, fetched by range
-requests as the reader asks for them: at most three of them (and one redirect), at most 16 MB in all, at most what a
-server that ignores ranges would send up to there. Failures become `HubError`s; a header longer than that is damaged.
+In: repository, file name, revision. Out: a `Header`, read from the first megabytes by HTTP range requests on demand: at
+most three (and one redirect) and 15 MiB in all, also from a server that ignores ranges. Raises HubError, and
+ModelFileError for a header longer than that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST = sum(STEPS)
 
 
 class RangeFile(io.RawIOBase):
-    """The beginning of a remote file as a readable, seekable file. `total`: bytes of the whole, once it was asked."""
+    """The beginning of a remote file as a seekable file object. `total`: bytes of the whole file, after a request."""
 
     def __init__(self, session: Any, url: str, headers: Mapping[str, str]) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes. Raises ModelFileError when the header goes on beyond what may be fetched."""
+        """Up to `size` bytes. Raises ModelFileError beyond what may be fetched."""
         end = LONGEST if size < 0 else self._position + size
         self._need(end)
         data = bytes(self._data[self._position : end])
@@ -89,23 +89,23 @@ class RangeFile(io.RawIOBase):
         }
         self.requests += 1
         with self._session.stream("GET", self._url, headers=headers, follow_redirects=True) as response:
-            if response.status_code == 416:  # the file ended just there
+            if response.status_code == 416:  # the file ends exactly here
                 self._ended = True
                 return
             if response.status_code >= 400:
                 from huggingface_hub import hf_raise_for_status
 
                 hf_raise_for_status(response)
-            whole = response.status_code == 200  # a server without ranges starts from the beginning
+            whole = (
+                response.status_code == 200
+            )  # a server that ignores ranges sends the file from its beginning
             skip = start if whole else 0
             for chunk in response.iter_bytes():
                 self._data += chunk[skip:]
                 skip = max(0, skip - len(chunk))
                 if len(self._data) >= start + size:
                     break
-            if (
-                response.history
-            ):  # further requests go straight to where the redirect led, where the token is not known
+            if response.history:  # later requests go to the redirect's target directly, without the token
                 self._url = str(response.url)
                 self._headers.pop("authorization", None)
             self.total = _total(response, whole) or self.total
@@ -114,7 +114,7 @@ class RangeFile(io.RawIOBase):
 
 
 def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeFile:
-    """The beginning of a file on the Hub; nothing is asked before it is read. HF_ENDPOINT and HF_TOKEN count."""
+    """The beginning of a file on the Hub, requested on the first read. HF_ENDPOINT and HF_TOKEN apply."""
     from huggingface_hub import constants, get_session, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
@@ -126,16 +126,16 @@ def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeF
 
 
 def remote_header(repo: str, filename: str, revision: str | None = None) -> Header:
-    """The header of a file on the Hub. Raises HubError (not reached, refused) and ModelFileError (no GGUF, damaged)."""
+    """The header of a file on the Hub. Raises HubError, and ModelFileError for a file that is damaged or not a GGUF."""
     try:
         return read_header(cast("BinaryIO", open_remote(repo, filename, revision)))
     except ModelFileError:
         raise
     except Exception as error:
-        told = explain(error, repo, revision or "main", listed=True)
-        if told is None:
+        explained = explain(error, repo, revision or "main", listed=True)
+        if explained is None:
             raise
-        raise told from error
+        raise explained from error
 
 
 def _total(response: Any, whole: bool) -> int | None:

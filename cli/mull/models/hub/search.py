@@ -1,8 +1,6 @@
-"""Repositories on the Hub that hold GGUF files, by words.
+"""Search the Hub for repositories with GGUF files.
 
-In: words. Out:
-`SearchHit`s, the most downloaded first. One request through huggingface_hub, imported when first needed;
-failures become `HubError`s that say what to do.
+In: words. Out: `SearchHit`s, the most downloaded first, from one request. Raises HubError.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """One repository. `licence` as its page tags it; `gated`: a page has to be accepted before downloading."""
+    """One repository. `licence` as tagged on its page; `gated`: terms have to be accepted before a download."""
 
     repo: str
     downloads: int
@@ -28,16 +26,16 @@ class SearchHit:
 
 
 def search(words: str, limit: int = 20) -> list[SearchHit]:
-    """Up to `limit` repositories tagged gguf whose names hold the words. Raises HubError."""
+    """Up to `limit` repositories tagged gguf whose names contain the words. Raises HubError."""
     asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
     try:
         answer = get("/api/models", **asked, expand=_FIELDS)
         return [_found(info) for info in answer.json()[:limit]]
     except Exception as error:
-        told = explain(error, words)
-        if told is None:
+        explained = explain(error, words)
+        if explained is None:
             raise
-        raise told from error
+        raise explained from error
 
 
 def _found(info: dict[str, Any]) -> SearchHit:

@@ -1,114 +1,101 @@
-"""Work apart from the main thread, so that a screen moves and Ctrl+C is heard while the network is silent.
+"""Network requests in background threads, so that the screen moves and Ctrl+C works while the network is silent.
 
-`apart` runs one call, a `DownloadPool` several transfers at once.
-Both are polled; both raise what went wrong in the thread
-that waits for them. The threads are daemons: one that hangs in a dead connection must not keep the process from ending.
+`wait_for` runs one call, a `DownloadPool` several transfers in parallel. The main thread polls both; what failed in a
+thread is raised in the main thread.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import TypeVar
 
 from mull.control import TurnControl
-from mull.models.hub.transfer import FileTransfer, Stopped
+from mull.models.hub.background import run_in_background
+from mull.models.hub.transfer import DownloadStopped, FileTransfer
 
-AT_ONCE = 3  # files of a split model
-TICK = 0.1  # seconds between two looks
-PATIENCE = 1.0  # seconds for all threads to end
+PARALLEL = 3  # files of a split model
+POLL_SECONDS = 0.1
+STOP_SECONDS = 1.0  # for all threads to end after a stop
 
 T = TypeVar("T")
 
 
-def apart(work: Callable[[threading.Event], T], control: TurnControl) -> Generator[None, None, T]:
-    """Run `work` in a thread and return its result, yielding now and then. Raises Stopped when the user stops."""
-    results: list[T] = []
-    failures: list[BaseException] = []
-    stop, finished = threading.Event(), threading.Event()
+def wait_for(work: Callable[[threading.Event], T], control: TurnControl) -> Generator[None, None, T]:
+    """Run `work` in a thread and return its result, yielding every `POLL_SECONDS`.
 
-    def run() -> None:
-        try:
-            results.append(work(stop))
-        except BaseException as failure:  # noqa: BLE001 - raised again below
-            failures.append(failure)
-        finished.set()
-
-    threading.Thread(target=run, name="hub", daemon=True).start()
-    while not finished.wait(TICK):
+    `work` gets an event that is set when nobody waits for its result any more. Raises what `work` raises, and
+    DownloadStopped when the user stops.
+    """
+    stop = threading.Event()
+    future = run_in_background(partial(work, stop), "hub")
+    while not wait([future], POLL_SECONDS).done:
         if control.stopped:
             stop.set()
-            raise Stopped
+            raise DownloadStopped
         yield
-    for failure in failures:
-        raise failure
-    return results[0]
+    return future.result()
 
 
 class DownloadPool:
-    """A few threads that work off the transfers; the first failure stops them all."""
+    """Up to `PARALLEL` threads that run the transfers in order; the first failure stops them all."""
 
     def __init__(self, transfers: Sequence[FileTransfer], stop: threading.Event) -> None:
         self._transfers = transfers
         self._stop = stop
-        self._waiting = list(transfers)
-        self._failures: list[BaseException] = []
-        self._finished = threading.Event()
+        self._pending = list(transfers)
         self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._work, name="pull", daemon=True)
-            for _ in range(min(AT_ONCE, len(transfers)))
-        ]
+        self._workers: list[Future[None]] = []
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        count = min(PARALLEL, len(self._transfers))
+        self._workers = [run_in_background(self._work, "pull") for _ in range(count)]
 
     @property
     def busy(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
+        return any(not worker.done() for worker in self._workers)
 
     @property
     def done(self) -> int:
+        """Bytes that were downloaded or were there before."""
         return sum(transfer.done for transfer in self._transfers)
 
     @property
     def doing(self) -> str:
-        """What most of it is about: "downloading" as long as any file is."""
-        words = [transfer.doing for transfer in self._transfers if transfer.done < transfer.file.bytes]
-        return words[0] if words and "downloading" not in words else "downloading"
+        """The state of the unfinished files: "downloading" as long as any of them is."""
+        states = [transfer.doing for transfer in self._transfers if transfer.done < transfer.file.bytes]
+        return states[0] if states and "downloading" not in states else "downloading"
 
     @property
-    def kept(self) -> int:
-        """Bytes on the disk."""
+    def on_disk(self) -> int:
+        """Bytes in whole and partial files."""
         return sum(transfer.present() for transfer in self._transfers)
 
     def wait(self, seconds: float) -> None:
-        self._finished.wait(seconds)
+        """Wait until all threads have ended, or for this long."""
+        wait(self._workers, seconds)
 
-    def end(self) -> None:
-        """Let the threads finish their current step; one that hangs in a silent connection is left behind."""
+    def stop(self) -> None:
+        """Let the threads finish their current step; one that hangs in a silent connection is abandoned."""
         self._stop.set()
-        deadline = time.monotonic() + PATIENCE
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(timeout=max(0.0, deadline - time.monotonic()))
+        self.wait(STOP_SECONDS)
 
     def raise_failure(self) -> None:
-        real = [failure for failure in self._failures if not isinstance(failure, Stopped)]
-        for failure in real or self._failures:
+        """Raise the failure of a transfer, if there was one, rather than the DownloadStopped of those it stopped."""
+        failures = [failure for worker in self._workers if (failure := worker.exception()) is not None]
+        for failure in sorted(failures, key=lambda one: isinstance(one, DownloadStopped)):
             raise failure
 
     def _work(self) -> None:
         while not self._stop.is_set():
             with self._lock:
-                if not self._waiting:
-                    break
-                transfer = self._waiting.pop(0)
+                if not self._pending:
+                    return
+                transfer = self._pending.pop(0)
             try:
                 transfer.run()
-            except BaseException as failure:  # noqa: BLE001 - raised again in the main thread
-                self._failures.append(failure)
+            except BaseException:
                 self._stop.set()
-        self._finished.set()
+                raise

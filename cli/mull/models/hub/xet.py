@@ -1,62 +1,57 @@
-"""Files that the Hub serves through its Xet protocol alone: huggingface_hub fetches those, in its own way.
+"""Download of files that the Hub serves through its Xet protocol only, by huggingface_hub.
 
-In: a file of a commit. Out: its path in the cache, not yet checked. huggingface_hub writes to a temporary file that no
-later call takes up again, so an interrupted download begins anew; its progress is read from that file's size.
+In: a file of a commit. Out: its path in the cache, not yet verified. huggingface_hub writes to a temporary file that no
+later call resumes, so an interrupted download starts over; progress is read from that file's size.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from contextlib import suppress
 from pathlib import Path
 
 from mull.models.disk.hf_cache import RepositoryFolder
+from mull.models.hub.background import run_in_background
 from mull.models.hub.client import endpoint, explain
 from mull.models.hub.listing import RemoteFile
 
-HTTP_LIMIT = 50 * 10**9  # bytes; the Hub serves larger files through Xet alone
-TICK = 0.2  # seconds between two looks at the temporary file
+HTTP_LIMIT = 50 * 10**9  # bytes; the Hub serves larger files through Xet only
+POLL_SECONDS = 0.2
 
 
 def fetch(
     folder: RepositoryFolder, commit: str, file: RemoteFile, on_progress: Callable[[int], bool]
 ) -> Path | None:
-    """Download; None when `on_progress`, told the bytes so far, wants no more. Raises HubError."""
+    """Download the file; None when `on_progress`, called with the bytes so far, returns False. Raises HubError."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined] # exported, lazily
 
     disable_progress_bars()
-    results: list[Path] = []
-    failures: list[Exception] = []
 
-    def download() -> None:
-        try:
-            path = hf_hub_download(
-                folder.repo,
-                file.filename,
-                revision=commit,
-                cache_dir=folder.folder.parent,
-                endpoint=endpoint(),
-                library_name="mull",
-            )
-            results.append(Path(path))
-        except Exception as failure:  # noqa: BLE001 - raised below, in words
-            failures.append(failure)
+    def download() -> Path:
+        path = hf_hub_download(
+            folder.repo,
+            file.filename,
+            revision=commit,
+            cache_dir=folder.folder.parent,
+            endpoint=endpoint(),
+            library_name="mull",
+        )
+        return Path(path)
 
-    thread = threading.Thread(target=download, name="xet", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(TICK)
+    future = run_in_background(download, "xet")
+    while not wait([future], POLL_SECONDS).done:
         if not on_progress(_written(folder, file)):
             return None
-    for failure in failures:
+    try:
+        return future.result()
+    except Exception as failure:
         raise explain(failure, folder.repo, commit, listed=True) or failure from failure
-    return results[0]
 
 
 def _written(folder: RepositoryFolder, file: RemoteFile) -> int:
-    """Bytes in the temporary file of this download; of several, the largest."""
+    """Bytes in the temporary file of this download; the largest, if there are several."""
     sizes = [0]
     with suppress(OSError):
         found = folder.blob(file.etag).parent.glob(f"{file.etag}.*.incomplete")

@@ -38,7 +38,7 @@ _BOTH = {"falcon-h1"}  # every layer is both
 _RECURRENT = {"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"}
 
 
-class Keys:
+class ArchitectureMetadata:
     """Metadata of one architecture, by the part of the key behind its name."""
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Keys:
         return [default if value is None else int(value)] * max(layers, 1)
 
 
-def cache(keys: Keys) -> tuple[tuple[KvLayers, ...], int]:
+def cache(keys: ArchitectureMetadata) -> tuple[tuple[KvLayers, ...], int]:
     """The groups of layers that keep a KV cache, and how many layers keep a recurrent state."""
     arch = keys.architecture
     layers = keys.number("block_count") - keys.number("nextn_predict_layers", 0)
@@ -91,20 +91,20 @@ def cache(keys: Keys) -> tuple[tuple[KvLayers, ...], int]:
     return groups, sum(recurrent)
 
 
-def _head(keys: Keys, part: str) -> int:
+def _head(keys: ArchitectureMetadata, part: str) -> int:
     heads = keys.number("attention.head_count", 0)
     width = keys.number("embedding_length", 0) // heads if heads else 0
     return keys.number(f"attention.{part}_length", width)
 
 
-def _owning(keys: Keys, layers: int) -> int:
+def _owning(keys: ArchitectureMetadata, layers: int) -> int:
     """How many layers have a cache of their own; the ones behind them reuse it."""
     if keys.architecture == "gemma3n":
         return 20
     return layers - keys.number("attention.shared_kv_layers", 0)
 
 
-def _recurrent(keys: Keys, layers: int, heads: list[int]) -> list[bool]:
+def _recurrent(keys: ArchitectureMetadata, layers: int, heads: list[int]) -> list[bool]:
     arch = keys.architecture
     if arch in _RECURRENT or arch in _BOTH:
         return [True] * layers
@@ -123,7 +123,7 @@ def _recurrent(keys: Keys, layers: int, heads: list[int]) -> list[bool]:
     return [False] * layers
 
 
-def _windowed(keys: Keys, layers: int) -> tuple[list[bool], int | None]:
+def _windowed(keys: ArchitectureMetadata, layers: int) -> tuple[list[bool], int | None]:
     """Which layers see only a window, and how many tokens it holds."""
     arch = keys.architecture
     window = keys.number("attention.sliding_window", _WINDOWS.get(arch, 0))
@@ -138,7 +138,7 @@ def _windowed(keys: Keys, layers: int) -> tuple[list[bool], int | None]:
     return [layer % every < every - 1 for layer in range(layers)], window
 
 
-def state(keys: Keys) -> int:
+def state(keys: ArchitectureMetadata) -> int:
     """Bytes of one recurrent layer's state: the convolution's last inputs and the state proper, in f32."""
     embedding = keys.number("embedding_length", 0)
     if (cached := keys.number("shortconv.l_cache", 0)) > 0:
@@ -150,7 +150,7 @@ def state(keys: Keys) -> int:
     return 4 * (conv * (inner + 2 * keys.number("ssm.group_count", 0) * size) + size * inner)
 
 
-def work(keys: Keys) -> int:
+def work(keys: ArchitectureMetadata) -> int:
     """Bytes of activations for one batch: the widest step of a layer holds some copies of its input beside three of
     its feed-forward part, or of what its experts return. Found by watching llama.cpp's allocator."""
     embedding, forward = keys.number("embedding_length", 0), keys.number("feed_forward_length", 0)

@@ -67,7 +67,7 @@ class MemoryPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Placement:
     """Where the weights go: `gpu` bytes of them, of `layers` layers (their KV cache too), and `cpu` bytes."""
 
     gpu_layers: int
@@ -96,7 +96,7 @@ def plan(
     good = ctx or min(GOOD_CTX, layout.n_ctx_train)
     most = ctx or layout.n_ctx_train
     types = (kv_type,) if kv_type else _TYPES
-    for place in _places(layout, machine, gpu_layers, good, types[0]):
+    for place in _placements(layout, machine, gpu_layers, good, types[0]):
         for wanted in dict.fromkeys((good, least)):
             for kind in types:
                 room = _longest(layout, machine, place, wanted, most, kind)
@@ -105,9 +105,9 @@ def plan(
     return _refusal(layout, machine, gpu_layers, least, types[-1])
 
 
-def _places(
+def _placements(
     layout: MemoryLayout, machine: Machine, gpu_layers: int | None, ctx: int, kv_type: str
-) -> Iterator[_Place]:
+) -> Iterator[_Placement]:
     if gpu_layers is not None:
         yield _with_layers(layout, gpu_layers)
         return
@@ -124,17 +124,17 @@ def _places(
     yield _with_layers(layout, 0)
 
 
-def _with_layers(layout: MemoryLayout, count: int) -> _Place:
+def _with_layers(layout: MemoryLayout, count: int) -> _Placement:
     """`count` layers on the device, llama.cpp's way: the output first, then the last layers of the stack; -1: all."""
     if count < 0:
         count = layout.layers + 1
     if count == 0:
-        return _Place(0, 0, 0, layout.weights)
+        return _Placement(0, 0, 0, layout.weights)
     repeating = min(count - 1, layout.layers)
     on_gpu = layout.repeating * repeating // max(layout.layers, 1)
     gpu = on_gpu + layout.head
     cpu = layout.weights - on_gpu - layout.output
-    return _Place(-1 if repeating == layout.layers else count, repeating, gpu, cpu)
+    return _Placement(-1 if repeating == layout.layers else count, repeating, gpu, cpu)
 
 
 def _layers_that_fit(layout: MemoryLayout, machine: Machine, ctx: int, kv_type: str) -> int:
@@ -147,7 +147,7 @@ def _layers_that_fit(layout: MemoryLayout, machine: Machine, ctx: int, kv_type: 
     return low
 
 
-def _needs(layout: MemoryLayout, place: _Place, ctx: int, kv_type: str) -> tuple[int, int]:
+def _needs(layout: MemoryLayout, place: _Placement, ctx: int, kv_type: str) -> tuple[int, int]:
     """Bytes of RAM and of device memory."""
     memory = layout.memory(ctx, kv_type)
     on_gpu = memory * place.layers // max(layout.layers, 1)
@@ -159,7 +159,7 @@ def _needs(layout: MemoryLayout, place: _Place, ctx: int, kv_type: str) -> tuple
     return ram + (compute if split else compute // 4), place.gpu + on_gpu + compute
 
 
-def _fits(layout: MemoryLayout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> bool:
+def _fits(layout: MemoryLayout, machine: Machine, place: _Placement, ctx: int, kv_type: str) -> bool:
     ram, vram = _needs(layout, place, ctx, kv_type)
     if vram > _vram(machine):
         return False
@@ -167,7 +167,7 @@ def _fits(layout: MemoryLayout, machine: Machine, place: _Place, ctx: int, kv_ty
 
 
 def _longest(
-    layout: MemoryLayout, machine: Machine, place: _Place, least: int, most: int, kv_type: str
+    layout: MemoryLayout, machine: Machine, place: _Placement, least: int, most: int, kv_type: str
 ) -> int:
     """The longest context between `least` and `most` that fits, in steps; 0 if not even `least` does."""
     if not _fits(layout, machine, place, least, kv_type):
@@ -183,7 +183,7 @@ def _longest(
     return max(longest - longest % 1024 if longest >= 8 * 1024 else longest, least)
 
 
-def _plan(layout: MemoryLayout, machine: Machine, place: _Place, ctx: int, kv_type: str) -> MemoryPlan:
+def _plan(layout: MemoryLayout, machine: Machine, place: _Placement, ctx: int, kv_type: str) -> MemoryPlan:
     ram, vram = _needs(layout, place, ctx, kv_type)
     speed = _speed(layout, machine, place)
     verdict: Verdict = "gpu" if place.gpu_layers == -1 else "partial" if place.gpu_layers else "memory"
@@ -227,7 +227,7 @@ def _refusal(
     return replace(done, verdict="no", reasons=tuple(reasons), speed=None)
 
 
-def _speed(layout: MemoryLayout, machine: Machine, place: _Place) -> float:
+def _speed(layout: MemoryLayout, machine: Machine, place: _Placement) -> float:
     """Tokens per second at an empty context: what one token has to read, over the bandwidth it is read at."""
     share = place.layers / max(layout.layers, 1)
     active = layout.always_read

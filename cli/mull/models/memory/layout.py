@@ -13,7 +13,7 @@ from typing import Any
 
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header
-from mull.models.memory.architecture import MOST_LAYERS, UBATCH, Keys, cache, state, work
+from mull.models.memory.architecture import MOST_LAYERS, UBATCH, ArchitectureMetadata, cache, state, work
 from mull.models.memory.kv_size import KvLayers, kv_bytes
 
 _EXPERTS = re.compile(r"\.ffn_(?:gate_up|gate|up|down)_exps\.")
@@ -73,7 +73,7 @@ class MemoryLayout:
 def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
     """The layout of a GGUF: `tensors` are (name, bytes). Raises ModelFileError for a header that describes no model."""
     try:
-        return _from_keys(Keys(metadata), tensors)
+        return _from_metadata(ArchitectureMetadata(metadata), tensors)
     except (
         ArithmeticError,
         LookupError,
@@ -87,7 +87,7 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         ) from error
 
 
-def _from_keys(keys: Keys, tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
+def _from_metadata(keys: ArchitectureMetadata, tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
     if not 0 < keys.number("block_count") <= MOST_LAYERS:
         raise ValueError("block_count")
     inputs = output = tied = experts = weights = 0

@@ -22,7 +22,7 @@ from mull.models.memory.layout import MemoryLayout, from_headers
 _FORMAT = 1  # of an answer; others are ignored
 
 
-class Layouts:
+class LayoutCache:
     """Layouts cached in `record` (None: not cached). `seconds`: for how long headers may be read in all."""
 
     def __init__(self, record: Path | None, seconds: float) -> None:

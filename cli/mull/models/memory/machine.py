@@ -138,14 +138,16 @@ def _read_speed() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class MemoryLimit:
     """Bytes: `total` that may be used, `free` of them."""
 
     total: int
     free: int
 
 
-def memory_limit(process: Path = Path("/proc/self"), root: Path = Path("/sys/fs/cgroup")) -> Limit | None:
+def memory_limit(
+    process: Path = Path("/proc/self"), root: Path = Path("/sys/fs/cgroup")
+) -> MemoryLimit | None:
     """The tightest limit of all groups that this process is in."""
     found = [limit for group in _groups(process, root) if (limit := _limit(group)) is not None]
     return min(found, key=lambda limit: limit.free, default=None)
@@ -162,7 +164,7 @@ def _groups(process: Path, root: Path) -> Iterator[Path]:
                 yield from [group, *(above for above in group.parents if above.is_relative_to(top))]
 
 
-def _limit(group: Path) -> Limit | None:
+def _limit(group: Path) -> MemoryLimit | None:
     for most, used, cache in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -171,7 +173,7 @@ def _limit(group: Path) -> Limit | None:
             total = int((group / most).read_text(encoding="ascii"))
             if total < _UNLIMITED:
                 taken = int((group / used).read_text(encoding="ascii")) - _statistic(group, cache)
-                return Limit(total, max(0, total - taken))
+                return MemoryLimit(total, max(0, total - taken))
     return None
 
 

@@ -17,7 +17,7 @@ from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings, over
 
 
-def before_loading(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
+def plan_file(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
     """The plan for a file on this disk; what `settings` say is kept. Raises ModelFileError for a damaged header."""
     layout = from_headers([read_header(part) for part in part_paths(path)])
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
@@ -45,7 +45,7 @@ def load_settings(
 
     The verdict may be worth a notice. The context is the longest that fits, not one to allocate at once.
     """
-    found = before_loading(path, machine, settings)
+    found = plan_file(path, machine, settings)
     planned = EngineSettings(ctx=found.ctx, gpu_layers=found.gpu_layers, kv_type=found.kv_type)
     planned = replace(planned, cpu_experts=found.expert_offload or None)
     return over(settings, planned), found
