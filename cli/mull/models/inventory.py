@@ -112,7 +112,7 @@ def _local(
     return InventoryItem(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
 
 
-def named(
+def find_item(
     name: str,
     catalogue: Catalogue,
     rows: Sequence[InventoryItem],
