@@ -44,6 +44,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     from mull.fs import paths
     from mull.models import card
     from mull.models.catalogue.catalogue import load_catalogue
+    from mull.models.inventory import find_item
     from mull.models.memory.fit import plan
     from mull.terminal.views.json_output import write_object
 
