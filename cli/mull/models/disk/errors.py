@@ -1,7 +1,7 @@
-"""What the disk refuses, in words.
+"""Failures of the disk that holds the model cache, as errors that say what to do.
 
-In: an OSError of the disk that holds the model cache. Out: a MullError with what to do. Failures of the network, which
-are OSErrors too, pass through untouched.
+In: an OSError. Out: a MullError (disk_full, cache_read_only, cache_failed). HTTP errors of huggingface_hub, which are
+OSErrors too, are raised unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _is_http(error: OSError) -> bool:
 
 @contextmanager
 def os_errors_as_mull_errors(cache: Path) -> Iterator[None]:
-    """Failures of the disk as sentences."""
+    """Raise a MullError in place of an OSError of the disk."""
     try:
         yield
     except OSError as error:
@@ -35,12 +35,12 @@ def os_errors_as_mull_errors(cache: Path) -> Iterator[None]:
 
 
 def disk_error(error: OSError, cache: Path) -> MullError:
-    """What the disk refused and what to do."""
+    """The MullError for an OSError of the disk."""
     if error.errno in _FULL:
         return MullError(
             "disk_full",
             f"The disk is full ({cache}).",
-            "Make room and run the same command again; it goes on from there. HF_HOME moves the cache.",
+            "Free some space and run the same command again; the download is resumed. HF_HOME moves the cache.",
         )
     if error.errno in _FORBIDDEN:
         return MullError(
