@@ -207,9 +207,9 @@ def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: St
         for name, reply in (
             ("notes.txt", "tokens, goes with the next question."),
             ("long.txt", "the context has room for"),
-            ("image.png", "image.png is no text."),
+            ("image.png", "image.png is not a text file."),
             ("empty.txt", "empty.txt is empty."),
-            ("nothing.txt", "is not there."),
+            ("nothing.txt", "No such file: "),
             (".", "is a folder."),
         ):
             terminal.say(f"/file {tmp_path / name}")

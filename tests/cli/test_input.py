@@ -69,13 +69,13 @@ def test_a_named_pipe_is_read_to_its_end(mull: Run, thinker: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("gone.txt", None, b"gone.txt is not there."),
+        ("gone.txt", None, b"No such file: gone.txt"),
         (".", None, b". is a folder."),
-        ("a.bin", b"\x7fELF\x02\x01\0\0\0", b"a.bin is no text."),
-        ("noise", bytes(range(128, 256)) * 4, b"noise is no text."),
+        ("a.bin", b"\x7fELF\x02\x01\0\0\0", b"a.bin is not a text file."),
+        ("noise", bytes(range(128, 256)) * 4, b"noise is not a text file."),
     ],
 )
-def test_what_is_no_text_is_refused_by_name(
+def test_a_file_that_is_not_text_is_an_error_with_its_name(
     mull: Run, thinker: Path, tmp_path: Path, name: str, content: bytes | None, says: bytes
 ) -> None:
     if content is not None:
@@ -98,7 +98,7 @@ def test_a_text_in_another_encoding_is_read_and_the_loss_said(
 def test_binary_input_is_refused(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "hi", stdin=bytes(range(256)) * 8)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"The input is no text." in done.stderr
+    assert b"The input is not text." in done.stderr
 
 
 def test_a_hundred_megabytes_of_input_are_refused_and_not_kept(mull: Run, home: dict[str, str]) -> None:

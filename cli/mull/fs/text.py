@@ -1,8 +1,8 @@
-"""Text that is handed to the model from a file: read whole, or refused by name.
+"""Read a text file that the user attaches to a question, or raise MullError with its name.
 
-In: a path as the user typed it. Out: the text, and whether bytes that are no UTF-8 became U+FFFD. A binary file is
-refused, a folder too; a pipe (`<(git diff)`, a FIFO) is read to its end where that is wanted. It never reads more
-than `most` bytes, whatever the file says of its size.
+In: a path. Out: the text, and whether invalid UTF-8 was replaced by U+FFFD. A binary file or a folder is an error; a
+pipe (`<(git diff)`, a FIFO) is read to its end if `pipes` allows it. At most `most` bytes are read, whatever size the
+file claims.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from mull.errors import MullError
 
 MOST = 64 << 20
-"""Bytes: more than any context holds (ten million tokens of six letters)."""
+"""In bytes; more than any context holds (ten million tokens of six letters)."""
 
-_BINARY_SHARE = 0.3  # of a text's characters that may be undecodable: one in another encoding stays below
+_BINARY_SHARE = 0.3  # share of undecodable characters above which it is not text; text in another encoding stays below
 
 
 def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str, bool]:
@@ -27,27 +27,27 @@ def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str
         if stat.S_ISDIR(mode):
             raise MullError("file_unreadable", f"{path} is a folder.", "Give the path of a text file.")
         if not (stat.S_ISREG(mode) or (pipes and _is_stream(mode))):
-            raise MullError("file_unreadable", f"{path} is no regular file.", "Give the path of a text file.")
+            raise MullError("file_unreadable", f"{path} is not a regular file.", "Give the path of a text file.")
         with path.open("rb") as file:
             data = file.read(most + 1)
             size = max(os.fstat(file.fileno()).st_size, len(data))
     except FileNotFoundError as error:
-        raise MullError("file_unreadable", f"{path} is not there.", "Check the path.") from error
+        raise MullError("file_unreadable", f"No such file: {path}", "Check the path.") from error
     except (OSError, ValueError) as error:  # the second: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise MullError(
-            "file_unreadable", f"{path} cannot be read: {reason}.", "Check its rights."
+            "file_unreadable", f"{path} cannot be read: {reason}.", "Check its permissions."
         ) from error
     if len(data) > most:
         raise too_long(path.name, size)
     text, replaced = decode(data)
     if "\0" in text or (replaced and is_garbled(text)):
-        raise MullError("binary_input", f"{path.name} is no text.", "Only text files can be added.")
+        raise MullError("binary_input", f"{path.name} is not a text file.", "Only text files can be attached.")
     return text, replaced
 
 
 def too_long(name: str, size: int, *, least: bool = False) -> MullError:
-    """The refusal of a text that no context could hold. `least`: the size is what was read of it."""
+    """The error for a text that is longer than any context. `least`: `size` is only what was read of it."""
     about = "at least " if least else ""
     return MullError(
         "file_too_long",
@@ -57,14 +57,14 @@ def too_long(name: str, size: int, *, least: bool = False) -> MullError:
 
 
 def decode(data: bytes) -> tuple[str, bool]:
-    """Bytes as text, without a byte order mark, and whether some were no UTF-8 and became U+FFFD."""
+    """Decode UTF-8 without a byte order mark; returns the text and whether invalid bytes were replaced by U+FFFD."""
     data = data.removeprefix(codecs.BOM_UTF8)
     text = data.decode("utf-8", errors="replace")
     return text, text.count("\ufffd") > data.count("\ufffd".encode())
 
 
 def is_garbled(text: str) -> bool:
-    """Whether so much of it was undecodable that it was no text, not even in another encoding."""
+    """Whether too much was undecodable for a text, even for one in another encoding."""
     return text.count("\ufffd") > _BINARY_SHARE * len(text)
 
 

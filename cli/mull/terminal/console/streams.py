@@ -95,7 +95,7 @@ class Streams:
     def read_stdin(self) -> tuple[str, bool]:
         """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became U+FFFD.
 
-        Raises MullError for what is no text, and for more than any context holds (the rest stays unread)."""
+        Raises MullError for input that is not text, and for more than any context holds (the rest stays unread)."""
         binary = getattr(self.stdin, "buffer", None)
         if binary is None:  # a test's StringIO
             return self.stdin.read(), False
@@ -104,7 +104,7 @@ class Streams:
             raise textfiles.too_long("The input", len(data), least=True)
         text, replaced = textfiles.decode(data)
         if replaced and "\0" in text:
-            raise MullError("binary_input", "The input is no text.", "Only text can be piped in.")
+            raise MullError("binary_input", "The input is not text.", "Only text can be piped in.")
         return text, replaced
 
     def note(self, text: str) -> None:
