@@ -1,6 +1,6 @@
 """Whole conversations: single turns, several unrelated ones, and follow-ups that need the turn before.
 
-`chat(rng)` draws one from the mix of the training; `single(rng, task)` makes one of a given task.
+`chat(rng)` draws one from the training mix; `single(rng, task)` makes one of the given task.
 """
 
 from random import Random
@@ -51,7 +51,7 @@ SYSTEM = (
 
 
 def draw(rng: Random) -> Turn:
-    """One turn of any task."""
+    """One turn of a random task."""
     return TASKS[rng.choices(_NAMES, _WEIGHTS)[0]][1](rng)
 
 
@@ -244,7 +244,7 @@ def _list_follow(rng: Random) -> tuple[Turn, ...]:
 
 
 def _again(rng: Random) -> tuple[Turn, ...]:
-    """`are you sure?` gives the same answer; `what was my question?` is not remembered well, so it is not taught."""
+    """`are you sure?` repeats the answer. `what was my question?` is left out: pebble does not learn it well."""
     first = draw(rng)
     question = say(
         "[are you sure|are you certain|really|is that right|is that correct|can you check that|check"
@@ -277,7 +277,7 @@ FOLLOWS = (
 
 
 def follow_up(rng: Random) -> tuple[Turn, ...]:
-    """Turns of which the later ones need the earlier ones."""
+    """Turns whose later questions refer to the earlier ones."""
     return rng.choice(FOLLOWS)(rng)
 
 

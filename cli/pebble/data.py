@@ -1,6 +1,6 @@
-"""Conversations → token ids with a mark on those that pebble must learn to say.
+"""Conversations → token ids and a loss mask over the ones that pebble learns to generate.
 
-`encode` lays a chat out as the template of export.py does; `batches` draws conversations from a seed, without end.
+`encode` formats a chat as the chat template of export.py does; `batches` is an endless, seeded iterator.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ import numpy.typing as npt
 from pebble import chats, tokenizer
 from pebble.turns import Chat
 
-# Share of the examples that think; the rest answers at once, which is mostly guessing where the answer needs steps.
+# Share of the examples with thinking; the others answer directly, mostly a guess where the answer needs steps.
 THINKING_SHARE = {"talk": 0.75, "mull": 0.75, "modest": 0.75, "too hard": 0.75, "spelling": 0.75}
 USUAL_SHARE = 0.94
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded ids, the ids one to the right, and 1.0 where a prediction counts."""
+    """Right-padded ids, the targets (ids shifted by one), and the loss weights (1.0 or 0.0)."""
 
     ids: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ def mark(name: str) -> int:
 
 
 def encode(chat: Chat, thinking: bool, limit: int = 1600) -> tuple[list[int], int]:
-    """The ids of a chat and the place where pebble's own words begin; old thinking is left out."""
+    """The ids of a chat, and the index at which pebble's last turn begins. Earlier turns' thinking is dropped."""
     coder = tokenizer.load()
 
     def text(value: str) -> list[int]:
@@ -70,7 +70,7 @@ CUT |= {"mull": 0.7, "modest": 0.7, "talk": 0.4, "too hard": 0.7, "follow-up": 0
 
 
 def cut(chat: Chat, ids: list[int], begin: int, rng: Random) -> list[int]:
-    """The ids up to a little behind the expression that was read, or behind the first words of the answer."""
+    """The ids up to shortly after the expression in the thinking, or after the first words of the answer."""
     last = chat.turns[-1]
     if rng.random() > CUT.get(last.task, 0):
         return ids
@@ -81,10 +81,10 @@ def cut(chat: Chat, ids: list[int], begin: int, rng: Random) -> list[int]:
     return ids[: begin + rng.randint(14, 26)]
 
 
-def batches(seed: int, room: int = 2048) -> Iterator[Batch]:
-    """Micro-batches of about `room` ids without end, each of examples of one width.
+def batches(seed: int, tokens: int = 2048) -> Iterator[Batch]:
+    """Micro-batches of about `tokens` ids without end, each of examples of one width.
 
-    There are few shapes, so that what a matrix product prepares for a shape is used again.
+    There are few shapes, so that the kernels prepared for a shape are reused.
     """
     rng = Random(seed)
     waiting: dict[int, list[tuple[list[int], int]]] = {width: [] for width in WIDTHS}
@@ -96,7 +96,7 @@ def batches(seed: int, room: int = 2048) -> Iterator[Batch]:
         if not width:
             continue
         waiting[width].append(example)
-        if len(waiting[width]) == max(1, room // width):
+        if len(waiting[width]) == max(1, tokens // width):
             yield _pad(waiting[width], width)
             waiting[width] = []
 

@@ -1,9 +1,8 @@
-"""How well the shipped pebble answers, through mull's own turn: `python -m pebble.evaluate [--write docs/pebble.md]`.
+"""Evaluate the shipped pebble through mull's own turn: `python -m pebble.evaluate [--write docs/pebble.md]`.
 
-Three sets, none of them in the training: fresh questions of the training's own patterns (letter tasks with words
-that the training never used), `questions.txt` (by hand, in other words) and `reserve.txt` (the same, kept closed until
-the end).
-Greedy; every question with and without thinking.
+Three sets, none of them in the training data: new questions from the training's patterns (letter tasks with held-out
+words), `questions.txt` (written by hand, worded differently) and `reserve.txt` (a second such set, not looked at during
+development). Greedy decoding; each question with and without thinking.
 """
 
 import argparse
@@ -32,7 +31,7 @@ MARKS = ("<!-- figures -->", "<!-- end of figures -->")
 
 @dataclass(frozen=True)
 class Question:
-    """Messages that end with the user's, and what the answer must hold. `exact`: it must be that and nothing else."""
+    """Messages, the last from the user, and the text that the answer must contain; `exact`: must equal."""
 
     task: str
     messages: tuple[Message, ...]
@@ -41,7 +40,7 @@ class Question:
 
 
 def loaded(path: Path = MODEL) -> LoadedModel:
-    """The model, loaded."""
+    """Load the model."""
     loading = load("pebble", path, EngineSettings(), TurnControl(), trusted=True)
     while True:
         try:
@@ -51,7 +50,7 @@ def loaded(path: Path = MODEL) -> LoadedModel:
 
 
 def answer(model: LoadedModel, messages: tuple[Message, ...], thinking: bool) -> Done:
-    """One greedy turn."""
+    """Run one greedy turn."""
     settings = TurnSettings(
         reasoning=ReasoningAsk(on=thinking), sampling=Sampling(temperature=0.0), max_tokens=600
     )
@@ -62,7 +61,7 @@ def answer(model: LoadedModel, messages: tuple[Message, ...], thinking: bool) ->
 
 
 def by_hand(path: Path) -> Iterator[Question]:
-    """The questions of a file: task | question | expected."""
+    """Read the questions of a file; a line is `task | question | expected`."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             task, question, expected = (part.strip() for part in line.split(" | "))
@@ -70,7 +69,7 @@ def by_hand(path: Path) -> Iterator[Question]:
 
 
 def fresh(count: int, seed: int) -> Iterator[Question]:
-    """New questions of the training's patterns, with words kept from it."""
+    """Draw new questions from the training's patterns, with held-out words."""
     words.ENGLISH[:] = words.HELD_OUT
     rng = Random(f"evaluation {seed}")
     for task, (_, draw) in chats.TASKS.items():
@@ -86,7 +85,7 @@ def fresh(count: int, seed: int) -> Iterator[Question]:
 
 
 def right(question: Question, text: str) -> bool:
-    """Whether an answer will do."""
+    """Whether an answer counts as correct."""
     if question.exact:
         return text.strip() == question.expected
     if re.fullmatch(r"-?\d+", question.expected):
@@ -100,7 +99,7 @@ def right(question: Question, text: str) -> bool:
 
 
 def measure(model: LoadedModel, questions: list[Question], show: bool) -> dict[str, list[tuple[bool, bool]]]:
-    """Per task, whether each question was answered rightly with and without thinking."""
+    """Per task, whether each question was answered correctly with and without thinking."""
     results: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for question in questions:
         texts = [answer(model, question.messages, thinking) for thinking in (True, False)]
@@ -116,7 +115,7 @@ def measure(model: LoadedModel, questions: list[Question], show: bool) -> dict[s
 
 
 def table(title: str, results: dict[str, list[tuple[bool, bool]]]) -> str:
-    """A Markdown table of the shares."""
+    """A Markdown table of the shares of correct answers."""
     lines = [f"| {title} | questions | with thinking | without |", "| --- | --- | --- | --- |"]
     rows = [*results.items(), ("all", [pair for pairs in results.values() for pair in pairs])]
     for task, pairs in rows:
@@ -126,7 +125,7 @@ def table(title: str, results: dict[str, list[tuple[bool, bool]]]) -> str:
 
 
 def speed(model: LoadedModel) -> float:
-    """Tokens per second of processor time while thinking, the best of five; a busy machine changes little in it."""
+    """Thinking tokens per second of CPU time (not wall time, so a busy machine changes it little); best of five."""
     best = 0.0
     for _ in range(5):
         began = time.process_time()
@@ -136,14 +135,14 @@ def speed(model: LoadedModel) -> float:
 
 
 def main() -> None:
-    """Parse the flags, ask everything, print or write the tables."""
+    """Parse the flags, run the evaluation, print the tables or write them into a page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--count", type=int, default=50, help="fresh questions of every task")
+    parser.add_argument("--count", type=int, default=50, help="new questions per task")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--reserve", action="store_true", help="ask the reserve too")
+    parser.add_argument("--reserve", action="store_true", help="also run reserve.txt")
     parser.add_argument("--show", action="store_true", help="print wrong answers on stderr")
-    parser.add_argument("--write", type=Path, help="a page whose figures are to be replaced")
+    parser.add_argument("--write", type=Path, help="a Markdown page whose figures to replace")
     args = parser.parse_args()
     model = loaded(args.model)
     size, pace = args.model.stat().st_size / 1e6, speed(model)

@@ -59,7 +59,7 @@ def _tensors(state: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
 
 
 def export(checkpoint: Path, target: Path) -> None:
-    """Write the GGUF beside its place, then put it there."""
+    """Write the GGUF to a temporary file, then rename it to the target."""
     state = torch.load(checkpoint, weights_only=True)["net"]
     tokens, merges = tokenizer.vocabulary()
     shape = Shape(len(tokens))
@@ -111,7 +111,7 @@ def export(checkpoint: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Parse the flags and export."""
+    """Parse the flags and export the GGUF."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", type=Path)

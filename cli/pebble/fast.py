@@ -1,7 +1,7 @@
-"""The network once more, for training: bfloat16 weights and activations, products by PyTorch, the rest by fast.c.
+"""The network for training: bfloat16 weights and activations, matrix products in PyTorch, the rest in fast.c.
 
-Same names, shapes and results (to bfloat16's precision) as model.py, but three times as fast on a processor with
-bfloat16 products. fast.c is compiled on first use with the machine's C compiler.
+Same names, shapes and results (to bfloat16 precision) as model.py, three times as fast on a CPU with bfloat16
+matrix instructions. fast.c is compiled on first use with the machine's C compiler.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ def _library() -> ctypes.CDLL:
 
 
 def call(name: str, *args: Tensor | float) -> None:
-    """A function of fast.c: tensors as pointers (they must be contiguous), whole numbers as long."""
+    """Call a function of fast.c. Tensors are passed as pointers and must be contiguous, integers as long."""
     values: list[Any] = []
     for arg in args:
         if isinstance(arg, Tensor):
@@ -95,7 +95,7 @@ class Attention(torch.autograd.Function):
 
 
 class SwiGLU(torch.autograd.Function):
-    """silu(gate) * up, of the two side by side."""
+    """silu(gate) * up; gate and up are concatenated."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def _block(net: Block, x: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None 
 
 
 def stream(net: Pebble, ids: Tensor, keep: Tensor) -> Tensor:
-    """The normalized last hidden states (kept, width) at the places `keep` of the flattened ids; bfloat16."""
+    """The normalized last hidden states at the positions `keep` of the flattened ids: (kept, width), bfloat16."""
     x = functional.embedding(ids, net.embedding)
     cos, sin = (table.reshape(ids.shape[1], -1) for table in net.angles(ids.shape[1]))
     *blocks, last = net.blocks

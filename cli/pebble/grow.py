@@ -1,7 +1,7 @@
-"""A shipped GGUF → weights to begin a training with: `python -m pebble.grow cli/mull/data/pebble.gguf build/start.pt`.
+"""Start a training from a shipped GGUF: `python -m pebble.grow cli/mull/data/pebble.gguf build/start.pt`.
 
-A smaller model of the same vocabulary grows without changing what it says: new layers and the new part of every
-feed-forward begin with a zero output. Q8_0's rounding is all that is lost.
+A smaller model with the same vocabulary grows without changing its output: new layers and the new part of every
+feed-forward start with zero output. Only the Q8_0 rounding is lost.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def grow(path: Path, shape: Shape) -> dict[str, Tensor]:
-    """The state of a network of `shape` that says what the GGUF says; new layers are spread evenly."""
+    """The state of a network of `shape` that computes the same as the GGUF; new layers are spread evenly."""
     old, state = _read(path), Pebble(shape).state_dict()
     count = sum(name.endswith("attn_q.weight") for name in old)
     state["embedding"].copy_(old["token_embd.weight"])
@@ -46,7 +46,7 @@ def grow(path: Path, shape: Shape) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    """Parse the flags and write."""
+    """Parse the flags and write the weights."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Shape:
-    """The dimensions; all of them are multiples of 32, as Q8_0 wants."""
+    """The dimensions. All are multiples of 32, which Q8_0 requires."""
 
     vocabulary: int
     width: int = 256
@@ -27,7 +27,7 @@ class Shape:
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each behind an RMS norm and added to the stream."""
+    """Attention and feed-forward, each after an RMS norm and added to the residual stream."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions in the half-split order that llama.cpp calls NEOX; `x` is (batch, length, heads, head)."""
+    """Rotary position embedding in the half-split order, NEOX in llama.cpp; `x` is (batch, length, heads, head)."""
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 
@@ -95,7 +95,7 @@ class Pebble(nn.Module):
         self._angles: tuple[Tensor, Tensor] | None = None
 
     def angles(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of the positions up to `length`, each (length, 1, head / 2)."""
+        """Cosines and sines of the positions below `length`, each of shape (length, 1, head / 2)."""
         if self._angles is None or self._angles[0].shape[0] < length:
             half = self.shape.head // 2
             steps = self.shape.rope_base ** (-torch.arange(half, dtype=torch.float32) / half)

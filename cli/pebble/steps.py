@@ -1,4 +1,4 @@
-"""How pebble thinks: algorithms written so that every token is a local look-up.
+"""The text of pebble's thinking: algorithms written out so that every token is a local look-up.
 
 Numbers go digit by digit from the right, `x+y+carry=sum>result so far`; lists are sorted by putting one number after
 the other into its place; words go letter by letter with a running count or an index. Every function returns the text
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 
 def add(a: int, b: int) -> tuple[str, int]:
-    """`478+056:8+6+0=14>4,7+5+1=13>34,4+0+1=5>534`; two single digits are known by heart: `7+5=12`."""
+    """`478+056:8+6+0=14>4,7+5+1=13>34,4+0+1=5>534`; two single digits in one step: `7+5=12`."""
     if a < 10 and b < 10:
         return f"{a}+{b}={a + b}", a + b
     width = max(len(str(a)), len(str(b)))
@@ -77,7 +77,7 @@ OPERATIONS: dict[str, Callable[[int, int], tuple[str, int]]] = {"+": add, "-": s
 
 
 def chain(start: int, moves: Sequence[tuple[str, int]]) -> tuple[str, int]:
-    """The whole expression as it was read, then the steps of each operation: `18-5+7`, `18-05:…`, `13+07:…`."""
+    """The expression of the question, then the steps of each operation: `18-5+7`, `18-05:…`, `13+07:…`."""
     lines, value = [str(start) + "".join(f"{sign}{operand}" for sign, operand in moves)], start
     for sign, operand in moves:
         if sign == "/":

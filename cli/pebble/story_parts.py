@@ -1,6 +1,6 @@
 """The parts of word problems: openings, events, questions, and how they are joined into a text.
 
-A cast of names, things and places is drawn anew for every story, invented ones included.
+Names, things and places are drawn for every story, invented ones included.
 """
 
 from random import Random
@@ -17,13 +17,13 @@ TOTAL = pattern("total")
 
 
 def some(rng: Random, hard: float = 0.12) -> int:
-    """A number of things: mostly below a hundred, `hard` is the share of larger ones."""
+    """Draw a number of things: mostly below a hundred; `hard` is the share of larger ones."""
     roll = rng.random()
     return rng.randint(100, 900) if roll < hard else rng.randint(20, 99) if roll < 0.5 else rng.randint(2, 20)
 
 
 def cast_of(rng: Random) -> dict[str, str]:
-    """Who and what a story is about, by the names of the slots."""
+    """Draw who and what a story is about; the keys are slot names."""
     first, second = words.name(rng), words.name(rng)
     return {
         "n": first,
@@ -37,12 +37,12 @@ def cast_of(rng: Random) -> dict[str, str]:
 
 
 def written(number: int, rng: Random) -> str:
-    """The number in digits, at times in words."""
+    """The number in digits, sometimes in words."""
     return words.spoken(number) if number < 100 and rng.random() < 0.18 else str(number)
 
 
 def joined(parts: list[str], question: str, rng: Random) -> str:
-    """The sentences of a story and its question as people run them together."""
+    """Join the sentences of a story and its question in one of several ways."""
     text = parts[0][0].upper() + parts[0][1:]
     for part in parts[1:]:
         link = rng.choice(
@@ -58,6 +58,6 @@ def joined(parts: list[str], question: str, rng: Random) -> str:
 
 
 def computed(question: str, start: int, moves: list[tuple[str, int]]) -> Turn:
-    """The turn whose answer is `start` after all moves."""
+    """The turn whose answer is `start` after all operations."""
     text, value = steps.chain(start, moves)
     return Turn("stories", question, f"Compute.\n{text}", str(value))

@@ -57,7 +57,7 @@ def _wanted(word: str, rng: Random) -> str:
 
 
 def counting(rng: Random) -> Turn:
-    """How often one letter is in a word (vowels and all letters at times)."""
+    """How often a letter occurs in a word; sometimes vowels or all letters."""
     word = words.any_word(rng)
     shown = written(word, rng)
     roll = rng.random()

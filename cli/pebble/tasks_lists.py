@@ -35,7 +35,7 @@ def listed(items: Sequence[object], rng: Random) -> str:
 
 
 def piped(items: Sequence[object], prompt: str, rng: Random) -> str:
-    """What a pipe gives: the input, a blank line, the prompt."""
+    """The text of a piped question: the input, a blank line, the prompt."""
     roll = rng.random()
     joint = "\n" if roll < 0.8 else " " if roll < 0.9 else ", "
     return joint.join(str(item) for item in items) + rng.choice(("\n\n", "\n\n", "\n\n\n")) + prompt
@@ -43,7 +43,7 @@ def piped(items: Sequence[object], prompt: str, rng: Random) -> str:
 
 def _draw(rng: Random, low: int = 2) -> list[int]:
     top = rng.choice((10, 30, 100, 100, 1000, 1000))
-    start = rng.randrange(980) if rng.random() < 0.15 else 0  # numbers that differ late
+    start = rng.randrange(980) if rng.random() < 0.15 else 0  # numbers that differ in a late digit
     return rng.sample(range(start, start + (20 if start else top)), rng.randint(low, 6))
 
 

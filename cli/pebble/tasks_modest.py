@@ -1,7 +1,7 @@
-"""Everything that pebble cannot do: thousands of topics, one modest answer that names a bigger model.
+"""Questions that pebble cannot answer: thousands of topics, one modest answer that names a bigger model.
 
 Many contain words of the tasks that it can do (count, largest, sort, reverse, plus, letter), so that those words alone
-decide nothing.
+do not decide.
 """
 
 from random import Random
@@ -38,7 +38,7 @@ def _slots(rng: Random) -> dict[str, object]:
 
 
 def modest(rng: Random) -> Turn:
-    """A question or task of the world outside."""
+    """A question or task about general knowledge."""
     slots = _slots(rng)
     roll = rng.random()
     if roll < 0.5:
@@ -84,7 +84,7 @@ def modest(rng: Random) -> Turn:
 
 
 def too_hard(rng: Random) -> Turn:
-    """Numbers, but nothing that digit-by-digit steps would do: roots, percentages, decimals, long numbers."""
+    """Arithmetic beyond digit-by-digit steps: roots, percentages, decimals, long numbers."""
     long_one = str(rng.randint(10**5, 10 ** rng.randint(6, 10)))
     core = say(
         HARD,

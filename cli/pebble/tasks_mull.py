@@ -1,4 +1,4 @@
-"""Questions about `mull` and about pebble itself, answered from PRODUCT.md and nowhere else.
+"""Questions about `mull` and about pebble itself, answered from mull's documentation only.
 
 facts.txt and talk.txt pair an answer with the ways to ask for it (patterns of wording.py); a `{m}` there is the
 name of a model, copied into the answer.
@@ -48,19 +48,19 @@ MACROS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """An answer, the patterns of the ways to ask for it (the commonest first), and what may follow any of them."""
+    """An answer, patterns of ways to ask for it (most common first), and what may follow any of them."""
 
     answer: str
     ways: tuple[str, ...]
     ending: str
 
     def way(self, rng: Random) -> str:
-        """One of the ways, the first ones more often."""
+        """Draw one of the patterns, the first ones more often."""
         return self.ways[int(len(self.ways) * rng.random() ** 1.15)] + self.ending
 
 
 def _read(name: str) -> tuple[Fact, ...]:
-    """The facts of a file, as often as they are wanted."""
+    """Read the facts of a file, each repeated by its weight."""
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     for macro, pattern in MACROS.items():
         text = text.replace(macro, pattern)

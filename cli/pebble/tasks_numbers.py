@@ -12,13 +12,13 @@ from pebble.wording import amount, as_read, ask, order, pattern, rough, say
 
 
 def size(rng: Random, digits: int = 4) -> int:
-    """A number of up to so many digits, short ones as likely as long ones."""
+    """Draw a number of up to that many digits; every length is equally likely."""
     count = rng.randint(1, digits)
     return rng.randint(10 ** (count - 1) if count > 1 else 0, 10**count - 1)
 
 
 def written(number: int, rng: Random) -> str:
-    """The number as people write it: mostly digits, at times words or with a comma."""
+    """The number as people write it: mostly digits, sometimes words or with a comma."""
     if 0 <= number < 10000 and rng.random() < (0.22 if number < 100 else 0.05 if number < 1000 else 0.02):
         return words.spoken(number) if rng.random() < 0.8 else words.spoken(number).replace("-", " ")
     return f"{number:,}" if number > 999 and rng.random() < 0.06 else str(number)
@@ -41,7 +41,7 @@ MORE_PRODUCTS = pattern("more_products")
 
 
 def _statement(pattern: str, rng: Random, **slots: object) -> str:
-    """One of the patterns above, with or without what people put around it."""
+    """One of the patterns above, with or without a frame around it."""
     text = say(pattern, rng, **slots)
     return ask(text, rng) if rng.random() < 0.5 else rough(text + say("[?|?||.|...| =|!|: ?]", rng), rng)
 
@@ -117,7 +117,7 @@ def subtraction(rng: Random) -> Turn:
 
 
 def _gap(a: int, b: int, rng: Random) -> Turn:
-    """How far apart two numbers are: `39~74` as it was read, then `74-39`. `a` is the larger one."""
+    """The distance of two numbers: `39~74` as in the question, then `74-39`. `a` is the larger one."""
     slots = {"a": written(a, rng), "b": written(b, rng)}
     roll = rng.random()
     if roll < 0.36:
@@ -170,7 +170,7 @@ def multiplication(rng: Random) -> Turn:
 
 
 def division(rng: Random) -> Turn:
-    """Within the tables: up to 144 by up to 12, with a remainder at times."""
+    """Within the times tables: up to 144 by up to 12, sometimes with a remainder."""
     b = rng.randint(1, 12)
     a = b * rng.randint(0, 12) + (rng.randrange(b) if rng.random() < 0.35 else 0)
     text, quotient, rest = steps.divide(a, b)

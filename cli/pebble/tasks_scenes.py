@@ -1,4 +1,4 @@
-"""Word problems again, from tables of what can happen: verbs in their tenses, crowds that come and go, packs, rates.
+"""More word problems, from tables of events: verbs in their tenses, crowds that come and go, packs, rates.
 
 The expression is known, so the answer is computed; the wordings are in patterns.txt.
 """
@@ -118,7 +118,7 @@ PACKS = alternatives("packs")
 
 
 def packs(rng: Random) -> Turn:
-    """So many packs of so many, then perhaps more or fewer."""
+    """A number of packs of a size, then perhaps more or fewer."""
     cast = cast_of(rng)
     a, b, box = rng.randint(2, 15), rng.randint(2, 25 if rng.random() < 0.6 else 99), rng.choice(PACKS)
     who, shown = say(pattern("packs 4"), rng, n=cast["n"]), {"a": written(a, rng), "b": written(b, rng)}
@@ -151,7 +151,7 @@ def packs(rng: Random) -> Turn:
 
 
 def rate(rng: Random) -> Turn:
-    """So much per day, so many days; what is done before or left is added or taken at times."""
+    """An amount per day for a number of days; sometimes what was done before or is left is added or subtracted."""
     cast, each, times = cast_of(rng), rng.randint(2, 40), rng.randint(2, 15)
     span, many = rng.choice(
         (

@@ -1,4 +1,4 @@
-"""Word problems again: parts of a whole, goals, before and after, purchases, ages. The expression is known, so the
+"""More word problems: parts of a whole, goals, before and after, purchases, ages. The expression is known, so the
 answer is computed; the wordings are in patterns.txt.
 """
 
@@ -184,7 +184,7 @@ def ages(rng: Random) -> Turn:
 
 
 def multiples(rng: Random) -> Turn:
-    """Twice, three times, ten times as many; at times both together."""
+    """Twice, three times, ten times as many; sometimes both together."""
     cast, base, times = cast_of(rng), some(rng), rng.choice((2, 2, 2, 3, 3, 4, 5, 6, 10))
     spoken = {2: "twice|double|two times", 3: "three times|thrice|triple"}.get(
         times, f"{words.spoken(times)} times"

@@ -1,4 +1,4 @@
-"""Word problems of one to three steps, with people, things and places drawn anew (invented ones included).
+"""Word problems of one to three steps, with random people, things and places (some invented).
 
 A story is an opening (`{n} has 12 apples`), up to three events, and a question; the expression is known, so the
 answer is computed.
@@ -14,7 +14,7 @@ from pebble.wording import pattern, say
 
 
 def events(rng: Random) -> Turn:
-    """Something is had, then one or two things happen to it."""
+    """Somebody has things, then one or two events change their number."""
     cast, value = cast_of(rng), some(rng)
     start, moves = value, []
     parts = [say(START, rng, **cast, a=written(value, rng))]
@@ -35,7 +35,7 @@ def events(rng: Random) -> Turn:
 
 
 def groups(rng: Random) -> Turn:
-    """So many groups of so many, with something added or taken at times."""
+    """A number of groups of a size, sometimes with something added or subtracted."""
     cast = cast_of(rng)
     a, b = rng.randint(2, 12), rng.randint(2, 25 if rng.random() < 0.7 else 99)
     box = words.plural(
@@ -213,7 +213,7 @@ def prices(rng: Random) -> Turn:
 
 
 def share(rng: Random) -> Turn:
-    """Equal parts, within the tables."""
+    """Equal parts, within the times tables."""
     cast, b, each = cast_of(rng), rng.randint(2, 12), rng.randint(1, 12)
     parts = [
         say(

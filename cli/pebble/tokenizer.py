@@ -1,8 +1,8 @@
-"""The byte-level BPE of pebble: merges that only ever grow from the start of a word.
+"""pebble's byte-level BPE, whose merges only ever grow from the start of a word.
 
 A piece is a prefix of a frequent word behind its space (or a capital, a backtick, a dash), so that every other word,
-and every letter behind the start of one, stays a single letter: spelling is copying. Digits are single. `pieces.txt`
-holds the frequent words; `python -m pebble.tokenizer` makes it anew from a sample of the training questions.
+and every letter after the start of one, stays a single letter: spelling is copying. Digits are single. `pieces.txt`
+holds the frequent words; `python -m pebble.tokenizer` regenerates it from a sample of the training questions.
 """
 
 import re
@@ -14,7 +14,7 @@ from random import Random
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 PIECES = Path(__file__).parent / "pieces.txt"
-# The longer ones are what the template writes around every message: one token each, as llama.cpp takes the longest.
+# The longer ones are what the chat template writes around every message; llama.cpp matches the longest one.
 SPECIAL = (
     "<|endoftext|>",
     "<|im_start|>",
@@ -26,7 +26,7 @@ SPECIAL = (
     "<|im_start|>system\n",
     "<|im_end|>\n",
 )
-# The splitting of Qwen2, which llama.cpp knows as "qwen2": single digits, a word takes the mark before it.
+# Qwen2's pre-tokenizer ("qwen2" in llama.cpp): single digits; a word includes the character before it.
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -34,7 +34,7 @@ SPLIT = (
 
 
 def byte_letters() -> dict[int, str]:
-    """The printable stand-in of every byte, as GPT-2 has it."""
+    """The printable stand-in for every byte, as in GPT-2."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     table = {byte: chr(byte) for byte in plain}
     rest = [byte for byte in range(256) if byte not in table]
@@ -59,7 +59,7 @@ def vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
 
 @lru_cache(maxsize=1)
 def load() -> Tokenizer:
-    """The tokenizer without the special tokens, which are put in by id and never parsed from text."""
+    """Load the tokenizer without the special tokens, which are inserted by id and never parsed from text."""
     tokens, merges = vocabulary()
     ids = {token: place for place, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
@@ -78,7 +78,7 @@ def special(name: str) -> int:
 
 
 def choose(counts: Counter[str], room: int) -> list[str]:
-    """Greedily the words whose prefixes save the most tokens for each piece that they add."""
+    """Choose greedily the words whose prefixes save the most tokens per added piece."""
     chosen: list[str] = []
     known: set[str] = set()
     pool = {word: count for word, count in counts.most_common(4000) if len(word) > 1}

@@ -1,7 +1,7 @@
 """Train pebble on a CPU for a number of minutes: `python -m pebble.train --minutes 80 --out build/pebble.pt`.
 
-Muon turns the matrices, AdamW the rest. The rate rises for a moment, stays, and falls to nothing over the last part
-of the time. A checkpoint is written every few minutes; the same command goes on from it.
+Muon optimizes the matrices, AdamW the rest. The learning rate warms up briefly, stays, and falls to zero over the last
+part of the time. A checkpoint is written every few minutes; the same command resumes from it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pebble.model import Pebble, Shape
 
 
 def report(text: str) -> None:
-    """One line for whoever watches."""
+    """Print a line of progress."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -34,7 +34,7 @@ def orthogonal(x: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon:
-    """Momentum, made orthogonal, for all matrices of the network; same shapes are turned in one go."""
+    """Orthogonalized momentum for all matrices of the network; equal shapes are processed as one stack."""
 
     def __init__(
         self, weights: list[Tensor], rate: float, decay: float = 0.01, momentum: float = 0.95
@@ -43,15 +43,15 @@ class Muon:
         self.moments = [torch.zeros_like(weight) for weight in weights]
 
     def step(self, scale: float) -> None:
-        """One update; matrices of one shape are turned together."""
+        """One update; matrices of one shape are processed together."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for place, weight in enumerate(self.weights):
             groups.setdefault(tuple(sorted(weight.shape)), []).append(place)
         for places in groups.values():
-            self._turn(places, scale)
+            self._update(places, scale)
 
     @torch.no_grad()
-    def _turn(self, places: list[int], scale: float) -> None:
+    def _update(self, places: list[int], scale: float) -> None:
         stack = []
         for place in places:
             grad = self.weights[place].grad
@@ -70,9 +70,9 @@ class Muon:
 
 
 class Twin:
-    """The network in bfloat16, which does the work; the weights that learn stay in float32.
+    """The bfloat16 copy of the network that computes; the trained weights stay in float32.
 
-    Processors with bfloat16 products are twice as fast with it. The twin's gradients are added up in float32.
+    CPUs with bfloat16 matrix instructions are twice as fast with it. Its gradients are accumulated in float32.
     """
 
     def __init__(self, net: Pebble) -> None:
@@ -81,7 +81,7 @@ class Twin:
             mine.data = theirs.data.bfloat16() if theirs.ndim == 2 else theirs.data
 
     def losses(self, parts: list[data.Batch]) -> float:
-        """The mean loss over all marked ids; the gradients are left in the network."""
+        """The mean loss over all weighted ids; the gradients are left in the network."""
         for mine, theirs in zip(self.half.parameters(), self.net.parameters(), strict=True):
             if theirs.ndim == 2:
                 mine.data.copy_(theirs.data)
@@ -105,24 +105,28 @@ class Twin:
 
 
 def schedule(done: float, warm: float = 0.02, fall: float = 0.55) -> float:
-    """The rate's factor at a share of the time: up, level, and linearly down to zero."""
+    """The factor of the learning rate at a share of the time: warm-up, constant, linear decay to zero."""
     return min(1.0, (done + 1e-4) / warm, max(0.0, (1 - done) / fall))
 
 
 def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
-        "--minutes", type=float, default=80, help="wall time of the whole training, pauses not counted"
+        "--minutes", type=float, default=80, help="wall time of the whole training, without pauses"
     )
     parser.add_argument("--out", type=Path, default=Path("build/pebble.pt"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--tokens", type=int, default=8192, help="ids in a step at the start; twice as many at the end"
+        "--tokens", type=int, default=8192, help="tokens per step at the start; twice as many at the end"
     )
-    parser.add_argument("--rate", type=float, default=0.02, help="of Muon; AdamW has a sixth of it")
-    parser.add_argument("--fall", type=float, default=0.55, help="share of the time in which the rate falls")
+    parser.add_argument(
+        "--rate", type=float, default=0.02, help="learning rate of Muon; AdamW uses a sixth of it"
+    )
+    parser.add_argument(
+        "--fall", type=float, default=0.55, help="share of the time over which the learning rate decays"
+    )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="weights to begin with")
+    parser.add_argument("--start", type=Path, help="initial weights")
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     return parser.parse_args()
 
@@ -156,8 +160,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     while not stopped and (spent := time.monotonic() - begun) < total:
         scale = schedule(spent / total, fall=args.fall)
-        room, parts = int(args.tokens * (1 + min(1.0, 1.5 * spent / total))), []
-        while sum(part.ids.size for part in parts) < room:
+        tokens, parts = int(args.tokens * (1 + min(1.0, 1.5 * spent / total))), []
+        while sum(part.ids.size for part in parts) < tokens:
             parts.append(next(source))
         loss = twin.losses(parts)
         seen += sum(int((part.ids != data.mark("<|endoftext|>")).sum()) for part in parts)
@@ -183,7 +187,7 @@ def main() -> None:
 def save(
     path: Path, net: Pebble, adam: torch.optim.Optimizer, muon: Muon, step: int, spent: float, seen: int
 ) -> None:
-    """Write the checkpoint, then put it in place of the old one."""
+    """Write the checkpoint to a temporary file, then replace the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         "net": net.state_dict(),

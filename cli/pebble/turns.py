@@ -7,7 +7,7 @@ from random import Random
 
 @dataclass(frozen=True)
 class Turn:
-    """What the user says, what pebble thinks about it (when it thinks), and what it answers."""
+    """The user's question, pebble's thinking (used in examples with thinking), and its answer."""
 
     task: str
     question: str

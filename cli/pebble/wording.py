@@ -1,8 +1,8 @@
-"""A tiny grammar for saying one thing in very many ways.
+"""A small grammar that generates many wordings of the same question.
 
 `say("[what is|what's] {a} plus {b}[?|]", rng, a="3", b="4")`: one alternative of every (nested) bracket is taken at
 random, then the slots are filled. `ask`, `order` and `amount` put a core into hundreds of frames (politeness,
-small talk, punctuation), and `rough` adds what people do to text: lost capitals, odd quotes, missing marks.
+small talk, punctuation), and `rough` adds typing habits: missing capitals, odd quotes, missing punctuation.
 """
 
 import re
@@ -78,12 +78,12 @@ def _patterns() -> dict[str, tuple[str, ...]]:
 
 
 def alternatives(name: str) -> tuple[str, ...]:
-    """What patterns.txt has under a name."""
+    """The patterns of that name in patterns.txt."""
     return _patterns()[name]
 
 
 def pattern(name: str) -> str:
-    """The same as one bracket."""
+    """The same as one bracketed alternative."""
     return f"[{'|'.join(alternatives(name))}]"
 
 
@@ -172,7 +172,7 @@ def order(core: str, rng: Random) -> str:
 
 
 def amount(core: str, rng: Random) -> str:
-    """Frame a noun phrase or expression whose value is wanted, e.g. `the sum of 3 and 4`."""
+    """Frame a noun phrase or expression whose value is asked for, e.g. `the sum of 3 and 4`."""
     roll = rng.random()
     if roll < 0.45:
         return ask(
@@ -282,7 +282,7 @@ def as_read(question: str, numbers: Sequence[tuple[int, str]]) -> list[int]:
 
 
 def _slip(text: str, rng: Random) -> str:
-    """A slip of the finger in one of the common words: a letter lost, doubled, or before its turn."""
+    """A typing error in one of the common words: a letter missing, doubled or swapped with the next."""
     known = [word for word in text.split(" ") if word in SLIPS]
     if not known:
         return text
@@ -299,7 +299,7 @@ def _slip(text: str, rng: Random) -> str:
 
 
 def rough(text: str, rng: Random) -> str:
-    """What typing does to a question: capitals, quotes and marks vary. Never changes digits or words."""
+    """Vary capitals, quotes and punctuation as people type them. Never changes digits or words."""
     if rng.random() < 0.06:
         for word in rng.sample(list(HASTE), 5):
             text = text.replace(word, HASTE[word])

@@ -1,7 +1,7 @@
-"""Raw material for questions: English words, names, things, and words that nobody ever saw.
+"""Vocabulary for questions: English words, names, things, and invented words.
 
 In: a seeded `random.Random`. Out: strings. English words come from `english.txt` (see README.md for its licence);
-one in sixteen of them, picked by a checksum, is kept from the training so that the evaluation can use it.
+one in sixteen of them, chosen by a checksum, is held out of the training for the evaluation.
 """
 
 import zlib
@@ -77,7 +77,7 @@ _TENS = _list("_ _ twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def is_held_out(word: str) -> bool:
-    """Whether the training must not use this English word in letter tasks."""
+    """Whether this English word is held out of the training of letter tasks."""
     return zlib.crc32(word.encode()) % 16 == 3 and word not in EXTRA
 
 
@@ -102,13 +102,13 @@ def invented(rng: Random, syllables: int | None = None) -> str:
 
 
 def scrambled(rng: Random) -> str:
-    """Letters without any sense, with doubles more often than chance has them."""
+    """Random letters, with doubles more often than by chance."""
     pool = rng.sample("abcdefghijklmnopqrstuvwxyz", rng.randint(2, 8))
     return "".join(rng.choice(pool) for _ in range(rng.randint(3, 11)))
 
 
 def pieced(rng: Random) -> str:
-    """A word that begins with (a part of) one of the tokenizer's pieces, so that every piece is spelled often."""
+    """A word that begins with (a part of) one of the tokenizer's pieces, so that every piece gets spelled often."""
     piece = rng.choice(PIECES)
     return (piece[: rng.randint(1, len(piece))] + (invented(rng, 1) if rng.random() < 0.8 else ""))[:12]
 

@@ -1,4 +1,4 @@
-"""The training data of pebble: drawn the same from the same seed, and labelled rightly."""
+"""pebble's training data: deterministic for a seed, and labelled correctly."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pebble.wording import as_read, say
 
 
 @pytest.mark.parametrize("task", list(chats.TASKS))
-def test_a_seed_gives_the_same_turns(task: str) -> None:
+def test_a_seed_determines_the_turns(task: str) -> None:
     draw = chats.TASKS[task][1]
     first, second = ([draw(rng) for _ in range(50)] for rng in (Random(3), Random(3)))
     assert first == second
 
 
 @pytest.mark.parametrize("task", list(chats.TASKS))
-def test_no_slot_and_no_bracket_is_left(task: str) -> None:
+def test_every_slot_and_bracket_is_expanded(task: str) -> None:
     rng = Random(11)
     for _ in range(400):
         turn = chats.TASKS[task][1](rng)
@@ -29,7 +29,7 @@ def test_no_slot_and_no_bracket_is_left(task: str) -> None:
         assert not re.search(r"\{\w+\}|\|", turn.question), turn
 
 
-def test_every_step_of_the_arithmetic_is_true() -> None:
+def test_every_arithmetic_step_is_correct() -> None:
     rng = Random(5)
     for _ in range(500):
         a, b = rng.randint(0, 9999), rng.randint(0, 9999)
@@ -45,8 +45,7 @@ def test_every_step_of_the_arithmetic_is_true() -> None:
 @pytest.mark.parametrize(
     "task", ["addition", "subtraction", "multiplication", "chain", "division", "stories"]
 )
-def test_the_expression_that_is_thought_of_has_the_value_of_the_answer(task: str) -> None:
-    """And what the last step arrives at is that value."""
+def test_the_expression_and_the_last_step_have_the_value_of_the_answer(task: str) -> None:
     rng = Random(8)
     for _ in range(600):
         turn = chats.TASKS[task][1](rng)
@@ -70,12 +69,12 @@ def test_the_numbers_of_the_expression_are_those_of_the_question(task: str) -> N
     assert seen > 200
 
 
-def test_a_question_is_read_from_the_left() -> None:
+def test_numbers_are_read_from_left_to_right() -> None:
     assert as_read("add Seventeen to 7", [(7, "7"), (17, "seventeen")]) == [17, 7]
     assert as_read("27 and 7", [(7, "7"), (27, "27")]) == [27, 7]
 
 
-def test_letters_are_counted_rightly() -> None:
+def test_letters_are_counted_correctly() -> None:
     rng = Random(9)
     for _ in range(300):
         word = words.any_word(rng)
@@ -86,7 +85,7 @@ def test_letters_are_counted_rightly() -> None:
         assert steps.backwards(word)[1] == word[::-1]
 
 
-def test_a_list_in_order_grows_by_one_number_a_line() -> None:
+def test_each_line_of_sorting_inserts_one_number() -> None:
     text, ordered = steps.sort_numbers([34, 7, 912], descending=False)
     assert text.split("\n") == ["034>034", "007>007,034", "912>007,034,912"]
     assert ordered == [7, 34, 912]
@@ -117,7 +116,7 @@ def test_a_model_name_is_copied_into_the_answer() -> None:
         assert name.lower() in turn.question.lower()
 
 
-def test_the_words_of_the_evaluation_are_not_trained_on() -> None:
+def test_held_out_words_are_not_in_the_training() -> None:
     assert not set(words.HELD_OUT) & set(words.ENGLISH)
 
 

@@ -1,4 +1,4 @@
-"""The network that trains is the network that is exported; needs the extra `pebble` and a C compiler."""
+"""The training network computes what the exported one does; needs the extra `pebble` and a C compiler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if not shutil.which("cc"):
     pytest.skip("no C compiler", allow_module_level=True)
 
 
-def test_the_fast_network_has_the_gradients_of_the_plain_one() -> None:
+def test_the_bfloat16_network_has_the_gradients_of_the_reference() -> None:
     from torch.nn import functional
 
     from pebble import data

@@ -1,4 +1,4 @@
-"""The model that ships: small, switchable, and right on what the documentation shows, through the command itself."""
+"""The shipped pebble, through the command line: its size, the reasoning switch, and the documented answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_answers(mull: Run, prompt: str, stdin: bytes, expected: str) -> None
     assert result["thinking"]
 
 
-def test_without_thinking_it_answers_at_once(mull: Run) -> None:
+def test_without_thinking_it_answers_directly(mull: Run) -> None:
     done = mull("-m", "pebble", "--no-reason", "--temperature", "0", "--json", "--no-save", "What is 2 + 3?")
     result = json.loads(done.stdout)
     assert result["thinking"] in (None, "")
@@ -48,11 +48,11 @@ def test_without_thinking_it_answers_at_once(mull: Run) -> None:
     assert result["answer"]
 
 
-def test_it_says_the_same_every_time(mull: Run) -> None:
-    """Chosen by default or by name, pebble is greedy: chance only does harm to what it can do."""
+def test_its_answers_are_deterministic(mull: Run) -> None:
+    """pebble decodes greedily by default, because sampling only makes it worse."""
     for name in ([], ["-m", "pebble"]):
-        said = {
+        answers = {
             mull(*name, "--no-save", "--no-reason", "Tell me what 4321 + 87 is, please").stdout
             for _ in range(3)
         }
-        assert len(said) == 1
+        assert len(answers) == 1

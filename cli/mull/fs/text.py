@@ -17,7 +17,9 @@ from mull.errors import MullError
 MOST = 64 << 20
 """In bytes; more than any context holds (ten million tokens of six letters)."""
 
-_BINARY_SHARE = 0.3  # share of undecodable characters above which it is not text; text in another encoding stays below
+_BINARY_SHARE = (
+    0.3  # share of undecodable characters above which it is not text; text in another encoding stays below
+)
 
 
 def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str, bool]:
@@ -27,7 +29,9 @@ def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str
         if stat.S_ISDIR(mode):
             raise MullError("file_unreadable", f"{path} is a folder.", "Give the path of a text file.")
         if not (stat.S_ISREG(mode) or (pipes and _is_stream(mode))):
-            raise MullError("file_unreadable", f"{path} is not a regular file.", "Give the path of a text file.")
+            raise MullError(
+                "file_unreadable", f"{path} is not a regular file.", "Give the path of a text file."
+            )
         with path.open("rb") as file:
             data = file.read(most + 1)
             size = max(os.fstat(file.fileno()).st_size, len(data))
@@ -42,7 +46,9 @@ def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str
         raise too_long(path.name, size)
     text, replaced = decode(data)
     if "\0" in text or (replaced and is_garbled(text)):
-        raise MullError("binary_input", f"{path.name} is not a text file.", "Only text files can be attached.")
+        raise MullError(
+            "binary_input", f"{path.name} is not a text file.", "Only text files can be attached."
+        )
     return text, replaced
 
 
