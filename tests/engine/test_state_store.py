@@ -129,7 +129,7 @@ def test_a_full_disk_is_no_error_and_leaves_nothing(state_store: StateStore) -> 
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-from tests.engine.test_disk import *
+from tests.engine.test_state_store import *
 state_store = StateStore(Path({str(state_store.folder)!r}), limit=1 << 30)
 assert state_store.put(FAMILY, [1], state())
 assert not state_store.put(FAMILY, [2], state(size=1_000_000))
@@ -142,7 +142,7 @@ assert not state_store.put(FAMILY, [2], state(size=1_000_000))
 def ended_while_writing(state_store: StateStore, how: signal.Signals) -> subprocess.CompletedProcess[bytes]:
     """A process that writes one entry after the other until a signal reaches it in the middle of one."""
     code = f"""
-from tests.engine.test_disk import *
+from tests.engine.test_state_store import *
 state_store, data = StateStore(Path({str(state_store.folder)!r}), limit=1 << 30), state(size=30_000_000)
 for number in range(10_000):
     state_store.put(FAMILY, [number % 3], data)
@@ -192,7 +192,7 @@ def test_processes_share_a_folder_that_is_always_full(state_store: StateStore) -
     """Each writes more than there is room for, so everyone's entries vanish under everyone's eyes."""
     code = f"""
 import sys
-from tests.engine.test_disk import *
+from tests.engine.test_state_store import *
 state_store = StateStore(Path({str(state_store.folder)!r}), limit=100_000)
 for number in range(60):
     state_store.put(FAMILY, [int(sys.argv[1]), number % 7], state(size=20_000, seed=number))

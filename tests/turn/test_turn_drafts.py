@@ -18,7 +18,7 @@ from mull.turn.loaded_model import LoadedModel
 from mull.turn.prepare import prepare
 from mull.turn.turn import run
 from tests.cli.conftest import CHATML
-from tests.engine.test_drafts import Hinted
+from tests.engine.test_speculative import Hinted
 from tests.model_files.scripted import write_scripted
 from tests.streams import check_stream
 from tests.turn.test_turn import GREEDY, TAGS, settings, speaking
