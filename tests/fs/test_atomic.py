@@ -75,6 +75,9 @@ def test_readers_see_the_old_content_until_the_end(tmp_path: Path) -> None:
 
 def test_temporary_names_are_never_the_same(tmp_path: Path) -> None:
     new = [AtomicFile(tmp_path / "file") for _ in range(5)]
+    assert names(tmp_path) == []
+    for file in new:
+        file.create()
     assert len(names(tmp_path)) == 5
     for file in new:
         file.discard()

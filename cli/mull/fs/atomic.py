@@ -39,7 +39,7 @@ def open_atomic(path: Path, *, mode: int | None = PRIVATE) -> Iterator[BinaryIO]
     """A binary file to write to; it replaces `path` when the block ends, unless the block raises."""
     new = AtomicFile(path, mode=mode)
     try:
-        yield new.file
+        yield new.create()
         new.commit()
     finally:
         new.discard()
@@ -61,37 +61,41 @@ def symlink_atomic(target: str, link: Path) -> bool:
 
 
 class AtomicFile:
-    """A new, empty file beside `path` that takes its place with `commit`, and is removed with `discard`.
+    """A file beside `path` that takes its place with `commit`, and is removed with `discard`.
 
-    `mode`: its permission bits; None: those of the file that is replaced, or what the umask allows for a new one.
+    Nothing is on the disk before `create`. Call that inside the `try` that discards the file, so that Ctrl+C cannot
+    leave it behind. `mode`: its permission bits; None: those of the file that is replaced, or what the umask allows.
     """
 
     def __init__(self, path: Path, *, mode: int | None = PRIVATE) -> None:
         self._path = path
-        self._temporary: Path | None = _temporary(path)
-        copied = _mode_of(path) if mode is None else None
-        self.file: BinaryIO = os.fdopen(
-            os.open(self._temporary, _FLAGS, 0o666 if mode is None else mode), "wb"
-        )
+        self._mode = mode
+        self._temporary: Path | None = None
+        self._file: BinaryIO | None = None
+
+    def create(self) -> BinaryIO:
+        """Create the file, empty. Raises OSError, after which it must be discarded, too."""
+        copied = _mode_of(self._path) if self._mode is None else None
+        self._temporary = _temporary(self._path)
+        descriptor = os.open(self._temporary, _FLAGS, 0o666 if self._mode is None else self._mode)
+        self._file = os.fdopen(descriptor, "wb")
         if copied is not None:
-            try:
-                self._temporary.chmod(copied)
-            except BaseException:
-                self.discard()
-                raise
+            self._temporary.chmod(copied)
+        return self._file
 
     def commit(self) -> None:
         """Close the file and rename it to the path."""
-        self.file.close()
-        if self._temporary is not None:
+        if self._file is not None and self._temporary is not None:
+            self._file.close()
             self._temporary.replace(self._path)
             self._temporary = None
 
     def discard(self) -> None:
         """Close and remove the file; after `commit` this does nothing."""
         if self._temporary is not None:
-            with suppress(OSError):  # what could not be flushed is discarded anyway
-                self.file.close()
+            if self._file is not None:
+                with suppress(OSError):  # what could not be flushed is discarded anyway
+                    self._file.close()
             _remove(self._temporary)
             self._temporary = None
 
@@ -106,6 +110,7 @@ class OutFile:
     def __init__(self, path: Path) -> None:
         self._named = path
         self._new: AtomicFile | None = None
+        self._file: BinaryIO | None = None
         try:
             self.path = Path(os.path.realpath(path))
             found = self.path.stat() if self.path.exists() else None
@@ -115,22 +120,27 @@ class OutFile:
                 raise PermissionError(0, "Permission denied")
             if found is None or stat.S_ISREG(found.st_mode):
                 self._new = AtomicFile(self.path, mode=None)
+                self._file = self._new.create()
         except (OSError, ValueError) as failure:  # ValueError: a NUL in the path
+            self._discard()
             reason = getattr(failure, "strerror", None) or failure
             raise MullError(
                 "write_failed",
                 f"{path} cannot be written: {reason}.",
                 "Check the path and its permissions.",
             ) from failure
+        except BaseException:
+            self._discard()
+            raise
 
     def write(self, text: str) -> None:
         """Replace the content by this text, as UTF-8."""
         data = text.encode("utf-8", errors="backslashreplace")
         try:
-            if self._new is None:
+            if self._new is None or self._file is None:
                 self.path.write_bytes(data)
             else:
-                self._new.file.write(data)
+                self._file.write(data)
                 self._new.commit()
         except OSError as failure:
             raise MullError(
@@ -145,6 +155,9 @@ class OutFile:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         if self._new is not None:
             self._new.discard()
 
