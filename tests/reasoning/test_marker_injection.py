@@ -18,7 +18,7 @@ from mull.reasoning.profiler import profile
 from mull.settings import ReasoningAsk
 from tests.reasoning import templates
 from tests.reasoning.corpus import needed, sources
-from tests.reasoning.spelling import Spelling
+from tests.reasoning.marker_tokenizer import Spelling
 
 SOURCES = {**templates.ALL, **sources()}
 ASKS = (ReasoningAsk(), ReasoningAsk(on=True), ReasoningAsk(on=False))
