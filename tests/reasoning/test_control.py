@@ -26,14 +26,14 @@ def decided(source: str | None, **ask: object) -> ReasoningDecision:
         (t.WORDS, False, {}, "off", "text: /no_think in the user message"),
         (t.ALWAYS, True, {}, "always", "this model always thinks"),
         (t.ALWAYS, None, {}, "always", "this model always thinks"),
-        (t.PLAIN, None, {}, "none", "this model has no thinking to control"),
-        (t.PLAIN, False, {}, "none", "this model has no thinking to control"),
+        (t.PLAIN, None, {}, "none", "this model has no thinking mode"),
+        (t.PLAIN, False, {}, "none", "this model has no thinking mode"),
         (t.TOKENS, False, {"thinking_budget": 0}, "off", "template: thinking_budget=0"),
-        (t.PROMPTED, False, {}, "off", "text: a system prompt of ours"),
-        (None, None, {}, "none", "this model has no thinking to control"),
+        (t.PROMPTED, False, {}, "off", "text: a plain system prompt"),
+        (None, None, {}, "none", "this model has no thinking mode"),
     ],
 )
-def test_a_switch_is_used_by_its_own_means(
+def test_each_kind_of_switch_is_used(
     source: str | None, on: bool | None, arguments: dict[str, object], applied: str, how: str
 ) -> None:
     found = decided(source, on=on)
@@ -54,10 +54,10 @@ def test_off_by_prefill_starts_the_answer() -> None:
     assert found.hide
 
 
-def test_off_that_cannot_be_had_is_refused_honestly() -> None:
+def test_off_is_reported_as_impossible_where_the_model_always_thinks() -> None:
     found = decided(t.ALWAYS, on=False)
     assert (found.asked, found.applied, found.budget, found.hide) == ("off", "always", MINIMUM_BUDGET, True)
-    assert found.notice == "This model's thinking cannot be switched off; it is kept short and hidden."
+    assert found.notice == "This model's thinking cannot be switched off; it is limited and hidden."
     assert "\n" not in found.notice
 
 
@@ -76,16 +76,16 @@ def test_effort_with_a_control_of_its_own_uses_it() -> None:
     assert found.how == "template: reasoning_effort=high"
 
 
-def test_an_effort_the_family_does_not_have_is_told() -> None:
+def test_an_effort_the_family_does_not_have_is_reported() -> None:
     found = decided(t.STRICT_EFFORT, effort="medium")
     assert found.arguments == {"effort": "high"}
     assert found.budget == 2048
     assert found.notice == (
-        "This model has no effort named medium; its nearest, high, is used with a budget of 2048 tokens."
+        "This model has no effort level medium; the nearest, high, is used with a budget of 2048 tokens."
     )
 
 
-def test_a_budget_implies_thinking_and_bounds_an_effort() -> None:
+def test_a_budget_implies_thinking_and_limits_an_effort() -> None:
     assert decided(t.BARE, budget=100).arguments == {"thinking": True}
     assert decided(t.BARE, budget=100).budget == 100
     assert decided(t.BARE, budget=100, effort="high").budget == 100
@@ -97,15 +97,23 @@ def test_a_budget_implies_thinking_and_bounds_an_effort() -> None:
     assert decided(t.BARE, budget=100, on=False).applied == "off"
 
 
-@pytest.mark.parametrize("ask", [{"on": True}, {"effort": "low"}, {"budget": 64}])
-def test_a_model_that_does_not_think_says_so(ask: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("ask", "effect"),
+    [
+        ({"on": True}, "--reason is ignored"),
+        ({"effort": "low"}, "--effort is ignored"),
+        ({"budget": 64}, "--think-budget has nothing to limit"),
+    ],
+)
+def test_a_model_without_a_thinking_mode_reports_the_flag_without_effect(
+    ask: dict[str, object], effect: str
+) -> None:
     found = decided(t.PLAIN, **ask)
     assert found.applied == "none"
-    assert found.notice is not None
-    assert "does not think" in found.notice
+    assert found.notice == f"This model has no thinking mode; {effect}."
 
 
-def test_thinking_that_comes_although_it_was_switched_off_is_hidden() -> None:
+def test_unrequested_thinking_is_hidden() -> None:
     assert decided(t.PLAIN, on=False).hide
     assert decided(t.CLOSED, on=False).hide
     assert not decided(t.PLAIN).hide
@@ -115,13 +123,13 @@ def test_thinking_that_comes_although_it_was_switched_off_is_hidden() -> None:
     ("effort", "arguments", "budget"),
     [("low", {"low_effort": True}, None), ("medium", {}, 2048), ("high", {}, 8192)],
 )
-def test_an_effort_that_is_a_yes_or_no(effort: str, arguments: dict[str, object], budget: int | None) -> None:
+def test_an_effort_flag_for_one_grade(effort: str, arguments: dict[str, object], budget: int | None) -> None:
     found = decided(t.LITTLE, effort=effort)
     assert (found.arguments, found.budget) == ({"enable_thinking": True, **arguments}, budget)
     assert found.notice is None
 
 
-def test_a_model_that_thinks_by_its_own_system_prompt_says_on_what_it_depends() -> None:
+def test_the_default_of_a_model_that_thinks_by_its_system_prompt_is_described() -> None:
     assert decided(t.PROMPTED).how == "the model's default (on, unless there is a system prompt)"
 
 

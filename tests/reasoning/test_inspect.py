@@ -60,7 +60,7 @@ def test_words_say_what_off_will_do(mull: Run, template: Path) -> None:
     done = mull("inspect", template, "--stats")
     text = done.stdout.decode()
     assert "enable_thinking = false" in text
-    assert "empty, closed block" in text
+    assert "an empty thinking block" in text
     assert float(done.stderr.split()[0]) > 0
 
 
@@ -119,7 +119,7 @@ def test_a_model_without_a_template_is_a_base_model(mull: Run, tmp_path: Path) -
 def test_a_tokenizer_config_will_do(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer_config.json"
     path.write_text(json.dumps({"chat_template": t.OPENED}), encoding="utf-8")
-    assert Inspected.open(path).profile.tails.on.endswith("<think>\n")
+    assert Inspected.open(path).profile.prompts.on.endswith("<think>\n")
 
 
 def test_a_tokenizer_config_may_hold_templates_by_name_and_tells_the_special_texts(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_narrow_window_wraps_and_cuts_nothing(home: dict[str, str], tmp_path: 
         assert terminal.exit() == 0
         assert all(len(line) <= 40 for line in terminal.lines)
         told = " ".join(" ".join(terminal.lines).split())
-    assert "template argument enable_thinking = false; the prompt holds an empty, closed block" in told
+    assert "template argument enable_thinking = false; the prompt contains an empty thinking block" in told
 
 
 @pytest.mark.parametrize(

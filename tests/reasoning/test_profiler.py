@@ -172,7 +172,7 @@ def test_square_markers_are_found() -> None:
     found = profile(t.SYSTEM_WORDS)
     assert found.switch is not None
     assert found.switch.place == "system"
-    assert (found.tails.head, found.turn_ends) == ("[|assistant|]", ("[|endofturn|]",))
+    assert (found.prompts.header, found.turn_ends) == ("[|assistant|]", ("[|endofturn|]",))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_any_spelling_of_the_tags_will_do(tag: str, extra: str) -> None:
     closer = tag.replace("<|", "<|/") if tag.startswith("<|") else tag[0] + "/" + tag[1:]
     found = profile(t.OPENED.replace("</think>", closer).replace("<think>", tag) + extra)
     assert (found.start, found.end) == (tag, closer)
-    assert (found.prefill(found.tails.on), found.prefill(found.tails.off)) == ("open", "closed")
+    assert (found.prefill(found.prompts.on), found.prefill(found.prompts.off)) == ("open", "closed")
 
 
 @pytest.mark.parametrize("name", ["think", "with_reasoning", "use_thinking", "deliberate_reasoning"])
@@ -240,7 +240,7 @@ def test_an_argument_without_effect_is_no_switch() -> None:
 
 
 def test_a_users_text_that_spells_an_end_is_not_taken_for_a_prefill() -> None:
-    assert profile(t.CHANNELS).prefill(profile(t.CHANNELS).tails.default) == "none"
+    assert profile(t.CHANNELS).prefill(profile(t.CHANNELS).prompts.default) == "none"
 
 
 def test_names_decide_where_templates_are_silent() -> None:

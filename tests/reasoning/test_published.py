@@ -173,8 +173,8 @@ def split(ability: Profile, prompt: str, chunks: list[bytes]) -> tuple[str, str,
 def start_of(case: Mapping[str, Any], ability: Profile) -> tuple[str, str, str]:
     """The prompt's end, and the thinking and answer that it already holds."""
     if case["kind"] != "continuation":
-        return case["generation_prompt"] or ability.tails.on, "", ""
-    held, head = case["prefilled_message"], ability.tails.head
+        return case["generation_prompt"] or ability.prompts.on, "", ""
+    held, head = case["prefilled_message"], ability.prompts.header
     if case["continue_final_message"] == "REASONING":
         return head + (ability.start or "<think>") + held["reasoning"], held["reasoning"], ""
     reasoning = held["reasoning"] if case["expected_reasoning"] else ""

@@ -45,12 +45,12 @@ def every_way(found: Profile, prompt: str, text: str) -> Result:
 
 def on(source: str) -> tuple[Profile, str]:
     found = profile(source)
-    return found, found.tails.on
+    return found, found.prompts.on
 
 
 def off(source: str) -> tuple[Profile, str]:
     found = profile(source)
-    return found, found.tails.off
+    return found, found.prompts.off
 
 
 STRAY = (
@@ -185,7 +185,7 @@ def tokens(
 ) -> Result:
     """Pieces as tokens of a known vocabulary: those in `special` are special tokens when they come as `@piece`."""
     found = profile(source, special=special)
-    splitter = Splitter(found, found.tails.on)
+    splitter = Splitter(found, found.prompts.on)
     parts: list[Part] = []
     for piece in pieces:
         is_special = piece.startswith("@")
@@ -218,7 +218,7 @@ def test_thinking_tokens_of_a_vocabulary_are_known_though_its_template_is_silent
 
 def test_states_are_told() -> None:
     found = profile(t.OPENED)
-    splitter = Splitter(found, found.tails.on)
+    splitter = Splitter(found, found.prompts.on)
     assert splitter.thinking
     splitter.feed(0, b"Hm", False)
     assert (splitter.thinking, splitter.answered) == (True, False)
@@ -233,7 +233,7 @@ def test_states_are_told() -> None:
 @pytest.mark.parametrize("source", [s for s in t.ALL.values() if profile(s).reasons])
 def test_the_way_out_leads_into_the_answer(source: str) -> None:
     found = profile(source)
-    splitter = Splitter(found, found.tails.on)
+    splitter = Splitter(found, found.prompts.on)
     parts = splitter.feed(0, (found.start or "").encode() if not splitter.thinking else b"", False)
     parts += splitter.feed(0, b"Hm, let me see", False)
     assert splitter.thinking
@@ -247,7 +247,7 @@ def test_the_way_out_leads_into_the_answer(source: str) -> None:
 
 def test_a_final_marker_that_never_comes_makes_the_whole_an_answer_when_the_model_is_done() -> None:
     found = profile(t.FINAL)
-    splitter = Splitter(found, found.tails.on)
+    splitter = Splitter(found, found.prompts.on)
     parts = splitter.feed(0, b"It is 4.", False)
     assert told(parts + splitter.finish(complete=True)) == ("It is 4.", "It is 4.", "")
 
@@ -287,7 +287,7 @@ def test_any_text_survives_any_chunking(opener: str, thinking: str, answer: str,
 
 def test_a_tool_call_is_told_once_and_whole() -> None:
     found = profile(t.TOOLS)
-    splitter = Splitter(found, found.tails.on)
+    splitter = Splitter(found, found.prompts.on)
     parts: list[Part] = []
     for piece in ("A\n", "<tool", "_call>", "\n{", "}", "</tool_call>", "B\n", "<tool_call>", "x"):
         parts += splitter.feed(0, piece.encode(), False)
@@ -317,10 +317,10 @@ SCRAPS = (
 def test_any_mixture_of_markers_is_split_the_same_in_any_chunking(name: str, data: st.DataObject) -> None:
     found = profile(t.ALL[name])
     known = [found.start, found.end, found.answer_start, found.answer_end, found.header, found.restart]
-    known += [found.tool_start, found.tool_end, found.tails.head, *found.turn_ends, "<think>", "</think>"]
+    known += [found.tool_start, found.tool_end, found.prompts.header, *found.turn_ends, "<think>", "</think>"]
     markers = sorted({marker for marker in known if marker})
     cut = st.sampled_from(markers).flatmap(lambda m: st.integers(0, len(m)).map(lambda n: m[:n]))
     scraps = st.one_of(st.sampled_from(markers), cut, st.sampled_from(SCRAPS))
     output = "".join(data.draw(st.lists(scraps, max_size=8)))
-    for tail in {found.tails.on, found.tails.off, found.tails.default}:
+    for tail in {found.prompts.on, found.prompts.off, found.prompts.default}:
         every_way(found, tail, output)

@@ -1,9 +1,8 @@
-"""A grammar for the answer, and what may stand before it at the place where the model is.
+"""Extend the answer's grammar by what may precede the answer at a position in the turn.
 
-In: GBNF with a rule `root`, a profile, what was decided about the thinking, and a place in the turn. Out: GBNF and the
-name of the rule to begin with; nothing where the model is to be left alone. The thinking is never bound. Where it may
-or may not come, the model chooses between its opening and the answer; where it was switched off, or no marker is known
-by which it could be told apart, the answer is bound from the first token. Pure.
+In: GBNF with a rule `root`, a profile, the decision about thinking, a position. Out: GBNF and its start rule, or None
+where nothing is constrained. Thinking is never constrained: where it is possible, the grammar lets the model choose
+between opening it and answering; where it is off, or has no known marker, the grammar applies from the first token.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ _NAME = "the-beginning"
 
 @dataclass(frozen=True, slots=True)
 class PlacedGrammar:
-    """`text` is GBNF, beginning with the rule `root`. Of the tokenizer's special tokens, those spelled as in `markers`
-    are no part of the answer, and those in `inside` may come all the same."""
+    """GBNF (`text`) with its start rule (`root`).
+
+    Special tokens spelled as in `markers` must not occur in the answer, except those in `allowed`.
+    """
 
     text: str
     root: str
@@ -34,7 +35,7 @@ class PlacedGrammar:
 def grammar_at(
     answer: str, profile: Profile, decision: ReasoningDecision, position: TurnPosition
 ) -> PlacedGrammar | None:
-    """What binds the next tokens at this place; None: nothing does."""
+    """The grammar for the next tokens at this position, or None."""
     markers = marker_table(profile).marking
     if position in ("thinking", "elsewhere"):
         return None

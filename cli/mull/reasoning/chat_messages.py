@@ -1,9 +1,9 @@
 """A conversation as the dictionaries that a chat template takes.
 
-In: messages, the profile, this turn's control. Out: one dictionary per message, in the family's own terms: past
-thinking in the field it reads (its template then keeps or drops it), switch words where they belong, a system message
-folded away where the template refuses one, neighbours of one role joined where roles must alternate. Keys without a
-value are left out and content is never None.
+In: messages, the profile, this turn's decision. Out: dictionaries in the form that the family's template expects:
+past thinking in the field it reads, switch words where they belong, the system message merged into the first user
+message where the template refuses one, adjacent messages of one role joined where roles must alternate. Keys without a
+value are omitted; content is never None.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GAP = "\n\n"
 def to_chat(
     messages: Sequence[Message], profile: Profile, control: ReasoningDecision
 ) -> list[dict[str, Any]]:
-    """What `prompt.render.render` takes. Raises nothing; the messages are not changed."""
+    """The messages for `chat_template.render.render`. Raises nothing; does not modify `messages`."""
     if profile.template is None:
         return [{"role": message.role, "content": message.content} for message in messages]
     chat = [_turn(message, profile) for message in messages]
@@ -52,7 +52,7 @@ def _turn(message: Message, profile: Profile) -> dict[str, Any]:
 
 
 def _in_pieces(turn: dict[str, Any], field: str) -> dict[str, Any]:
-    """An assistant's turn with its thinking inside the content. Blocks must not be mixed with texts."""
+    """An assistant message with its thinking as typed pieces of the content: only blocks, or texts where possible."""
     thinking = turn.pop(field, "")
     if turn["role"] != "assistant" or not (thinking or field == BLOCKS):
         return turn
@@ -60,7 +60,7 @@ def _in_pieces(turn: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def _text(*parts: Any) -> MixedText:
-    """Texts joined; strings of ours are trusted, what comes from messages is not."""
+    """Join texts: `Segment`s as they are, plain strings as untrusted."""
     segments: list[Segment] = []
     for part in parts:
         segments += (
@@ -88,7 +88,7 @@ def _in_last_user(chat: list[dict[str, Any]], word: str) -> list[dict[str, Any]]
 
 
 def _folded(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """System messages put before the first user message's text."""
+    """Move system messages in front of the first user message's text."""
     system = [turn["content"] for turn in chat if turn["role"] == "system" and turn["content"]]
     rest = [turn for turn in chat if turn["role"] != "system"]
     if not system:
@@ -102,7 +102,7 @@ def _folded(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _custom_system(chat: list[dict[str, Any]], control: ReasoningDecision) -> list[dict[str, Any]]:
-    """Families whose own system prompt is what makes them think: keep it or replace it, as the control says."""
+    """For families that think because of their default system prompt: keep that prompt or replace it."""
     if control.applied == "off":
         if chat and chat[0]["role"] == "system":
             return chat
@@ -111,7 +111,7 @@ def _custom_system(chat: list[dict[str, Any]], control: ReasoningDecision) -> li
 
 
 def _alternating(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role joined; such templates do not take an answer without a word in it either."""
+    """Join adjacent messages of one role and drop empty answers, which such templates refuse too."""
     joined: list[dict[str, Any]] = []
     for turn in (turn for turn in chat if turn["content"] or turn["role"] != "assistant"):
         if joined and joined[-1]["role"] == turn["role"]:

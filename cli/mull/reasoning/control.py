@@ -1,8 +1,7 @@
-"""What was asked of the thinking, turned into what is done about it, and what the user is told.
+"""Decide what to do about thinking in a turn, from the user's request and the model's profile.
 
-In: the user's wish and the model's profile. Out: template arguments, prefill, budget, and a report of what was really
-applied and how. It never pretends: where a wish cannot be met, `applied` says what happens and `notice` says it in one
-sentence. Pure; renders nothing.
+Out: template arguments, prefill, thinking budget, and a report of what is really applied and how. Where the request
+cannot be met, `applied` reports what happens instead and `notice` explains it in one sentence. Pure; renders nothing.
 """
 
 from __future__ import annotations
@@ -16,32 +15,34 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.switches import BUDGETS
 from mull.settings import Effort, ReasoningAsk
 
-THOUGHT_ANYWAY = "The model thought although its thinking was switched off; it is kept out of the answer."
-MINIMUM_BUDGET = 256  # tokens of thinking granted where none was asked for and none cannot be had
+THOUGHT_ANYWAY = "The model thought although thinking was off; the thinking is not part of the answer."
+MINIMUM_BUDGET = (
+    256  # thinking tokens allowed where off was requested and the model cannot do without thinking
+)
 
 
 @dataclass(frozen=True)
 class ReasoningDecision:
-    """What to do in one turn. `budget` in thinking tokens; `hide`: do not show thinking that nobody asked for."""
+    """What to do in one turn. `budget` is in thinking tokens; `hide`: do not display unrequested thinking."""
 
     asked: Asked = "default"
     applied: Applied = "default"
-    how: str = "nothing asked"
+    how: str = "nothing requested"
     notice: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     prefill: str = ""
     budget: int | None = None
     hide: bool = False
-    word: str | None = None  # the family's switch word for this turn, to be written into a message
+    word: str | None = None  # the family's switch word for this turn, inserted into a message
 
     def report(self, *, thought: bool = False) -> ReasoningReport:
-        """For the result, once it is known whether the model `thought`."""
+        """The report for the result, once it is known whether the model `thought`."""
         notice = self.notice or (THOUGHT_ANYWAY if thought and self.applied == "off" else None)
         return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
 def decide(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
-    """Decide one turn. `ask.budget` 0 means off; a budget without a word on or off implies on."""
+    """Decide one turn. A budget of 0 means off; a budget alone implies on."""
     if ask.budget is not None and ask.on is None and ask.effort is None:
         ask = replace(ask, on=ask.budget > 0)
     if ask.on is False:
@@ -56,17 +57,23 @@ def decide(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
 
 
 def _without(ask: ReasoningAsk) -> ReasoningDecision:
-    """A model that does not think."""
+    """The decision for a model without thinking."""
     if ask.asked == "default":
-        return ReasoningDecision("default", "none", "this model has no thinking to control")
+        return ReasoningDecision("default", "none", "this model has no thinking mode")
     return ReasoningDecision(
         ask.asked,
         "none",
-        "this model has no thinking to control",
-        "As its template tells, this model does not think before it answers: there is nothing to "
-        + ("switch on." if ask.budget is None else "bound."),
+        "this model has no thinking mode",
+        f"This model has no thinking mode; {_without_effect(ask)}.",
         budget=ask.budget,
     )
+
+
+def _without_effect(ask: ReasoningAsk) -> str:
+    """Which flag has no effect on a model without thinking. A budget still applies should it think anyway."""
+    if ask.effort is None and ask.budget is not None:
+        return "--think-budget has nothing to limit"
+    return f"{'--reason' if ask.effort is None else '--effort'} is ignored"
 
 
 def _default(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
@@ -93,7 +100,7 @@ def _on(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
 
 
 def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
-    """The family's own control where it has one, else a budget."""
+    """Use the family's own effort control where it has one, else a token budget."""
     arguments, word, how = _switched(profile, on=True)
     own = profile.effort
     budget: int | None = BUDGETS[effort]
@@ -108,16 +115,16 @@ def _effort(effort: Effort, ask: ReasoningAsk, profile: Profile) -> ReasoningDec
         how += f"; {_budget(budget)}"
     notice = None
     if own is not None and own.values[effort] != effort and isinstance(own.values[effort], str):
-        notice = f"This model has no effort named {effort}; its nearest, {own.values[effort]}, is used" + (
+        notice = f"This model has no effort level {effort}; the nearest, {own.values[effort]}, is used" + (
             f" with a {_budget(budget)}." if budget is not None else "."
         )
     return ReasoningDecision(ask.asked, effort, how, notice, arguments, budget=budget, word=word)
 
 
 def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
-    """Switch off by the family's own means, or say honestly that it cannot be."""
+    """Switch off by the family's own means, or report that it cannot be switched off."""
     if not profile.reasons:
-        return ReasoningDecision(asked, "none", "this model has no thinking to control", hide=True)
+        return ReasoningDecision(asked, "none", "this model has no thinking mode", hide=True)
     if profile.off in ("template", "text"):
         arguments, word, how = _switched(profile, on=False)
         return ReasoningDecision(asked, "off", how, None, arguments, hide=True, word=word)
@@ -136,7 +143,7 @@ def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
         asked,
         "always",
         how,
-        "This model's thinking cannot be switched off; it is kept short and hidden.",
+        "This model's thinking cannot be switched off; it is limited and hidden.",
         arguments,
         budget=MINIMUM_BUDGET,
         hide=True,
@@ -144,7 +151,7 @@ def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
 
 
 def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None, str]:
-    """Template arguments, switch word and wording for one position of the switch."""
+    """Template arguments, switch word and description for one position of the switch."""
     switch = profile.switch
     if switch is None:
         return (
@@ -156,14 +163,14 @@ def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None
     if switch.argument is not None:
         return {switch.argument: value}, None, f"template: {switch.argument}={_shown(value)}"
     if switch.place == "custom system":
-        return {}, value, "text: " + ("the model's own system prompt" if on else "a system prompt of ours")
+        return {}, value, "text: " + ("the model's own system prompt" if on else "a plain system prompt")
     if not value:
         return {}, None, f"the model's default ({'on' if on else 'off'})"
     return {}, value, f"text: {abridged(value)} in the {switch.place} message"
 
 
 def abridged(words: str) -> str:
-    """A few words as they are, the beginning of many."""
+    """The words, cut to some 40 characters."""
     return words if len(words) <= 40 else words[:41].rpartition(" ")[0] + " …"
 
 

@@ -1,6 +1,6 @@
-"""A profile in words and as data: what `mull inspect` says, and what the families' table in the docs is made of.
+"""Describe a profile: for `mull inspect`, and for the table of families in the docs.
 
-In: a profile. Out: label and text pairs for a screen, or the `reasoning` object of the versioned JSON. No printing.
+In: a profile. Out: pairs of label and text for a screen, or the `reasoning` object of the versioned JSON.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from mull.reasoning.switches import BUDGETS
 
 PREFILLS = {
     "open": "the prompt opens the thinking",
-    "closed": "the prompt holds an empty, closed block",
-    "bare": "the prompt holds a bare end marker",
+    "closed": "the prompt contains an empty thinking block",
+    "bare": "the prompt contains a bare end marker",
     "none": "the prompt adds nothing",
 }
 
 
 def as_json(profile: Profile) -> dict[str, Any]:
     """The `reasoning` object. Its first seven keys are the contract; the rest may grow."""
-    switch, effort, tails = profile.switch, profile.effort, profile.tails
+    switch, effort, prompts = profile.switch, profile.effort, profile.prompts
     return {
         "kind": profile.kind,
         "default": profile.default,
         "switch": {"argument": switch.argument, "on": switch.on, "off": switch.off} if switch else None,
         "effort": {word: effort.values.get(word) for word in BUDGETS} if effort else None,
         "markers": {"start": profile.start, "end": profile.end} if profile.end else None,
-        "prefill": {"on": profile.prefill(tails.on), "off": profile.prefill(_off_tail(profile))},
+        "prefill": {"on": profile.prefill(prompts.on), "off": profile.prefill(_off_prompt(profile))},
         "off": profile.off,
         "family": profile.family or None,
         "effort_argument": effort.argument if effort else None,
@@ -43,21 +43,23 @@ def as_json(profile: Profile) -> dict[str, Any]:
 
 
 def as_lines(profile: Profile) -> list[tuple[str, str]]:
-    """Label and sentence, for people."""
+    """Pairs of label and sentence, for a screen."""
     lines = [("Thinking", _kind(profile))]
     if profile.kind == "switchable":
         lines.append(("On", on(profile)))
     if profile.reasons:
         lines += [("Off", off(profile)), ("Effort", effort(profile))]
         lines.append(("Markers", _markers(profile)))
-        lines.append(("Old thinking", _history(profile)))
+        lines.append(("Past thinking", _history(profile)))
     if not profile.system:
-        lines.append(("System prompt", "not taken by the template; mull puts it before the first message"))
+        lines.append(
+            ("System prompt", "not supported by the template; mull puts it before the first message")
+        )
     if profile.system_blocks_switch:
         lines.append(
             (
                 "System prompt",
-                "the template would ignore the switch beside one; mull puts it before the first message",
+                "with one, the template ignores the switch; mull puts it before the first message",
             )
         )
     if profile.note:
@@ -68,20 +70,20 @@ def as_lines(profile: Profile) -> list[tuple[str, str]]:
 def on(profile: Profile) -> str:
     """What `--reason` does."""
     if not profile.reasons:
-        return "nothing: it does not think"
+        return "nothing: no thinking mode"
     if profile.switch is None:
-        return "nothing to do: it always thinks"
+        return "nothing: the model always thinks"
     return _position(profile, on=True)
 
 
 def off(profile: Profile) -> str:
-    """What `--no-reason` really does."""
+    """What `--no-reason` does."""
     if not profile.reasons:
-        return "nothing to switch off"
+        return "nothing: no thinking mode"
     if profile.off == "cannot":
-        return "cannot be switched off: the least thinking is asked for, and it is hidden"
+        return "cannot be switched off: thinking is limited as far as possible, and hidden"
     if profile.off == "prefill":
-        return f"starts the answer with {_shown(profile.off_prefill)}; known to work"
+        return f"prefills the answer with {_shown(profile.off_prefill)}; known to work"
     return _position(profile, on=False)
 
 
@@ -110,24 +112,26 @@ def _position(profile: Profile, *, on: bool) -> str:
     if switch is None:
         return ""
     value = switch.on if on else switch.off
-    tail = profile.tails.on if on else profile.tails.off
-    done = PREFILLS[profile.prefill(tail)]
+    prompt = profile.prompts.on if on else profile.prompts.off
+    done = PREFILLS[profile.prefill(prompt)]
     if switch.argument is not None:
         return f"template argument {switch.argument} = {_value(value)}; {done}"
     if switch.place == "custom system":
-        return "its own system prompt" if on else "a plain system prompt in place of its own"
+        return (
+            "the model's default system prompt" if on else "a plain system prompt instead of the default one"
+        )
     if not value:
-        return f"nothing to do: it {'thinks unless told not to' if on else 'does not think unless told to'}"
+        return f"nothing: the model {'thinks' if on else 'does not think'} by default"
     return f"the words {abridged(value)} in the {switch.place} message; {done}"
 
 
 def _kind(profile: Profile) -> str:
     if profile.kind == "none":
-        return "none known from the template; what the model marks as thinking is split off anyway"
+        return "no thinking mode in the template; thinking that the model marks is still split off"
     if profile.kind == "always":
         return "always"
     if profile.kind == "effort":
-        return "always, more or less: only how much can be chosen"
+        return "always; only the effort can be chosen"
     default = {"on": "on", "off": "off", "none": "the model decides"}[profile.default]
     return f"can be switched; by default {default}"
 
@@ -140,11 +144,11 @@ def _markers(profile: Profile) -> str:
 def _history(profile: Profile) -> str:
     if profile.history_field is None:
         return "dropped"
-    return f"handed to the template ({profile.history_field}), which keeps or drops it"
+    return f"passed to the template ({profile.history_field}), which keeps or drops it"
 
 
-def _off_tail(profile: Profile) -> str:
-    return profile.tails.off if profile.off in ("template", "text") else profile.tails.default
+def _off_prompt(profile: Profile) -> str:
+    return profile.prompts.off if profile.off in ("template", "text") else profile.prompts.default
 
 
 def _shown(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Probing a template: its markers, its switch, its effort control, its prefill, its history rule.
+"""Detect by probing what a template can do: markers, switch, effort control, prefill, history rule.
 
-In: a template. Out: a `Profile` without any knowledge of families; a template that says nothing of thinking gives
-kind "none", and the splitter then watches the output. The facts that no probe can see are in `families.py`.
+In: a template. Out: a `Profile` without any knowledge of families. A template that does not mention thinking gives kind
+"none"; the splitter then looks for common thinking tags. Facts that no probe can find are in `families.py`.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from mull.reasoning.tags import find_answer_markers, find_markers
 def detect(template: Template) -> Profile:
     """Probe the template. Raises `TemplateError` where it cannot render a single question."""
     probe = TemplateProbe(template)
-    base = probe.tail()
+    base = probe.generation_prompt()
     if base is None:
         probe = TemplateProbe(template, parts=True)
-        base = probe.tail()
+        base = probe.generation_prompt()
     if base is None:
         template.render([QUESTION])
         raise TemplateError(
             "chat_template_failed", "The model's chat template does not show the user's message.", HINT
         )
     switch, *positions = find_switch(probe, base)
-    on_tail, off_tail = (base if tail is None else tail for tail in positions)
+    on_prompt, off_prompt = (base if prompt is None else prompt for prompt in positions)
     effort = find_effort(probe, switch)
     given = {switch.argument: switch.on} if switch and switch.argument else {}
-    found = find_markers(probe, [base, on_tail, off_tail], given)
-    if found.end is None and (switch or effort):  # it reasons, and its template never spells how
+    found = find_markers(probe, [base, on_prompt, off_prompt], given)
+    if found.end is None and (switch or effort):  # it thinks, but its template never spells the tags
         found = replace(found, **THINK_TAGS)
-    every = (base, on_tail, off_tail)
-    tails = GenerationPrompts(markers.header(every, found.start, found.end), *every)
-    found = replace(found, tails=tails, switch=switch, effort=effort, parts=probe.parts)
+    every = (base, on_prompt, off_prompt)
+    prompts = GenerationPrompts(markers.header(every, found.start, found.end), *every)
+    found = replace(found, prompts=prompts, switch=switch, effort=effort, parts=probe.parts)
     switch = switch or _system_prompt_switch(probe, found)
     found = replace(found, switch=switch)
     if switch:
@@ -61,12 +61,12 @@ def detect(template: Template) -> Profile:
 
 
 def _endings(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> Profile:
-    """How an answer, a turn and a tool call end."""
+    """Find what ends an answer, a turn and a tool call."""
     plain = probe.plain() or TurnMarkup("", "", "")
     last = probe.render([QUESTION, {"role": "assistant", "content": ANSWER}], given, prompt=False) or ""
     closing = last.rpartition(ANSWER)[2] if ANSWER in last else ""
-    header = found.tails.head.rstrip()
-    if header and header in closing:  # the template writes a generation prompt whether asked or not
+    header = found.prompts.header.rstrip()
+    if header and header in closing:  # the template always writes a generation prompt
         closing = closing.partition(header)[0] + (markers.first_chunk(header) or "")
     answer_end, final = found.answer_end, markers.chunks(closing)
     wrapped = bool(
@@ -74,32 +74,32 @@ def _endings(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> 
     )
     if wrapped:
         answer_end = closing.strip().rpartition(final[-1])[0].strip()
-        again = answer_end.find(final[0], 1)  # a family may close its answer and then its message in one way
+        again = answer_end.find(final[0], 1)  # one marker may close both the answer and its message
         answer_end = answer_end if again < 0 else answer_end[:again]
         final = final[-1:]
     following = markers.chunks(plain.after)
     ends = [*final[:1], *(following[:1] if not wrapped else [])]
     if not following and plain.after.strip():
-        ends.append(plain.after.rstrip())  # no marker at all: the next speaker's name is the end
+        ends.append(plain.after.rstrip())  # no marker at all: the next speaker's name ends the turn
     found = replace(found, answer_end=answer_end)
     tool_start, tool_end, after_tool = _tool_call(probe, found, given, ends)
     if found.header:
         ends += after_tool
-    kept = dict.fromkeys(text for text in ends if text not in (found.end, found.start, answer_end))
-    return replace(found, turn_ends=tuple(kept), tool_start=tool_start, tool_end=tool_end)
+    ends_of_turn = dict.fromkeys(text for text in ends if text not in (found.end, found.start, answer_end))
+    return replace(found, turn_ends=tuple(ends_of_turn), tool_start=tool_start, tool_end=tool_end)
 
 
 def _tool_call(
     probe: TemplateProbe, found: Profile, given: Mapping[str, Any], ends: Sequence[str]
 ) -> tuple[str | None, str | None, list[str]]:
-    """What opens and closes a tool call, and the markers right after it."""
+    """The markers that open and close a tool call, and those right after it."""
     turn = {"role": "assistant", "content": "", "tool_calls": [CALL]}
     text = probe.render([QUESTION, turn], given, prompt=False)
     if text is None or TOOL not in text or VALUE not in text:
         return None, None, []
     before, _, rest = text.rpartition(USER)[2].partition(TOOL)
     after = markers.chunks(rest.partition(VALUE)[2])
-    header = found.tails.head.rstrip()
+    header = found.prompts.header.rstrip()
     opening = before.rpartition(header)[2] if header else before
     thought = [match.end() for match in markers.CLOSERS.finditer(opening)]
     opening = opening[thought[-1] :] if thought else opening
@@ -123,13 +123,13 @@ def _tool_call(
 
 
 def _tool_opener(word: str, found: Profile) -> str:
-    """The marker that opens a tool call, out of all that stands before the tool's name."""
+    """The marker that opens a tool call, from the text before the tool's name."""
     ends = [match.end() for match in markers.CHUNK.finditer(word)]
     if not ends:
         return ""
-    telling = re.compile("tool|call|function|action|invoke", re.IGNORECASE)
+    tool_words = re.compile("tool|call|function|action|invoke", re.IGNORECASE)
     for match in markers.CHUNK.finditer(word):
-        if telling.search(match.group()):
+        if tool_words.search(match.group()):
             return word[: match.end()]
     shared = found.start is not None and found.start.startswith(word[: ends[0]])
     return word[: ends[1] if shared and len(ends) > 1 else ends[0]]
@@ -139,7 +139,7 @@ def _tool_opener(word: str, found: Profile) -> str:
 
 
 def _system_prompt_switch(probe: TemplateProbe, found: Profile) -> Switch | None:
-    """Families that think because their default system prompt says so: a system message replaces it."""
+    """The switch of families whose default system prompt makes them think: a system message replaces that prompt."""
     if not found.end:
         return None
     usual = probe.render([QUESTION]) or ""
@@ -150,7 +150,7 @@ def _system_prompt_switch(probe: TemplateProbe, found: Profile) -> Switch | None
 
 
 def _default(probe: TemplateProbe, found: Profile, kind: Kind) -> Default:
-    """What happens when nobody says anything."""
+    """Whether the model thinks when the user requests nothing."""
     switch = found.switch
     if kind == "none":
         return "none"
@@ -160,22 +160,22 @@ def _default(probe: TemplateProbe, found: Profile, kind: Kind) -> Default:
     if switch.place == "custom system":
         return "on"
     if switch.argument is None:
-        return "on"  # a word that switches off is only needed where thinking is on
+        return "on"  # a word that switches off implies that the default is on
     states: tuple[tuple[Default, Any], ...] = (("on", switch.on), ("off", switch.off))
     for word, value in states:
         if probe.render([QUESTION], {switch.argument: value}) == question:
             return word
-    # Neither: what the prompt ends with tells; or an effort argument sets a grade of "on"; or the model decides.
-    tail = probe.tail() or ""
-    if (state := found.prefill(tail)) != "none":
+    # Neither: judge by the end of the prompt; an effort argument may set a grade of "on"; else the model decides.
+    prompt = probe.generation_prompt() or ""
+    if (state := found.prefill(prompt)) != "none":
         return "on" if state == "open" else "off"
-    if tail != probe.tail({switch.argument: switch.off}) and GRADED.search(switch.argument):
+    if prompt != probe.generation_prompt({switch.argument: switch.off}) and GRADED.search(switch.argument):
         return "on"
     return "none"
 
 
 def _conversation(probe: TemplateProbe, switch: Switch | None) -> dict[str, Any]:
-    """Which conversations the template takes."""
+    """Which conversations the template accepts."""
     system = {"role": "system", "content": "Qzsystem"}
     question = {"role": "user", "content": USER}
     shown = probe.render([system, question])

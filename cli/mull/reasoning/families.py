@@ -1,7 +1,7 @@
-"""What probing cannot see: facts about families, each with where it is from. Kept small on purpose.
+"""Facts about families that probing cannot find, each with its source. Kept small on purpose.
 
-In: a detected profile, the template's source and the model's names. Out: the corrected profile. A family is recognized
-by what only its template writes, or by the name in the GGUF where the template is silent.
+In: a detected profile, the template's source, the model's architecture and name. Out: the corrected profile. A family
+is recognized by text that only its template contains, or by the name in the GGUF where the template reveals nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mull.reasoning.profile import THINK_TAGS, Profile, Switch
 
 @dataclass(frozen=True)
 class Family:
-    """A rule: whom it concerns, and what to put right."""
+    """A rule: which models it applies to, and the fields it corrects."""
 
     name: str
     matches: Callable[[str, str, str], bool]  # the template's source; architecture and name in lower case
@@ -29,8 +29,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "gpt-oss",
         lambda source, *_: "<|channel|>analysis<|message|>" in source and "<|start|>assistant" in source,
-        # The model then writes its final message at once. Reported to work by two servers that do it (BigMoeOnEdge pull
-        # request 85, Rapid-MLX pull request 1093), as special tokens only. "Reasoning: none" is not trained.
+        # Prefilling the final channel skips the analysis. Two servers that do this report that it works (BigMoeOnEdge
+        # pull request 85, Rapid-MLX pull request 1093), as special tokens only. "Reasoning: none" is not trained.
         {"off": "prefill", "off_prefill": "<|channel|>final<|message|>"},
     ),
     Family(
@@ -40,15 +40,15 @@ FAMILIES: tuple[Family, ...] = (
             and "enable_thinking" not in source
             and ("distill" in name or architecture in ("llama", "qwen2"))
         ),
-        # Closing the opened tag works on the distilled models at a price in quality; the maker advises against it. For
-        # R1 itself reports are mixed (a server got garbage, tenstorrent issue 3234): there we refuse.
-        {"off": "prefill", "off_prefill": "\n</think>\n\n", "note": "off works at a price in quality"},
+        # Closing the opened tag works on the distilled models at a cost in quality; the vendor advises against it.
+        # Reports about R1 itself are mixed (a server got garbage, tenstorrent issue 3234): there off is unsupported.
+        {"off": "prefill", "off_prefill": "\n</think>\n\n", "note": "off costs answer quality"},
     ),
     Family(
         "Apriel",
         lambda source, *_: "[BEGIN FINAL RESPONSE]" in source,
-        # All that comes before the final response is thinking, opened by nothing (vLLM's parser for it does the same).
-        # The <thinking> tags in the template belong to tool calls. A prefilled final response is untested: refused.
+        # Everything before the final response is thinking, opened by no marker (vLLM's parser does the same). The
+        # <thinking> tags in the template belong to tool calls. A prefilled final response is untested: unsupported.
         {
             "kind": "always",
             "default": "on",
@@ -67,12 +67,12 @@ FAMILIES: tuple[Family, ...] = (
             "start": "Here are my reasoning steps:",
             "opens_thinking": False,
             "tool_start": "<tool_calls>",
-        },  # its generation prompt writes this
+        },  # the generation prompt contains the start
     ),
     Family(
         "Granite 3.2",
         lambda source, *_: "Here is my thought process:" in source and "Here is my response:" in source,
-        # The instruction in the template names the sentences; there are no tags.
+        # The instruction in the template spells the sentences; there are no tags.
         {
             "start": "Here is my thought process:",
             "end": "Here is my response:",
@@ -85,32 +85,32 @@ FAMILIES: tuple[Family, ...] = (
         lambda source, *_: (
             "<|channel>" in source and "<channel|>" in source and "<start_of_turn>" not in source
         ),
-        # Early templates take the channels off old answers and nowhere name the one for thinking; later ones do.
+        # Early templates strip channels from old answers without naming the thinking channel; later ones name it.
         {"start": "<|channel>thought", "end": "<channel|>", "between": "\n<channel|>"},
     ),
     Family(
         "Phi-4-reasoning",
         lambda source, *_: "You are Phi" in source and "{Thought section}" in source,
-        # Trained with this one system prompt (its model card); another in its place is not known to stop the thinking.
+        # Trained with this one system prompt (model card); no other is known to stop the thinking.
         {"kind": "always", "switch": None, "off": "cannot"},
     ),
     Family(
         "MiMo-VL",
         lambda source, *_: "You are MiMo, an AI assistant developed by Xiaomi" in source,
-        # The template is silent; the model card of the later releases gives the word for the user's text.
+        # The template does not mention thinking; the model card of later releases gives the word for the user message.
         {
             **ALWAYS,
             "kind": "switchable",
             "switch": Switch(None, "", "/no_think", "user"),
             "off": "text",
-            "note": "the switch is the model's own and not in its template",
+            "note": "the model knows this switch; its template does not",
         },
     ),
     Family(
         "MiniMax-M1",
         lambda source, *_: "<beginning_of_sentence>ai name=" in source,
-        # The template is silent; its output is not.
-        {**ALWAYS, "note": "the template says nothing of thinking; the model does it anyway"},
+        # The template does not mention thinking; the output contains it.
+        {**ALWAYS, "note": "the template does not mention thinking; the model thinks anyway"},
     ),
     Family(
         "Llama-Nemotron",
@@ -120,7 +120,7 @@ FAMILIES: tuple[Family, ...] = (
             and architecture in ("llama", "deci", "")
             and "think" not in source
         ),
-        # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong into the system prompt.
+        # Model cards of Llama-3.x-Nemotron Nano, Super and Ultra: the words belong in the system prompt.
         {
             **ALWAYS,
             "kind": "switchable",
@@ -131,7 +131,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "DeepHermes",
         lambda source, _architecture, name: "deephermes" in name and "think" not in source,
-        # Model card of DeepHermes 3: it thinks when this system prompt says so, and not without.
+        # Model card of DeepHermes 3: it thinks only with this system prompt.
         {
             **THINK_TAGS,
             "kind": "switchable",
@@ -151,17 +151,17 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "pebble",
         lambda _source, _architecture, name: name.startswith("pebble"),
-        {"bridge": ""},  # mull's own tiny model never saw such a sentence
+        {"bridge": ""},  # mull's built-in model was not trained on a bridging sentence
     ),
 )
 
 
 def corrected(found: Profile, source: str, *, architecture: str, name: str) -> Profile:
-    """The profile with the family's facts put in."""
+    """The profile with the facts of matching families applied."""
     for family in FAMILIES:
         if family.matches(source, architecture.lower(), name.lower()):
             found = replace(found, family=family.name, **family.facts)
-            tails = found.tails
-            head = header((tails.default, tails.on, tails.off), found.start, found.end)
-            found = replace(found, tails=replace(tails, head=head))
+            prompts = found.prompts
+            head = header((prompts.default, prompts.on, prompts.off), found.start, found.end)
+            found = replace(found, prompts=replace(prompts, header=head))
     return found

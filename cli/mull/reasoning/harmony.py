@@ -1,7 +1,7 @@
-"""Header families (harmony and its relatives): what a message's header says of its body.
+"""Families whose messages have headers (harmony and its relatives): classify a message's body by its header.
 
-In: a header as spelled by the model, such as `<|channel|>analysis` or ` to=user`, and the profile whose own headers for
-thinking and answer were found by probing. Out: thinking, answer, or a call to a named recipient.
+In: a header as the model writes it, such as `<|channel|>analysis` or ` to=user`, and the profile with the headers of
+thinking and answer. Out: thinking, answer, or a call to a named recipient.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from mull.reasoning.markers import CHUNK
 from mull.reasoning.profile import Profile
 
 RECIPIENT = re.compile(r"to=([^\s<|]+)")
-PEOPLE = ("user", "assistant", "all")  # recipients that are no tools
-# In these, a marker is spelled out or is the symbol of a special token (see `grammar.py`).
+PEOPLE = ("user", "assistant", "all")  # recipients that are not tools
+# In these, a marker is spelled out or is the symbol of a special token (see `marker_table.py`).
 MARK = re.compile(rf"{CHUNK.pattern}|[\udc00-\udfff]")
 WORDS = re.compile(r"\s*(to=\S+\s*|assistant\s*)*")
 UNCLOSED = re.compile(rf"\s*(?:(?:{MARK.pattern})[ \t]*\w*\s*|to=\S+\s*)*")
@@ -23,7 +23,7 @@ MAX_HEADER = 200  # characters; a header of a real message is a few words
 
 
 class MessageKind(Enum):
-    """What follows a header."""
+    """What kind of body follows a header."""
 
     THINKING = auto()
     ANSWER = auto()
@@ -31,9 +31,9 @@ class MessageKind(Enum):
 
 
 def kind_of(header: str, profile: Profile) -> tuple[MessageKind, str]:
-    """The body's kind, and for a call its recipient. A header that says nothing known opens an answer.
+    """The body's kind, and for a call its recipient. An unknown header opens an answer.
 
-    Of several channels in one header the last counts: gpt-oss at times begins with a stray `commentary`.
+    Of several channels in one header the last counts: gpt-oss sometimes begins with a stray `commentary`.
     """
     thinking, answer = profile.start or "", profile.answer_start or ""
     recipient = RECIPIENT.search(header)
@@ -50,13 +50,13 @@ def kind_of(header: str, profile: Profile) -> tuple[MessageKind, str]:
 
 
 def lead(text: str) -> int:
-    """Length of what stands before a header's first marker and is no part of it: an answer without a header."""
+    """Length of the text before a header's first marker that is not part of it: an answer without a header."""
     first = MARK.search(text)
     return first.start() if first and not WORDS.fullmatch(text, 0, first.start()) else 0
 
 
 def too_long(text: str) -> int:
-    """Length of the shortest beginning that is no header any more, by its length or its lines; 0 if all may be one."""
+    """Length of the shortest prefix that cannot be a header (too long, or several lines); 0 if all may be one."""
     broken = BROKEN.match(text)
     ends = [broken.end()] if broken else []
     ends += [MAX_HEADER + 1] if len(text) > MAX_HEADER else []

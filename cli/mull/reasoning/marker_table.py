@@ -1,8 +1,8 @@
-"""The markers that matter in each state of the splitter, compiled once per profile.
+"""The markers that count in each state of the splitter, compiled once per profile.
 
-In: a profile. Out: for every state a `Table`: what to look for and what it means. A marker that is one special token
-is a single symbol here (a lone surrogate, which decoded text never contains), so that spelled-out text cannot match
-it; where the tokenizer is unknown, markers are matched as text.
+In: a profile. Out: for each state its markers and what each one does. A marker that is one special token is represented
+by a single symbol (a lone surrogate, which decoded text never contains), so that spelled-out text cannot match it.
+Where the tokenizer is unknown, markers are matched as text.
 """
 
 from __future__ import annotations
@@ -19,37 +19,40 @@ from mull.reasoning.profile import Profile
 
 
 class TurnState(Enum):
-    """Where in its turn the model is."""
+    """The splitter's state: where in its turn the model is."""
 
-    START = auto()  # nothing said yet but white space
+    START = auto()  # nothing but white space so far
     THINK = auto()
     AFTER = auto()  # thinking ended, the answer has not begun
     ANSWER = auto()
-    TOOL = auto()  # a tool call nobody asked for
-    HEADER = auto()  # header families: between the role and the body
-    GAP = auto()  # header families: between two messages of one turn
+    TOOL = auto()  # inside an unrequested tool call
+    HEADER = auto()  # in families with headers: between the role and the body
+    GAP = auto()  # in families with headers: between two messages of one turn
     END = auto()  # the turn is over
 
 
 class Action(Enum):
-    """What a marker does."""
+    """What a marker does in a state."""
 
     THINK = auto()  # thinking begins
     CLOSE = auto()  # thinking ends
     ANSWER = auto()  # the answer begins
-    SWALLOW = auto()  # nothing: a stray or repeated marker
+    SWALLOW = auto()  # discard a stray or repeated marker
     TOOL = auto()
     TOOL_END = auto()
     END = auto()
     BODY = auto()  # a header is complete
-    HEADER = auto()  # a header begins, without what was matched
-    REHEADER = auto()  # a header begins, with what was matched
+    HEADER = auto()  # a header begins after the match
+    REHEADER = auto()  # a header begins with the match
     GAP = auto()
 
 
 @dataclass(frozen=True)
 class StateMarkers:
-    """One state's markers. `prefixes`: every proper beginning of one, to be held back at the end of a piece."""
+    """One state's markers.
+
+    `prefixes` are the markers' proper prefixes, held back at the end of a piece; `triggers` their first characters.
+    """
 
     actions: dict[str, Action]
     regex: re.Pattern[str] | None
@@ -59,7 +62,7 @@ class StateMarkers:
     at_line_start: frozenset[str] = (
         frozenset()
     )  # markers that count only at the start of a line, outside code fences
-    tokens: frozenset[str] = frozenset()  # markers that cannot be mistaken for text
+    tokens: frozenset[str] = frozenset()  # markers that cannot occur as plain text
 
     @classmethod
     def of(
@@ -80,7 +83,7 @@ class StateMarkers:
 
 
 class MarkerTable:
-    """All tables of one profile, and the symbols of its special tokens."""
+    """The markers of all states for one profile, and the symbols of its special tokens."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -94,7 +97,7 @@ class MarkerTable:
             profile.header,
             profile.restart,
         ]
-        mine += [profile.tool_start, profile.tool_end, profile.tails.head, *profile.turn_ends]
+        mine += [profile.tool_start, profile.tool_end, profile.prompts.header, *profile.turn_ends]
         if not profile.reasons:
             mine += [*DEFAULT_TAGS, *DEFAULT_TAGS.values()]
         for spelling in sorted(profile.special, key=len, reverse=True):
@@ -106,19 +109,19 @@ class MarkerTable:
 
     @property
     def marking(self) -> frozenset[str]:
-        """The spellings of single tokens that are part of any marker."""
+        """The spellings of special tokens that are part of any marker."""
         return frozenset(self._symbols)
 
     def symbols(self, text: str) -> str:
-        """Trusted text with its special tokens as symbols."""
+        """Replace special tokens in trusted text by their symbols."""
         return self._special.sub(lambda match: self._symbols[match.group()], text) if self._special else text
 
     def symbol(self, spelling: str) -> str | None:
-        """The symbol of a special token, if it is part of a marker."""
+        """The symbol of a special token that is part of a marker, else None."""
         return self._symbols.get(spelling)
 
     def spelled(self, text: str) -> str:
-        """Symbols written out again."""
+        """Replace symbols by the spellings of their tokens."""
         return (
             "".join(self._spellings.get(character, character) for character in text)
             if self._symbols
@@ -126,13 +129,13 @@ class MarkerTable:
         )
 
     def _is_token(self, marker: str) -> bool:
-        """Can this marker not be mistaken for text: special tokens, or a spelling nobody writes in prose?"""
+        """Whether this marker cannot occur as plain text: special tokens, or a spelling that prose never contains."""
         return any(symbol in marker for symbol in self._spellings) or bool(
             re.search(r"<\||\|>|<｜|｜>|\[<", marker)
         )
 
     def _actions(self, *pairs: tuple[str | None, Action]) -> dict[str, Action]:
-        """Marker to act; of two acts for one spelling the first counts."""
+        """Map markers to actions; the first of two actions for one spelling wins."""
         actions: dict[str, Action] = {}
         for marker, action in pairs:
             if marker:
@@ -143,7 +146,7 @@ class MarkerTable:
         p = self.profile
         start, end = p.start, p.end
         opened = chunks(start)[0] if start and chunks(start) else None
-        head = next(iter(chunks(p.tails.head)[-1:]), None)
+        head = next(iter(chunks(p.prompts.header)[-1:]), None)
         tool: tuple[tuple[str | None, Action], ...] = ((p.tool_start, Action.TOOL),)
         ends = tuple((marker, Action.END) for marker in p.turn_ends)
         default_tags = () if p.reasons else tuple((opener, Action.THINK) for opener in DEFAULT_TAGS)
@@ -169,7 +172,7 @@ class MarkerTable:
             think |= self._actions(*((closer, Action.CLOSE) for closer in DEFAULT_TAGS.values()))
         over = Action.END if self._is_token(self.symbols(p.answer_end or "")) else Action.SWALLOW
         answer = self._actions((p.answer_end, over), *tool, *ends)
-        # Where thinking and answer are messages of their own, one marker ends both.
+        # Where thinking and answer are separate messages, one marker ends both.
         strays = (
             (start, Action.THINK),
             (end, Action.END if p.restart else Action.SWALLOW),
@@ -221,7 +224,7 @@ class MarkerTable:
         }
 
 
-DEFAULT_TAGS = {  # what models without a word in their template emit
+DEFAULT_TAGS = {  # tags to expect from a model whose template does not mention thinking
     "<think>": "</think>",
     "[THINK]": "[/THINK]",
     "◁think▷": "◁/think▷",
@@ -233,5 +236,5 @@ DEFAULT_TAGS = {  # what models without a word in their template emit
 
 @lru_cache(maxsize=32)
 def marker_table(profile: Profile) -> MarkerTable:
-    """The profile's grammar, made once."""
+    """The profile's marker table, cached."""
     return MarkerTable(profile)

@@ -1,6 +1,6 @@
-"""Reading markers out of rendered text: brackets, tags, and what a prefill leaves open.
+"""Find markers in rendered text: bracketed spellings, thinking tags, and what a prefill leaves open.
 
-In: pieces of text that a probe cut out of a rendering. Out: spellings. No rendering, no knowledge of families.
+In: pieces of a rendering. Out: spellings of markers. Renders nothing; knows no family.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Literal
 
 Prefill = Literal["open", "closed", "bare", "none"]
 
-# One marker in some kind of bracket: <think>, <|end|>, [THINK], <｜User｜>, ]~b]ai is none.
+# One marker in brackets of some kind: <think>, <|end|>, [THINK], <｜User｜>. Not matched: ]~b]ai.
 CHUNK = re.compile(
     r"<\|[^<>|\n]{1,80}\|?>|<[^<>\n]{1,80}>|\[/?[A-Z][A-Z_ ]{1,60}\]|\[\|[^\[\]|\n]{1,60}\|\]"
     r"|〈\|[^〈〉\n]{1,60}\|〉|◁[^◁▷\n]{1,60}▷|\[e~\[|\]~b\]"
 )
-# Names that speak of thinking, and closing tags of such names as a source spells them: </think>, </seed:think>,
+# Words for thinking, and closing tags of such names as a source spells them: </think>, </seed:think>,
 # [/THINK], <|/think|>, <|END_THINKING|>, <|end_of_thought|>, <|cot_end|>, ◁/think▷.
 NAME = r"(?:think|thought|reason|ponder|deliberat|scratchpad|(?<![a-z])cot(?![a-z]))"
 SPEAKING = re.compile(NAME, re.IGNORECASE)
@@ -26,10 +26,12 @@ CLOSERS = re.compile(
     re.IGNORECASE,
 )
 CLOSING = re.compile(r"^<[|]?/|^\[/|^◁/|end|stop|close", re.IGNORECASE)
-PAIRED = {"<|begin_of_thought|>": "<|end_of_thought|>"}  # where the first of the words below is not the one
+PAIRED = {
+    "<|begin_of_thought|>": "<|end_of_thought|>"
+}  # pairs that the first word of each list below would get wrong
 OPENER_OF = {closer: opener for opener, closer in PAIRED.items()}
 BEGINNINGS, ENDINGS = ("start", "begin", "open"), ("end", "stop", "close")
-# Wrappers that a template's instructions announce for the answer, or that it takes off old answers.
+# Wrappers that a template announces for the answer, or strips from old answers.
 WRAPPERS = re.compile(r"<(response|answer|solution)>|<\|begin_of_(response|answer|solution)\|>")
 
 
@@ -39,13 +41,13 @@ def chunks(text: str) -> list[str]:
 
 
 def first_chunk(text: str) -> str | None:
-    """The bracketed marker that the text begins with, white space aside."""
+    """The bracketed marker that the text begins with, leading white space ignored."""
     match = CHUNK.match(text.lstrip())
     return match.group() if match else None
 
 
 def opener(closer: str, source: str = "") -> str:
-    """The opening tag that belongs to a closing one, as the source spells it where there is a choice."""
+    """The opening tag for a closing one; of several possible spellings the one that the source contains."""
     bare = re.sub(r"^(<[|]?|\[|◁)/", r"\1", closer)
     if bare != closer:
         return bare
@@ -53,7 +55,7 @@ def opener(closer: str, source: str = "") -> str:
 
 
 def closer(opener: str, source: str = "") -> str:
-    """The closing tag that belongs to an opening one, likewise."""
+    """The closing tag for an opening one, likewise."""
     found = _counterpart(opener, BEGINNINGS, ENDINGS, source, PAIRED)
     return found if found != opener else re.sub(r"^(<[|]?|\[|◁)", r"\1/", opener)
 
@@ -61,7 +63,7 @@ def closer(opener: str, source: str = "") -> str:
 def _counterpart(
     tag: str, words: Sequence[str], others: Sequence[str], source: str, known: Mapping[str, str]
 ) -> str:
-    """The tag with a word of beginning or ending replaced by its opposite; itself where it has none."""
+    """The tag with a word for beginning or end replaced by its opposite; unchanged if it has none."""
     match = re.search("|".join(words), tag, re.IGNORECASE)
     if match is None:
         return tag
@@ -71,19 +73,19 @@ def _counterpart(
 
 
 def closes(chunk: str) -> bool:
-    """Does the marker's spelling say that it ends something?"""
+    """Whether the marker's spelling marks it as a closing one."""
     return bool(CLOSING.search(chunk))
 
 
-def opened(tail: str) -> str | None:
-    """The thinking tag that the prompt ends with."""
-    last = next(iter(chunks(tail)[-1:]), "")
-    ends = bool(last) and tail.rstrip().endswith(last)
+def opened(prompt: str) -> str | None:
+    """The opening thinking tag that the generation prompt ends with, or None."""
+    last = next(iter(chunks(prompt)[-1:]), "")
+    ends = bool(last) and prompt.rstrip().endswith(last)
     return last if ends and SPEAKING.search(last) and not closes(last) else None
 
 
 def added(on: str, off: str, source: str) -> tuple[str, str] | None:
-    """The thinking tags that two generation prompts differ by: one opens the thinking, the other closes it or not."""
+    """The thinking tags by which two generation prompts differ: one opens thinking, the other closes it or not."""
     shared = cut_bracket(common_start([on, off]))
     thinks, not_ = chunks(on[len(shared) :]), chunks(off[len(shared) :])
     last = next(iter(chunks(shared)[-1:]), "")
@@ -111,7 +113,7 @@ def wrappers(source: str) -> list[tuple[str, str]]:
 
 
 def mentioned(source: str) -> tuple[str, str] | None:
-    """The thinking tags that a template's source mentions, if any: those it handles most."""
+    """The thinking tags that occur most often in a template's source, or None."""
     found = CLOSERS.findall(source)
     if not found:
         return None
@@ -119,12 +121,12 @@ def mentioned(source: str) -> tuple[str, str] | None:
     return opener(closer, source), closer
 
 
-def prefilled(tail: str, start: str | None, end: str | None) -> Prefill:
-    """What a generation prompt's tail, its header removed, leaves behind."""
+def prefilled(prompt: str, start: str | None, end: str | None) -> Prefill:
+    """What the end of a generation prompt, header removed, prefills: open or closed thinking, a bare end, nothing."""
     if not end:
         return "none"
-    opened = tail.rfind(start) if start else -1
-    closed = tail.rfind(end)
+    opened = prompt.rfind(start) if start else -1
+    closed = prompt.rfind(end)
     if opened > closed:
         return "open"
     if closed >= 0:
@@ -133,15 +135,15 @@ def prefilled(tail: str, start: str | None, end: str | None) -> Prefill:
 
 
 def cut_bracket(text: str) -> str:
-    """The text without a bracket left open at its end."""
+    """The text up to a bracket left open at its end."""
     opened = max(text.rfind("<"), text.rfind("["))
     closed = max(text.rfind(">"), text.rfind("]"))
     return text[:opened] if opened > closed else text
 
 
-def header(tails: Sequence[str], *found: str | None) -> str:
-    """The assistant's header: what all generation prompts begin with, up to the first marker, whole or begun."""
-    head = cut_bracket(common_start(list(tails)))
+def header(prompts: Sequence[str], *found: str | None) -> str:
+    """The assistant's header: the common prefix of all generation prompts, up to the first (even partial) marker."""
+    head = cut_bracket(common_start(list(prompts)))
     places = [head.find(marker) for marker in found if marker]
     head = head[: min((place for place in places if place >= 0), default=len(head))]
     for marker in found:
@@ -152,7 +154,7 @@ def header(tails: Sequence[str], *found: str | None) -> str:
 
 
 def common_start(texts: list[str]) -> str:
-    """The longest text that all begin with."""
+    """The longest common prefix."""
     if not texts:
         return ""
     low, high = min(texts), max(texts)
@@ -163,5 +165,5 @@ def common_start(texts: list[str]) -> str:
 
 
 def common_end(left: str, right: str) -> str:
-    """The longest text that both end with."""
+    """The longest common suffix."""
     return common_start([left[::-1], right[::-1]])[::-1]

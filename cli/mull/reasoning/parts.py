@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FENCE = "```"
-LINE = 80  # characters of a line that are kept: only its beginning matters
+LINE = 80  # characters of the current line that are remembered: only its beginning matters
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPart:
-    """More thinking."""
+    """A piece of thinking."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPart:
-    """More of the answer."""
+    """A piece of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
-    """A tool call nobody asked for, whole (it may be empty), with its recipient or marker as `kind`."""
+    """A whole unrequested tool call (possibly empty), with its recipient or marker as `kind`."""
 
     text: str
     kind: str
@@ -38,14 +38,14 @@ Part = ThinkingPart | AnswerPart | ToolCallPart
 
 
 class OutputBuffer:
-    """The parts of one turn. `keep`: remember all thinking, for it may turn out to be the answer."""
+    """The parts of one turn. `keep_thinking`: remember all thinking, for it may turn out to be the answer."""
 
     def __init__(self, *, keep_thinking: bool) -> None:
-        self.thinking_is_empty = True  # nothing thought since the thinking began
-        self.has_answer = False  # has the answer any text?
-        self.new_message = False  # does the next of it come from a message of its own?
+        self.thinking_is_empty = True  # no thinking text since the thinking began
+        self.has_answer = False  # whether the answer has any text
+        self.new_message = False  # the next answer text comes from another message
         self._parts: list[Part] = []
-        self._space = ""  # white space at the end of what was thought, not yet told
+        self._space = ""  # white space at the end of the thinking so far, not yet emitted
         self._line = ""  # the beginning of the current line of the answer
         self._fenced = False
         self._hidden: list[str] = []
@@ -53,12 +53,12 @@ class OutputBuffer:
         self._all_thinking: list[str] = []
 
     def take(self) -> list[Part]:
-        """The new parts."""
+        """Remove and return the new parts."""
         parts, self._parts = self._parts, []
         return parts
 
     def forget(self) -> None:
-        """What was fed so far is in the prompt: none of it is new."""
+        """Discard the parts so far: they are in the prompt."""
         self._parts.clear()
         self.has_answer = self.new_message = False
 
@@ -86,11 +86,11 @@ class OutputBuffer:
 
     @property
     def all_thinking(self) -> str:
-        """All thinking told so far, where it is kept."""
+        """All thinking so far, where it is remembered."""
         return "".join(self._all_thinking)
 
     def thought_line_begins(self, before: str) -> bool:
-        """Does a line of thinking begin after `before`, white space aside?"""
+        """Whether a line of thinking begins after `before`, white space ignored."""
         last = before.rpartition("\n")[2]
         return not last.strip() and ("\n" in before or "\n" in self._space or self.thinking_is_empty)
 
@@ -106,7 +106,7 @@ class OutputBuffer:
             self._parts.append(AnswerPart(text))
 
     def track_line(self, text: str) -> None:
-        """Remember how the current line begins, and whether it is inside a code fence."""
+        """Track how the current line begins, and whether it is inside a code fence."""
         if "\n" in text:
             *lines, last = (self._line + text).split("\n")
             self._fenced ^= _fences(lines)
@@ -115,7 +115,7 @@ class OutputBuffer:
             self._line += text
 
     def line_begins(self, before: str) -> bool:
-        """Does a line begin after `before`, white space aside, outside code fences?"""
+        """Whether a line begins after `before`, white space ignored, outside code fences."""
         *lines, last = (self._line + before).split("\n")
         return not last.strip() and not self._fenced ^ _fences(lines)
 
@@ -125,11 +125,11 @@ class OutputBuffer:
         self._hidden.append(text)
 
     def end_hidden(self, kind: str) -> None:
-        """The tool call that ends here."""
+        """Emit the tool call that ends here."""
         text, self._hidden = "".join(self._hidden), []
         self._parts.append(ToolCallPart(text, kind))
 
 
 def _fences(lines: list[str]) -> bool:
-    """Do these lines open or close a code fence for good?"""
+    """Whether these lines leave the code fence state changed."""
     return bool(sum(line.lstrip().startswith(FENCE) for line in lines) % 2)

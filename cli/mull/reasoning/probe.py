@@ -1,8 +1,8 @@
-"""Renders a template with needles, and reads off what it does to them.
+"""Render a template with recognizable words ("needles") and report what surrounds them.
 
-In: a template. Out: the generation prompt under any arguments, and what stands around a past turn's thinking, answer
-and tool call. Each probe is a rendering of a few words; a template that refuses a probe answers None. Nothing is
-concluded here: `profile.py` does that.
+In: a template. Out: the generation prompt under any arguments, and the text around a past turn's thinking, answer and
+tool call. Each probe renders a few words, once; the result is None where the template refuses. Draws no conclusions:
+`detect.py` does.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ CALL: Mapping[str, Any] = {
     "function": {"name": TOOL, "arguments": {"arg": VALUE}},
 }
 FIELDS = ("reasoning_content", "reasoning", "thinking")
-# Thinking as typed pieces of the content: Apertus's blocks, and Ministral's chunks.
+# Thinking as typed pieces of the content: blocks as in Apertus, chunks as in Ministral.
 BLOCKS, CHUNKS = "content.blocks", "content.thinking"
 
 
 @dataclass(frozen=True, slots=True)
 class TurnMarkup:
-    """What a template writes about one past assistant turn: before, between and after thinking and answer."""
+    """The text that a template writes before, between and after the thinking and the answer of a past turn."""
 
     before: str
     between: str
@@ -37,11 +37,11 @@ class TurnMarkup:
 
 
 class TemplateProbe:
-    """Probing renderings of one template, each made once."""
+    """Probes one template; each rendering is cached."""
 
     def __init__(self, template: Template, *, parts: bool = False) -> None:
         self.template = template
-        self.parts = parts  # the template takes contents as lists of parts only
+        self.parts = parts  # the template accepts contents only as lists of parts
         self._made: dict[Any, str | None] = {}
 
     def render(
@@ -51,7 +51,7 @@ class TemplateProbe:
         *,
         prompt: bool = True,
     ) -> str | None:
-        """The rendering, or None where the template refuses."""
+        """The rendering, or None where the template raises."""
         key = (repr(messages), repr(sorted(arguments.items())), prompt)
         if key not in self._made:
             try:
@@ -64,10 +64,10 @@ class TemplateProbe:
                 self._made[key] = None
         return self._made[key]
 
-    def tail(
+    def generation_prompt(
         self, arguments: Mapping[str, Any] = NO_ARGUMENTS, text: str = USER, system: str | None = None
     ) -> str | None:
-        """What the generation prompt adds after a user's turn: the assistant's header and any prefill."""
+        """What the generation prompt adds after a user message: the assistant's header and any prefill."""
         messages = [{"role": "user", "content": text}]
         if system is not None:
             messages.insert(0, {"role": "system", "content": system})
@@ -77,7 +77,7 @@ class TemplateProbe:
         after = with_prompt.rpartition(USER)[2]
         without = (self.render(messages, arguments, prompt=False) or "").rpartition(USER)[2]
         shared = _shared(after, without)
-        if shared == len(after):  # the template ignores the flag, or this prompt adds nothing
+        if shared == len(after):  # the template ignores add_generation_prompt, or the prompt adds nothing
             return "" if "add_generation_prompt" in self.template.variables else after
         if shared == len(without):
             return after[shared:]
@@ -89,7 +89,7 @@ class TemplateProbe:
     def past(
         self, turn: Mapping[str, Any], arguments: Mapping[str, Any] = NO_ARGUMENTS, *, last: bool = False
     ) -> TurnMarkup | None:
-        """What surrounds THOUGHT and ANSWER in an assistant turn; None where the thought is not written."""
+        """The text around THOUGHT and ANSWER in an assistant turn; None where THOUGHT is not rendered."""
         messages = [QUESTION, {"role": "assistant", **turn}]
         if "tool_calls" in turn:
             messages.append(
@@ -109,9 +109,9 @@ class TemplateProbe:
         return TurnMarkup(before, between, re.split(r"Qznext|Qzresult", after)[0])
 
     def older(self, content: str) -> str | None:
-        """What a conversation shows of its first answer, a second one being there; None where ANSWER is not shown.
+        """How the first of two answers is rendered; None where ANSWER is not rendered.
 
-        Templates that take something off old answers mostly spare the last.
+        Templates that strip something from old answers mostly leave the last one alone.
         """
         turns = ({"role": "assistant", "content": text} for text in (content, "Qzlast"))
         messages = [message for turn in turns for message in (QUESTION, turn)]
@@ -119,7 +119,7 @@ class TemplateProbe:
         return text.partition(USER)[2] if ANSWER in text else None
 
     def plain(self, arguments: Mapping[str, Any] = NO_ARGUMENTS) -> TurnMarkup | None:
-        """What surrounds the ANSWER of a past turn without thinking, up to the next user's text."""
+        """The text around the ANSWER of a past turn without thinking, up to the next user message."""
         text = self.render(
             [QUESTION, {"role": "assistant", "content": ANSWER}, {"role": "user", "content": "Qznext"}],
             arguments,
@@ -131,7 +131,7 @@ class TemplateProbe:
 
 
 def in_parts(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message with its content as a list of one text: templates of models that also see take nothing else."""
+    """The message with its content as a list of one text, as templates of vision models require."""
     content = message["content"]
     return {
         **message,
@@ -140,17 +140,17 @@ def in_parts(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_thoughts(field: str, thinking: Any, answer: Any) -> Any:
-    """An assistant's content in typed pieces, as a template wants it that has no field for thinking beside it."""
+    """An assistant's content in typed pieces, for templates without a separate field for thinking."""
     if field == BLOCKS:
         kinds, texts = ("thoughts", "response"), ("text", "text")
     else:
         kinds, texts = ("thinking", "text"), ("thinking", "text")
-    told = zip(kinds, texts, (thinking, answer), strict=True)
-    pieces = [{"type": kind, key: text} for kind, key, text in told if text or text is answer]
+    typed = zip(kinds, texts, (thinking, answer), strict=True)
+    pieces = [{"type": kind, key: text} for kind, key, text in typed if text or text is answer]
     return {"blocks": pieces} if field == BLOCKS else pieces
 
 
 def _shared(left: str, right: str) -> int:
-    """Length of the common beginning."""
+    """Length of the common prefix."""
     length = min(len(left), len(right))
     return next((index for index in range(length) if left[index] != right[index]), length)

@@ -23,10 +23,10 @@ SwitchPlace = Literal["user", "system", "custom system"]
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """How thinking is turned on and off.
+    """How thinking is switched on and off.
 
-    With `argument`: a template argument and its two values. Without: words that go into the text of the last user
-    message or of the system message (`place`); `custom system` means that having a system message at all is the switch.
+    With `argument`: a template argument and its two values. Without: words inserted into the last user message or the
+    system message (`place`); `custom system`: the presence of a system message switches thinking off.
     """
 
     argument: str | None
@@ -37,9 +37,9 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class EffortControl:
-    """A template argument for how much to think, and the family's own value for each of our three words.
+    """A template argument for the effort, and the family's value for each of low, medium and high.
 
-    `budget` says which words also need a token budget because the family has no value that small.
+    `budget` names the levels that also need a token budget because the family has no value that small.
     """
 
     argument: str
@@ -49,9 +49,9 @@ class EffortControl:
 
 @dataclass(frozen=True, slots=True)
 class GenerationPrompts:
-    """What the generation prompt ends with, by default, with thinking on, and with thinking off."""
+    """The generation prompts that a template writes by default, with thinking on, and with thinking off."""
 
-    head: str = ""  # the assistant's header, common to all
+    header: str = ""  # the assistant's header, common to all three
     default: str = ""
     on: str = ""
     off: str = ""
@@ -59,7 +59,7 @@ class GenerationPrompts:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """See the module. Markers are spelled as the template spells them, white space at their ends removed."""
+    """What a template can do. Markers are spelled as in the template, without white space at their ends."""
 
     template: Template | None
     kind: Kind = "none"
@@ -70,25 +70,25 @@ class Profile:
     end: str | None = None
     answer_start: str | None = None
     answer_end: str | None = None
-    turn_ends: tuple[str, ...] = ()  # what closes an answer: the turn's own end, literal
-    header: str | None = None  # header families: what closes a header and opens a body (`<|message|>`)
-    restart: str | None = None  # and what begins the next message of the same turn
-    opens_thinking: bool = False  # the first token is thinking although nothing opens it
+    turn_ends: tuple[str, ...] = ()  # literal texts that end the turn
+    header: str | None = None  # in families with headers: closes a header and opens a body (`<|message|>`)
+    restart: str | None = None  # and begins the next message of the same turn
+    opens_thinking: bool = False  # thinking begins with the first token, without a marker
     tool_start: str | None = None
     tool_end: str | None = None
-    between: str = ""  # from the last word of thinking to the first of the answer, white space included
-    tails: GenerationPrompts = field(default_factory=GenerationPrompts)
+    between: str = ""  # the text between thinking and answer, white space included
+    prompts: GenerationPrompts = field(default_factory=GenerationPrompts)
     off: OffMethod = "cannot"
-    off_prefill: str = ""  # what we prefill ourselves to switch off, where that is known to work
-    history_field: str | None = None  # where an assistant message carries its past thinking
-    system: bool = True  # does the template take a system message?
+    off_prefill: str = ""  # text that mull prefills to switch thinking off, where that is known to work
+    history_field: str | None = None  # the field of an assistant message for past thinking
+    system: bool = True  # the template accepts a system message
     system_blocks_switch: bool = False  # the switch works only without a system message
-    parts: bool = False  # contents are lists of parts, never plain texts
-    alternates: bool = False  # two messages of one role in a row are refused
+    parts: bool = False  # contents must be lists of parts, not strings
+    alternates: bool = False  # two consecutive messages of one role are refused
     bridge: str = "\n\nThat is enough thinking; now the answer."
     family: str = ""
     note: str = ""  # a fact for `mull inspect`
-    special: frozenset[str] = frozenset()  # spellings that are single tokens, where the tokenizer is known
+    special: frozenset[str] = frozenset()  # spellings of special tokens, where the tokenizer is known
 
     @property
     def reasons(self) -> bool:
@@ -96,22 +96,22 @@ class Profile:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Literal texts that end the answer; needed where they are not end-of-generation tokens of their own."""
+        """Literal texts that end the answer, for models where these are not end-of-generation tokens."""
         return self.turn_ends
 
     @cached_property
     def continues(self) -> frozenset[str]:
-        """Special spellings that never end the turn, though a vocabulary may call one an end of generation."""
+        """Special tokens that never end the turn, even if the vocabulary lists one as end of generation."""
         kept = [self.start, self.end, self.answer_start, self.header, self.restart]
         return frozenset(chunk for text in kept if text for chunk in chunks(text)) - set(self.turn_ends)
 
-    def prefill(self, tail: str) -> Prefill:
-        """What a generation prompt's tail does: opens the thinking, closes it, writes a bare end, or nothing."""
-        return prefilled(tail[len(self.tails.head) :], self.start, self.end)
+    def prefill(self, generation_prompt: str) -> Prefill:
+        """What a generation prompt does: opens thinking, closes it, writes a bare end marker, or nothing."""
+        return prefilled(generation_prompt[len(self.prompts.header) :], self.start, self.end)
 
 
 THINK_TAGS: Mapping[str, Any] = {
     "start": "<think>",
     "end": "</think>",
     "between": "\n</think>\n\n",
-}  # the usual ones
+}  # the most common tags

@@ -36,8 +36,8 @@ def profile(
 ) -> Profile:
     """The profile of a model with this chat template (None: a base model without one).
 
-    `special` are the spellings of the tokenizer's control and user-defined tokens, `architecture` and `name` what the
-    GGUF says of itself.
+    `special` holds the spellings of the tokenizer's control and user-defined tokens; `architecture` and `name` come
+    from the GGUF. Raises `TemplateError`.
     """
     if source is None:
         return Profile(None)

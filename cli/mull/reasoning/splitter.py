@@ -1,8 +1,8 @@
-"""Token pieces to thinking and answer, the same for any chunking.
+"""Split generated tokens into thinking and answer; the result does not depend on chunking.
 
-In: each generated token (its bytes, and whether it is a special token). Out: parts, in order. The start state is where
-the rendered prompt left the model. What may be the beginning of a marker is held back until it is known; no part ever
-ends inside a character. Thinking that is never closed stays thinking.
+In: each token's bytes, and whether it is a special token. Out: parts, in order. The rendered prompt determines the
+start state. Text that may begin a marker is held back until that is decided; no part ends inside a UTF-8 character.
+Thinking that is never closed stays thinking.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _POSITIONS: dict[TurnState, TurnPosition] = {
 
 
 class Splitter:
-    """One turn's splitter. `prompt` ends with the generation prompt (and any prefill) that the model continues."""
+    """The splitter of one turn. `prompt` ends with the generation prompt (and any prefill) that the model continues."""
 
     def __init__(self, profile: Profile, prompt: str) -> None:
         self._profile = profile
@@ -36,47 +36,50 @@ class Splitter:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._buffer = ""
         self._output = OutputBuffer(keep_thinking=profile.opens_thinking)
-        self._tool = ""  # of the tool call under way
+        self._tool = ""  # of the current tool call
         self._resume = TurnState.ANSWER
         self._plain: type[Part] | None = (
-            None  # what text without any marker's beginning is, in the midst of it
+            None  # the kind of part that text becomes, where no marker can begin; else None
         )
         self._triggers: frozenset[str] = frozenset()
         self._state = TurnState.HEADER if profile.header else TurnState.START
-        tail = self._tail(prompt)
+        tail = self._prefill(prompt)
         if profile.opens_thinking and not tail.strip():
             self._state = TurnState.THINK
         self._buffer = self._markers.symbols(tail)
         self._advance(final=False)
         self._output.forget()
 
-    # ---- what the turn asks
+    # ---- state for the turn
 
     @property
     def position(self) -> TurnPosition:
-        """Where the next token falls. `start`: of what the model says; `after`: thinking has ended, the answer has
-        not begun; `elsewhere`: in a header, a tool call, or past the end."""
+        """Where in the turn the next token falls.
+
+        `start`: nothing generated yet; `after`: thinking has ended, the answer has not begun; `elsewhere`: in a header,
+        a tool call, or past the end.
+        """
         return _POSITIONS.get(self._state, "elsewhere")
 
     @property
     def thinking(self) -> bool:
-        """Is the model inside its thinking now?"""
+        """Whether the model is thinking now."""
         return self._state is TurnState.THINK
 
     @property
     def answered(self) -> bool:
-        """Has any of the answer been told?"""
+        """Whether any of the answer has been emitted."""
         return self._output.has_answer
 
     @property
     def ended(self) -> bool:
-        """Did the model end its turn, by a marker that its vocabulary does not know as an end?"""
+        """Whether the model ended its turn by a marker that is not an end-of-generation token."""
         return self._state is TurnState.END
 
     # ---- feeding
 
     def feed(self, token: int, data: bytes, special: bool) -> list[Part]:  # noqa: ARG002 - part of a token's facts
-        """One token's bytes; `special` for a control or user-defined token."""
+        """Take one token's bytes; `special` for a control or user-defined token."""
         if special:
             text = self._decoder.decode(b"", True)
             self._decoder.reset()
@@ -85,7 +88,7 @@ class Splitter:
             text = self._decoder.decode(data)
             if (
                 not self._buffer and self._plain and self._triggers.isdisjoint(text)
-            ):  # the common case, kept short
+            ):  # the common case, on a fast path
                 if self._plain is AnswerPart:
                     self._output.track_line(text)
                     return [AnswerPart(text)] if text else []
@@ -99,14 +102,14 @@ class Splitter:
 
     @property
     def whole(self) -> bool:
-        """Is the text so far complete, or does it end inside a UTF-8 character?"""
+        """Whether the text so far ends at a character boundary (UTF-8)."""
         return not self._decoder.getstate()[0]
 
     def finish(self, *, complete: bool = False) -> list[Part]:
-        """The end of the output: what was held back is what it looks like.
+        """End the output; text that was held back is emitted as plain text.
 
-        `complete`: the model ended by itself. A family that thinks from the first word to a final marker, and never
-        wrote the marker, then gets its whole text as the answer, for nothing better will come.
+        `complete`: the model ended by itself. If a family that thinks from the first token never wrote its final
+        marker, the whole text then becomes the answer.
         """
         self._buffer += self._decoder.decode(b"", True)
         self._advance(final=True)
@@ -134,7 +137,7 @@ class Splitter:
         return self._output.take()
 
     def _special(self, spelling: str) -> str:
-        """A special token as the symbol it has in markers; else as text, unless it is plainly a control token."""
+        """A special token's symbol if it is part of a marker; else its text, but drop obvious control tokens."""
         symbol = self._markers.symbol(spelling)
         if symbol is not None or not self._profile.special:
             return symbol or spelling
@@ -144,9 +147,9 @@ class Splitter:
             else spelling
         )
 
-    def _tail(self, prompt: str) -> str:
-        """What follows the assistant's header in the prompt. The last header counts: no text comes after it."""
-        head, tails = self._profile.tails.head, self._profile.tails
+    def _prefill(self, prompt: str) -> str:
+        """What follows the last assistant header in the prompt: the prefill."""
+        head, prompts = self._profile.prompts.header, self._profile.prompts
         if head.strip():
             position = prompt.rfind(head)
             if position >= 0:
@@ -155,15 +158,15 @@ class Splitter:
             position = prompt.rfind(stripped)
             if position >= 0:
                 return prompt[position + len(stripped) :]
-        known = (tail[len(head) :] for tail in (tails.off, tails.on, tails.default))
+        known = (tail[len(head) :] for tail in (prompts.off, prompts.on, prompts.default))
         return next(
             (tail for tail in sorted(known, key=len, reverse=True) if tail and prompt.endswith(tail)), ""
         )
 
-    # ---- the machine
+    # ---- the state machine
 
     def _advance(self, *, final: bool) -> None:
-        at = 0  # up to here the buffer holds no marker that counts
+        at = 0  # no marker that counts begins before this position
         while True:
             table = self._markers.tables[self._state]
             match = table.regex.search(self._buffer, at) if table.regex else None
@@ -188,7 +191,7 @@ class Splitter:
         self._flush(final=final)
 
     def _flush(self, *, final: bool) -> None:
-        """Tell what cannot be the beginning of a marker any more."""
+        """Emit text that can no longer be the beginning of a marker."""
         if self._state in (TurnState.START, TurnState.AFTER):
             held_back = 0 if final else self._held_back(self._buffer)
             if not self._buffer[: len(self._buffer) - held_back].strip():
@@ -206,7 +209,7 @@ class Splitter:
         self._emit(text)
 
     def _settled(self, match: re.Match[str] | None, *, final: bool) -> bool:
-        """Header families, between two bodies: did what stands before the next marker turn out to be something else?"""
+        """In families with headers, between two bodies: whether the text before the next marker changed the state."""
         held_back = 0 if final else self._held_back(self._buffer)
         before = self._buffer[: match.start() if match else len(self._buffer) - held_back]
         if self._state is TurnState.GAP:
@@ -221,7 +224,7 @@ class Splitter:
         return self._state is not TurnState.HEADER
 
     def _held_back(self, text: str) -> int:
-        """Length of the longest end of the text that begins a marker of this state."""
+        """Length of the longest suffix of the text that begins a marker of this state."""
         table = self._markers.tables[self._state]
         for length in range(min(table.longest, len(text)), 0, -1):
             if text[len(text) - length :] in table.prefixes:
@@ -267,14 +270,14 @@ class Splitter:
         self._output.begin_thinking()
 
     def _begin_answer(self) -> None:
-        """The answer begins here: drop blank lines, keep the first line's indentation."""
+        """Begin the answer: drop blank lines, keep the first line's indentation."""
         text = self._buffer.lstrip()
         indent = self._buffer[: len(self._buffer) - len(text)]
         self._buffer = indent.rpartition("\n")[2] + text
         self._state = TurnState.ANSWER
 
     def _enter_body(self, header: str) -> None:
-        """Header families: what the header says of the body that begins now."""
+        """Enter the state for the body that follows this header."""
         body, recipient = kind_of(self._markers.spelled(header), self._profile)
         if body is MessageKind.THINKING:
             self._enter_thinking()
@@ -285,14 +288,14 @@ class Splitter:
             self._tool, self._state = recipient, TurnState.TOOL
 
     def _emit_unclosed(self, text: str) -> None:
-        """What stands where a header should: a body whose header was never closed, or one without a header."""
+        """Emit text in the place of a header: a body whose header was never closed, or that has none."""
         cut = bare(text)
         if text[cut:].strip():
             self._enter_body(text[:cut])
             self._emit(text[cut:])
 
     def _emit(self, text: str) -> None:
-        """Text without a marker in it, in the present state."""
+        """Emit text without markers as the current state requires."""
         if not text:
             return
         if self._state is TurnState.THINK:
@@ -303,9 +306,9 @@ class Splitter:
             self._output.hidden(self._markers.spelled(text))
 
     def _counts(self, marker: str, table: StateMarkers, before: str) -> bool:
-        """Does this marker count here? Plain-text ones are often only talked about."""
+        """Whether this marker counts here: plain-text markers are often only mentioned."""
         if self._state is TurnState.THINK and table.actions[marker] is Action.THINK:
-            # One opener more than needed.
+            # A redundant opener.
             return marker in table.tokens or (self._output.thinking_is_empty and not before.strip())
         if marker not in table.at_line_start:
             return True

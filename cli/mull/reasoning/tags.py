@@ -1,8 +1,7 @@
-"""Finding the markers around thinking and around an answer, by rendering needles.
+"""Find the markers around thinking and around an answer, by rendering needles.
 
-In: a probe of the template and what its generation prompt ends with. Out: a `Profile` with markers only. A marker may
-show beside the thought of a past turn, by what the template strips from an old answer, or by what the prompt opens.
-Concludes nothing about switches; knows no family.
+In: a probe of the template and its generation prompts. Out: a `Profile` with markers only. Markers are found next to
+the thought of a past turn, by what the template strips from an old answer, or in the prompts.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from mull.reasoning.profile import Profile
 SPLIT = re.compile(r"""split\(\s*(['"])(.+?)\1""")
 
 
-def find_markers(probe: TemplateProbe, tails: list[str], given: Mapping[str, Any]) -> Profile:
-    """Start and end of the thinking, from a past turn, else from the source, else from the prefills."""
-    shortest = markers.cut_bracket(markers.common_start(tails)).rstrip()
+def find_markers(probe: TemplateProbe, prompts: list[str], given: Mapping[str, Any]) -> Profile:
+    """Start and end of thinking: from a past turn, else from the source, else from the prefills."""
+    shortest = markers.cut_bracket(markers.common_start(prompts)).rstrip()
     for field, arguments, turn, last in _turns(given):
         around = probe.past(turn, arguments, last=last)
         if around is None:
@@ -45,11 +44,11 @@ def find_markers(probe: TemplateProbe, tails: list[str], given: Mapping[str, Any
             or markers.first_chunk(around.between) is None
         ):
             continue
-        # What opens an answer shows in a past turn without thinking, or in what switching off prefills.
-        openings = [_opening(probe, header), *(tail.rpartition(header)[2] for tail in tails if header)]
+        # An answer's opener is found in a past turn without thinking, or in the prefill for off.
+        openings = [_opening(probe, header), *(prompt.rpartition(header)[2] for prompt in prompts if header)]
         end, between, opener = _split_between(around, header, openings, tool="tool_calls" in turn)
         message = _header_end(start, opener) if header and header in around.between else None
-        if message:  # a header's white space belongs to it
+        if message:  # white space in a header is part of it
             start = around.before.rpartition(header)[2]
             opener = around.between.partition(header)[2]
         return Profile(
@@ -62,23 +61,23 @@ def find_markers(probe: TemplateProbe, tails: list[str], given: Mapping[str, Any
             restart=header if header and header in around.between else None,
             history_field=field,
         )
-    tags = _tags(probe, tails, given)
+    tags = _tags(probe, prompts, given)
     if tags is None:
         return Profile(probe.template)
-    # Without a slot for past thinking the prefill shows whether lines are broken around the tags.
-    inline = any(tail.endswith(tags[0]) for tail in tails)
+    # Without a field for past thinking the prefill shows whether the tags have lines of their own.
+    inline = any(prompt.endswith(tags[0]) for prompt in prompts)
     return Profile(
         probe.template, start=tags[0], end=tags[1], between=tags[1] if inline else f"\n{tags[1]}\n\n"
     )
 
 
-def _tags(probe: TemplateProbe, tails: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The thinking tags of a template without a slot for past thinking, by one sign or another."""
+def _tags(probe: TemplateProbe, prompts: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The thinking tags of a template without a field for past thinking, or None."""
     source = probe.template.source
     tags = markers.mentioned(source)
-    if tags is not None and (given or _lives(probe, tags, tails)):
+    if tags is not None and (given or _used_in_conversations(probe, tags, prompts)):
         return tags
-    _, on, off = tails
+    _, on, off = prompts
     if on != off and (pair := markers.added(on, off, source)):
         return pair
     if opened := markers.opened(on):
@@ -86,22 +85,22 @@ def _tags(probe: TemplateProbe, tails: Sequence[str], given: Mapping[str, Any]) 
     return _stripped(probe, markers.chunks(on)[-1:])
 
 
-def _lives(probe: TemplateProbe, tags: tuple[str, str], tails: Sequence[str]) -> bool:
-    """Do tags that the source mentions come up in a plain conversation, or belong to tools and documents only?"""
+def _used_in_conversations(probe: TemplateProbe, tags: tuple[str, str], prompts: Sequence[str]) -> bool:
+    """Whether tags in the source are used in a plain conversation, not only for tools and documents."""
     plain = probe.plain()
     around = plain.before + plain.after if plain else ""
-    shown = (probe.render([QUESTION]) or "", around, *tails)
+    shown = (probe.render([QUESTION]) or "", around, *prompts)
     return any(tag in text for tag in tags for text in shown) or _strips(probe, *tags)
 
 
 def _strips(probe: TemplateProbe, start: str, end: str) -> bool:
-    """Does the template take the thinking out of an old answer that has it between these tags?"""
+    """Whether the template strips the text between these tags from an old answer."""
     text = probe.older(f"{start}{THOUGHT}{end}{ANSWER}")
     return text is not None and THOUGHT not in text
 
 
 def _stripped(probe: TemplateProbe, opened: Sequence[str]) -> tuple[str, str] | None:
-    """Tags of any name, by which the template splits old answers; the prompt may have `opened` one."""
+    """Tags of any name at which the template splits old answers; the prompt may contain the opening one (`opened`)."""
     splits = list(dict.fromkeys(found for _, found in SPLIT.findall(probe.template.source)))
     for end in (text for text in splits if markers.chunks(text) == [text]):
         for start in (markers.opener(end, probe.template.source), *splits, *opened):
@@ -112,7 +111,7 @@ def _stripped(probe: TemplateProbe, opened: Sequence[str]) -> tuple[str, str] | 
 
 
 def _turns(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any], bool]]:
-    """Past turns to probe with, the most telling first: where the thought is, arguments, the turn, is it the last?"""
+    """Past turns to probe, the most informative first: field of the thought, arguments, turn, whether it is last."""
     for arguments in [{}, given] if given else [{}]:
         for last in (False, True):
             for field in FIELDS:
@@ -124,25 +123,25 @@ def _turns(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], d
 
 
 def _after_header(probe: TemplateProbe, before: str, shortest: str) -> tuple[str, str]:
-    """What stands between the assistant's header and the thought, and the header itself."""
+    """The text between the assistant's header and the thought, and the header itself."""
     header = shortest
-    if before.rstrip().endswith(header):  # the prompt always opens the thinking: the header is less
+    if before.rstrip().endswith(header):  # the prompt always opens thinking: the header ends before that
         last = markers.chunks(header)[-1:] or [""]
         header = header.removesuffix(last[0]).rstrip()
-    if not header or header not in before:  # a past turn begins otherwise than the one to come
+    if not header or header not in before:  # past turns begin differently from the generation prompt
         plain = probe.plain()
         usual = plain.before.rstrip() if plain else ""
         header = usual if usual and before.startswith(usual) and before.strip() != usual.strip() else header
     start = (before.rpartition(header)[2] if header else before).strip()
     chunk = markers.chunks(header)[-1:]
     if markers.chunks(start) and not markers.first_chunk(start) and chunk and header.endswith(chunk[0]):
-        # All markers of the family begin alike (`<|open|>think<|sep|>`): that beginning is no part of the header.
+        # All markers of the family begin alike (`<|open|>think<|sep|>`): that beginning is not part of the header.
         return chunk[0] + start, header.removesuffix(chunk[0])
     return start, header
 
 
 def _opening(probe: TemplateProbe, header: str) -> str:
-    """What stands between the header and the answer of a past turn without thinking."""
+    """The text between the header and the answer of a past turn without thinking."""
     plain = probe.plain()
     return (plain.before.rpartition(header)[2] if header else "") if plain else ""
 
@@ -150,7 +149,7 @@ def _opening(probe: TemplateProbe, header: str) -> str:
 def _split_between(
     around: TurnMarkup, header: str, openings: Sequence[str], *, tool: bool
 ) -> tuple[str, str, str | None]:
-    """End marker, the text from thought to answer, and the answer's opener."""
+    """The end marker, the text between thought and answer, and the answer's opener."""
     inner = around.between.strip()
     first = markers.first_chunk(inner) or inner
     if tool:
@@ -166,29 +165,29 @@ def _split_between(
 
 
 def _header_end(start: str, opener: str | None) -> str | None:
-    """In a header family, the marker that closes every header."""
+    """In a family with headers, the marker that closes every header."""
     chunk = markers.chunks(markers.common_end(start, opener or start))
     return chunk[-1] if chunk else None
 
 
 def find_answer_markers(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> Profile:
-    """What opens and closes an answer, where a family wraps it."""
+    """Add the markers that open and close an answer, where a family wraps it."""
     if found.answer_start is None:
-        opening = _opening(probe, found.tails.head.rstrip())
+        opening = _opening(probe, found.prompts.header.rstrip())
         if found.end and found.end in opening:
             opening = opening.rpartition(found.end)[2]
         if opening.strip():
             kept = opening.strip() if markers.chunks(opening) else opening.lstrip()
             found = replace(found, answer_start=kept)
     if found.answer_start is None and found.end:
-        told = probe.render([QUESTION], given) or ""
+        rendered = probe.render([QUESTION], given) or ""
         for start, end in markers.wrappers(probe.template.source):
-            if start in told or _unwraps(probe, start, end):
+            if start in rendered or _unwraps(probe, start, end):
                 return replace(found, answer_start=start, answer_end=end)
     return found
 
 
 def _unwraps(probe: TemplateProbe, start: str, end: str) -> bool:
-    """Does the template take an old answer out of this wrapper?"""
+    """Whether the template strips this wrapper from an old answer."""
     text = probe.older(f"{start}{ANSWER}{end}")
     return text is not None and start not in text
