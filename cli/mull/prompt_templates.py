@@ -159,7 +159,7 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
         if not isinstance(value, wanted[name]):
             kind = "a table" if wanted[name] is dict else "text"
-            raise ValueError(f'wants {kind} for "{name}"')  # noqa: TRY004 - the file is wrong, not the program
+            raise ValueError(f'expects {kind} for "{name}"')  # noqa: TRY004 - the file is wrong, not the program
     for name in ("system", "prompt"):
         if name in values and not string.Template(values[name]).is_valid():
             raise ValueError(f"has a $ in its {name} that begins no name; a dollar sign is written $$")

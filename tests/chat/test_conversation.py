@@ -201,7 +201,7 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
         ("temperature", "nan", "0 is greedy"),
         ("presence_penalty", "-inf", "penalty"),
         ("thinking", "loud", "how thinking is shown"),
-        ("markdown", "perhaps", "draw answers"),
+        ("markdown", "perhaps", "render answers"),
         ("model", "x", "/set"),
         ("temp", "1", "Did you mean temperature?"),
     ],

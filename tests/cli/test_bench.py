@@ -77,8 +77,8 @@ def test_a_model_with_a_short_context_is_measured_where_it_can_be(mull: Run) -> 
     ("arguments", "words"),
     [
         (("--vs", "thread=2"), b'--vs knows no setting "thread".'),
-        (("--vs", "threads=many"), b'--vs wants a whole number for "threads"'),
-        (("--vs", "kv_type=q1"), b"--vs wants f16, q8_0 or q4_0"),
+        (("--vs", "threads=many"), b'--vs expects a whole number for "threads"'),
+        (("--vs", "kv_type=q1"), b"--vs expects f16, q8_0 or q4_0"),
         (("--tune", "--show"), b"four different wishes"),
     ],
 )

@@ -1,13 +1,16 @@
-"""`mull config`, the settings file, and what is said about a wrong one."""
+"""`mull config`, the config file, and the errors for wrong values."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mull import config
-from mull.errors import MullError
+from mull.conversation.preferences import SETTABLE, Preferences
+from mull.errors import MullError, UsageError
+from mull.settings import Sampling
 from tests.conftest import Run
 
 
@@ -41,6 +44,65 @@ def test_wrong_settings_are_refused_by_name(mull: Run, name: str, value: str, wo
     assert done.returncode == 1
     assert word in done.stderr.decode()
     assert mull("config", "get", "ctx").stdout == b""
+
+
+@pytest.mark.parametrize("name", SETTABLE)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "0",
+        "on",
+        "OFF",
+        "yes",
+        "no",
+        "true",
+        "perhaps",
+        "",
+        "0.5",
+        "-1",
+        "nan",
+        "inf",
+        "1e3",
+        "show",
+        "ask",
+    ],
+)
+def test_the_chat_the_file_and_the_config_command_accept_the_same_values(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.toml"
+    try:
+        value = config.parse(name, text)
+    except ValueError as error:
+        with pytest.raises(MullError, match=re.escape(f"mull config set {error}.")):
+            config.save_value(path, name, text)
+        with pytest.raises(UsageError, match=re.escape(f"/set {error}.")):
+            Preferences().set(name, text)
+        assert not path.exists()
+    else:
+        config.save_value(path, name, text)
+        preferences = Preferences()
+        preferences.set(name, text)
+        shown = {row[0]: row[1] for row in preferences.shown(lambda _: Sampling())}
+        assert config.load(path)[name] == value
+        assert shown[name] == config.show_value(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("Off", False), ("0", False)])
+def test_switches_take_the_usual_words(mull: Run, text: str, value: bool) -> None:
+    assert mull("config", "set", "markdown", text).returncode == 0
+    assert mull("config", "get", "markdown").stdout.decode() == f"{config.show_value(value)}\n"
+    preferences = Preferences(markdown=not value)
+    preferences.set("markdown", text)
+    assert preferences.markdown is value
+
+
+def test_a_number_has_to_be_finite(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("presence_penalty = nan\n")
+    with pytest.raises(MullError, match="a number"):
+        config.load(path)
 
 
 def test_a_damaged_file_is_an_error_with_its_path(mull: Run, home: dict[str, str]) -> None:

@@ -68,9 +68,9 @@ def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_
     [
         ("prompt = ", "cannot be read"),
         ('promt = "x"', "did you mean prompt?"),
-        ("prompt = 3", 'wants text for "prompt"'),
+        ("prompt = 3", 'expects text for "prompt"'),
         ('prompt = "costs $5"', "a dollar sign is written $$"),
-        ('[settings]\ntemperature = "hot"', 'wants a number for "temperature"'),
+        ('[settings]\ntemperature = "hot"', 'expects a number for "temperature"'),
         ("[settings]\nsave = false", 'a setting "save" that no template can hold'),
         ('system = "Read $input."', "the input belongs in the prompt"),
     ],

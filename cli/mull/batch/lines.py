@@ -200,19 +200,21 @@ def _checked(name: str, value: Any) -> Any:
 def _stops(value: Any) -> list[str]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        _refuse("invalid_setting", 'wants text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
+        _refuse("invalid_setting", 'expects text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
     return stops
 
 
 def _schema(value: Any) -> Mapping[str, Any] | str:
     if not isinstance(value, dict | str):
-        _refuse("invalid_setting", 'wants an object or text for "schema"', "It is what --schema takes.")
+        _refuse("invalid_setting", 'expects an object or text for "schema"', "It is what --schema takes.")
     return value
 
 
 def _format(value: Any) -> str:
     if value != "json":
-        _refuse("invalid_setting", f'wants "json" for "format", not {value!r}', "It is what --format takes.")
+        _refuse(
+            "invalid_setting", f'expects "json" for "format", not {value!r}', "It is what --format takes."
+        )
     return "json"
 
 

@@ -123,9 +123,8 @@ def _other(what: str, flags: TurnFlags, settings: config.Config, plan: RunConfig
             raise UsageError(
                 "usage_error", f'--vs knows no setting "{name}".', f"It takes {', '.join(SETTINGS)}."
             )
-        key = config.find_key(name)
         try:
-            said[name] = config.check(name, config.parse(key, text))
+            said[name] = config.parse(name, text)
         except ValueError as error:
             raise UsageError("usage_error", f"--vs {error}.") from error
     return what, replace(plan, engine=over(EngineSettings(**said), plan.engine))

@@ -6,7 +6,6 @@ merged with what the model's vendor advises. Values are checked against the conf
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -103,26 +102,6 @@ def _value(name: str, text: str) -> Any:
     if text.lower() in {"none", "default"}:
         return key.default
     try:
-        value = _read(key, text)
-    except (ValueError, KeyError):
-        value = None
-    allowed = value is not None and (not key.choices or value in key.choices)
-    allowed = allowed and not (isinstance(value, float) and not math.isfinite(value))
-    if not allowed or (key.low is not None and value < key.low):
-        wanted = ", ".join(key.choices) or _KINDS[key.kind]
-        least = f", at least {key.low:g}" if key.low is not None else ""
-        raise UsageError(
-            "invalid_setting", f"{name} takes {wanted}{least}; not “{text}”.", f"{name}: {key.help}."
-        )
-    return value
-
-
-_KINDS = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
-
-
-def _read(key: config.ConfigKey, text: str) -> Any:
-    if key.kind is bool:
-        return {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}[
-            text.lower()
-        ]
-    return key.kind(text)
+        return config.parse(name, text)
+    except ValueError as error:
+        raise UsageError("invalid_setting", f"/set {error}.", f"{name}: {key.help}.") from error
