@@ -41,11 +41,11 @@ FLOORS = {
     "turn": 6,
     "bench": 6,
     "backends": 7,
-    "batch": 7,
-    "conversation": 7,
-    "commands": 8,
+    "batch": 8,
+    "conversation": 8,
+    "commands": 9,
     "help": 8,
-    "app": 9,
+    "app": 10,
 }
 
 

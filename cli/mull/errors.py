@@ -69,5 +69,12 @@ class ContextOverflow(MullError):
         )
 
 
+class Interrupted(MullError):
+    """The user stopped a run before it had a result."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+
+
 class EngineError(MullError):
     """llama.cpp refused or failed; the message carries the one line of its log that says why."""

@@ -1,22 +1,27 @@
-"""What a conversation is made of: frozen values that every floor speaks.
+"""What a conversation is made of: `Message` values, used by every layer.
 
-A `Message` keeps its thinking apart from its content; whether old thinking goes back to the model is the
-template's business (`reasoning/`), never the store's or the view's.
+A message keeps its thinking apart from its content. Whether earlier thinking goes back to the model is decided by the
+chat template (`reasoning/`), never by the store or a view.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 
+_CHARACTERS_PER_TOKEN = 16
+"""More than any tokenizer packs into a token on average."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn's text by one speaker. `partial` marks an answer that was stopped before its end.
+    """One message by one role. `partial` marks an answer that was stopped before its end.
 
-    `material`: so many characters at its beginning are files or piped input, which other questions may be about too.
+    `material`: the length, in characters, of the files and piped input that the content begins with; other questions
+    may begin with the same.
     """
 
     role: Role
@@ -24,3 +29,8 @@ class Message:
     thinking: str = ""
     partial: bool = False
     material: int = 0
+
+
+def least_tokens(messages: Sequence[Message]) -> int:
+    """A lower bound of a prompt's tokens, from its length alone: what exceeds the context by this count never fits."""
+    return sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN

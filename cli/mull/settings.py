@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mull.events import Asked
 
 Effort = Literal["low", "medium", "high"]
@@ -106,6 +108,26 @@ class EngineSettings:
     draft: str | None = None
     batch_size: int | None = None
     flash_attention: bool | None = None
+
+
+MAX_PARALLEL = 256
+"""Sequences that llama.cpp can keep apart in one context (LLAMA_MAX_SEQ)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelSettings:
+    """How many turns to decode in parallel: `width`, or the fastest number here for `turns` turns (None: unknown)."""
+
+    width: int | None = None
+    turns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCacheSettings:
+    """Where prompts are cached between runs. `limit` in bytes; None: 4 GB or a tenth of the free disk, if less."""
+
+    folder: Path
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

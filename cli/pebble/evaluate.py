@@ -41,12 +41,7 @@ class Question:
 
 def loaded(path: Path = MODEL) -> LoadedModel:
     """Load the model."""
-    loading = load("pebble", path, EngineSettings(), TurnControl(), trusted=True)
-    while True:
-        try:
-            next(loading)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    return load("pebble", path, EngineSettings(), trusted=True)
 
 
 def answer(model: LoadedModel, messages: tuple[Message, ...], thinking: bool) -> Done:

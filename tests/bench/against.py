@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mull.batch.width import WIDEST
+from mull.backends.load_plan import WIDEST
 from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import Model, load
 from mull.engine.native import library

@@ -13,15 +13,16 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
+from mull.backends.base import KeyedEvent, TurnSource
+from mull.backends.load_plan import WIDEST
 from mull.batch.lines import Line, read_lines
 from mull.batch.reader import Feed
 from mull.batch.scheduler import AHEAD, Asked, Scheduler
-from mull.batch.width import WIDEST
 from mull.chat_template.template import Template
 from mull.control import TurnControl
 from mull.engine.engine import Engine
@@ -32,6 +33,7 @@ from mull.messages import Message
 from mull.reasoning.profiler import profile
 from mull.settings import EngineSettings, Sampling, TurnSettings
 from mull.turn.loaded_model import LoadedModel
+from mull.turn.parallel import run_many
 from tests.bench.measure import quartiles
 from tests.model_files.random_model import QWEN3_0_6B, cached
 
@@ -64,6 +66,22 @@ def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> Loade
     return LoadedModel(model.name, engine, Template(TEMPLATE, bos="", eos=""), ability)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decoder:
+    """As much of a `ChatBackend` as the scheduler uses, over a model that was loaded here."""
+
+    loaded: LoadedModel
+
+    @property
+    def name(self) -> str:
+        return self.loaded.name
+
+    def stream_many(
+        self, turns: TurnSource, control: TurnControl
+    ) -> Generator[KeyedEvent | None, None, None]:
+        return run_many(self.loaded, turns, control)
+
+
 def settle(line: Line) -> Asked:
     messages = [Message("system", "s" * SYSTEM), *line.messages]
     return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
@@ -75,7 +93,7 @@ def answer(loaded: LoadedModel, numbers: Iterable[int], tokens: int, clock: Call
         json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )
     scheduler = Scheduler(
-        Feed(read_lines(BytesIO(lines.encode()))), loaded, settle, TurnControl(), ahead=AHEAD
+        Feed(read_lines(BytesIO(lines.encode()))), Decoder(loaded), settle, TurnControl(), ahead=AHEAD
     )
     began, beside = clock(), time.thread_time()
     answered = [found.result for found in scheduler.run() if found is not None]

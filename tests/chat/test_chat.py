@@ -205,8 +205,8 @@ def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: St
     (tmp_path / "empty.txt").touch()
     with chat(thinker, "--ctx", "1024") as terminal:
         for name, reply in (
-            ("notes.txt", "tokens, goes with the next question."),
-            ("long.txt", "the context has room for"),
+            ("notes.txt", "tokens) to the next question."),
+            ("long.txt", "tokens; the context has"),
             ("image.png", "image.png is not a text file."),
             ("empty.txt", "empty.txt is empty."),
             ("nothing.txt", "No such file: "),
@@ -229,7 +229,7 @@ def test_models_are_switched_in_mid_conversation(chat: Chat, thinker: Path, code
         terminal.say("/model no-such-model")
         terminal.shows("There is no model called")
         terminal.say(f"/model {coder}")
-        terminal.shows("From now on coder answers.")
+        terminal.shows("Switched to coder.")
         terminal.say("two")
         terminal.shows("print(6 * 7)")
         terminal.say("/model")
@@ -246,7 +246,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(chat: Chat, thinker: P
         terminal.say("one")
         terminal.shows("Forty-two.")
         terminal.say(f"/model {broken}")
-        terminal.shows("thinker goes on.")
+        terminal.shows("Still using thinker.")
         terminal.say("two")
         terminal.count("Forty-two.", 2)
         terminal.leave()
@@ -262,7 +262,7 @@ def test_a_first_model_that_cannot_be_loaded_says_so_and_keeps_the_question(
         terminal.shows("Error:")
         terminal.count("> one", 2)  # it is back at the prompt
         terminal.say(f"\x15/model {thinker}")
-        terminal.shows("From now on thinker answers.")
+        terminal.shows("Switched to thinker.")
         terminal.say("one")
         terminal.shows("Forty-two.")
         terminal.leave()
@@ -481,7 +481,7 @@ def wordy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("stop", "The prompt is"),
         ("drop", "no longer sees the oldest turns: “one”"),
-        ("summarize", "this summary stands for"),
+        ("summarize", "This summary now replaces"),
         ("ask", "Leave out the oldest turns (d)"),
     ],
 )
@@ -500,7 +500,7 @@ def test_a_full_context_is_never_silent(
         terminal.shows(reply)
         if policy == "ask":
             terminal.press("\r")
-            terminal.shows("/new begins afresh")
+            terminal.shows("/new starts a new")
             terminal.count("three xxx", 2)  # the question came back to the prompt
             terminal.say("")
             terminal.count("Leave out the oldest turns (d)", 2)

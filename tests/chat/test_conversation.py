@@ -17,7 +17,7 @@ from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling
 from mull.store.records import Attachment
 from mull.store.sessions import Store, open_store
-from tests.chat.fakes import FakeModel
+from tests.chat.fakes import FakeBackend
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def take(
-    conversation: Conversation, model: FakeModel, question: str | Query, control: TurnControl | None = None
+    conversation: Conversation, model: FakeBackend, question: str | Query, control: TurnControl | None = None
 ) -> Done:
     query = conversation.query(question) if isinstance(question, str) else question
     *_, done = conversation.ask(query, model, control or TurnControl())
@@ -37,7 +37,7 @@ def take(
 
 def test_a_turn_is_on_disk_before_the_view_sees_its_end(store: Store) -> None:
     chat = Conversation(store, system="Be brief.")
-    model = FakeModel(["hm|Forty two"])
+    model = FakeBackend(["hm|Forty two"])
     for event in chat.ask(chat.query("6 times 7?"), model, TurnControl()):
         last = store.last()
         assert last is not None
@@ -52,7 +52,7 @@ def test_a_turn_is_on_disk_before_the_view_sees_its_end(store: Store) -> None:
 
 
 def test_the_next_question_comes_with_what_was_said(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["thought|one", "two"])
+    chat, model = Conversation(store), FakeBackend(["thought|one", "two"])
     take(chat, model, "first")
     take(chat, model, "second")
     assert model.seen[1] == [
@@ -63,7 +63,7 @@ def test_the_next_question_comes_with_what_was_said(store: Store) -> None:
 
 
 def test_a_stopped_answer_is_kept_marked_and_goes_to_the_model(store: Store) -> None:
-    chat, model, control = Conversation(store), FakeModel(["a b c d", "e"]), TurnControl()
+    chat, model, control = Conversation(store), FakeBackend(["a b c d", "e"]), TurnControl()
     for number, _ in enumerate(chat.ask(chat.query("letters"), model, control)):
         if number == 1:
             control.stop()
@@ -74,7 +74,7 @@ def test_a_stopped_answer_is_kept_marked_and_goes_to_the_model(store: Store) -> 
 
 
 def test_a_view_that_leaves_in_mid_turn_loses_nothing(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["hm|a b c"])
+    chat, model = Conversation(store), FakeBackend(["hm|a b c"])
     events = chat.ask(chat.query("letters"), model, TurnControl())
     for _ in range(3):
         next(events)
@@ -85,7 +85,7 @@ def test_a_view_that_leaves_in_mid_turn_loses_nothing(store: Store) -> None:
 
 
 def test_a_failure_keeps_the_question_and_is_not_handed_on(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["fine"], fails=True)
+    chat, model = Conversation(store), FakeBackend(["fine"], fails=True)
     with pytest.raises(EngineError):
         take(chat, model, "will it?")
     assert [turn.finish for turn in chat.path] == ["error"]
@@ -96,7 +96,7 @@ def test_a_failure_keeps_the_question_and_is_not_handed_on(store: Store) -> None
 
 
 def test_retry_and_edit_grow_branches(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one", "two", "three", "four"])
+    chat, model = Conversation(store), FakeBackend(["one", "two", "three", "four"])
     take(chat, model, "a")
     take(chat, model, "b")
     take(chat, model, chat.again())
@@ -110,7 +110,7 @@ def test_retry_and_edit_grow_branches(store: Store) -> None:
 
 
 def test_undo_takes_turns_back_to_the_first(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one", "two", "three"])
+    chat, model = Conversation(store), FakeBackend(["one", "two", "three"])
     take(chat, model, "a")
     take(chat, model, "b")
     assert chat.branch.undo().question == "b"
@@ -124,7 +124,7 @@ def test_undo_takes_turns_back_to_the_first(store: Store) -> None:
 
 
 def test_files_go_with_the_next_question_only_and_with_its_retry(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one", "two", "three"])
+    chat, model = Conversation(store), FakeBackend(["one", "two", "three"])
     chat.files.append(Attachment("notes.txt", "alpha\n"))
     take(chat, model, "what is this?")
     assert "alpha" in model.seen[0][0].content
@@ -137,7 +137,7 @@ def test_files_go_with_the_next_question_only_and_with_its_retry(store: Store) -
 
 
 def test_a_session_goes_on_where_it_was(store: Store) -> None:
-    chat, model = Conversation(store, system="Be kind."), FakeModel(["one", "two"])
+    chat, model = Conversation(store, system="Be kind."), FakeBackend(["one", "two"])
     take(chat, model, "a")
     again = Conversation(store)
     last = store.last()
@@ -158,7 +158,7 @@ def test_nothing_is_kept_of_a_chat_in_which_nothing_was_said(store: Store) -> No
 def test_a_named_session_in_which_nothing_was_said_is_gone_when_it_is_left(tmp_path: Path) -> None:
     path = tmp_path / "named.db"
     for said in (False, True):
-        chat, model = Conversation(open_store(path)), FakeModel(["one"])
+        chat, model = Conversation(open_store(path)), FakeBackend(["one"])
         chat.branch.rename("fix")
         if said:
             take(chat, model, "a")
@@ -168,7 +168,7 @@ def test_a_named_session_in_which_nothing_was_said_is_gone_when_it_is_left(tmp_p
 
 
 def test_once_changes_one_turn(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one", "two"])
+    chat, model = Conversation(store), FakeBackend(["one", "two"])
     chat.preferences.think(False)
     take(chat, model, chat.query("a", ReasoningAsk(on=True)))
     take(chat, model, "b")
@@ -178,7 +178,7 @@ def test_once_changes_one_turn(store: Store) -> None:
 
 
 def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one"])
+    chat, model = Conversation(store), FakeBackend(["one"])
     chat.preferences.set("temperature", "0.1")
     chat.preferences.set("max_tokens", "7")
     take(chat, model, "a")
@@ -187,7 +187,7 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
     assert model.asked[0].max_tokens == 7
     chat.preferences.set("temperature", "none")
     assert chat.preferences.sampling == Sampling()
-    shown = {name: (value, said) for name, value, said in chat.preferences.shown(model.advice)}
+    shown = {name: (value, said) for name, value, said in chat.preferences.shown(model.sampling_advice)}
     assert shown["temperature"] == ("0.7", False)
     assert shown["max_tokens"] == ("7", True)
 
@@ -212,9 +212,9 @@ def test_wrong_settings_are_refused(store: Store, name: str, text: str, hint: st
     assert hint in caught.value.hint
 
 
-def long_chat(store: Store, turns: int, context: int) -> tuple[Conversation, FakeModel]:
+def long_chat(store: Store, turns: int, context: int) -> tuple[Conversation, FakeBackend]:
     """Turns of 20 tokens each: 8 words and 2 in the question, the same in the answer."""
-    chat, model = Conversation(store), FakeModel(context_tokens=10_000)
+    chat, model = Conversation(store), FakeBackend(context_tokens=10_000)
     for number in range(turns):
         model.script.append(f"answer {number} " + "word " * 5 + "end")
         take(chat, model, f"question {number} " + "word " * 5 + "end")
@@ -224,21 +224,22 @@ def long_chat(store: Store, turns: int, context: int) -> tuple[Conversation, Fak
 
 def test_room_is_measured_with_the_question_and_its_files(store: Store) -> None:
     chat, model = long_chat(store, 3, context=80)
-    assert (chat.room(model).used, chat.room(model).tight, chat.room(model).full) == (60, False, False)
+    now = chat.context_usage(model)
+    assert (now.used, now.tight, now.full) == (60, False, False)
     question = chat.query("a b c d")
-    assert (chat.room(model, question).used, chat.room(model, question).tight) == (66, True)
+    assert (chat.context_usage(model, question).used, chat.context_usage(model, question).tight) == (66, True)
     chat.files.append(Attachment("f", "word " * 10))
-    assert chat.room(model, chat.query("a b c d")).full
-    assert not chat.room(model, chat.again("short")).full
+    assert chat.context_usage(model, chat.query("a b c d")).full
+    assert not chat.context_usage(model, chat.again("short")).full
 
 
 def test_dropping_leaves_out_no_more_of_the_oldest_than_it_must(store: Store) -> None:
     chat, model = long_chat(store, 5, context=96)
     question = chat.query("one two three four")
-    assert chat.room(model, question).full
+    assert chat.context_usage(model, question).full
     dropped = chat.drop(model, question)
     assert [turn.question.split()[1] for turn in dropped] == ["0", "1"]
-    assert not chat.room(model, question).full
+    assert not chat.context_usage(model, question).full
     model.script.append("ok")
     take(chat, model, question)
     assert model.seen[-1][0].content.startswith("question 2")
@@ -247,7 +248,7 @@ def test_dropping_leaves_out_no_more_of_the_oldest_than_it_must(store: Store) ->
     last = store.last()
     assert last is not None
     reopened.open(last)
-    assert reopened.room(model).used == chat.room(model).used
+    assert reopened.context_usage(model).used == chat.context_usage(model).used
     chat.branch.undo()
     for _ in range(4):
         chat.branch.undo()
@@ -265,7 +266,7 @@ def test_a_question_that_alone_is_too_long_is_refused_with_counts(store: Store) 
 def test_a_question_that_just_fits_is_asked_without_its_past(store: Store) -> None:
     chat, model = long_chat(store, 2, context=40)
     assert len(chat.drop(model, chat.query("word " * 34))) == 2
-    assert [message.content for message in chat._handed(chat.path)] == []
+    assert [message.content for message in chat._messages(chat.path)] == []
 
 
 def test_summarizing_puts_the_oldest_turns_into_the_model_s_words(store: Store) -> None:
@@ -283,7 +284,7 @@ def test_summarizing_puts_the_oldest_turns_into_the_model_s_words(store: Store) 
     assert [message.role for message in model.seen[-1]] == ["user", "assistant"] * 3 + ["user"]
     names = [name for name, _ in chat.context_parts(model)]
     assert names[:2] == ["summary of turns 1 to 4", "5. question 4 word word word word word end"]
-    assert sum(size for _, size in chat.context_parts(model)) == chat.room(model).used
+    assert sum(size for _, size in chat.context_parts(model)) == chat.context_usage(model).used
 
 
 def test_a_stopped_summary_changes_nothing(store: Store) -> None:
@@ -293,7 +294,7 @@ def test_a_stopped_summary_changes_nothing(store: Store) -> None:
     for _ in chat.summarize(model, control):
         control.stop()
     assert chat.left_out == []
-    assert chat.room(model).used == 120
+    assert chat.context_usage(model).used == 120
 
 
 class Refusing(Store):
@@ -318,7 +319,7 @@ class Refusing(Store):
 @pytest.mark.parametrize("writes", range(7))
 def test_a_disk_that_refuses_costs_one_notice_and_no_turn(tmp_path: Path, writes: int) -> None:
     with Refusing.after(tmp_path / "sessions.db", writes) as store:
-        chat, model = Conversation(store), FakeModel(["one", "two", "three", "four"])
+        chat, model = Conversation(store), FakeBackend(["one", "two", "three", "four"])
         chat.branch.set_system("Be brief.")
         for question in ("a", "b"):
             take(chat, model, question)
@@ -337,7 +338,7 @@ def test_a_disk_that_refuses_costs_one_notice_and_no_turn(tmp_path: Path, writes
 
 
 def test_a_session_removed_elsewhere_is_put_back(store: Store) -> None:
-    chat, model = Conversation(store), FakeModel(["one", "two"])
+    chat, model = Conversation(store), FakeBackend(["one", "two"])
     take(chat, model, "a")
     store.remove(chat.path[0].session)
     take(chat, model, "b")
@@ -347,7 +348,7 @@ def test_a_session_removed_elsewhere_is_put_back(store: Store) -> None:
 
 def test_a_private_chat_can_be_saved_after_all(store: Store) -> None:
     with open_store(None) as private:
-        chat, model = Conversation(private), FakeModel(["one", "two", "three"])
+        chat, model = Conversation(private), FakeBackend(["one", "two", "three"])
         take(chat, model, "a")
         take(chat, model, chat.again())
         assert store.sessions() == []
@@ -361,7 +362,7 @@ def test_a_private_chat_can_be_saved_after_all(store: Store) -> None:
 
 def test_the_running_answer_is_saved_every_second(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mull.conversation.recording.SAVE_SECONDS", 0.01)
-    chat, model = Conversation(store), FakeModel(["hm|a b c d"])
+    chat, model = Conversation(store), FakeBackend(["hm|a b c d"])
     events = chat.ask(chat.query("letters"), model, TurnControl())
     for _ in range(4):
         next(events)

@@ -113,7 +113,7 @@ def test_help_on_one() -> None:
 def test_completion_offers_names_with_their_help() -> None:
     assert list(slash.completions("/co")) == [
         ("/copy", "copy the answer"),
-        ("/context", "what takes up room"),
+        ("/context", "what fills it"),
     ]
     assert len(list(slash.completions("/"))) == len(slash.COMMANDS)
     assert list(slash.completions("/copy ")) == []

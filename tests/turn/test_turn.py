@@ -32,15 +32,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: P
 
 @contextmanager
 def speaking(path: Path, state_store: StateStore | None = None) -> Iterator[LoadedModel]:
-    steps = load(
-        path.stem, path, EngineSettings(threads=1), TurnControl(), trusted=True, state_store=state_store
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            loaded: LoadedModel = end.value
-            break
+    loaded = load(path.stem, path, EngineSettings(threads=1), trusted=True, state_store=state_store)
     with loaded.engine.model, loaded.engine:
         yield loaded
 

@@ -1,7 +1,7 @@
-"""This machine as the library room wants to know it, and how a model is best loaded on it.
+"""This machine's memory and devices, and how a model is best loaded on it.
 
-In: llama.cpp's device list, the state folder, a model's path. Out: a `Machine`, and settings that the fit completed.
-llama.cpp is asked for its devices only where it was built with a backend that has any.
+In: llama.cpp's device list, the state folder, a model's path. Out: a `Machine`; engine settings completed by the memory
+plan; how many turns to decode in parallel. llama.cpp is asked for devices only if it was built with a GPU backend.
 """
 
 from __future__ import annotations
@@ -19,11 +19,26 @@ from mull.models.gguf.header import DAMAGED, read_header
 from mull.models.memory.fit import MemoryPlan
 from mull.models.memory.machine import DeviceLike, Machine, measure
 from mull.models.memory.plan_file import load_settings, shared_context
-from mull.settings import EngineSettings
+from mull.settings import EngineSettings, ParallelSettings
+
+WIDEST = 32
+"""Sequences. A CPU's rate rises steeply to 16 and little beyond 32: with a model of half a billion weights 26, 54, 116
+and 136 tokens per second at 1, 4, 16 and 32 on two cores with AMX (llama-batched-bench); on a Zen 4 core 38, 43, 70
+and 77 at 1, 8, 16 and 32, and 66 at 64 (per second of CPU time, short contexts)."""
+
+WIDEST_SMALL = 8
+SMALL = 64 << 20
+"""Bytes of weights that fit a CPU's cache: reading them once for many sequences saves little, while each sequence's
+attention over the shared KV cache soon costs as much (pebble takes the least CPU time at 4 to 8 sequences; at 32 as
+much as one by one)."""
+
+TYPICAL = 1024
+"""Tokens of a prompt with its answer. Where memory has room for fewer per sequence, sequences would only preempt each
+other and compute their prompts again; single longer ones are fine."""
 
 
 def this_machine(*, speed: bool = True) -> Machine:
-    """What this machine has. `speed` False: without how fast its memory is, which takes 30 ms to measure."""
+    """Memory and devices of this machine. `speed` False: skip the memory bandwidth, which takes 30 ms to measure."""
     devices: Sequence[DeviceLike] = ()
     if library.has_gpu_backend():
         with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
@@ -35,11 +50,11 @@ def this_machine(*, speed: bool = True) -> Machine:
 def planned(
     path: Path, settings: EngineSettings, *, trusted: bool = False, as_tuned: bool = True
 ) -> tuple[EngineSettings, MemoryPlan | None]:
-    """How to load a file here: what the user said, else what was tuned (`as_tuned`), else what the fit's plan says.
+    """The engine settings to load a file with: the user's, else those tuned (`as_tuned`), else the memory plan's.
 
-    No plan for what needs none.
-    A header that cannot be understood is llama.cpp's to judge; one that is damaged raises ModelFileError, for with
-    absurd counts in it llama.cpp takes gigabytes. `trusted`: the file's bytes are those that were published.
+    The plan is None for a file too small to need one. `trusted`: the file's bytes are those that were published.
+    Raises ModelFileError for a damaged header: its absurd counts would make llama.cpp allocate gigabytes. A header
+    that mull cannot parse is left to llama.cpp to judge.
     """
     try:
         if path.stat().st_size >= SMALL_FILE:  # a smaller one's header is not worth reading
@@ -59,16 +74,30 @@ def _remembered(path: Path, wanted: bool) -> tuned.Tuned | None:
     return tuned.load(path, paths.state_dir()) if wanted else None
 
 
-def shared_room(path: Path, settings: EngineSettings, sequences: int) -> int | None:
-    """Tokens that so many sequences may hold together in the memory that is free; None where nobody can tell."""
+def parallel_plan(path: Path, settings: EngineSettings, parallel: ParallelSettings) -> tuple[int, int | None]:
+    """How many turns to decode in parallel, and the tokens that free memory has room for, all together.
+
+    The second is None where it cannot be determined: then the context window is the only limit.
+    """
     try:
-        return shared_context(path, this_machine(speed=False), settings, sequences)
+        room = shared_context(path, this_machine(speed=False), settings, parallel.width or WIDEST)
     except (MullError, OSError):
-        return None
+        room = None
+    return parallel.width or best_width(path.stat().st_size, room, parallel.turns), room
+
+
+def best_width(weights: int, room: int | None, turns: int | None) -> int:
+    """The number of sequences at which this machine decodes fastest, for a model file of `weights` bytes.
+
+    `room`: tokens that memory has room for (None: more than enough). `turns`: how many there are (None: unknown).
+    """
+    most = WIDEST_SMALL if weights < SMALL else WIDEST
+    fits = most if room is None else room // TYPICAL
+    return max(1, min(most, fits, most if turns is None else turns))
 
 
 def state_file(name: str) -> Path | None:
-    """A file in the state folder; None where the disk refuses one."""
+    """The path of a file in the state folder; None where that folder cannot be created."""
     try:
         return paths.private_dir(paths.state_dir()) / name
     except OSError:

@@ -1,134 +1,154 @@
-"""From a model's name to a `LoadedModel`, with progress as events.
+"""From a model file to a `LoadedModel`: read the weights, plan for this machine's memory, find out how it thinks.
 
-`load` yields `Loading` while the file is read (in a thread: llama.cpp reports progress by a callback), a `Notice` when
-the native library was just found to need a slower way, and returns the speaker. Raises what resolving and loading
-raise; a stop while loading raises `Interrupted`.
-Reading a file is the library's work, on one core: what Python has to do meanwhile is done beside it.
+`load` blocks, reports progress to a callback, and raises what resolving and loading raise; `BackgroundJob` runs it in
+a thread. llama.cpp reads a file on one core without the GIL, so planning and imports run in parallel with it.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mull.control import TurnControl
 from mull.engine.compute_params import SMALL_FILE
 from mull.engine.model import check_header
 from mull.engine.model import load as load_model
 from mull.engine.native import library, selfcheck
-from mull.errors import ExitCode, MullError
+from mull.errors import Interrupted, MullError
 from mull.events import Loading, Notice
 from mull.fs.paths import state_dir
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings
+from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings
 
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore
     from mull.engine.model import Model
     from mull.turn.loaded_model import LoadedModel
 
-POLL = 0.05
-"""Seconds between looks at the loading thread: the stop key and the spinner stay alive meanwhile."""
+T = TypeVar("T")
+Report = Callable[[Loading | Notice], None]
 
 
-class Interrupted(MullError):
-    """The user stopped before there was anything to keep."""
+class BackgroundJob(Generic[T]):
+    """A function running in a daemon thread; `result` returns its value or raises its exception.
 
-    def __init__(self) -> None:
-        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
+    `on_done` is called in that thread once the job is done.
+
+    It is no `concurrent.futures` job for two reasons: the interpreter joins an executor's threads at exit, so that a
+    load that cannot be aborted would delay it; and the import (of logging, above all) would delay every start by 8 ms.
+    """
+
+    def __init__(self, name: str, work: Callable[[], T], on_done: Callable[[], None] = lambda: None) -> None:
+        self._work = work
+        self._on_done = on_done
+        self._done = threading.Event()
+        self._outcome: tuple[T] | BaseException | None = None
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._outcome = (self._work(),)
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that asks for the result
+            self._outcome = error
+        finally:
+            self._done.set()
+            self._on_done()
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def succeeded(self) -> bool:
+        return isinstance(self._outcome, tuple)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, at most this long; returns whether it has ended."""
+        return self._done.wait(seconds)
+
+    def result(self) -> T:
+        """Wait for the end; returns what the function returned, raises what it raised."""
+        self._done.wait()
+        if isinstance(self._outcome, tuple):
+            return self._outcome[0]
+        raise self._outcome or RuntimeError
 
 
 def load(
     name: str,
     path: Path,
     settings: EngineSettings,
-    control: TurnControl,
     *,
     trusted: bool = False,
     state_store: StateStore | None = None,
-    n_parallel: int = 1,
-    n_ctx_total: int | None = None,
-) -> Generator[Loading | Notice, None, LoadedModel]:
-    """Load `path` as `name`, for so many turns at once. Yields progress, returns the speaker.
+    parallel: ParallelSettings | None = None,
+    report: Report = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> LoadedModel:
+    """Load `path` as `name`. `trusted`: the file's bytes are those that were published.
 
-    `state_store`: where processed prompts are kept.
+    `state_store`: where prompts are cached on disk (None: nowhere). `parallel`: how many turns at a time (None: one).
+    `report` receives progress from this thread, notices from another one too. Raises Interrupted once `stopped()`.
     """
-    progress: queue.SimpleQueue[Loading | Notice | None] = queue.SimpleQueue()
-    outcome: list[LoadedModel | BaseException] = []
 
-    def report(fraction: float) -> bool:
-        progress.put(Loading(name, fraction))
-        return not control.stopped
+    def progress(fraction: float) -> bool:
+        report(Loading(name, fraction))
+        return not stopped()
 
-    def work() -> None:
-        try:
-            if notice := _library_notice():
-                progress.put(notice)
-            loaded = _open(
-                name,
-                path,
-                settings,
-                report,
-                progress.put,
-                trusted=trusted,
-                state_store=state_store,
-                n_parallel=n_parallel,
-                n_ctx_total=n_ctx_total,
-            )
-            outcome.append(loaded)
-        except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
-            outcome.append(error)
-        finally:
-            progress.put(None)
-
-    worker = threading.Thread(target=work, name="load", daemon=True)
-    worker.start()
-    while True:
-        try:
-            event = progress.get(timeout=POLL)
-        except queue.Empty:
-            if control.stopped:  # the thread is a daemon, and stops at its next report
-                raise Interrupted from None
-            continue
-        if event is None:
-            break
-        yield event
-    worker.join()
-    result = outcome[0]
-    if isinstance(result, BaseException):
-        raise Interrupted if control.stopped else result
-    return result
+    try:
+        if notice := _library_notice():
+            report(notice)
+        return _load(
+            name,
+            path,
+            settings,
+            progress,
+            report,
+            trusted=trusted,
+            state_store=state_store,
+            parallel=parallel,
+        )
+    except MullError:
+        if stopped():
+            raise Interrupted from None
+        raise
 
 
 def _library_notice() -> Notice | None:
-    """What the user is told once, when the library's self-check has just found a crash that can be got round."""
+    """A notice, once, when the library's self-check has just found a crash that can be worked around."""
     verdict = selfcheck.check_library(state_dir())
     if not verdict.new or verdict.use_extra_bufts:
         return None
-    text = f"llama.cpp failed its self-check ({verdict.detail}); mull takes the slower way round. The fix: mull doctor"
+    text = (
+        f"llama.cpp failed its self-check ({verdict.detail}). CPU weight repacking is disabled, so generation is "
+        "slower; mull doctor shows the fix."
+    )
     return Notice("native_fallback", text)
 
 
-def _open(
+def _load(
     name: str,
     path: Path,
     settings: EngineSettings,
-    report: Callable[[float], bool],
-    notify: Callable[[Notice], None],
+    progress: Callable[[float], bool],
+    report: Report,
     *,
     trusted: bool,
     state_store: StateStore | None,
-    n_parallel: int,
-    n_ctx_total: int | None,
+    parallel: ParallelSettings | None,
 ) -> LoadedModel:
     began = time.perf_counter()
-    model, settings = _read(path, settings, report, notify, name=name, trusted=trusted)
-    with ExitStack() as undo:  # what was loaded is freed again when the rest fails, or does not go together
+    check_header(path)
+    width, shared_tokens = 1, None
+    if parallel is not None:
+        from mull.backends.load_plan import parallel_plan
+
+        width, shared_tokens = parallel_plan(path, settings, parallel)
+    model, settings = _read(path, settings, progress, report, name=name, trusted=trusted)
+    with ExitStack() as undo:  # frees the weights when a later step fails
         undo.callback(model.close)
         from mull.chat_template.template import Template
         from mull.engine.engine import Engine
@@ -148,17 +168,16 @@ def _open(
         if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
             draft_path = Path(settings.draft or "")
             draft_model = load_model(
-                draft_path, settings, state_dir=state_dir(), on_progress=lambda _: report(1.0)
+                draft_path, settings, state_dir=state_dir(), on_progress=lambda _: progress(1.0)
             )
             undo.callback(draft_model.close)
-        own_store = replace(state_store, model=name) if state_store is not None else None
         engine = Engine(
             model,
             settings,
-            n_parallel=n_parallel,
-            n_ctx_total=n_ctx_total,
+            n_parallel=width,
+            n_ctx_total=shared_tokens,
             draft_model=draft_model,
-            state_store=own_store,
+            state_store=replace(state_store, model=name) if state_store is not None else None,
         )
         undo.pop_all()
     return LoadedModel(name, engine, template, ability, time.perf_counter() - began)
@@ -167,16 +186,16 @@ def _open(
 def _read(
     path: Path,
     settings: EngineSettings,
-    report: Callable[[float], bool],
-    notify: Callable[[Notice], None],
+    progress: Callable[[float], bool],
+    report: Report,
     *,
     name: str,
     trusted: bool,
 ) -> tuple[Model, EngineSettings]:
-    """The model, and how to compute with it by the plan for this machine.
+    """The weights, and the engine settings of the memory plan for this machine.
 
-    The plan is made first where it says what goes to a graphics card, where the file's header may be the work of an
-    enemy, and where reading takes no time; else while the library reads the file.
+    The plan is made before reading where it decides how many layers go to a GPU, where the file's header may be
+    malicious, and where reading takes no time; otherwise in parallel with reading.
     """
 
     def plan() -> EngineSettings:
@@ -184,53 +203,34 @@ def _read(
 
         best, found = planned(path, settings, trusted=trusted)
         if found is not None and not found.fits:
-            notify(
+            report(
                 Notice("does_not_fit", f"{name} needs more memory than is free here; it may be very slow.")
             )
         return best
 
-    def model(said: EngineSettings) -> Model:
-        return load_model(path, said, state_dir=state_dir(), on_progress=report, trusted=trusted)
+    def weights(wanted: EngineSettings) -> Model:
+        return load_model(path, wanted, state_dir=state_dir(), on_progress=progress, trusted=trusted)
 
-    check_header(path)
-    known = trusted or selfcheck.was_checked(path, state_dir())
-    if not known or library.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
+    def plan_and_import() -> EngineSettings:
         best = plan()
-        return model(best), best
-    library.bindings()  # imported here: one thread after the other
-    beside = _Beside(plan)
-    weights = model(settings)
+        _import_for_first_token()
+        return best
+
+    checked = trusted or selfcheck.was_checked(path, state_dir())
+    if not checked or library.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
+        best = plan()
+        return weights(best), best
+    library.bindings()  # imported before the threads part: imports run one at a time
+    planning = BackgroundJob("plan", plan_and_import)
+    model = weights(settings)
     try:
-        return weights, beside.result()
+        return model, planning.result()
     except BaseException:
-        weights.close()
+        model.close()
         raise
 
 
-class _Beside(threading.Thread):
-    """Work done while the library reads, and the imports that the first token will need."""
-
-    def __init__(self, work: Callable[[], EngineSettings]) -> None:
-        super().__init__(name="beside", daemon=True)
-        self._work = work
-        self._outcome: EngineSettings | BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._outcome = self._work()
-            _import_ahead()
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            self._outcome = error
-
-    def result(self) -> EngineSettings:
-        self.join()
-        if self._outcome is None or isinstance(self._outcome, BaseException):
-            raise self._outcome or RuntimeError
-        return self._outcome
-
-
-def _import_ahead() -> None:
+def _import_for_first_token() -> None:
     import numpy  # noqa: F401, ICN001
 
     import mull.chat_template.template

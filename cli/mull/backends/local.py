@@ -1,53 +1,69 @@
-"""The model of a chat: it loads in the background while the prompt is already there.
+"""`LocalBackend`: a model that llama.cpp runs in this process, loaded in the background.
 
-In: a resolved name. Out:
-what a conversation needs of a model (`ChatBackend`), and `Loading` events for as long as it is
-not ready. A load that failed is reported to whoever asks for the model next, and tried again after that.
-What a turn needs is imported when there is one: by then the library has been reading the model for a while.
+In: a resolved model and engine settings. Out: a `ChatBackend`. A load that failed is reported to the next caller that
+needs the model, and tried again after that. Modules that only turns need are imported with the first turn: llama.cpp
+has been reading the file for a while by then.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mull.backends.loading import Interrupted, load
+from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnSource
+from mull.backends.loading import BackgroundJob, load
 from mull.control import TurnControl
-from mull.errors import ContextOverflow, MullError
+from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
 from mull.messages import Message
 from mull.models.resolve import Resolved
-from mull.settings import EngineSettings, Sampling, TurnSettings
+from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings, Sampling, TurnSettings
 
 if TYPE_CHECKING:
-    from mull.engine.kv.state_store import StateStore
+    from mull.engine.engine import Engine
     from mull.turn.loaded_model import LoadedModel
 
-STEPS = 50  # of a load that are reported
-POLL_SECONDS = 0.05  # how soon a finished load, or the wish to stop waiting for it, is seen
+STEPS = 50  # progress reports per load
+POLL_SECONDS = 0.05  # how soon a finished load, or a stop, is noticed
+
+CAPABILITIES = Capabilities(
+    exact_token_count=True,
+    prompt_cache=True,
+    prompt_progress=True,
+    grammar=True,
+    json_schema=True,
+    logprobs=True,
+    answer_now=True,
+    parallel=True,
+)
 
 
 class LocalBackend:
-    """One model, loading or loaded. Its methods but `start` and `close` belong to the chat's thread."""
+    """One model, loading or loaded. `parallel`: for how many turns at a time `stream_many` is prepared (None: one)."""
 
     def __init__(
-        self, resolved: Resolved, engine: EngineSettings, state_store: StateStore | None = None
+        self,
+        resolved: Resolved,
+        engine: EngineSettings,
+        *,
+        prompt_cache: PromptCacheSettings | None = None,
+        parallel: ParallelSettings | None = None,
     ) -> None:
         self.resolved = resolved
-        self.state_store = state_store
-        self._engine = engine
+        self._settings = engine
+        self._prompt_cache = prompt_cache
+        self._parallel = parallel
+        self._job: BackgroundJob[LoadedModel] | None = None
+        self._abort = TurnControl()
         self._fraction = 0.0
-        self._notices: list[Notice] = []
-        self._speaker: LoadedModel | None = None
-        self._error: Exception | None = None
-        self._settled = threading.Event()
         self._reading = threading.Event()
-        self._unwanted = TurnControl()
-        self._thread: threading.Thread | None = None
-        self._changed: Callable[[], None] = lambda: None
-        self._keep: Callable[[], None] | None = None  # the last turn, to be kept for other processes
+        self._notices: list[Notice] = []
+        self._on_progress: Callable[[], None] = lambda: None
+        self._persist: Callable[[], None] | None = None  # writes the last turn's prompt cache
+        self._owns_weights = True
 
     @property
     def name(self) -> str:
@@ -55,123 +71,174 @@ class LocalBackend:
 
     @property
     def reference(self) -> str:
-        """What to ask for to get this model again."""
         return str(self.resolved.path.absolute()) if self.resolved.source == "file" else self.resolved.name
 
     @property
-    def ready(self) -> bool:
-        return self._speaker is not None
+    def location(self) -> str:
+        return str(self.resolved.path)
 
     @property
-    def progress(self) -> float | None:
-        """How much of it is loaded, from 0.0 to 1.0; None when it does not load (any more)."""
-        return None if self._thread is None or self._settled.is_set() else self._fraction
-
-    def start(self, changed: Callable[[], None] | None = None) -> None:
-        """Begin to load, unless that has begun. `changed` is called in another thread when `progress` has moved."""
-        self._changed = changed or self._changed
-        if self._thread is None:
-            self._settled.clear()
-            self._error = None
-            self._thread = threading.Thread(target=self._load, name="mull-loader", daemon=True)
-            self._thread.start()
-
-    def head_start(self) -> None:
-        """Begin to load, and come back once the library reads by itself: Python runs one thread at a time."""
-        self.start()
-        self._reading.wait()
-
-    def loading(self, control: TurnControl) -> Iterator[Event]:
-        """Progress until it is loaded. Raises what loading raised, and Interrupted when the user does not wait."""
-        if self.ready:
-            return
-        self.start()
-        yield Loading(self.name, self._fraction)
-        while not self._settled.wait(POLL_SECONDS):
-            if control.stopped:
-                raise Interrupted  # it goes on loading: the next question finds it further on
-            yield Loading(self.name, self._fraction)
-        yield from self._notices
-        self._notices.clear()
-        if self._error is not None:
-            self._thread = None  # the next one who asks tries again
-            raise self._error
-
-    def keep(self) -> None:
-        """Let another process find what was computed for the last turn, if that is worth its while.
-
-        It may take as long as writing hundreds of megabytes does: only once the answer has been shown.
-        """
-        if self._keep is not None:
-            self._keep()
-            self._keep = None
-
-    def close(self) -> None:
-        """Give its memory back; a load that still runs ends at its next report."""
-        self._unwanted.stop()
-        if self._settled.is_set() and self._speaker is not None:
-            self._speaker.engine.close()
-            self._speaker.engine.model.close()
-            self._speaker = None
-
-    # What a conversation asks.
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
 
     @property
     def context_tokens(self) -> int:
         return self._loaded.engine.n_ctx_max
 
-    def advice(self, on: bool | None) -> Sampling:
-        return self.resolved.sampling(on)
+    # Loading.
 
-    def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
+    @property
+    def ready(self) -> bool:
+        return self._job is not None and self._job.succeeded
+
+    @property
+    def progress(self) -> float | None:
+        return None if self._job is None or self._job.done else self._fraction
+
+    def start(self, on_progress: Callable[[], None] | None = None) -> None:
+        self._on_progress = on_progress or self._on_progress
+        if self._job is None:
+            self._abort = TurnControl()
+            self._fraction = 0.0
+            self._reading.clear()
+            self._job = BackgroundJob("load", partial(self._load, self._abort), self._progressed)
+
+    def head_start(self) -> None:
+        self.start()
+        self._reading.wait()
+
+    def load(self, control: TurnControl) -> Iterator[Event]:
+        if self.ready:
+            return
+        self.start()
+        job = self._job
+        assert job is not None
+        yield Loading(self.name, self._fraction)
+        while not job.wait(POLL_SECONDS):
+            if control.stopped:
+                raise Interrupted
+            yield Loading(self.name, self._fraction)
+        yield from self._notices
+        self._notices.clear()
+        if not job.succeeded:
+            self._job = None  # the next call tries again
+        job.result()
+
+    def _load(self, abort: TurnControl) -> LoadedModel:
+        """The background job."""
+        resolved, state_store = self.resolved, None
+        if self._prompt_cache is not None:
+            from mull.engine.kv.state_store import StateStore
+
+            state_store = StateStore(self._prompt_cache.folder, self._prompt_cache.limit)
+        try:
+            return load(
+                resolved.name,
+                resolved.path,
+                self._settings,
+                trusted=resolved.trusted,
+                state_store=state_store,
+                parallel=self._parallel,
+                report=partial(self._report, abort),
+                stopped=lambda: abort.stopped,
+            )
+        finally:
+            self._reading.set()
+
+    def _progressed(self) -> None:
+        self._on_progress()
+
+    def _report(self, abort: TurnControl, event: Loading | Notice) -> None:
+        if abort.stopped:  # a load of before `close`
+            return
+        if isinstance(event, Notice):
+            self._notices.append(event)
+            return
+        self._reading.set()
+        if int(event.fraction * STEPS) != int(self._fraction * STEPS):
+            self._fraction = event.fraction
+            self._progressed()
+
+    # Turns.
+
+    def sampling_advice(self, thinking: bool | None) -> Sampling:
+        return self.resolved.sampling(thinking)
+
+    def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
         from mull.turn.prepare import prepare
 
         try:
-            return len(prepare(self._loaded, messages, settings).tokens)
-        except ContextOverflow as hopeless:
-            return hopeless.prompt_tokens
+            return TokenCount(len(prepare(self._loaded, messages, settings).tokens))
+        except ContextOverflow as overflow:  # too long to be worth tokenizing
+            return TokenCount(overflow.prompt_tokens, exact=False)
 
-    def answer(
+    def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         from mull.turn.turn import run, save_prompt_cache
 
         for event in run(self._loaded, messages, settings, control):
             if isinstance(event, Done):
-                self._keep = partial(save_prompt_cache, self._loaded, messages, settings, event)
+                self._persist = partial(save_prompt_cache, self._loaded, messages, settings, event)
             yield event
+
+    def stream_many(
+        self, turns: TurnSource, control: TurnControl
+    ) -> Generator[KeyedEvent | None, None, None]:
+        from mull.turn.parallel import run_many
+
+        # The load counts for no turn: it happened once, before all of them.
+        return run_many(replace(self._loaded, load_seconds=0.0), turns, control)
 
     @property
     def _loaded(self) -> LoadedModel:
-        if self._speaker is None:
+        if self._job is None or not self._job.succeeded:
             raise MullError("model_not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
-        return self._speaker
+        return self._job.result()
 
-    def _load(self) -> None:
-        resolved = self.resolved
-        events = load(
-            resolved.name,
-            resolved.path,
-            self._engine,
-            self._unwanted,
-            trusted=resolved.trusted,
-            state_store=self.state_store,
-        )
-        try:
-            while True:
-                event = next(events)
-                if isinstance(event, Notice):
-                    self._notices.append(event)
-                    continue
-                self._reading.set()
-                if int(event.fraction * STEPS) != int(self._fraction * STEPS):
-                    self._fraction = event.fraction
-                    self._changed()
-        except StopIteration as end:
-            self._speaker = end.value
-        except Exception as error:  # noqa: BLE001 - carried to the thread that asks for the model
-            self._error = error
-        finally:
-            self._reading.set()
-            self._settled.set()
-            self._changed()
+    # The end.
+
+    def persist(self) -> None:
+        if self._persist is not None:
+            self._persist()
+            self._persist = None
+
+    def close(self) -> None:
+        self._abort.stop()
+        if self._job is not None and self._job.succeeded:
+            loaded = self._job.result()
+            loaded.engine.close()
+            if self._owns_weights:
+                loaded.engine.model.close()
+        self._job, self._persist = None, None
+
+    # Only for `mull bench`, which measures the decode loop itself.
+
+    @property
+    def engine(self) -> Engine:
+        """The decode loop: for `mull bench` alone, whose figures leave out templates and the splitting of thinking."""
+        return self._loaded.engine
+
+    @property
+    def load_seconds(self) -> float:
+        return self._loaded.load_seconds
+
+    def with_settings(self, settings: EngineSettings) -> LocalBackend | None:
+        """Another backend over the same loaded weights, for `mull bench --vs`.
+
+        None where these settings place the weights otherwise, so that they have to be loaded again. Close it before
+        this one.
+        """
+        from mull.backends.load_plan import planned
+        from mull.engine.engine import Engine
+
+        best, _ = planned(self.resolved.path, settings, trusted=self.resolved.trusted)
+        old = self._loaded.engine.settings
+        if (old.gpu_layers, old.cpu_experts) != (best.gpu_layers, best.cpu_experts):
+            return None
+        other = LocalBackend(self.resolved, settings)
+        loaded = replace(self._loaded, engine=Engine(self._loaded.engine.model, best))
+        other._owns_weights = False
+        other._job = BackgroundJob("load", lambda: loaded)
+        other._job.result()
+        return other

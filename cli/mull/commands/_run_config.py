@@ -20,6 +20,7 @@ from mull.settings import (
     DRAFT_AUTO,
     DRAFT_OFF,
     EngineSettings,
+    PromptCacheSettings,
     ReasoningAsk,
     Sampling,
     ThinkingView,
@@ -42,7 +43,7 @@ class RunConfig:
     thinking: ThinkingView
     markdown: bool
     save: bool
-    state_store: StateStore | None = None
+    prompt_cache: PromptCacheSettings | None = None
 
     def messages(self, question: str) -> list[Message]:
         """A fresh conversation with this question."""
@@ -66,7 +67,7 @@ def merge(flags: TurnFlags, settings: config.Config) -> RunConfig:
         thinking=flags.thinking.value if flags.thinking else settings["thinking"],
         markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
         save=settings["save"] and not flags.no_save,
-        state_store=_state_store(flags, settings),
+        prompt_cache=_prompt_cache(flags, settings),
     )
 
 
@@ -85,17 +86,25 @@ def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
 
 
 def open_state_store(settings: config.Config) -> StateStore:
-    """Where processed prompts are kept on disk."""
+    """The prompt cache on disk."""
     from mull.engine.kv.state_store import StateStore
 
+    wanted = prompt_cache_settings(settings)
+    return StateStore(wanted.folder, wanted.limit)
+
+
+def prompt_cache_settings(settings: config.Config) -> PromptCacheSettings:
+    """Where prompts are cached between runs, and how many bytes they may take."""
     gigabytes = settings["prefix_cache_gb"]
-    return StateStore(paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9))
+    return PromptCacheSettings(
+        paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9)
+    )
 
 
-def _state_store(flags: TurnFlags, settings: config.Config) -> StateStore | None:
-    """None where prompts are neither to be kept nor looked for."""
+def _prompt_cache(flags: TurnFlags, settings: config.Config) -> PromptCacheSettings | None:
+    """None where prompts are neither written to the cache nor looked up in it."""
     wanted = settings["prefix_cache"] and settings["save"] and not (flags.no_save or flags.no_cache)
-    return open_state_store(settings) if wanted else None
+    return prompt_cache_settings(settings) if wanted else None
 
 
 def turn_settings(flags: TurnFlags, settings: config.Config, resolved: Resolved) -> TurnSettings:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from mull.backends.local import LocalBackend
+from mull.backends.base import ChatBackend
+from mull.backends.open import open_backend
 from mull.commands._options import TurnFlags
 from mull.commands._run_config import RunConfig, merge
 from mull.config import Config
@@ -27,7 +28,7 @@ from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.console.streams import Streams
 
 T = TypeVar("T")
-Begun = tuple[RunConfig, LocalBackend]
+Begun = tuple[RunConfig, ChatBackend]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Setup:
 
     plan: RunConfig
     conversation: Conversation
-    model: LocalBackend
+    backend: ChatBackend
     notices: tuple[str, ...] = ()
 
 
@@ -92,9 +93,13 @@ def set_up(flags: TurnFlags, settings: Config, store: Store, begun: Begun | None
             conversation.branch.set_system(flags.system)
     elif flags.session:
         conversation.branch.rename(flags.session)
-    model = begun[1] if begun is not None else LocalBackend(plan.resolved, plan.engine, plan.state_store)
-    conversation.branch.set_reference(model.reference)
-    return Setup(plan, conversation, model, (problem,) if problem else ())
+    backend = (
+        begun[1]
+        if begun is not None
+        else open_backend(plan.resolved, plan.engine, prompt_cache=plan.prompt_cache)
+    )
+    conversation.branch.set_reference(backend.reference)
+    return Setup(plan, conversation, backend, (problem,) if problem else ())
 
 
 def _resumed(store: Store, flags: TurnFlags) -> Session | None:

@@ -6,7 +6,7 @@ In: a plan, the streams. Out: a loaded engine; lines on what was tried, what is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,47 +14,35 @@ from mull.commands._run_config import RunConfig
 from mull.control import TurnControl
 from mull.errors import MullError
 from mull.fs import paths
-from mull.settings import DRAFT_OFF, EngineSettings
+from mull.settings import DRAFT_OFF
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card
 from mull.terminal.views.json_output import write_object
 from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from mull.backends.local import LocalBackend
     from mull.bench.tune import Chosen, Tried
-    from mull.engine.engine import Engine
     from mull.engine.tuned import Tuned
 
 
 @contextmanager
-def loaded_engine(
+def backend_for_bench(
     plan: RunConfig,
     control: TurnControl,
     view: ProgressLine,
-    streams: Streams,
-    before: Sequence[tuple[Engine, float]] = (),
-) -> Iterator[tuple[Engine, float]]:
-    """An engine and the seconds that loading took; the weights are shared with an engine of the same file."""
-    from mull.backends.load_plan import planned
-    from mull.backends.loading import load
-    from mull.engine.engine import Engine
+    before: Sequence[LocalBackend] = (),
+) -> Iterator[LocalBackend]:
+    """A loaded backend without speculative decoding; it shares the weights of one in `before` where it can."""
+    from mull.backends.local import LocalBackend
 
-    model, said = plan.resolved, replace(plan.engine, draft=DRAFT_OFF)
-    for other, seconds in before:
-        best, _ = planned(model.path, said, trusted=model.trusted)
-        if other.model.path == model.path and _weights(other.settings) == _weights(best):
-            with Engine(other.model, best) as engine:
-                yield engine, seconds
-            return
-    steps = load(model.name, model.path, said, control, trusted=model.trusted)
-    loaded = view.loaded(steps)
-    with loaded.engine.model, loaded.engine:
-        yield loaded.engine, loaded.load_seconds
-
-
-def _weights(settings: EngineSettings) -> tuple[object, ...]:
-    """What is settled when the weights are loaded."""
-    return settings.gpu_layers, settings.cpu_experts
+    settings = replace(plan.engine, draft=DRAFT_OFF)
+    same_file = (other for other in before if other.location == str(plan.resolved.path))
+    shared = next((found for other in same_file if (found := other.with_settings(settings))), None)
+    backend = shared or LocalBackend(plan.resolved, settings)
+    with closing(backend):
+        view.show_loading(backend.load(control))
+        yield backend
 
 
 def tune_model(
@@ -73,9 +61,9 @@ def tune_model(
     found: Tuned | None = None
     tried: list[Tried] = []
     try:
-        with loaded_engine(plan, control, view, streams) as (engine, _):
-            engine.close()  # its context; the weights stay
-            for step in tune(engine.model, best, lambda: control.stopped):
+        with backend_for_bench(plan, control, view) as backend:
+            backend.engine.close()  # frees its context; the weights stay
+            for step in tune(backend.engine.model, best, lambda: control.stopped):
                 view.clear()
                 if isinstance(step, Trying):
                     view.doing(f"trying {step.knob} {tuned.format_value(step.value)}")

@@ -24,7 +24,7 @@ from mull.terminal.views.open import open_view
 from mull.terminal.views.stats import stats_line
 
 if TYPE_CHECKING:
-    from mull.backends.local import LocalBackend
+    from mull.backends.base import ChatBackend
     from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._session import Setup
 
@@ -77,7 +77,7 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
         setup.conversation.preferences.answer_format = answer_format
         setup.conversation.preferences.logprobs = flags.logprobs
         try:
-            setup.model.start()  # it loads while the input is still being read
+            setup.backend.start()  # it loads while the input is still being read
             question = (
                 form.question(words, streams) if form else read_question(words, streams, flags.files or ())
             )
@@ -97,20 +97,20 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     return _keep(setup, 128 + control.signal if control.signal else code, streams)
 
 
-def _head_start(flags: AskFlags, settings: Config) -> tuple[RunConfig, LocalBackend] | None:
+def _head_start(flags: AskFlags, settings: Config) -> tuple[RunConfig, ChatBackend] | None:
     """The model, loading while the rest of mull is still being imported. None where a session says which one it is,
     and where there is a problem: it will show again where it can be dealt with."""
     if flags.session or flags.resume:
         return None
-    from mull.backends.local import LocalBackend
+    from mull.backends.open import open_backend
 
     try:
         plan = merge(flags, settings)
     except MullError:
         return None
-    model = LocalBackend(plan.resolved, plan.engine, plan.state_store)
-    model.head_start()
-    return plan, model
+    backend = open_backend(plan.resolved, plan.engine, prompt_cache=plan.prompt_cache)
+    backend.head_start()
+    return plan, backend
 
 
 def _shortfall(done: Done) -> str | None:
@@ -130,7 +130,7 @@ def _keep(setup: Setup, code: int, streams: Streams) -> int:
         streams.stdout.flush()
         detach(streams)
     try:
-        setup.model.keep()
+        setup.backend.persist()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return code
@@ -181,12 +181,12 @@ def _answer(
     """Load, ask and show. What was said is kept, also when it was stopped."""
     from mull.conversation.conversation import Query
 
-    conversation, model = setup.conversation, setup.model
+    conversation, backend = setup.conversation, setup.backend
 
     def events() -> Generator[Event, None, None]:
-        yield from model.loading(control)
+        yield from backend.load(control)
         query = Query(question.text, question.files, material=question.material)
-        yield from conversation.ask(query, model, control)
+        yield from conversation.ask(query, backend, control)
 
     def session() -> str | None:
         kept = conversation.branch.session

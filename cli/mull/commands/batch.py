@@ -15,13 +15,12 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from mull.backends.load_plan import shared_room
-from mull.backends.loading import load
+from mull.backends.base import ChatBackend
+from mull.backends.open import open_backend
 from mull.batch.lines import Line, count_lines, read_lines
 from mull.batch.reader import Feed
 from mull.batch.results import Earlier, InOrder, Unfinished, open_results
 from mull.batch.scheduler import AHEAD, Answered, Asked, Scheduler
-from mull.batch.width import MOST, WIDEST, best_width
 from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
 from mull.commands._input import STDIN
 from mull.commands._options import EffortChoice, TurnFlags, takes_turn_flags
@@ -31,12 +30,11 @@ from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import BatchProgress
 from mull.messages import Message
-from mull.settings import AnswerFormat
+from mull.settings import MAX_PARALLEL, AnswerFormat, ParallelSettings
 from mull.structured.reading import read_answer_format
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import dumps, error_object, result_object, write_object
 from mull.terminal.views.progress import ProgressLine
-from mull.turn.loaded_model import LoadedModel
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -56,7 +54,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin the -o file 
 Parallel = Annotated[
     int | None,
     typer.Option(
-        "--parallel", metavar="N", min=1, max=MOST, help="Lines side by side. Unset: what pays here."
+        "--parallel", metavar="N", min=1, max=MAX_PARALLEL, help="Lines side by side. Unset: what pays here."
     ),
 ]
 Unordered = Annotated[
@@ -110,9 +108,10 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
             if not flags.quiet:
                 streams.note("There is nothing left to ask.")
             raise typer.Exit(ExitCode.OK)
-        loaded = stack.enter_context(load_for_batch(plan, flags.parallel, total, view, streams, control))
+        parallel = ParallelSettings(flags.parallel, turns=total)
+        backend = stack.enter_context(backend_for_batch(plan, parallel, view, control))
         settle = Settling(flags, settings, plan, answer_format=answer_format, logprobs=flags.logprobs)
-        scheduler = Scheduler(feed, loaded, settle, control, ahead=None if flags.unordered else AHEAD)
+        scheduler = Scheduler(feed, backend, settle, control, ahead=None if flags.unordered else AHEAD)
         progress = Progress(scheduler, total, unfinished)
         drive(scheduler, progress, view, write, in_order=not flags.unordered)
     view.finish(progress.tally())
@@ -188,29 +187,14 @@ def _append(results: FileIO, path: Path, value: dict[str, Any]) -> None:
 
 
 @contextmanager
-def load_for_batch(
-    plan: RunConfig,
-    parallel: int | None,
-    total: int | None,
-    view: ProgressLine,
-    streams: Streams,
-    control: TurnControl,
-) -> Iterator[LoadedModel]:
-    """The model, with as many sequences as pay, or as were asked for."""
-    room = shared_room(plan.resolved.path, plan.engine, parallel or WIDEST)
-    model = plan.resolved
-    steps = load(
-        model.name,
-        model.path,
-        plan.engine,
-        control,
-        trusted=model.trusted,
-        n_parallel=parallel or best_width(model.path.stat().st_size, room, total),
-        n_ctx_total=room,
-    )
-    loaded: LoadedModel = view.loaded(steps)
-    with loaded.engine.model, loaded.engine:
-        yield dataclasses.replace(loaded, load_seconds=0.0)  # no line waits for the model
+def backend_for_batch(
+    plan: RunConfig, parallel: ParallelSettings, view: ProgressLine, control: TurnControl
+) -> Iterator[ChatBackend]:
+    """A loaded backend for many turns at a time; loading is shown. Raises what loading raises."""
+    backend = open_backend(plan.resolved, plan.engine, parallel=parallel)
+    with closing(backend):
+        view.show_loading(backend.load(control))
+        yield backend
 
 
 _TURN_FLAGS = frozenset(f.name for f in dataclasses.fields(TurnFlags))

@@ -13,7 +13,7 @@ import typer
 from mull import config
 from mull.commands._options import Ctx, GpuLayers, Json, KvType, Model, Threads, TurnFlags
 from mull.commands._run_config import RunConfig, merge
-from mull.commands._tune import forget_tuned, loaded_engine, show_tuned, tune_model
+from mull.commands._tune import backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
@@ -24,8 +24,8 @@ from mull.terminal.views.json_output import error_fields, write_object
 from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from mull.backends.local import LocalBackend
     from mull.bench.measure import Trial
-    from mull.engine.engine import Engine
 
     Samples = dict[tuple[int, Trial], list[float]]
 
@@ -145,10 +145,11 @@ def _measure(
     samples: Samples = {}
     failure: MullError | None = None
     with ExitStack() as stack:
-        loaded: list[tuple[Engine, float]] = []
+        backends: list[LocalBackend] = []
         for _, plan in subjects:
-            loaded.append(stack.enter_context(loaded_engine(plan, control, view, streams, loaded)))
-        engines = [engine for engine, _ in loaded]
+            backends.append(stack.enter_context(backend_for_bench(plan, control, view, backends)))
+        engines = [backend.engine for backend in backends]
+        loads = [backend.load_seconds for backend in backends]
         every = min((trials(engine, **wanted) for engine in engines), key=len)
         try:
             for index, trial, value in rounds(engines, every, count, lambda: control.stopped):
@@ -160,7 +161,6 @@ def _measure(
             failure = error
         finally:
             view.clear()
-    loads = [seconds for _, seconds in loaded]
     if json:
         write_object(streams, _object(subjects, loads, samples, failure))
     elif samples:

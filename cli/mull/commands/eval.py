@@ -12,13 +12,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from mull.backends.base import ChatBackend
 from mull.batch.lines import Line
 from mull.batch.reader import Feed
 from mull.batch.scheduler import Scheduler
-from mull.batch.width import MOST
 from mull.commands._options import EffortChoice, Json, TurnFlags, takes_turn_flags
 from mull.commands._run_config import RunConfig, merge, turn_settings
-from mull.commands.batch import NOT_HERE, load_for_batch
+from mull.commands.batch import NOT_HERE, backend_for_batch
 from mull.config import Config, read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
@@ -26,13 +26,12 @@ from mull.evaluation.outcome import EvalOutcome, as_json
 from mull.evaluation.questions import BUILT_IN, EvalQuestion, read_questions
 from mull.events import Asked, BatchProgress, Done
 from mull.messages import Message
-from mull.settings import TurnSettings
+from mull.settings import MAX_PARALLEL, ParallelSettings, TurnSettings
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
 from mull.terminal.views.progress import ProgressLine
-from mull.turn.loaded_model import LoadedModel
 
 File = Annotated[
     Path | None,
@@ -51,7 +50,11 @@ Modes = Annotated[
 Parallel = Annotated[
     int | None,
     typer.Option(
-        "--parallel", metavar="N", min=1, max=MOST, help="Questions side by side. Unset: what pays here."
+        "--parallel",
+        metavar="N",
+        min=1,
+        max=MAX_PARALLEL,
+        help="Questions side by side. Unset: what pays here.",
     ),
 ]
 Wrong = Annotated[bool, typer.Option("--wrong", help="List the wrong answers, too.")]
@@ -84,10 +87,10 @@ def eval_(
     outcomes: list[EvalOutcome] = []
     with (
         stop_on_interrupt(control),
-        load_for_batch(plan, parallel, len(questions), view, streams, control) as loaded,
+        backend_for_batch(plan, ParallelSettings(parallel, len(questions)), view, control) as backend,
     ):
         for mode in asked:
-            outcome = _ask(questions, mode, loaded, (flags, settings, plan), view, control)
+            outcome = _ask(questions, mode, backend, (flags, settings, plan), view, control)
             if control.stopped:
                 break
             outcomes.append(outcome)
@@ -116,7 +119,7 @@ def _modes(text: str) -> list[Asked]:
 def _ask(
     questions: Sequence[EvalQuestion],
     mode: Asked,
-    loaded: LoadedModel,
+    backend: ChatBackend,
     given: tuple[TurnFlags, Config, RunConfig],
     view: ProgressLine,
     control: TurnControl,
@@ -132,7 +135,7 @@ def _ask(
         for number, question in enumerate(questions, 1)
     ]
     results: dict[int, Done | MullError] = {}
-    scheduler = Scheduler(Feed(lines), loaded, partial(_settled, turn), control, ahead=None)
+    scheduler = Scheduler(Feed(lines), backend, partial(_settled, turn), control, ahead=None)
     began = time.monotonic()
     with closing(scheduler.run()) as answered:
         for one in answered:

@@ -1,7 +1,7 @@
-"""When the context is full: which of the oldest turns have to go, and how to ask a model for a summary of them.
+"""When the context is full: which of the oldest turns to leave out, and how to ask a model for a summary of them.
 
-Pure. In: turns and a test whether some of them fit. Out: numbers, texts and messages. Deciding, and telling the user
-what was left out, is `conversation.py`'s and the chat's business: nothing is ever left out silently.
+Pure. In: turns and a test whether a number of them fits. Out: numbers, texts and messages. The chat decides, and shows
+the user what was left out: no turn is ever left out silently.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mull.errors import ContextOverflow
 from mull.messages import Message
 from mull.store.records import TurnRecord
 
-NOTICE_SHARE = 0.8  # of the context: from here on the user is told
-_SUMMARY_SHARE = 0.4  # of the context that a summary leaves to the newest turns, word for word
-_RESERVE_SHARE = 8  # one eighth of the context, or RESERVE, is kept free for the answer
+NOTICE_SHARE = 0.8  # of the context: from here on the user is warned
+_SUMMARY_SHARE = 0.4  # of the context: the newest turns up to here are not summarized
+_RESERVE_SHARE = 8  # an eighth of the context, at most RESERVE tokens, stays free for the answer
 RESERVE = 1024
 
 _ASK = (
@@ -26,41 +27,57 @@ _TAKEN = "Thank you, I will go on from there."
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Tokens: `used` by a prompt, of the context's `limit`."""
+class ContextUsage:
+    """How full a context is: a prompt takes `used` of `limit` tokens. An unknown limit (None) is never reached."""
 
     used: int
-    limit: int
+    limit: int | None
 
     @property
     def reserve(self) -> int:
-        """What should stay free for the answer."""
-        return min(RESERVE, self.limit // _RESERVE_SHARE)
+        """Tokens that should stay free for the answer."""
+        return RESERVE if self.limit is None else min(RESERVE, self.limit // _RESERVE_SHARE)
 
     @property
     def full(self) -> bool:
-        """Would the answer have too little room?"""
-        return self.used + self.reserve > self.limit
+        """The answer would have too few tokens left."""
+        return self.limit is not None and self.used + self.reserve > self.limit
+
+    @property
+    def free(self) -> int:
+        """Tokens that the prompt may still grow by; 0 where the limit is unknown."""
+        return 0 if self.limit is None else max(self.limit - self.reserve - self.used, 0)
 
     @property
     def share(self) -> float:
+        if self.limit is None:
+            return 0.0
         return self.used / self.limit if self.limit else 1.0
 
     @property
     def percent(self) -> int:
-        """Rounded down, so that no figure says 80% before the notice does."""
+        """Rounded down, so that no figure reads 80% before the notice appears."""
         return int(self.share * 100)
 
     @property
     def tight(self) -> bool:
-        """Is it time to tell the user?"""
+        """So full that the user should know."""
         return self.share >= NOTICE_SHARE
+
+    @property
+    def text(self) -> str:
+        """`1,234 of 4,096 tokens`, or the tokens alone."""
+        return f"{self.used:,} tokens" if self.limit is None else f"{self.used:,} of {self.limit:,} tokens"
+
+    def overflow(self, hint: str = "") -> ContextOverflow:
+        """The error for a prompt that does not fit."""
+        return ContextOverflow(self.used, self.limit or 0, hint)
 
 
 def first_that_fits(count: int, fits: Callable[[int], bool]) -> int | None:
-    """The smallest number of oldest turns to leave out, of `count`; None when even leaving out all does not do.
+    """The smallest number of oldest turns to leave out, of `count`; None when even leaving out all is not enough.
 
-    `fits(n)` is asked O(log count) times: leaving out more never makes a prompt longer.
+    Calls `fits(n)` O(log count) times: leaving out more turns never makes a prompt longer.
     """
     if not fits(count):
         return None
@@ -80,7 +97,7 @@ def newest_share(limit: int) -> int:
 
 
 def summary_request(turns: Sequence[TurnRecord], earlier: str) -> list[Message]:
-    """Ask a model to put these turns, and the summary of what came before them, into fewer words."""
+    """The request to summarize these turns, together with the summary of the turns before them."""
     parts = [_ASK]
     if earlier:
         parts.append(f"What came before:\n{earlier}")
@@ -91,5 +108,5 @@ def summary_request(turns: Sequence[TurnRecord], earlier: str) -> list[Message]:
 
 
 def summary_messages(summary: str) -> list[Message]:
-    """A summary as the beginning of a conversation: a pair of turns, which every chat template can render."""
+    """A summary as the start of a conversation: one question and answer, which every chat template can render."""
     return [Message("user", _GIVE + summary), Message("assistant", _TAKEN)] if summary else []

@@ -1,8 +1,8 @@
-"""A conversation: what is handed to the model next, how it branches, and what happens when the context is full.
+"""A conversation: which messages are sent next, how it branches, and what is left out when the context is full.
 
-In: questions and a model that answers. Out: the events of a turn, recorded on their way. Retrying and editing grow a
-branch beside the old one. Turns are left out of the context only on request, and remain in the session.
-It knows no screen, no command and no loaded weights.
+In: questions and a `ChatBackend`. Out: the events of a turn, recorded as they pass. Retrying or editing a question
+starts a new branch beside the old one. Turns are left out of the context only on request; the session retains them.
+It knows neither a screen nor a command.
 """
 
 from __future__ import annotations
@@ -10,50 +10,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol
 
+from mull.backends.base import ChatBackend
 from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch
-from mull.conversation.context_budget import Room
+from mull.conversation.context_budget import ContextUsage
 from mull.conversation.preferences import Preferences
 from mull.conversation.recording import record
 from mull.errors import ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event
-from mull.messages import Message
-from mull.settings import ReasoningAsk, Sampling, TurnSettings
+from mull.messages import Message, least_tokens
+from mull.settings import ReasoningAsk, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
-from mull.turn.prepare import reject_oversized
-
-
-class ChatBackend(Protocol):
-    """A model that is ready to answer."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def context_tokens(self) -> int:
-        """What its context can hold at most."""
-
-    def advice(self, on: bool | None) -> Sampling:
-        """What its vendor advises with thinking on, off or unsaid."""
-
-    def count(self, messages: Sequence[Message], settings: TurnSettings) -> int:
-        """How many tokens a prompt of these messages has."""
-
-    def answer(
-        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
-    ) -> Iterator[Event]:
-        """The events of one turn."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Query:
-    """A question to be asked. `replace`: in place of the last turn. `once`: this turn's wish about thinking.
+    """A question to ask. `replace`: in place of the last turn. `once`: how to think in this turn alone.
 
-    `material`: so many characters of the text were piped in before the question.
+    `material`: the number of characters at the text's start that were piped in.
     """
 
     text: str
@@ -64,13 +41,13 @@ class Query:
 
     @property
     def message(self) -> Message:
-        """As the model reads it: the files first."""
+        """The message to send: the files first."""
         content = with_files(self.text, self.files)
         return Message("user", content, material=len(content) - len(self.text) + self.material)
 
 
 class Conversation:
-    """The state of one chat. `files` wait for the next question."""
+    """The state of one chat. `files` are attached to the next question."""
 
     def __init__(self, store: Store, *, system: str = "", preferences: Preferences | None = None) -> None:
         self.branch = Branch(store, system)
@@ -79,7 +56,7 @@ class Conversation:
 
     @property
     def path(self) -> Sequence[TurnRecord]:
-        """The turns of the branch it stands on, oldest first."""
+        """The turns of the current branch, oldest first."""
         return self.branch.path
 
     @property
@@ -89,60 +66,62 @@ class Conversation:
     # Asking.
 
     def query(self, text: str, once: ReasoningAsk | None = None, *, material: int = 0) -> Query:
-        """A new question, with the files that wait."""
+        """A new question, with the attached files."""
         return Query(text, tuple(self.files), once=once, material=material)
 
     def again(self, text: str | None = None) -> Query:
-        """The last question once more, or another in its place, with its files. Raises UsageError if there is none."""
+        """The last question again, or another text in its place, with its files. Raises UsageError if there is none."""
         last = self.last
         if last is None:
             raise UsageError("empty_conversation", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
-    def ask(self, query: Query, model: ChatBackend, control: TurnControl) -> Iterator[Event]:
-        """Ask and keep. Raises what the model raises; the question is kept even then."""
+    def ask(self, query: Query, backend: ChatBackend, control: TurnControl) -> Iterator[Event]:
+        """Ask and store. Raises what the backend raises; the question is stored even then."""
         base = self._base(query)
-        settings = self.preferences.settings(model.advice, query.once)
-        messages = self._handed(base, query)
-        reject_oversized(messages, model.context_tokens)  # before it is kept: it may be a hundred megabytes
-        self.branch.begin(query.text, base, model.name, settings, query.files)
+        settings = self.preferences.turn_settings(backend.sampling_advice, query.once)
+        messages = self._messages(base, query)
+        _reject_oversized(
+            messages, backend.context_tokens
+        )  # before it is stored: it may be a hundred megabytes
+        self.branch.begin(query.text, base, backend.name, settings, query.files)
         self.files = []
         yield from record(
-            model.answer(messages, settings, control),
-            model=model.name,
+            backend.stream(messages, settings, control),
+            model=backend.name,
             asked=settings.reasoning.asked,
             partial=self.branch.partial,
             finish=self.branch.finish,
         )
 
     def new(self) -> None:
-        """Begin afresh; the system prompt and the wishes stay."""
+        """Start a new conversation; the system prompt and the preferences stay."""
         self.branch.clear()
         self.files = []
 
     def open(self, session: Session) -> None:
-        """Go on with a session of the store. Raises StoreError."""
+        """Resume a session of the store. Raises StoreError."""
         self.branch.open(session)
         self.files = []
 
-    # Room in the context.
+    # The context.
 
     @property
     def left_out(self) -> Sequence[TurnRecord]:
-        """The turns of this branch that no longer reach the model as they were."""
+        """The turns of this branch that are no longer sent to the model, or only in the summary."""
         return self.path[: self.branch.first(self.path)]
 
-    def room(self, model: ChatBackend, query: Query | None = None) -> Room:
-        """Tokens that the conversation takes now, or would take with a question."""
-        return self._room(model, self._handed(self._base(query), query))
+    def context_usage(self, backend: ChatBackend, query: Query | None = None) -> ContextUsage:
+        """How full the context is now, or would be with a question."""
+        return self._usage(backend, self._messages(self._base(query), query))
 
     def can_drop(self, query: Query) -> bool:
-        """Are there turns that could be left out to make room?"""
+        """Whether turns remain that could be left out."""
         base = self._base(query)
         return len(base) > self.branch.first(base)
 
-    def drop(self, model: ChatBackend, query: Query) -> Sequence[TurnRecord]:
-        """Leave out the oldest turns until there is room for this question; returns those that went.
+    def drop(self, backend: ChatBackend, query: Query) -> Sequence[TurnRecord]:
+        """Leave out the oldest turns until this question fits; returns the turns left out.
 
         Raises ContextOverflow when the question alone is too long.
         """
@@ -150,47 +129,49 @@ class Conversation:
         first = self.branch.first(base)
 
         def fits(count: int) -> bool:
-            return not self._room(model, self._handed(base, query, first + count)).full
+            return not self._usage(backend, self._messages(base, query, first + count)).full
 
         count = context_budget.first_that_fits(len(base) - first, fits)
-        if count is None:  # then all of them, if the question fits at all: with little room for the answer
-            alone = self._room(model, self._handed(base, query, len(base)))
-            if alone.used >= alone.limit:
-                raise ContextOverflow(alone.used, alone.limit)
+        if count is None:  # all of them, if the question alone fits: that leaves few tokens for the answer
+            alone = self._usage(backend, self._messages(base, query, len(base)))
+            if alone.limit is not None and alone.used >= alone.limit:
+                raise alone.overflow()
             count = len(base) - first
         self.branch.leave_out(base, first + count, self.branch.summary)
         return base[first : first + count]
 
-    def summarize(self, model: ChatBackend, control: TurnControl) -> Iterator[Event]:
-        """Let the model put all but the newest turns into fewer words. Raises UsageError when there is nothing to.
+    def summarize(self, backend: ChatBackend, control: TurnControl) -> Iterator[Event]:
+        """Replace all but the newest turns by a summary that the model writes. Raises UsageError without turns.
 
-        The events are the summary's; only a whole one takes the place of the turns.
+        Yields the events of the turn that writes it; an incomplete summary replaces nothing.
         """
         first = self.branch.first(self.path)
         settings = dataclasses.replace(
-            self.preferences.settings(model.advice, ReasoningAsk(on=False)), stop=()
+            self.preferences.turn_settings(backend.sampling_advice, ReasoningAsk(on=False)), stop=()
         )
         if not self.path[first:]:
-            raise UsageError("empty_conversation", "There is nothing to summarize.", "/new begins afresh.")
+            raise UsageError(
+                "empty_conversation", "There is nothing to summarize.", "/new starts a new conversation."
+            )
+
+        share = context_budget.newest_share(backend.context_tokens or 0)
 
         def newest_fit(count: int) -> bool:
             newest = to_messages(self.path[first + count :])
-            return not newest or model.count(newest, settings) <= context_budget.newest_share(
-                model.context_tokens
-            )
+            return not newest or self._count(backend, newest, settings) <= share
 
-        kept_from = context_budget.first_that_fits(len(self.path) - first, newest_fit) or 0
-        last = first + max(kept_from, 1)
-        request = self._summary_request(model, settings, self.path[first:last])
-        settings = dataclasses.replace(settings, max_tokens=self._room(model, request, settings).reserve)
-        for event in model.answer(request, settings, control):
+        newest_from = context_budget.first_that_fits(len(self.path) - first, newest_fit) or 0
+        last = first + max(newest_from, 1)
+        request = self._summary_request(backend, settings, self.path[first:last])
+        settings = dataclasses.replace(settings, max_tokens=self._usage(backend, request, settings).reserve)
+        for event in backend.stream(request, settings, control):
             if isinstance(event, Done) and event.answer.strip() and event.finish in {"stop", "length"}:
                 self.branch.leave_out(self.path, last, event.answer.strip())
             yield event
 
-    def context_parts(self, model: ChatBackend) -> list[tuple[str, int]]:
-        """What fills the context, in the order it is read: names and tokens."""
-        settings = self.preferences.settings(model.advice)
+    def context_parts(self, backend: ChatBackend) -> list[tuple[str, int]]:
+        """What fills the context, in the prompt's order: names and tokens."""
+        settings = self.preferences.turn_settings(backend.sampling_advice)
         first = self.branch.first(self.path)
         parts: list[tuple[str, list[Message]]] = []
         if self.branch.system:
@@ -209,7 +190,7 @@ class Conversation:
             with suppress(
                 TemplateError
             ):  # some templates refuse a system prompt alone: the next part counts it
-                total = model.count(known, settings) if known else 0
+                total = self._count(backend, known, settings)
             sizes.append((name, total - before))
             before = total
         return sizes
@@ -219,30 +200,40 @@ class Conversation:
     def _base(self, query: Query | None) -> Sequence[TurnRecord]:
         return self.path[:-1] if query is not None and query.replace else self.path
 
-    def _handed(
+    def _messages(
         self, path: Sequence[TurnRecord], query: Query | None = None, first: int | None = None
     ) -> list[Message]:
-        """The messages for the model: system prompt, summary, the turns from `first` on, the question."""
+        """The messages to send: system prompt, summary, the turns from index `first` on, the question."""
         first = self.branch.first(path) if first is None else first
         messages = [Message("system", self.branch.system)] if self.branch.system else []
         messages += context_budget.summary_messages(self.branch.summary if first else "")
         messages += to_messages(path[first:])
         return messages if query is None else [*messages, query.message]
 
-    def _room(
-        self, model: ChatBackend, messages: Sequence[Message], settings: TurnSettings | None = None
-    ) -> Room:
-        settings = settings or self.preferences.settings(model.advice)
-        return Room(model.count(messages, settings) if messages else 0, model.context_tokens)
+    def _usage(
+        self, backend: ChatBackend, messages: Sequence[Message], settings: TurnSettings | None = None
+    ) -> ContextUsage:
+        settings = settings or self.preferences.turn_settings(backend.sampling_advice)
+        return ContextUsage(self._count(backend, messages, settings), backend.context_tokens)
+
+    def _count(self, backend: ChatBackend, messages: Sequence[Message], settings: TurnSettings) -> int:
+        return backend.count_tokens(messages, settings).value if messages else 0
 
     def _summary_request(
-        self, model: ChatBackend, settings: TurnSettings, old: Sequence[TurnRecord]
+        self, backend: ChatBackend, settings: TurnSettings, old: Sequence[TurnRecord]
     ) -> list[Message]:
-        """Ask for a summary of as many of these turns as fit the context together with the request."""
+        """A request to summarize as many of these turns as fit the context together with it."""
 
         def fits(skipped: int) -> bool:
             request = context_budget.summary_request(old[skipped:], self.branch.summary)
-            return not self._room(model, request, settings).full
+            return not self._usage(backend, request, settings).full
 
         skipped = context_budget.first_that_fits(len(old), fits) or 0
         return context_budget.summary_request(old[skipped:], self.branch.summary)
+
+
+def _reject_oversized(messages: Sequence[Message], context_tokens: int | None) -> None:
+    """Raises ContextOverflow for messages that are too long whatever the tokenizer does."""
+    least = least_tokens(messages)
+    if context_tokens is not None and least > context_tokens:
+        raise ContextOverflow(least, context_tokens, at_least=True)

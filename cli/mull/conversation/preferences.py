@@ -43,7 +43,7 @@ class Preferences:
     markdown: bool = True
     context_full: str = "ask"
 
-    def settings(self, advice: Advice, once: ReasoningAsk | None = None) -> TurnSettings:
+    def turn_settings(self, advice: Advice, once: ReasoningAsk | None = None) -> TurnSettings:
         """One turn's settings; `once` replaces the standing wish about thinking."""
         reasoning = once or self.reasoning
         sampling = over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING))
@@ -77,7 +77,7 @@ class Preferences:
 
     def shown(self, advice: Advice) -> list[tuple[str, str, bool]]:
         """Every settable name, the value that holds, and whether the user has said it."""
-        settings = self.settings(advice)
+        settings = self.turn_settings(advice)
         rows = []
         for name in SETTABLE:
             if name in _SAMPLING:

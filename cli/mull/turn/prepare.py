@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
 from mull.errors import ContextOverflow
-from mull.messages import Message
+from mull.messages import Message, least_tokens
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.settings import TurnSettings
 from mull.turn.loaded_model import LoadedModel
-
-_CHARACTERS_PER_TOKEN = 16
-"""More than any tokenizer packs into a token on average: a longer text overflows for certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,6 @@ def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSett
 
 def reject_oversized(messages: Sequence[Message], context_tokens: int) -> None:
     """Raises ContextOverflow, with the least count of tokens, for what is not worth rendering and tokenizing."""
-    least = sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN
+    least = least_tokens(messages)
     if least > context_tokens:
         raise ContextOverflow(least, context_tokens, at_least=True)

@@ -43,10 +43,10 @@ def start(flags: TurnFlags, streams: Streams) -> int:
             try:
                 run(chat)
                 with suppress(KeyboardInterrupt):
-                    chat.model.keep()
+                    chat.backend.persist()
             except Leave:
                 return ExitCode.INTERRUPTED
             finally:
-                chat.model.close()
+                chat.backend.close()
                 chat.conversation.branch.close()
     return ExitCode.OK

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mull.backends.loading import Interrupted
 from mull.commands.chat import context_full
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
-from mull.conversation.context_budget import Room
+from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
-from mull.errors import MullError
+from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Notice
 from mull.terminal.views.stats import stats_line
 
@@ -35,9 +34,9 @@ def ask(chat: Chat, query: Query) -> None:
 class _Full(Exception):
     """The question does not fit the context, and the user's policy has to decide."""
 
-    def __init__(self, room: Room) -> None:
-        super().__init__(room)
-        self.room = room
+    def __init__(self, usage: ContextUsage) -> None:
+        super().__init__(usage)
+        self.usage = usage
 
 
 class _Attempt:
@@ -57,24 +56,24 @@ class _Attempt:
             try:
                 _comment(chat, chat.show(self._events(control, policy), control))
             except _Full as full:
-                policy = context_full.decide(chat, full.room, policy)
+                policy = context_full.decide(chat, full.usage, policy)
                 if policy == "summarize":
                     context_full.summarize(chat, self._query)
                     policy = "drop"  # in case the summary is not enough
 
     def _events(self, control: TurnControl, policy: str) -> Iterator[Event]:
         chat, query = self._chat, self._query
-        yield from chat.model.loading(control)
+        yield from chat.backend.load(control)
         conversation = chat.conversation
-        room = conversation.room(chat.model, query)
-        if room.full and policy == "stop":
-            raise context_full.overflow(room)
-        if room.full and conversation.can_drop(query) and policy in {"ask", "summarize"}:
-            raise _Full(room)
-        if room.full and (dropped := conversation.drop(chat.model, query)):
+        usage = conversation.context_usage(chat.backend, query)
+        if usage.full and policy == "stop":
+            raise context_full.overflow(usage)
+        if usage.full and conversation.can_drop(query) and policy in {"ask", "summarize"}:
+            raise _Full(usage)
+        if usage.full and (dropped := conversation.drop(chat.backend, query)):
             yield Notice("dropped", context_full.named(dropped))
         self.sent = True
-        yield from conversation.ask(query, chat.model, control)
+        yield from conversation.ask(query, chat.backend, control)
 
 
 def _comment(chat: Chat, done: Done) -> None:

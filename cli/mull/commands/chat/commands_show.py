@@ -1,4 +1,4 @@
-"""The slash commands that only show something: help, thoughts, figures, what fills the context."""
+"""The slash commands that only show something: help, thinking, statistics, what fills the context."""
 
 from __future__ import annotations
 
@@ -89,17 +89,17 @@ def _stats(chat: Chat, _argument: str) -> None:
 @action("context")
 def _context(chat: Chat, _argument: str) -> None:
     wait_for_model(chat)
-    room = chat.conversation.room(chat.model)
+    usage = chat.conversation.context_usage(chat.backend)
     unicode = chat.streams.unicode
-    say(chat, f"{room.used:,} of {room.limit:,} tokens, {room.percent}%")
+    say(chat, usage.text if usage.limit is None else f"{usage.text}, {usage.percent}%")
     left = chat.conversation.left_out
     if left:
         say(chat, f"  the first {len(left)} turns are left out", style="dim")
-    parts = chat.conversation.context_parts(chat.model)
+    parts = chat.conversation.context_parts(chat.backend)
     number = max((len(f"{size:,}") for _, size in parts), default=1)
     bar = min(_BAR, chat.streams.width // 4)
     for name, size in parts:
-        filled = min(round(size / max(room.limit, 1) * bar), bar)
+        filled = min(round(size / max(usage.limit or usage.used, 1) * bar), bar)
         drawn = ("█" if unicode else "#") * filled + ("░" if unicode else ".") * (bar - filled)
         line = f"  {size:>{number},}  {drawn}  {one_line(name)}"
         say(chat, clip(line, chat.streams.width - 1))

@@ -1,4 +1,4 @@
-"""The slash commands that ask, and that change what the next question meets: model, wishes, files, branches."""
+"""The slash commands that ask, and those that change the next question: its model, settings, files and branch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
-from mull.backends.local import LocalBackend
+from mull.backends.open import open_backend
 from mull.commands._completion import installed
 from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
@@ -29,34 +29,35 @@ _EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
 @action("model")
 def _model(chat: Chat, argument: str) -> None:
     if not argument:
-        state = "" if chat.model.ready else " (loading)"
-        chat.note(f"{chat.model.name}{state} · {chat.model.resolved.path}")
-        others = [name for name, _ in installed() if name != chat.model.name]
+        state = "" if chat.backend.ready else " (loading)"
+        chat.note(f"{chat.backend.name}{state} · {chat.backend.location}")
+        others = [name for name, _ in installed() if name != chat.backend.name]
         if others:
             more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
     folders = chat.settings.model_folders()
     resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.released)
-    if resolved.path == chat.model.resolved.path:
-        chat.note(f"{chat.model.name} answers already.")
+    before, backend = chat.backend, open_backend(resolved, chat.engine, prompt_cache=chat.prompt_cache)
+    if backend.location == before.location:
+        chat.note(f"{before.name} is in use already.")
         return
-    before = chat.model.resolved
-    chat.model.keep()
-    chat.model.close()  # two big models need not fit together
-    chat.model = LocalBackend(resolved, chat.engine, chat.model.state_store)
+    before.persist()
+    before.close()  # memory may not have room for two models
+    chat.backend = backend
     try:
         wait_for_model(chat)
     except (MullError, KeyboardInterrupt) as failure:
-        chat.model.close()
-        chat.model = LocalBackend(before, chat.engine, chat.model.state_store)
-        chat.model.start()
-        chat.note(f"{before.name} goes on.")
+        backend.close()
+        chat.backend = before
+        before.start()
+        chat.note(f"Still using {before.name}.")
         if isinstance(failure, MullError):
             raise
         return
-    chat.conversation.branch.set_reference(chat.model.reference)
-    chat.note(f"From now on {resolved.name} answers.")
+    chat.is_builtin = False
+    chat.conversation.branch.set_reference(backend.reference)
+    chat.note(f"Switched to {backend.name}.")
     chat.measure()
 
 
@@ -104,7 +105,7 @@ def _set(chat: Chat, argument: str) -> None:
     preferences = chat.conversation.preferences
     if value.strip():
         preferences.set(name, value.strip())
-    shown = [row for row in preferences.shown(chat.model.advice) if not name or row[0] == name]
+    shown = [row for row in preferences.shown(chat.backend.sampling_advice) if not name or row[0] == name]
     if not shown:
         preferences.set(name, "none")  # says that there is no such setting
     width = max(len(row[0]) for row in shown)
@@ -113,30 +114,30 @@ def _set(chat: Chat, argument: str) -> None:
 
 @action("file")
 def _file(chat: Chat, argument: str) -> None:
-    waiting = chat.conversation.files
+    attached = chat.conversation.files
     if argument == "none":
-        waiting.clear()
-        chat.note("No files wait.")
+        attached.clear()
+        chat.note("No files attached.")
         return
     if not argument:
-        names = ", ".join(one.name for one in waiting)
-        chat.note(f"With the next question go: {names}." if waiting else "No files wait.")
+        names = ", ".join(one.name for one in attached)
+        chat.note(f"Attached to the next question: {names}." if attached else "No files attached.")
         return
     wait_for_model(chat)
     path = user_path(argument)
-    new = Attachment(path.name, _text_of(path, chat.model.context_tokens * _BYTES_PER_TOKEN))
-    before = chat.conversation.room(chat.model, Query("", tuple(waiting)))
-    after = chat.conversation.room(chat.model, Query("", (*waiting, new)))
+    context = chat.backend.context_tokens
+    new = Attachment(path.name, _text_of(path, None if context is None else context * _BYTES_PER_TOKEN))
+    before = chat.conversation.context_usage(chat.backend, Query("", tuple(attached)))
+    after = chat.conversation.context_usage(chat.backend, Query("", (*attached, new)))
     size = after.used - before.used
     if after.full:
-        left = max(after.limit - after.reserve - before.used, 0)
         raise MullError(
             "file_too_long",
-            f"{new.name} is {size:,} tokens; the context has room for {left:,}.",
-            "Give a part of it, or more context with --ctx.",
+            f"{new.name} is {size:,} tokens; the context has {before.free:,} left.",
+            "Attach a part of it, or allow more context with --ctx.",
         )
-    waiting.append(new)
-    chat.note(f"{new.name}, {size:,} tokens, goes with the next question.")
+    attached.append(new)
+    chat.note(f"Attached {new.name} ({size:,} tokens) to the next question.")
 
 
 @action("retry")
@@ -147,7 +148,7 @@ def _retry(chat: Chat, _argument: str) -> None:
 @action("edit")
 def _edit(chat: Chat, _argument: str) -> None:
     question = chat.conversation.again().text
-    if editor() is None:  # the prompt is an editor too
+    if editor() is None:  # then the prompt is the editor
         chat.draft, chat.replacing = question, True
         return
     with chat.held.released():
@@ -166,9 +167,9 @@ def _undo(chat: Chat, _argument: str) -> None:
     chat.measure()
 
 
-def _text_of(path: Path, most: int) -> str:
-    """A file's text. Raises MullError where it is none, is empty, or longer than `most` bytes."""
-    text, _ = read_text(path, most=most)
+def _text_of(path: Path, limit: int | None) -> str:
+    """A file's text. Raises MullError if it is no text, empty, or longer than `limit` bytes."""
+    text, _ = read_text(path) if limit is None else read_text(path, most=limit)
     if not text.strip():
-        raise MullError("empty_file", f"{path.name} is empty.", "Give a file with something in it.")
+        raise MullError("empty_file", f"{path.name} is empty.", "Attach a file with text in it.")
     return text

@@ -1,7 +1,7 @@
-"""What to do when the context is full: as configured, or as the user says.
+"""What to do when the context is full: follow the configured policy, or ask the user.
 
-In: the chat, and the room there is. Out: a policy for the question that waits, or a summary in place of the oldest
-turns; a refusal is a ContextOverflow. Nothing is ever left out silently.
+In: the chat, and how full the context is. Out: a policy for the pending question, or a summary in place of the oldest
+turns; a refusal is a ContextOverflow. No turn is ever left out silently.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
-from mull.conversation.context_budget import Room
+from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
 from mull.errors import ContextOverflow
 from mull.store.records import TurnRecord, title_of
@@ -18,23 +18,23 @@ from mull.store.records import TurnRecord, title_of
 CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
 
 
-def decide(chat: Chat, room: Room, policy: str) -> str:
-    """What to do: as configured, else as the user says. Raises ContextOverflow for "nothing"."""
+def decide(chat: Chat, usage: ContextUsage, policy: str) -> str:
+    """The policy to follow: `drop` or `summarize`. Raises ContextOverflow for `stop`."""
     if policy == "ask":
         chat.note(
-            f"The context is full: with this question it is {room.used:,} of {room.limit:,} tokens, "
-            f"and an answer needs {room.reserve:,} more."
+            f"The context is full: with this question it holds {usage.text}, "
+            f"and an answer needs {usage.reserve:,} more."
         )
         policy = _choose(
             chat, "Leave out the oldest turns (d), summarize them (s), or not ask (Enter)? ", CHOICES
         )
     if policy == "stop":
-        raise overflow(room)
+        raise overflow(usage)
     return policy
 
 
 def _choose(chat: Chat, question: str, choices: dict[str, str]) -> str:
-    """One of the choices, by its first letter; anything unknown asks again, Ctrl+C and Ctrl+D choose Enter's."""
+    """One of the choices, by its first letter; unknown input asks again, Ctrl+C and Ctrl+D count as Enter."""
     while True:
         chat.streams.stderr.write(question)
         chat.streams.stderr.flush()
@@ -50,27 +50,28 @@ def _choose(chat: Chat, question: str, choices: dict[str, str]) -> str:
 
 
 def summarize(chat: Chat, query: Query) -> None:
-    """Have the model summarize, in view. Raises ContextOverflow when that came to nothing."""
+    """Let the model summarize the oldest turns, visibly. Raises ContextOverflow if the summary is incomplete."""
     before = len(chat.conversation.left_out)
-    chat.note(f"{chat.model.name} summarizes the oldest turns:")
+    chat.note(f"{chat.backend.name} summarizes the oldest turns:")
     control = TurnControl()
-    chat.show(chat.conversation.summarize(chat.model, control), control)
+    chat.show(chat.conversation.summarize(chat.backend, control), control)
     gone = len(chat.conversation.left_out) - before
     if not gone:
-        room = chat.conversation.room(chat.model, query)
-        raise ContextOverflow(room.used, room.limit, "The summary was not finished; /new begins afresh.")
-    chat.note(f"From now on this summary stands for {gone} turns; the session keeps them.")
+        usage = chat.conversation.context_usage(chat.backend, query)
+        raise usage.overflow("The summary was not finished; /new starts a new conversation.")
+    chat.note(f"This summary now replaces {gone} turns in the context; the session still has them.")
 
 
-def overflow(room: Room) -> ContextOverflow:
-    """Why a question was not asked, and what can be done."""
-    more = f"An answer needs some {room.reserve:,} more"
-    hint = f"{more}: /new begins afresh, /set context_full drop leaves out the oldest turns."
-    return ContextOverflow(room.used, room.limit, hint)
+def overflow(usage: ContextUsage) -> ContextOverflow:
+    """The error for a question that was not asked, with what the user can do."""
+    return usage.overflow(
+        f"An answer needs about {usage.reserve:,} more: /new starts a new conversation, "
+        "/set context_full drop leaves out the oldest turns."
+    )
 
 
 def named(dropped: Sequence[TurnRecord]) -> str:
-    """Which turns are left out, by the beginnings of their questions."""
+    """The notice that names the turns left out, by the first words of their questions."""
     names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
     more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
-    return f"To make room, the model no longer sees the oldest turns: {names}{more}."
+    return f"The context was full: the model no longer sees the oldest turns: {names}{more}."

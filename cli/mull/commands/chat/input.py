@@ -40,11 +40,11 @@ def make_prompt(chat: Chat) -> Prompt:
 
 
 def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[str]:
-    """Model, thinking, context, what waits; the most important first, and shorter where there is little room."""
-    # The prompt is on its way to the screen: from here on loading keeps nobody waiting.
-    chat.model.start(refresh)
+    """Model, thinking, context, attached files; the most important first, abbreviated on a narrow terminal."""
+    # The prompt is being drawn: from here on, loading the model does not delay it.
+    chat.backend.start(refresh)
     files = chat.conversation.files
-    name, thinking = one_line(chat.model.name), f"thinking {chat.conversation.preferences.said}"
+    name, thinking = one_line(chat.backend.name), f"thinking {chat.conversation.preferences.said}"
     context = _context(chat, short=columns < ROOMY)
     if columns < ROOMY:
         thinking = thinking.partition(",")[0]
@@ -53,7 +53,7 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
         name,
         thinking,
         context,
-        f"{len(files)} file{'s' if len(files) > 1 else ''} waiting" if files else "",
+        f"{len(files)} file{'s' if len(files) > 1 else ''} attached" if files else "",
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",
         "/help",
@@ -63,14 +63,16 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
 
 def _context(chat: Chat, *, short: bool) -> str:
     """How full the context is, in tokens and percent; before that, how far the model is loaded."""
-    loaded, room = chat.model.progress, chat.room
+    loaded, usage = chat.backend.progress, chat.context_usage
     if loaded is not None:
         return f"loading {loaded:.0%}"
-    if room is None:
+    if usage is None:
         return ""
+    if usage.limit is None:
+        return usage.text
     if short:
-        return f"{_thousands(room.used)}/{_thousands(room.limit)} {room.percent}%"
-    return f"{room.used:,} of {room.limit:,} tokens, {room.percent}%"
+        return f"{_thousands(usage.used)}/{_thousands(usage.limit)} {usage.percent}%"
+    return f"{usage.text}, {usage.percent}%"
 
 
 def _thousands(tokens: int) -> str:

@@ -71,7 +71,7 @@ def user_path(text: str) -> Path:
 
 def wait_for_model(chat: Chat) -> None:
     """Until it is loaded; Ctrl+C gives up. Raises what loading raises."""
-    if not chat.model.ready:
-        chat.note(f"Loading {chat.model.name} …")
-    for _ in chat.model.loading(TurnControl()):
+    if not chat.backend.ready:
+        chat.note(f"Loading {chat.backend.name} …")
+    for _ in chat.backend.load(TurnControl()):
         pass

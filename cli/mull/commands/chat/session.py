@@ -13,7 +13,7 @@ from mull.commands._options import TurnFlags
 from mull.commands._session import Setup
 from mull.config import Config
 from mull.control import TurnControl
-from mull.conversation.context_budget import Room
+from mull.conversation.context_budget import ContextUsage
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord, title_of
@@ -41,8 +41,10 @@ class Chat:
         held: IdleInput,
     ) -> None:
         self.conversation = setup.conversation
-        self.model = setup.model
+        self.backend = setup.backend
+        self.is_builtin = setup.plan.resolved.chosen_by == "builtin"  # nobody chose this model
         self.engine = setup.plan.engine
+        self.prompt_cache = setup.plan.prompt_cache
         self.settings = settings
         self.streams = streams
         self.private = private
@@ -52,7 +54,7 @@ class Chat:
         self.draft = ""  # what the next prompt is prefilled with
         self.replacing = False  # the next question replaces the last one
         self.left = False  # the user leaves
-        self._room: Room | None = None
+        self._usage: ContextUsage | None = None
         self._measured = False
         self._warned = False
         self._below_answer = False  # the last line on the screen belongs to an answer
@@ -68,13 +70,13 @@ class Chat:
             session = self.conversation.branch.session
             title = session.title if session else ""
             turns = len(self.conversation.path)
-            self.note(f"Resumed “{title}” ({turns:,} turn{'s' if turns > 1 else ''}, {self.model.name}).")
+            self.note(f"Resumed “{title}” ({turns:,} turn{'s' if turns > 1 else ''}, {self.backend.name}).")
             self.show_turn(last)
-        elif self.model.resolved.chosen_by == "builtin":
+        elif self.is_builtin:
             self.note("This is pebble, mull's small built-in model: it does sums, counts and sorts.")
             self.note("mull models lists real ones for this machine, mull pull gets one. Try /help.")
         else:
-            self.note(f"{self.model.name} · /help shows commands and keys")
+            self.note(f"{self.backend.name} · /help shows commands and keys")
 
     def show_turn(self, turn: TurnRecord) -> None:
         """Draw a finished turn the way it looked when it ended."""
@@ -136,24 +138,24 @@ class Chat:
     # The context.
 
     @property
-    def room(self) -> Room | None:
+    def context_usage(self) -> ContextUsage | None:
         """How full the context is: counted once after each change; None until the model is loaded."""
-        if not self._measured and self.model.ready:
+        if not self._measured and self.backend.ready:
             self._measured = True
             with suppress(MullError):  # a template that wants a question at the end
-                self._room = self.conversation.room(self.model)
-        return self._room
+                self._usage = self.conversation.context_usage(self.backend)
+        return self._usage
 
     def measure(self) -> None:
         """Count again how full the context is; warn once when it passes 80%."""
-        self._room, self._measured = None, False
-        room = self.room
-        if room is not None and room.tight and not self._warned:
+        self._usage, self._measured = None, False
+        usage = self.context_usage
+        if usage is not None and usage.tight and not self._warned:
             self.note(
-                f"The context is {room.percent}% full ({room.used:,} of {room.limit:,} tokens). "
+                f"The context is {usage.percent}% full ({usage.text}). "
                 "/context shows what fills it, /new starts a new conversation."
             )
-        self._warned = room is not None and room.tight
+        self._warned = usage is not None and usage.tight
 
     # The session on disk.
 

@@ -175,7 +175,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "tokens and times",
         "What the last answer and the whole conversation took, in tokens and seconds.",
     ),
-    SlashCommand("context", "", "what takes up room", "What the context holds, part by part, in tokens."),
+    SlashCommand("context", "", "what fills it", "What the context holds, part by part, in tokens."),
     SlashCommand("quit", "", "leave (also Ctrl+D)", "Leave the chat.", aliases=("bye", "exit")),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

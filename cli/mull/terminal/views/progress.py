@@ -7,16 +7,13 @@ left. Where the cursor cannot be moved only the last line is written; with `quie
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from typing import TypeVar
+from collections.abc import Iterable
 
-from mull.events import BatchProgress, Loading, Notice
+from mull.events import BatchProgress, Event, Loading, Notice
 from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
-
-T = TypeVar("T")
 
 
 class ProgressLine:
@@ -28,19 +25,15 @@ class ProgressLine:
         self._quiet = quiet
         self._next = 0.0
 
-    def loaded(self, steps: Generator[Loading | Notice, None, T]) -> T:
-        """Run a loading to its end and return what it returns. Raises what it raises; the line is removed then."""
+    def show_loading(self, events: Iterable[Event]) -> None:
+        """Show the events of a load; notices stay on the screen. Raises what loading raises, without the line."""
         try:
-            while True:
-                event = next(steps)
+            for event in events:
                 if isinstance(event, Notice):
                     self.clear()
                     self._streams.note(event.text)
-                else:
+                elif isinstance(event, Loading):
                     self.doing(f"loading {event.model}  {int(100 * event.fraction)}%")
-        except StopIteration as end:
-            result: T = end.value
-            return result
         finally:
             self.clear()
 

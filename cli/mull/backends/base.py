@@ -1,0 +1,125 @@
+"""The `ChatBackend` protocol: anything that turns messages and settings into the event stream of a turn.
+
+`LocalBackend` (local.py) runs llama.cpp in this process; `open.py` makes a backend from a resolved model. To add one:
+implement the protocol, add it to `open.py` and to the parameters of `tests/backends/test_contract.py`.
+Importing this module loads neither the engine nor a network library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mull.control import TurnControl
+from mull.errors import MullError
+from mull.events import Event
+from mull.messages import Message
+from mull.settings import Sampling, TurnSettings
+from mull.turn.request import TurnRequest, TurnSource
+
+__all__ = ["Capabilities", "ChatBackend", "KeyedEvent", "TokenCount", "TurnRequest", "TurnSource"]
+
+KeyedEvent = tuple[int, Event | MullError]
+"""The key of a turn, and one of its events, or the error that ended it before its first token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do. A request for anything else is refused or answered with a notice, never ignored."""
+
+    exact_token_count: bool = False
+    prompt_cache: bool = False  # prompts are cached across turns, and across processes by `persist`
+    prompt_progress: bool = False  # `PromptProgress` events report on the prefill
+    grammar: bool = False  # GBNF
+    json_schema: bool = False
+    logprobs: bool = False
+    answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
+    parallel: bool = False  # `stream_many` runs more than one turn at a time
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """The tokens of a prompt; an estimate where `exact` is False."""
+
+    value: int
+    exact: bool = True
+
+
+class ChatBackend(Protocol):
+    """A model that answers. One thread calls its methods; only `close` may be called from another."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for people and for `Done.model`."""
+
+    @property
+    def reference(self) -> str:
+        """What `-m` takes to get this model again."""
+
+    @property
+    def location(self) -> str:
+        """Where the model is: the path of its file, or a URL."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The size of the context; None if unknown. Raises MullError (model_not_loaded) before the model is loaded."""
+
+    # Loading.
+
+    @property
+    def ready(self) -> bool:
+        """The model is loaded."""
+
+    @property
+    def progress(self) -> float | None:
+        """The loaded fraction, 0.0 to 1.0; None while nothing is being loaded."""
+
+    def start(self, on_progress: Callable[[], None] | None = None) -> None:
+        """Start loading in the background. Another thread calls `on_progress` whenever `progress` changes."""
+
+    def head_start(self) -> None:
+        """Start loading, and return as soon as loading no longer competes with the caller for the interpreter."""
+
+    def load(self, control: TurnControl) -> Iterator[Event]:
+        """Load the model, or wait for the background load: yields `Loading` and `Notice`, returns once it is ready.
+
+        Raises what loading raises, and Interrupted as soon as `control` is stopped; the background load continues.
+        """
+
+    # Turns.
+
+    def sampling_advice(self, thinking: bool | None) -> Sampling:
+        """The sampling defaults that the vendor recommends with thinking on, off, or at the model's default (None)."""
+
+    def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
+        """Count the tokens of the prompt that these messages make. Raises TemplateError."""
+
+    def stream(
+        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
+    ) -> Iterator[Event]:
+        """Run one turn. Raises MullError before its first token; a later error is in its `Done`."""
+
+    def stream_many(
+        self, turns: TurnSource, control: TurnControl
+    ) -> Generator[KeyedEvent | None, None, None]:
+        """Run turns in parallel, as many at a time as the backend was opened for, until the source has ended.
+
+        Each turn's events come in order and end with `Done` or a MullError; those of different turns are interleaved.
+        None comes at least every 0.1 s, also while nothing happens: the caller may draw then. Once `control` is
+        stopped, the iterator ends and the turns that still run are dropped.
+        """
+
+    # The end.
+
+    def persist(self) -> None:
+        """Write the prompt cache of the last turn to disk for other processes, if that saves them time.
+
+        It may write hundreds of megabytes: call it once the answer has been shown. Does nothing without a cache.
+        """
+
+    def close(self) -> None:
+        """Free the model's memory and abort a background load. `start` loads it again."""

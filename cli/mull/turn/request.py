@@ -1,0 +1,30 @@
+"""What a turn is asked for, as a value, and where many of them come from. Imports no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mull.messages import Message
+from mull.settings import TurnSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """One turn to run. `key` names it in the results; keys are unique among the turns that run together."""
+
+    key: int
+    messages: Sequence[Message]
+    settings: TurnSettings
+
+
+class TurnSource(Protocol):
+    """Where the turns of a parallel run come from: taken one by one, as slots become free."""
+
+    @property
+    def ended(self) -> bool:
+        """No more turns will come."""
+
+    def take(self, *, wait: bool) -> TurnRequest | None:
+        """The next turn, or None if there is none at the moment. With `wait` it may block for up to 0.1 s."""
