@@ -202,5 +202,5 @@ def test_what_attention_takes_without_flash_is_bounded(n_head: int, n_ctx: int) 
     if found.flash is None:
         assert MIN_MICRO_BATCH * n_head * n_ctx * 4 > SCORES
     else:
-        assert found.rows * n_head * n_ctx * 4 <= SCORES
-        assert found.rows % MIN_MICRO_BATCH == 0
+        assert found.micro_batch * n_head * n_ctx * 4 <= SCORES
+        assert found.micro_batch % MIN_MICRO_BATCH == 0

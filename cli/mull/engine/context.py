@@ -1,8 +1,8 @@
-"""A llama_context of a given size, with the one batch that it decodes and the means to interrupt it.
+"""A llama_context of a fixed size, with its batch and the means to interrupt a decode.
 
-In: rows (token, position, sequence, whether its logits are wanted). Out: logits in the context, or "aborted".
-It never hands llama.cpp a batch longer than the context was made for, which would abort the process.
-A big model computes in a thread beside the caller, so that signals and stops are seen while the library works.
+In: rows (token, position, sequence, whether logits are wanted). Out: logits, or a code such as ABORTED. Raises
+EngineError when there is no memory for the context, ValueError for a batch longer than its size, on which llama.cpp
+would abort the process. A big model decodes in a separate thread, so that the caller sees signals and stops meanwhile.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _X86 = frozenset({"x86_64", "amd64"})
-_POLL = 0.05  # seconds between two looks at the wish to stop
+_POLL = 0.05  # seconds between two checks for a stop
 
 ABORTED = 2  # llama.h, llama_decode
 NO_KV_SLOT = 1
 
 
 def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
-    """How a context of this size attends."""
+    """Flash attention and micro-batch of a context of this size."""
     on_cpu = platform.machine().lower() in _X86 and not library.offloads(settings.gpu_layers)
     return compute_params.choose_attention(
         compute_params.choose_params(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
@@ -57,7 +57,7 @@ class Context:
         self._interrupt = _Interrupt(llama)
         params = llama.llama_context_default_params()
         params.n_ctx = n_ctx
-        params.n_batch, params.n_ubatch = min(chosen.batch_size, n_ctx), self.attention.rows
+        params.n_batch, params.n_ubatch = min(chosen.batch_size, n_ctx), self.attention.micro_batch
         params.n_seq_max = n_seq
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
         # of 150,000.
@@ -65,7 +65,7 @@ class Context:
         params.kv_unified = n_seq > 1
         params.no_perf = True
         params.swa_full = (
-            False  # the window's worth of cache is what such a model needs, and all that is planned for
+            False  # a sliding-window model needs cells for its window only; the memory plan counts no more
         )
         params.n_threads = params.n_threads_batch = chosen.threads
         params.abort_callback = self._interrupt.callback
@@ -79,17 +79,17 @@ class Context:
         if not self.handle:
             raise EngineError(
                 "context_failed",
-                f"A context of {n_ctx:,} tokens cannot be made: {library.last_log_error() or 'no memory for it'}.",
+                f"A context of {n_ctx:,} tokens cannot be created: {library.last_log_error() or 'not enough memory'}.",
                 "Give a smaller --ctx, or use a smaller model.",
             )
         self.memory = llama.llama_get_memory(self.handle)
         self.n_ctx = int(llama.llama_n_ctx(self.handle))
         self.n_batch = int(llama.llama_n_batch(self.handle))
         self.batch = Batch(llama, self.n_batch)
-        self._worker = _Worker() if big else None
+        self._worker = _DecodeThread() if big else None
 
     def decode(self, stopped: Callable[[], bool]) -> int:
-        """Compute the batch: llama_decode's code. `stopped` is asked while a big model computes."""
+        """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes."""
         self._interrupt.clear()
         if self._worker is None:
             return int(self._llama.llama_decode(self.handle, self.batch.raw))
@@ -101,14 +101,15 @@ class Context:
         return code
 
     def logits(self, row: int, n_vocab: int) -> NDArray[np.float32]:
-        """The raw logits of an output row of the last decode: the library's own memory, until the next decode."""
+        """The raw logits of an output row of the last decode. They are llama.cpp's memory, valid until the next
+        decode."""
         import numpy as np
 
         pointer = self._llama.llama_get_logits_ith(self.handle, row)
         return np.ctypeslib.as_array(pointer, shape=(n_vocab,))
 
     def save(self, seq: int) -> Any | None:
-        """One sequence's KV as bytes (a ctypes array), None when it cannot be saved."""
+        """One sequence's state as bytes (a ctypes array), None when it cannot be saved."""
         size = self._llama.llama_state_seq_get_size(self.handle, seq)
         data = (ctypes.c_uint8 * size)()
         return (
@@ -116,14 +117,15 @@ class Context:
         )
 
     def state_size(self, seq: int) -> int:
-        """Bytes that `save` would give."""
+        """The size in bytes of what `save` returns."""
         return int(self._llama.llama_state_seq_get_size(self.handle, seq))
 
     def restore(self, seq: int, data: Any) -> bool:
-        """Put a saved sequence back, into this or an equal but longer context."""
+        """Restore a saved state, from this or an equal but smaller context; False where llama.cpp rejects it."""
         return bool(self._llama.llama_state_seq_set_data(self.handle, data, len(data), seq))
 
     def close(self) -> None:
+        """Free the context. May be called more than once."""
         if self.handle is not None:
             if self._worker is not None:
                 self._worker.close()
@@ -132,7 +134,7 @@ class Context:
 
 
 class Batch:
-    """A llama_batch whose arrays are written in place; nothing is allocated per step."""
+    """A llama_batch whose arrays are reused: nothing is allocated per step."""
 
     def __init__(self, llama: Any, capacity: int) -> None:
         self.capacity = capacity
@@ -156,10 +158,11 @@ class Batch:
         self.size = 0
 
     def clear(self) -> None:
+        """Remove all rows."""
         self.size = 0
 
     def add(self, tokens: Sequence[int], position: int, seq: int, *, logits: int) -> int:
-        """Append tokens of one sequence, the logits of the last so many wanted: the first of these rows."""
+        """Append tokens of one sequence. `logits`: of how many of the last tokens; returns the first row of these."""
         start, end = self.size, self.size + len(tokens)
         if end > self.capacity:
             raise ValueError(f"{end} rows in a batch of {self.capacity}")
@@ -177,10 +180,10 @@ class Batch:
 
 
 class _Interrupt:
-    """llama.cpp's abort callback without Python in it.
+    """llama.cpp's abort callback, implemented without Python.
 
-    It is called after every node of the graph, hundreds of times per token, so it must not enter the interpreter. C's
-    own `strlen` on one byte of ours is exactly the function needed: 0 for the empty string, 1 (abort) for "x".
+    llama.cpp calls it after every node of the graph, hundreds of times per token, so it must not enter the interpreter.
+    C's `strlen` on a buffer of ours is the function needed: 0 for the empty string, 1 (abort) for "x".
     """
 
     def __init__(self, llama: Any) -> None:
@@ -196,8 +199,12 @@ class _Interrupt:
         self._flag[0] = b"\0"
 
 
-class _Worker:
-    """One thread that computes while the caller waits in Python, where signals are handled."""
+class _DecodeThread:
+    """One thread that decodes while the caller waits in Python, where signals are handled.
+
+    Not an executor: two queues cost less per token than a future and its lock, and at exit Python would wait for an
+    executor's thread, even one that is stuck in llama.cpp. `job` must not raise; llama_decode returns a code.
+    """
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], int] | None] = queue.SimpleQueue()

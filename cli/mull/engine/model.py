@@ -1,9 +1,9 @@
-"""A model file, loaded: its weights, its vocabulary, and the facts it states about itself.
+"""A loaded model: its weights, its vocabulary and its metadata.
 
-In: a path to a GGUF file. Out: a `Model` (a context manager) that tokenizes text and spells tokens.
-A file that cannot be used raises ModelFileError with one sentence and the library's own reason; a file nobody vouched
-for is opened once in a child process first (`check.py`), because a malformed one can abort the process.
-Loading blocks: whoever wants to watch signals meanwhile loads in a thread.
+In: a path to a GGUF file. Out: a `Model` (a context manager) that tokenizes text and spells tokens. Raises
+ModelFileError, with llama.cpp's own reason, for an unusable file. An untrusted file is first opened in a child process
+(`native/selfcheck.py`), because a malformed one can abort the process. Loading blocks; to handle signals meanwhile,
+load in a thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SMALLEST = 24  # bytes: magic, version and two counts
 
 
 class LoadStopped(MullError):
-    """The caller's `on_progress` said no."""
+    """The caller's `on_progress` returned False."""
 
     def __init__(self) -> None:
         super().__init__("interrupted", "Stopped while loading.", exit_code=ExitCode.INTERRUPTED)
@@ -45,9 +45,9 @@ def load(
     on_progress: Progress | None = None,
     trusted: bool = False,
 ) -> Model:
-    """Load a model; `on_progress` gets 0.0 to 1.0 and returns False to stop (LoadStopped).
+    """Load a model. `on_progress` is called with 0.0 to 1.0, and returns False to stop (LoadStopped).
 
-    `trusted`: the file came from a verified download or ships with mull.
+    `trusted`: the file comes from a verified download or ships with mull.
     Raises ModelFileError (the file), EngineError (the library), LoadStopped.
     """
     check_header(path)
@@ -63,9 +63,7 @@ def load(
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     library.forget_log_errors()
-    stamp = stamps(
-        part_paths(path)
-    )  # before, so that a file replaced meanwhile is not taken for the one loaded
+    stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise _refused(path)
@@ -79,7 +77,8 @@ def load(
 
 
 def check_header(path: Path) -> None:
-    """What can be said without the library. Raises ModelFileError: missing, a folder, empty, unreadable, no GGUF."""
+    """Check a file without llama.cpp. Raises ModelFileError: missing, a folder, empty, unreadable, truncated, not
+    GGUF."""
     try:
         with path.open("rb") as file:
             head = file.read(_SMALLEST)
@@ -90,7 +89,7 @@ def check_header(path: Path) -> None:
             "model_is_folder", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
         ) from error
     except OSError as error:
-        if path.is_dir():  # Windows says "permission denied" for a folder
+        if path.is_dir():  # Windows reports "permission denied" for a folder
             raise ModelFileError("model_is_folder", f"{path} is a folder, not a model file.") from error
         reason = error.strerror or error
         raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason}.") from error
@@ -109,12 +108,12 @@ def _refused(path: Path) -> ModelFileError:
     return ModelFileError(
         "model_refused",
         f"{path} cannot be loaded: {reason.rstrip('.')}.",
-        "If the file was cut short or damaged, download it again; a newer llama.cpp may know newer models.",
+        "If the file is truncated or damaged, download it again; newer models may need a newer llama.cpp.",
     )
 
 
 def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> int | None:
-    """llama_model_load_from_file with a callback that may stop it or raise."""
+    """llama_model_load_from_file with a progress callback that may stop it or raise."""
     raised: list[BaseException] = []
     stopped = False
 
@@ -127,7 +126,7 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
         return not (stopped or raised)
 
     params.progress_callback = llama.llama_progress_callback(report)
-    if not report(0.0, None):  # the library itself says nothing before it has read the vocabulary
+    if not report(0.0, None):  # llama.cpp reports no progress before it has read the vocabulary
         raise raised[0] if raised else LoadStopped()
     handle = llama.llama_model_load_from_file(os.fsencode(path), params)
     if stopped or raised:
@@ -138,7 +137,7 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
 
 
 class Model:
-    """A loaded model. Tokens are ints; `piece` gives their bytes, control tokens spelled out."""
+    """A loaded model. Tokens are ints; `piece` returns their bytes, control tokens spelled out."""
 
     def __init__(
         self, handle: int, path: Path, stamp: tuple[FileStamp, ...] = (), state_dir: Path | None = None
@@ -146,7 +145,7 @@ class Model:
         self._llama = library.bindings()
         self.handle: int | None = handle
         self.path = path
-        self.stamp = stamp  # which file it was when it was loaded
+        self.stamp = stamp  # of its files when it was loaded
         self._state_dir = state_dir
         self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)
@@ -164,7 +163,7 @@ class Model:
         self.add_bos = self.has_tokenizer and bool(self._llama.llama_vocab_get_add_bos(self.vocabulary))
 
     def require_generation(self) -> None:
-        """Raises ModelFileError for files that hold something else than a text generator."""
+        """Raises ModelFileError for a model that does not generate text token by token."""
         if not self.has_tokenizer or self.n_vocab == 0:
             raise ModelFileError(
                 "model_no_tokenizer",
@@ -191,7 +190,7 @@ class Model:
 
     @cached_property
     def name(self) -> str:
-        """What the file calls itself, else its file name."""
+        """The name in the file's metadata, else its file name."""
         return self.metadata("general.name") or self.path.stem
 
     @cached_property
@@ -210,14 +209,14 @@ class Model:
 
     @property
     def recurrent(self) -> bool:
-        """Whether its memory cannot be rolled back to an earlier position."""
+        """Whether it has a recurrent state, which cannot be truncated to an earlier position."""
         return bool(
             self._llama.llama_model_is_recurrent(self.handle)
             or self._llama.llama_model_is_hybrid(self.handle)
         )
 
     def metadata(self, key: str) -> str | None:
-        """A scalar of the GGUF header as text, None when absent."""
+        """A scalar of the GGUF metadata as text, None when absent."""
         buffer = ctypes.create_string_buffer(256)
         size = self._llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
         if size >= len(buffer):
@@ -228,8 +227,9 @@ class Model:
     # vocabulary
 
     def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:
-        """Token ids of `text`. `special`: control tokens' spellings become those tokens. `bos`: the model's own
-        beginning and end tokens are added where the model wants them."""
+        """Token ids of `text`. `special`: spellings of control tokens become those tokens. `bos`: begin and end tokens
+        are
+        added where the model's metadata asks for them. Raises EngineError."""
         data = text.encode("utf-8", "replace")
         size = len(data) + 8
         while True:
@@ -244,19 +244,19 @@ class Model:
             size = -count
 
     def piece(self, token: int) -> bytes:
-        """A token's bytes, of any length; they may end inside a UTF-8 character. Control tokens are spelled out."""
+        """A token's bytes, of any length; they may end within a UTF-8 character. Control tokens are spelled out."""
         piece = self._pieces.get(token)
         if piece is None:
             piece = self._pieces[token] = self._read_piece(token)
         return piece
 
     def is_eog(self, token: int) -> bool:
-        """Whether generation ends with this token."""
+        """Whether this is an end-of-generation token."""
         return bool(self._llama.llama_vocab_is_eog(self.vocabulary, token))
 
     @cached_property
     def end_token(self) -> int:
-        """What ends a turn by itself: the end of text, else the end of turn; -1 where the vocabulary has neither."""
+        """The token that ends a text: end of text, else end of turn; -1 where the vocabulary has neither."""
         eos = int(self._llama.llama_vocab_eos(self.vocabulary))
         return eos if eos >= 0 else int(self._llama.llama_vocab_eot(self.vocabulary))
 
@@ -264,12 +264,12 @@ class Model:
         return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)
 
     def is_marker(self, token: int) -> bool:
-        """Control or user-defined: a token that the tokenizer matches by its spelling as a whole."""
+        """Control or user-defined: a token whose spelling the tokenizer matches as a whole."""
         return bool(self._attribute(token) & self._marker_bits)
 
     @cached_property
     def markers(self) -> Mapping[str, int]:
-        """Spelling to id of every control, user-defined or unknown-marking token: what is matched as a whole."""
+        """Spelling to id of every special token (control, user-defined, unknown): those matched as a whole."""
         bits = self._marker_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
         attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
         found = find_special_tokens(
@@ -304,7 +304,7 @@ class Model:
     # life
 
     def close(self) -> None:
-        """Give the memory back. Engines of this model must be closed first."""
+        """Free the model. Engines of this model must be closed first."""
         if self.handle is not None:
             self._llama.llama_model_free(self.handle)
             self.handle = None

@@ -1,8 +1,9 @@
-"""Where the weights of a mixture of experts go: the experts to main memory, everything else to the GPU.
+"""Weight placement for a mixture of experts: the experts in main memory, everything else on the GPU.
 
-A token uses few of the experts, so reading them from main memory costs little, and what every token needs stays fast.
-The bindings know neither the struct nor the CPU's buffer type, so both are declared here (llama.h,
-llama_model_tensor_buft_override; ggml-backend.h, ggml_backend_cpu_buffer_type).
+In: nothing. Out: the tensor overrides for llama_model_params. A token uses few of the experts, so reading them from
+main memory costs little, and what every token needs stays on the GPU. The bindings lack the struct and the CPU's buffer
+type, so both are declared here (llama.h, llama_model_tensor_buft_override; ggml-backend.h,
+ggml_backend_cpu_buffer_type).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class _Override(ctypes.Structure):
 
 
 def experts_in_main_memory() -> Any:
-    """The array that llama_model_params wants, ended by an empty entry; None where the library cannot be asked."""
+    """The override array for llama_model_params, ended by an empty entry; None where ggml lacks the function."""
     for path in library.library_files():
         if path.name.split(".")[0] in {"libggml-base", "libggml", "ggml-base", "ggml"}:
             try:

@@ -1,8 +1,7 @@
-"""How many threads llama.cpp should compute with on this machine.
+"""The default number of threads for llama.cpp on this machine.
 
-In: nothing but the machine. Out: a number of physical (on hybrid CPUs: performance) cores that this process may use,
-with CPU affinity and container quotas respected.
-It never raises; where nothing can be found out, it counts what Python counts.
+In: nothing but the machine. Out: the number of physical cores (on hybrid CPUs: performance cores) that this process may
+use, within CPU affinity and container quotas. Raises nothing: where detection fails, it is `os.cpu_count()`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @functools.cache
 def default_threads() -> int:
-    """Physical cores that this process may use: hyper-threads and efficiency cores slow a matrix product down."""
+    """Physical cores that this process may use: hyper-threads and efficiency cores slow matrix products down."""
     if sys.platform == "linux":
         count = _linux_cores()
     elif sys.platform == "darwin":
@@ -31,7 +30,7 @@ def default_threads() -> int:
 
 
 def parse_cpu_list(text: str) -> set[int]:
-    """The kernel's notation for CPU sets: "0-3,8" is {0, 1, 2, 3, 8}."""
+    """Parse the Linux notation of CPU sets: "0-3,8" is {0, 1, 2, 3, 8}."""
     cpus: set[int] = set()
     for part in text.strip().split(","):
         first, _, last = part.partition("-")

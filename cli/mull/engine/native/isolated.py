@@ -1,8 +1,8 @@
-"""Run something that may kill its process in a process of its own, and say how it went.
+"""Run code that may crash in a child process, and report the outcome.
 
-In: the command line of a child that prints one JSON object on its last line of output. Out: an `ChildOutcome`: what it
-printed, or how it died.
-The child does not depend on the working directory, finds this very package, and inherits no stdin.
+In: the command line of a child that prints one JSON object as its last line of output. Out: a `ChildOutcome`: that
+object, or how the child crashed; None where no child could run. Raises nothing. The child does not depend on the
+working directory, imports this same package, and inherits no stdin.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ TIMEOUT = 60.0  # seconds; a check takes a fifth of one
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """`crashed` is how it died ("SIGILL", "did not end within 60 s", ...), empty when it did not."""
+    """`crashed`: how it crashed ("SIGILL", "did not end within 60 s", ...), empty when it did not.
+
+    `answer`: the object that it printed. `last_words`: its last line on stderr, or its failed assertion.
+    """
 
     crashed: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
@@ -31,12 +34,12 @@ class ChildOutcome:
 
 def python(module: str, *arguments: str) -> list[str]:
     """The command line of a module of this package, run by this Python."""
-    # -P: a file `llama_cpp.py` in the working directory shall not be imported.
+    # -P: never import a file `llama_cpp.py` from the working directory.
     return [sys.executable, "-P", "-X", "utf8", "-m", module, *arguments]
 
 
 def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | None:
-    """Run a child to its end; None when no child can be started here or it failed without crashing."""
+    """Run a child to its end; None when no child can be started or it failed without crashing."""
     if not command[0]:
         return None
     try:
@@ -65,7 +68,7 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | N
 
 
 def _crash(code: int) -> str:
-    """How a process died by itself; a plain exit code, whatever its value, is no crash."""
+    """How a process crashed, empty when it did not: an ordinary exit code is not a crash, whatever its value."""
     if code < 0:
         try:
             return signal.Signals(-code).name

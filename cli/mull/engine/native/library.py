@@ -1,8 +1,9 @@
-"""The native library: found, quieted, started once.
+"""The llama.cpp library: found, loaded and initialized once, with its log in a file.
 
-In: the state folder. Out: the low-level ctypes bindings of llama.cpp, with the log in a file and the backend running.
-Only the bindings are imported, not the package around them, which would cost more than pebble's whole answer.
-It never writes to a screen; what crashes here is found by `check.py`, in a child process, before anything is trusted.
+In: the state folder. Out: the low-level ctypes bindings, and what the library says about itself and its devices. Raises
+EngineError when it is missing or does not load. Only the bindings are imported, not the package around them, whose
+import takes longer than pebble's whole answer. Nothing is written to the screen. Crashes are found by `selfcheck.py`,
+in a child process, before the library is used.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ _KINDS = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, enum ggml_back
 _GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
 
 _ENVIRONMENT = {
-    # On a failed assertion ggml would start a debugger to print a backtrace over the user's screen.
+    # On a failed assertion ggml would start a debugger, which prints a backtrace to the screen.
     "GGML_NO_BACKTRACE": "1",
     # GNU OpenMP spins for milliseconds at every barrier by default, hundreds of barriers per token: when another
     # program has one of the cores, both wait for each other (0.7 tokens per second instead of 11, measured with two
-    # busy cores). A thousand rounds bridge the wait between balanced threads, then the core is given up.
+    # busy cores). A thousand rounds bridge the wait between balanced threads, then the core is released.
     "GOMP_SPINCOUNT": "1000",
-    # numpy's linear algebra, of which nothing is used here, would start a thread per core that waits by spinning.
+    # numpy's linear algebra, which is not used here, would start one spinning thread per core.
     "OPENBLAS_NUM_THREADS": "1",
 }
 
@@ -48,7 +49,7 @@ class _Started:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What can compute here. Memory in bytes; 0 where the backend does not say."""
+    """A device that llama.cpp can compute on. Memory in bytes; 0 where the backend does not report it."""
 
     name: str
     description: str
@@ -61,23 +62,23 @@ class Device:
 def bindings() -> Any:
     """The module `llama_cpp.llama_cpp`. Raises EngineError when the library is missing or does not load."""
     for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)  # the libraries read it while they are being loaded
+        os.environ.setdefault(name, value)  # the libraries read these while they are loaded
     try:
         return _import_bindings()
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise EngineError(
             "native_missing",
             f"The llama.cpp library cannot be loaded: {error}",
-            "Install llama-cpp-python again for this Python; `mull doctor` says how.",
+            "Reinstall llama-cpp-python for this Python; `mull doctor` shows the command.",
         ) from error
 
 
 def _import_bindings() -> Any:
     """Import the submodule without its package.
 
-    The package's `__init__` pulls in numpy, jinja2 and its chat formats: 0.13 to 0.25 s that are not needed. A stub
-    with the right `__path__` stands in for it during the import and is taken away again, so that a later plain
-    `import llama_cpp` still gets the real one.
+    The package's `__init__` imports numpy, jinja2 and its chat formats, which are not needed and take 0.13 to 0.25 s. A
+    stub with the right `__path__` replaces the package during the import, and is removed afterwards, so that a later
+    plain `import llama_cpp` still imports the real one.
     """
     if _PACKAGE in sys.modules:
         return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
@@ -89,7 +90,7 @@ def _import_bindings() -> Any:
     sys.modules[_PACKAGE] = stub
     try:
         return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
-    except ImportError:  # a version that is laid out differently: the long way
+    except ImportError:  # a version with another layout: import the whole package
         del sys.modules[_PACKAGE]
         return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
     finally:
@@ -98,13 +99,16 @@ def _import_bindings() -> Any:
 
 
 def prepare(state_dir: Path) -> Any:
-    """Start the backend with its log in `state_dir/llama.log`; the bindings. The first call decides the folder."""
-    global _started  # noqa: PLW0603 - the library's log callback is one per process, whatever we do
+    """Initialize llama.cpp with its log in `state_dir/llama.log`; returns the bindings. The first call sets the folder.
+
+    Raises EngineError when the library is missing or does not load.
+    """
+    global _started  # noqa: PLW0603 - llama.cpp has one log callback per process
     llama = bindings()
     if _started is None:
         log = Log(state_dir / "llama.log")
         callback = llama.llama_log_callback(lambda level, text, _data: log(level, text))
-        # Threads of the library may log until the very end, when Python has already cleared this module.
+        # Threads of the library may log until the process ends, after Python has cleared this module.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
         llama.llama_log_set(callback, None)
         llama.llama_backend_init()
@@ -113,19 +117,19 @@ def prepare(state_dir: Path) -> Any:
 
 
 def forget_log_errors() -> None:
-    """Before an operation whose failure `last_log_error()` shall explain."""
+    """Call this before an operation whose failure `last_log_error()` is to explain."""
     if _started is not None:
         _started.log.forget()
 
 
 def last_log_error() -> str | None:
-    """The one line of the log that says why the last operation failed; None when the library said nothing."""
+    """The line of the log that explains why the last operation failed; None when nothing was logged."""
     return _started.log.reason() if _started is not None else None
 
 
 def library_files() -> list[Path]:
-    """The shared libraries that make up llama.cpp here, sorted; none are loaded for this, some crash when they are."""
-    override = os.environ.get("LLAMA_CPP_LIB_PATH")  # as the bindings have it
+    """The shared libraries of this llama.cpp, sorted. They are not loaded for this: some crash when they are."""
+    override = os.environ.get("LLAMA_CPP_LIB_PATH")  # the bindings use it too
     folders = [Path(override)] if override else [Path(place) / "lib" for place in _package_places()]
     found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
     return sorted(path for path in found if ".so" in path.name or path.suffix in {".dll", ".dylib"})
@@ -133,13 +137,13 @@ def library_files() -> list[Path]:
 
 @functools.cache
 def has_gpu_backend() -> bool:
-    """Whether llama.cpp's libraries include one for a graphics device; looks at file names only."""
+    """Whether llama.cpp's libraries include a GPU backend, judged by their file names."""
     names = [path.name.lower() for path in library_files()]
     return any("ggml-" in name and backend in name for name in names for backend in _GPU_LIBRARIES)
 
 
 def offloads(gpu_layers: int | None) -> bool:
-    """Whether a graphics device computes layers, when so many are wanted there (None: as many as fit)."""
+    """Whether a GPU computes layers with this setting (None: as many layers as fit)."""
     if gpu_layers == 0 or not has_gpu_backend():
         return False
     return any(device.kind in {"gpu", "igpu"} for device in devices())
@@ -147,24 +151,24 @@ def offloads(gpu_layers: int | None) -> bool:
 
 @functools.cache
 def _package_places() -> list[str]:
-    """Looked up once: while the bindings are imported, a stub stands for their package."""
+    """The package's folders; looked up once, because a stub replaces the package during the import."""
     spec = importlib.util.find_spec(_PACKAGE)
     return list(spec.submodule_search_locations or ()) if spec is not None else []
 
 
 def system_info() -> str:
-    """What was compiled in and what of it this CPU has, in llama.cpp's words."""
+    """llama.cpp's own line on the CPU features that it was compiled for."""
     return str(bindings().llama_print_system_info().decode("utf-8", "replace")).strip()
 
 
 def version() -> str:
-    """The version of llama.cpp itself, empty when the library does not say."""
-    tell = getattr(bindings(), "llama_version", None)
-    return tell().decode("utf-8", "replace") if tell else ""
+    """The version of llama.cpp itself, empty when the library does not report it."""
+    llama_version = getattr(bindings(), "llama_version", None)
+    return llama_version().decode("utf-8", "replace") if llama_version else ""
 
 
 def devices() -> list[Device]:
-    """Every device that the library can compute on, empty where the library cannot be asked."""
+    """Every device that llama.cpp can compute on; empty where its ggml libraries lack the functions."""
     libraries = _ggml()
     if libraries is None:
         return []
@@ -188,9 +192,9 @@ def _device(registry: Any, base: Any, index: int) -> Device:
 
 @functools.cache
 def _ggml() -> tuple[Any, Any] | None:
-    """The ggml libraries beside libllama: the one with the device registry, and the one with a device's functions.
+    """The ggml libraries beside libllama: the one with the device registry, and the one with the device functions.
 
-    The bindings know nothing of them. In builds that link ggml into one library both are that one.
+    The bindings lack both. In builds that link ggml into one library, both are that one.
     """
     for path in library_files():
         if path.name.split(".")[0] not in {"libggml", "ggml"}:

@@ -1,8 +1,8 @@
-"""llama.cpp's log: into a file of the state folder, never to a screen.
+"""llama.cpp's log: written to a file of the state folder, never to the screen.
 
-In: log events from any thread of the library. Out: lines in `llama.log` (at most about a megabyte), and the one
-error line that says why the last operation failed.
-A full, read-only or missing disk costs the file, never the program: the errors are remembered in memory all the same.
+In: log events from any thread of the library. Out: lines in `llama.log` (at most about a megabyte), and the error line
+that explains why the last operation failed. Raises nothing: on a full, read-only or missing disk there is no file, but
+the errors are still remembered in memory.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ LIMIT = 1_000_000  # bytes; about two hundred model loads
 _ERROR = 4
 _CONTINUED = 5
 
-_KEPT_ERRORS = 32
+_MAX_ERRORS = 32
 
 
 class Log:
-    """A sink for `llama_log_set`. Call it with level and text; it never raises."""
+    """A callable for `llama_log_set`, with level and text; it never raises."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self._limit = limit
@@ -33,7 +33,7 @@ class Log:
         self._size = 0
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A bare descriptor: open until the process ends, and nothing is buffered when the library kills it.
+            # A bare descriptor: open until the process ends, and nothing is buffered when the library crashes it.
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._size = os.fstat(self._file).st_size
         self._write(time.strftime("--- %Y-%m-%d %H:%M:%S\n").encode())
@@ -48,11 +48,11 @@ class Log:
         self._write(text)
 
     def forget(self) -> None:
-        """Start of an operation: errors of earlier ones explain nothing any more."""
+        """Forget the errors of earlier operations, at the start of a new one."""
         self._errors.clear()
 
     def reason(self) -> str | None:
-        """The one line since `forget()` that says why: llama.cpp's own cause, without its function names."""
+        """The first cause logged since `forget()`, without llama.cpp's function names; None without any error."""
         if not self._errors:
             return None
         cause = next((line for line in self._errors if ": error loading" in line), self._errors[0])
@@ -65,7 +65,7 @@ class Log:
     def _remember(self, text: str, *, continued: bool) -> None:
         if continued and self._errors:
             self._errors[-1] += text.rstrip("\n")
-        elif text.strip() and len(self._errors) < _KEPT_ERRORS:
+        elif text.strip() and len(self._errors) < _MAX_ERRORS:
             self._errors.append(text.rstrip("\n"))
 
     def _write(self, data: bytes) -> None:

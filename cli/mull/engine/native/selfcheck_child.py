@@ -1,7 +1,7 @@
-"""The child process of `check.py`: does what may crash, and prints one JSON object when it did not.
+"""The child process of `selfcheck.py`: does what may crash, and prints one JSON object if it did not.
 
 In: `--model FILE [--no-extra-buffers]` computes with a model, `--file FILE` opens a file without its weights.
-Out: exit code 0 and a JSON object on stdout. A crash is the answer too.
+Out: exit code 0 and a JSON object on stdout, or a crash, which the parent reports.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 
 from mull.engine.native import library
 
-_PROMPT = 96  # tokens: enough for every kernel that is chosen by the batch's size
-_STEPS = 4  # tokens one by one: the other kernels
+_PROMPT = 96  # tokens: enough to run every kernel that depends on the batch size
+_STEPS = 4  # tokens one by one: the kernels for single rows
 
 
 def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
-    """A prompt and a few single tokens through a model, on the CPU. Whether the results were numbers."""
+    """Decode a prompt and a few single tokens on the CPU. `finite`: whether all logits were numbers."""
     params = llama.llama_model_default_params()
     params.use_extra_bufts = extra_buffers
     params.n_gpu_layers = 0
@@ -53,11 +53,11 @@ def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
     return {"finite": finite}
 
 
-def look(llama: Any, path: str) -> dict[str, Any]:
-    """Everything that loading does short of reading the weights. A refusal is no crash: the caller will see it."""
+def open_file(llama: Any, path: str) -> dict[str, Any]:
+    """Do everything that loading does except reading the weights. An error is not a crash: the caller sees it later."""
     params = llama.llama_model_default_params()
     params.no_alloc = True
-    params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a mapped file cannot be left unread
+    params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a memory-mapped file would be read
     params.n_gpu_layers = 0
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if model:
@@ -77,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         llama = library.prepare(Path(folder))
         if asked.file:
-            answer = look(llama, asked.file)
+            answer = open_file(llama, asked.file)
         else:
             answer = compute(llama, asked.model, extra_buffers=not asked.no_extra_buffers)
     sys.stdout.write(json.dumps(answer) + "\n")

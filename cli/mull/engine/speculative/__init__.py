@@ -1,1 +1,6 @@
-"""Speculative decoding: drafts from prompt lookup or from a draft model."""
+"""Speculative decoding: drafts of the next tokens, which the model verifies in one batch.
+
+`base.py` has the `Drafter` protocol, the costs of steps and the length of a draft that pays; drafters are
+`prompt_lookup.py` (from the text itself) and `draft_model.py` (by a small model); `drafting.py` chooses one per
+request.
+"""
