@@ -1,4 +1,4 @@
-"""Where the process begins: `mull` and `python -m mull`. Ctrl+C is quiet from here on, during imports too."""
+"""The entry point of `mull` and `python -m mull`. Ctrl+C ends the process without a traceback, also during imports."""
 
 import sys
 

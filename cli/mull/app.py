@@ -1,7 +1,7 @@
-"""The Typer app: the table of commands, the default command, and the one place where an error becomes words and a code.
+"""The Typer app: the table of commands, the default command, and where every error becomes output and an exit code.
 
-In: the command line. Out: a process that ends with a code of `errors.ExitCode`. The three streams are looked at
-here, once, and handed down as `context.obj`. A command's module is imported when that command is called.
+In: the command line. Out: a process that ends with a code of `errors.ExitCode`. The three streams are examined here,
+once, and passed down as `context.obj`. A command's module is imported when that command is called.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ import the commands."""
 DEFAULT = "mull.commands.ask:ask_or_chat"
 DEFAULT_NAME = "ask-or-chat"  # hidden: what `mull WORDS…` runs
 COLORS: tuple[ColorChoice, ...] = ("auto", "always", "never")
-# From Click, wherever this Typer keeps it: the base of the usage errors, and what a completion is.
+# Click's classes, wherever this Typer keeps them: the base of usage errors, and a completion.
 _ClickException: Any = typer.BadParameter.__mro__[2]
 _CompletionItem: Any = vars(typer.core)["CompletionItem"]
 
 
 class _Commands(HelpGroup):
-    """Commands by name, imported on demand. A word that is no command is the start of a prompt."""
+    """Commands by name, imported on demand. A first word that is not a command begins a prompt."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
         return list(COMMANDS)
@@ -107,7 +107,7 @@ class _Commands(HelpGroup):
             write_section(ctx, formatter, group, rows)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Commands, or options, those of a bare question included."""
+        """Complete commands, or options, including those of a prompt without a command."""
         if not incomplete.startswith("-"):
             return [
                 _CompletionItem(name, help=entry.summary)
@@ -135,7 +135,7 @@ class _Commands(HelpGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        with quiet_when_closed(ctx.obj):  # inside, because Click would make a failure of it
+        with quiet_when_closed(ctx.obj):  # in here, because Click would turn a closed pipe into a failure
             return super().invoke(ctx)
 
 
@@ -185,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(words: Sequence[str], streams: Streams) -> int:
-    """Parse and run; every known failure becomes a MullError. Returns the exit code."""
+    """Parse and run; returns the exit code. Raises every failure as a MullError."""
     try:
         result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
     except typer.Exit as exit_:
@@ -195,9 +195,7 @@ def _run(words: Sequence[str], streams: Streams) -> int:
     except _ClickException as usage:
         raise UsageError("usage_error", usage.format_message().rstrip("."), _help_line(usage)) from usage
     except MemoryError as full:
-        raise MullError(
-            "out_of_memory", "There is not enough memory.", "Try a smaller model or --ctx."
-        ) from full
+        raise MullError("out_of_memory", "Not enough memory.", "Try a smaller model or --ctx.") from full
     except OSError as failure:
         raise MullError(
             "system_error", f"{failure}.", "Check the path, the permissions and the free disk space."
@@ -212,14 +210,14 @@ def _run(words: Sequence[str], streams: Streams) -> int:
 
 
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
-    """Show what ended the command in the form that was asked for; returns the exit code."""
+    """Show the failure in the requested output form; returns the exit code."""
     if os.environ.get("MULL_DEBUG"):
         import traceback
 
         traceback.print_exc()
     try:
         streams.stdout.flush()
-    except OSError:  # what could not be written is said below; the interpreter's own flush would fail again
+    except OSError:  # the error itself is reported below; the interpreter's own flush would fail again
         detach(streams)
     from mull.terminal.views.open import show_failure
 
@@ -229,13 +227,13 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
 
 
 def output_form(words: Sequence[str]) -> OutputForm:
-    """What the command line asks stdout to be, before it has been parsed, and also where it cannot be."""
+    """The requested form of stdout. It is read from the raw words, as usage errors have to be shown in it too."""
     flags = words[: words.index("--")] if "--" in words else words
     return "json" if "--json" in flags else "jsonl" if "--jsonl" in flags else "text"
 
 
 def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:
-    """--color may stand anywhere before `--`: it decides how the very first message looks. Raises UsageError."""
+    """Take --color off the words, anywhere before `--`, as usage errors obey it too. Raises UsageError."""
     end = words.index("--") if "--" in words else len(words)
     rest, color = [], "auto"
     position = 0
@@ -263,7 +261,7 @@ def _help_line(usage: Any) -> str:
 
 
 def _leave(code: int) -> None:
-    """End the process with the code, also while a thread that was told to stop is still loading a model."""
+    """End the process with the code, even while a thread that was asked to stop is still loading a model."""
     if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)

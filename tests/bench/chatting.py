@@ -79,7 +79,7 @@ def keys(threads: int, *, turns: int, folds: int = 10) -> dict[str, list[float]]
                 time.sleep(0.1)
             terminal.press(FOLD)  # so that the thinking takes no screen below
             terminal.wait(lambda: "│" not in terminal.text)
-            spent["answer now"].append(effect(terminal, ANSWER_NOW, lambda: "Enough" in terminal.text))
+            spent["answer now"].append(effect(terminal, ANSWER_NOW, lambda: "Answering now" in terminal.text))
             terminal.wait("esc stops", "the answer")
             spent["stop"].append(effect(terminal, STOP, lambda: "Stopped" in terminal.text))
             terminal.exit()

@@ -82,7 +82,7 @@ def test_tab_is_confirmed_before_the_answer_takes_its_place(play: Play) -> None:
     terminal.wait("│ First I look")
     terminal.press("\t")
     assert terminal.exit() == 0
-    assert "Enough: the answer is coming" in SGR.sub("", terminal.bytes.decode())
+    assert "Answering now" in SGR.sub("", terminal.bytes.decode())
 
 
 def test_tab_is_confirmed_while_the_prompt_is_read(play: Play, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_tab_asks_for_the_answer_and_says_so(play: Play, tmp_path: Path) -> None
     terminal = play(("think", THOUGHT), ("hold", 0), ("until", str(go)), ("answer", "Three."))
     terminal.wait("│ First I look")
     terminal.press("\t")
-    terminal.wait("Enough: the answer is coming")
+    terminal.wait("Answering now")
     go.touch()
     assert terminal.exit() == 0
     assert "Three." in terminal.text

@@ -1,1 +1,1 @@
-"""The only importer of rich and prompt_toolkit: every view of a stream of events, and the prompt."""
+"""The terminal: views of event streams, and the chat's prompt. The only package that imports prompt_toolkit."""

@@ -1,7 +1,7 @@
-"""Text to the clipboard: the platform's own tool where there is one, and the terminal's escape sequence (OSC 52).
+"""Copy text to the clipboard: by the platform's tool, if there is one, and by the terminal's escape sequence (OSC 52).
 
-In: text and the streams. Out: what took it, for a notice. The escape reaches the clipboard of the machine the user
-sits at, also through ssh; the tool works in terminals that ignore the escape. So both are used.
+In: text and the streams. Out: the name of what took it, for a notice. The escape sequence reaches the clipboard of the
+machine the user sits at, also through ssh; the tool works in terminals that ignore the sequence. So both are used.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 
 from mull.terminal.console.streams import Streams
 
-OSC_LIMIT = 74_994  # bytes; xterm takes 100,000 characters of base64
-_PATIENCE = 2.0  # seconds for a tool that waits for a display
+OSC_LIMIT = 74_994  # bytes; xterm accepts 100,000 characters of base64
+_TIMEOUT = 2.0  # seconds; a tool may wait for a display
 
 
 def copy(text: str, streams: Streams, environ: Mapping[str, str] | None = None) -> str | None:
-    """Copy it; returns the name of what took it ("the terminal" for OSC 52), None when nothing could."""
+    """Copy the text; returns the name of what took it ("the terminal" for OSC 52), None if nothing did."""
     taken = None
     for command in _tools(os.environ if environ is None else environ):
         if shutil.which(command[0]) and _run(command, text):
@@ -60,9 +60,9 @@ def _run(command: Sequence[str], text: str) -> bool:
         done = subprocess.run(
             command,
             input=text.encode(encoding, errors="replace"),
-            stdout=subprocess.DEVNULL,  # xclip keeps these open for as long as it holds the selection
+            stdout=subprocess.DEVNULL,  # xclip keeps them open as long as it owns the selection
             stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,8 +1,7 @@
-"""Long text in the user's pager.
+"""Show long text in the user's pager.
 
-In: lines drawn for the terminal's width. Out: $PAGER, else less or what the system has, shows them; where stdout is no
-terminal they are written as they are. Less is told to let colours through and to step aside for a single screen,
-unless LESS says what the user wants of it.
+In: lines drawn for the terminal's width. Out: they are shown by $PAGER, else by less or what the system has; if stdout
+is not a terminal, they are written to it. Unless LESS is set, less passes colours and quits if one screen suffices.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mull.terminal.console.streams import Streams
 
 
 def page(streams: Streams, lines: Sequence[str]) -> None:
-    """Show the lines; returns when the user has read enough."""
+    """Show the lines; returns when the user leaves the pager."""
     text = "".join(f"{line}\n" for line in lines)
     if not streams.stdout_live:
         streams.stdout.write(text)

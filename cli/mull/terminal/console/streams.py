@@ -1,9 +1,8 @@
 """Standard input, output and error, and the facts about them, as one frozen value.
 
-In: `--color` and the environment. Out: three text handles, each judged on its own: is it a terminal, may it
-carry colour, can it carry escapes and UTF-8. Made once, in `app.py`, and handed down; nobody looks at
-`sys.stdout` elsewhere. Writing to stderr never fails a run; a closed stdout ends it quietly
-(`quiet_when_closed`).
+In: `--color` and the environment. Out: three text handles and, for each: is it a terminal, does it take colour,
+escape sequences and UTF-8. Made once, in `app.py`, and passed down; no other module uses `sys.stdout`. A write to
+stderr that fails never fails a run; a closed stdout ends it without a message (`quiet_when_closed`).
 """
 
 from __future__ import annotations
@@ -49,8 +48,7 @@ class Streams:
 
     @classmethod
     def detect(cls, color: ColorChoice = "auto", environ: Mapping[str, str] | None = None) -> Streams:
-        """Look at the process's own streams and prepare them: UTF-8, and characters that cannot be written
-        replaced."""
+        """Examine the process's own streams and prepare them: UTF-8 in pipes, unwritable characters replaced."""
         environ = os.environ if environ is None else environ
         stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
         moves = environ.get("TERM", "" if sys.platform != "win32" else "windows") not in {
@@ -79,7 +77,7 @@ class Streams:
         )
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal that the output goes to; 80 × 24 where there is none."""
+        """Columns and rows of the terminal that stdout, else stderr, goes to; 80 × 24 without one."""
         for stream, is_tty in ((self.stdout, self.stdout_tty), (self.stderr, self.stderr_tty)):
             if is_tty:
                 with suppress(OSError, ValueError):
@@ -93,7 +91,7 @@ class Streams:
         return self.size()[0]
 
     def read_stdin(self) -> tuple[str, bool]:
-        """All of standard input, without a byte order mark, and whether bytes that are no UTF-8 became U+FFFD.
+        """All of standard input, without a byte order mark, and whether bytes that are not UTF-8 became U+FFFD.
 
         Raises MullError for input that is not text, and for more than any context holds (the rest stays unread)."""
         binary = getattr(self.stdin, "buffer", None)
@@ -109,10 +107,10 @@ class Streams:
 
     def note(self, text: str) -> None:
         """One dim line on stderr; a terminal gets it wrapped at words."""
-        self._tell(one_line(text), "dim")
+        self._write_message(one_line(text), "dim")
 
     def write_stderr(self, text: str) -> None:
-        """Text of its own on stderr, as it is."""
+        """Write to stderr without any change."""
         with suppress(OSError, ValueError):
             self.stderr.write(text)
             self.stderr.flush()
@@ -124,27 +122,26 @@ class Streams:
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 
     def error(self, message: str, hint: str = "") -> None:
-        """One sentence and, on its own line, what to do about it."""
-        self._tell(one_line(message), "", self.stderr_style("Error:", "error") + " ")
+        """One sentence and, on the next line, what to do about it."""
+        self._write_message(one_line(message), "", self.stderr_style("Error:", "error") + " ")
         if hint:
-            self._tell(one_line(hint), "dim")
+            self._write_message(one_line(hint), "dim")
 
-    def _tell(self, text: str, style: str, head: str = "") -> None:
+    def _write_message(self, text: str, style: str, head: str = "") -> None:
         lines = [text]
         if self.stderr_tty:
             room = max(10, self.width - 1)
             ranges = breaks(text, room, room - len("Error: ") if head else None)
             lines = [text[start:end] for start, end in ranges]
         shown = head + "\n".join(self.stderr_style(line, style) for line in lines) + "\n"
-        with suppress(OSError, ValueError):  # nobody listens, or the disk is full: not worth failing for
+        with suppress(OSError, ValueError):  # closed, or the disk is full: not worth failing for
             self.stderr.write(shown)
             self.stderr.flush()
 
 
 @contextmanager
 def quiet_when_closed(streams: Streams) -> Iterator[None]:
-    """Run the application inside this: when the reader of stdout has gone (`| head -1`), end with 0 and say
-    nothing."""
+    """Run the application inside this: when the reader of stdout has gone (`| head -1`), exit with 0 and no message."""
     try:
         yield
         streams.stdout.flush()
@@ -156,12 +153,12 @@ def quiet_when_closed(streams: Streams) -> Iterator[None]:
 
 
 def is_closed_pipe(failure: OSError) -> bool:
-    """Does it say that nobody reads any more? (Windows says EINVAL.)"""
+    """Has the reader of the pipe gone? (Windows reports EINVAL.)"""
     return failure.errno == errno.EPIPE or (sys.platform == "win32" and failure.errno == errno.EINVAL)
 
 
 def detach(streams: Streams) -> None:
-    """Point stdout at the null device, so that the interpreter's last flush has somewhere to go."""
+    """Point stdout at the null device, so that the interpreter's last flush does not fail."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, streams.stdout.fileno())
@@ -190,8 +187,8 @@ def _is_utf8(stream: TextIO) -> bool:
 
 
 def _prepare(stream: TextIO, is_tty: bool) -> None:
-    """A pipe gets UTF-8 with bare newlines whatever the locale; a terminal its own encoding, with `?` for the
-    rest."""
+    """A pipe gets UTF-8 and bare newlines, whatever the locale; a terminal its own encoding, with `?` for characters
+    outside it."""
     if isinstance(stream, io.TextIOWrapper):
         if is_tty:
             stream.reconfigure(errors="replace")
@@ -212,7 +209,7 @@ def _style(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: 
 
 
 def _enable_escapes() -> bool:  # pragma: no cover
-    """Ask a Windows console to understand escape sequences; false where it is too old to."""
+    """Ask a Windows console to interpret escape sequences; false if it is too old for that."""
     done = True
     if sys.platform == "win32":
         import ctypes

@@ -1,8 +1,8 @@
-"""Styles by name, and what they are in SGR codes.
+"""Named styles as SGR codes.
 
 In: text and style names separated by spaces ("dim", "heading code"). Out: the text between the codes that
-switch them on and off. `color` off keeps bold, dim and their kin (NO_COLOR is about colour); `plain` writes no
-code at all. Colours are the terminal's own sixteen, so that every theme, dark or light, stays readable.
+switch them on and off. `color` off keeps bold, dim and the like (NO_COLOR is about colour); `plain` writes no
+codes. Colours are the terminal's own sixteen, so that every theme, dark or light, stays readable.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RESET = "\x1b[0m"
 
 @lru_cache(maxsize=1024)
 def _codes(style: str, color: bool) -> str:
-    """The SGR sequence that begins `style`; empty where nothing of it can be shown."""
+    """The SGR sequence that begins `style`; empty if nothing of it can be shown."""
     names = style.split()
     wanted = [_ATTRIBUTES[name] for name in names if name in _ATTRIBUTES]
     if color:
@@ -53,12 +53,12 @@ def _codes(style: str, color: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one stream shows styles."""
+    """The styles of one stream."""
 
     color: bool = True
     plain: bool = False
 
     def __call__(self, text: str, style: str) -> str:
-        """`text` in `style`; it must hold no newline, since a style must not outlive its line."""
+        """`text` in `style`; it must have no newline, since a style must not extend past its line."""
         codes = "" if self.plain or not style else _codes(style, self.color)
         return f"{codes}{text}{RESET}" if codes and text else text

@@ -1,8 +1,8 @@
 """Tables and cards for the commands that list things.
 
-In: heads and rows of text. Out: on a terminal aligned columns that fit its width, long cells wrapped; where that
-would cut words to pieces, each row as a few lines of its own; elsewhere one line per row with tabs between the cells
-and no decoration, for `cut` and `awk`. Text is sanitized; nothing is printed for no rows but the heads.
+In: headings and rows of text. Out: on a terminal, aligned columns that fit its width, with long cells wrapped; if a
+column would get too narrow for words, each row as a block of lines. In a pipe, one line per row with tabs between the
+cells and no headings, for `cut` and `awk`. Text is sanitized.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import width, wrap
 
 GAP = "  "
-LEAST = 16  # cells: a column that would be squeezed below this is not one any more
-CARD = 20  # cells for the values of a card beside their names; with less they go below
+NARROWEST = 16  # cells: where a column would get narrower, rows become blocks of lines
+CARD = 20  # cells for the values of a card beside their names; with less, values go below the names
 INDENT = "  "
 JOINT = " · "
 
 
 def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under heads, on stdout. Columns of numbers are aligned right. A pipe gets no heads, as in `ls`."""
+    """Rows under headings, on stdout. Columns of numbers are aligned right. A pipe gets no headings, as in `ls`."""
     cells = [[one_line(str(cell)) for cell in row] for row in rows]
     if not streams.stdout_tty:
         streams.stdout.write("".join("\t".join(row) + "\n" for row in cells))
@@ -65,7 +65,7 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]]) -> list[str
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
-    """One row as lines; cells that don't fit go on below."""
+    """One row as lines; cells that don't fit continue on the next line."""
     wrapped = [wrap(cell, size) for cell, size in zip(row, widths, strict=True)]
     lines = []
     for number in range(max(map(len, wrapped))):
@@ -79,12 +79,12 @@ def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> 
 
 
 def _named(cell: str, head: str, is_number: bool) -> str:
-    """A number without its column says nothing."""
+    """A number needs its column's heading."""
     return f"{head.lower()} {cell}" if is_number else cell
 
 
 def _stacked(streams: Streams, rows: Sequence[Sequence[str]], first_style: str) -> list[str]:
-    """The first cell on a line of its own, the others below it, as many to a line as there is room for."""
+    """The first cell on its own line, the others below it, as many to a line as fit."""
     room = max(1, streams.width - 1 - len(INDENT))
     lines = []
     for first, *others in rows:
@@ -94,7 +94,7 @@ def _stacked(streams: Streams, rows: Sequence[Sequence[str]], first_style: str) 
 
 
 def _packed(cells: Sequence[str], room: int) -> list[str]:
-    """Cells side by side; one is broken only where it is wider than a line."""
+    """Cells joined into lines; a cell is broken only if it is wider than a line."""
     lines: list[str] = []
     for cell in cells:
         if lines and width(lines[-1] + JOINT + cell) <= room:
@@ -105,11 +105,11 @@ def _packed(cells: Sequence[str], room: int) -> list[str]:
 
 
 def _fit(natural: Sequence[int], room: int) -> list[int] | None:
-    """Column widths within `room`, taken from the widest columns first; None where too little is left of one."""
+    """Column widths within `room`, taken from the widest columns first; None if one would get too narrow."""
     widths = list(natural)
     while sum(widths) > room:
         widest = max(widths)
-        if widest <= LEAST:
+        if widest <= NARROWEST:
             return None
         widths[widths.index(widest)] = widest - 1
     return widths

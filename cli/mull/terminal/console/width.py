@@ -1,9 +1,8 @@
-"""Columns: how wide text is on a terminal, and where a line breaks.
+"""Text width on a terminal, in cells, and line breaking.
 
-In: sanitized text. Out: widths in cells and lines that fit. Widths are upper bounds (an emoji sequence counts
-the sum of its parts), since a line that is wider than counted would break the cursor arithmetic of a live
-region, and a narrower one harms nothing. Breaking is greedy, so the lines of a text never change when more text
-follows, but for the last one.
+In: sanitized text. Out: widths in cells, and lines that fit. Widths are upper bounds (an emoji sequence counts as
+the sum of its parts): a line wider than counted would break the cursor arithmetic of a live region, a narrower one
+is harmless. Breaking is greedy: when more text follows, only the last line changes.
 """
 
 from __future__ import annotations
@@ -18,28 +17,28 @@ _WIDE = (
     "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff"
     "\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
 )
-# Chinese and Japanese break between any two characters, but a closing mark does not begin a line.
+# Chinese and Japanese text breaks between any two characters, but not before a closing mark.
 _TOKEN = re.compile(rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+")
 _VARIATION_16 = "\ufe0f"
 
 
 @lru_cache(maxsize=8192)
 def char_width(char: str) -> int:
-    """Cells of one character: 0, 1 or 2, rounded up where terminals disagree."""
+    """Cells of one character: 0, 1 or 2; the larger number where terminals disagree."""
     if char == _VARIATION_16:
-        return 1  # asks for the wide, coloured form of the character before it
+        return 1  # selects the wide, coloured form of the character before it
     if unicodedata.east_asian_width(char) in "WF" or "\U0001f000" <= char <= "\U0001faff":
         return 2
     return 0 if unicodedata.category(char) in {"Mn", "Me"} or char in "\u200b\u200c\u200d\u200e\u200f" else 1
 
 
 def width(text: str) -> int:
-    """Cells that `text` takes, at most. It must hold no control characters."""
+    """Cells that `text` takes, at most. It must have no control characters."""
     return len(text) if text.isascii() else sum(map(char_width, text))
 
 
 def clip(text: str, columns: int, ellipsis: str = "…") -> str:
-    """`text` cut to `columns` cells, with an ellipsis when something went."""
+    """`text` cut to `columns` cells, with an ellipsis if it was cut."""
     if width(text) <= columns:
         return text
     end = _fit(text, 0, max(0, columns - width(ellipsis)))
@@ -49,7 +48,7 @@ def clip(text: str, columns: int, ellipsis: str = "…") -> str:
 def fitting(parts: Iterable[str], columns: int, separator: str, *, clipped: bool = True) -> str:
     """As many of `parts`, from the first on, as fit together; empty ones are skipped.
 
-    Where not even the first fits, it is `clipped` or left out.
+    If not even the first fits, it is `clipped` or left out.
     """
     line = ""
     for part in filter(None, parts):
@@ -64,8 +63,8 @@ def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int,
     """The lines of `text` (one logical line, tabs expanded) as half-open ranges of it, each at most `columns`
     cells wide.
 
-    `first` is the room on the first line, where it differs. Spaces at a break belong to neither line.
-    A character wider than the line still gets one to itself. Always at least one range.
+    `first` is the width of the first line, if it differs. Spaces at a break belong to neither line.
+    A character wider than the line still gets a line. There is at least one range.
     """
     columns = max(1, columns)
     room = columns if first is None else first
@@ -76,7 +75,7 @@ def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int,
         at, stop = token.span()
         size = width(text[at:stop])
         if text[at] == " ":
-            if at == start:  # indentation is kept, as far as it leaves room for text
+            if at == start:  # indentation stays, up to half of the line
                 keep = min(size, room // 2)
                 start, end, used = at + size - keep, stop, keep
             continue

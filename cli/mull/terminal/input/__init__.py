@@ -1,1 +1,1 @@
-"""Reading keys: the prompt with history and completion, and keys pressed while a turn runs."""
+"""Input: the prompt with history and completion, and the keys pressed while a turn runs."""

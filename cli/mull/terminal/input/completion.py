@@ -1,6 +1,6 @@
-"""Completions for the chat's input, as plain values: who completes need not know the toolkit that shows them.
+"""Completions for the chat's input, as plain values: completers need not know prompt_toolkit.
 
-In: the text before the cursor. Out: suggestions, each saying how much of that text it replaces.
+In: the text before the cursor. Out: suggestions, each with the number of characters that it replaces.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`text` takes the place of the last `replaces` characters before the cursor; `about` stands beside it in
-    the menu."""
+    """`text` replaces the last `replaces` characters before the cursor; the menu shows `about` beside it."""
 
     text: str
     replaces: int
@@ -25,13 +24,16 @@ Suggest = Callable[[str], Iterator[Suggestion]]
 
 
 def paths(word: str) -> Iterator[Suggestion]:
-    """The files and folders whose path begins with `word` (`~` is home); hidden ones only when the dot is
-    typed."""
+    """The files and folders whose path begins with `word` (`~` is home); hidden ones only after a dot."""
     head, _, beginning = word.rpartition("/")
     try:
         folder = Path(head + "/" if word.startswith("/") and not head else head or ".").expanduser()
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except (OSError, RuntimeError, ValueError):  # not there; nobody's home; a character that no path has
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # no such folder; no home folder; a character that no path can have
         return
     for entry in found:
         if entry.name.startswith(beginning) and (beginning or not entry.name.startswith(".")):

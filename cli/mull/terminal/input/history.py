@@ -1,7 +1,7 @@
-"""What was typed at the prompt, kept between chats.
+"""The prompt's history, saved between chats.
 
-In: a path, or None for this chat alone. Out: prompt_toolkit's history. The file is its owner's (0600); where it cannot
-be written, history lasts as long as the chat. A long file is cut to its newest half when a chat begins.
+In: a path, or None to save nothing. Out: prompt_toolkit's history. The file is readable by its owner only (0600); if it
+cannot be written, the history lasts as long as the chat. A file over the limit is cut when a chat begins.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mull.terminal.console.sanitize import valid_unicode
 if TYPE_CHECKING:
     from prompt_toolkit.history import History
 
-LIMIT = 1 << 20  # bytes: a chat reads all of it before the first prompt
+LIMIT = 1 << 20  # bytes: a chat reads the whole file before the first prompt
 
 
 def open_history(path: Path | None) -> History:
-    """The history in this file, which only its owner reads. Raises nothing."""
+    """The history in this file, else one in memory. Raises nothing."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class _PrivateHistory(FileHistory):
@@ -43,6 +43,6 @@ def open_history(path: Path | None) -> History:
 
 
 def _shorten(path: Path) -> None:
-    """Keep the newest entries; each begins with a line of its own that says when it was made. Raises OSError."""
+    """Cut the file to its newest entries; each begins with a line that has its time. Raises OSError."""
     kept = path.read_bytes()[-LIMIT // 2 :]
     write_atomic(path, kept[kept.find(b"\n# ") + 1 :])

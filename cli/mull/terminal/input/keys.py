@@ -1,9 +1,8 @@
-"""Keys and signals while a turn runs, read without the model's leave.
+"""Keys and signals while a turn runs, read in a thread of their own.
 
 In: the terminal on stdin (if it is one) and the process's signals. Out: `Key` values from `Keyboard.read`,
-promptly even while the main thread is inside native code: signals come through a wake-up descriptor, not
-through Python's own handler. The terminal's mode and the signal handlers are what they were when the context
-manager ends, whatever happened.
+without delay even while the main thread is inside native code: signals arrive through a wake-up descriptor, not
+through Python's own handler. The context manager restores the terminal's mode and the signal handlers.
 """
 
 from __future__ import annotations
@@ -35,8 +34,10 @@ KeyName = Literal[
     "text",
     "terminate",
 ]
-LEAVE_SECONDS = 2.0  # a second Ctrl+C within this leaves
-ESCAPE_SECONDS = 0.05  # an escape that nothing follows for so long was the key; sequences arrive in one piece
+LEAVE_SECONDS = 2.0  # a second Ctrl+C within this time quits
+ESCAPE_SECONDS = (
+    0.05  # an escape followed by nothing for this long was the Esc key; sequences arrive in one piece
+)
 _CONTROL: dict[str, KeyName] = {
     "\x03": "interrupt",
     "\x09": "tab",
@@ -54,7 +55,7 @@ _PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 
 
 class Leave(KeyboardInterrupt):
-    """The second Ctrl+C within two seconds: the user wants out (exit 130). The terminal is restored already."""
+    """The second Ctrl+C within two seconds: quit (exit 130). The terminal has been restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,7 @@ class Key:
 
 
 class KeyParser:
-    """Terminal input → keys; the same result for any chunking, but for a lone escape, which only time can
-    tell."""
+    """Terminal input → keys; the same result for any chunking, but a lone escape is a key only after a pause."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="ignore").decode
@@ -76,7 +76,7 @@ class KeyParser:
 
     @property
     def waiting(self) -> bool:
-        """Is there an escape that might be a key by itself?"""
+        """Is there an escape that might be the Esc key?"""
         return bool(self._pending)
 
     def feed(self, data: bytes) -> list[Key]:
@@ -90,7 +90,7 @@ class KeyParser:
         return keys
 
     def flush(self) -> list[Key]:
-        """No more bytes came in time: a lone escape was the Esc key; an unfinished sequence is dropped."""
+        """No more bytes arrived in time: a lone escape was the Esc key; an unfinished sequence is discarded."""
         if self._pending.startswith(_PASTE):
             return []
         pending, self._pending = self._pending, ""
@@ -98,12 +98,12 @@ class KeyParser:
 
     @staticmethod
     def _step(text: str) -> tuple[Key | None, int] | None:
-        """The first key of `text` and how many characters it took; None: more is needed."""
+        """The first key of `text` and its number of characters; None if it is incomplete."""
         if text[0] != "\x1b":
             if text[0] in _CONTROL:
                 return Key(_CONTROL[text[0]]), 1
             if not text[0].isprintable():
-                return None, 1  # a control key without a meaning here
+                return None, 1  # a control key that has no meaning here
             end = next((i for i, char in enumerate(text) if not char.isprintable()), len(text))
             return Key("text", text[:end]), end
         if text.startswith(_PASTE):
@@ -125,23 +125,23 @@ class KeyParser:
 
 
 class Keyboard:
-    """Owns the terminal's input mode and the signals. `keys` off: signals only (stdin is somebody else's).
+    """Owns the terminal's input mode and the signals. Without `keys`, it reads signals only (stdin is used elsewhere).
 
-    Made and left in one thread, the main one where there are signals to catch; `read` is called from any one
+    Enter and leave it in one thread, the main thread if signals are to be caught; `read` may be called in one other
     thread.
     """
 
     def __init__(self, streams: Streams, *, keys: bool) -> None:
         self._tty = streams.stdin.fileno() if keys and streams.stdin_tty and streams.stdout_live else -1
         self._stdout = streams.stdout
-        self._fd = self._tty  # -1 once the terminal has gone
+        self._fd = self._tty  # -1 once the terminal is gone
         self._parser = KeyParser()
         self._handlers: dict[int, Any] = {}
         self._mode: list[Any] | None = None
         self._wakeup_before: int | None = None
         self._wake_read = self._wake_write = -1
         self._lock = threading.Lock()
-        self._woken = threading.Event()  # for consoles, which cannot be waited for together with a pipe
+        self._woken = threading.Event()  # for Windows consoles, which `select` cannot wait for
 
     def __enter__(self) -> Self:
         try:
@@ -173,14 +173,14 @@ class Keyboard:
             self._wake_read = self._wake_write = -1
 
     def wake(self) -> None:
-        """Make a `read` in another thread return at once."""
+        """Make a `read` in another thread return now."""
         self._woken.set()
         with self._lock, suppress(OSError):
             if self._wake_write >= 0:
                 os.write(self._wake_write, _WAKE)
 
     def read(self, seconds: float) -> list[Key]:
-        """The keys and signals that came, after at most `seconds`; empty when time is over or `wake` was called."""
+        """The next keys and signals, after at most `seconds`; empty at the timeout or after `wake`."""
         if self._parser.waiting:
             seconds = min(seconds, ESCAPE_SECONDS)
         if sys.platform == "win32":  # pragma: no cover
@@ -192,19 +192,19 @@ class Keyboard:
             data = b""
             with suppress(OSError):
                 data = os.read(self._fd, 65536)
-            if not data:  # the terminal has gone
+            if not data:  # the terminal is gone
                 self._fd = -1
             return keys + self._parser.feed(data)
         return keys + (self._parser.flush() if not ready else [])
 
     def raw(self) -> None:
-        """Keys arrive one by one, unseen, Ctrl+C among them, a paste in one piece; output is as before."""
+        """Get keys one by one, without echo, Ctrl+C included, and a paste in one piece; output is not affected."""
         if self._fd < 0 or sys.platform == "win32":
             return
         import termios
 
         with suppress(termios.error, OSError):
-            if os.tcgetpgrp(self._fd) != os.getpgrp():  # in the background, where the keys are the shell's
+            if os.tcgetpgrp(self._fd) != os.getpgrp():  # in the background: the keys belong to the shell
                 self._fd = -1
                 return
             self._mode = termios.tcgetattr(self._fd)
@@ -215,32 +215,32 @@ class Keyboard:
             mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
-            self._say(_PASTES_ON)
+            self._write(_PASTES_ON)
 
     def cooked(self) -> None:
-        """The terminal's mode as it was. May be called again, from any thread."""
+        """Restore the terminal's mode. May be called again, from any thread."""
         mode, self._mode = self._mode, None
         if mode is not None and sys.platform != "win32":
             import termios
 
             with suppress(termios.error):
                 termios.tcsetattr(self._tty, termios.TCSANOW, mode)
-            self._say(_PASTES_OFF)
+            self._write(_PASTES_OFF)
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):
             self._stdout.write(text)
             self._stdout.flush()
 
     def _catch_signals(self) -> None:
-        """Only the main thread may; elsewhere (tests, embedders) signals stay with whoever has them."""
+        """Only the main thread may set handlers; in other threads (tests, embedding) signals are left alone."""
         if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
             return
         self._wakeup_before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             before = signal.getsignal(number)
             if before is not None and before is not signal.SIG_IGN:  # nohup stays nohup
-                self._handlers[number] = signal.signal(number, _unheard)
+                self._handlers[number] = signal.signal(number, _ignore)
 
     def _signals(self) -> list[Key]:
         data = b""
@@ -255,7 +255,7 @@ class Keyboard:
         return keys
 
     def _read_console(self, seconds: float) -> list[Key]:  # pragma: no cover
-        """Windows: consoles cannot be waited for with pipes, so look at short intervals."""
+        """Windows: `select` cannot wait for a console, so poll it at short intervals."""
         if sys.platform == "win32":
             import msvcrt
 
@@ -275,5 +275,5 @@ class Keyboard:
         return self._parser.flush()
 
 
-def _unheard(_number: int, _frame: FrameType | None) -> None:
-    """The wake-up descriptor has told the reader already."""
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """The reader gets the signal through the wake-up descriptor."""

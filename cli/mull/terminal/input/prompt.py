@@ -1,10 +1,8 @@
-"""The chat's input: many lines, history, completion, an editor, a toolbar, and the thinking of past turns above
-it.
+"""The chat's prompt: multi-line input, history, completion, an editor, a toolbar, and the thinking of past turns.
 
-In: callbacks for what it shows (toolbar, thoughts) and completes. Out: what the user submitted, or EOFError
-when they leave. prompt_toolkit owns the terminal from `read` to its return and never longer; it is imported
-with the first prompt. Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E edits in $EDITOR,
-Ctrl+O opens the thoughts.
+In: callbacks for the toolbar, the thinking and completions. Out: what the user submitted, or EOFError when they leave.
+prompt_toolkit owns the terminal only during `read`; it is imported with the first prompt. Keys: Enter submits,
+Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns.
 """
 
 from __future__ import annotations
@@ -41,10 +39,10 @@ PAGE_LINES = 8
 
 
 class Prompt:
-    """One chat's input. `history_path` None keeps history in memory only (private, or switched off).
+    """One chat's prompt. With `history_path` None the history is not saved (private, or switched off).
 
-    `toolbar` gives parts in order of importance, as many of which are shown as fit. `thoughts` gives the
-    thinking of past turns, the last turn's last; turns without any are skipped.
+    `toolbar` returns parts in order of importance; as many are shown as fit. `thoughts` returns the thinking of past
+    turns, the latest last; turns without any are skipped.
     """
 
     def __init__(
@@ -65,11 +63,10 @@ class Prompt:
         self._session = self._make_session(history_path, completer, vi=vi)
 
     def read(self, default: str = "", *, interrupted_at: float = float("-inf")) -> str:
-        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()`
-        seconds.
+        """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()` seconds.
 
-        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` when the second Ctrl+C
-        came within two seconds of the first, be that one here or one that stopped the turn.
+        Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` for a second Ctrl+C
+        within two seconds of the first, which may have been pressed here or during the turn.
         """
         self._viewer.close()
 
@@ -77,11 +74,11 @@ class Prompt:
             self._leaving, self._interrupted_at = False, interrupted_at
             self._catch_signals()
 
-        with _kept_handlers():
+        with _restored_handlers():
             return valid_unicode(self._session.prompt(default=default, pre_run=begin))
 
     def echo(self, line: str) -> None:
-        """Show a line that was typed ahead as if it had been typed here, and keep it in the history."""
+        """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
         first, *more = visible(line).split("\n")
         mark = self._streams.stdout_style(MARK, "bold")
         self._streams.stdout.write(
@@ -91,7 +88,7 @@ class Prompt:
         self._session.history.append_string(line)
 
     def refresh(self) -> None:
-        """Draw the toolbar anew, if the prompt stands. From any thread."""
+        """Redraw the toolbar, if the prompt is shown. From any thread."""
         self._session.app.invalidate()
 
     def _make_session(self, history_path: Path | None, completer: Suggest, *, vi: bool) -> PromptSession[str]:
@@ -130,12 +127,12 @@ class Prompt:
             include_default_pygments_style=False,
         )
         session.default_buffer.on_text_changed += self._typed
-        if vi:  # Esc is a key by itself there, and must not wait long for what could follow
+        if vi:  # Esc is a command there, so don't wait long for the rest of an escape sequence
             session.app.ttimeoutlen, session.app.timeoutlen = 0.05, 0.5
         return session
 
     def _typed(self, _buffer: object) -> None:
-        """Whoever goes on typing does not want to leave."""
+        """A user who types again does not want to leave."""
         self._leaving, self._interrupted_at = False, float("-inf")
 
     def _message(self) -> StyleAndTextTuples:
@@ -160,7 +157,7 @@ class Prompt:
             buffer = event.current_buffer
             state = buffer.complete_state
             if state is not None and state.current_completion is not None:
-                buffer.complete_state = None  # Enter in the menu takes what is chosen
+                buffer.complete_state = None  # Enter in the menu accepts the chosen completion
             elif buffer.text.strip():
                 self._viewer.close()
                 buffer.validate_and_handle()
@@ -192,7 +189,7 @@ class Prompt:
 
         @bindings.add("<vt100-mouse-event>")
         def _mouse(event: KeyPressEvent) -> None:
-            """The mouse is the terminal's: what only looks like it (typed escapes) must not fail to parse."""
+            """The mouse belongs to the terminal; typed escapes that look like it must not fail to parse."""
 
         for key, step in (("up", -1), ("down", 1)):
             bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))
@@ -202,7 +199,7 @@ class Prompt:
         return bindings
 
     def _catch_signals(self) -> None:
-        """A termination while the prompt stands restores the terminal and ends with the signal's code."""
+        """A termination signal during the prompt restores the terminal and ends with the signal's exit code."""
         from prompt_toolkit.application import get_app
 
         app = get_app()
@@ -214,7 +211,7 @@ class Prompt:
 
 
 class ThinkingViewer:
-    """Closed at first; turns without thinking are skipped."""
+    """The thinking of past turns, above the prompt; closed at first. Turns without thinking are skipped."""
 
     def __init__(self, thoughts: Thoughts) -> None:
         self._thoughts = thoughts
@@ -227,7 +224,7 @@ class ThinkingViewer:
         return bool(self._turns)
 
     def toggle(self) -> None:
-        """Open the last turn's, or close."""
+        """Show the last turn's thinking, or hide it."""
         thought = [] if self._turns else [turn for turn in self._thoughts() if turn[1].strip()] or [("", "")]
         self._turns, self._index, self._top = thought, len(thought) - 1, 0
 
@@ -235,16 +232,16 @@ class ThinkingViewer:
         self._turns = []
 
     def turn(self, step: int) -> None:
-        """To an earlier (-1) or later (1) turn's."""
+        """Show an earlier (-1) or a later (1) turn's."""
         self._index = min(max(self._index + step, 0), len(self._turns) - 1)
         self._top = 0
 
     def scroll(self, step: int) -> None:
-        """A page up (-1) or down (1); `lines` keeps it in range."""
+        """A page up (-1) or down (1); `lines` clamps it."""
         self._top += step * PAGE_LINES
 
     def lines(self, columns: int, rows: int) -> list[str]:
-        """A head, the question and a part of the thinking, `rows` lines at most (3 or more); none when closed."""
+        """A heading, the question and a part of the thinking: at most `rows` lines (3 or more); none when closed."""
         if not self._turns:
             return []
         question, text = self._turns[self._index]
@@ -269,8 +266,8 @@ def _ending_signals() -> tuple[signal.Signals, ...]:
 
 
 @contextmanager
-def _kept_handlers() -> Iterator[None]:
-    """An event loop that ends leaves the default handlers behind; whoever had set others gets them back."""
+def _restored_handlers() -> Iterator[None]:
+    """Restore the signal handlers: an event loop that ends leaves the default ones."""
     before = {number: signal.getsignal(number) for number in _ending_signals()}
     try:
         yield

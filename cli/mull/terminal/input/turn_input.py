@@ -1,9 +1,8 @@
-"""The thread beside a turn: it reads keys and signals, steers, and lets a view paint.
+"""The paint thread of a turn: it reads keys and signals, sets the turn's control, and lets the screen paint.
 
-In: the events that the turn's own thread puts in, keys, signals. Out: wishes on `TurnControl`, keys and events
-handed to the view, in this one thread, so that a view needs no lock. The turn's thread may sit in native code
-for seconds: keys, the clock and the fold stay alive. When the context manager ends, everything is painted and
-the terminal is as it was.
+In: the events that the turn's own thread puts in, keys, signals. Out: requests on `TurnControl`; keys and events passed
+to the screen, in this one thread, so that a screen needs no lock. The turn's thread may be in native code for seconds;
+keys, clock and folding still work. At the context manager's end everything is painted and the terminal restored.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from mull.terminal.input.keys import LEAVE_SECONDS, Key, Keyboard, Leave
 
 FRAME_SECONDS = 1 / 12  # between two repaints; never below 1/15
 SLOWEST_FRAME_SECONDS = 1 / 4
-PAINT_SHARE = 0.03  # of one core; a view that costs more is painted less often
-PATIENCE_SECONDS = 1.0  # for the turn to end once the user leaves
+PAINT_SHARE = 0.03  # of one core; a screen that costs more is painted less often
+LEAVE_TIMEOUT = 1.0  # seconds for the turn to end once the user quits
 
 
 class Screen(Protocol):
-    """What the turn_input serves. All of it is called in the turn_input's thread."""
+    """What shows a turn. All methods are called in the paint thread."""
 
     def take(self, event: Event) -> None: ...
     def press(self, key: Key) -> None: ...
@@ -40,8 +39,7 @@ class Screen(Protocol):
 
 
 class TurnInput:
-    """A context manager around the iteration over a turn's events; leaving it raises `Leave` if the user
-    left."""
+    """A context manager around the iteration over a turn's events; its end raises `Leave` if the user quit."""
 
     def __init__(self, streams: Streams, control: TurnControl, screen: Screen | None, *, keys: bool) -> None:
         self._control = control
@@ -51,7 +49,7 @@ class TurnInput:
         self._settled = threading.Event()
         self._settled.set()
         self._ended = False
-        self._confirming = False  # the next frame shows what a key did, before events can take its place
+        self._confirming = False  # the next frame shows the effect of a key, before later events hide it
         self._failure: Exception | None = None
         self._interrupted_at = float("-inf")
         self._left_at: float | None = None
@@ -78,14 +76,14 @@ class TurnInput:
             raise SystemExit(self._exit_code)
 
     def put(self, event: Event) -> None:
-        """Hand an event to the view. Raises what the view failed with (the terminal has gone)."""
+        """Pass an event to the screen. Raises the screen's failure (the terminal is gone)."""
         if self._failure is not None:
             raise self._failure
         if self._screen is not None:
             self._events.append(event)
 
     def settle(self) -> None:
-        """Return when everything put in so far is on the screen."""
+        """Wait until everything put in so far has been painted."""
         self._settled.clear()
         self._keyboard.wake()
         while not self._settled.wait(0.05) and self._thread.is_alive():
@@ -105,7 +103,7 @@ class TurnInput:
             self._end_screen()
 
     def _serve(self, screen: Screen) -> None:
-        """Paint as often as it may, and at once when a key was pressed or `settle` waits."""
+        """Paint at the frame rate, and without delay when a key was pressed or `settle` waits."""
         interval, painted_at, pressed = FRAME_SECONDS, time.monotonic(), False
         while not self._ended or self._events:
             due = painted_at + (FRAME_SECONDS if pressed else interval)
@@ -125,7 +123,7 @@ class TurnInput:
             painted_at, pressed = now, False
 
     def _listen(self, seconds: float) -> bool:
-        """Act on the keys and signals that come within `seconds`; were there any?"""
+        """Act on the keys and signals that arrive within `seconds`; were there any?"""
         keys = self._keyboard.read(max(0.0, seconds))
         for key in keys:
             self._press(key)
@@ -163,19 +161,18 @@ class TurnInput:
             self._screen.press(key)
 
     def _suspend(self) -> None:
-        """Ctrl+Z: the shell gets its terminal back, and we ours with `fg`."""
+        """Ctrl+Z: restore the terminal for the shell, stop, and take the terminal again after `fg`."""
         if sys.platform == "win32":
             return
         if self._screen is not None:
             self._screen.pause()
         self._keyboard.cooked()
-        signal.raise_signal(signal.SIGSTOP)  # to this thread, so that it stops here
+        signal.raise_signal(signal.SIGSTOP)  # to this thread, so that it stops at this point
         self._keyboard.raw()
 
     def _give_up(self, now: float) -> None:
-        """Native code that does not come back keeps nobody waiting: restore the terminal and end the process
-        here."""
-        if self._left_at is not None and now - self._left_at > PATIENCE_SECONDS and not self._ended:
+        """Don't wait for native code that does not return: restore the terminal and end the process."""
+        if self._left_at is not None and now - self._left_at > LEAVE_TIMEOUT and not self._ended:
             self._end_screen()
             self._keyboard.cooked()
             os._exit(self._exit_code)

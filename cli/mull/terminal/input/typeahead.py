@@ -1,8 +1,8 @@
-"""Keys that are typed while nobody reads them: between a chat's start, its turns and its prompts.
+"""Keys that are typed before anything reads them: between a chat's start, its turns and its prompts.
 
-In: the streams. Out: a terminal that neither echoes such keys nor turns their Enter into the key for a new line, so
-that the next prompt finds what was typed as it was typed. `lent` gives the terminal its own mode back for whoever needs
-it: a turn (which takes its own), an editor, a plain question. The mode is restored when the context manager ends.
+In: the streams. Out: a terminal that neither echoes such keys nor turns Enter into a line feed, so that the next prompt
+gets them as they were typed. `IdleInput.released` restores the terminal's mode for other readers: a turn (which sets
+its own), an editor, a question. The context manager restores the mode at its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mull.terminal.input.keys import Key
 
 @dataclass(slots=True)
 class Typeahead:
-    """What was typed while the model answered. Lines ended with Enter wait in `lines`, the rest in `text`."""
+    """What was typed during a turn: `lines` that were ended with Enter, and the `text` after them."""
 
     lines: list[str] = field(default_factory=list)
     text: str = ""
@@ -47,15 +47,15 @@ class Typeahead:
 
 
 class IdleInput:
-    """A context manager around a whole chat."""
+    """Keep the terminal from echoing keys that nothing reads yet. A context manager around a whole chat."""
 
     def __init__(self, streams: Streams) -> None:
         self._fd = streams.stdin.fileno() if streams.stdin_tty and sys.platform != "win32" else -1
         self._before: list[Any] | None = None
-        self._signals: set[int] = set()  # those that end the chat by way of an exception
-        self.lines: list[str] = []  # what was typed, Enter included, before the chat had begun
-        self.ended = False  # Ctrl+D was typed too
-        self.text = ""  # and what was typed after the last Enter
+        self._signals: set[int] = set()  # those with a handler that ends the chat by an exception
+        self.lines: list[str] = []  # typed before the chat began, each ended with Enter
+        self.ended = False  # Ctrl+D was typed before the chat began
+        self.text = ""  # typed after the last Enter
 
     def __enter__(self) -> Self:
         self._hold()
@@ -71,7 +71,7 @@ class IdleInput:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """The terminal's own mode, for as long as somebody else reads."""
+        """The terminal's own mode, while something else reads from it."""
         self._release()
         try:
             yield
@@ -79,14 +79,14 @@ class IdleInput:
             self._hold()
 
     def _take_waiting(self) -> None:
-        """Keys from before: in the terminal's own mode their Enter has already become a newline."""
+        """Read keys typed before the chat: in the terminal's own mode their Enter has become a newline."""
         if self._fd < 0 or sys.platform == "win32" or not select.select([self._fd], [], [], 0)[0]:
             return
         with suppress(OSError):
             typed = os.read(self._fd, 65536).decode("utf-8", "ignore").replace("\r", "\n")
             typed, end, _ = typed.replace("\0", "\x04").partition(
                 "\x04"
-            )  # Linux hands a waiting Ctrl+D out as NUL
+            )  # Linux delivers a pending Ctrl+D as NUL
             self.ended = bool(end)
             *lines, text = [
                 "".join(char for char in line if char.isprintable()) for line in typed.split("\n")
@@ -96,18 +96,21 @@ class IdleInput:
     def _hold(self) -> None:
         if self._fd < 0 or sys.platform == "win32":
             return
-        for number in (signal.SIGTERM, signal.SIGHUP):  # their default would leave the terminal without echo
+        for number in (
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # their default action would leave the terminal without echo
             if signal.getsignal(number) is signal.SIG_DFL:
                 with suppress(ValueError):  # not the main thread
                     signal.signal(number, _end)
                     self._signals.add(number)
         import termios
 
-        with suppress(termios.error):  # the terminal has gone
+        with suppress(termios.error):  # the terminal is gone
             self._before = termios.tcgetattr(self._fd)
             mode = termios.tcgetattr(self._fd)
             mode[0] &= ~termios.ICRNL
-            mode[3] &= ~(termios.ECHO | termios.ICANON)  # ISIG stays: Ctrl+C ends a chat that has not begun
+            mode[3] &= ~(termios.ECHO | termios.ICANON)  # ISIG stays: Ctrl+C ends a chat that has not started
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
 

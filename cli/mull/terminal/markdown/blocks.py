@@ -1,9 +1,9 @@
 """Markdown tokens → lines of spans for a width.
 
-In: block tokens, the source lines that they came from, columns. Out: lines, each a list of (text, style). The
-layout is a function of the past only: no line changes when more of the document follows, but for the last
-block's. So a blank line stands between blocks where the source has one, a list item is numbered by its place,
-and a table's columns are sized by its first rows.
+In: block tokens, their source lines, columns. Out: lines, each a list of (text, style). The layout depends on earlier
+text only: when more of the document follows, only the last block's lines change. So there is a blank line between
+blocks where the source has one, a list item is numbered by its position, and a table's columns are sized by its first
+rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mull.terminal.markdown.highlight import highlight
 from mull.terminal.markdown.inline import lines_of
 from mull.terminal.markdown.spans import Line, bold, chop, joined, put, stripped, wrap_spans
 
-SIZING_ROWS = 12  # of a table: later rows wrap in the columns that these make
+SIZING_ROWS = 12  # of a table, that set the column widths; later rows are wrapped in them
 _BULLETS = "•◦▪"
 _BOXES = {"[ ] ": "☐", "[x] ": "☑"}
 _NARROWEST_COLUMN = 4
@@ -28,16 +28,16 @@ _INDENT = "  "
 
 @dataclass(slots=True)
 class Continuation:
-    """What the part of a document that is on the screen already says about its rest.
+    """What the finished part of a document determines about the rest.
 
-    `kind`: the block that the rest begins within ("" for none). `gap`: is there a blank line before the rest?
+    `kind`: the block in which the rest begins ("" for none). `gap`: is there a blank line before the rest?
     """
 
     kind: str = ""
     gap: bool = False
     number: int = 1  # list: of the next item
     natural: list[int] = field(default_factory=list)  # table: unwrapped column widths, in cells
-    lead: Line = field(default_factory=list)  # paragraph: its last line, to be filled up
+    lead: Line = field(default_factory=list)  # paragraph: its last line, still to be filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,12 @@ def split_blocks(tokens: Sequence[Token]) -> Iterator[Block]:
 
 
 def gap_before(group: Block, source: Sequence[str]) -> bool:
-    """Is there a blank line before the block (inside a quote: one with the quote's signs only)?"""
+    """Is there a blank line before the block (inside a quote: a line with only the quote's signs)?"""
     return group.start > 0 and not source[group.start - 1].strip(" \t>")
 
 
 class BlockLayout:
-    """Renders for one width. `ascii_only`: no bullets and box lines; `mark_code`: inline code keeps its
-    backticks."""
+    """Lay out blocks for one width. `ascii_only`: no bullets or box lines; `mark_code`: inline code keeps backticks."""
 
     def __init__(
         self, columns: int, source: Sequence[str], *, ascii_only: bool = False, mark_code: bool = False
@@ -90,7 +89,7 @@ class BlockLayout:
         self.mark_code = mark_code
 
     def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
-        """Blocks in a row, as the rest of what `resume` describes (default: the beginning)."""
+        """The blocks, as the continuation that `resume` describes (default: the document's beginning)."""
         resume = resume or Continuation()
         lines: list[Line] = []
         for index, group in enumerate(parts):
@@ -160,7 +159,7 @@ class BlockLayout:
         return lines
 
     def _box(self, item: Block) -> str:
-        """The mark of a task, which is taken off its text; empty for any other item."""
+        """The mark of a task, removed from its text; empty for any other item."""
         text = item.inside[1] if len(item.inside) > 1 and item.inside[0].type == "paragraph_open" else None
         box = None if text is None or self.ascii_only else _BOXES.get(text.content[:4].lower())
         if text is None or box is None:
@@ -177,7 +176,7 @@ class BlockLayout:
         natural = resume.natural if resume is not None and resumed else natural_widths(rows)
         room = columns - 3 * (len(natural) - 1)
         lines: list[Line] = []
-        if room < _NARROWEST_COLUMN * len(natural):  # too narrow to stand side by side
+        if room < _NARROWEST_COLUMN * len(natural):  # too narrow for columns
             for number, row in enumerate(rows[1:]):
                 lines += [[]] if number or resumed else []
                 for head, cell in zip(rows[0], row, strict=False):
@@ -228,7 +227,7 @@ def table_rows(group: Block) -> list[Block]:
 
 
 def natural_widths(rows: Sequence[Sequence[Line]]) -> list[int]:
-    """The cells that each column would like, judged by its header and first rows."""
+    """The cells that each column would take, by its header and first rows."""
     sizes = [[sum(width(text) for text, _ in cell) for cell in row] for row in rows[: SIZING_ROWS + 1]]
     return [max(1, *(row[index] for row in sizes if index < len(row))) for index in range(len(rows[0]))]
 
@@ -239,7 +238,7 @@ def _code_lines(content: str) -> list[str]:
 
 
 def _share(natural: Sequence[int], room: int) -> list[int]:
-    """Column widths that fit `room`: narrow columns get what they like, the others share the rest evenly."""
+    """Column widths that fit `room`: narrow columns get their natural width, the others share the rest evenly."""
     widths = list(natural)
     while sum(widths) > room:
         widest = max(widths)

@@ -1,8 +1,7 @@
-"""The fenced code blocks of an answer.
+"""The fenced code blocks of an answer, for `ask -x` and the chat's `/copy code`.
 
-In: Markdown. Out: what stands between the fences, as a program would want it in a file. Fences in lists and quotes
-count, longer ones hold shorter ones, `~~~` is a fence, and one that is never closed reaches to the end: what the
-Markdown parser says, which also draws them.
+In: Markdown. Out: the text between the fences, as a file would hold it. The parser that draws the answer finds them:
+also in lists and quotes, shorter fences inside longer ones, `~~~`, and an unclosed fence, which extends to the end.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mull.terminal.markdown.parser import parse
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """One block; `language` is the first word after its fence, in small letters, perhaps none."""
+    """One block; `language` is the first word after its fence, in lower case, or empty."""
 
     language: str
     text: str
@@ -30,6 +29,6 @@ def code_blocks(answer: str) -> list[CodeBlock]:
 
 
 def pick(answer: str, *, last: bool = False, language: str = "") -> str | None:
-    """The first block, or the last, of those of the language if one is named; None where there is none."""
+    """The first or the last block, of this language if one is given; None if there is none."""
     found = [code.text for code in code_blocks(answer) if not language or code.language == language.lower()]
     return found[-1 if last else 0] if found else None

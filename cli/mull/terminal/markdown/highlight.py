@@ -1,8 +1,8 @@
-"""Source code → lines of styled spans, in chunks that never change when more code follows.
+"""Syntax highlighting of source code, in chunks that do not change when more code follows.
 
-In: the lines of a code block and its language's name. Out: a line of spans for each. A chunk is what one lexer
-run sees: it ends at a blank line after a few lines, or after many, so that a long block is coloured in linear
-time while it streams. pygments is imported with the first block that names a language it knows.
+In: the lines of a code block and its language's name. Out: a line of spans for each. A chunk is lexed by itself: it
+ends at a blank line after a few lines, or after many lines, so that a long block is highlighted in linear time while it
+streams. pygments is imported with the first block that names a language.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from mull.terminal.markdown.spans import Line
 
 SHORT_CHUNK, LONG_CHUNK = 12, 40  # lines
-# By pygments' short names for token types, the longest prefix wins.
+# By pygments' short names of token types; the longest prefix wins.
 _STYLES = {
     "k": "keyword",
     "kt": "name",
@@ -35,7 +35,7 @@ _STYLES = {
 
 
 def chunk_end(lines: Sequence[str], start: int) -> int:
-    """Where the chunk that begins at line `start` ends; `len(lines)` if more lines could still belong to it."""
+    """The end of the chunk that begins at line `start`; `len(lines)` if later lines could belong to it."""
     for index in range(start, len(lines) - 1):
         size = index + 1 - start
         ends = (size >= SHORT_CHUNK and not lines[index].strip()) or size >= LONG_CHUNK
@@ -61,7 +61,7 @@ def highlight(lines: Sequence[str], language: str) -> list[Line]:
 
 @lru_cache(maxsize=16)
 def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
-    """Cached, since a block that is painted again has mostly the same chunks."""
+    """Cached, since a block that is painted again mostly has the same chunks."""
     styled: list[Line] = [[]]
     for kind, text in lexer.get_tokens(code):
         style = _style(kind)
@@ -69,7 +69,7 @@ def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
         if first:
             styled[-1].append((first, style))
         styled.extend([(piece, style)] if piece else [] for piece in rest)
-    # A lexer may add or drop a line end; the lines are what counts.
+    # A lexer may add or drop a line end; then the lines stay unstyled.
     lines = code.split("\n")
     if ["".join(text for text, _ in line) for line in styled] != lines:
         return tuple([(line, "")] for line in lines)
@@ -88,7 +88,7 @@ def _style(kind: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _lexer(language: str) -> Any:
-    """The lexer for a language's name or alias; None where there is none or nothing to colour."""
+    """The lexer for a language's name or alias; None if there is none, or nothing to highlight."""
     if language in {"text", "plain", "plaintext", "txt", "output", "none"}:
         return None
     from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped,unused-ignore]

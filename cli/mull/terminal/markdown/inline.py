@@ -1,8 +1,7 @@
-"""Inline Markdown → logical lines of spans, one for every line end of the source, as the model wrote it.
+"""Inline Markdown → logical lines of spans, one for each line of the source.
 
-In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics as they are, a
-link's target after its text, where it can be seen and copied. Mathematics is not drawn: its source is what is
-readable.
+In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics unchanged, a link's
+target after its text, where it can be seen and copied. Mathematics stays LaTeX source, which is readable.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class _Builder:
         self._styles = [base] if base else []
         self._links: list[
             tuple[str, int]
-        ] = []  # open ones: where they go, and at which span their text began
+        ] = []  # open links: their targets, and the span where their text begins
 
     def add(self, item: Token) -> None:
         kind = item.type

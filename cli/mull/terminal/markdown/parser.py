@@ -1,8 +1,8 @@
-"""Markdown source → markdown-it tokens, with what a streaming view needs.
+"""Markdown source → markdown-it tokens, in a form that a streaming view can use.
 
-In: source. Out: CommonMark with tables and strikethrough, without what needs to look far ahead or back: link
-references and underlined headings (`---` is a rule), nor HTML (shown as text, but for `<br>`). LaTeX between `$…$`,
-`$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a token of its own, so that its backslashes and underscores stay as they
+In: source. Out: CommonMark with tables and strikethrough. Left out is what needs to look far ahead or back (link
+references, underlined headings: `---` is a rule) and HTML (shown as text, except `<br>`). LaTeX between `$…$`,
+`$$…$$`, `\\(…\\)` and `\\[…\\]` becomes a separate token, so that its backslashes and underscores stay as they
 are. Long inline text is parsed in pieces, so that the work per character is bounded.
 """
 
@@ -16,8 +16,8 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-PIECE = 1000  # characters of inline text that are parsed together; emphasis does not reach across
-SENTINEL = "\ue000"  # keeps the rest of a cut paragraph a paragraph, whatever it begins with
+PIECE = 1000  # characters of inline text that are parsed together; emphasis does not extend across pieces
+SENTINEL = "\ue000"  # makes the rest of a cut paragraph parse as a paragraph, whatever it begins with
 _SENTENCE = re.compile(r"[.!?:;][\"')\]]*(?=\s)|[。！？]")
 _PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 # Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
@@ -42,8 +42,7 @@ def inline(token: Token) -> list[Token]:
 
 
 def piece_end(text: str) -> int:
-    """Where the first piece of `text` ends: after a sentence if one ends within reach, else before white
-    space."""
+    """Where the first piece of `text` ends: after a sentence, if one ends within the limit, else before white space."""
     if len(text) <= PIECE:
         return len(text)
     ends = [match.end() for match in _SENTENCE.finditer(text, PIECE // 2, PIECE)]
@@ -55,7 +54,7 @@ def piece_end(text: str) -> int:
 
 @lru_cache(maxsize=128)
 def _inline(text: str) -> tuple[Token, ...]:
-    """Cached, since a tail that is painted again has mostly the same text."""
+    """Cached, since a tail that is painted again mostly has the same text."""
     return tuple(token for parsed in _inline_parser().parseInline(text) for token in parsed.children or ())
 
 
@@ -86,7 +85,7 @@ def _block_parser() -> MarkdownIt:
 
 
 def _line_break(state: StateInline, silent: bool) -> bool:
-    """`<br>`, the one tag that models write where Markdown has no sign: inside the cells of a table."""
+    """`<br>`, the one tag that models write for lack of a Markdown sign: inside the cells of a table."""
     match = _BREAK.match(state.src, state.pos)
     if match is None:
         return False
@@ -119,8 +118,7 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
 
 
 def _math_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Display mathematics on lines of its own, up to its closing sign; a blank line before that makes it a
-    paragraph."""
+    """Display mathematics on separate lines, up to its closing sign; a blank line before that makes it a paragraph."""
     text = _line(state, first)
     closing = next(
         (closing for opening, closing in _PAIRS if text.startswith(opening) and opening != "\\("), None
@@ -130,11 +128,11 @@ def _math_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     line = first
     rest = text[2:]
     if silent and closing not in rest:
-        return False  # what interrupts a paragraph must not depend on lines to come
+        return False  # whether it interrupts a paragraph must not depend on later lines
     while closing not in rest:
         line += 1
         if line >= last:
-            break  # unclosed as yet
+            break  # not closed yet
         rest = _line(state, line)
         if not rest or state.sCount[line] < state.blkIndent:
             return False

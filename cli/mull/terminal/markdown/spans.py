@@ -1,7 +1,6 @@
-"""Lines of styled spans: the form in which Markdown is laid out before it becomes text with codes.
+"""Lines of styled spans: the form of laid-out Markdown before it becomes text with SGR codes.
 
-In: spans, that is text without newlines and the names of its style. Out: spans again, cut and joined, and never
-wider than asked for.
+In: spans, which are pairs of text without newlines and style names. Out: spans, cut, wrapped and joined.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def wrap_spans(spans: Line, columns: int) -> list[Line]:
 
 
 def cut(spans: Line, ranges: Sequence[tuple[int, int]]) -> list[Line]:
-    """The lines that ascending ranges of the spans' text make, without spaces at their ends."""
+    """One line for each of the ascending ranges of the spans' text, without spaces at the end."""
     lines: list[Line] = []
     index = at = 0  # the span to look at, and where its text begins
     for start, end in ranges:
@@ -42,7 +41,7 @@ def cut(spans: Line, ranges: Sequence[tuple[int, int]]) -> list[Line]:
 
 
 def chop(spans: Line, columns: int) -> list[Line]:
-    """Code breaks anywhere, and keeps every space."""
+    """A line of code, broken at any character; every space stays."""
     columns = max(1, columns)
     text = "".join(piece for piece, _ in spans)
     ranges: list[tuple[int, int]] = []
@@ -60,7 +59,7 @@ def put(prefix: str, style: str, line: Line) -> Line:
 
 
 def stripped(line: Line) -> Line:
-    """Without spaces at the end, which only get in the way of copying."""
+    """Without spaces at the end, which would be copied too."""
     line = list(line)
     while line and not line[-1][0].strip(" "):
         line.pop()
@@ -75,7 +74,7 @@ def bold(line: Line) -> Line:
 
 
 def joined(lines: Sequence[Line]) -> Line:
-    """Logical lines on one, with spaces between."""
+    """Logical lines joined to one, with spaces between them."""
     line: Line = []
     for index, spans in enumerate(lines):
         line += [(" ", ""), *spans] if index else spans

@@ -1,10 +1,9 @@
-"""Markdown that streams: finished blocks for the scrollback, the unfinished tail for the live region, in linear
-time.
+"""Streamed Markdown: finished blocks for the scrollback, the unfinished tail for the live region, in linear time.
 
-In: Markdown in any chunks. Out: `take` gives the lines that are final since the last call and the tail as it
-stands, `finish` the rest; joined they equal `render` of the whole document. Only the tail is kept. What is
-final is decided on whole lines: all but the last block; within it, all but the last item of a list, the
-finished chunks of a code block, the rows of a long table, and the first pieces of an endless paragraph.
+In: Markdown in any chunks. Out: `take` returns the lines that became final since the last call, and the tail's lines;
+`finish` returns the rest; joined they equal `render` of the whole document. Only the tail is stored. Final are: all
+blocks but the last; within it, all items of a list but the last, the finished chunks of a code block, the rows of a
+long table, and the first pieces of a very long paragraph.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ from mull.terminal.markdown.highlight import chunk_end
 from mull.terminal.markdown.parser import PIECE, SENTINEL, parse, piece_end
 from mull.terminal.markdown.spans import Line
 
-# The beginning of a line that may become anything (a rule, a heading, a fence): not shown before it has.
+# The beginning of a line that may become a rule, a heading, a fence …: not shown until it is clear.
 _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
-# Blocks that go on after a blank line; all others are over.
-_GOES_ON = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
+# Blocks that may continue after a blank line.
+_CONTINUES = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
 def render(source: str, columns: int, style: Style, *, unicode: bool = True) -> list[str]:
@@ -43,24 +42,24 @@ def render(source: str, columns: int, style: Style, *, unicode: bool = True) -> 
 
 
 class MarkdownStream:
-    """See `live.AnswerBody`."""
+    """An answer in Markdown; see `live.AnswerBody`."""
 
     def __init__(self, style: Style, *, unicode: bool = True) -> None:
         self._style = style
         self._unicode = unicode
         self._sanitizer = Sanitizer()
         self._tail = ""  # the source that is not final
-        self._resume = Continuation()
-        self._looked_at = 0  # length of the tail's whole lines when a cut was last looked for
-        self._shown: tuple[str, int] | None = None  # (tail, columns) of the lines below
+        self._continuation = Continuation()
+        self._searched = 0  # length of the tail's whole lines at the last search for a cut
+        self._shown: tuple[str, int] | None = None  # (tail, columns) of `_lines`
         self._lines: list[str] = []
 
     def feed(self, text: str) -> None:
         self._tail += self._sanitizer.feed(text)
 
     def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]:
-        """(final lines, the tail's lines). The tail may be taller than `rows`: show its end."""
-        del rows  # what is final does not depend on the screen's height
+        """(final lines, the tail's lines). The tail may have more than `rows` lines: show the last ones."""
+        del rows  # the screen's height does not matter
         final = self._cut(columns)
         if self._shown != (self._tail, columns):
             self._shown = (self._tail, columns)
@@ -68,31 +67,31 @@ class MarkdownStream:
         return final, self._lines
 
     def finish(self, columns: int) -> list[str]:
-        """What is left, as final lines."""
+        """The rest, as final lines."""
         self._tail += self._sanitizer.finish()
         final = self._cut(columns)
         rest = self._render(self._tail, columns)
-        self._tail, self._resume, self._looked_at, self._shown = "", Continuation(), 0, None
+        self._tail, self._continuation, self._searched, self._shown = "", Continuation(), 0, None
         return final + rest
 
     def _render(self, source: str, columns: int) -> list[str]:
         layout = _layout(source, columns, self._style, self._unicode)
-        return _paint(layout.document(list(split_blocks(parse(source))), self._resume), self._style)
+        return _paint(layout.document(list(split_blocks(parse(source))), self._continuation), self._style)
 
     def _settled(self) -> str:
-        """The tail without a last line that does not say yet what it is."""
+        """The tail, without a last line whose kind is not clear yet."""
         start = self._tail.rfind("\n") + 1
         return self._tail[:start] if _UNDECIDED.fullmatch(self._tail, start) else self._tail
 
     def _cut(self, columns: int) -> list[str]:
-        """Move what is final from the tail to the returned lines."""
+        """Remove the final part from the tail; returns its lines."""
         lines: list[Line] = []
         whole = self._tail.rfind("\n") + 1
-        if whole > self._looked_at:
+        if whole > self._searched:
             lines += self._cut_lines(self._tail[:whole], columns)
         if len(self._tail) > PIECE:
             lines += self._cut_paragraph(columns)
-        self._looked_at = self._tail.rfind("\n") + 1
+        self._searched = self._tail.rfind("\n") + 1
         return _paint(lines, self._style)
 
     def _cut_lines(self, source: str, columns: int) -> list[Line]:
@@ -103,14 +102,14 @@ class MarkdownStream:
         lines: list[Line] = []
         last = parts[-1]
         if len(parts) > 1:
-            lines += layout.document(parts[:-1], self._resume)
+            lines += layout.document(parts[:-1], self._continuation)
             self._drop(last.start, Continuation(gap=gap_before(last, layout.source)))
             source = self._tail[: self._tail.rfind("\n") + 1]
             layout = _layout(source, columns, self._style, self._unicode)
             (last,) = split_blocks(parse(source))
         kind = last.token.type
-        if last.end < source.count("\n") and kind not in _GOES_ON:
-            lines += layout.document([last], self._resume)
+        if last.end < source.count("\n") and kind not in _CONTINUES:
+            lines += layout.document([last], self._continuation)
             self._drop(source.count("\n"), Continuation(gap=True))
         elif kind in {"bullet_list_open", "ordered_list_open"}:
             lines += self._cut_list(last, layout)
@@ -126,7 +125,9 @@ class MarkdownStream:
             return []
         head = self._head(layout, last.start)
         number = (
-            self._resume.number if self._resume.kind == "list" else int(group.token.attrGet("start") or 1)
+            self._continuation.number
+            if self._continuation.kind == "list"
+            else int(group.token.attrGet("start") or 1)
         )
         self._drop(
             last.start, Continuation("list", gap=gap_before(last, layout.source), number=number + len(done))
@@ -142,7 +143,7 @@ class MarkdownStream:
         while (further := chunk_end(layout.source[: group.end], cut)) < group.end:
             cut = further
         head = self._head(layout, cut)
-        if not fenced:  # the parser takes blank lines at the end for no part of the block
+        if not fenced:  # the parser does not count blank lines at the end as part of the block
             blank = itertools.takewhile(lambda line: not line.strip(), reversed(layout.source[:cut]))
             head += [[] for _ in blank]
         self._drop(cut, Continuation("code"), keep=layout.source[group.start] + "\n" if fenced else "")
@@ -150,19 +151,18 @@ class MarkdownStream:
 
     def _cut_table(self, group: Block, layout: BlockLayout) -> list[Line]:
         rows = table_rows(group)
-        resumed = self._resume.kind == "table"
+        resumed = self._continuation.kind == "table"
         if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
             return []
         last = rows[-1].start
-        natural = self._resume.natural if resumed else natural_widths(layout.cells(group))
+        natural = self._continuation.natural if resumed else natural_widths(layout.cells(group))
         head = self._head(layout, last)
         keep = "\n".join(layout.source[group.start : group.start + 2]) + "\n"
         self._drop(last, Continuation("table", natural=natural), keep=keep)
         return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
-        """Take whole pieces off a last paragraph that is longer than one, even if its line has not ended
-        yet."""
+        """Cut whole pieces off a last paragraph that is longer than one, even if its line has not ended yet."""
         layout = _layout(self._tail, columns, self._style, self._unicode)
         parts = list(split_blocks(parse(self._tail)))
         if not parts:
@@ -176,30 +176,30 @@ class MarkdownStream:
             return []
         lines: list[Line] = []
         if len(parts) > 1:
-            lines += layout.document(parts[:-1], self._resume)
-            self._resume = Continuation(gap=gap_before(last, layout.source))
+            lines += layout.document(parts[:-1], self._continuation)
+            self._continuation = Continuation(gap=gap_before(last, layout.source))
         source = SENTINEL + content[:end]
         layout = _layout(source, columns, self._style, self._unicode)
-        lines += layout.document(list(split_blocks(parse(source))), self._resume)
+        lines += layout.document(list(split_blocks(parse(source))), self._continuation)
         space = self._tail[len(self._tail.rstrip()) :]  # the parser drops it, but more text follows
         self._tail = SENTINEL + content[end:] + space
-        self._resume = Continuation("paragraph", lead=lines.pop())
+        self._continuation = Continuation("paragraph", lead=lines.pop())
         return lines
 
     def _head(self, layout: BlockLayout, line: int) -> list[Line]:
-        """The tail's first lines of source, laid out."""
+        """The tail's first source lines, laid out."""
         source = "\n".join(layout.source[:line]) + "\n"
         return _layout(source, layout.columns, self._style, self._unicode).document(
-            list(split_blocks(parse(source))), self._resume
+            list(split_blocks(parse(source))), self._continuation
         )
 
-    def _drop(self, lines: int, resume: Continuation, keep: str = "") -> None:
-        """Forget the tail's first lines; `keep` stands for them where the rest needs a beginning."""
+    def _drop(self, lines: int, rest: Continuation, keep: str = "") -> None:
+        """Remove the tail's first lines; `keep` replaces them where the rest needs a beginning (a fence, a header)."""
         at = 0
         for _ in range(lines):
             at = self._tail.index("\n", at) + 1
         self._tail = keep + self._tail[at:]
-        self._resume = resume
+        self._continuation = rest
 
 
 def _layout(source: str, columns: int, style: Style, unicode: bool) -> BlockLayout:

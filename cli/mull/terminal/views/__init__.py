@@ -1,1 +1,1 @@
-"""Views of the event stream: live, plain, JSON, and the progress of downloads and batches."""
+"""Views of event streams: a turn live, as plain text or as JSON; downloads and batches. `base.py` has the protocol."""

@@ -1,9 +1,8 @@
-"""A turn as JSON: one object at its end (`--json`), or every event as it happens and the same object last
-(`--jsonl`).
+"""A turn as JSON: one object at its end (`--json`), or each event as it happens and that object last (`--jsonl`).
 
-In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The shape is a contract with `"v":
-1`, failures included (docs/scripting.md); keys are added, never renamed. Nothing else goes to stdout, and
-nothing at all to stderr: notices are part of the JSON.
+In: the event stream. Out: lines of JSON on stdout, and the turn's `Done`. The form is a contract with `"v": 1`,
+failures included (docs/scripting.md, docs/output.schema.json); keys are added, never renamed. Nothing else goes to
+stdout, and nothing to stderr: notices are events.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _EVENT_NAMES: Mapping[type, str] = {
     AnswerDelta: "answer",
     Notice: "notice",
 }
-# JSON itself escapes only what is below a space; a terminal obeys some more.
+# JSON requires escapes only below U+0020; terminals interpret more characters.
 _CONTROLS = {
     code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 }
@@ -80,8 +79,7 @@ def write_failure(error: MullError, streams: Streams, *, of_turn: bool) -> None:
 
 
 def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
-    """The result of a turn. A failed one has no answer, and says why in `error`; one that does not fit its schema has
-    both."""
+    """The result of a turn. A failed turn has an `error` and no answer, an answer that does not fit its schema both."""
     failed = done.error is not None and done.finish != "schema"
     result = {
         "v": VERSION,
@@ -101,7 +99,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
 
 
 def error_object(error: MullError, *, model: str = "", session: str | None = None) -> dict[str, Any]:
-    """The same object for a failure before or outside a turn."""
+    """The same object for a failure outside a turn."""
     nothing = ReasoningReport(asked="default", applied="none", how="", notice=None)
     done = Done(
         model=model,
@@ -129,8 +127,7 @@ def write_object(streams: Streams, value: Mapping[str, Any]) -> None:
 
 
 def dumps(value: Mapping[str, Any]) -> str:
-    """Compact enough for one line, readable text as it is, no character that a terminal would obey, and always valid
-    UTF-8: lone surrogates become U+FFFD."""
+    """One line; non-ASCII text stays readable, control characters are escaped, lone surrogates become U+FFFD."""
     return (
         json.dumps(value, ensure_ascii=False)
         .translate(_CONTROLS)
@@ -148,7 +145,7 @@ def _last(events: Iterable[Event]) -> Done:
 
 
 def _failed(error: MullError) -> Finish:
-    """How a turn has ended that came to nothing."""
+    """The `finish` of a failed turn."""
     if error.code == "interrupted":
         return "interrupted"
     return "schema" if error.exit_code == ExitCode.SCHEMA else "error"
@@ -164,12 +161,12 @@ def error_fields(error: MullError | None) -> dict[str, str] | None:
 
 
 def _usage(usage: Usage) -> dict[str, int]:
-    """What the contract names; how drafts fared is a figure for `--stats`."""
+    """The keys of the contract; the drafts' figures are for `--stats` only."""
     return {name: getattr(usage, name) for name in ("prompt", "cached", "thinking", "answer")}
 
 
 def _chance(one: TokenChance) -> dict[str, Any]:
-    """A token's text; where it is a part of a character, which no text can show, its bytes too."""
+    """A token's text; for a part of a character, which text cannot show, its bytes too."""
     text = one.data.decode("utf-8", errors="replace")
     parts = {"bytes": list(one.data)} if text.encode() != one.data else {}
     return {"token": text, "logprob": round(one.logprob, _LOGPROB_DIGITS), **parts}

@@ -1,9 +1,8 @@
 """The view for a terminal: a thinking panel that folds, and an answer that streams.
 
-In: the event stream; keys and signals by way of the `TurnInput`. Out: finished lines in the scrollback, the
-unfinished rest in a live region, and the turn's `Done`. Nothing of the model reaches the terminal unsanitized,
-and the terminal is restored however the turn ends. Progress, thinking and notices belong to stderr: where that
-is no terminal, this view shows none of them.
+In: the event stream; keys and signals through `TurnInput`. Out: finished lines in the scrollback, the unfinished
+rest in a live region, and the turn's `Done`. All model text is sanitized, and the terminal is restored however the
+turn ends. Progress, thinking and notices belong to stderr: if that is not a terminal, this view shows none of them.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import ThinkingPanel, spinner
 from mull.terminal.views.wrapping import TextStream
 
-FIRST_PAINT_SECONDS = 0.15  # what is over sooner needs no progress line
-ROOMY_ROWS = 6  # a lower screen is left to the text
-TAIL_SHARE = 0.6  # of the screen: a longer unfinished tail gives its first lines to the scrollback
+FIRST_PAINT_SECONDS = 0.15  # a turn that begins to answer sooner shows no progress line
+HINT_ROWS = 6  # a screen with fewer rows shows no hints
+TAIL_SHARE = 0.6  # of the screen; the first lines of a longer unfinished tail go to the scrollback
 
 
 class AnswerBody(Protocol):
-    """How an answer becomes lines: `TextStream` (raw) or `MarkdownStream`."""
+    """How an answer becomes lines: `TextStream` (unchanged) or `MarkdownStream`."""
 
     def feed(self, text: str) -> None: ...
     def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]: ...
@@ -41,10 +40,10 @@ class AnswerBody(Protocol):
 
 
 def live_view(options: ViewOptions) -> TurnView:
-    """The view for a terminal at stdout. Keys are read when stdin is a terminal too; signals always.
+    """The view for a terminal at stdout. It reads keys if stdin is a terminal too, signals always.
 
-    With `quiet`, of the thinking only what `show` asks for is shown. The view raises what the turn raises, after the
-    screen is in order; `keys.Leave` for the second Ctrl+C.
+    With `quiet`, thinking is shown only in the mode `show`. The view restores the screen, then raises what the turn
+    raises; `keys.Leave` for a second Ctrl+C.
     """
     streams, thinking, quiet = options.streams, options.thinking, options.quiet
 
@@ -58,13 +57,13 @@ def live_view(options: ViewOptions) -> TurnView:
             quiet=quiet,
             typeahead=options.typeahead,
         )
-        aside = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
+        raw_thinking = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
         done: Done | None = None
         with TurnInput(streams, options.control, screen, keys=True) as turn_input:
             for event in events:
                 turn_input.put(event)
-                if aside is not None:
-                    aside.take(event)
+                if raw_thinking is not None:
+                    raw_thinking.take(event)
                 if isinstance(event, Done):
                     done = event
         return ended(done)
@@ -73,9 +72,9 @@ def live_view(options: ViewOptions) -> TurnView:
 
 
 class LiveScreen:
-    """The state of the screen; see `turn_input.Screen`. `panel` None: no progress, no thinking, no notices here.
+    """The state of the screen; see `turn_input.Screen`. `panel` None: no progress, thinking or notices on it.
 
-    `body` None: the answer is shown elsewhere (stdout is a pipe); the region is gone while it streams.
+    `body` None: the answer goes to a pipe; the live region is removed while it streams.
     """
 
     def __init__(
@@ -98,10 +97,10 @@ class LiveScreen:
         self._began = time.monotonic()
         self._region = LiveRegion(self._writer(out), streams.size)
         self._status = "Starting"
-        self._above: list[str] = []  # finished lines that wait for the next frame
+        self._above: list[str] = []  # finished lines for the next frame
         self._panel: ThinkingPanel | None = None
         self._thought = 0  # thinking tokens of the turn so far
-        self._answer_now = False  # Tab was pressed, and no answer has begun since
+        self._answer_now = False  # Tab was pressed, and the answer has not begun yet
         self._body: AnswerBody | None = None
         self._answering = False
         self._stopping = False
@@ -118,7 +117,7 @@ class LiveScreen:
             self._status = f"Loading {one_line(event.model)} · {event.fraction:.0%}"
         elif isinstance(event, PromptProgress):
             cached = f", {event.cached:,} cached" if event.cached else ""
-            self._status = f"Reading the prompt · {event.done:,} of {event.total:,} tokens{cached}"
+            self._status = f"Processing prompt · {event.done:,} of {event.total:,} tokens{cached}"
         else:
             self._finish = event.finish
 
@@ -154,7 +153,7 @@ class LiveScreen:
         return self._panel is not None or now - self._began > FIRST_PAINT_SECONDS
 
     def end(self) -> None:
-        """The last frame: everything that is left becomes final."""
+        """The last frame: the rest becomes final."""
         self._fold_panel()
         self._close_body()
         if self._finish == "interrupted":
@@ -163,7 +162,7 @@ class LiveScreen:
         self._region.close(above)
 
     def _think(self, event: ThinkingDelta) -> None:
-        if self._answering:  # it thinks again, after a part of the answer
+        if self._answering:  # thinking again, after a part of the answer
             self._close_body()
             self._answering = False
             self._panel = None
@@ -204,7 +203,7 @@ class LiveScreen:
             self._panel.fold = "folded"
 
     def _columns(self) -> int:
-        """One less than there are: some terminals wrap when the last column is written."""
+        """The width without the last column: some terminals wrap when it is written."""
         return self._streams.width - 1
 
     def _close_body(self) -> None:
@@ -229,10 +228,10 @@ class LiveScreen:
         return self._panel.live(columns, rows - 1 - len(typed), now) + typed
 
     def _while_answering(self, tail: list[str], columns: int, rows: int, now: float) -> list[str]:
-        """The panel if it was unfolded again, the answer's unfinished end, and what the keys do."""
+        """The panel, if it is unfolded; the answer's unfinished end; key hints."""
         below = self._typed(columns)
         unfolded = self._panel is not None and self._panel.fold == "open"
-        if self._view is not None and rows >= ROOMY_ROWS:
+        if self._view is not None and rows >= HINT_ROWS:
             hint = "Stopping" if self._stopping else "esc stops"
             if self._panel is not None and not self._stopping:
                 hint += ", ctrl+o folds" if unfolded else ", ctrl+o shows the thinking"
@@ -244,7 +243,7 @@ class LiveScreen:
         return above + tail[-max(1, room - len(above)) :] + below
 
     def _typed(self, columns: int) -> list[str]:
-        """What waits for the next prompt: its last line."""
+        """The last line typed ahead for the next prompt."""
         if self._typeahead is None or not (self._typeahead.text or self._typeahead.lines):
             return []
         text = self._typeahead.text or self._typeahead.lines[-1]

@@ -1,10 +1,8 @@
-"""The live region: the last few lines of a terminal, repainted in place, while finished lines scroll away
-above.
+"""The live region: the last lines of a terminal, repainted in place, while finished lines scroll away above.
 
-In: finished lines (`above`) and the region's own lines, as strings that may carry SGR codes. Out: one write per
-frame in which only what changed is sent. It never paints more lines than the screen has, and counts the rows
-that the old lines take after a resize. It owns nothing but the cursor: who may write to the terminal is the
-caller's business.
+In: finished lines (`above`) and the region's lines, as strings that may have SGR codes. Out: one write per frame, with
+only the changes. It never paints more lines than the screen has, and counts the rows that the old lines take after a
+resize. Between two calls, nothing else may write to the terminal.
 """
 
 from __future__ import annotations
@@ -16,22 +14,22 @@ from mull.terminal.console.width import width
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
-# A terminal that knows "synchronized output" shows the frame at once; the others ignore the mode.
+# A terminal with "synchronized output" shows a frame as a whole; others ignore the mode.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 
 
 class LiveRegion:
-    """`write` sends text to the terminal and flushes; `size` says (columns, rows) now."""
+    """`write` sends text to the terminal and flushes; `size` returns the current (columns, rows)."""
 
     def __init__(self, write: Callable[[str], object], size: Callable[[], tuple[int, int]]) -> None:
         self._write = write
         self._size = size
-        self._shown: list[str] = []  # the lines on the screen; the cursor stands at the start of the last one
+        self._shown: list[str] = []  # the lines on the screen; the cursor is at the start of the last one
         self._columns = 0
         self._hidden = False
 
     def paint(self, lines: Sequence[str], above: Sequence[str] = ()) -> None:
-        """Put `above` on the screen for good, then show `lines` below it: the newest ones, if they don't fit.
+        """Write `above`, which stays, and `lines` below it: the last ones, if they don't fit.
 
         Each of `lines` must fit the terminal's width. Lines of `above` may be longer: the terminal wraps them.
         """
@@ -49,23 +47,21 @@ class LiveRegion:
         self._write(f"{_BEGIN}{hide}{body}{_END}")
 
     def close(self, above: Sequence[str] = ()) -> None:
-        """Take the region away, leave `above`, and give the cursor back at the start of a line. May be called
-        again."""
+        """Remove the region, write `above`, and show the cursor at the start of a line. May be called again."""
         self.paint([], above)
         if self._hidden:
             self._hidden = False
             self._write(_SHOW)
 
     def _rewritten(self, lines: Sequence[str], columns: int, *, ends_above: bool) -> str:
-        """Everything anew from the region's first row on; each line is cleared as it is written over, to not
-        flicker."""
+        """Everything from the region's first row on; each line is cleared as it is overwritten, to avoid flicker."""
         text = "\r\n".join(f"{line}\x1b[K" if _visible_width(line) < columns else line for line in lines)
         if ends_above and lines:
             text += "\r\n"
         return f"{self._home(columns)}{text}\x1b[J\r"
 
     def _changed(self, lines: Sequence[str]) -> str:
-        """Only the lines that differ from the screen's, on the same width."""
+        """Only the lines that differ from those on the screen; the width is the same."""
         parts = [self._home(self._columns)]
         row, last = 0, len(self._shown) - 1
 
@@ -90,8 +86,8 @@ class LiveRegion:
         return "".join(parts)
 
     def _home(self, columns: int) -> str:
-        """To the start of the region's first row, from that of its last line. After a resize the terminal has wrapped
-        the old lines anew, and the cursor has stayed with the line's first column."""
+        """Move from the start of the region's last line to that of its first row. After a resize the terminal has
+        wrapped the old lines again, and the cursor has stayed at its line's first column."""
         rows = sum(max(1, -(-_visible_width(line) // max(1, columns))) for line in self._shown[:-1])
         return f"\r\x1b[{rows}A" if rows else "\r"
 

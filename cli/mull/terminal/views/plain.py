@@ -1,9 +1,7 @@
-"""The view for a stdout that is no terminal: the answer as the model wrote it, flushed piece by piece, and one
-newline at its end.
+"""The view for a stdout that is not a terminal: the answer unchanged, flushed piece by piece, and a final newline.
 
-In: the event stream. Out: the answer on stdout, all else on stderr, and the turn's `Done`. What is shown of the
-thinking depends on stdout, stderr and `--thinking`; stdin only decides whether keys are read, which needs stdin
-and stdout to be terminals:
+In: the event stream. Out: the answer on stdout, everything else on stderr, and the turn's `Done`. How thinking is
+shown depends on stdout, stderr and `--thinking`; keys are read if stdin and stdout are terminals:
 
 | stdout   | stderr   | auto             | show               | fold             | hide             | view    |
 | -------- | -------- | ---------------- | ------------------ | ---------------- | ---------------- | ------- |
@@ -12,10 +10,10 @@ and stdout to be terminals:
 | other    | terminal | panel → summary  | panel → whole text | line → summary   | line → nothing   | `plain` |
 | other    | other    | nothing          | whole text, raw    | nothing          | nothing          | `plain` |
 
-Thinking that comes although it was switched off counts as `hide`, unless it is `show`.
-"panel → summary": seen while it thinks, one line is left. A terminal that cannot move its cursor (TERM=dumb)
-gets this view too, with control characters made visible, and a summary instead of a panel. Neither rich nor
-prompt_toolkit is imported.
+Thinking that occurs although it was switched off is shown as with `hide`, unless the mode is `show`.
+"panel → summary": a panel during the thinking, one line after it. A terminal that cannot move its cursor (TERM=dumb)
+gets this view too, with control characters made visible, and a summary instead of a panel. prompt_toolkit is not
+imported.
 """
 
 from __future__ import annotations
@@ -36,10 +34,10 @@ from mull.terminal.views.thinking_panel import ThinkingPanel
 
 
 def plain_view(options: ViewOptions) -> TurnView:
-    """Write a turn to stdout. Ctrl+C stops the turn and keeps the answer so far.
+    """Write a turn to stdout. Ctrl+C stops the turn; the answer so far stays.
 
-    The view raises what the turn raises; `MullError` "write_failed" when stdout takes no more, but for a closed pipe,
-    which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for the second Ctrl+C.
+    The view raises what the turn raises; `MullError` "write_failed" if stdout cannot be written, except for a closed
+    pipe, which stays an OSError for `streams.quiet_when_closed`; `keys.Leave` for a second Ctrl+C.
     """
     streams, thinking, quiet = options.streams, options.thinking, options.quiet
 
@@ -55,7 +53,7 @@ def plain_view(options: ViewOptions) -> TurnView:
                 if panel is not None:
                     turn_input.put(event)
                     if view.changes_phase(event):
-                        turn_input.settle()  # the panel is gone before the answer begins: both may be one screen
+                        turn_input.settle()  # remove the panel before the answer: both may be on one screen
                 view.take(event)
         return ended(view.done)
 
@@ -63,7 +61,7 @@ def plain_view(options: ViewOptions) -> TurnView:
 
 
 class _Plain:
-    """The stream of text without a live region."""
+    """The text on stdout, and a summary of the thinking."""
 
     def __init__(self, streams: Streams, thinking: ThinkingView, *, quiet: bool, panelled: bool) -> None:
         self.done: Done | None = None
@@ -76,27 +74,27 @@ class _Plain:
         self._tokens = 0  # of thinking, so far
         self._last = ""  # the last character written to stdout
         self._out = Sanitizer() if streams.stdout_tty else None
-        self._aside = StderrThinking(streams) if thinking == "show" and not panelled else None
+        self._raw_thinking = StderrThinking(streams) if thinking == "show" and not panelled else None
 
     def changes_phase(self, event: Event) -> bool:
         return isinstance(event, Done) or (isinstance(event, AnswerDelta) and not self._answering)
 
     def take(self, event: Event) -> None:
-        if self._aside is not None:
-            self._aside.take(event)
+        if self._raw_thinking is not None:
+            self._raw_thinking.take(event)
         if isinstance(event, ThinkingDelta):
             self._answering = False
             if event.wanted and not self._panelled and not self._quiet:
                 self._think(event)
         elif isinstance(event, AnswerDelta):
-            self._thought()
+            self._end_thinking()
             self._answering = True
             self._write(self._out.feed(event.text) if self._out else event.text)
         elif isinstance(event, Notice):
             if not (self._quiet or self._panelled):
                 self._streams.note(event.text)
         elif isinstance(event, Done):
-            self._thought()
+            self._end_thinking()
             self.done = event
             self._write(self._out.finish() if self._out else "")
             if self._last not in {"", "\n"}:
@@ -115,8 +113,8 @@ class _Plain:
         self._tokens = event.tokens
         self._thoughts.feed("", event.tokens)
 
-    def _thought(self) -> None:
-        """The thinking is over: a terminal without a panel gets its summary."""
+    def _end_thinking(self) -> None:
+        """The thinking has ended: a terminal without a panel gets its summary."""
         thoughts, self._thoughts = self._thoughts, None
         if thoughts is not None and self._streams.stderr_tty and self._view in {"auto", "fold"}:
             thoughts.finish(time.monotonic())

@@ -1,4 +1,4 @@
-"""A turn's figures in one line, for --stats and the chat's /stats."""
+"""A turn's figures on one line, for --stats and the chat's /stats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def stats_line(done: Done) -> str:
     """Tokens, speed and times: `prompt 41 (30 cached) · thinking 96 · answer 12 · 910.0 tokens/s · …`."""
     usage, timing = done.usage, done.timing
     cached = f" ({usage.cached} cached)" if usage.cached else ""
-    drafted = (f"guessed right {usage.accepted} of {usage.drafted}",) if usage.drafted else ()
+    drafted = (f"drafted {usage.drafted} ({usage.accepted} accepted)",) if usage.drafted else ()
     return " · ".join(
         (
             f"prompt {usage.prompt}{cached}",

@@ -1,7 +1,7 @@
 """Thinking as plain text on stderr: for `--thinking show` where there is no panel.
 
-In: the event stream, event by event. Out: the thinking as the model wrote it (made visible on a terminal), with
-one newline at its end. A stderr that takes no more is not worth failing for.
+In: the event stream, event by event. Out: the thinking unchanged (sanitized on a terminal), with a final newline.
+Errors of stderr are ignored.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""The thinking panel: what the screen shows of a model that thinks, and the line that is left of it.
+"""The thinking panel: the lines that show a model's thinking, and the summary that stays.
 
-In: thinking text as it comes, the clock, and whether it is folded. Out: lines for the live region, at most as
-many as asked for, and the lines for the scrollback once the thinking is over. It holds the text and paints
-nothing.
+In: thinking text as it arrives, the time, and whether the panel is folded. Out: lines for the live region, at most as
+many as requested, and lines for the scrollback once the thinking has ended. It stores the text and paints nothing.
 
 Views (`--thinking`): `auto` shows the newest lines and folds to a summary; `show` leaves the whole text on the
-screen; `fold` shows one line only; `hide` shows one line that does not even leave a summary. Ctrl+O overrides
-each.
+screen; `fold` shows one line only; `hide` shows one line and leaves no summary. Ctrl+O overrides each.
 """
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ from mull.terminal.console.width import clip, fitting, width
 from mull.terminal.views.wrapping import WrappedText
 
 PEEK_LINES = 6
-GUTTER = 3  # columns: the bar, a space, and the last column, which is never written
-STEADY_SECONDS = 0.5  # before that, a speed would be noise
+GUTTER = 3  # columns: the bar, a space, and the last column, which stays free
+STEADY_SECONDS = 0.5  # no speed is shown before
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
 FRAME_SECONDS = 0.1
@@ -31,9 +29,9 @@ Fold = Literal["folded", "peek", "open"]
 
 
 class ThinkingPanel:
-    """One stretch of thinking. Times are `time.monotonic()` seconds, passed in by the caller.
+    """One section of thinking. Times are `time.monotonic()` seconds, passed by the caller.
 
-    `before`: the turn's thinking tokens of earlier stretches, since events count from the turn's beginning.
+    `before`: the thinking tokens of the turn's earlier sections, as events count from the turn's beginning.
     """
 
     def __init__(
@@ -54,7 +52,7 @@ class ThinkingPanel:
             "hide": "folded",
         }
         self.fold: Fold = starts[view]
-        self._text = WrappedText()  # with `show`: what is not in the scrollback yet
+        self._text = WrappedText()  # with `show`: without the lines in the scrollback
         self._sanitizer = Sanitizer()
 
     def feed(self, text: str, tokens: int) -> None:
@@ -62,17 +60,17 @@ class ThinkingPanel:
         self.tokens = tokens - self.before
 
     def finish(self, now: float) -> None:
-        """The thinking is over. May be called again."""
+        """The thinking has ended. May be called again."""
         if self.ended is None:
             self.ended = now
             self._text.feed(self._sanitizer.finish())
 
     def toggle(self) -> None:
-        """Ctrl+O. What the user opens by hand opens fully, and stays on the screen when the thinking ends."""
+        """Ctrl+O: fold, or open fully; a panel opened by the user stays on the screen when the thinking ends."""
         self.fold = "open" if self.fold == "folded" else "folded"
 
     def live(self, columns: int, rows: int, now: float) -> list[str]:
-        """While it thinks: the status line, and below it the newest lines of text, `rows` lines at most."""
+        """During the thinking: the status line, and below it the newest lines of text; at most `rows` lines."""
         lines = [self._status(f"{spinner(now - self.began, self.unicode)} ", columns, now)]
         room = rows - 1
         if self.fold == "folded" or room < 1:
@@ -80,18 +78,18 @@ class ThinkingPanel:
         return lines + self._newest(columns, min(room, PEEK_LINES) if self.fold == "peek" else room)
 
     def streamed(self, columns: int) -> list[str]:
-        """With `show`, the lines that are final since the last call: they go to the scrollback at once."""
+        """With `show`, the lines that became final since the last call, for the scrollback."""
         if self.view != "show" or self.fold != "open":
             return []
         return self._gutter(self._text.take(columns - GUTTER))
 
     def reopened(self, columns: int, rows: int) -> list[str]:
-        """After it thought, unfolded below its summary: the text's last lines."""
+        """After the thinking, opened again: the summary, and below it the text's last lines."""
         lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
     def left(self, columns: int) -> list[str]:
-        """The lines that stay in the scrollback: a summary, or the whole text if it is open."""
+        """The lines that stay in the scrollback: a summary, or the whole text if the panel is open."""
         if self.fold == "open":
             head = self.style(f"{self._mark('▾')} {self.summary()}", "dim")
             lines = self._gutter(self._text.all(columns - GUTTER))
@@ -106,9 +104,9 @@ class ThinkingPanel:
         return f"Thought for {duration(seconds)} {self._mark('·')} {token_count(self.tokens)}"
 
     def _status(self, prefix: str, columns: int, now: float) -> str:
-        """What it does, for how long, how fast, and which keys help: as much of it as fits."""
+        """Activity, duration, tokens, speed and key hints: as much as fits."""
         elapsed = max(now - self.began, 1e-6)
-        parts = ["Enough: the answer is coming" if self.answer_now else "Thinking", duration(elapsed)]
+        parts = ["Answering now" if self.answer_now else "Thinking", duration(elapsed)]
         parts.append(token_count(self.tokens))
         if elapsed >= STEADY_SECONDS:
             parts.append(f"{self.tokens / elapsed:.0f} tok/s")
@@ -132,6 +130,6 @@ class ThinkingPanel:
 
 
 def spinner(seconds: float, unicode: bool) -> str:
-    """The frame to show `seconds` after it began to turn."""
+    """The spinner's frame, `seconds` after its start."""
     frames = _FRAMES if unicode else _ASCII_FRAMES
     return frames[int(seconds / FRAME_SECONDS) % len(frames)]
