@@ -1,1 +1,1 @@
-"""Pure: messages to prompt segments, each trusted or not."""
+"""Chat templates: render messages to prompt segments, each trusted or not, and tokenize them. Pure."""

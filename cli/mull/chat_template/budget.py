@@ -1,4 +1,4 @@
-"""How much a template may do: one rendering's budget of processor time and text, and the checks against it.
+"""Limits on what a template may do: one rendering's budget of processor time and text, and the checks against it.
 
 `Budget` checks values before an operation grows them (texts, lists, numbers) or walks through them in one
 uninterruptible step (writing or comparing nested values): nothing, or `LimitError`. `Counting` rewrites a syntax tree
@@ -19,25 +19,25 @@ from jinja2.parser import Parser
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
-# Of this thread's processor time, and on the wall for a busy machine; both more for long input, see `Budget`.
+# Seconds of this thread's processor time, and of wall-clock time; both grow with the input, see `Budget`.
 SECONDS, WALL = 0.8, 2.0
-TEXT_FLOOR, TEXT_FACTOR = 1_000_000, 4  # characters that one text may reach: a floor, and times the input
-MADE_FLOOR, MADE_FACTOR = 24_000_000, 200  # characters of all texts made on the way, kept or not
+TEXT_FLOOR, TEXT_FACTOR = 1_000_000, 4  # most characters of one text: a floor, plus a multiple of the input
+MADE_FLOOR, MADE_FACTOR = 24_000_000, 200  # characters of all intermediate texts together
 ITEMS = 100_000  # members of a list, parts of a split, nodes of a nested value
 BITS = 4096  # of an integer
 WIDTH = 10_000  # of padding and indentation
 VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 NESTED: tuple[Any, ...] = (list, tuple, dict, *VIEWS, Namespace)
-# Widths by the thousand, widths given apart, and formats inside formats.
+# Widths of five digits, widths passed as arguments, and nested formats.
 WIDE_FORMAT = re.compile(r"\d{5}|\*|\{[^{}]*\{")
 
 
 class LimitError(Exception):
-    """The template ran too long or would grow a value too large."""
+    """The template ran too long or would make a value too large."""
 
 
 class Budget:
-    """One rendering's. `characters`: how much text it was given."""
+    """The budget of one rendering with an input of `characters`."""
 
     def __init__(self, characters: int) -> None:
         self.limit = TEXT_FLOOR + TEXT_FACTOR * characters
@@ -49,16 +49,16 @@ class Budget:
         self._wall = time.monotonic() + WALL + seconds - SECONDS
 
     def tick(self) -> bool:
-        """Count one step; every 32nd looks at the clock. Always True, so that it can stand in a condition."""
+        """Count one step; check the clock at every 32nd. Always True, for use in conditions."""
         self._steps += 1
         if not self._steps & 31:
             used = time.thread_time()
             if used > self._deadline or (used > self._early and time.monotonic() > self._wall):
-                raise LimitError("it runs without end")
+                raise LimitError("it runs too long")
         return True
 
     def made(self, value: Any) -> Any:
-        """`value`, its characters or members counted against what the template may make in all."""
+        """Return `value`; its characters or members count toward the total."""
         if isinstance(value, (str, list, tuple)):
             self._left -= len(value)
             if self._left < 0:
@@ -66,7 +66,7 @@ class Budget:
         return value
 
     def bounded(self, value: Any) -> Any:
-        """`value`, if writing it out is cheap. A few nested lists that share members can be astronomically long."""
+        """Return `value` if writing it out is cheap: nested lists that share members can be astronomically long."""
         if isinstance(value, NESTED):
             nodes, characters = ITEMS, self.limit
             heap: list[Any] = [value]
@@ -87,18 +87,18 @@ class Budget:
         return value
 
     def text(self, length: int) -> None:
-        """A text of this length is about to be made."""
+        """Check before a text of this length is made."""
         if length > self.limit:
             too_large()
 
     def joined(self, separator: str, values: Iterable[Any]) -> str:
-        """The values written out and joined."""
+        """Write out and join the values."""
         parts = [str(self.bounded(value)) for value in values]
         self.text(sum(map(len, parts)) + len(separator) * len(parts))
         return str(self.made(separator.join(parts)))
 
     def operator(self, operator: str, left: Any, right: Any) -> None:
-        """`left operator right` is about to be computed."""
+        """Check before `left operator right` is computed."""
         match operator:
             case "+" if isinstance(left, str) and isinstance(right, str):
                 self.text(len(left) + len(right))
@@ -121,7 +121,7 @@ class Budget:
                 items(len(value) * times)
 
     def pattern(self, pattern: str, values: tuple[Any, ...] | Mapping[Any, Any]) -> None:
-        """A `%` or brace pattern is about to be filled."""
+        """Check before a `%` or brace pattern is filled."""
         if WIDE_FORMAT.search(pattern):
             too_large()
         members = values.values() if isinstance(values, Mapping) else values
@@ -129,23 +129,23 @@ class Budget:
         self.text((pattern.count("%") + pattern.count("{")) * longest)
 
     def replacing(self, text: str, old: Any, new: Any) -> None:
-        """`old` is about to be replaced by `new`."""
+        """Check before `old` is replaced by `new`."""
         if isinstance(old, str) and isinstance(new, str) and len(new) > len(old):
             self.text(len(text) + text.count(old) * len(new))
 
     def splitting(self, text: str, separator: Any) -> None:
-        """The text is about to be split."""
+        """Check before the text is split."""
         if len(text) > ITEMS:
             items(text.count(separator) if separator else len(text.split(None, ITEMS + 1)))
 
     def padding(self, text: str, width: Any) -> None:
-        """Every line of the text is about to be widened."""
+        """Check before every line of the text is padded."""
         amount = len(width) if isinstance(width, str) else width
         if amount > WIDTH or amount * (text.count("\n") + 1) > TEXT_FLOOR:
             too_large()
 
     def walking(self, value: Any) -> None:
-        """A filter is about to walk over the value, or takes it for a count."""
+        """Check before a filter iterates over the value or uses it as a count."""
         if isinstance(value, str):
             items(len(value))
         elif isinstance(value, int):
@@ -154,30 +154,30 @@ class Budget:
 
 
 def items(count: int) -> None:
-    """A list of so many members is about to be made."""
+    """Check before a list of `count` members is made."""
     if count > ITEMS:
         too_large()
 
 
 def bits(count: int) -> None:
-    """A number of so many bits is about to be made."""
+    """Check before a number of `count` bits is made."""
     if count > BITS:
         too_large()
 
 
 def too_large() -> NoReturn:
     """Stop the template."""
-    raise LimitError("it makes a value of unreasonable size")
+    raise LimitError("it makes a value that is too large")
 
 
-# ---- the counting of a template's work
+# ---- counting a template's work
 
 CONCATENATE, SLICE, BOUND = "join_text", "sliced", "bounded"  # methods of the environment
 TICK = nodes.EnvironmentAttribute("ticked")  # a property: reading it counts
 
 
 class GenerationTag(Extension):
-    """`{% generation %}` marks what a model is trained on; for a prompt it is nothing."""
+    """`{% generation %}` marks text for training; it has no effect on a prompt."""
 
     tags = {"generation"}  # noqa: RUF012 - the name and the type are jinja2's
 
@@ -187,7 +187,10 @@ class GenerationTag(Extension):
 
 
 class Counting(NodeTransformer):
-    """The rewriting. `read` then holds every variable read, each with what it is compared with or falls back to."""
+    """Rewrites a syntax tree.
+
+    `read` then maps every variable read to the constants that it is compared with or defaults to.
+    """
 
     def __init__(self) -> None:
         self.read: dict[str, list[Any]] = {}
@@ -248,7 +251,7 @@ class Counting(NodeTransformer):
 
 
 def _names(side: nodes.Node) -> Iterator[str]:
-    """The variables in one side of a comparison, looking through filters such as `lower`."""
+    """The variables in one side of a comparison, also inside filters such as `lower`."""
     if isinstance(side, nodes.Name):
         yield side.name
     elif isinstance(side, (nodes.Filter, nodes.Call, nodes.Test)):

@@ -1,8 +1,8 @@
-"""Where other prompts are likely to part from this one: after the system prompt, the files, the whole question.
+"""Prefix lengths at which the prompt cache takes checkpoints: after the system prompt, the files, the question.
 
-Pure. In: the messages, the prompt they became, and how its tokens are spelled. Out: numbers of leading tokens,
-ascending. A place that cannot be found in the prompt (a template rewrote the text) is left out: a fork is worth time,
-never correctness.
+Other prompts are likely to diverge from this one there. In: the messages, their prompt, and its tokens' bytes. Out:
+numbers of leading tokens, ascending. A position that is not found in the prompt (the template rewrote the text) is
+omitted: a checkpoint saves time and is never needed for correctness. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mull.chat_template.render import Segment
 from mull.messages import Message
 
 MIN_DISTANCE = 256
-"""Tokens between forks, at least: a batch ends at each, which costs about the time of one token."""
+"""Least number of tokens between checkpoints: a batch ends at each, which costs about the time of one token."""
 
 
 def checkpoints(
@@ -24,7 +24,7 @@ def checkpoints(
     *,
     question: bool,
 ) -> tuple[int, ...]:
-    """The forks of a prompt. `question`: also where the last question ends, from where its next turn goes on."""
+    """The checkpoints of a prompt. `question`: also one at the end of the last question."""
     text = "".join(segment.text for segment in segments)
     found: list[int] = []
     for place in sorted(set(_places(messages, text, question=question))):
@@ -35,7 +35,7 @@ def checkpoints(
 
 
 def _places(messages: Sequence[Message], text: str, *, question: bool) -> Iterator[int]:
-    """Positions in the text."""
+    """Character positions in the prompt's text."""
     asked = [message for message in messages if message.role == "user"]
     if not asked:
         return
@@ -54,7 +54,7 @@ def _places(messages: Sequence[Message], text: str, *, question: bool) -> Iterat
 
 
 def _tokens_before(left: int, tokens: Sequence[int], piece: Callable[[int], bytes]) -> int:
-    """How many tokens lie wholly before the last `left` bytes: counted from the end, as a beginning may be added."""
+    """How many tokens end before the last `left` bytes: counted from the end, since BOS may precede the text."""
     count = len(tokens)
     while left > 0 and count:
         count -= 1

@@ -1,11 +1,9 @@
-"""Messages to prompt segments, each trusted (the template's own text) or not (anybody else's).
+"""Render messages to prompt segments, each trusted (the template's own text) or not (text from messages).
 
-Every character of untrusted text, white space aside, goes through the template as a private-use character assigned
-for this one rendering, so the template cannot confuse it with its own text and the result shows where each character
-came from. Trimming, slicing and joining work as ever; a test for `</think>` in an old answer finds nothing, and the
-answer stays plain text. Where a template changes text in ways that lose those characters (escapes, upper case), the
-prompt is rendered from texts whose brackets are broken up, and everything that came from them stays apart as well as
-can be told. Nothing untrusted is ever called trusted because it could not be followed.
+Every untrusted character except white space goes through the template as a private-use character assigned for this one
+rendering, so the output shows the origin of each character. Trimming, slicing and joining still work; a test for
+`</think>` in an old answer finds nothing. Where a template changes characters (escapes, upper case), untrusted text is
+rendered with its brackets broken up instead. Text whose origin cannot be traced is never trusted.
 """
 
 from __future__ import annotations
@@ -23,8 +21,8 @@ from mull.errors import TemplateError
 
 FIRST, LAST = 0xF0000, 0x10FFFD  # planes 15 and 16: private use, never white space, without case
 SKIPPED = (0xFFFFE, 0xFFFFF)  # noncharacters between the two planes
-OWN_KEYS = frozenset(["role", "type"])  # keys whose values are ours, not anybody's text
-# White space between disguised characters stands between foreign words, and is taken for foreign itself.
+OWN_KEYS = frozenset(["role", "type"])  # keys whose values are ours, not text from messages
+# White space between substituted characters counts as untrusted too.
 PRIVATE = re.compile(
     "[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?:\\s+[\U000f0000-\U000ffffd\U00100000-\U0010fffd]+)*"
 )
@@ -35,14 +33,14 @@ SPELLED = re.compile(r"(<[^\s<>]+>|\[[^\s\[\]]+\]|\][^\s\[\]]+\]|\[[^\s\[\]]+\[|
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the prompt. Trusted text may contain control tokens; untrusted text never does."""
+    """A piece of the prompt. Trusted text may contain control tokens; untrusted text never does."""
 
     text: str
     trusted: bool
 
 
 class MixedText(str):
-    """A message's text of which parts are ours (a family's switch word): `parts` joined is the text."""
+    """A message's text with trusted parts in it (a family's switch word). The text is `parts` joined."""
 
     parts: tuple[Segment, ...]
 
@@ -61,12 +59,12 @@ def render(
 ) -> tuple[Segment, ...]:
     """The prompt for the next assistant turn; `prefill` (trusted) begins that turn. Raises `TemplateError`.
 
-    Without a template the model is a base model: it gets the texts and nothing else.
+    Without a template (a base model) the prompt consists of the texts only.
     """
     if template is None:
         text = "\n\n".join(str(message["content"]) for message in messages)
         return _segments([(text, False), (prefill, True)])
-    now = datetime.now()  # templates tell the model the user's own date
+    now = datetime.now()  # templates may state the user's local date
     if _is_traceable(template, _kinds(messages), repr(sorted(arguments.items()))):
         pieces = _substituted(template, messages, arguments, now)
     else:
@@ -75,7 +73,7 @@ def render(
 
 
 class _Substitution:
-    """Private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
+    """Substitute private-use characters for the characters of some texts, one to one, avoiding those in `taken`."""
 
     def __init__(self, texts: Iterable[str], taken: str) -> None:
         used = (
@@ -83,29 +81,29 @@ class _Substitution:
             if PRIVATE.search(taken)
             else set()
         )
-        self._shared = bool(used)  # the template has private-use characters of its own
+        self._shared = bool(used)  # the template contains private-use characters itself
         free = (code for code in range(FIRST, LAST + 1) if code not in used and code not in SKIPPED)
         wanted = sorted({character for text in texts for character in set(text) if not character.isspace()})
-        # More than 131,068 different characters in one conversation: the rest share the last one and show as U+FFFD.
+        # With more than 131,068 different characters in a conversation, the rest share the last one and become U+FFFD.
         self._hide = {ord(character): next(free, LAST) for character in wanted}
         self._show = {hidden: plain for plain, hidden in self._hide.items()}
         if len(self._show) < len(self._hide):
             self._show[LAST] = 0xFFFD
 
-    def on(self, messages: Sequence[Mapping[str, Any]]) -> Any:
-        """A copy of the messages with all foreign text disguised."""
+    def substitute(self, messages: Sequence[Mapping[str, Any]]) -> Any:
+        """A copy of the messages with all untrusted text substituted."""
         return _replaced(messages, lambda text: text.translate(self._hide))
 
-    def off(self, rendered: str) -> list[tuple[str, bool]]:
-        """The rendering as (text, trusted) pieces, undisguised."""
+    def restore(self, rendered: str) -> list[tuple[str, bool]]:
+        """The rendering as (text, trusted) pieces, with the original characters."""
         pieces: list[tuple[str, bool]] = []
         at = 0
         for match in PRIVATE.finditer(rendered):
-            pieces += [(rendered[at : match.start()], True), *self._foreign(match.group())]
+            pieces += [(rendered[at : match.start()], True), *self._untrusted(match.group())]
             at = match.end()
         return [*pieces, (rendered[at:], True)]
 
-    def _foreign(self, run: str) -> list[tuple[str, bool]]:
+    def _untrusted(self, run: str) -> list[tuple[str, bool]]:
         if not self._shared:
             return [(run.translate(self._show), False)]
         own = [ord(character) not in self._show and not character.isspace() for character in run]
@@ -113,7 +111,7 @@ class _Substitution:
 
 
 def _texts(value: Any) -> Iterable[str]:
-    """All foreign text in messages."""
+    """All untrusted text in messages."""
     if isinstance(value, MixedText):
         yield from (part.text for part in value.parts if not part.trusted)
     elif isinstance(value, str):
@@ -127,30 +125,29 @@ def _texts(value: Any) -> Iterable[str]:
             yield from _texts(item)
 
 
-# ---- templates that change text beyond recognition
+# ---- templates that change the characters of text
 
 
 def _kinds(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The kinds of messages in a conversation, in order of appearance: each as a harmless one, spelled as Python."""
-    return tuple(dict.fromkeys(repr(_harmless(message)) for message in messages))
+    """The distinct shapes of messages in a conversation, each with probe texts, as Python literals."""
+    return tuple(dict.fromkeys(repr(_with_probe_text(message)) for message in messages))
 
 
-def _harmless(value: Any) -> Any:
-    """The same shape with a probing text in every place."""
+def _with_probe_text(value: Any) -> Any:
+    """The same shape with the probe text in every place."""
     if isinstance(value, str):
         return PROBE
     if isinstance(value, Mapping):
-        return {key: item if key in OWN_KEYS else _harmless(item) for key, item in value.items()}
-    return [_harmless(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: item if key in OWN_KEYS else _with_probe_text(item) for key, item in value.items()}
+    return [_with_probe_text(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @lru_cache(maxsize=64)
 def _is_traceable(template: Template, kinds: tuple[str, ...], arguments: str) -> bool:
-    """Does disguised text come out of this template where and as plain text would?
+    """Whether this template renders substituted text exactly where and as it would render plain text.
 
-    Tried once with a short conversation of the same kinds of messages, all harmless, so that a difference is the
-    template's doing. (With the real texts it may differ for a good reason: the template looks for its own markers in
-    somebody's text, and finds none.)
+    Tested once with a short conversation of the same message shapes and harmless texts, so that any difference is due
+    to the template. (Real texts may differ legitimately: the template looks for its markers in them and finds none.)
     """
     once = [ast.literal_eval(kind) for kind in kinds]
     messages = [*once, *(message for message in once if message["role"] != "system")]
@@ -162,24 +159,24 @@ def _is_traceable(template: Template, kinds: tuple[str, ...], arguments: str) ->
     try:
         plain = template.render(messages, arguments=given, now=now)
     except TemplateError:
-        return (
-            True  # it refuses this conversation; the real one, if it is not refused, is followed all the same
-        )
+        return True  # it refuses the test conversation; substitution is safe for the real one
     return "".join(text for text, _ in _substituted(template, messages, given, now)) == plain
 
 
 def _substituted(
     template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
 ) -> list[tuple[str, bool]]:
-    """The pieces of the rendering of disguised texts."""
-    disguise = _Substitution(_texts(messages), template.source + template.bos + template.eos)
-    return disguise.off(template.render(disguise.on(messages), arguments=arguments, now=now))
+    """The pieces of a rendering with substituted texts."""
+    substitution = _Substitution(_texts(messages), template.source + template.bos + template.eos)
+    return substitution.restore(
+        template.render(substitution.substitute(messages), arguments=arguments, now=now)
+    )
 
 
 def _bracket_free(
     template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
 ) -> list[tuple[str, bool]]:
-    """A rendering of altered texts that spell no control token; only what is spelled in brackets is trusted."""
+    """The pieces of a rendering with texts altered to spell no marker; only what is in brackets is trusted."""
     expected = SPELLED.findall(
         template.render(
             _replaced(messages, lambda text: re.sub(r"\S+", "x", text)), arguments=arguments, now=now
@@ -192,13 +189,13 @@ def _bracket_free(
             return [(text, bool(index % 2)) for index, text in enumerate(parts)]
     raise TemplateError(
         "chat_template_unsafe",
-        "The model's chat template mixes its own markers with your text beyond telling.",
+        "The model's chat template mixes its markers with your text so that they cannot be told apart.",
         HINT,
     )
 
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:
-    """A copy of messages with every foreign text changed."""
+    """A copy of messages with every untrusted text changed."""
     if isinstance(value, MixedText):
         return "".join(part.text if part.trusted else change(part.text) for part in value.parts)
     if isinstance(value, str):
@@ -211,7 +208,7 @@ def _replaced(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _segments(pieces: Iterable[tuple[str, bool]]) -> tuple[Segment, ...]:
-    """Pieces joined where neighbours agree, without empty ones."""
+    """Join adjacent pieces of equal trust and drop empty ones."""
     joined: list[tuple[str, bool]] = []
     for text, trusted in pieces:
         if joined and joined[-1][1] == trusted:

@@ -1,9 +1,9 @@
-"""The Jinja environment that chat templates run in: Hugging Face's configuration, with bounds.
+"""The Jinja environment that chat templates run in: Hugging Face's configuration, with limits.
 
-In: a template's source. Out: a compiled template whose every loop step, call and operator is counted.
-A template comes with a downloaded file and is not trusted: it cannot reach Python's internals, run longer than a
-second or two of processor time, or hold much more text than it was given. No clock on the wall and no signal is
-needed, so it works in any thread and on any system. Imported late: it brings jinja2.
+In: a template's source. Out: a compiled template whose every loop step, call and operator is counted. A template comes
+with a downloaded file and is not trusted: it cannot access Python's internals, run longer than a second or two of
+processor time, or hold much more text than its input. Uses no signals, so it works in any thread and on any system.
+Imported late because of jinja2.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Methods that a template may call on Python's own values. What is missing either reaches outside (`encode`),
-# makes memory out of a number (`int.to_bytes`, `str.ljust`) or changes a value in place.
+# Methods that a template may call on Python values. The others access too much (`encode`), allocate memory by a number
+# (`int.to_bytes`, `str.ljust`) or change a value in place.
 METHODS: Mapping[type, frozenset[str]] = {
     str: _names(
         "capitalize casefold count endswith find format format_map index isalnum isalpha isascii isdecimal isdigit "
@@ -44,23 +44,23 @@ METHODS: Mapping[type, frozenset[str]] = {
     float: _names("is_integer"),
     int: _names("bit_length"),
 }
-# Filters that walk over their value: harmless on a list, a memory bomb on a long text.
+# Filters that iterate over their value: harmless on a list, a memory bomb on a long text.
 WALKING = _names(
     "batch dictsort groupby list map max min random reject rejectattr reverse select selectattr slice sort sum unique"
 )
-DROPPED = _names("pprint urlize wordwrap xmlattr")  # slow on long text, and no chat template uses them
+DROPPED = _names("pprint urlize wordwrap xmlattr")  # slow on long text, and unused by chat templates
 COMPARING = _names("eq == equalto ne != in lt < gt > le <= ge >= lessthan greaterthan")
 DICT_NAMES = frozenset(dir(dict))
-OPEN_KINDS = (Namespace, LoopContext)  # all of their names without underscores may be used
+OPEN_KINDS = (Namespace, LoopContext)  # all attributes without a leading underscore are allowed
 MAX_INDENT = 32  # of JSON
 
 
 class RaisedError(Exception):
-    """The template called `raise_exception`: it refuses these messages, in its own words."""
+    """The template called `raise_exception` to refuse these messages."""
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
-    """One for the process; the budget of the rendering under way belongs to its thread."""
+    """One per process; the budget of the current rendering belongs to its thread."""
 
     intercepted_binops = frozenset(["+", "*", "**", "%", "-", "/", "//"])
 
@@ -96,9 +96,9 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     # ---- compiling and running
 
     def compiled(self, source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
-        """The counted template, and the variables it reads with the constants it compares them with.
+        """The compiled template, and the variables it reads with the constants they are compared with.
 
-        Raises `jinja2.TemplateSyntaxError` and whatever else its compilation meets.
+        Raises `jinja2.TemplateSyntaxError` and any other error of the compilation.
         """
         self.begin(len(source))
         counting = Counting()
@@ -107,22 +107,22 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return self.from_string(tree), counting.read
 
     def begin(self, characters: int) -> None:
-        """Start this thread's budget for an input of so many characters."""
+        """Start this thread's budget for an input of `characters`."""
         self._local.budget = Budget(characters)
 
     @property
     def budget(self) -> Budget:
-        """The budget of the rendering that this thread is at."""
+        """The budget of this thread's current rendering."""
         budget: Budget = self._local.budget
         return budget
 
     @property
     def ticked(self) -> bool:
-        """What every loop step reads."""
+        """Read in every loop step, to count it."""
         return self.budget.tick()
 
     def bounded(self, value: Any = "") -> Any:
-        """What every value written out and every comparison goes through."""
+        """Check a value that is written out or compared."""
         return self.budget.bounded(value)
 
     def join_text(self, *values: Any) -> str:
@@ -135,7 +135,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return self.budget.made(value[start:stop:step])
 
     def collect(self, pieces: Iterable[str]) -> str:
-        """The pieces of a rendering, joined; stops a template that writes without end."""
+        """Join the pieces of a rendering; stop a template with endless output."""
         budget = self.budget
         parts: list[str] = []
         total = 0
@@ -158,7 +158,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
         owner = getattr(__obj, "__self__", None)
-        if owner is __self:  # what `Counting` put there
+        if owner is __self:  # inserted by `Counting`
             return __obj(*args)
         __self.budget.tick()
         if isinstance(__obj, types.BuiltinMethodType) and owner is not None:
@@ -170,7 +170,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def _check_method(self, owner: Any, name: str, args: tuple[Any, ...]) -> None:
         allowed = next((METHODS[kind] for kind in type(owner).__mro__ if kind in METHODS), _names(""))
         if name not in allowed:
-            raise SecurityError(f"it calls {type(owner).__name__}.{name}, which templates may not")
+            raise SecurityError(f"it calls {type(owner).__name__}.{name}, which is not allowed")
         match name, args:
             case _ if not isinstance(owner, str):
                 self.bounded(owner)
@@ -183,7 +183,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
                 self.budget.splitting(owner, args[0] if args else None)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        # The common cases of what the sandbox does anyway: a key of a message, a variable of a namespace or loop.
+        # A fast path for the common cases: a key of a message, a variable of a namespace or loop.
         kind = type(obj)
         if kind is dict and attribute in obj and attribute not in DICT_NAMES:
             return obj[attribute]
@@ -197,7 +197,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return super().getitem(obj, self.bounded(argument))
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        raise SecurityError(f"it reaches for {attribute!r} of a {type(obj).__name__}")
+        raise SecurityError(f"it accesses {attribute!r} of a {type(obj).__name__}")
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         wrapped = super().wrap_str_format(value)
@@ -221,7 +221,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         separators: tuple[str, str] | None = None,
         sort_keys: bool = False,
     ) -> str:
-        """As Hugging Face has it: no HTML escapes, and letters stay letters."""
+        """As in Hugging Face's configuration: no HTML escapes, non-ASCII letters unchanged."""
         if isinstance(indent, int) and indent > MAX_INDENT:
             too_large()
         if isinstance(value, types.GeneratorType):

@@ -1,8 +1,8 @@
-"""A chat template, rendered as Hugging Face's `apply_chat_template` renders it, in a sandbox with bounds.
+"""A chat template, rendered as Hugging Face's `apply_chat_template` does, in a sandbox with limits.
 
-In: a template's source and its special texts, then messages and arguments. Out: the rendered text.
-Raises `TemplateError` whatever goes wrong: bad syntax, `raise_exception`, a loop without end, a value without
-measure, a reach for Python's internals. Compiled sources are kept for the life of the process.
+In: a template's source and its BOS and EOS texts, then messages and arguments. Out: the rendered text. Raises
+`TemplateError` for bad syntax, `raise_exception`, endless loops, oversized values and access to Python's internals.
+Compiled templates are cached for the life of the process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mull.chat_template.sandbox import ChatEnvironment
 
-MAX_MISSING = 8  # variables that a template may lack
+MAX_MISSING = 8  # undefined variables to fill in
 MAX_SOURCE = 1_000_000  # characters; the longest published chat templates have some 20,000
 HINT: Final = "Use another file of this model, or look at its template with: mull inspect FILE"
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
@@ -28,7 +28,7 @@ NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
 
 @cache
 def environment() -> ChatEnvironment:
-    """The process's one environment (jinja2 is imported here, on first need)."""
+    """The process's only environment (jinja2 is imported here, on first use)."""
     from mull.chat_template.sandbox import ChatEnvironment
 
     return ChatEnvironment()
@@ -41,7 +41,11 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
     from mull.chat_template.budget import LimitError
 
     if len(source) > MAX_SOURCE:
-        raise TemplateError("chat_template_too_long", "The model's chat template is absurdly long.", HINT)
+        raise TemplateError(
+            "chat_template_too_long",
+            f"The model's chat template is longer than {MAX_SOURCE:,} characters.",
+            HINT,
+        )
     try:
         return environment().compiled(source)
     except TemplateSyntaxError as error:
@@ -65,7 +69,7 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
 
 
 class Template:
-    """One model's chat template. `bos` and `eos` are the texts of its special tokens, as templates expect them."""
+    """One model's chat template. `bos` and `eos` are the texts of its special tokens."""
 
     def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
         self.source = source
@@ -76,7 +80,7 @@ class Template:
 
     @property
     def variables(self) -> Mapping[str, Sequence[Any]]:
-        """The variables that the template reads, each with the constants that it compares them with."""
+        """The variables that the template reads, each with the constants that it is compared with."""
         return self._variables
 
     def render(
@@ -87,8 +91,8 @@ class Template:
         arguments: Mapping[str, Any] = NO_ARGUMENTS,
         now: datetime | None = None,
     ) -> str:
-        """The prompt's text. `now` fixes the clock that `strftime_now` shows (two renderings of one turn agree)."""
-        moment = now or datetime.now()  # templates tell the model the user's own date
+        """The prompt's text. `now` fixes the clock of `strftime_now`, so that two renderings of one turn agree."""
+        moment = now or datetime.now()  # templates may state the user's local date
         while True:
             try:
                 return self._render_once(
@@ -106,7 +110,7 @@ class Template:
                     }
                 )
             except TemplateError as error:
-                # A few old templates use variables that only their own tools give (`functions`, `datetime`).
+                # A few old templates use variables that only their vendors' tools define (`functions`, `datetime`).
                 name = _undefined_name(error.__cause__)
                 if name is None or name in self._missing or len(self._missing) >= MAX_MISSING:
                     raise
@@ -131,15 +135,15 @@ class Template:
         except SecurityError as error:
             raise TemplateError(
                 "chat_template_unsafe",
-                f"The model's chat template does what it must not: {_one_line(error)}",
+                f"The model's chat template was stopped for safety: {_one_line(error)}",
                 HINT,
             ) from error
         except (LimitError, RecursionError, MemoryError, OverflowError) as error:
-            why = _one_line(error) if isinstance(error, LimitError) else "it runs without end."
+            why = _one_line(error) if isinstance(error, LimitError) else "it runs too long."
             raise TemplateError(
                 "chat_template_limit", f"The model's chat template was stopped: {why}", HINT
             ) from error
-        except Exception as error:  # a template can meet any error Python has
+        except Exception as error:  # a template can raise any error
             raise TemplateError(
                 "chat_template_failed",
                 f"The model's chat template fails: {type(error).__name__}: {_one_line(error)}",
@@ -148,7 +152,7 @@ class Template:
 
 
 def _undefined_name(error: BaseException | None) -> str | None:
-    """The variable that a template missed, if that was its trouble."""
+    """The name of the undefined variable that made a template fail, or None."""
     from jinja2 import UndefinedError
 
     found = re.fullmatch(r"'(\w+)' is undefined", str(error)) if isinstance(error, UndefinedError) else None
@@ -160,7 +164,7 @@ def _one_line(error: object) -> str:
 
 
 def _characters(value: Any) -> int:
-    """How much text a value holds, for the budget."""
+    """The number of characters in a value, for the budget."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):

@@ -1,10 +1,9 @@
-"""Prompt segments to token ids, so that only trusted text becomes control tokens.
+"""Tokenize prompt segments so that only trusted text becomes control tokens.
 
-In: segments and the model's vocabulary. Out: ids, with BOS exactly once where the model wants one.
-The text is tokenized as a whole, with special tokens, unless the spelling of a marker touches untrusted text: there
-it is cut inside the spelling and the parts are tokenized apart, so that the spelling arrives as letters. A harmless
-conversation therefore gives the very ids of tokenizing its straightforward rendering. User-defined markers such as
-`<think>` count too: llama.cpp matches them in plain text as well.
+In: segments and the model's vocabulary. Out: token ids, with BOS exactly once where the model uses it. The text is
+tokenized as a whole, with special tokens, unless a marker's spelling touches untrusted text: there the text is cut
+inside the spelling, which thus becomes ordinary text. A conversation without markers gives the ids of its plain
+rendering. User-defined tokens such as `<think>` count as markers: llama.cpp matches them in plain text too.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mull.chat_template.render import Segment
 
 
 class Vocabulary(Protocol):
-    """What a loaded model offers to pure code."""
+    """What tokenization needs of a loaded model."""
 
     def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:
         """`llama_tokenize` with `parse_special=special`."""
@@ -27,27 +26,27 @@ class Vocabulary(Protocol):
 
     @property
     def markers(self) -> Mapping[str, int]:
-        """Spelling to id, of every control and user-defined token."""
+        """Spelling to id of every control and user-defined token."""
         ...
 
     def is_control(self, token: int) -> bool:
-        """Is it a control token (as opposed to a user-defined one)?"""
+        """Whether it is a control token (as opposed to a user-defined one)."""
         ...
 
 
-# User-defined tokens that are ordinary text to everybody: Gemma has the names of HTML's elements, many have runs of
-# white space or single letters. Marker-like is what is spelled in brackets of some kind.
+# Many user-defined tokens are ordinary text: HTML elements in Gemma, runs of white space, single letters. Only those
+# spelled in brackets of some kind count as markers.
 MARKER_LIKE = re.compile(r"[<\[{|｜〈◁\]].*[>\]}|｜〉▷\[]", re.DOTALL)
 HTML = re.compile(
     r"</?(a|b|blockquote|br|caption|code|dd|del|div|dl|dt|em|h[1-6]|hr|i|img|ins|kbd|li|mark|ol|p|pre|q|s|samp|small|"
     r"span|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul)>"
 )
 UNKNOWN = ("<unk>", "<UNK>", "[UNK]", "<|unk|>", "<|UNK|>")  # tokens of a type of their own
-GUARDS = ("\n", "|", "~", "0")  # texts to set before a part that must not look like the start of a text
+GUARDS = ("\n", "|", "~", "0")  # texts to put before a part that must not be tokenized as the start of a text
 
 
 def to_tokens(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[int]:
-    """The prompt's ids. No token of untrusted text, alone or with its neighbours, is a control token or a marker."""
+    """The prompt's token ids. No token that contains untrusted text is a control token or a marker."""
     text = "".join(segment.text for segment in segments)
     cuts = _cuts(segments, text, vocabulary)
     parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
@@ -59,7 +58,7 @@ def to_tokens(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[int]:
 
 
 def _cuts(segments: Sequence[Segment], text: str, vocabulary: Vocabulary) -> list[int]:
-    """Positions in the text, ascending: one inside every marker's spelling that touches untrusted text."""
+    """Positions to cut at, ascending: one inside every marker's spelling that touches untrusted text."""
     borders = list(accumulate((len(segment.text) for segment in segments), initial=0))
     found: list[tuple[int, int]] = []
     for spelling in _spellings(text, vocabulary):
@@ -72,14 +71,14 @@ def _cuts(segments: Sequence[Segment], text: str, vocabulary: Vocabulary) -> lis
     for start, end in sorted(found, key=lambda span: span[1]):
         if cuts and start < cuts[-1] < end:
             continue
-        # A border between trusted and untrusted never lies inside one of the template's own markers.
+        # A border between trusted and untrusted text never lies inside one of the template's markers.
         border = borders[bisect_right(borders, start)]
         cuts.append(border if border < end else end - 1)
     return cuts
 
 
 def _spellings(text: str, vocabulary: Vocabulary) -> Iterable[str]:
-    """The spellings in the text that the tokenizer would make one token of, and nobody but a template may use."""
+    """The markers spelled in the text that the tokenizer would make one token of."""
     for spelling, token in vocabulary.markers.items():
         if (
             len(spelling) > 1
@@ -108,7 +107,7 @@ def _occurrences(text: str, spelling: str) -> Iterable[int]:
 
 
 def continued(part: str, vocabulary: Vocabulary) -> list[int]:
-    """The ids of trusted text in the middle of a text: without the space that some tokenizers put before a text."""
+    """The ids of trusted text that continues a text: without the space that some tokenizers prepend."""
     if vocabulary.tokenize("\nx", special=False) == [
         *vocabulary.tokenize("\n", special=False),
         *vocabulary.tokenize("x", special=False),

@@ -1,20 +1,18 @@
-"""The way out of the thinking: when it has to end, and the text that, injected, closes it and lets the answer begin.
+"""Decide when thinking has to end, and write the text that is injected to close it and begin the answer.
 
-In: a profile and a budget. Out: trusted text, to be tokenized with special tokens. One mechanism for a token budget,
-an effort by budget, and "answer now".
+In: a profile and a budget in thinking tokens. Out: trusted text, to be tokenized with special tokens. Serves token
+budgets, effort levels that are budgets, and "answer now".
 """
 
 from __future__ import annotations
 
 from mull.reasoning.profile import Profile
 
-MAX_CLOSINGS = (
-    3  # closings of one turn; a model that still thinks on is left to itself, for late is better than never
-)
+MAX_CLOSINGS = 3  # per turn; after that the model may think on: a late answer is better than none
 
 
 class ThinkingCloser:
-    """One turn's. `budget`: thinking tokens; None: as many as the model likes."""
+    """Closes the thinking of one turn. `budget` in thinking tokens; None: unlimited."""
 
     def __init__(self, profile: Profile, budget: int | None) -> None:
         self._profile = profile
@@ -22,21 +20,21 @@ class ThinkingCloser:
         self._closings = 0
 
     def due(self, thought: int, *, wanted: bool) -> bool:
-        """Does thinking under way have to end, `thought` tokens long, or because the user wants the answer?"""
+        """Whether the current thinking, `thought` tokens so far, has to end: budget used up, or answer `wanted`."""
         spent = self._budget is not None and thought >= self._budget
         return (wanted or spent) and self._closings < MAX_CLOSINGS
 
     def take(self) -> str:
-        """The words. A model that opens its thinking again after them is told again."""
+        """The text to inject. Counts as one closing."""
         self._closings += 1
         return closing_text(self._profile)
 
 
 def closing_text(profile: Profile) -> str:
-    """A short bridging sentence where it helps, the end of the thinking, and what opens the answer.
+    """A short bridging sentence where it helps, the end marker, and the answer's opener.
 
-    Closing alone is not enough for every family: gpt-oss would open another analysis, so it goes on into its final
-    channel. A model whose template is silent gets the usual tag.
+    The end marker alone is not enough for every family: gpt-oss would open another analysis, so the text continues
+    into its final channel. A model whose template does not mention thinking gets `</think>`.
     """
     end = profile.end or "</think>"
     between = profile.between or f"\n{end}\n\n"

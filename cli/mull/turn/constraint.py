@@ -1,8 +1,8 @@
-"""What one turn's answer is held to while it is generated, and whether it kept to it.
+"""Constrain the answer of one turn to a grammar while it is generated, and validate it at the end.
 
-In: a turn's settings, what was decided about its thinking, and where in the turn the model is. Out: the grammar and the
-wish for chances, put on the generation at the place where the answer begins and taken off where it does not; and in the
-end the reason why an answer does not fit. The thinking is free, always.
+In: a turn's settings, the decision about thinking, and the position in the turn. Sets the grammar and the request for
+log probabilities on the generation where the answer begins, and removes them elsewhere: thinking is never constrained.
+Out: at the end, the reason why an answer does not match.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ANSWERING = ("start", "after", "answer")
 
 @dataclass(slots=True)
 class AnswerConstraint:
-    """One turn's. Raises EngineError at once where llama.cpp refuses the grammar."""
+    """The constraint of one turn. Raises EngineError at once if llama.cpp rejects the grammar."""
 
     settings: TurnSettings
     profile: Profile
@@ -38,12 +38,12 @@ class AnswerConstraint:
 
     def __post_init__(self) -> None:
         answer_format = self.settings.answer_format
-        if answer_format is not None:  # what is refused is refused now, not after a long thought
+        if answer_format is not None:  # rejects a grammar now, not after long thinking
             self.generation.constrain(GrammarSpec(answer_format.grammar))
         self._set(())
 
     def move(self, position: TurnPosition, said: Sequence[str]) -> None:
-        """The model has come to another part of its turn, with `said` of the answer; within the answer all stays."""
+        """The position changed, with `said` of the answer so far. Within the answer the grammar stays as it is."""
         before, self.position = self.position, position
         if not (position == "answer" and before in ("start", "after")):
             self._set(said)
@@ -57,7 +57,7 @@ class AnswerConstraint:
         self.generation.constrain(None if placed is None else self._grammar_spec(placed, said))
 
     def _grammar_spec(self, placed: PlacedGrammar, said: Sequence[str]) -> GrammarSpec:
-        """`said` is something where one token ended the thinking and began the answer."""
+        """`said` is not empty where one token ended thinking and began the answer."""
         model, special = self.model, self.model.markers.items()
         return GrammarSpec(
             placed.text,
@@ -73,12 +73,12 @@ class AnswerConstraint:
         )
 
     def token_chance(self, piece: Piece, chances: TokenLogprobs) -> TokenChance:
-        """A token's chances with the tokens spelled out."""
+        """A token's log probabilities, with the tokens' bytes."""
         top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
         return TokenChance(piece.data, chances.chosen, top)
 
     def mismatch(self, answer: str, *, cut: bool) -> MullError | None:
-        """Why the finished answer is not what was asked for; None where it is, or where nothing was."""
+        """Why the finished answer does not match the requested format; None if it does, or if none was requested."""
         if (answer_format := self.settings.answer_format) is None:
             return None
         reason = mismatch(answer, answer_format)
@@ -87,5 +87,5 @@ class AnswerConstraint:
             and not answer_format.is_json
             and not (self.generation.complete and self.position == "answer")
         ):
-            reason = "it ends where the grammar does not"
+            reason = "it ends before the grammar does"
         return None if reason is None else mismatch_error(reason, answer_format, cut=cut)

@@ -1,4 +1,4 @@
-"""A loaded model, as everything that takes turns with it sees it."""
+"""A loaded model: what a turn needs of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mull.reasoning.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A loaded model ready to take turns: its engine, what its template can do, and how long it took to load."""
+    """A loaded model: its engine, its template and profile, and the time that loading took in seconds."""
 
     name: str
     engine: Engine

@@ -20,7 +20,7 @@ from mull.turn.loaded_model import LoadedModel
 
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """A rendered turn: the decision on thinking, the prompt's segments and their tokens, of which messages."""
+    """A prompt: the decision about thinking, the segments and their tokens, and the messages they come from."""
 
     decision: ReasoningDecision
     segments: tuple[Segment, ...]
@@ -28,14 +28,14 @@ class RenderedPrompt:
     messages: Sequence[Message] = ()
 
     @property
-    def tail(self) -> str:
-        """The trusted text that the prompt ends with: the state in which it leaves the model."""
+    def trusted_end(self) -> str:
+        """The trusted text that the prompt ends with, from which the splitter derives its start state."""
         last = self.segments[-1] if self.segments else None
         return last.text if last and last.trusted else ""
 
 
 def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings) -> RenderedPrompt:
-    """Decide, render and tokenize, without generating. Raises TemplateError, and ContextOverflow for the hopeless."""
+    """Decide, render and tokenize. Raises TemplateError, and ContextOverflow where the messages cannot fit."""
     reject_oversized(messages, loaded.engine.n_ctx_max)
     decision = decide(settings.reasoning, loaded.profile)
     chat = to_chat(messages, loaded.profile, decision)
@@ -44,7 +44,7 @@ def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSett
 
 
 def reject_oversized(messages: Sequence[Message], context_tokens: int) -> None:
-    """Raises ContextOverflow, with the least count of tokens, for what is not worth rendering and tokenizing."""
+    """Raise ContextOverflow, with a lower bound of the tokens, for messages that cannot fit the context."""
     least = least_tokens(messages)
     if least > context_tokens:
         raise ContextOverflow(least, context_tokens, at_least=True)

@@ -1,7 +1,7 @@
-"""Stop strings: text in, text out, ending before the first stop string.
+"""Stop strings: pass text through up to the first stop string.
 
-A `feed`/`finish` pair. What might be the beginning of a stop string is held back until it is decided, so a
-stop string never shows, however the text was chunked.
+A `feed`/`finish` pair. Text that may begin a stop string is held back until that is decided, so a stop string is never
+shown, however the text is chunked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 class StopFilter:
-    """Passes text through up to the stop string that is complete first (the longest, where several end together)."""
+    """Passes text through up to the stop string that is complete first (the longest, if several end together)."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
@@ -18,7 +18,7 @@ class StopFilter:
         self.stopped = False
 
     def feed(self, text: str) -> str:
-        """More text; returns what can be shown. After a stop string everything is dropped."""
+        """Take more text; return what can be shown. After a stop string, discard everything."""
         if self.stopped or not self._stops:
             return "" if self.stopped else text
         text = self._held + text
@@ -31,13 +31,13 @@ class StopFilter:
         return text[: len(text) - keep]
 
     def finish(self) -> str:
-        """What was held back and turned out to be no stop string."""
+        """Return the text that was held back and turned out not to be a stop string."""
         held, self._held = self._held, ""
         return held
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Length of the longest proper beginning of `stop` that `text` ends with."""
+    """Length of the longest proper prefix of `stop` that `text` ends with."""
     for length in range(min(len(stop) - 1, len(text)), 0, -1):
         if text.endswith(stop[:length]):
             return length

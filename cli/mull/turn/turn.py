@@ -1,8 +1,8 @@
-"""One turn of a conversation: messages, settings and a loaded model in, a stream of events out.
+"""One turn: messages, settings and a loaded model in, a stream of events out.
 
-`run` decides what to ask of the model's thinking, renders and tokenizes the prompt, generates, splits thinking from
-answer, holds the budget, and ends with exactly one `Done`. A failure before the first token is raised (MullError);
-after it, nothing is lost: `Done` carries what was said and the error. It never formats, stores or draws.
+`run` prepares the prompt, generates, splits thinking from answer, enforces the thinking budget, and ends with exactly
+one `Done`. A failure before the first token is raised (MullError); after it, `Done` carries the text so far and the
+error. Formats, stores and draws nothing.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from mull.turn.prepare import RenderedPrompt, prepare
 from mull.turn.stop_strings import StopFilter
 
 DEFAULT_LIMIT = 16_384
-"""Generated tokens when the user gave no --max-tokens: twice the budget of the highest effort, so that only a model
-that runs away meets it; the exit code then says that the answer was cut."""
+"""Limit of generated tokens without --max-tokens: twice the budget of the highest effort, so that only a runaway model
+reaches it; the exit code then reports that the answer was cut."""
 
 BASE_LIMIT = 256
-"""The same for a model without a chat template: it continues text and seldom ends by itself."""
+"""The same for a model without a chat template, which continues text and seldom ends by itself."""
 
 
 def run(
@@ -72,29 +72,30 @@ def run(
 def save_prompt_cache(
     loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, done: Done
 ) -> None:
-    """Let other processes find what was computed for a turn that has been shown, if that is worth writing.
+    """Save the KV state of a finished turn in the prompt cache on disk, if that is worth writing.
 
-    What the conversation's next prompt will begin with is found by rendering one: most templates drop old thinking.
+    The prefix that the conversation's next prompt will share is found by rendering that prompt: most templates drop
+    past thinking.
     """
     if done.error is not None or done.finish == "interrupted":
         return
     answer = Message("assistant", done.answer, thinking=done.thinking)
 
-    def ahead() -> Sequence[int]:
+    def next_prompt() -> Sequence[int]:
         try:
             return prepare(loaded, [*messages, answer, Message("user", "?")], settings).tokens
-        except MullError:  # a template that refuses this, or a context that is full
+        except MullError:  # the template refuses this, or the context is full
             return prepare(loaded, messages, settings).tokens
 
-    loaded.engine.save_prompt_cache(ahead)
+    loaded.engine.save_prompt_cache(next_prompt)
 
 
 def begin(
     loaded: LoadedModel, prompt: RenderedPrompt, settings: TurnSettings, control: TurnControl, began: float
 ) -> Turn:
-    """A turn for somebody who reads its generation himself, beside others. `began`: a `perf_counter` reading.
+    """Begin a turn whose generation the caller reads, for example in parallel with others.
 
-    Raises ContextOverflow or EngineError.
+    `began` is a `perf_counter` reading. Raises ContextOverflow or EngineError.
     """
     markers = loaded.engine.model.markers
     request = Request(
@@ -120,9 +121,10 @@ def begin(
 
 @dataclass(slots=True)
 class Turn:
-    """The state of one turn: counts, clocks, and what was said so far.
+    """The state of one turn: token counts, clock readings, and the text so far.
 
-    `opening()`, then `take()` every item of its generation until that ends or the turn is `over`, then `end()`.
+    Call `opening()`, then `take()` with every item of its generation until that ends or the turn is `over`, then
+    `end()`.
     """
 
     loaded: LoadedModel
@@ -135,21 +137,21 @@ class Turn:
     answer: list[str] = field(default_factory=list)
     thinking_tokens: int = 0
     answer_tokens: int = 0
-    unassigned_tokens: int = 0  # tokens of which it is not known yet what they begin
+    unassigned_tokens: int = 0  # tokens not yet known to belong to thinking or answer
     cached: int = 0
     prefilled: float = 0.0  # clock readings, seconds
     first: float = 0.0
     answering: float = 0.0
     last: float = 0.0
-    chances: list[TokenChance] = field(default_factory=list)  # of the answer's tokens
-    unassigned_chances: list[TokenChance] = field(default_factory=list)  # of the undecided ones
+    chances: list[TokenChance] = field(default_factory=list)  # log probabilities of the answer's tokens
+    unassigned_chances: list[TokenChance] = field(default_factory=list)  # of the unassigned tokens
     closer: ThinkingCloser = field(init=False)
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
     constraint: AnswerConstraint = field(init=False)
 
     def __post_init__(self) -> None:
-        self.splitter = Splitter(self.loaded.profile, self.prompt.tail)
+        self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end)
         self.closer = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
         self.stops = StopFilter(self.settings.stop)
         model, decision = self.loaded.engine.model, self.prompt.decision
@@ -162,16 +164,16 @@ class Turn:
 
     @property
     def over(self) -> bool:
-        """The answer has ended, whatever the generation would still say."""
+        """Whether the answer has ended, even if the generation could continue."""
         return self.stops.stopped or self.splitter.ended
 
     def opening(self) -> Iterator[Event]:
-        """What is to be said before the first token."""
+        """Events before the first token."""
         if self.prompt.decision.notice:
             yield Notice("reasoning", self.prompt.decision.notice)
 
     def take(self, item: Prefill | Piece) -> Iterator[Event]:
-        """What one item of the generation adds. Read it to its end before the next item is asked for."""
+        """The events for one item of the generation. Read them all before requesting the next item."""
         if isinstance(item, Prefill):
             self.cached = item.cached
             self.prefilled = time.perf_counter()
@@ -180,11 +182,11 @@ class Turn:
         yield from self._take(item)
         if self.splitter.position != self.constraint.position:
             self.constraint.move(self.splitter.position, self.answer)
-        if not self.over and self._enough() and not item.injected and self.splitter.whole:
+        if not self.over and self._thinking_has_to_end() and not item.injected and self.splitter.whole:
             self._close_thinking()
 
     def end(self, failure: MullError | None = None) -> Iterator[Event]:
-        """What is still held, and `Done`. The generation has ended or was closed."""
+        """The text still held back, and `Done`. The generation must have ended or been closed."""
         yield from self.flush()
         notice = self.prompt.decision.report(thought=bool(self.thinking)).notice
         if notice and notice != self.prompt.decision.notice:
@@ -195,7 +197,7 @@ class Turn:
             yield self.done(*self.finish())
 
     def flush(self) -> Iterator[Event]:
-        """What the splitter and the stop strings still hold."""
+        """Emit the text that the splitter and the stop filter hold back."""
         yield from self._show(self.splitter.finish(complete=self.generation.ended == "eog"))
         if held := self.stops.finish():
             self.answer.append(held)
@@ -208,12 +210,12 @@ class Turn:
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
         if piece.logprobs is not None:
             self.unassigned_chances.append(self.constraint.token_chance(piece, piece.logprobs))
-        if not piece.injected:  # our words are nobody's thinking
+        if not piece.injected:  # injected text does not count
             self._count(parts, within=within)
         yield from self._show(parts)
 
     def _count(self, parts: Sequence[Part], *, within: bool) -> None:
-        """One more token: of the thinking (what ends it too), of the answer, or not yet known of which."""
+        """Count one token: as thinking (its end marker included), as answer, or as not yet assigned."""
         self.unassigned_tokens += 1
         answered = self.splitter.answered
         if answered:
@@ -239,20 +241,20 @@ class Turn:
             else:
                 yield Notice("hidden", f"The model wrote a {part.kind}, which is not part of the answer.")
 
-    def _enough(self) -> bool:
-        """Whether the thinking has to end now: its budget is used up, or the user wants the answer."""
+    def _thinking_has_to_end(self) -> bool:
+        """Whether thinking has to end now: its budget is used up, or the user requested the answer."""
         return self.splitter.thinking and self.closer.due(
             self.thinking_tokens, wanted=self.control.wants_answer
         )
 
     def _close_thinking(self) -> None:
-        """Force the family's way out as if the model had said it; it then answers in the same stream."""
+        """Inject the family's end of thinking as if the model had written it; the answer follows in the same stream."""
         self.generation.inject(continued(self.closer.take(), self.loaded.engine.model))
 
     def finish(self) -> tuple[Finish, Limit | None]:
-        """How it ended, and the limit that ended it."""
+        """How the turn ended, and the limit that ended it."""
         ended = self.generation.ended
-        silent = (self.splitter.thinking or self.thinking) and not "".join(self.answer).strip()
+        no_answer = (self.splitter.thinking or self.thinking) and not "".join(self.answer).strip()
         if ended == "stopped" and self.control.stopped:
             return "interrupted", None
         limit: Limit | None = None
@@ -260,18 +262,18 @@ class Turn:
             limit = "max_tokens" if self.settings.max_tokens else "default"
         elif ended == "context":
             limit = "context"
-        if silent:
+        if no_answer:
             return "thinking", limit
         if self.mismatch(limit) is not None:
             return "schema", limit
         return ("length" if limit else "stop"), limit
 
     def mismatch(self, limit: Limit | None) -> MullError | None:
-        """Why the answer is not what was asked for; None where it is, or where nothing was."""
+        """Why the answer does not match the requested format; None if it does, or if none was requested."""
         return self.constraint.mismatch("".join(self.answer), cut=limit is not None)
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
-        """The turn's end, with counts and times."""
+        """The final event, with token counts and times."""
         if finish == "schema":
             error = self.mismatch(limit)
         spent = self.last - self.first
