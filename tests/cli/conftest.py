@@ -1,4 +1,4 @@
-"""Models that the command-line tests talk to."""
+"""Models for the command-line tests: they play a script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THINKING = ["<think>", "\n", "Let me", " see.", "\n", "</think>", "\n\n", "Forty
 
 @pytest.fixture(scope="session")
 def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Says "Let me see." in its thinking and "Forty-two." as its answer; without thinking it says "42"."""
+    """Generates "Let me see." as thinking and "Forty-two." as answer; without thinking it answers "42"."""
     return write_scripted(
         tmp_path_factory.mktemp("models") / "thinker.gguf",
         ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],
@@ -31,7 +31,7 @@ def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thinks and answers at length, slowly: wide enough that a token takes some milliseconds."""
+    """Thinks and answers at length, and is wide enough that a token takes some milliseconds."""
     thoughts = [f" thought{i}" for i in range(1500)]
     words = [f" word{i}" for i in range(3000)]
     return write_scripted(

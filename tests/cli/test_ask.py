@@ -1,4 +1,4 @@
-"""`mull ask` as a script sees it: streams, JSON and exit codes, with a model that plays a script."""
+"""`mull ask` in a script: streams, JSON and exit codes, with a model that plays a script."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def as_json(finished: subprocess.CompletedProcess[bytes]) -> dict[str, object]:
     return found
 
 
-def test_the_answer_alone_goes_to_stdout(mull: Run, thinker: Path) -> None:
+def test_only_the_answer_goes_to_stdout(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "what is it?")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"Forty-two.\n", b"")
 
 
-def test_thinking_is_shown_on_stderr_when_asked_for(mull: Run, thinker: Path) -> None:
+def test_thinking_show_prints_thinking_on_stderr(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--thinking", "show", "what is it?")
     assert done.stdout == b"Forty-two.\n"
     assert b"Let me see." in done.stderr
@@ -68,7 +68,7 @@ def test_jsonl_ends_with_the_same_object(mull: Run, thinker: Path) -> None:
     assert "".join(line["text"] for line in lines if line.get("event") == "answer") == lines[-1]["answer"]
 
 
-def test_a_limit_of_the_user_is_no_failure(mull: Run, thinker: Path) -> None:
+def test_stopping_at_max_tokens_is_exit_0(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--no-reason", "--max-tokens", "1", "--json", "hi")
     assert done.returncode == 0
     cut = mull("-m", thinker, "--max-tokens", "6", "--json", "hi")
@@ -93,7 +93,7 @@ def test_the_end_of_the_context_is_exit_3(mull: Run, tmp_path: Path) -> None:
     assert b"the context is full" in mull("-m", endless, "--ctx", "256", "hi").stderr
 
 
-def test_a_prompt_beyond_the_context_is_refused_with_both_counts(mull: Run, thinker: Path) -> None:
+def test_a_prompt_longer_than_the_context_is_an_error_with_both_counts(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--ctx", "64", "--json", "word " * 200)
     assert done.returncode == 1
     error = as_json(done)["error"]
@@ -103,7 +103,7 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_counts(mull: Run, thin
     assert as_json(done)["answer"] is None
 
 
-def test_stop_strings_end_the_answer_before_them(mull: Run, thinker: Path) -> None:
+def test_the_answer_ends_before_a_stop_string(mull: Run, thinker: Path) -> None:
     assert mull("-m", thinker, "--stop", "-tw", "hi").stdout == b"Forty\n"
 
 
@@ -138,7 +138,7 @@ def test_unknown_flags_are_usage_errors_without_a_traceback(mull: Run) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_contradicting_flags_are_refused(mull: Run, thinker: Path) -> None:
+def test_conflicting_flags_are_usage_errors(mull: Run, thinker: Path) -> None:
     assert mull("-m", thinker, "--no-reason", "--effort", "high", "hi").returncode == 2
     assert mull("-m", thinker, "--json", "--jsonl", "hi").returncode == 2
 
@@ -149,14 +149,14 @@ def test_a_word_that_is_no_command_is_a_prompt(mull: Run, thinker: Path) -> None
     assert mull("ask", "list", "-m", thinker).stdout == b"Forty-two.\n"
 
 
-def test_invalid_utf8_on_stdin_is_replaced_and_said(mull: Run, thinker: Path) -> None:
+def test_invalid_utf8_on_stdin_is_replaced_and_reported(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "what?", stdin=b"caf\xe9 \xff\n")
     assert done.returncode == 0
     assert done.stdout == b"Forty-two.\n"
     assert b"UTF-8" in done.stderr
 
 
-def test_quiet_says_nothing_but_the_answer(mull: Run, thinker: Path) -> None:
+def test_quiet_prints_only_the_answer(mull: Run, thinker: Path) -> None:
     assert mull("-m", thinker, "-q", "what?", stdin=b"\xff\n").stderr == b""
 
 
@@ -183,7 +183,7 @@ def test_a_closed_pipe_ends_quietly(home: dict[str, str], tmp_path: Path) -> Non
         assert process.wait(30) == 0
 
 
-def test_in_a_pipe_the_bytes_are_the_models_own(mull: Run, tmp_path: Path) -> None:
+def test_in_a_pipe_the_models_bytes_are_unchanged(mull: Run, tmp_path: Path) -> None:
     red = write_scripted(tmp_path / "red.gguf", ["\x1b[31m", "red", "\x1b]0;title\x07"], template=CHATML)
     assert mull("-m", red, "hi").stdout == b"\x1b[31mred\x1b]0;title\x07\n"
 
@@ -214,7 +214,7 @@ def test_a_full_disk_under_stdout_is_an_error(home: dict[str, str], thinker: Pat
     assert b"Traceback" not in done.stderr
 
 
-def test_a_state_folder_that_cannot_be_written_does_not_matter(
+def test_a_read_only_state_folder_does_not_affect_the_answer(
     mull: Run, thinker: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")

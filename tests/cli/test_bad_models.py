@@ -1,4 +1,4 @@
-"""Model files that are not what they should be: one sentence, one hint, exit 1, never a traceback or a crash."""
+"""Broken model files: one sentence, one hint, exit 1, never a traceback or a crash."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_folder(mull: Run, tmp_path: Path) -> None:
     refused(mull, path)
 
 
-def test_no_gguf(mull: Run, tmp_path: Path) -> None:
+def test_not_a_gguf(mull: Run, tmp_path: Path) -> None:
     path = tmp_path / "page.gguf"
     path.write_text("something else altogether " * 100)
     assert "GGUF" in refused(mull, path)

@@ -1,4 +1,4 @@
-"""`mull batch` as a script sees it: lines in, lines out, whatever is in them and however it is stopped."""
+"""`mull batch` in a script: JSON Lines in and out, with invalid lines, interruptions and resuming."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def test_a_file_and_quiet(mull: Run, thinker: Path, tmp_path: Path) -> None:
     assert (ids(done.stdout), done.stderr) == ([1, 2], b"")
 
 
-def test_blank_lines_count_but_are_not_asked(mull: Run, thinker: Path) -> None:
+def test_blank_lines_are_numbered_but_skipped(mull: Run, thinker: Path) -> None:
     done = mull("batch", "-", "-m", thinker, stdin=b'\xef\xbb\xbf"one?"\r\n\n  \n"two?"')
     assert (done.returncode, ids(done.stdout)) == (0, [1, 4])
 
 
-def test_a_line_has_settings_of_its_own(mull: Run, thinker: Path) -> None:
+def test_a_line_can_override_settings(mull: Run, thinker: Path) -> None:
     lines = jsonl(
         {"prompt": "hi", "reason": False},
         {"prompt": "hi", "max_tokens": 3},
@@ -85,7 +85,7 @@ def test_the_flags_are_the_lines_defaults(mull: Run, thinker: Path) -> None:
     assert [result["answer"] for result in found] == ["42", "Forty-two."]
 
 
-def test_budgets_end_the_thinking_of_each_line_by_itself(mull: Run, tmp_path: Path) -> None:
+def test_a_think_budget_applies_to_each_line(mull: Run, tmp_path: Path) -> None:
     musing = ["<think>", "\nhm", *(f" and{i}" for i in range(60)), "</think>", "\n\nDone", "."]
     model = write_scripted(
         tmp_path / "musing.gguf",
@@ -100,7 +100,7 @@ def test_budgets_end_the_thinking_of_each_line_by_itself(mull: Run, tmp_path: Pa
     assert [result["usage"]["thinking"] for result in found] == [5, 20, 63]
 
 
-def test_a_line_is_held_to_a_schema_of_its_own(mull: Run, thinker: Path) -> None:
+def test_a_line_can_have_its_own_schema(mull: Run, thinker: Path) -> None:
     lines = jsonl(
         {"prompt": "hi", "schema": {"type": "integer"}},
         {"prompt": "hi", "schema": {"type": "array", "items": {"type": "null"}, "maxItems": 0}},
@@ -140,7 +140,7 @@ BAD = {
 }
 
 
-def test_what_is_wrong_with_a_line_is_its_result_and_nobody_elses(mull: Run, thinker: Path) -> None:
+def test_an_invalid_line_affects_only_its_own_result(mull: Run, thinker: Path) -> None:
     done = mull("batch", "-m", thinker, stdin=jsonl({"prompt": "hi", "id": "good"}, *BAD, "hi"))
     assert done.returncode == 1
     first, *failed, last = results(done.stdout)
@@ -170,7 +170,7 @@ def test_a_line_longer_than_the_context_fails_alone(mull: Run, thinker: Path) ->
     assert first["answer"] == third["answer"] == "Forty-two."
 
 
-def test_the_code_of_lines_that_were_answered_only_in_part(mull: Run, thinker: Path) -> None:
+def test_the_exit_code_when_some_answers_are_incomplete(mull: Run, thinker: Path) -> None:
     assert mull("batch", "-m", thinker, "--max-tokens", "3", stdin=jsonl("hi")).returncode == 4
     assert mull("batch", "-m", thinker, "--no-reason", "--max-tokens", "1", stdin=jsonl("hi")).returncode == 0
 
@@ -193,7 +193,7 @@ def test_results_come_in_the_order_of_the_input(mull: Run, thinker: Path, parall
     assert {r["answer"] for r in results(done.stdout)[::3]} == {"Forty-two."}
 
 
-def test_unordered_gives_the_quick_ones_first(mull: Run, thinker: Path) -> None:
+def test_unordered_writes_results_as_they_finish(mull: Run, thinker: Path) -> None:
     lines = [{"id": "slow", "prompt": "hi", "reason": True}, {"id": "quick", "prompt": "hi", "reason": False}]
     done = mull("batch", "-m", thinker, "--unordered", stdin=jsonl(*lines))
     assert ids(done.stdout) == ["quick", "slow"]
@@ -234,7 +234,7 @@ def whole(mull: Run, thinker: Path) -> bytes:
     return mull("batch", "-m", thinker, stdin=jsonl("one?", "two?", "three?")).stdout
 
 
-def test_what_was_finished_is_not_asked_again(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
+def test_finished_lines_are_not_run_again(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
     out = tmp_path / "out.jsonl"
     left = b"".join(whole.splitlines(keepends=True)[:2])
     done = resumed(mull, thinker, out, left, "one?", "two?", "three?")
@@ -245,7 +245,7 @@ def test_what_was_finished_is_not_asked_again(mull: Run, thinker: Path, tmp_path
     assert b"1 line in" in done.stderr
 
 
-def test_nothing_left_to_ask_loads_no_model(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
+def test_a_finished_batch_loads_no_model(mull: Run, thinker: Path, tmp_path: Path, whole: bytes) -> None:
     out, lines = tmp_path / "out.jsonl", tmp_path / "in.jsonl"
     lines.write_bytes(jsonl("one?", "two?", "three?"))
     out.write_bytes(whole)
@@ -256,7 +256,7 @@ def test_nothing_left_to_ask_loads_no_model(mull: Run, thinker: Path, tmp_path: 
     assert b"nothing left" in done.stderr
 
 
-def test_a_half_written_result_is_cut_off_wherever_it_was_cut(
+def test_a_partially_written_result_is_removed_on_resume(
     mull: Run, thinker: Path, tmp_path: Path, whole: bytes
 ) -> None:
     out = tmp_path / "out.jsonl"
@@ -266,7 +266,7 @@ def test_a_half_written_result_is_cut_off_wherever_it_was_cut(
         assert (done.returncode, ids(out.read_bytes())) == (0, [1, 2, 3])
 
 
-def test_failed_lines_are_asked_again(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_failed_lines_are_run_again(mull: Run, thinker: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     lines = jsonl("one?", "word " * 400, "three?")
     assert mull("batch", "-m", thinker, "--ctx", "256", "-o", out, stdin=lines).returncode == 1
@@ -275,7 +275,7 @@ def test_failed_lines_are_asked_again(mull: Run, thinker: Path, tmp_path: Path) 
     assert all(result["error"] is None for result in results(out.read_bytes()))
 
 
-def test_a_file_that_is_not_this_batchs_is_left_alone(
+def test_an_output_file_of_another_batch_is_not_touched(
     mull: Run, thinker: Path, tmp_path: Path, whole: bytes
 ) -> None:
     out = tmp_path / "out.jsonl"
@@ -308,7 +308,7 @@ def test_wrong_use(mull: Run, thinker: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_told_and_can_be_gone_on_from(mull: Run, thinker: Path) -> None:
+def test_a_full_disk_is_an_error_and_the_batch_can_resume(mull: Run, thinker: Path) -> None:
     done = mull("batch", "-m", thinker, "-o", "/dev/full", stdin=jsonl("hi"))
     assert done.returncode == 1
     assert b"/dev/full could not be written" in done.stderr
@@ -322,11 +322,11 @@ def test_no_lines_no_results(mull: Run, thinker: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 class TestPipes:
-    """Streaming, signals and closed pipes, with a process that is watched while it runs."""
+    """Streaming, signals and closed pipes, observed while the process runs."""
 
     @pytest.fixture
     def slow(self, tmp_path: Path) -> Path:
-        """Answers "42" at once without thinking, and at great length with it."""
+        """Answers "42" without thinking, and at great length with it."""
         words = [f" word{i}" for i in range(1000)]
         return write_scripted(
             tmp_path / "slow.gguf",
@@ -382,7 +382,7 @@ class TestPipes:
             yes.kill()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_an_interrupted_batch_goes_on_where_it_was(
+    def test_an_interrupted_batch_resumes(
         self, home: dict[str, str], slow: Path, tmp_path: Path, number: signal.Signals
     ) -> None:
         out = tmp_path / "out.jsonl"
@@ -410,9 +410,7 @@ class TestPipes:
         assert sorted(ids(out.read_bytes())) == list(range(8))
         assert results(out.read_bytes())[: len(written)] == written
 
-    def test_an_idle_input_does_not_hold_up_an_interruption(
-        self, home: dict[str, str], thinker: Path
-    ) -> None:
+    def test_an_idle_input_does_not_delay_an_interruption(self, home: dict[str, str], thinker: Path) -> None:
         with self.start(home, thinker) as process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -443,7 +441,7 @@ class TestPipes:
             assert batch.wait(20) == 130
             yes.kill()
 
-    def test_a_kill_costs_only_what_was_running(
+    def test_a_kill_loses_only_the_running_lines(
         self, home: dict[str, str], slow: Path, tmp_path: Path
     ) -> None:
         out = tmp_path / "out.jsonl"

@@ -1,4 +1,4 @@
-"""What `mull batch` shows on a terminal while it works: one line that moves, and one that stays."""
+"""The progress of `mull batch` on a terminal: a status line while it runs, a summary line at the end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def written(path: Path, *reasons: bool) -> Path:
 
 
 @pytest.mark.parametrize("columns", [80, 40])
-def test_progress_moves_and_ctrl_c_ends_it(
+def test_the_status_line_is_updated_and_ctrl_c_stops(
     home: dict[str, str], model: Path, tmp_path: Path, columns: int
 ) -> None:
     from tests.terminal.harness import Terminal

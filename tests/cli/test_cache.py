@@ -1,4 +1,4 @@
-"""Processed prompts from one process to the next, as a shell sees it; and `mull cache`."""
+"""The prompt cache on disk across processes, and `mull cache`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = ("--temperature", "0", "--max-tokens", "4")
 
 @pytest.fixture(scope="module")
 def model() -> Path:
-    """Slow enough that a prompt of three hundred tokens is worth keeping."""
+    """Slow enough that a prompt of three hundred tokens is cached."""
     return cached(SLOW)
 
 
@@ -39,7 +39,7 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.kv"))
 
 
-def test_the_second_question_about_a_file_reads_only_the_question(
+def test_a_second_question_about_a_file_processes_only_the_question(
     mull: Run, model: Path, folder: Path
 ) -> None:
     first = ask(mull, model, "How many?")
@@ -69,7 +69,7 @@ def test_the_second_question_about_a_file_reads_only_the_question(
 
 
 @pytest.mark.slow
-def test_nothing_is_read_or_written_where_nothing_is_to_be_kept(
+def test_a_disabled_cache_is_neither_read_nor_written(
     mull: Run, model: Path, folder: Path, home: dict[str, str]
 ) -> None:
     ask(mull, model, "How many?", "--no-save")
@@ -86,7 +86,7 @@ def test_nothing_is_read_or_written_where_nothing_is_to_be_kept(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sets a limit of POSIX")
-def test_a_full_disk_does_not_touch_the_answer(mull: Run, model: Path, folder: Path) -> None:
+def test_a_full_disk_does_not_affect_the_answer(mull: Run, model: Path, folder: Path) -> None:
     import resource
 
     def full() -> None:
@@ -97,7 +97,7 @@ def test_a_full_disk_does_not_touch_the_answer(mull: Run, model: Path, folder: P
     assert [path for path in folder.rglob("*") if path.suffix in {".kv", ".part"}] == []
 
 
-def test_a_folder_that_cannot_be_written_does_not_touch_the_answer(
+def test_a_cache_folder_that_cannot_be_written_does_not_affect_the_answer(
     mull: Run, model: Path, folder: Path
 ) -> None:
     folder.write_text("a file where the folder should be")

@@ -39,7 +39,7 @@ def test_listing_names_every_setting(mull: Run) -> None:
         ("markdown", "perhaps", "true or false"),
     ],
 )
-def test_wrong_settings_are_refused_by_name(mull: Run, name: str, value: str, word: str) -> None:
+def test_an_invalid_setting_is_an_error_with_the_reason(mull: Run, name: str, value: str, word: str) -> None:
     done = mull("config", "set", name, value)
     assert done.returncode == 1
     assert word in done.stderr.decode()
@@ -121,7 +121,7 @@ def test_writing_keeps_comments(tmp_path: Path) -> None:
     assert (config.load(path)["ctx"], config.load(path)["seed"]) == (4096, 3)
 
 
-def test_layers_hold_what_was_said(tmp_path: Path) -> None:
+def test_a_layer_has_the_values_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('reason = false\ntemperature = 1\nthreads = 3\nmodel_folders = ["/m"]\n')
     found = config.load(path)
@@ -131,14 +131,14 @@ def test_layers_hold_what_was_said(tmp_path: Path) -> None:
     assert found["model_folders"] == ["/m"]
 
 
-def test_a_list_of_numbers_is_no_list_of_folders(tmp_path: Path) -> None:
+def test_a_list_of_folders_takes_only_strings(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("model_folders = [1]\n")
     with pytest.raises(MullError):
         config.load(path)
 
 
-def test_edit_opens_the_editor_and_checks(mull: Run, tmp_path: Path) -> None:
+def test_edit_opens_the_editor_and_validates(mull: Run, tmp_path: Path) -> None:
     editor = tmp_path / "editor.py"
     editor.write_text("import sys; open(sys.argv[1], 'a').write('seed = 7\\n')")
     import sys

@@ -1,4 +1,4 @@
-"""The JSON of every way in which a question can end fits docs/output.schema.json, and so does its exit code."""
+"""However a turn ends, its JSON matches docs/output.schema.json and its exit code is the documented one."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_every_end(mull: Run, tmp_path: Path, request: pytest.FixtureRequest, ca
         assert result["thinking"] == "Hmm."  # nothing that was said is lost
 
 
-def test_the_example_of_the_contract_fits_and_is_typed_as_shown(mull: Run, thinker: Path) -> None:
+def test_the_documented_example_matches_the_schema_and_has_its_types(mull: Run, thinker: Path) -> None:
     RESULT.validate(EXAMPLE)
 
     def types(value: Any) -> Any:
@@ -146,7 +146,7 @@ def test_the_example_of_the_contract_fits_and_is_typed_as_shown(mull: Run, think
         {"reasoning": {**EXAMPLE["reasoning"], "applied": "maybe"}},
     ],
 )
-def test_the_schema_refuses_what_is_not_the_contract(broken: dict[str, Any]) -> None:
+def test_the_schema_rejects_invalid_objects(broken: dict[str, Any]) -> None:
     assert not RESULT.is_valid({**EXAMPLE, **broken})
 
 
@@ -186,6 +186,6 @@ def test_logprobs_belong_to_the_tokens_of_the_answer(mull: Run, thinker: Path) -
     assert [(one["token"], one["top"]) for one in bare["logprobs"]] == [("42", [])]
 
 
-def test_logprobs_want_json(mull: Run, thinker: Path) -> None:
+def test_logprobs_need_json(mull: Run, thinker: Path) -> None:
     assert mull("-m", thinker, "--logprobs", "2", "hi").returncode == 2
     assert mull("--json", "-m", thinker, "--logprobs", "21", "hi").returncode == 2

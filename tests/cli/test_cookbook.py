@@ -1,4 +1,4 @@
-"""The recipes of docs/scripting.md, each run by bash as it stands there.
+"""The recipes of docs/scripting.md, each run by bash unchanged.
 
 A recipe is a heading of the cookbook with one block of bash. It runs in a folder of its own with `mull` on the PATH;
 what it finds there, which model answers, and what must come of it stand in `RECIPES` under its heading. Where pebble

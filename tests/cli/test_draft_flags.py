@@ -1,4 +1,4 @@
-"""`--draft` and `--no-draft` as a script sees them: the same answer, and a plain refusal where models do not fit."""
+"""`--draft` and `--no-draft`: the same answer with and without speculative decoding; errors for unsuitable models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def big(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("more", [(), ("--think-budget", "10"), ("--max-tokens", "40"), ("--stop", "is20")])
-def test_the_answer_is_the_same_however_tokens_are_guessed(
+def test_speculative_decoding_does_not_change_the_answer(
     mull: Run, big: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     helper = write_scripted(tmp_path / "small.gguf", SCRIPT, template=CHATML, user_defined=TAGS)
@@ -34,9 +34,7 @@ def test_the_answer_is_the_same_however_tokens_are_guessed(
     assert results[0][1]
 
 
-def test_a_model_with_another_vocabulary_is_refused_in_a_sentence(
-    mull: Run, big: Path, tmp_path: Path
-) -> None:
+def test_a_draft_model_with_another_vocabulary_is_an_error(mull: Run, big: Path, tmp_path: Path) -> None:
     helper = write_scripted(tmp_path / "foreign.gguf", ["something", " else"], template=CHATML)
     done = mull("ask", "-m", big, "--draft", helper, "hm")
     assert (done.returncode, done.stdout) == (1, b"")
@@ -44,19 +42,19 @@ def test_a_model_with_another_vocabulary_is_refused_in_a_sentence(
     assert b"Traceback" not in done.stderr
 
 
-def test_a_model_that_is_not_there_cannot_draft(mull: Run, big: Path) -> None:
+def test_a_draft_model_that_is_not_installed_is_an_error(mull: Run, big: Path) -> None:
     done = mull("ask", "-m", big, "--draft", "nowhere/nothing-at-all", "hm")
     assert done.returncode == 1
     assert b"mull pull nowhere/nothing-at-all" in done.stderr
 
 
-def test_one_cannot_ask_for_drafts_and_for_none(mull: Run, big: Path) -> None:
+def test_draft_and_no_draft_conflict(mull: Run, big: Path) -> None:
     done = mull("ask", "-m", big, "--draft", "auto", "--no-draft", "hm")
     assert done.returncode == 2
     assert b"--draft and --no-draft contradict each other." in done.stderr
 
 
-def test_the_config_can_switch_drafts_off_and_a_flag_on_again(mull: Run, big: Path) -> None:
+def test_a_flag_overrides_draft_off_in_the_config(mull: Run, big: Path) -> None:
     assert mull("config", "set", "draft", "off").returncode == 0
     assert mull("ask", "-m", big, "--draft", "auto", "hm").returncode == 0
     assert mull("config", "get", "draft").stdout == b"off\n"

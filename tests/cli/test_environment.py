@@ -1,5 +1,4 @@
-"""Machines that are not as they should be: no home, a home that cannot be written, no locale, no user, a clock that
-jumps. mull answers all the same."""
+"""mull answers in unusual environments: no home, a read-only home, no locale, no user entry, a clock that jumps."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ def ask(
 
 
 def homeless(home: dict[str, str], temporary: Path) -> dict[str, str]:
-    """The environment with nothing in it that says where to keep files, and a temporary folder of its own."""
+    """The environment without any variable that names a folder for files, and with an empty temporary folder."""
     temporary.mkdir()
     temporary.chmod(0o777)
     return {**{k: v for k, v in home.items() if k not in NOWHERE}, "TMPDIR": str(temporary)}
@@ -43,7 +42,7 @@ def test_without_home(home: dict[str, str], tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "7\n")
 
 
-def test_a_home_that_cannot_be_written(home: dict[str, str], tmp_path: Path) -> None:
+def test_a_read_only_home(home: dict[str, str], tmp_path: Path) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("")
     environment = {**homeless(home, tmp_path / "t"), "HOME": str(blocked)}
@@ -55,23 +54,23 @@ def test_a_home_that_cannot_be_written(home: dict[str, str], tmp_path: Path) -> 
 
 UNKNOWN = """
 import pwd
-def nobody(_):
+def no_entry(_):
     raise KeyError("getpwuid(): uid not found")
-pwd.getpwuid = nobody
+pwd.getpwuid = no_entry
 from mull.app import main
 main(["What is 3 + 4?"])
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
-def test_a_user_without_an_entry_in_the_password_file(home: dict[str, str], tmp_path: Path) -> None:
+def test_a_user_without_a_passwd_entry(home: dict[str, str], tmp_path: Path) -> None:
     done = ask(homeless(home, tmp_path / "t"), command=("-c", UNKNOWN))
     assert (done.returncode, done.stdout) == (0, "7\n")
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX")
-def test_a_folder_that_somebody_else_put_there_is_not_used(home: dict[str, str], tmp_path: Path) -> None:
+def test_a_temporary_folder_created_by_another_user_is_not_used(home: dict[str, str], tmp_path: Path) -> None:
     environment = homeless(home, tmp_path / "t")
     trap = tmp_path / "trap"
     trap.mkdir()
@@ -81,7 +80,7 @@ def test_a_folder_that_somebody_else_put_there_is_not_used(home: dict[str, str],
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "xx_YY"])
-def test_any_locale_speaks_utf8_in_a_pipe(mull: Run, locale: str, tmp_path: Path) -> None:
+def test_pipes_are_utf8_in_any_locale(mull: Run, locale: str, tmp_path: Path) -> None:
     (tmp_path / "ä.txt").write_text("grüße", encoding="utf-8")
     done = mull(
         "--no-reason", "-f", "ä.txt", "--json", "ñ", env={"LC_ALL": locale, "LANG": locale, "TERM": ""}
@@ -106,7 +105,7 @@ main({words!r})
 
 
 @pytest.mark.parametrize("calls", [1, 2, 3, 5])
-def test_a_clock_that_jumps_back_in_the_middle_of_a_turn(home: dict[str, str], calls: int) -> None:
+def test_a_clock_that_jumps_back_during_a_turn(home: dict[str, str], calls: int) -> None:
     words = ["ask", "--json", "--session", "jump", "What is 3 + 4?"]
     done = ask(home, command=("-c", JUMP.format(calls=calls, words=words)))
     result = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""`mull eval`: counts that must come out with a model whose answers are known, and questions that are none."""
+"""`mull eval`: the counts for a model whose answers are known, and errors for invalid question files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_same_questions_in_two_ways(mull: Run, thinker: Path, questions: Path) -> None:
+def test_the_same_questions_with_and_without_thinking(mull: Run, thinker: Path, questions: Path) -> None:
     done = json.loads(mull("eval", questions, "-m", thinker, "--json").stdout)
     assert (done["v"], done["questions"]) == (1, 3)
     off, on = done["runs"]
@@ -38,7 +38,7 @@ def test_the_same_questions_in_two_ways(mull: Run, thinker: Path, questions: Pat
     assert on["wrong"] == [{"prompt": "As a number?", "expected": ["42"], "answer": "Forty-two."}]
 
 
-def test_in_a_pipe_it_is_a_plain_table(mull: Run, thinker: Path, questions: Path) -> None:
+def test_in_a_pipe_the_table_is_plain(mull: Run, thinker: Path, questions: Path) -> None:
     done = mull("eval", questions, "-m", thinker, "--modes", "on", "--wrong", "-q")
     row, wrong = done.stdout.decode().splitlines()
     assert row.split("\t")[:3] == ["on", "2/3", "67%"]
@@ -52,7 +52,7 @@ def test_pebble_is_better_with_thinking(mull: Run) -> None:
     assert sum(kind["questions"] for kind in on["kinds"].values()) == 40
 
 
-def test_a_model_that_cannot_think_is_asked_once(mull: Run, tmp_path: Path, questions: Path) -> None:
+def test_a_model_without_thinking_is_evaluated_once(mull: Run, tmp_path: Path, questions: Path) -> None:
     from tests.model_files.scripted import write_scripted
 
     base = write_scripted(tmp_path / "base.gguf", ["42"])
@@ -71,7 +71,9 @@ def test_a_model_that_cannot_think_is_asked_once(mull: Run, tmp_path: Path, ques
         ("\n\n", "has no questions."),
     ],
 )
-def test_what_is_no_question_is_named(mull: Run, tmp_path: Path, line: str, says: str) -> None:
+def test_an_invalid_question_is_an_error_with_its_line(
+    mull: Run, tmp_path: Path, line: str, says: str
+) -> None:
     (tmp_path / "q.jsonl").write_text(line)
     done = mull("eval", "q.jsonl")
     assert (done.returncode, done.stdout) == (1, b"")
@@ -95,5 +97,5 @@ def test_what_is_no_question_is_named(mull: Run, tmp_path: Path, line: str, says
         ("4", "", False),
     ],
 )
-def test_what_counts_as_right(answer: str, said: str, right: bool) -> None:
+def test_which_answers_count_as_correct(answer: str, said: str, right: bool) -> None:
     assert EvalQuestion("?", (answer,)).is_right(said) is right

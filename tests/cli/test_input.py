@@ -1,4 +1,4 @@
-"""What is asked: words, pipes and files, joined for the model, or refused by name."""
+"""The input of a question: arguments, piped text and files, how they are joined, and the errors."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.cli.saved import last_turn
 from tests.conftest import Run
-
-
-def asked(mull: Run) -> dict[str, Any]:
-    """The turn that was kept last: its question and its files."""
-    found = json.loads(mull("sessions", "export", "--format", "json", last_session(mull)).stdout)
-    turn: dict[str, Any] = found["turns"][-1]
-    return turn
-
-
-def last_session(mull: Run) -> str:
-    found = json.loads(mull("sessions", "list", "--json").stdout)["sessions"]
-    return str(found[0]["id"])
 
 
 def test_a_file_goes_before_the_question_under_its_name(mull: Run, thinker: Path, tmp_path: Path) -> None:
@@ -33,7 +21,7 @@ def test_a_file_goes_before_the_question_under_its_name(mull: Run, thinker: Path
     (tmp_path / "b.txt").write_text("second\n")
     done = mull("-m", thinker, "-f", "notes/a.txt", "--file", "b.txt", "compare", stdin=b"piped\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"Forty-two.\n", b"")
-    turn = asked(mull)
+    turn = last_turn(mull)
     assert turn["question"] == "piped\n\ncompare"
     assert [(file["name"], file["text"]) for file in turn["files"]] == [
         ("notes/a.txt", "first\n"),
@@ -48,9 +36,9 @@ def test_files_alone_are_a_question(mull: Run, thinker: Path, tmp_path: Path) ->
     assert sessions[0]["title"] == "a.txt"
 
 
-def test_a_dash_makes_a_file_of_standard_input(mull: Run, thinker: Path) -> None:
+def test_a_dash_attaches_standard_input_as_a_file(mull: Run, thinker: Path) -> None:
     mull("-m", thinker, "-f", "-", "explain", stdin=b"log line\n")
-    turn = asked(mull)
+    turn = last_turn(mull)
     assert (turn["question"], turn["files"][0]["text"]) == ("explain", "log line\n")
 
 
@@ -63,7 +51,7 @@ def test_a_named_pipe_is_read_to_its_end(mull: Run, thinker: Path, tmp_path: Pat
     done = mull("-m", thinker, "-f", "pipe", "hi")
     writer.join()
     assert done.returncode == 0
-    assert asked(mull)["files"][0]["text"] == "through the pipe"
+    assert last_turn(mull)["files"][0]["text"] == "through the pipe"
 
 
 @pytest.mark.parametrize(
@@ -86,23 +74,21 @@ def test_a_file_that_is_not_text_is_an_error_with_its_name(
     assert b"Traceback" not in done.stderr
 
 
-def test_a_text_in_another_encoding_is_read_and_the_loss_said(
-    mull: Run, thinker: Path, tmp_path: Path
-) -> None:
+def test_text_in_another_encoding_is_read_with_a_notice(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("Ein Café am Fluß, geöffnet täglich".encode("latin-1"))
     done = mull("-m", thinker, "-f", "latin.txt", "hi")
     assert done.returncode == 0
     assert b"they were replaced" in done.stderr
 
 
-def test_binary_input_is_refused(mull: Run, thinker: Path) -> None:
+def test_binary_input_is_an_error(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "hi", stdin=bytes(range(256)) * 8)
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"The input is not text." in done.stderr
 
 
-def test_a_hundred_megabytes_of_input_are_refused_and_not_kept(mull: Run, home: dict[str, str]) -> None:
-    """Also not tokenized, and what no context could hold not even read: the writer meets a closed pipe."""
+def test_a_hundred_megabytes_of_input_are_an_error_and_not_saved(mull: Run, home: dict[str, str]) -> None:
+    """It is not tokenized either, and not read beyond what any context holds: the writer gets a closed pipe."""
     command = [sys.executable, "-m", "mull", "hi"]
     with subprocess.Popen(
         command, env=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -126,20 +112,20 @@ def test_a_hundred_megabytes_of_input_are_refused_and_not_kept(mull: Run, home: 
     assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
 
 
-def test_a_nul_in_the_input_is_a_character_like_others(mull: Run) -> None:
+def test_a_nul_in_the_input_is_an_ordinary_character(mull: Run) -> None:
     done = mull("--no-reason", stdin=b"what is 2\0+ 2?")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
 
 
-def test_nothing_to_ask_leaves_no_session_behind(mull: Run, thinker: Path) -> None:
+def test_a_missing_prompt_creates_no_session(mull: Run, thinker: Path) -> None:
     assert mull("-m", thinker, "--session", "fix", stdin=b"\n").returncode == 2
     assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
 
 
-def test_a_model_that_is_not_there_is_said_without_waiting_for_the_input(home: dict[str, str]) -> None:
+def test_a_missing_model_is_reported_before_the_input_ends(home: dict[str, str]) -> None:
     command = [sys.executable, "-m", "mull", "-m", "./gone.gguf", "hi"]
     with subprocess.Popen(command, env=home, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.wait(30) == 1  # nobody has closed its input
+        assert process.wait(30) == 1  # its stdin is still open
         assert process.stderr is not None
         assert b"gone.gguf" in process.stderr.read()

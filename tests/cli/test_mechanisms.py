@@ -1,4 +1,4 @@
-"""Every mechanism of thinking as a user meets it: `mull ask --json` and a chat, with models that play a script."""
+"""Every mechanism of reasoning through `mull ask --json` and a chat, with models that play a script."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDLESS = [f" so{number}" for number in range(60)]
 
 @dataclass(frozen=True)
 class Case:
-    """A template, a script, flags, and what is to come of them."""
+    """A chat template, a script, flags, and the expected result."""
 
     template: str | None
     script: Sequence[str]

@@ -1,4 +1,4 @@
-"""Where the answer goes: a code block of it alone, a file that is whole or untouched, the thinking to a file."""
+"""-x, -o and --thinking-file: a code block only, an atomically written file, the thinking to a file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def coder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("flags", "code"),
     [(["-x"], "print(1)\n"), (["--extract-last"], "echo 2\n"), (["--extract-lang", "SH"], "echo 2\n")],
 )
-def test_a_code_block_alone(mull: Run, coder: Path, flags: list[str], code: str) -> None:
+def test_only_the_code_block_is_printed(mull: Run, coder: Path, flags: list[str], code: str) -> None:
     done = mull("-m", coder, *flags, "hi")
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, code, b"")
 
@@ -65,11 +65,11 @@ def test_no_code_block_is_a_failure_and_the_answer_is_on_stderr(mull: Run, coder
         ("none", None),
     ],
 )
-def test_what_a_fence_is(markdown: str, code: str | None) -> None:
+def test_code_fences(markdown: str, code: str | None) -> None:
     assert pick(markdown) == code
 
 
-def test_languages_are_named_in_many_ways() -> None:
+def test_spellings_of_a_code_blocks_language() -> None:
     blocks = "```python title=a\n1\n```\n```{.rust}\n2\n```\n```c,ignore\n3\n```\n"
     assert [pick(blocks, language=name) for name in ("python", "rust", "C", "go")] == [
         "1\n",
@@ -80,7 +80,7 @@ def test_languages_are_named_in_many_ways() -> None:
     assert pick(blocks, last=True) == "3\n"
 
 
-def test_to_a_file(mull: Run, coder: Path, tmp_path: Path) -> None:
+def test_the_answer_and_the_thinking_go_to_files(mull: Run, coder: Path, tmp_path: Path) -> None:
     done = mull("-m", coder, "-o", "answer.md", "--thinking-file", "thoughts", "hi")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert (tmp_path / "answer.md").read_text() == ANSWER
@@ -97,7 +97,7 @@ def test_to_a_file(mull: Run, coder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and links")
-def test_rights_and_links_are_kept(mull: Run, coder: Path, tmp_path: Path) -> None:
+def test_permissions_and_links_are_preserved(mull: Run, coder: Path, tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
         mull("-m", coder, "-o", "new", "hi")
@@ -116,7 +116,7 @@ def test_rights_and_links_are_kept(mull: Run, coder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("flag", ["-o", "--thinking-file"])
 @pytest.mark.parametrize("where", ["missing/file", ".", "file/below"])
-def test_what_cannot_be_written_is_said_before_anything_is_computed(
+def test_an_unwritable_file_is_reported_before_the_model_loads(
     mull: Run, tmp_path: Path, flag: str, where: str
 ) -> None:
     (tmp_path / "file").write_text("kept")
@@ -124,30 +124,30 @@ def test_what_cannot_be_written_is_said_before_anything_is_computed(
     done = mull("-m", "not-there.gguf", flag, where, "hi")
     assert done.returncode == 1
     assert b"cannot be written" in done.stderr
-    assert b"not-there" not in done.stderr  # not even the model was looked for
+    assert b"not-there" not in done.stderr  # the model was not even looked up
     assert time.monotonic() - began < 20
     assert (tmp_path / "file").read_text() == "kept"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_devices_are_written_into(mull: Run, coder: Path) -> None:
+def test_devices_are_written_to(mull: Run, coder: Path) -> None:
     assert mull("-m", coder, "-o", "/dev/null", "hi").returncode == 0
     assert Path("/dev/null").is_char_device()
     assert mull("-m", coder, "-o", "-", "hi").stdout.decode() == ANSWER  # a dash is stdout
     full = mull("-m", coder, "-o", "/dev/full", "hi")
     assert full.returncode == 1
-    assert ANSWER in full.stderr.decode()  # what could not be written is not lost
+    assert ANSWER in full.stderr.decode()  # the answer is not lost
     assert b"No space left" in full.stderr
 
 
-def test_flags_that_contradict_each_other(mull: Run, coder: Path) -> None:
+def test_conflicting_flags_are_usage_errors(mull: Run, coder: Path) -> None:
     assert mull("-m", coder, "-x", "--json", "hi").returncode == 2
     assert mull("-m", coder, "-o", "same", "--thinking-file", "same", "hi").returncode == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_answer_leaves_the_file_as_it_was(
+def test_an_interrupted_answer_does_not_change_the_file(
     home: dict[str, str], slow: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""What the shells ask for when Tab is pressed, through the process that they start."""
+"""Shell completion, through the process that the shell starts when Tab is pressed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def completed(mull: Run, line: str) -> list[str]:
-    """The words that bash is offered for the last word of a line."""
+    """The completions that bash gets for the last word of a line."""
     words = line.split(" ")
     done = mull(
         env={"_MULL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
@@ -32,7 +32,7 @@ def test_the_first_word_is_a_command_or_an_option_of_a_bare_question(mull: Run) 
     assert "--version" in completed(mull, "mull --ver")
 
 
-def test_options_follow_a_question_too(mull: Run) -> None:
+def test_options_after_a_prompt_are_completed(mull: Run) -> None:
     assert completed(mull, "mull hello --no-re") == ["--no-reason"]
 
 
@@ -56,12 +56,12 @@ def test_templates(mull: Run, tmp_path: Path) -> None:
     assert completed(mull, "mull -t com") == ["commit"]
 
 
-def test_a_broken_config_costs_no_traceback(mull: Run, home: dict[str, str]) -> None:
+def test_a_broken_config_gives_no_completions_and_no_traceback(mull: Run, home: dict[str, str]) -> None:
     (Path(home["MULL_CONFIG_DIR"]) / "config.toml").write_text("nonsense")
     assert completed(mull, "mull -m peb") == []
 
 
-def test_zsh_fish_and_powershell_are_served_as_well(mull: Run) -> None:
+def test_zsh_fish_and_powershell(mull: Run) -> None:
     zsh = {"_MULL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mull pull gpt-oss-1"}
     assert b"gpt-oss-120b" in mull(env=zsh).stdout
     fish = {**zsh, "_MULL_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
@@ -71,7 +71,7 @@ def test_zsh_fish_and_powershell_are_served_as_well(mull: Run) -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_the_script_for_bash_offers_what_mull_offers(home: dict[str, str], tmp_path: Path) -> None:
+def test_the_bash_script_completes(home: dict[str, str], tmp_path: Path) -> None:
     program = tmp_path / "mull"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mull "$@"\n')
     program.chmod(0o755)
@@ -91,7 +91,7 @@ def test_the_script_for_bash_offers_what_mull_offers(home: dict[str, str], tmp_p
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
 @pytest.mark.parametrize("name", ["mull.1", "mull-ask.1", "mull-sessions.1"])
-def test_the_man_render_without_a_warning(name: str) -> None:
+def test_man_pages_render_without_a_warning(name: str) -> None:
     page = man.pages()[name]
     done = subprocess.run(
         ["groff", "-man", "-Tutf8", "-ww"], input=page, capture_output=True, text=True, check=False

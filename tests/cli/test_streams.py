@@ -45,7 +45,7 @@ def start(
 @pytest.mark.parametrize(
     ("stdin_tty", "stdout_tty", "stderr_tty"), list(itertools.product([True, False], repeat=3))
 )
-def test_every_stream_is_judged_by_itself(
+def test_each_stream_is_checked_for_a_terminal_separately(
     home: dict[str, str],
     thinker: Path,
     tmp_path: Path,
@@ -90,7 +90,7 @@ def test_every_stream_is_judged_by_itself(
         ({"NO_COLOR": "1"}, ["--color", "auto"], False),
     ],
 )
-def test_colour_of_an_answer_on_a_terminal(
+def test_color_of_an_answer_on_a_terminal(
     home: dict[str, str], heading: Path, environ: dict[str, str], flags: list[str], colored: bool
 ) -> None:
     with start(home, *flags, "-m", str(heading), "--no-save", "hi", environ=environ) as terminal:
@@ -100,9 +100,7 @@ def test_colour_of_an_answer_on_a_terminal(
 
 
 @pytest.mark.parametrize("term", ["dumb", "", "unknown"])
-def test_a_terminal_that_cannot_do_anything_gets_plain_text(
-    home: dict[str, str], thinker: Path, term: str
-) -> None:
+def test_a_dumb_terminal_gets_plain_text(home: dict[str, str], thinker: Path, term: str) -> None:
     with start(home, "-m", str(thinker), "--no-save", "hi", environ={"TERM": term}) as terminal:
         assert terminal.exit() == 0
         assert terminal.lines[-1] == ANSWER
@@ -122,7 +120,7 @@ def test_a_terminal_that_cannot_do_anything_gets_plain_text(
         ({"TERM": "dumb"}, ["--color", "always"], True),
     ],
 )
-def test_colour_of_an_error_in_a_pipe(
+def test_color_of_an_error_in_a_pipe(
     mull: Run, environ: dict[str, str], flags: list[str], colored: bool
 ) -> None:
     done = mull(*flags, "-m", "nothing.gguf", "hi", env=environ)
@@ -132,7 +130,7 @@ def test_colour_of_an_error_in_a_pipe(
 
 
 @pytest.mark.parametrize("environ", [{"FORCE_COLOR": "1"}, {"TERM": "xterm-256color"}, {"TERM": "dumb"}])
-def test_no_wish_for_colour_changes_an_answer_in_a_pipe(
+def test_no_color_setting_changes_an_answer_in_a_pipe(
     mull: Run, heading: Path, environ: dict[str, str]
 ) -> None:
     assert mull("-m", heading, "hi", env=environ).stdout == b"# Title\n\nText\n"
@@ -149,27 +147,27 @@ def test_no_wish_for_colour_changes_an_answer_in_a_pipe(
         (["a "], b"a \n"),
     ],
 )
-def test_one_final_newline_and_else_the_models_own_bytes(
+def test_one_final_newline_and_otherwise_the_models_bytes(
     mull: Run, tmp_path: Path, said: list[str], written: bytes
 ) -> None:
     model = write_scripted(tmp_path / "m.gguf", said, template=CHATML)
     assert mull("-m", model, "hi").stdout == written
 
 
-def test_bytes_that_are_no_character_become_the_replacement_character(mull: Run, tmp_path: Path) -> None:
+def test_invalid_utf8_from_the_model_becomes_the_replacement_character(mull: Run, tmp_path: Path) -> None:
     model = write_scripted(tmp_path / "m.gguf", ["a", b"\xff", "b", "é".encode()[:1]], template=CHATML)
     assert mull("-m", model, "hi").stdout.decode() == "a\ufffdb\ufffd\n"
 
 
 @pytest.mark.parametrize("color", ["sometimes", ""])
-def test_an_unknown_colour_is_a_usage_error(mull: Run, color: str) -> None:
+def test_an_unknown_color_is_a_usage_error(mull: Run, color: str) -> None:
     done = mull("--color", color, "hi")
     assert done.returncode == 2
     assert b"--color is auto, always or never" in done.stderr
 
 
 @pytest.mark.parametrize("flags", [["-x"], ["-o", "/dev/null"]])
-def test_code_and_files_leave_the_panel_to_the_terminal(
+def test_the_panel_is_shown_while_the_answer_goes_to_a_file(
     home: dict[str, str], thinker: Path, tmp_path: Path, flags: list[str]
 ) -> None:
     """What goes elsewhere is not drawn; the thinking still is."""
@@ -181,7 +179,7 @@ def test_code_and_files_leave_the_panel_to_the_terminal(
     assert (ANSWER in terminal.text) == (flags == ["-x"])
 
 
-def test_a_hangup_keeps_the_answer_and_leaves(home: dict[str, str], slow: Path) -> None:
+def test_a_hangup_saves_the_answer_and_exits(home: dict[str, str], slow: Path) -> None:
     """The window is closed in the midst of an answer."""
     import os
     import signal
@@ -193,7 +191,7 @@ def test_a_hangup_keeps_the_answer_and_leaves(home: dict[str, str], slow: Path) 
         assert terminal.mode == terminal.mode_before
 
 
-def test_json_on_a_terminal_is_not_taken_for_markdown(home: dict[str, str], tmp_path: Path) -> None:
+def test_json_on_a_terminal_is_not_rendered_as_markdown(home: dict[str, str], tmp_path: Path) -> None:
     model = write_scripted(tmp_path / "m.gguf", ['{"a_b_c": "*x* `y`"}'], template=CHATML)
     words = ("-m", str(model), "--no-save", "--no-reason", "--schema", "a_b_c", "hi")
     with start(home, *words) as terminal:

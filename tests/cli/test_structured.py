@@ -1,4 +1,4 @@
-"""A schema beside every mechanism of thinking: the thinking is free, the answer is bound, and nothing leaks."""
+"""Constrained decoding with every mechanism of reasoning: only the answer is constrained, and no marker leaks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.reasoning import templates as t
 TAGS: dict[str, Any] = {"user_defined": ["<think>", "</think>"]}
 HARMONY = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>")
 OBJECT = ['{"n', '": 4', "2", "}"]
-"""What a model says that writes the object by itself; one that does not is made to."""
+"""The script of a model that writes the object unconstrained; the grammar forces the others to."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A template, a script, flags, and the thinking that must come through as it was."""
+    """A chat template, a script, flags, and the expected, unconstrained thinking."""
 
     template: str | None
     script: Sequence[str]
@@ -68,7 +68,7 @@ CASES = {
 
 @pytest.mark.parametrize("written", ["by the model", "made to"])
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_the_answer_alone_is_bound(mull: Run, tmp_path: Path, case: Case, written: str) -> None:
+def test_only_the_answer_is_constrained(mull: Run, tmp_path: Path, case: Case, written: str) -> None:
     """ "made to": the model would go on in prose where the object is due; single bytes of its vocabulary serve."""
     script, options = list(case.script), {"control": ("<|im_start|>", "<|im_end|>"), **case.options}
     if written == "made to":
@@ -89,13 +89,13 @@ def test_the_answer_alone_is_bound(mull: Run, tmp_path: Path, case: Case, writte
     assert "{" not in result["thinking"]
 
 
-def test_a_base_model_is_bound_from_its_first_token(mull: Run, tmp_path: Path) -> None:
+def test_a_base_model_is_constrained_from_its_first_token(mull: Run, tmp_path: Path) -> None:
     model = write_scripted(tmp_path / "base.gguf", ["Once", " upon", " a time"])
     result = json.loads(mull("--json", "-m", model, "--no-save", "--schema", "ok bool", "hi").stdout)
     assert json.loads(result["answer"])["ok"] in {True, False}
 
 
-def test_a_grammar_of_ones_own(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_a_gbnf_grammar(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "g.gbnf").write_text('root ::= "yes" | "no"\n')
     done = mull("-m", thinker, "--grammar", "g.gbnf", "hi")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -106,7 +106,7 @@ def test_a_grammar_of_ones_own(mull: Run, thinker: Path, tmp_path: Path) -> None
     assert b"line 2" in done.stderr
 
 
-def test_a_grammar_that_was_cut_is_exit_5(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_an_answer_cut_before_the_grammar_ends_is_exit_5(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "g.gbnf").write_text('root ::= "yes" [a-z]{40}\n')
     done = mull("-m", thinker, "--grammar", "g.gbnf", "--max-tokens", "10", "hi")
     assert done.returncode == 5
@@ -120,7 +120,7 @@ def test_json_of_any_kind(mull: Run, thinker: Path) -> None:
     json.loads(done.stdout)
 
 
-def test_the_short_form_and_a_file_say_the_same(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_the_short_form_and_a_schema_file_are_equivalent(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}')
     by_file = mull("-m", thinker, "--temp", "0", "--schema", "s.json", "hi")
     short = mull("-m", thinker, "--temp", "0", "--schema", "ok bool", "hi")
@@ -128,7 +128,7 @@ def test_the_short_form_and_a_file_say_the_same(mull: Run, thinker: Path, tmp_pa
     assert by_file.stdout == short.stdout
 
 
-def test_a_template_can_carry_a_schema(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_a_prompt_template_can_have_a_schema(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text('prompt = "Is $input right?"\nschema = "ok bool"\n')
     done = mull("-m", thinker, "-t", "./t.toml", "it")
     assert done.returncode == 0
@@ -137,7 +137,7 @@ def test_a_template_can_carry_a_schema(mull: Run, thinker: Path, tmp_path: Path)
     assert set(json.loads(done.stdout)) == {"no"}  # flags are stronger
 
 
-def test_chatml_without_thinking_is_bound_in_a_conversation(mull: Run, tmp_path: Path) -> None:
+def test_chatml_without_thinking_is_constrained_in_a_conversation(mull: Run, tmp_path: Path) -> None:
     """The second turn is bound as the first, and the session keeps the answers."""
     model = write_scripted(tmp_path / "m.gguf", ["Well", " then"], template=CHATML)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Prompt templates through `mull -t` and `mull templates`: found, filled, overruled by flags, refused when wrong."""
+"""Prompt templates through `mull -t` and `mull templates`: search, values, flags over settings, errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_input import asked, last_session
+from tests.cli.saved import last_session, last_turn
 from tests.conftest import Run
 
 REVIEW = """
@@ -28,7 +28,7 @@ max_tokens = 50
 
 @pytest.fixture
 def review(home: dict[str, str]) -> Path:
-    """A template `review` of the user's own."""
+    """A template `review` in the user's config folder."""
     folder = Path(home["MULL_CONFIG_DIR"]) / "templates"
     folder.mkdir()
     (folder / "review.toml").write_text(REVIEW)
@@ -36,28 +36,28 @@ def review(home: dict[str, str]) -> Path:
 
 
 @pytest.mark.usefixtures("review")
-def test_it_is_filled_with_the_input_and_the_values(mull: Run, thinker: Path) -> None:
+def test_the_input_and_the_values_are_inserted(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "-t", "review", "-p", "focus=speed", "--json", "now", stdin=b"a diff\n")
     assert json.loads(done.stdout)["reasoning"]["asked"] == "off"
     assert json.loads(done.stdout)["answer"] == "42"
-    assert asked(mull)["question"] == "Review this for speed. It costs $5.\n\na diff\n\nnow"
+    assert last_turn(mull)["question"] == "Review this for speed. It costs $5.\n\na diff\n\nnow"
     exported = json.loads(mull("sessions", "export", "--format", "json", last_session(mull)).stdout)
     assert exported["session"]["system"] == "You are a kind reviewer."
 
 
 @pytest.mark.usefixtures("review")
-def test_a_flag_beats_the_template(mull: Run, thinker: Path) -> None:
+def test_a_flag_overrides_the_template(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "-t", "review", "-p", "focus=x", "--reason", "--json", "hi")
     assert json.loads(done.stdout)["thinking"] == "Let me see."
 
 
-def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_path: Path) -> None:
+def test_a_projects_template_comes_first(mull: Run, thinker: Path, review: Path, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     folder = tmp_path / ".mull" / "templates"
     folder.mkdir(parents=True)
     (folder / "review.toml").write_text('prompt = "Ours:"')
     assert mull("-m", thinker, "-t", "review", "the change").returncode == 0
-    assert asked(mull)["question"] == "the change\n\nOurs:"  # without $input the input comes first
+    assert last_turn(mull)["question"] == "the change\n\nOurs:"  # without $input the input comes first
     listed = json.loads(mull("templates", "list", "--json").stdout)["templates"]
     assert [one["path"] for one in listed] == [str(folder / "review.toml")]
     assert mull("-m", thinker, "-t", str(review), "-p", "focus=all", "x").returncode == 0
@@ -75,7 +75,7 @@ def test_the_repository_has_its_own(mull: Run, thinker: Path, review: Path, tmp_
         ('system = "Read $input."', "the input belongs in the prompt"),
     ],
 )
-def test_a_wrong_file_is_an_error_that_names_the_place(
+def test_an_invalid_template_is_an_error_that_names_the_place(
     mull: Run, thinker: Path, tmp_path: Path, text: str, says: str
 ) -> None:
     (tmp_path / "bad.toml").write_text(text)
@@ -96,7 +96,7 @@ def test_a_wrong_file_is_an_error_that_names_the_place(
         (["-p", "focus=x", "hi"], "Name the template with -t."),
     ],
 )
-def test_wrong_use_is_exit_2(mull: Run, thinker: Path, words: list[str], says: str) -> None:
+def test_wrong_arguments_are_exit_2(mull: Run, thinker: Path, words: list[str], says: str) -> None:
     done = mull("-m", thinker, *words)
     assert done.returncode == 2
     assert says in done.stderr.decode()
@@ -107,7 +107,7 @@ def test_a_template_may_need_no_input(mull: Run, thinker: Path, tmp_path: Path) 
     assert mull("-m", thinker, "-t", "./joke.toml").stdout == b"Forty-two.\n"
 
 
-def test_a_new_one_begins_in_the_editor(mull: Run, home: dict[str, str]) -> None:
+def test_edit_creates_a_new_template(mull: Run, home: dict[str, str]) -> None:
     done = mull("templates", "edit", "fresh", env={"EDITOR": "true", "VISUAL": ""})
     assert done.returncode == 0
     assert mull("templates", "show", "fresh").stdout.startswith(b'description = ""')

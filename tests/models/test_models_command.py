@@ -1,4 +1,4 @@
-"""`mull models`, `mull list` and `mull show` as a script sees them; the Hub is a small server of our own."""
+"""`mull models`, `mull list` and `mull show` in a script; the Hub is a local test server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Place = Callable[[str, str], Path]
 
 @pytest.fixture
 def place(home: dict[str, str], tmp_path: Path) -> Place:
-    """Put a small model into the Hugging Face cache under a repository and a file name."""
+    """A function that puts a small model into the Hugging Face cache, by repository and file name."""
 
     def put(repo: str, filename: str) -> Path:
         folder = Path(home["HF_HOME"]) / "hub" / f"models--{repo.replace('/', '--')}"
@@ -92,18 +92,18 @@ def test_permissive_licences_only(mull: Run) -> None:
     assert all("mit" in row["licence"]["spdx"].lower() for row in mit)
 
 
-def test_words_narrow_the_list(mull: Run) -> None:
+def test_words_filter_the_list(mull: Run) -> None:
     names = [row["name"] for row in found(mull("models", "ministral", "reasoning", "--json"))["models"]]
     assert names == ["ministral-3-8b-reasoning", "ministral-3-14b-reasoning"]
 
 
-def test_words_that_match_nothing_say_so_and_name_the_nearest(mull: Run) -> None:
+def test_no_match_suggests_the_nearest_names(mull: Run) -> None:
     done = mull("models", "gtp-oss")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"gpt-oss-20b" in done.stderr
 
 
-def test_what_is_in_the_cache_is_installed_and_what_is_not_is_not(mull: Run, place: Place) -> None:
+def test_models_in_the_hugging_face_cache_are_installed(mull: Run, place: Place) -> None:
     path = place("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf")
     rows = {row["name"]: row for row in found(mull("models", "--json"))["models"]}
     assert rows["qwen3-8b"]["installed"] is True
@@ -112,7 +112,7 @@ def test_what_is_in_the_cache_is_installed_and_what_is_not_is_not(mull: Run, pla
     assert rows["qwen3-4b"]["installed"] is False
 
 
-def test_list_shows_only_what_is_here_the_models_of_no_catalogue_too(mull: Run, place: Place) -> None:
+def test_list_shows_installed_models_also_those_outside_the_catalogue(mull: Run, place: Place) -> None:
     place("somebody/Odd-Model-GGUF", "Odd-Model-Q8_0.gguf")
     done = mull("list")
     names = [line.split("\t")[0] for line in done.stdout.decode().splitlines()]
@@ -125,7 +125,7 @@ def test_list_shows_only_what_is_here_the_models_of_no_catalogue_too(mull: Run, 
     assert odd["verdict"]["context"] == 4096, "judged by its own header"
 
 
-def test_list_tells_of_unfinished_downloads(mull: Run, home: dict[str, str]) -> None:
+def test_list_reports_unfinished_downloads(mull: Run, home: dict[str, str]) -> None:
     blobs = Path(home["HF_HOME"]) / "hub" / "models--somebody--Odd-Model-GGUF" / "blobs"
     blobs.mkdir(parents=True)
     (blobs / f"{'a' * 64}.incomplete").write_bytes(b"GGUF" * 1000)
@@ -137,7 +137,7 @@ def test_list_tells_of_unfinished_downloads(mull: Run, home: dict[str, str]) -> 
     assert b"Unfinished" not in mull("models").stderr
 
 
-def test_the_best_is_one_name_with_a_reason_and_the_command_to_get_it(mull: Run) -> None:
+def test_best_is_one_model_with_a_reason_and_the_pull_command(mull: Run) -> None:
     value = found(mull("models", "--best", "--json"))
     assert value["pull"] == f"mull pull {value['best']['name']}"
     assert "GPQA Diamond" in value["why"]
@@ -146,12 +146,12 @@ def test_the_best_is_one_name_with_a_reason_and_the_command_to_get_it(mull: Run)
     assert lines["Why"].startswith("It has the highest GPQA Diamond score")
 
 
-def test_a_users_mistake_in_his_catalogue_is_one_sentence(mull: Run, home: dict[str, str]) -> None:
+def test_an_invalid_user_catalogue_is_an_error_of_one_sentence(mull: Run, home: dict[str, str]) -> None:
     (Path(home["MULL_CONFIG_DIR"]) / "models.toml").write_text('[[model]]\nname = "mine"\n')
     failed(mull("models"), b"'made_by' is missing")
 
 
-def test_a_list_needs_no_place_to_write_to(mull: Run, tmp_path: Path) -> None:
+def test_models_works_without_a_writable_state_folder(mull: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = mull("models", "gpt2", env={"MULL_STATE_DIR": str(tmp_path / "file" / "state")})
     assert done.returncode == 0, done.stderr
@@ -169,13 +169,13 @@ def test_search_lists_repositories(mull: Run, hub: Hub) -> None:
     assert "mull pull maker/Some-Model-GGUF" in mull("models", "search", "some-model").stderr.decode()
 
 
-def test_search_asks_once_and_explains_what_went_wrong(mull: Run, hub: Hub) -> None:
+def test_search_sends_one_request_and_explains_a_failure(mull: Run, hub: Hub) -> None:
     hub.fault(where=r"/api/models", status=500, times=9)
     failed(mull("models", "search", "anything"), b"")
     assert len(hub.requests) == 1
 
 
-def test_search_offline_says_that_it_is(mull: Run, hub: Hub) -> None:
+def test_search_offline_names_the_setting(mull: Run, hub: Hub) -> None:
     failed(mull("models", "search", "anything", env={"HF_HUB_OFFLINE": "1"}), b"HF_HUB_OFFLINE")
     assert hub.requests == []
 
@@ -186,14 +186,14 @@ def test_search_without_words_is_a_usage_error(mull: Run) -> None:
     assert b"mull models search WORDS" in done.stderr
 
 
-def test_nothing_is_asked_of_the_network_for_a_list(mull: Run, hub: Hub) -> None:
+def test_lists_and_cards_need_no_network(mull: Run, hub: Hub) -> None:
     assert mull("models").returncode == 0
     assert mull("models", "--best").returncode == 0
     assert mull("show", "qwen3-8b").returncode == 0
     assert hub.requests == []
 
 
-def test_refresh_takes_a_catalogue_from_a_path(mull: Run, tmp_path: Path) -> None:
+def test_refresh_reads_a_catalogue_from_a_path(mull: Run, tmp_path: Path) -> None:
     source = tmp_path / "new.toml"
     source.write_text(
         'updated = "2999-01-01"\n[[model]]\nname = "future"\nmade_by = "X"\n'
@@ -208,7 +208,7 @@ def test_refresh_takes_a_catalogue_from_a_path(mull: Run, tmp_path: Path) -> Non
     failed(mull("models", "--refresh", tmp_path / "none.toml"), b"none.toml")
 
 
-def test_show_gives_the_card(mull: Run) -> None:
+def test_show_prints_the_card(mull: Run) -> None:
     text = mull("show", "QwQ").stdout.decode()
     facts = dict(line.split("\t", 1) for line in text.splitlines() if line.count("\t") == 1)
     assert facts["Name"] == "qwq-32b"
@@ -219,7 +219,7 @@ def test_show_gives_the_card(mull: Run) -> None:
     assert "read second-hand" in facts["Published"]
 
 
-def test_show_reads_the_header_of_what_is_here(mull: Run, place: Place) -> None:
+def test_show_reads_the_header_of_an_installed_model(mull: Run, place: Place) -> None:
     path = place("somebody/Odd-Model-GGUF", "Odd-Model-Q8_0.gguf")
     name = next(row["name"] for row in found(mull("list", "--json"))["models"] if row["name"] != "pebble")
     value = found(mull("show", name, "--json"))
@@ -228,17 +228,17 @@ def test_show_reads_the_header_of_what_is_here(mull: Run, place: Place) -> None:
     assert found(mull("show", path, "--json"))["name"] == name
 
 
-def test_show_says_what_the_templates_of_installed_models_can_do(mull: Run) -> None:
+def test_show_describes_the_chat_template_of_an_installed_model(mull: Run) -> None:
     assert "enable_thinking" in found(mull("show", "pebble", "--json"))["template_reasoning"]
 
 
-def test_show_readme_gives_it_without_its_front_matter(mull: Run, place: Place) -> None:
+def test_show_readme_omits_the_front_matter(mull: Run, place: Place) -> None:
     place("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf")
     assert mull("show", "qwen3-8b", "--readme").stdout.decode() == "# A card\n\nWritten by its maker.\n"
     failed(mull("show", "qwen3-4b", "--readme"), b"https://huggingface.co/Qwen/Qwen3-4B")
 
 
-def test_show_finds_the_readme_of_a_model_in_a_folder_of_its_repository(
+def test_show_finds_the_readme_above_a_subfolder_of_the_repository(
     mull: Run, home: dict[str, str], tmp_path: Path
 ) -> None:
     snapshot = Path(home["HF_HOME"]) / "hub" / "models--o--r-GGUF" / "snapshots" / ("0" * 40)
@@ -271,7 +271,7 @@ def test_show_takes_every_form_of_a_name(mull: Run, name: str, shown: str, size:
     assert size is None or value["bytes"] == size
 
 
-def test_show_of_a_file_that_is_here_by_any_of_its_names(mull: Run, place: Place, tmp_path: Path) -> None:
+def test_show_finds_an_installed_file_by_any_of_its_names(mull: Run, place: Place, tmp_path: Path) -> None:
     path = place("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q8_0.gguf")
     for name in ("qwen3-8b", "qwen3-8b:Q8_0", "Qwen/Qwen3-8B-GGUF:Q8_0", path):
         value = found(mull("show", name, "--json"))
@@ -282,7 +282,7 @@ def test_show_of_a_file_that_is_here_by_any_of_its_names(mull: Run, place: Place
     assert value["verdict"]["context"] == 4096
 
 
-def test_show_of_what_is_not_here_says_how_to_get_it(mull: Run) -> None:
+def test_show_of_a_model_that_is_not_installed_says_how_to_get_it(mull: Run) -> None:
     failed(mull("show", "owner/none:Q4_K_M"), b"mull pull owner/none:Q4_K_M")
     failed(mull("show", "qwen3-8b:Q2_K"), b"It has Q4_K_M")
     failed(mull("show", "./none.gguf"), b"There is no file")

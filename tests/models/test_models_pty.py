@@ -1,4 +1,4 @@
-"""`mull models` and `mull show` on a real terminal: what fits its width, and the pager only where there is a README."""
+"""`mull models` and `mull show` on a pseudo-terminal: the layouts by width, and the pager for a README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mull sessions` as a shell sees it."""
+"""`mull sessions` in a shell and on a terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DONE = Done(
 
 @pytest.fixture
 def sessions(home: dict[str, str]) -> Path:
-    """Two sessions: one about strawberries, and one called "work" whose first turn was tried twice."""
+    """Two sessions: one about strawberries, and one called "work" whose first question was retried."""
     path = Path(home["MULL_STATE_DIR"]) / "sessions.db"
     with open_store(path) as store:
         first = store.start(model="pebble")
@@ -61,7 +61,7 @@ def test_shows_exports_and_imports(mull: Run, sessions: Path, tmp_path: Path) ->
     shown = mull("sessions", "show", "How", "--thinking").stdout.decode()
     assert "> How many r's" in shown
     assert "s-t-r-a-w" in shown
-    assert "\x1b[31m" in shown  # a pipe gets the model's own bytes
+    assert "\x1b[31m" in shown  # in a pipe the model's bytes are unchanged
     assert "<details>" in mull("sessions", "export", "work", "-f", "html").stdout.decode()
     file = tmp_path / "work.json"
     written = mull("sessions", "export", "work", "-f", "json", "-o", file)
@@ -91,7 +91,7 @@ def test_renames_and_removes(mull: Run, sessions: Path) -> None:
     assert json.loads(missing.stdout)["error"]["code"] == "unknown_session"
 
 
-def test_a_damaged_database_is_named_and_kept(mull: Run, sessions: Path) -> None:
+def test_a_damaged_database_is_renamed_and_reported(mull: Run, sessions: Path) -> None:
     sessions.write_bytes(b"junk" * 4000)
     listed = mull("sessions", "list")
     assert listed.returncode == 0
@@ -100,9 +100,7 @@ def test_a_damaged_database_is_named_and_kept(mull: Run, sessions: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pseudo-terminal")
-def test_a_terminal_gets_no_escape_of_a_model_and_is_asked_before_removal(
-    home: dict[str, str], sessions: Path
-) -> None:
+def test_a_terminal_gets_no_escape_sequence_and_rm_asks_first(home: dict[str, str], sessions: Path) -> None:
     with open_store(sessions) as store:
         store.update(store.find("work").id, model="evil\x1b]0;x\x07\x9b2J")
     command = [sys.executable, "-m", "mull", "sessions"]
