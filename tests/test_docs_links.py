@@ -149,3 +149,15 @@ def test_the_architecture_page_names_every_module() -> None:
     names = {f"{folder}/" for folder in folders if folder.parts}
     names |= {path.name for path in PACKAGE.glob("*.py") if not path.name.startswith("__")}
     assert not {name for name in names if f"`{name}`" not in page}
+
+
+SYSTEM = {"DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TERMUX_VERSION", "LOCALAPPDATA", "PYTHONPATH"}
+"""Variables that the system sets, read to find out where mull runs."""
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = (DOCS / "environment.md").read_text(encoding="utf-8")
+    read = re.compile(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"|\"(MULL_[A-Z_]+)\"")
+    sources = (path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    names = {name for text in sources for match in read.findall(text) for name in match if name}
+    assert not {name for name in names - SYSTEM if f"`{name}`" not in page}
