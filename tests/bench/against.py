@@ -1,4 +1,4 @@
-"""Beside llama.cpp's own tools on the same file, in turn: llama-bench, llama-cli, llama-completion.
+"""mull against llama.cpp's own tools on the same file, in alternation: llama-bench, llama-cli, llama-completion.
 
 They are built once with `make bench-peers`. Generation and prompt processing at depths are compared with llama-bench,
 which, as mull here, has its model loaded and warm; one question to an answer as whole processes, from start to exit.
@@ -32,7 +32,7 @@ QUESTION = "Why is the sea salt?"  # the random model's vocabulary makes a token
 
 
 def side_by_side(model: Model, settings: EngineSettings, *, pairs: int) -> None:
-    """Tokens per second, mull's and llama-bench's, in turn."""
+    """Tokens per second, mull's and llama-bench's, in alternation."""
     for depth in (0, 2048):
         ours, theirs = [], []
         for _ in range(pairs):
@@ -68,16 +68,16 @@ def generation(model: Model, settings: EngineSettings, depth: int) -> float:
 
 
 def all_tokens(model: Model) -> range:
-    """No end of the text is taken for one: the model is random."""
+    """Every token: none ends the text, because the model is random."""
     return range(model.n_vocab)
 
 
 def prompt(model: Model, settings: EngineSettings, length: int) -> float:
-    """Tokens per second of prompt processing, to the first token said."""
+    """Tokens per second of prompt processing, to the first generated token."""
     with Engine(model, settings) as engine:
         for _ in engine.generate(Request([5], GREEDY, max_tokens=1)):
             pass  # warm, as llama-bench is
-        engine.reserve(length + 256)  # llama-bench does not count the making of its context either
+        engine.reserve(length + 256)  # llama-bench does not count the creation of its context either
         begun = time.perf_counter()
         answer = engine.generate(Request(list(range(1000, 1000 + length)), GREEDY, max_tokens=1))
         next(item for item in answer if isinstance(item, Piece))

@@ -1,4 +1,4 @@
-"""The yardstick: a loop on the C API with nothing in it that is not needed to get text out of a model.
+"""The baseline: a minimal loop on the C API that generates text.
 
 In: a model file, a context size, a prompt's length. Out: pieces of text, one `llama_decode` per token.
 Run as a program it generates and ends, to be measured from outside: `python -m tests.bench.bare FILE N_CTX PROMPT N`.
@@ -38,11 +38,11 @@ class BareLoop:
         self._next = 0
 
     def prompt(self, tokens: list[int]) -> None:
-        """Process a prompt of at most 512 tokens and choose the first token."""
+        """Process a prompt of at most 512 tokens and sample the first token."""
         self._decode(tokens)
 
     def generate(self, count: int) -> int:
-        """So many tokens; the bytes of text they are."""
+        """Generate so many tokens; the number of bytes of their text."""
         size = 0
         for _ in range(count):
             size += self._llama.llama_token_to_piece(self._vocabulary, self._next, self._buffer, 256, 0, True)

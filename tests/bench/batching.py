@@ -1,7 +1,7 @@
 """Many prompts at once against the same one by one: 64 prompts of 64 tokens that share a system prompt of 256.
 
 `python -m tests.bench.batching` alternates between `mull batch`'s scheduler at its width and a part of the same lines
-one after the other, with one model, in one process; who is alone keeps the shared beginning in its cache too. It prints
+one after the other, with one model, in one process; the latter keeps the shared prefix in its KV cache too. It prints
 tokens per second, their ratio, and what the main thread spends beside the library: Python, sampling and waiting.
 """
 
@@ -48,7 +48,7 @@ GREEDY = Sampling(temperature=0.0)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measured:
-    """Generated tokens, seconds by the clock that was asked for, and the main thread's CPU seconds."""
+    """Generated tokens, seconds by the chosen clock, and the main thread's CPU seconds."""
 
     tokens: int
     seconds: float
@@ -88,7 +88,7 @@ def settle(line: Line) -> Asked:
 
 
 def answer(loaded: LoadedModel, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
-    """Different lines through the scheduler, from the first token read to the last one said."""
+    """Different lines through the scheduler, from the first prompt token to the last generated one."""
     lines = "\n".join(
         json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )

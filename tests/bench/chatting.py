@@ -1,7 +1,7 @@
 """The chat's own speed: from its start to its prompt, and from a key to its effect while a model decodes.
 
 `python -m tests.bench.chatting [--threads N]`, in pseudo-terminals of 80 × 24. The keys are pressed while a model of
-0.5B shape thinks, all through the real turn: the slowest of some presses counts, since a slow key is felt.
+0.5B shape thinks, all through the real turn; the slowest press counts, because that is the one a user notices.
 POSIX only.
 """
 

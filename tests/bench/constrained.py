@@ -3,9 +3,9 @@
     python -m tests.bench.constrained [--quick]
 
 The model has random weights, the shape of Qwen3-0.6B and 151,936 tokens; the schema has twenty fields. Random weights
-never offer what the grammar wants, so every token of the frame is sampled twice, which a real model's seldom is; only
-inside texts the first choice counts. Both are measured: texts of at most 12 characters (three tokens of four are frame)
-and texts that go on. One thread, in CPU time, which other programs on the machine hardly disturb.
+hardly ever sample what the grammar allows, so every token of the frame is sampled twice, which is rare with a real
+model; only inside strings the first sample counts. Both are measured: texts of at most 12 characters (three tokens of
+four are frame) and texts that go on. One thread, in CPU time, which other programs on the machine hardly disturb.
 """
 
 from __future__ import annotations
@@ -78,12 +78,13 @@ def main() -> None:
                 )
 
 
-def _generate(engine: Engine, sampling: Sampling, binding: GrammarSpec | None, tokens: int) -> None:
-    """So many tokens after the prompt, which is in the cache; a finished object is followed by another one."""
+def _generate(engine: Engine, sampling: Sampling, spec: GrammarSpec | None, tokens: int) -> None:
+    """Generate so many tokens after the prompt, which is in the KV cache; a finished object is followed by another
+    one."""
     said: list[int] = []
     while len(said) < tokens:
         generation = engine.generate(Request([*PROMPT, *said], sampling, max_tokens=tokens - len(said)))
-        generation.constrain(binding)
+        generation.constrain(spec)
         said += [event.token for event in generation if isinstance(event, Piece)]
 
 

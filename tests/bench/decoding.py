@@ -1,7 +1,7 @@
-"""Decoding through mull's loop beside a bare loop on the C API, and pebble as it comes.
+"""Decoding with mull's loop against a bare loop on the C API, and pebble with its default settings.
 
-The two loops share the weights of a 0.5B-shape model and go on in turn, slice by slice, always equally deep in their
-contexts. The first run writes the random model (0.4 GB) to the temporary folder.
+The two loops share the weights of a 0.5B-shape model and run in alternation, slice by slice, always equally deep
+in their contexts. The first run writes the random model (0.4 GB) to the temporary folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROMPT = list(range(1000, 1032))
 
 
 def decoding(path: Path, state: Path, *, slices: int, tokens: int = 8) -> None:
-    """Generate on the same weights in turn: with all threads by the clock on the wall, and with one thread by CPU
+    """Generate on the same weights in alternation: with all threads by wall time, and with one thread by CPU
     time, which other programs on the machine hardly disturb."""
     ours, theirs = _side_by_side(path, state, default_threads(), slices, tokens, time.perf_counter)
     line("decode, mull / bare C API (0.5B shape, Q4_K_M)", _compared(ours, theirs), ">= 0.97")
@@ -63,8 +63,8 @@ def _side_by_side(
 
 
 def pebble(state: Path, *, runs: int) -> None:
-    """The built-in model as it comes: threads, context and samplers chosen by mull. It has one thread, so CPU time
-    tells what an idle machine would do."""
+    """The built-in model with its defaults: threads, context and samplers chosen by mull. It has one thread, so CPU
+    time tells what an idle machine would do."""
     settings = EngineSettings()
     with load(PEBBLE, settings, state_dir=state, trusted=True) as model, Engine(model, settings) as engine:
         prompt = model.tokenize("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", special=True)

@@ -1,8 +1,8 @@
-"""What drafts bring and cost: an edit that mostly copies, and prose that repeats nothing.
+"""What speculative decoding gains and costs: an edit that mostly copies, and prose that repeats nothing.
 
-The weights are random and of a real shape, so that a step costs what it costs; what is said is prescribed: each token
-is sampled as always, and then the next one of the script is said in its place. The scripts are real text, a word or a
-mark a token. Two engines on the same weights, with and without drafts, go on in turn, slice by slice.
+The weights are random and of a real shape, so that a step has a real cost; the text is prescribed: each token is
+sampled as always, then replaced by the next one of a script. The scripts are real text, one word or punctuation mark
+per token. Two engines on the same weights, with and without drafts, run in alternation, slice by slice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SLICE = 40  # tokens
 
 
 class Prescribed(Chain):
-    """A chain that samples, and then says what a script wants."""
+    """A chain that samples, and then returns the next token of a script."""
 
     def __init__(self, chain: Chain, script: Sequence[int]) -> None:
         self._chain = chain
@@ -51,7 +51,7 @@ class Prescribed(Chain):
 
 
 class Words:
-    """Text to tokens and nothing else: each different word or mark gets the next ordinary token."""
+    """A tokenizer: each new word or punctuation mark gets the next ordinary token."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -64,7 +64,8 @@ class Words:
 
 
 def edit(length: int) -> tuple[list[int], list[int]]:
-    """A source file with the wish to change it, and the changed file: a name replaced, a comment added, a line gone."""
+    """A source file with a request to change it, and the changed file: a name replaced, a comment added, a line
+    gone."""
     source = (ROOT / "tests" / "bench" / "measure.py").read_text(encoding="utf-8")
     changed = (
         source.replace("clock", "timer")
@@ -88,7 +89,7 @@ def compare(path: Path, state: Path, task: tuple[list[int], list[int]], threads:
     """Seconds without drafts over seconds with, of the whole answer; by CPU time on one thread, else by the clock."""
     prompt, script = task
     clock = time.process_time if threads == 1 else time.perf_counter
-    loop.time = SimpleNamespace(perf_counter=clock)  # type: ignore[assignment] # drafts are judged by the same clock
+    loop.time = SimpleNamespace(perf_counter=clock)  # type: ignore[assignment] # step costs are measured by the same clock
     with (
         load(path, EngineSettings(), state_dir=state, trusted=True) as model,
         Engine(model, EngineSettings(threads=threads, draft="off")) as plain,
@@ -101,9 +102,9 @@ def compare(path: Path, state: Path, task: tuple[list[int], list[int]], threads:
             next(event for event in generation if isinstance(event, Piece))
             runs.append(generation)
         without, with_ = alternate(
-            lambda: _go_on(runs[0]), lambda: _go_on(runs[1]), (len(script) - 1) // SLICE, clock
+            lambda: _next_slice(runs[0]), lambda: _next_slice(runs[1]), (len(script) - 1) // SLICE, clock
         )
-        drafts = f"{runs[1].accepted} of {runs[1].drafted} guesses right"
+        drafts = f"{runs[1].accepted} of {runs[1].drafted} drafted tokens accepted"
         costs = drafting._drafting.costs
         known = " ".join(f"{rows}:{costs.seconds(rows) / costs.seconds(1):.1f}" for rows in (2, 4, 8, 16, 32))
         for generation in runs:
@@ -112,7 +113,7 @@ def compare(path: Path, state: Path, task: tuple[list[int], list[int]], threads:
     return f"{drafts}; slices {slices}; rows as singles {known}", sum(without) / sum(with_)
 
 
-def _go_on(generation: Generation) -> int:
+def _next_slice(generation: Generation) -> int:
     return sum(1 for _ in islice(generation, SLICE))
 
 

@@ -1,6 +1,6 @@
-"""Timing in alternation: on a shared machine only ratios taken side by side mean something.
+"""Timing in alternation: on a shared machine, only ratios of alternating runs are comparable.
 
-In: two things to do, in turn. Out: a `Ratio` with its median and quartiles.
+In: two functions. Out: a `Ratio` with its median and quartiles.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def alternate(
     pairs: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[float], list[float]]:
-    """Seconds of both by `clock`, measured in turn, who goes first changing with every pair."""
+    """Seconds of both by `clock`, measured in alternation; the order changes with every pair."""
     a, b = [], []
     for number in range(pairs):
         if number % 2:

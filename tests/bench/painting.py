@@ -1,4 +1,4 @@
-"""What painting costs: `python -m tests.bench.painting [SECONDS]`, in a pseudo-terminal of 80 × 24 of its own.
+"""What painting costs: `python -m tests.bench.painting [SECONDS]`, in its own pseudo-terminal of 80 × 24.
 
 1. The share of one core that the live view takes at 100 tokens per second: CPU seconds of a process that shows a
    turn, less those of the same turn shown nowhere, over wall seconds; for thinking and for an answer in Markdown.

@@ -1,7 +1,7 @@
 """llama.cpp's own tools, built from the sources that the llama-cpp-python source package carries.
 
-`python -m tests.bench.peers` (make bench-peers) compiles them once with the flags of the installed library and keeps
-them beside its wheel; `tool(name)` finds one. Nothing of them is needed to run or to test mull.
+`python -m tests.bench.peers` (make bench-peers) compiles them once with the flags of the installed library, and stores
+them beside its wheel; `tool(name)` finds one. mull needs none of them to run or to be tested.
 """
 
 from __future__ import annotations

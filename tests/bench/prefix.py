@@ -1,11 +1,11 @@
-"""What keeping processed prompts on disk is worth: whole processes, with and without it, in turn.
+"""What the prompt cache on disk gains: whole processes, with and without it, in alternation.
 
     python -m tests.bench.prefix [--quick] [--threads N] [--only second|loop]
 
 Two figures on the 0.5B-shape model: the time from the start of a process to the first token of its answer, for another
 question about a file of 4,000 tokens that was asked about before, as a whole and for the prompt alone; and a loop of
-twenty calls about a file of 2,000 tokens, the first of which finds nothing kept. CPU time stands beside, which other
-programs on the machine hardly disturb, and peak memory. Nothing of the user's own is read or written.
+twenty calls about a file of 2,000 tokens, the first of which is a cache miss. CPU time, which other programs on the
+machine hardly disturb, and peak memory are printed too. The user's own files are neither read nor written.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def file_of(tokens: int) -> bytes:
 
 
 def second_question(environment: Mapping[str, str], flags: Sequence[str], *, pairs: int) -> None:
-    """The first token of the answer to another question about the same file. The first question found nothing kept."""
+    """The first token of the answer to another question about the same file. The first question was a cache miss."""
     text = file_of(4000)
     filled = ask(environment, text, 0, *flags)
     without, using = [filled], [ask(environment, text, number, *flags) for number in range(3)]
@@ -103,7 +103,7 @@ def second_question(environment: Mapping[str, str], flags: Sequence[str], *, pai
 
 
 def loop(environment: Mapping[str, str], flags: Sequence[str], *, plain_calls: int) -> None:
-    """Twenty calls in a row; those without are so alike that a few of them stand for all."""
+    """Twenty calls in a row; those without the cache are so alike that a few are extrapolated to all."""
     text = file_of(2000)
     using = [ask(environment, text, number, *flags) for number in range(CALLS)]
     without = [using[0], *(ask(environment, text, n, "--no-cache", *flags) for n in range(plain_calls))]

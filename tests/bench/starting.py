@@ -1,4 +1,5 @@
-"""Whole processes: how soon mull starts and answers, and how much memory it takes beside a bare loop on the C API."""
+"""Whole processes: how soon mull starts and answers, and how much memory it needs compared with a bare loop on the C
+API."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sessions by the thousand: `python -m tests.bench.storing` measures listing and searching them.
 
-5,000 sessions of ten turns each, some 120 MB. The target times are for a machine that does nothing else; the CPU
-seconds beside them tell how much of a figure other programs are to blame for.
+5,000 sessions of ten turns each, some 120 MB. The target times are for an idle machine; the CPU seconds show how
+much of a figure is due to other programs.
 """
 
 from __future__ import annotations

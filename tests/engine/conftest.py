@@ -1,4 +1,4 @@
-"""Models and engines for the tests of the engine room: real llama.cpp, tiny files, one thread."""
+"""Models and engines for the tests of the engine: real llama.cpp, tiny files, one thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENGINE = ("ctx", "n_parallel", "n_ctx_total", "kv_type")  # what a scripted engi
 
 @dataclass
 class Run:
-    """What a generation said, and how it ended."""
+    """What was generated, and how it ended."""
 
     pieces: list[Piece] = field(default_factory=list)
     prefills: list[Prefill] = field(default_factory=list)
@@ -80,7 +80,7 @@ def open_model(state_dir: Path) -> Iterator[Callable[[Path], Model]]:
 
 @pytest.fixture
 def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]]:
-    """Engines of a model file: `start(path, ctx=..., n_parallel=..., shelf=...)`."""
+    """Engines of a model file: `start(path, ctx=..., n_parallel=..., state_store=...)`."""
     engines: list[Engine] = []
 
     def start_(

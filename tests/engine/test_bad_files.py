@@ -1,4 +1,4 @@
-"""A file that cannot be used is said to be so in one sentence, and never kills the process."""
+"""An unusable file is reported in one sentence, and never crashes the process."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_truncated(good: Path, state_dir: Path, fraction: float) -> None:
     assert refusal(good, state_dir).code in {"model_damaged", "model_refused"}
 
 
-def test_every_bit_flipped_header_is_refused_or_harmless(tmp_path: Path, state_dir: Path) -> None:
-    """Whatever a flipped bit in the header does, it does it to a child process first."""
+def test_every_header_with_a_flipped_bit_is_rejected_or_harmless(tmp_path: Path, state_dir: Path) -> None:
+    """Whatever a flipped bit in the header does, it happens in a child process first."""
     good = write_scripted(tmp_path / "good.gguf", ["Hello", " there"]).read_bytes()
     rng = random.Random(4)
     refused = []
@@ -134,16 +134,16 @@ def test_a_missing_tensor_is_named(tmp_path: Path, state_dir: Path) -> None:
     assert "output_norm.weight" in error.message
 
 
-def test_a_vocabulary_with_one_text_twice_aborts_a_child_and_not_us(tmp_path: Path, state_dir: Path) -> None:
+def test_a_vocabulary_with_one_text_twice_aborts_the_child_only(tmp_path: Path, state_dir: Path) -> None:
     path = write_header(tmp_path / "twice.gguf", "llama", tokens=["a", "b", "a", "c"])
-    for _ in range(2):  # the second time by memory
+    for _ in range(2):  # the second time from the cache
         error = refusal(path, state_dir)
         assert error.code == "model_crash"
         assert "GGML_ASSERT" in error.message
         assert "/" not in error.message.split("crashes llama.cpp")[1].replace("llama.cpp (", "")
 
 
-def test_an_embedding_model_is_no_chat_model(tmp_path: Path, state_dir: Path) -> None:
+def test_an_embedding_model_is_rejected(tmp_path: Path, state_dir: Path) -> None:
     path = tmp_path / "adapter.gguf"
     write_header(path, "bert")
     refusal(path, state_dir)

@@ -143,7 +143,7 @@ def test_a_chain_is_freed_once(tiny: Engine) -> None:
     chain.free()
 
 
-def test_a_large_vocabularys_greatest_logit_is_the_librarys_choice(
+def test_the_largest_logit_of_a_large_vocabulary_is_the_librarys_choice(
     start: Callable[..., Engine], tmp_path: Path
 ) -> None:
     shape = replace(TINY, name="wide", n_vocab=9000)

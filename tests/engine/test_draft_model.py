@@ -1,4 +1,4 @@
-"""A small model drafts for a big one: the big one's own words, whatever the small one would have said."""
+"""A small model drafts for a big one: the text is the big one's, whatever the small one proposes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPT = [f" w{i}" for i in range(150)]
 
 @pytest.fixture(autouse=True)
 def _free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow machine on which more rows cost nothing, so that every guess is tried."""
+    """A slow machine on which more rows cost nothing, so that every draft pays."""
     monkeypatch.setattr(TypicalCosts, "seconds", lambda *_: 0.5)
 
 
@@ -35,7 +35,7 @@ def said(engine: Engine, prompt: str = "?", **request: object) -> tuple[list[str
     return texts, generation.drafted, generation.accepted
 
 
-def test_a_model_that_agrees_is_believed(tmp_path: Path, open_model: Open) -> None:
+def test_drafts_of_a_model_that_agrees_are_accepted(tmp_path: Path, open_model: Open) -> None:
     model = open_model(write_scripted(tmp_path / "big.gguf", SCRIPT, width=512))
     helper = open_model(write_scripted(tmp_path / "small.gguf", SCRIPT))
     with Engine(model, EngineSettings(threads=1), draft_model=helper) as engine:
@@ -56,7 +56,7 @@ def test_a_model_that_disagrees_changes_nothing(tmp_path: Path, open_model: Open
     assert drafted > 0
 
 
-def test_the_small_models_context_grows_with_the_text(tmp_path: Path, open_model: Open) -> None:
+def test_the_draft_models_context_grows_with_the_text(tmp_path: Path, open_model: Open) -> None:
     long = [f" w{i}" for i in range(1400)]
     model = open_model(write_scripted(tmp_path / "big.gguf", long))
     helper = open_model(write_scripted(tmp_path / "small.gguf", long))
@@ -66,7 +66,7 @@ def test_the_small_models_context_grows_with_the_text(tmp_path: Path, open_model
     assert drafted == accepted > 1000
 
 
-def test_a_small_model_whose_context_is_shorter_falls_silent(tmp_path: Path, open_model: Open) -> None:
+def test_a_draft_model_with_a_shorter_context_stops_drafting(tmp_path: Path, open_model: Open) -> None:
     model = open_model(write_scripted(tmp_path / "big.gguf", SCRIPT))
     helper = open_model(write_scripted(tmp_path / "small.gguf", SCRIPT, n_ctx=64))
     with Engine(model, EngineSettings(threads=1), draft_model=helper) as engine:
@@ -75,7 +75,7 @@ def test_a_small_model_whose_context_is_shorter_falls_silent(tmp_path: Path, ope
     assert 0 < accepted < 64
 
 
-def test_another_vocabulary_is_refused_by_name(tmp_path: Path, open_model: Open) -> None:
+def test_another_vocabulary_is_rejected_by_name(tmp_path: Path, open_model: Open) -> None:
     model = open_model(write_scripted(tmp_path / "big.gguf", SCRIPT))
     helper = open_model(write_scripted(tmp_path / "small.gguf", [*SCRIPT[:-1], " else"]))
     with pytest.raises(EngineError, match=r"small\.gguf cannot draft for big\.gguf") as refused:
@@ -83,7 +83,7 @@ def test_another_vocabulary_is_refused_by_name(tmp_path: Path, open_model: Open)
     assert refused.value.code == "draft_vocabulary"
 
 
-def test_a_memory_that_cannot_be_cut_is_refused(tmp_path: Path, open_model: Open) -> None:
+def test_a_memory_that_cannot_be_truncated_is_rejected(tmp_path: Path, open_model: Open) -> None:
     mamba = open_model(write_recurrent(tmp_path / "mamba.gguf"))
     other = open_model(write_scripted(tmp_path / "plain.gguf", SCRIPT))
     for model, helper in ((mamba, other), (other, mamba)):

@@ -1,4 +1,4 @@
-"""The decode loop says exactly what the model says: scripts played by the real llama.cpp."""
+"""The decode loop returns exactly what the model generates: scripts played by the real llama.cpp."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def test_a_token_can_come_twice_with_different_successors(scripted: Scripted) ->
     assert result.ended == "eog"
 
 
-def test_a_script_that_no_model_could_play_is_refused(scripted: Scripted) -> None:
+def test_a_script_that_no_model_could_play_is_rejected(scripted: Scripted) -> None:
     with pytest.raises(ValueError, match="merge it with a neighbour"):
         scripted(["<a>", "<b>", "<a>", "<c>"], control=["<a>", "<b>", "<c>", "<end>"])
 
 
-def test_progress_of_the_prompt_is_told_before_the_first_piece(tiny: Engine) -> None:
+def test_prefill_progress_is_reported_before_the_first_piece(tiny: Engine) -> None:
     events = list(tiny.generate(Request([5] * 300, GREEDY, max_tokens=2)))
     prefills = [event for event in events if isinstance(event, Prefill)]
     assert [type(event) for event in events] == [Prefill] * len(prefills) + [Piece, Piece]
@@ -153,10 +153,10 @@ def test_it_stops_where_the_context_ends(start: Callable[..., Engine], tiny_path
     engine = start(tiny_path, ctx=256)
     result = run(engine, [3] * 200)
     assert result.ended == "context"
-    assert len(result.tokens) == 256 - 200 + 1  # the last one need not be computed with
+    assert len(result.tokens) == 256 - 200 + 1  # the last one need not be decoded
 
 
-def test_a_prompt_longer_than_the_context_is_refused_with_its_counts(
+def test_a_prompt_longer_than_the_context_is_rejected_with_its_counts(
     start: Callable[..., Engine], tiny_path: object
 ) -> None:
     engine = start(tiny_path, ctx=256)
@@ -167,13 +167,13 @@ def test_a_prompt_longer_than_the_context_is_refused_with_its_counts(
     assert run(engine, [3] * 255, max_tokens=1).ended == "length"
 
 
-def test_an_empty_prompt_is_refused(tiny: Engine) -> None:
+def test_an_empty_prompt_is_rejected(tiny: Engine) -> None:
     with pytest.raises(EngineError) as refused:
         tiny.generate(Request([]))
     assert refused.value.code == "empty_prompt"
 
 
-def test_a_closed_generation_gives_its_sequence_back(tiny: Engine) -> None:
+def test_a_closed_generation_frees_its_slot(tiny: Engine) -> None:
     first = tiny.generate(Request([1, 2, 3], GREEDY))
     next(first)
     with pytest.raises(EngineError, match="being answered"):

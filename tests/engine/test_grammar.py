@@ -1,5 +1,5 @@
-"""A grammar binds what is sampled: exactly its texts, an end exactly where it is complete, and the model's own choice
-among what it allows."""
+"""Constrained decoding: only texts of the grammar, an end only where it is complete, and the model's own choice among
+the allowed tokens."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ string ::= "\"" [^"\\\x00-\x1f]{0,9} "\""
 """
 
 
-def bound(engine: Engine, binding: GrammarSpec, sampling: Sampling = GREEDY, **request: object) -> Run:
+def constrained(engine: Engine, spec: GrammarSpec, sampling: Sampling = GREEDY, **request: object) -> Run:
     result = Run()
     generation = engine.generate(Request([20, 30, 40], sampling, **{"max_tokens": 200, **request}))  # type: ignore[arg-type]
-    generation.constrain(binding)
+    generation.constrain(spec)
     for event in generation:
         if isinstance(event, Piece):
             result.pieces.append(event)
@@ -35,25 +35,25 @@ def bound(engine: Engine, binding: GrammarSpec, sampling: Sampling = GREEDY, **r
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_random_weights_write_what_the_grammar_says(tiny: Engine, seed: int) -> None:
-    done = bound(tiny, GrammarSpec(OBJECT), Sampling(temperature=1.5, seed=seed))
+def test_random_weights_write_text_of_the_grammar(tiny: Engine, seed: int) -> None:
+    done = constrained(tiny, GrammarSpec(OBJECT), Sampling(temperature=1.5, seed=seed))
     value = json.loads(done.data.decode("utf-8", "replace"))
     assert list(value) == ["name", "age"]
     assert done.ended == "eog, complete"
 
 
-def test_an_end_is_allowed_exactly_where_the_grammar_is_complete(tiny: Engine) -> None:
-    assert bound(tiny, GrammarSpec('root ::= "yes"')).data == b"yes"
-    assert bound(tiny, GrammarSpec('root ::= "yes"')).ended == "eog, complete"
-    assert bound(tiny, GrammarSpec("root ::= [a-z]+"), max_tokens=40).ended in {
+def test_an_end_is_allowed_only_where_the_grammar_is_complete(tiny: Engine) -> None:
+    assert constrained(tiny, GrammarSpec('root ::= "yes"')).data == b"yes"
+    assert constrained(tiny, GrammarSpec('root ::= "yes"')).ended == "eog, complete"
+    assert constrained(tiny, GrammarSpec("root ::= [a-z]+"), max_tokens=40).ended in {
         "length, complete",
         "eog, complete",
     }
-    assert bound(tiny, GrammarSpec('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
+    assert constrained(tiny, GrammarSpec('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
 
 
-def test_greedy_takes_the_likeliest_of_what_is_allowed(tiny: Engine) -> None:
-    """Against the definition: the greatest logit among the tokens whose bytes the grammar allows."""
+def test_greedy_sampling_takes_the_most_likely_allowed_token(tiny: Engine) -> None:
+    """By definition: the largest logit among the tokens whose bytes the grammar allows."""
     prompt = [20, 30, 40]
     free = tiny.generate(Request(prompt, GREEDY, max_tokens=1))
     free.top_logprobs = 320
@@ -64,7 +64,7 @@ def test_greedy_takes_the_likeliest_of_what_is_allowed(tiny: Engine) -> None:
         for token, _ in piece.logprobs.top
         if re.fullmatch(rb"[a-f]|[0-9]", tiny.model.piece(token)) and not tiny.model.is_marker(token)
     )
-    assert bound(tiny, GrammarSpec("root ::= [a-f0-9]{5}")).tokens[0] == expected
+    assert constrained(tiny, GrammarSpec("root ::= [a-f0-9]{5}")).tokens[0] == expected
 
 
 def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> None:
@@ -78,7 +78,7 @@ def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> N
     weights = np.exp([logs[token] for token in letters])
     wild = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
     seen = Counter(
-        bound(tiny, GrammarSpec("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
+        constrained(tiny, GrammarSpec("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
         for seed in range(400)
     )
     assert set(seen) <= set(letters)
@@ -88,25 +88,28 @@ def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> N
 
 def test_the_same_seed_writes_the_same(tiny: Engine) -> None:
     wild = Sampling(temperature=1.5, seed=11, repeat_penalty=1.3)
-    assert bound(tiny, GrammarSpec(OBJECT), wild).tokens == bound(tiny, GrammarSpec(OBJECT), wild).tokens
+    assert (
+        constrained(tiny, GrammarSpec(OBJECT), wild).tokens
+        == constrained(tiny, GrammarSpec(OBJECT), wild).tokens
+    )
 
 
 def test_characters_of_several_bytes(tiny: Engine) -> None:
-    assert bound(tiny, GrammarSpec('root ::= "é日😀"')).data.decode() == "é日😀"
-    assert re.fullmatch("[α-ω]{4}", bound(tiny, GrammarSpec("root ::= [α-ω]{4}")).data.decode())
+    assert constrained(tiny, GrammarSpec('root ::= "é日😀"')).data.decode() == "é日😀"
+    assert re.fullmatch("[α-ω]{4}", constrained(tiny, GrammarSpec("root ::= [α-ω]{4}")).data.decode())
 
 
 def test_control_tokens_are_forbidden_on_request(tiny: Engine) -> None:
     marker = tiny.model.markers["<|im_start|>"]
     spelled = GrammarSpec('root ::= "<|im_start|>"')
-    assert bound(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).tokens[0] != marker
-    assert bound(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
+    assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).tokens[0] != marker
+    assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
 
 
 def test_a_turn_may_end_with_a_token_of_the_callers(tiny: Engine) -> None:
     marker = tiny.model.markers["<|im_start|>"]
     eos = tiny.model.end_token
-    done = bound(
+    done = constrained(
         tiny, GrammarSpec('root ::= "ok"', end_tokens=[marker], forbidden=[eos, marker]), max_tokens=3
     )
     assert done.data == b"ok<|im_start|>"
@@ -130,8 +133,8 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
 
 def test_what_was_said_already_counts(tiny: Engine) -> None:
     """And where it does not fit, nothing more is said."""
-    assert bound(tiny, GrammarSpec('root ::= "é, yes"', prefix="é, y".encode())).data == b"es"
-    lost = bound(tiny, GrammarSpec('root ::= "yes"', prefix=b"no"))
+    assert constrained(tiny, GrammarSpec('root ::= "é, yes"', prefix="é, y".encode())).data == b"es"
+    lost = constrained(tiny, GrammarSpec('root ::= "yes"', prefix=b"no"))
     assert (lost.data, lost.ended) == (b"", "eog, incomplete")
 
 
@@ -149,7 +152,7 @@ def test_a_grammar_with_too_many_readings_ends_in_an_error(tiny: Engine) -> None
         'root ::= s\ns ::= "(" s "a" | "(" s "b" | "!"', forbidden=tiny.model.tokenize("!", special=False)
     )
     with pytest.raises(EngineError) as caught:
-        bound(tiny, twice, max_tokens=60)
+        constrained(tiny, twice, max_tokens=60)
     assert caught.value.code == "grammar_ambiguous"
 
 

@@ -70,7 +70,7 @@ def test_a_base_model_has_no_template(tiny: Engine) -> None:
     assert tiny.model.template is None
 
 
-def test_markers_are_control_and_user_defined_tokens(chat: Model) -> None:
+def test_special_tokens_are_control_and_user_defined(chat: Model) -> None:
     assert set(chat.markers) == {"<s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"}
     think, start, letter = (
         chat.markers["<think>"],
@@ -84,7 +84,7 @@ def test_markers_are_control_and_user_defined_tokens(chat: Model) -> None:
 
 
 def test_user_defined_tokens_match_even_in_plain_text(chat: Model) -> None:
-    """llama.cpp does this, and prompt/tokens.py works round it."""
+    """llama.cpp does this, and chat_template/tokens.py works around it."""
     assert chat.markers["<think>"] in chat.tokenize("<think>", special=False)
 
 
@@ -102,7 +102,7 @@ def test_sentencepiece_text_survives(tmp_path: Path, open_model: Open) -> None:
     assert text(model, model.tokenize("two words, é", special=False)) == "two words, é"
 
 
-def test_no_such_token(chat: Model) -> None:
+def test_an_unknown_token_is_an_error(chat: Model) -> None:
     for token in (-1, chat.n_vocab):
         with pytest.raises(ValueError, match="no token"):
             chat.piece(token)
@@ -122,7 +122,7 @@ def test_a_paths_own_characters_do_not_matter(tmp_path: Path, open_model: Open) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
-def test_a_file_name_that_is_no_utf8(tmp_path: Path, state_dir: Path) -> None:
+def test_a_file_name_that_is_not_utf8(tmp_path: Path, state_dir: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.gguf"))
     write_scripted(path, ["x y"])
     load(path, ONE_THREAD, state_dir=state_dir).close()

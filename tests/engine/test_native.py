@@ -46,7 +46,7 @@ def test_the_log_goes_to_a_file_and_never_to_the_screen(tmp_path: Path) -> None:
     assert "general.architecture" in log
 
 
-def test_a_failed_load_is_quiet_too_and_says_why(tmp_path: Path) -> None:
+def test_a_failed_load_is_quiet_and_gives_the_reason(tmp_path: Path) -> None:
     path = write_scripted(tmp_path / "m.gguf", ["Hello"])
     path.write_bytes(path.read_bytes()[:-50_000])
     done = python(ASK, path, tmp_path / "state")
@@ -56,7 +56,7 @@ def test_a_failed_load_is_quiet_too_and_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_costs_the_log_and_nothing_else(tmp_path: Path) -> None:
+def test_a_full_disk_costs_only_the_log(tmp_path: Path) -> None:
     path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "llama.log").symlink_to("/dev/full")
@@ -64,7 +64,7 @@ def test_a_full_disk_costs_the_log_and_nothing_else(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"Hello there", b"")
 
 
-def test_a_state_folder_that_cannot_be_made_costs_the_log_and_nothing_else(tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_created_costs_only_the_log(tmp_path: Path) -> None:
     path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
     (tmp_path / "file").touch()
     done = python(ASK, path, tmp_path / "file" / "state")

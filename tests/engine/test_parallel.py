@@ -1,4 +1,4 @@
-"""Several sequences in one loop say what each says alone. Scripts make this exact, whatever the batch's shape."""
+"""Several sequences in one loop generate what each generates alone. Scripts make this exact for every batch shape."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_one_reader_at_a_time_gets_the_same(scripted: Scripted) -> None:
     assert said(second) == "g gh hi ij j"
 
 
-def test_a_finished_sequence_makes_room_at_once(scripted: Scripted) -> None:
+def test_a_finished_sequence_frees_its_slot_at_once(scripted: Scripted) -> None:
     engine = engine_of(scripted, 2)
     long, short = ask(engine, "x<two>"), ask(engine, "x<one>")
     assert said(short) == "f f"
@@ -102,7 +102,7 @@ def test_prompts_of_different_length_share_batches(scripted: Scripted) -> None:
     assert [said(generation) for generation in generations] == ["a ab bc c", "d de e", "g gh hi ij j"]
 
 
-def test_sequences_together_outgrow_the_context_and_go_on(
+def test_sequences_together_outgrow_the_context_and_continue(
     tiny_path: object, start: Callable[..., Engine]
 ) -> None:
     engine = start(tiny_path, n_parallel=3)

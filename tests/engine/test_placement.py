@@ -1,4 +1,4 @@
-"""A mixture's experts in main memory: the model loads and says the same."""
+"""A mixture's experts in main memory: the model generates the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts in one engine after another, as in processes one after another: less to compute, the same bits."""
+"""The prompt cache across engines, as across processes: fewer tokens to compute, the same bits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUANTIZED = RandomShape("quantized", 320, 256, 2, 4, 2, 64, 512, quantized=True,
 FILE = [(i * 37) % 250 + 5 for i in range(500)]
 FIRST = [*FILE, 9, 8, 7, 6]
 SECOND = [*FILE, 9, 8, 100, 101, 102]
-FORKS = (len(FILE),)
+CHECKPOINTS = (len(FILE),)
 
 
 def write(kind: str, path: Path) -> Path:
@@ -49,12 +49,12 @@ KINDS = pytest.mark.parametrize(
 
 @pytest.fixture
 def state_store(tmp_path: Path) -> StateStore:
-    """Everything is worth writing."""
+    """A store in which every state pays."""
     return StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
 
 
 def ask(engine: Engine, prompt: Sequence[int], ahead: Sequence[int] | None = None, **request: Any) -> Run:
-    """A question and its answer, and what is kept of it for the next process."""
+    """Generate an answer, and store the prompt cache for the next process."""
     request.setdefault("max_tokens", 20)
     said = run(engine, prompt, **request)
     engine.save_prompt_cache(lambda: [*prompt, *said.tokens, 3, 3] if ahead is None else ahead)
@@ -66,9 +66,9 @@ def test_another_question_about_the_same_file(
     start: Start, state_store: StateStore, tmp_path: Path, kind: str
 ) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    first = ask(start(path, state_store=state_store), FIRST, checkpoints=FORKS)
-    again = ask(start(path, state_store=state_store), SECOND, checkpoints=FORKS)
-    plain = run(start(path), SECOND, checkpoints=FORKS, max_tokens=20)
+    first = ask(start(path, state_store=state_store), FIRST, checkpoints=CHECKPOINTS)
+    again = ask(start(path, state_store=state_store), SECOND, checkpoints=CHECKPOINTS)
+    plain = run(start(path), SECOND, checkpoints=CHECKPOINTS, max_tokens=20)
     assert (first.cached, again.cached, plain.cached) == (0, len(FILE), 0)
     assert again.tokens == plain.tokens
     assert again.prefills[0].done == len(FILE)
@@ -77,15 +77,17 @@ def test_another_question_about_the_same_file(
 
 @pytest.mark.parametrize("kind", ["full attention", "quantized", "recurrent", "hybrid"])
 def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: str) -> None:
-    """What follows the shared part is computed from it: equal bits there mean equal logits."""
+    """What follows the cached prefix is computed from it: equal bits there mean equal logits."""
     path = write(kind, tmp_path / "model.gguf")
     longer = [*FILE, *range(5, 205)]
     bits = []
     for number, before in enumerate([FIRST, None]):
         state_store = StateStore(tmp_path / str(number), limit=1 << 30, min_seconds=0.0)
         if before:
-            ask(start(path, state_store=state_store), before, checkpoints=FORKS)
-        said = ask(start(path, state_store=state_store), longer, longer, checkpoints=FORKS, max_tokens=1)
+            ask(start(path, state_store=state_store), before, checkpoints=CHECKPOINTS)
+        said = ask(
+            start(path, state_store=state_store), longer, longer, checkpoints=CHECKPOINTS, max_tokens=1
+        )
         assert said.cached == (len(FILE) if before else 0)
         (entry,) = (e for e in state_store.entries() if len(e.tokens) == len(longer))
         bits.append((list(entry.tokens), bytes(state_store.load(entry))))  # type: ignore[arg-type]
@@ -93,18 +95,18 @@ def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: 
 
 
 @KINDS
-def test_a_conversation_goes_on_in_another_process(
+def test_another_process_continues_a_conversation_from_the_cache(
     start: Start, state_store: StateStore, tmp_path: Path, kind: str
 ) -> None:
     path = write(kind, tmp_path / "model.gguf")
     first = ask(start(path, state_store=state_store), FIRST)
     longer = [*FIRST, *first.tokens, *range(5, 105)]
     again = ask(start(path, state_store=state_store), longer)
-    assert again.cached == len(FIRST) + len(first.tokens) - 1  # the last one was said but never computed with
+    assert again.cached == len(FIRST) + len(first.tokens) - 1  # the last one was sampled but never decoded
     assert again.tokens == run(start(path), longer, max_tokens=20).tokens
 
 
-def test_only_what_the_next_prompt_begins_with_is_kept(
+def test_only_the_prefix_of_the_next_prompt_is_stored(
     start: Start, state_store: StateStore, tiny_path: Path
 ) -> None:
     """As after thinking, which most templates drop."""
@@ -113,7 +115,7 @@ def test_only_what_the_next_prompt_begins_with_is_kept(
     assert list(entry.tokens) == FIRST[:-2]
 
 
-def test_an_entry_that_goes_on_takes_the_place_of_its_beginning(
+def test_a_longer_entry_replaces_its_own_prefix(
     start: Start, state_store: StateStore, tiny_path: Path
 ) -> None:
     first = ask(start(tiny_path, state_store=state_store), FIRST)
@@ -126,12 +128,12 @@ def test_an_entry_that_goes_on_takes_the_place_of_its_beginning(
 @KINDS
 def test_nothing_is_written_twice(start: Start, state_store: StateStore, tmp_path: Path, kind: str) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    ask(start(path, state_store=state_store), FIRST, checkpoints=FORKS)
+    ask(start(path, state_store=state_store), FIRST, checkpoints=CHECKPOINTS)
     before = {entry.path: entry.path.stat().st_ino for entry in state_store.entries()}
     os.utime(next(iter(before)), (1, 1))
-    ask(start(path, state_store=state_store), SECOND, checkpoints=FORKS)
+    ask(start(path, state_store=state_store), SECOND, checkpoints=CHECKPOINTS)
     assert {entry.path: entry.path.stat().st_ino for entry in state_store.entries()} == before
-    assert max(entry.used for entry in state_store.entries()) > 1  # but it counts as used
+    assert max(entry.used for entry in state_store.entries()) > 1  # but it was marked as used
 
 
 def test_a_short_prompt_is_not_worth_a_file(start: Start, tmp_path: Path, tiny_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_a_short_prompt_is_not_worth_a_file(start: Start, tmp_path: Path, tiny_p
     assert not state_store.folder.exists()
 
 
-def test_another_model_under_the_same_name_finds_nothing(
+def test_another_model_under_the_same_name_is_a_cache_miss(
     start: Start, state_store: StateStore, tmp_path: Path
 ) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
@@ -154,7 +156,7 @@ def test_another_model_under_the_same_name_finds_nothing(
     assert other.tokens == run(start(path), FIRST, max_tokens=20).tokens
 
 
-def test_a_model_replaced_while_it_runs_is_not_taken_for_the_new_one(
+def test_a_model_file_replaced_while_it_is_loaded_stores_nothing(
     start: Start, state_store: StateStore, tmp_path: Path
 ) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
@@ -164,18 +166,18 @@ def test_a_model_replaced_while_it_runs_is_not_taken_for_the_new_one(
     assert state_store.entries() == []
 
 
-def test_the_same_model_under_another_name_finds_it(
+def test_the_same_model_under_another_name_is_a_cache_hit(
     start: Start, state_store: StateStore, tmp_path: Path
 ) -> None:
     path = write_random(tmp_path / "model.gguf", TINY)
     ask(start(path, state_store=state_store), FIRST)
     moved = path.rename(tmp_path / "moved.gguf")
-    assert run(start(moved, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20).cached == len(
-        FILE
-    )
+    assert run(
+        start(moved, state_store=state_store), SECOND, checkpoints=CHECKPOINTS, max_tokens=20
+    ).cached == len(FILE)
 
 
-def test_another_type_of_cache_finds_nothing(start: Start, state_store: StateStore, tiny_path: Path) -> None:
+def test_another_kv_type_is_a_cache_miss(start: Start, state_store: StateStore, tiny_path: Path) -> None:
     ask(start(tiny_path, state_store=state_store), FIRST)
     other = ask(start(tiny_path, state_store=state_store, kv_type="q8_0"), FIRST)
     assert other.cached == 0
@@ -188,53 +190,51 @@ def test_the_size_of_the_context_does_not_matter(
     start: Start, state_store: StateStore, tmp_path: Path, kind: str, ctx: int
 ) -> None:
     path = write(kind, tmp_path / "model.gguf")
-    ask(start(path, state_store=state_store, ctx=2048), FIRST, checkpoints=FORKS, max_tokens=400)
-    again = ask(start(path, state_store=state_store, ctx=ctx), SECOND, checkpoints=FORKS)
+    ask(start(path, state_store=state_store, ctx=2048), FIRST, checkpoints=CHECKPOINTS, max_tokens=400)
+    again = ask(start(path, state_store=state_store, ctx=ctx), SECOND, checkpoints=CHECKPOINTS)
     assert again.cached == len(FILE)
-    assert again.tokens == run(start(path, ctx=ctx), SECOND, checkpoints=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(path, ctx=ctx), SECOND, checkpoints=CHECKPOINTS, max_tokens=20).tokens
 
 
-def test_a_damaged_entry_costs_time_and_nothing_else(
-    start: Start, state_store: StateStore, tiny_path: Path
-) -> None:
+def test_a_damaged_entry_is_a_cache_miss(start: Start, state_store: StateStore, tiny_path: Path) -> None:
     ask(start(tiny_path, state_store=state_store), FIRST)
     (entry,) = state_store.entries()
     data = bytearray(entry.path.read_bytes())
     data[-100] ^= 1
     entry.path.write_bytes(data)
-    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20)
+    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=CHECKPOINTS, max_tokens=20)
     assert again.cached == 0
-    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=CHECKPOINTS, max_tokens=20).tokens
     assert not entry.path.exists()
 
 
-def test_a_state_that_llama_refuses_costs_time_and_nothing_else(
+def test_a_state_that_llama_rejects_is_a_cache_miss(
     start: Start, state_store: StateStore, tiny_path: Path
 ) -> None:
-    """Whole and well described, but not the state of this model."""
+    """Intact and well described, but not a state of this model."""
     ask(start(tiny_path, state_store=state_store), FIRST)
     (entry,) = state_store.entries()
     wrong = state_store.load(entry)
     assert wrong is not None
     wrong[:64] = bytes(range(64))
     assert replace(state_store, model="x").put(entry.family, list(entry.tokens), wrong)
-    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=FORKS, max_tokens=20)
+    again = run(start(tiny_path, state_store=state_store), SECOND, checkpoints=CHECKPOINTS, max_tokens=20)
     assert again.cached == 0
-    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(tiny_path), SECOND, checkpoints=CHECKPOINTS, max_tokens=20).tokens
 
 
 @pytest.mark.parametrize("kind", ["sliding window", "recurrent"])
-def test_a_chat_goes_back_to_a_fork_in_memory(start: Start, tmp_path: Path, kind: str) -> None:
-    """Memories that cannot be cut back would have to begin anew in every turn whose past was thinking."""
+def test_a_chat_continues_from_a_checkpoint_in_memory(start: Start, tmp_path: Path, kind: str) -> None:
+    """A memory that cannot be truncated would start over in every turn after thinking was removed from the prompt."""
     path = write(kind, tmp_path / "model.gguf")
     engine = start(path, state_store=StateStore(tmp_path / "prefixes", min_seconds=0.0))
-    run(engine, FIRST, checkpoints=FORKS, max_tokens=20)
-    again = run(engine, SECOND, checkpoints=FORKS, max_tokens=20)
+    run(engine, FIRST, checkpoints=CHECKPOINTS, max_tokens=20)
+    again = run(engine, SECOND, checkpoints=CHECKPOINTS, max_tokens=20)
     assert again.cached >= len(FILE)
-    assert again.tokens == run(start(path), SECOND, checkpoints=FORKS, max_tokens=20).tokens
+    assert again.tokens == run(start(path), SECOND, checkpoints=CHECKPOINTS, max_tokens=20).tokens
 
 
-def test_how_a_prompt_is_cut_does_not_depend_on_time(
+def test_how_a_prompt_is_split_does_not_depend_on_time(
     tiny_path: Path, start: Start, state_store: StateStore
 ) -> None:
     for room in range(1, 513):
@@ -250,9 +250,9 @@ def test_how_a_prompt_is_cut_does_not_depend_on_time(
         assert all((end - (10 if end < 300 else 300)) % TILE == 0 for end in ends if end not in {300, 1000})
 
 
-def test_where_a_shared_beginning_is_left() -> None:
-    assert reusable_length(500, 520, (500,)) == 500  # at a fork
-    assert reusable_length(503, 520, (500,)) == 500  # a few words of the question are no reason to leave it
+def test_how_much_of_a_cached_prefix_is_used() -> None:
+    assert reusable_length(500, 520, (500,)) == 500  # at a checkpoint
+    assert reusable_length(503, 520, (500,)) == 500  # a few more shared tokens are not worth leaving it
     assert reusable_length(320, 1000, ()) == 320  # far from both ends
     assert reusable_length(330, 1000, (65,)) == 65 + 8 * TILE
     assert reusable_length(990, 1000, ()) == 928
@@ -260,10 +260,10 @@ def test_where_a_shared_beginning_is_left() -> None:
 
 
 @pytest.mark.parametrize("kind", ["full attention", "quantized"])
-def test_a_prompt_gives_the_same_bits_however_it_is_cut(
+def test_a_prompt_gives_the_same_bits_however_it_is_split(
     start: Start, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a slow and on a quick machine, whose batches differ."""
+    """As on a slow and on a fast machine, whose batches differ."""
     path = write(kind, tmp_path / "model.gguf")
     bits = set()
     for seconds in (0.0, 1e-3, 5e-3, 100.0):

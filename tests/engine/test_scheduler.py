@@ -1,4 +1,4 @@
-"""Many requests in one cache: beginnings are computed once, and a full cache costs time, never an answer."""
+"""Many requests in one KV cache: shared prefixes are computed once; a full cache costs time, never an answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask(engine: Engine, prompt: Sequence[int], max_tokens: int = 12) -> Generati
 
 
 def read_all(generations: Sequence[Generation], engine: Engine) -> list[list[int]]:
-    """Read everything that is there, then compute one step for all, until all have ended."""
+    """Read all events, then step the engine, until all have ended."""
     said: list[list[int]] = [[] for _ in generations]
     while any(generation.ended is None for generation in generations):
         for generation, tokens in zip(generations, said, strict=True):
@@ -41,7 +41,7 @@ def alone(start: Start, path: Path, prompts: Sequence[Sequence[int]], max_tokens
 
 
 def first_and_others(engine: Engine, max_tokens: int = 12) -> tuple[list[Generation], list[int]]:
-    """One request reads the shared beginning; the others begin when waiting is not worth it any more."""
+    """One request computes the shared prefix; the others start when that is done."""
     first = ask(engine, PROMPTS[0], max_tokens)
     assert engine.prefix_in_progress(PROMPTS[1])
     assert not engine.prefix_in_progress([5, 6, 7])
@@ -53,7 +53,7 @@ def first_and_others(engine: Engine, max_tokens: int = 12) -> tuple[list[Generat
     return [first, *others], [generation.cached for generation in others]
 
 
-def test_a_shared_beginning_is_copied_from_a_live_sequence(start: Start, tiny_path: Path) -> None:
+def test_a_shared_prefix_is_copied_from_a_live_sequence(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path, n_parallel=4)
     generations, cached = first_and_others(engine)
     assert cached == [len(SYSTEM)] * 3
@@ -63,7 +63,7 @@ def test_a_shared_beginning_is_copied_from_a_live_sequence(start: Start, tiny_pa
     assert expected[0][-len(heard[0]) :] == heard[0]
 
 
-def test_copied_tokens_cost_no_room(start: Start, tiny_path: Path) -> None:
+def test_copied_tokens_need_no_cells(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path, n_parallel=4)
     engine.reserve(250)
     generations, _ = first_and_others(engine)
@@ -89,7 +89,7 @@ def test_a_sliding_window_shares_what_it_still_has(start: Start, tmp_path: Path,
         tmp_path / "swa.gguf", TINY, architecture="gemma3", **{"attention.sliding_window": window}
     )
     engine = start(path, n_parallel=4)
-    engine.reserve(500)  # as little as they take alone: more would be computed with another kind of attention
+    engine.reserve(500)  # as little as they need alone: a larger context would not use flash attention
     generations, cached = first_and_others(engine)
     assert all(count in {0, len(SYSTEM)} for count in cached)
     assert read_all(generations, engine)[1:] == alone(start, path, PROMPTS[1:], 12)
@@ -104,7 +104,7 @@ def test_a_recurrent_memory_computes_for_itself(start: Start, tmp_path: Path) ->
     assert read_all(generations, engine) == alone(start, path, PROMPTS, 12)
 
 
-def test_a_full_cache_makes_the_youngest_wait_and_loses_nothing(scripted: Start) -> None:
+def test_a_full_cache_preempts_the_youngest_and_loses_nothing(scripted: Start) -> None:
     script = [f" word{i}" for i in range(200)]
     engine = scripted(script, n_parallel=4, ctx=512, n_ctx_total=768)
     prompts = [engine.model.tokenize(letter * 100, special=True) for letter in "abcd"]
@@ -126,7 +126,7 @@ def test_a_full_cache_makes_the_youngest_wait_and_loses_nothing(scripted: Start)
     assert heard == ["".join(script).encode()] * 4
 
 
-def test_what_gave_way_copies_a_beginning_that_is_still_there(start: Start, tiny_path: Path) -> None:
+def test_a_resumed_sequence_copies_a_prefix_that_is_still_cached(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path, n_parallel=4, ctx=256, n_ctx_total=256)
     generations, _ = first_and_others(engine, 60)
     assert read_all(generations, engine)[1:] == alone(start, tiny_path, PROMPTS[1:], 60)
@@ -134,7 +134,7 @@ def test_what_gave_way_copies_a_beginning_that_is_still_there(start: Start, tiny
     assert engine.n_ctx == 256
 
 
-def test_what_gave_way_goes_on_where_it_was(start: Start, tiny_path: Path) -> None:
+def test_a_resumed_sequence_continues_where_it_was(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path, n_parallel=4, ctx=512, n_ctx_total=512)
     prompts = [[60 + i] * 100 for i in range(4)]
     assert read_all([ask(engine, prompt, 100) for prompt in prompts], engine) == alone(

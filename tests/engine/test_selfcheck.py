@@ -1,4 +1,4 @@
-"""The library is tried out in a child process before it is trusted, and what crashes is worked around."""
+"""The library is tried in a child process before it is used, and a crash of weight repacking disables that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 
 class Children:
-    """Command lines of children that behave as told: `crash` when run with repacked weights, or in both ways."""
+    """Command lines of children with a given behaviour: a crash with repacked weights, or with and without."""
 
     def __init__(self, plain: str, slower: str = "print('{}')") -> None:
         self.plain, self.slower = plain, slower
@@ -44,13 +44,13 @@ def test_the_real_library_passes(model: Path, tmp_path: Path) -> None:
     assert verdict == SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="passed", new=True)
 
 
-def test_the_slower_way_is_tried_for_real(model: Path) -> None:
+def test_the_real_library_passes_without_repacked_weights(model: Path) -> None:
     outcome = isolated.run(selfcheck.checker(["--model", str(model), "--no-extra-buffers"]))
     assert outcome is not None
     assert outcome.answer == {"finite": True}
 
 
-def test_a_crash_switches_the_repacking_off(model: Path, tmp_path: Path) -> None:
+def test_a_crash_disables_weight_repacking(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
     verdict = check_library(tmp_path, model=model, command=children)
     assert (verdict.ok, verdict.use_extra_bufts, verdict.new) == (True, False, True)
@@ -65,14 +65,14 @@ def test_an_illegal_instruction_is_named(model: Path, tmp_path: Path) -> None:
     assert "SIGILL" in check_library(tmp_path, model=model, command=children).detail
 
 
-def test_results_that_are_no_numbers_count_as_a_crash(model: Path, tmp_path: Path) -> None:
+def test_results_that_are_not_numbers_count_as_a_crash(model: Path, tmp_path: Path) -> None:
     assert not check_library(
         tmp_path, model=model, command=Children("print('{\"finite\": false}')", FINE)
     ).use_extra_bufts
 
 
-def test_a_library_that_crashes_in_every_way_is_refused(model: Path, tmp_path: Path) -> None:
-    for _ in range(2):  # the second time by memory
+def test_a_library_that_always_crashes_is_an_error(model: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time from the cache
         with pytest.raises(EngineError) as refused:
             check_library(tmp_path, model=model, command=Children(CRASH, CRASH))
         assert refused.value.code == "native_crash"
@@ -85,7 +85,7 @@ def test_a_child_that_hangs_counts_as_a_crash(monkeypatch: pytest.MonkeyPatch) -
     assert "did not end" in outcome.crashed
 
 
-def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None:
+def test_it_runs_once_for_all_processes(model: Path, tmp_path: Path) -> None:
     children = Children(CRASH, FINE)
     check_library(tmp_path, model=model, command=children)
     json_cache.forget_memory()  # another process
@@ -94,7 +94,7 @@ def test_it_is_asked_once_for_all_processes(model: Path, tmp_path: Path) -> None
     assert (again.use_extra_bufts, again.new) == (False, False)
 
 
-def test_another_library_or_cpu_is_asked_anew(
+def test_another_library_or_cpu_is_checked_again(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     children = Children(FINE)
@@ -104,7 +104,7 @@ def test_another_library_or_cpu_is_asked_anew(
     assert len(children.asked) == 2
 
 
-def test_no_child_no_verdict_and_nothing_kept(model: Path, tmp_path: Path) -> None:
+def test_without_a_child_there_is_no_verdict_and_nothing_is_cached(model: Path, tmp_path: Path) -> None:
     verdict = check_library(tmp_path, model=model, command=lambda _: ["/no/such/python"])
     assert verdict.ok
     assert verdict.use_extra_bufts
@@ -112,12 +112,12 @@ def test_no_child_no_verdict_and_nothing_kept(model: Path, tmp_path: Path) -> No
     assert not (tmp_path / "native-check.json").exists()
 
 
-def test_a_missing_check_model_is_no_failure(tmp_path: Path) -> None:
+def test_a_missing_check_model_is_not_an_error(tmp_path: Path) -> None:
     assert check_library(tmp_path, model=tmp_path / "none.gguf").ok
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 1}', "\x00\xff"])
-def test_damaged_memory_is_asked_anew(model: Path, tmp_path: Path, content: str) -> None:
+def test_a_damaged_cache_is_checked_again(model: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "native-check.json").write_text(content, encoding="utf-8")
     children = Children(FINE)
     assert check_library(tmp_path, model=model, command=children).ok
@@ -135,7 +135,7 @@ def test_a_state_folder_that_cannot_be_written_is_remembered_in_memory(model: Pa
     assert len(children.asked) == 1
 
 
-def test_a_record_that_cannot_be_replaced_leaves_nothing_half_written(model: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_replaced_leaves_no_file(model: Path, tmp_path: Path) -> None:
     (tmp_path / "native-check.json").mkdir()
     assert check_library(tmp_path, model=model, command=Children(FINE)).ok
     assert sorted(path.name for path in tmp_path.iterdir()) == ["check.gguf", "native-check.json"]

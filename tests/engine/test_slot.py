@@ -32,7 +32,7 @@ def test_the_next_turn_computes_only_what_is_new(start: Start, tiny_path: Path) 
     assert first.cached == 0
     longer = [*PROMPT, *first.tokens, 5, 6, 7]
     second = run(engine, longer, max_tokens=10)
-    assert second.cached == len(PROMPT) + 9  # the last token was said but never computed with
+    assert second.cached == len(PROMPT) + 9  # the last token was sampled but never decoded
     assert second.tokens == run(start(tiny_path), longer, max_tokens=10).tokens
 
 
@@ -104,7 +104,7 @@ def test_growing_in_the_middle_of_an_answer_changes_nothing(
     small = run(engine, PROMPT, max_tokens=200)
     assert engine.n_ctx == 512  # from 256, doubled
     assert small.tokens == roomy.tokens
-    assert len(small.prefills) <= 3  # moving the cache is no prompt processing
+    assert len(small.prefills) <= 3  # moving the cache is not prompt processing
 
 
 def test_growing_keeps_the_cache_for_the_next_turn(start: Start, tiny_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_growing_keeps_the_cache_for_the_next_turn(start: Start, tiny_path: Path
     assert second.tokens == run(start(tiny_path), longer, max_tokens=50).tokens
 
 
-def test_growing_into_another_kind_of_attention_loses_nothing_but_time(start: Start, tiny_path: Path) -> None:
+def test_growing_beyond_flash_attention_keeps_the_tokens(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path)
     first = run(engine, PROMPT, max_tokens=50)
     longer = [*PROMPT, *first.tokens, *range(5, 305), *range(5, 205)]
@@ -142,7 +142,7 @@ def test_the_context_never_exceeds_what_was_asked(start: Start, tiny_path: Path)
     assert engine.n_ctx == 512
 
 
-def test_closing_frees_and_a_new_request_starts_anew(start: Start, tiny_path: Path) -> None:
+def test_closing_frees_the_cache_and_a_new_request_starts_over(start: Start, tiny_path: Path) -> None:
     engine = start(tiny_path)
     run(engine, PROMPT, max_tokens=3)
     engine.close()

@@ -1,4 +1,4 @@
-"""Markers of a vocabulary are found once per file, and never wrong for what is kept of them."""
+"""Special tokens are searched once per file, and a damaged cache never makes them wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def found(library: Library, folder: Path | None, *, n_vocab: int = SMALL, stamp:
 
 
 @pytest.mark.parametrize("tokens", [MARKED, [], [0], [SMALL - 1], list(range(SMALL))])
-def test_asked_once_per_file(tmp_path: Path, tokens: list[int]) -> None:
+def test_the_library_is_asked_once_per_file(tmp_path: Path, tokens: list[int]) -> None:
     library = Library(tokens)
     assert found(library, tmp_path) == tokens
     assert library.asked == SMALL
@@ -40,7 +40,7 @@ def test_asked_once_per_file(tmp_path: Path, tokens: list[int]) -> None:
     assert library.asked == SMALL
 
 
-def test_another_file_is_asked_about_anew(tmp_path: Path) -> None:
+def test_another_file_is_searched_again(tmp_path: Path) -> None:
     found(Library(MARKED), tmp_path)
     assert found(Library([3]), tmp_path, stamp=((1, 2, 3, 5),)) == [3]
     assert found(Library([4]), tmp_path, n_vocab=SMALL + 1) == [4]
@@ -49,7 +49,7 @@ def test_another_file_is_asked_about_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spans", ["x", None, [[0]], [[0, "a"]], [[0, SMALL]], [[-1, 3]], [5], {"a": 1}, [[0, 1, 2]]]
 )
-def test_what_is_kept_is_not_believed_when_it_is_damaged(tmp_path: Path, spans: object) -> None:
+def test_a_damaged_cache_is_ignored(tmp_path: Path, spans: object) -> None:
     found(Library(MARKED), tmp_path)
     file = tmp_path / "markers.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def test_what_is_kept_is_not_believed_when_it_is_damaged(tmp_path: Path, spans: 
     assert found(Library(MARKED), tmp_path) == MARKED
 
 
-def test_nothing_is_kept_without_a_folder_or_a_file(tmp_path: Path) -> None:
+def test_nothing_is_cached_without_a_folder_or_a_file(tmp_path: Path) -> None:
     for folder, stamp in ((None, STAMP), (tmp_path, ())):
         library = Library(MARKED)
         assert found(library, folder, stamp=stamp) == MARKED

@@ -1,4 +1,4 @@
-"""Drafts change the pace and nothing else: the same tokens with and without, right guesses and wrong ones."""
+"""Speculative decoding changes the speed only: the same tokens with and without drafts, accepted and rejected ones."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Start = Callable[..., Engine]
 
 @pytest.fixture(autouse=True)
 def _tiny_models_draft(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As big ones do: there it pays, here it is quick to test."""
+    """As big models do: with tiny ones it does not pay, but is fast to test."""
     monkeypatch.setattr(drafting, "SMALL", 0)
 
 
 PROMPT = list(range(50, 110))
-ROUNDING = 0.01  # of logits that attention with half precision computed
+ROUNDING = 0.01  # of logits, where attention is computed with half precision
 
 
 class Hinted:
-    """A drafter that was told the answer, and errs at every few tokens. It never tires of guessing."""
+    """A drafter that knows the answer and is wrong at every few tokens. It always drafts."""
 
     def __init__(self, answer: Sequence[int], *, wrong: float, seed: int = 1) -> None:
         self._answer = list(answer)
@@ -63,8 +63,8 @@ def tokens(generation: Iterator[object]) -> list[int]:
 
 
 def plain(engine: Engine, prompt: Sequence[int] = PROMPT, **request: object) -> list[int]:
-    """What the model says alone, up to the first place where two tokens are so nearly alike that the rounding of
-    another batch size might choose between them."""
+    """What the model generates without drafts, up to the first token whose logit is so close to the next one that the
+    rounding of another batch size might decide."""
     generation = begin(engine, prompt, **request)
     generation.top_logprobs = 2
     said = []
@@ -100,7 +100,9 @@ def path(request: pytest.FixtureRequest, tiny_path: Path, tmp_path: Path) -> Pat
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.1, 1.0])
-def test_right_and_wrong_guesses_leave_the_answer_alone(start: Start, path: Path, wrong: float) -> None:
+def test_accepted_and_rejected_drafts_leave_the_answer_unchanged(
+    start: Start, path: Path, wrong: float
+) -> None:
     alone = plain(start(path, draft="off"), max_tokens=150)
     assert len(alone) > 20
     generation = hinted(start(path), PROMPT, alone, wrong, max_tokens=len(alone))
@@ -117,8 +119,11 @@ def test_right_and_wrong_guesses_leave_the_answer_alone(start: Start, path: Path
         Sampling(temperature=0.7, seed=6, repeat_penalty=1.3, dry_multiplier=0.8),
     ],
 )
-def test_one_seed_draws_the_same_tokens(start: Start, tiny_path: Path, sampling: Sampling) -> None:
-    """Each token takes one draw. Now and then rounding tips one, which a wrong number of draws would do at once."""
+def test_a_seed_samples_the_same_tokens_with_drafts(
+    start: Start, tiny_path: Path, sampling: Sampling
+) -> None:
+    """Each token takes one random number. Rounding changes one now and then; a wrong count would change them at
+    once."""
     same = 0
     alone, drafting = start(tiny_path, draft="off"), start(tiny_path)
     for seed in range(10):
@@ -130,8 +135,8 @@ def test_one_seed_draws_the_same_tokens(start: Start, tiny_path: Path, sampling:
     assert same >= 8
 
 
-def test_what_is_drawn_has_the_same_distribution(start: Start, tiny_path: Path) -> None:
-    """The third token of many short answers, after first ones that were guessed now rightly, now wrongly."""
+def test_sampled_tokens_have_the_same_distribution_with_drafts(start: Start, tiny_path: Path) -> None:
+    """The third token of many short answers, whose first ones were drafted, some accepted and some rejected."""
     engines = start(tiny_path, draft="off"), start(tiny_path)
     guess = tokens(begin(engines[0], PROMPT, max_tokens=3))
     counts: list[dict[int, int]] = [{}, {}]
@@ -162,7 +167,7 @@ def test_what_is_drawn_has_the_same_distribution(start: Start, tiny_path: Path) 
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture_checks_drafts(scripted: Callable[..., Engine], architecture: str) -> None:
+def test_every_architecture_verifies_drafts(scripted: Callable[..., Engine], architecture: str) -> None:
     engine = scripted([f" w{i}" for i in range(80)], architecture=architecture)
     question = engine.model.tokenize("?", special=True)
     alone = tokens(begin(engine, question))
@@ -172,7 +177,7 @@ def test_every_architecture_checks_drafts(scripted: Callable[..., Engine], archi
     assert generation.accepted > 20
 
 
-def test_a_text_that_repeats_itself_is_guessed(scripted: Callable[..., Engine], free: None) -> None:
+def test_a_text_that_repeats_itself_is_drafted(scripted: Callable[..., Engine], free: None) -> None:
     engine = scripted([f" w{i}" for i in range(200)])
     question = engine.model.tokenize("?", special=True)
     said = tokens(begin(engine, question))
@@ -190,21 +195,19 @@ def test_the_cache_is_right_after_drafts(start: Start, tiny_path: Path) -> None:
     assert tokens(again) == alone[half:]
 
 
-def test_a_small_model_is_quicker_without(
-    start: Start, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_model_gets_no_drafts(start: Start, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert begin(start(tiny_path), PROMPT, max_tokens=5).drafter is None
     assert begin(start(tiny_path, draft="off"), PROMPT, max_tokens=5).drafter is None
 
 
-def test_a_memory_that_cannot_be_cut_gets_no_drafts(start: Start, tmp_path: Path) -> None:
+def test_a_memory_that_cannot_be_truncated_gets_no_drafts(start: Start, tmp_path: Path) -> None:
     generation = begin(start(write_recurrent(tmp_path / "mamba.gguf")), PROMPT, max_tokens=5)
     assert generation.drafter is None
     assert len(tokens(generation)) == 5
 
 
-def test_a_memory_that_turns_out_not_to_forget_gets_no_more_drafts(
+def test_a_failed_truncation_disables_drafts(
     scripted: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = scripted([f" w{i}" for i in range(60)])
@@ -213,7 +216,7 @@ def test_a_memory_that_turns_out_not_to_forget_gets_no_more_drafts(
     monkeypatch.setattr(Slot, "truncate", lambda slot, context, _length: slot.clear(context))
     generation = hinted(engine, question, alone, 0.5)
     assert tokens(generation) == alone
-    assert generation.accepted < generation.drafted <= MAX_DRAFT, "computed anew, and once was enough"
+    assert generation.accepted < generation.drafted <= MAX_DRAFT, "computed again, and only once"
     assert begin(engine, question).drafter is None
 
 
@@ -278,7 +281,9 @@ def test_a_stop_between_two_drafted_tokens_takes_effect(start: Start, tiny_path:
 
 
 @pytest.mark.parametrize("after", range(1, 14, 3))
-def test_injecting_between_drafted_tokens_is_as_without(start: Start, tiny_path: Path, after: int) -> None:
+def test_injecting_between_drafted_tokens_gives_the_same_text_as_without_drafts(
+    start: Start, tiny_path: Path, after: int
+) -> None:
     forced = [100, 101, 102]
 
     def steered(generation: Generation) -> list[int]:
@@ -298,7 +303,9 @@ def test_injecting_between_drafted_tokens_is_as_without(start: Start, tiny_path:
     assert generation.drafted > 0
 
 
-def test_a_grammar_bound_between_drafted_tokens_holds_from_there(start: Start, tiny_path: Path) -> None:
+def test_a_grammar_set_between_drafted_tokens_constrains_the_following_ones(
+    start: Start, tiny_path: Path
+) -> None:
     binding = GrammarSpec(grammar='root ::= "tok" [0-9]+ (" tok" [0-9]+)*')
 
     def bound(generation: Generation) -> list[int]:
@@ -329,12 +336,12 @@ def test_a_second_sequence_may_come_and_go_in_the_middle_of_a_draft(scripted: Ca
     assert [*said, *tokens(first)] == alone
 
 
-# how it decides
+# when a draft pays
 
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which more rows cost nothing: every draft is worth trying."""
+    """A machine on which more rows cost nothing: every draft pays."""
     monkeypatch.setattr(StepCosts, "seconds", lambda *_: 1e-3)
     monkeypatch.setattr(TypicalCosts, "seconds", lambda *_: 1e-3)
 
@@ -365,10 +372,8 @@ def test_a_step_that_stalled_once_does_not_end_the_drafts() -> None:
     assert known.seconds(16) < 1.5 * before
 
 
-def test_where_an_answer_should_come_out_again_the_pace_decides_nothing(
-    start: Start, tiny_path: Path
-) -> None:
-    """Two machines, one slow at several rows: a seed or a greedy choice gets the same drafts on both."""
+def test_reproducible_answers_get_the_same_drafts_on_every_machine(start: Start, tiny_path: Path) -> None:
+    """Two machines, one slow at several rows: with a seed or greedy sampling, both get the same drafts."""
     text = [*range(100, 160)] * 2
     for sampling, alike in ((GREEDY, True), (Sampling(seed=1), True), (Sampling(temperature=0.8), False)):
         lengths = []
@@ -387,7 +392,7 @@ def test_where_an_answer_should_come_out_again_the_pace_decides_nothing(
         assert (lengths[0] == lengths[1]) == alike
 
 
-def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None:
+def test_prompt_lookup_continues_from_the_latest_match(free: None) -> None:
     lookup = PromptLookup([1, 2, 3, 50, 51, 9, 1, 2, 3, 60, 61, 9, 1, 2], StepCosts())
     lookup.observe(3)
     assert lookup.propose(2) == [60, 61]
@@ -398,19 +403,19 @@ def test_guesses_come_from_the_latest_place_that_ended_alike(free: None) -> None
     assert lookup.propose(4) == []
 
 
-def test_a_guess_at_the_end_of_the_text_repeats_what_lies_between(free: None) -> None:
+def test_a_match_near_the_end_of_the_text_is_repeated(free: None) -> None:
     lookup = PromptLookup([5, 6, 7, 5, 6, 7, 5], StepCosts())
     lookup.observe(6)
     assert lookup.propose(7) == [7, 5, 6, 7, 5, 6, 7]
 
 
-def test_text_without_repetition_ends_the_drafts_and_repetition_brings_them_back() -> None:
+def test_a_low_acceptance_rate_ends_the_drafts_and_a_high_one_resumes_them() -> None:
     known = costs((1, 0.1), (512, 1.0))
     source = random.Random(3)
     lookup = PromptLookup([], known)
     pairs = [(source.randrange(40), source.randrange(40)) for _ in range(30)]
     drafted = []
-    for _ in range(300):  # pairs come again, but never what follows them
+    for _ in range(300):  # pairs repeat, but never what follows them
         for token in (*source.choice(pairs), source.randrange(1000, 9000)):
             lookup.observe(token)
             drafted.append(len(lookup.propose(MAX_DRAFT)))

@@ -1,4 +1,4 @@
-"""Entries on disk: whole or not there, checked before use, private, and never more than the limit."""
+"""States on disk: written atomically, verified before use, private, and never beyond the limit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def files(state_store: StateStore) -> list[Path]:
     return sorted(state_store.folder.iterdir()) if state_store.folder.exists() else []
 
 
-def test_what_was_put_is_found_again(state_store: StateStore) -> None:
+def test_a_stored_state_is_loaded_again(state_store: StateStore) -> None:
     assert state_store.put(FAMILY, [1, 2, 3], state())
     assert state_store.put(OTHER, [1, 2, 3], state(seed=2))
     (entry,) = state_store.entries(FAMILY)
@@ -50,7 +50,7 @@ def test_only_the_owner_can_read_it(state_store: StateStore) -> None:
     assert [path.stat().st_mode & 0o777 for path in files(state_store)] == [0o600]
 
 
-def test_the_same_tokens_again_take_the_place_of_the_old(state_store: StateStore) -> None:
+def test_the_same_tokens_replace_the_old_entry(state_store: StateStore) -> None:
     state_store.put(FAMILY, [1, 2], state(seed=1))
     state_store.put(FAMILY, [1, 2], state(seed=2))
     (entry,) = state_store.entries(FAMILY)
@@ -58,7 +58,7 @@ def test_the_same_tokens_again_take_the_place_of_the_old(state_store: StateStore
 
 
 @pytest.mark.parametrize("keep", [0, 10, 40, 5_000, -1])
-def test_an_entry_cut_short_is_removed(state_store: StateStore, keep: int) -> None:
+def test_a_truncated_entry_is_removed(state_store: StateStore, keep: int) -> None:
     state_store.put(FAMILY, list(range(500)), state())
     (path,) = files(state_store)
     path.write_bytes(path.read_bytes()[:keep])
@@ -66,7 +66,7 @@ def test_an_entry_cut_short_is_removed(state_store: StateStore, keep: int) -> No
     assert files(state_store) == []
 
 
-def test_an_entry_cut_short_after_it_was_found_is_removed(state_store: StateStore) -> None:
+def test_an_entry_truncated_after_it_was_listed_is_removed(state_store: StateStore) -> None:
     state_store.put(FAMILY, [1, 2, 3], state())
     (entry,) = state_store.entries(FAMILY)
     for keep in (0, 5_000):
@@ -94,7 +94,7 @@ def test_files_that_are_not_ours_stay(state_store: StateStore) -> None:
     assert [path.name for path in files(state_store)] == ["notes.txt"]
 
 
-def test_the_least_recently_used_goes_first(state_store: StateStore) -> None:
+def test_the_least_recently_used_is_evicted_first(state_store: StateStore) -> None:
     small = StateStore(state_store.folder, limit=45_000)
     for number in range(3):
         small.put(FAMILY, [number], state(seed=number))
@@ -109,14 +109,14 @@ def test_the_least_recently_used_goes_first(state_store: StateStore) -> None:
     assert sum(path.stat().st_size for path in files(small)) <= 45_000
 
 
-def test_what_is_greater_than_the_limit_displaces_nothing(state_store: StateStore) -> None:
+def test_a_state_larger_than_the_limit_evicts_nothing(state_store: StateStore) -> None:
     small = StateStore(state_store.folder, limit=20_000)
     assert small.put(FAMILY, [1], state())
     assert not small.put(FAMILY, [2], state(size=30_000))
     assert [list(entry.tokens) for entry in small.entries()] == [[1]]
 
 
-def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     state_store = StateStore(tmp_path / "file" / "prefixes")
     assert not state_store.put(FAMILY, [1], state())
@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_a_full_disk_is_no_error_and_leaves_nothing(state_store: StateStore) -> None:
+def test_a_full_disk_is_not_an_error_and_leaves_no_file(state_store: StateStore) -> None:
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -140,7 +140,7 @@ assert not state_store.put(FAMILY, [2], state(size=1_000_000))
 
 
 def ended_while_writing(state_store: StateStore, how: signal.Signals) -> subprocess.CompletedProcess[bytes]:
-    """A process that writes one entry after the other until a signal reaches it in the middle of one."""
+    """A process that writes entries until a signal interrupts it within one."""
     code = f"""
 from tests.engine.test_state_store import *
 state_store, data = StateStore(Path({str(state_store.folder)!r}), limit=1 << 30), state(size=30_000_000)
@@ -176,7 +176,7 @@ def test_a_process_killed_while_it_writes_leaves_no_half_entry(state_store: Stat
     assert not [path for path in files(state_store) if path.suffix == ".part"]
 
 
-def test_a_reader_keeps_what_another_process_replaces(state_store: StateStore) -> None:
+def test_a_loaded_state_survives_its_replacement_by_another_process(state_store: StateStore) -> None:
     state_store.put(FAMILY, [1, 2], state(seed=1))
     (entry,) = state_store.entries()
     read = state_store.load(entry)
@@ -189,7 +189,7 @@ def test_a_reader_keeps_what_another_process_replaces(state_store: StateStore) -
 
 
 def test_processes_share_a_folder_that_is_always_full(state_store: StateStore) -> None:
-    """Each writes more than there is room for, so everyone's entries vanish under everyone's eyes."""
+    """Each writes more than the limit allows, so entries vanish while others read them."""
     code = f"""
 import sys
 from tests.engine.test_state_store import *

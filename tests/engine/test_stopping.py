@@ -85,7 +85,7 @@ def test_an_exception_in_the_middle_of_computing_leaves_it_usable(slow: Engine) 
 def test_an_exception_right_after_a_step_leaves_no_trace(
     start: Callable[..., Engine], tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is in the cache but not in the record, because the bookkeeping was interrupted, is found and dropped."""
+    """Tokens in the KV cache that are not on record, because the bookkeeping was interrupted, are found and removed."""
     engine = start(tiny_path)
     prompt = list(range(10, 60))
     expected = run(engine, prompt, max_tokens=5).tokens

@@ -54,7 +54,7 @@ def computed(context: Context) -> Any:
 
 
 @pytest.mark.parametrize("window", [0, 16])
-def test_a_turned_state_is_what_the_other_context_would_hold(
+def test_a_converted_state_equals_that_of_the_other_context(
     context: Callable[..., Context], open_model: Open, tmp_path: Path, window: int
 ) -> None:
     more = {"architecture": "gemma3", "attention.sliding_window": window} if window else {}
@@ -68,7 +68,7 @@ def test_a_turned_state_is_what_the_other_context_would_hold(
     assert bytes(other.save(0) or b"") == bytes(other_way) != bytes(state)
 
 
-def test_no_guess_at_what_is_laid_out_otherwise(
+def test_an_unknown_layout_is_not_converted(
     context: Callable[..., Context], open_model: Open, tiny_path: Path
 ) -> None:
     model = open_model(tiny_path)
@@ -80,7 +80,7 @@ def test_no_guess_at_what_is_laid_out_otherwise(
     assert transpose_v(computed(context(model, flash=True, kv_type="q8_0"))) is None
 
 
-def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
+def test_an_answer_that_outgrows_its_context_continues_from_the_same_state(
     start: Start, tiny_path: Path
 ) -> None:
     engine = start(tiny_path)
@@ -105,7 +105,7 @@ def test_an_answer_that_outgrows_its_context_goes_on_from_the_same_memory(
     assert dict(after.logprobs.top) == pytest.approx(dict(first.logprobs.top), abs=0.05)
 
 
-def test_the_next_prompt_that_begins_alike_finds_the_small_context(
+def test_a_prompt_with_the_same_prefix_finds_the_state_of_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
     state_store = StateStore(tmp_path / "prefixes", 1 << 30, min_seconds=0.0)
@@ -120,7 +120,7 @@ def test_the_next_prompt_that_begins_alike_finds_the_small_context(
     assert again.tokens == plain.tokens
 
 
-def test_a_conversation_that_has_grown_goes_on_from_the_small_context(
+def test_a_grown_conversation_continues_from_the_state_of_the_small_context(
     start: Start, tiny_path: Path, tmp_path: Path
 ) -> None:
     state_store = StateStore(tmp_path / "prefixes", 1 << 30, min_seconds=0.0)

@@ -1,4 +1,4 @@
-"""The tensors and header keys that llama.cpp wants of each architecture, at the smallest size it takes.
+"""The tensors and header keys that llama.cpp requires of each architecture, at the smallest size it accepts.
 
 In: a shape, the embedding and the output matrix, for `llama` also one attention head. Out: a writer filled with one
 layer whose attention and feed-forward outputs are zero (but for that head): the residual stream passes unchanged.
@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 
 HEAD = 64  # a head's size: keys, queries, values
-_FF = 32  # feed-forward width, of which nothing comes out
+_FF = 32  # feed-forward width; its output is zero
 
 Matrix = np.ndarray
 

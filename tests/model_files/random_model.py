@@ -1,4 +1,4 @@
-"""Models with random weights: as fast and as big as real ones of their shape, and as meaningless as it gets.
+"""Models with random weights: as fast and as large as real ones of the same shape; their text is meaningless.
 
     write_random(path, TINY)                 # F32, a megabyte: deterministic logits that depend on everything before
     path = cached(QWEN3_0_6B)                # 0.4 GB, quantized like Q4_K_M: for benchmarks

@@ -1,4 +1,4 @@
-"""Tiny random models whose memory cannot be rolled back to an earlier position: Mamba, and a hybrid (LFM2).
+"""Tiny random models whose state cannot be truncated to an earlier position: Mamba, and a hybrid (LFM2).
 
 In: a path. Out: a GGUF that llama.cpp loads and whose every token depends on all before it (the hybrid's second layer
 is one of attention, its first remembers the last tokens only).

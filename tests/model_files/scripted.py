@@ -1,15 +1,15 @@
-r"""A model that plays a script: a real GGUF, run by the real llama.cpp, that "says" exactly what a test wants.
+r"""A model that plays a script: a real GGUF, run by the real llama.cpp, that generates exactly what a test prescribes.
 
     write_scripted(path, ["<think>", "Hm", "m.", "</think>", "\n\n", "Yes"], user_defined=["<think>", "</think>"])
 
 The script starts after the prompt's last token, whatever that is, and ends with `eos`. Each element is one token:
 
 * `str` or `bytes`: an ordinary token of exactly these bytes, of any length, valid UTF-8 or not (a character may be
-  split over tokens). A single byte is that byte's own token; "\n\n" is a token of its own in every model, as in
+  split over tokens). A single byte is that byte's own token; "\n\n" is a separate token in every model, as in
   Qwen's vocabulary, so that the prompt endings "\n" and "\n\n" (an empty thinking block) can start different scripts.
 * a spelling listed in `control` or `user_defined`: that special token. The way to write markers, stop tokens too.
 
-`starts` maps the spelling of a prompt's last token to a script of its own, e.g. thinking switched off:
+`starts` maps the spelling of a prompt's last token to its own script, e.g. thinking switched off:
 
     write_scripted(path, ["Hmm", "</think>", "\n\n", "Yes"], starts={"\n\n": ["No"]}, user_defined=["</think>"])
 
@@ -102,7 +102,8 @@ def write_scripted(
 
 @dataclass
 class _Plan:
-    """Who follows whom: `after[token]` lists its uses as (place, successor); `places` are the unmistakable pieces."""
+    """Which token follows which: `after[token]` lists its uses as (place, successor); `places` are the unmistakable
+    pieces."""
 
     n_vocab: int
     after: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class _Plan:
         return [token for token, uses in self.after.items() if len({s for _, s in uses}) > 1]
 
     def successor(self, token: int, said: int) -> int:
-        """What follows a token when the piece at place `said` is the furthest that was said (-1: none)."""
+        """What follows a token when the piece at place `said` is the furthest one generated (-1: none)."""
         uses = self.after[token]
         return next((s for place, s in uses if place > said or place == said == -1), uses[-1][1])
 

@@ -2,7 +2,7 @@
 
 In: a loaded model, its settings, and how its context computes attention. Out: a family, a hexadecimal digest; states
 may be shared only within one family. A model is identified by its content (size, time of change, header and samples of
-the weights), not by its name: a replaced file is another model, a renamed one is not. Raises nothing.
+the weights), not by its name: a replaced file is another model, a renamed one is not.
 """
 
 from __future__ import annotations
