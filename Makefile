@@ -1,8 +1,15 @@
-# make try      set everything up, then answer a question with visible thinking
-# make test     set up what is missing, run the whole test suite
-# make check    ruff, mypy, the structure test, stale docs
-# make bench    ratios against a bare llama.cpp loop, measured in one run
-# make bench-peers   llama.cpp's own tools, built once, for make bench to compare with
+# make setup        make .venv with llama.cpp compiled for this machine; every other target does it where it is missing
+# make try          answer a question with visible thinking
+# make test         the whole test suite
+# make fast         the test suite without what takes long
+# make check        ruff, mypy, the rules of structure and language, stale docs
+# make docs         write the generated pages of docs/
+# make screens      take the pictures of docs/screens/ from real chats
+# make bench        ratios to a bare llama.cpp loop, measured in one run
+# make bench-peers  build llama.cpp's own tools once, for make bench to compare with
+# make coverage     run the fast tests, print the share of lines that ran and the files with too few
+# make lock         the newest versions that pyproject.toml allows, with hashes, into requirements.lock
+# make clean        remove .venv and everything generated
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,13 +20,14 @@ BIN    := $(VENV)/bin
 endif
 STAMP  := $(VENV)/setup.stamp
 JOBS   ?= 2
+RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast check docs bench bench-peers lock clean
+.PHONY: setup try test fast check docs screens bench bench-peers coverage lock clean
 
 setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml cli/llama_build/__main__.py cli/mull/data/amx_tiles.h
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: make setup PYTHON=python3.12, for instance.')"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: for instance make setup PYTHON=python3.12')"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PYTHON) cli/llama_build --python $(BIN)/python
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
@@ -39,11 +47,14 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/test_structure.py
+	@$(BIN)/python -m pytest $(RULES)
 	@$(BIN)/python -m docgen --check
 
 docs: setup
 	@$(BIN)/python -m docgen
+
+screens: setup
+	@$(BIN)/python -m docgen.screens
 
 bench: setup
 	@$(BIN)/python -m tests.bench
@@ -51,9 +62,15 @@ bench: setup
 bench-peers: setup
 	@$(BIN)/python -m tests.bench.peers
 
+coverage: setup
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) -m "not slow"
+	@$(BIN)/python -m coverage combine -q
+	@$(BIN)/python -m tests.coverage_report
+
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -18,6 +18,10 @@ if (
 ):  # a shell's background job: its children would ignore Ctrl+C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+COVERAGE = (
+    "COVERAGE_PROCESS_CONFIG",
+    "COVERAGE_PROCESS_START",
+)  # `make coverage` measures child processes too
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
@@ -45,8 +49,17 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
     )  # the tests already use every core, and threads that wait for each other crawl
     for verdict in checked_state.glob("*.json"):
         shutil.copy(verdict, state)
-    kept = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    passed_on = (
+        "PATH",
+        "SYSTEMROOT",
+        "LANG",
+        "LC_ALL",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+        "LD_LIBRARY_PATH",
+        *COVERAGE,
+    )
+    environment = {name: os.environ[name] for name in passed_on if name in os.environ}
     return {
         **environment,
         "HOME": str(base),

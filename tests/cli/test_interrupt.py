@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import COVERAGE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
@@ -100,6 +103,9 @@ def test_interrupt_while_processing_the_prompt(home: dict[str, str], slow: Path)
     assert (last["finish"], last["answer"], last["thinking"]) == ("interrupted", "", "")
 
 
+@pytest.mark.skipif(
+    any(name in os.environ for name in COVERAGE), reason="coverage's start-up swallows the signal"
+)
 def test_interrupt_while_starting(home: dict[str, str], slow: Path) -> None:
     """At any point of starting and loading, the process ends with 130 and without a traceback.
 

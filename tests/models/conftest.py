@@ -13,6 +13,7 @@ from mull.control import TurnControl
 from mull.events import Notice, PullDone, PullEvent
 from mull.models.hub.client import RetryPolicy
 from mull.models.hub.pull import pull
+from tests.conftest import COVERAGE
 from tests.models.hub_server import Hub, serve
 
 FOREIGN = (
@@ -82,7 +83,9 @@ def fetch(hub: Hub) -> Puller:
 
 def environment(user: Path, hub: Hub | None = None, **more: str) -> dict[str, str]:
     """The same home for a process of its own."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG", *COVERAGE) if name in os.environ
+    }
     places = {name: os.environ[name] for name in ("HOME", "HF_HOME", "MULL_STATE_DIR", "MULL_CONFIG_DIR")}
     return {
         **kept,
