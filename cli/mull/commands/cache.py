@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mull.commands._options import Json
-from mull.commands._run_config import open_state_store
-from mull.config import Config, read_config
 from mull.errors import UsageError
 from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
@@ -19,6 +17,7 @@ from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
 
 if TYPE_CHECKING:
+    from mull.config import Config
     from mull.engine.kv.state_store import StateStore, StoredState
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -39,6 +38,9 @@ def root(context: typer.Context, json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
+    from mull.commands._run_config import open_state_store
+    from mull.config import read_config
+
     streams: Streams = context.obj
     settings = read_config()
     state_store = open_state_store(settings)
@@ -62,6 +64,9 @@ def root(context: typer.Context, json: Json = False) -> None:
 @app.command("clear")
 def clear(context: typer.Context, model: Model = None, json: Json = False) -> None:
     """Remove all cached prompts, or those of one model."""
+    from mull.commands._run_config import open_state_store
+    from mull.config import read_config
+
     streams: Streams = context.obj
     state_store = open_state_store(read_config())
     if model is None:

@@ -11,7 +11,6 @@ import typer
 from mull.commands._options import Effort, Json, Reason
 from mull.errors import UsageError
 from mull.settings import ReasoningAsk
-from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
 
 File = Annotated[
@@ -59,7 +58,7 @@ def inspect(
         if decision.notice:
             streams.stderr.write(decision.notice + "\n")
         text = "".join(segment.text for segment in segments)
-        streams.stdout.write(visible(text) if streams.stdout_tty else text)
+        streams.write_stdout(text)
     elif parse:
         output = getattr(streams.stdin, "buffer", None)
         data = output.read() if output is not None else streams.stdin.read().encode("utf-8", "replace")

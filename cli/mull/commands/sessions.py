@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mull.commands._options import completes
 from mull.errors import MullError
-from mull.store import export as exports
-from mull.store.records import Hit, Session, TurnRecord
-from mull.store.search import CLOSE, OPEN
-from mull.store.sessions import Store, default_path, open_store
-from mull.terminal.console.sanitize import one_line, visible
+from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
-from mull.terminal.markdown.spans import wrap_spans
 from mull.terminal.views.json_output import write_object
+
+if TYPE_CHECKING:
+    from mull.store.records import Session
+    from mull.store.sessions import Store
 
 _SHOWN = 30  # sessions listed on a terminal without -n
 
@@ -74,6 +72,8 @@ def listing(
 
     On a terminal the list ends after 30 sessions unless -n is given.
     """
+    from mull.commands._session_text import time_text
+
     streams: Streams = context.obj
     if limit is None and streams.stdout_tty and not json:
         limit = _SHOWN
@@ -82,7 +82,7 @@ def listing(
     if json:
         write_object(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
         return
-    rows = [(each.id, each.title, str(each.turns), each.model, _when(each.updated)) for each in found]
+    rows = [(each.id, each.title, str(each.turns), each.model, time_text(each.updated)) for each in found]
     if rows:
         table(streams, ("Session", "Title", "Turns", "Model", "Used"), rows)
     else:
@@ -100,14 +100,17 @@ def show(
     json: Json = False,
 ) -> None:
     """Print a conversation."""
+    from mull.commands._session_text import print_session
+    from mull.store.export import to_data
+
     streams: Streams = context.obj
     with _store(streams) as store:
         session = store.find(name)
         turns = store.turns(session.id) if json else store.branch(session.id)
     if json:
-        write_object(streams, exports.to_data(session, turns))
+        write_object(streams, to_data(session, turns))
     else:
-        _print_turns(streams, session, turns, thinking=thinking)
+        print_session(streams, session, turns, thinking=thinking)
 
 
 @app.command("search")
@@ -124,6 +127,9 @@ def search(
     json: Json = False,
 ) -> None:
     """Search questions, answers and thinking; newest first."""
+    from mull.commands._session_text import print_hit
+    from mull.store.search import CLOSE, OPEN
+
     streams: Streams = context.obj
     with _store(streams) as store:
         hits = store.search(" ".join(words), limit)
@@ -133,7 +139,7 @@ def search(
         write_object(streams, {"v": 1, "hits": found})
         return
     for hit in hits:
-        show_hit(hit, streams)
+        print_hit(streams, hit)
     if not hits:
         streams.note("No match.")
         raise typer.Exit(1)
@@ -155,14 +161,16 @@ def export(
 
     JSON is complete, and import reads it. HTML is a single self-contained page.
     """
+    from mull.store.export import exported, write_export
+
     streams: Streams = context.obj
     with _store(streams) as store:
         session = store.find(name)
-        text = exports.exported(store, session, form)
+        text = exported(store, session, form)
     if output is None:
-        streams.stdout.write(text if not streams.stdout_tty else visible(text))
+        streams.write_stdout(text)
     else:
-        exports.write_export(output, text)
+        write_export(output, text)
         streams.note(f"Written: {output}")
 
 
@@ -172,6 +180,8 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A JSON file written by export; - reads stdin.")],
 ) -> None:
     """Import a conversation that was exported as JSON. Prints its new id."""
+    from mull.store.export import from_json
+
     streams: Streams = context.obj
     try:
         text = streams.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
@@ -181,7 +191,7 @@ def import_(
             f"{file} is not a text file.",
             "Give a JSON file from mull sessions export.",
         ) from error
-    session, turns = exports.from_json(text)
+    session, turns = from_json(text)
     with _store(streams) as store:
         copy = store.insert(session, turns)
     streams.stdout.write(f"{copy.id}\n")
@@ -220,66 +230,16 @@ def remove(
             store.remove(session.id)
 
 
-def show_hit(hit: Hit, streams: Streams) -> None:
-    """Print where a match is, and the text around it with the matches in bold."""
-    head = [(_safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {_when(hit.when)}"), "dim")]
-    parts = hit.snippet.replace(OPEN, CLOSE).split(CLOSE)
-    words = [(_safe(streams, part), "bold" if number % 2 else "") for number, part in enumerate(parts)]
-    width = streams.width - 1 if streams.stdout_tty else None  # not on a terminal: one line each
-    lines = wrap_spans(head, width) if width else [head]
-    lines += [[("  ", ""), *line] for line in (wrap_spans(words, width - 2) if width else [words])]
-    for line in lines:
-        streams.stdout.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
-
-
 @contextmanager
 def _store(streams: Streams) -> Iterator[Store]:
+    from mull.store.sessions import default_path, open_store
+
     with open_store(default_path()) as store:
         if store.notice:
             streams.note(store.notice)
         yield store
 
 
-def _print_turns(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
-    style, write = streams.stdout_style, streams.stdout.write
-    write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
-    about = f"session {session.id} · {session.model} · {_when(session.updated)}"
-    write(style(_safe(streams, about), "dim") + "\n")
-    for turn in turns:
-        asked = _safe(streams, turn.question).splitlines() or [""]
-        write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
-        for file in turn.files:
-            write(style(f"  with {_safe(streams, file.name)}", "dim") + "\n")
-        if thinking and turn.thinking:
-            write(
-                "\n"
-                + "\n".join(style(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
-                + "\n"
-            )
-        write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
-        if turn.partial:
-            write(style("(stopped)", "dim") + "\n")
-
-
-def _drawn(answer: str, streams: Streams) -> Sequence[str]:
-    """The lines of an answer: Markdown is rendered on a terminal, else the text is unchanged."""
-    if not streams.stdout_live:
-        return _safe(streams, answer.rstrip()).split("\n") if answer else []
-    from mull.terminal.markdown.stream import render
-
-    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode)
-
-
-def _safe(streams: Streams, text: str) -> str:
-    return visible(text) if streams.stdout_tty else text
-
-
 def _summary(session: Session) -> dict[str, Any]:
     values = dataclasses.asdict(session) | {"title": session.title}
     return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
-
-
-def _when(seconds: float) -> str:
-    """The time of day if it is today, else the date."""
-    then, now = time.localtime(seconds), time.localtime()
-    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)

@@ -12,7 +12,6 @@ from mull import prompt_templates
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
-from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 
@@ -84,7 +83,7 @@ def show(context: typer.Context, name: Name) -> None:
     """Print a template."""
     streams: Streams = context.obj
     text = prompt_templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
-    streams.stdout.write(visible(text) if streams.stdout_tty else text)
+    streams.write_stdout(text)
 
 
 @app.command("edit")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mull.commands._session_text import print_hit
 from mull.commands.chat.registry import action, needed, user_path
 from mull.commands.chat.session import Chat
-from mull.commands.sessions import show_hit
 from mull.errors import MullError, UsageError
 from mull.store.export import exported, file_name, free_path, write_export
 from mull.store.records import Session
@@ -78,7 +78,7 @@ def _sessions(chat: Chat, argument: str) -> None:
     if argument:
         hits = store.search(argument, LISTED)
         for hit in hits:
-            show_hit(hit, chat.streams)
+            print_hit(chat.streams, hit)
         if not hits:
             chat.note("Nothing was found.")
         return

@@ -19,7 +19,7 @@ from typing import Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
-from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.style import Style
 from mull.terminal.console.width import breaks
 
@@ -108,6 +108,10 @@ class Streams:
     def note(self, text: str) -> None:
         """One dim line on stderr; a terminal gets it wrapped at words."""
         self._write_message(one_line(text), "dim")
+
+    def write_stdout(self, text: str) -> None:
+        """Write text of a model or a file to stdout: a terminal gets no control characters, a pipe the same bytes."""
+        self.stdout.write(visible(text) if self.stdout_tty else text)
 
     def write_stderr(self, text: str) -> None:
         """Write to stderr without any change."""

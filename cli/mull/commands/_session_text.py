@@ -1,0 +1,71 @@
+"""Print saved conversations and search hits; for `mull sessions` and the chat's /sessions.
+
+In: records of the store. Out: text on stdout. A terminal gets Markdown, styles and no control characters of a model;
+a pipe gets the text unchanged, one line for each hit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from mull.store.records import Hit, Session, TurnRecord
+from mull.store.search import CLOSE, OPEN
+from mull.terminal.console.sanitize import one_line, visible
+from mull.terminal.console.streams import Streams
+from mull.terminal.markdown.spans import wrap_spans
+
+
+def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
+    """Print the questions and answers of a branch, oldest first; with `thinking` the thinking, too."""
+    style, write = streams.stdout_style, streams.stdout.write
+    write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
+    about = f"session {session.id} · {session.model} · {time_text(session.updated)}"
+    write(style(_safe(streams, about), "dim") + "\n")
+    for turn in turns:
+        asked = _safe(streams, turn.question).splitlines() or [""]
+        write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
+        for file in turn.files:
+            write(style(f"  with {_safe(streams, file.name)}", "dim") + "\n")
+        if thinking and turn.thinking:
+            write(
+                "\n"
+                + "\n".join(style(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
+                + "\n"
+            )
+        write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
+        if turn.partial:
+            write(style("(stopped)", "dim") + "\n")
+
+
+def print_hit(streams: Streams, hit: Hit) -> None:
+    """Print where a match is, and the text around it with the matches in bold."""
+    head = [
+        (_safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {time_text(hit.when)}"), "dim")
+    ]
+    parts = hit.snippet.replace(OPEN, CLOSE).split(CLOSE)
+    words = [(_safe(streams, part), "bold" if number % 2 else "") for number, part in enumerate(parts)]
+    width = streams.width - 1 if streams.stdout_tty else None  # not on a terminal: one line each
+    lines = wrap_spans(head, width) if width else [head]
+    lines += [[("  ", ""), *line] for line in (wrap_spans(words, width - 2) if width else [words])]
+    for line in lines:
+        streams.stdout.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
+
+
+def time_text(seconds: float) -> str:
+    """The time of day if it is today, else the date."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)
+
+
+def _drawn(answer: str, streams: Streams) -> Sequence[str]:
+    """The lines of an answer: Markdown is rendered on a terminal, else the text is unchanged."""
+    if not streams.stdout_live:
+        return _safe(streams, answer.rstrip()).split("\n") if answer else []
+    from mull.terminal.markdown.stream import render
+
+    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode)
+
+
+def _safe(streams: Streams, text: str) -> str:
+    return visible(text) if streams.stdout_tty else text
