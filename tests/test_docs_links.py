@@ -60,6 +60,12 @@ def test_relative_links_resolve(page: Path) -> None:
     assert not broken
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_of_the_repository_exist(page: Path) -> None:
+    named = re.findall(r"`((?:cli|tests)/[\w./-]+)`", FENCE.sub("", page.read_text(encoding="utf-8")))
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 @functools.cache
 def definitions() -> dict[str, set[str]]:
     """Of every module (dotted) and every class: the names that it defines, inherited ones included."""

@@ -108,55 +108,55 @@ FAMILIES = {
 TOKENS = " / ".join(map(str, BUDGETS.values()))
 INTRO = f"""# Thinking
 
-Many open models think before they answer. `mull` treats that thinking as a thing of its own: you can switch it, bound
-it, watch it or hide it, and it never leaks into the answer.
+Many open models think before they answer. `mull` gives you control over a model's reasoning: turn it on or off, cap it,
+watch it live, cut it short; it never ends up in the output.
 
-| flag | does |
+| flag | effect |
 | --- | --- |
-| `--reason`, `--no-reason` | think, or don't; without either the model's own default counts |
+| `--reason`, `--no-reason` | think, or don't; without either, the model's own default |
 | `--effort low\\|medium\\|high` | how much to think: the family's own control, else a budget of {TOKENS} tokens |
-| `--think-budget N` | at most N tokens of thinking, then it is closed cleanly and the answer begins |
-| `--thinking auto\\|show\\|fold\\|hide` | how thinking is displayed, apart from whether it happens |
+| `--think-budget N` | at most N tokens of thinking; then it is closed cleanly and the answer begins |
+| `--thinking auto\\|show\\|fold\\|hide` | how thinking is displayed, independent of whether it happens |
 
 ## What off means
 
-Every family has its own means, and `mull` finds them in the chat template that comes with the model: it renders the
-template with small probes and looks at what changes. So models that nobody has listed work as well. A few facts that no
-template shows are written down, each with where it is known from.
+Each family has its own mechanism, and `mull` finds it in the chat template that comes with the model: it renders the
+template with small probes and compares the results. So it works for unlisted models too. A few facts that no
+template shows are stored in `mull`, each with its source.
 
-Off is one of these, and `mull inspect FILE` says which:
+Off is one of these, and `mull inspect FILE` shows which:
 
-* **template**: an argument of the template. Most of these put an empty block of thinking into the prompt.
+* **template**: an argument of the template. Most of these put an empty thinking block into the prompt.
 * **text**: a word in a message that the model was trained to obey.
-* **prefill**: `mull` begins the answer itself, where that is known to work.
-* **cannot**: the model always thinks. Then `mull` says so in one line on stderr, allows {MINIMUM_BUDGET} tokens of
-  thinking, and hides them. It never pretends: the JSON result carries what was asked, what was applied, and how.
+* **prefill**: `mull` starts the answer itself, where that is known to work.
+* **cannot**: the model always thinks. Then `mull` reports it in one line on stderr, allows {MINIMUM_BUDGET} tokens of
+  thinking, and hides them. The JSON result always contains what was asked, what was applied, and how.
 
-Thinking that appears although it was switched off is still split off. A model whose template says nothing of thinking
-is watched: what it marks as thinking at the start of its output is split off too.
+Thinking that appears although it was switched off is still split off. For a model whose template says nothing about
+thinking, `mull` watches the output: what the model marks as thinking at its start is split off too.
 
-## Enough thinking
+## Ending the thinking
 
-When a budget is used up, or you press Tab in the chat, the thinking is closed the way the family closes it, after one
-short sentence, and the model answers in the same stream. gpt-oss is led into its final channel, since it would
-otherwise begin another analysis. The sentence and the tags are not counted as thinking. A budget of 0 asks for no
+When a budget is used up, or you press Tab in the chat, `mull` closes the thinking the way the family does, after one
+short sentence, and the model answers in the same stream. gpt-oss is moved into its final channel, since it would
+otherwise start another analysis. The sentence and the tags are not counted as thinking. A budget of 0 asks for no
 thinking at all, like `--no-reason`.
 
-## Old thinking
+## Thinking of earlier turns
 
-The thinking of earlier turns goes back to the template in the field that it reads, or in pieces of the content where it
-wants it so; the template keeps it or, mostly, drops it. It stays in your session either way.
+The thinking of earlier turns is passed to the template in the field that the template reads, or in parts of the content
+where the template expects it there. The template includes it or, mostly, drops it. It stays in your session either way.
 
-## What you paste stays text
+## Pasted text stays text
 
-A prompt is a template's markers with texts between them. `mull` keeps track of which characters came from the template;
-a marker spelled in your text, in a file, in a system prompt or in an old answer reaches the model as letters and never
-as the marker itself. Templates run in a sandbox with bounds on time and memory.
+A prompt consists of the template's markers with texts between them. `mull` tracks which characters came from the
+template. A marker spelled in your text, in a file, in a system prompt or in an earlier answer reaches the model as
+plain letters, never as the marker itself. Templates run in a sandbox with limits on time and memory.
 
-## Look for yourself
+## Checking it yourself
 
 ```sh
-mull inspect model.gguf                    # what it is, and what off will really do
+mull inspect model.gguf                    # what it is, and what off really does
 mull inspect chat_template.jinja --json
 mull inspect model.gguf --render messages.json --no-reason    # the exact prompt
 mull inspect model.gguf --parse < raw-output.txt              # thinking and answer
@@ -166,19 +166,19 @@ mull inspect model.gguf --parse < raw-output.txt              # thinking and ans
 
 ```sh
 mull eval                                  # forty small questions with and without thinking
-mull eval mine.jsonl --modes off,low,high  # yours: {{"prompt": "…", "answer": …}} a line
+mull eval mine.jsonl --modes off,low,high  # your own: {{"prompt": "…", "answer": …}} per line
 ```
 
-`mull eval` shows for each way of asking how many answers were right, and what they took in tokens and seconds;
-`--wrong` lists the wrong ones, `--json` has it all. An answer is right when its last number, the numbers of its last
-line, or words of its last line in a row are those that were expected: no model judges another. The questions are asked
-side by side, as `mull batch` does it, and drawn with seed 0 where nothing else is said.
+`mull eval` shows for each mode how many answers were right, and how many tokens and seconds they took;
+`--wrong` lists the wrong ones, `--json` contains everything. An answer is right when its last number, the numbers of
+its last line, or consecutive words of its last line match the expected answer: no model judges another. The questions
+are decoded in parallel, as in `mull batch`, and sampled with seed 0 unless `--seed` says otherwise.
 
 ## Families
 
 Measured from the published templates. The words after a switch say what the prompt then ends with: thinking *opened*,
-an *empty block* of it, or a *bare end* tag; without a word the model does it all. `–`: nothing to pass. *Budget*: the
-tokens above. A version is that of `mull` in which the row was first measured.
+an *empty block* of it, or a *bare end* tag; without a word the model does everything itself. `–`: nothing to pass.
+*Budget*: the tokens above. The version is that of `mull` in which the row was first measured.
 
 """
 
