@@ -156,10 +156,10 @@ def test_an_override_changes_one_field_and_keeps_the_rest_and_the_place(
         (entry(more="context = true"), "'context' has to be a whole number"),
         (entry(more="sampling = { thinking = { temprature = 1 } }"), "unknown key 'temprature'"),
         (entry(more='default = "Q4_0"'), "'default'"),
-        (entry(name="Has Blanks"), "is no name"),
-        (entry(name="a/b"), "is no name"),
-        (entry() + entry(), "is taken"),
-        (entry(more='aliases = ["mine"]'), "is taken"),
+        (entry(name="Has Blanks"), "is not a valid name"),
+        (entry(name="a/b"), "is not a valid name"),
+        (entry() + entry(), "is used twice"),
+        (entry(more='aliases = ["mine"]'), "is used twice"),
         (entry(more='default = "Q"\nfiles = [{ quant = "Q", name = "../../etc/x.gguf" }]'), "may not leave"),
         (entry(more='default = "Q"\nfiles = [{ quant = "Q", name = "/etc/x.gguf" }]'), "may not leave"),
         (entry(more='default = "Q"\nfiles = [{ quant = "Q", name = "a", sha256 = "12" }]'), "'sha256'"),
@@ -196,13 +196,11 @@ def test_an_older_fetched_catalogue_is_not_used(tmp_path: Path, catalogue: Catal
     assert load_catalogue(tmp_path).entries == catalogue.entries
 
 
-def test_a_damaged_fetched_catalogue_is_passed_over_with_a_notice(
-    tmp_path: Path, catalogue: Catalogue
-) -> None:
+def test_a_damaged_fetched_catalogue_is_ignored_with_a_notice(tmp_path: Path, catalogue: Catalogue) -> None:
     (tmp_path / "catalogue.toml").write_text('updated = "2999-01-01"\n[[model]]\n')
     loaded = load_catalogue(tmp_path)
     assert loaded.entries == catalogue.entries
-    assert "passed over" in loaded.notices[0]
+    assert "is ignored" in loaded.notices[0]
 
 
 def test_a_split_file_keeps_its_parts_in_order(with_own: Callable[[str], Catalogue]) -> None:

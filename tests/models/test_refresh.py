@@ -85,7 +85,7 @@ def test_a_catalogue_without_models_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("date", "says"), [("", "has no date"), ('updated = "2020-02-02"', "is of 2020-02-02")]
+    ("date", "says"), [("", "has no date"), ('updated = "2020-02-02"', "is dated 2020-02-02")]
 )
 def test_an_older_catalogue_is_refused_because_it_would_not_be_used(
     tmp_path: Path, date: str, says: str

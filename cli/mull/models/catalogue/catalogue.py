@@ -1,8 +1,8 @@
-"""models.toml as values: what is known of the models that mull calls by name.
+"""The catalogue of known models, read from models.toml.
 
-In: the catalogue that ships with mull (or a newer one fetched by `mull models --refresh`), and the user's own
-`models.toml` in the config folder, whose entries add to it or override it field by field. Out: frozen entries.
-Every key is checked, so that a misspelt one is an error and not a silence. Nothing here touches the network.
+In: the catalogue that ships with mull (or a newer one from `mull models --refresh`), and the user's own `models.toml`
+in the config folder, whose entries add to it or override it field by field. Out: frozen entries. Raises CatalogueError,
+for unknown keys too. No network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mull.settings import Sampling
 from mull.suggest import nearest
 
 FORMAT = 1  # of the file; a catalogue with a higher one needs a newer mull
-FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, by --refresh
+FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, from --refresh
 OWN = "models.toml"  # in the config folder: the user's entries and overrides
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class CatalogueError(MullError):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All entries, in the order of the file. `notices`: what the user should know of how it was put together."""
+    """All entries, in the order of the file. `notices` are for the user."""
 
     entries: tuple[CatalogueEntry, ...]
     updated: str = ""
@@ -82,7 +82,7 @@ class Catalogue:
         return self._index.get(name.strip().lower())
 
     def nearest(self, name: str) -> list[str]:
-        """Up to three names that somebody who typed `name` may have meant, best first; never an alias."""
+        """Up to three similar names, best first; never an alias."""
         wanted = name.strip().lower()
         near = nearest(wanted, self._index, count=6)
         near += [known for known in self._index if len(wanted) > 2 and wanted in known]
@@ -97,15 +97,14 @@ def bundled_path() -> Path:
 
 
 def bundled_date() -> str:
-    """The date of the catalogue that came with mull; an older one is not used."""
+    """The date of the bundled catalogue; an older one is not used."""
     return _read(bundled_path())[1]
 
 
 def load_catalogue(config_dir: Path | None) -> Catalogue:
-    """The newer of the bundled and the fetched catalogue, with the user's own entries over it.
+    """The newer of the bundled and the fetched catalogue, overridden by the user's own entries.
 
-    A damaged fetched catalogue is passed over with a notice; a mistake in the user's own file raises CatalogueError,
-    because it was typed by hand and wants to be corrected.
+    A damaged fetched catalogue is ignored with a notice; a mistake in the user's own file raises CatalogueError.
     """
     tables, updated = _read(bundled_path())
     entries = dict(parse_entries(tables, "models.toml"))
@@ -115,7 +114,7 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
             newer, its_date = _read(config_dir / FETCHED)
             fetched = dict(parse_entries(newer, str(config_dir / FETCHED)))
         except CatalogueError as error:
-            notices.append(f"The fetched catalogue is passed over. {error.message}")
+            notices.append(f"The fetched catalogue is ignored. {error.message}")
         else:
             if its_date >= updated:
                 tables, entries, updated = newer, fetched, its_date
@@ -134,7 +133,9 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(where, str(error)) from error
     if data.get("format", FORMAT) != FORMAT:
-        raise CatalogueError(where, f"its format is {data['format']!r}, and this mull reads format {FORMAT}")
+        raise CatalogueError(
+            where, f"its format is {data['format']!r}; this version of mull reads format {FORMAT}"
+        )
     unknown = set(data) - {"format", "updated", "model"}
     if unknown:
         raise CatalogueError(where, f"unknown key {min(unknown)!r}")
@@ -145,7 +146,7 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
 
 
 def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[str, CatalogueEntry]]:
-    """(name, entry) of every table; raises CatalogueError at the first mistake, a name given twice included."""
+    """(name, entry) of every table. Raises CatalogueError at the first mistake, or at a duplicate name."""
     seen: set[str] = set()
     for number, table in enumerate(tables, 1):
         name = table.get("name")
@@ -153,13 +154,13 @@ def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[st
         entry = _entry(_Table(table, place))
         for known in (entry.name, *entry.aliases):
             if known in seen:
-                raise CatalogueError(place, f"the name {known!r} is taken")
+                raise CatalogueError(place, f"the name {known!r} is used twice")
             seen.add(known)
         yield entry.name, entry
 
 
 def _over(own: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's keys over the known ones; of a table, only the keys that he gives."""
+    """The known keys, overridden by the user's; tables are merged key by key."""
     return {**known, **own} | {
         key: {**below, **value}
         for key, value in own.items()
@@ -176,7 +177,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 class _Table:
-    """A TOML table that says what is wrong with it: missing keys, wrong types, keys nobody asked for."""
+    """A TOML table that validates its keys: `done` raises CatalogueError for those that nothing has read."""
 
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self._values = dict(values)
@@ -229,7 +230,7 @@ def _entry(table: _Table) -> CatalogueEntry:
     for known in (name, *aliases):
         if not known or known != known.lower() or any(c in known for c in " /:\\"):
             raise CatalogueError(
-                table.where, f"{known!r} is no name: lower case, without blanks, slashes or colons"
+                table.where, f"{known!r} is not a valid name: lower case, without spaces, slashes or colons"
             )
     parameters, sampling = table.table("parameters"), table.table("sampling")
     files = tuple(_file(one) for one in table.tables("files"))

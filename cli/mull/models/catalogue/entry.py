@@ -1,7 +1,7 @@
-"""What the catalogue says of one model: frozen values, without a word on where they were read.
+"""The catalogue's facts about one model, as frozen values.
 
-Sizes are bytes, parameters billions, contexts tokens. None or an empty value means that nobody published the fact.
-`catalogue.py` reads them from TOML; `fit.py` and `card.py` use them.
+Sizes are bytes, parameters billions, contexts tokens. None or an empty value: not published. `catalogue.py` reads them
+from TOML.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ReasoningKind = Literal["none", "always", "switchable"]
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFile:
-    """One quantization. `filenames` in their order when it is split. `bytes` of all parts; None: nobody said."""
+    """One quantization. `filenames`: all parts in order. `bytes`: of all parts; None: unknown."""
 
     quant: str
     filenames: tuple[str, ...]
@@ -30,7 +30,7 @@ class CatalogueFile:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """`permissive`: use, change and share, with nothing asked but notices. `asks`: what else, in a few words."""
+    """`permissive`: using, changing and sharing require notices only. `asks`: other conditions, in a few words."""
 
     spdx: str
     permissive: bool
@@ -39,7 +39,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningFacts:
-    """Whether the model thinks, and how that is controlled."""
+    """Whether the model is a reasoning model, and how that is controlled."""
 
     kind: ReasoningKind
     control: str = ""
@@ -49,7 +49,7 @@ class ReasoningFacts:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Published scores and the setting they were measured at. `second_hand`: read in a copy of the vendor's words."""
+    """Published scores and the setting they were measured in. `second_hand`: not read at the vendor's own page."""
 
     at: str
     scores: Mapping[str, float]
@@ -58,7 +58,7 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """What the memory estimate needs before a header was read. `state_bytes`: of all recurrent layers."""
+    """Figures for a memory estimate without a header. `state_bytes`: of all recurrent layers."""
 
     layers: int
     kv: tuple[KvLayers, ...]
@@ -69,8 +69,8 @@ class ModelShape:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One model. Parameters in billions, context in tokens; None or empty: not known. `approximate` names the
-    fields that were inferred rather than read."""
+    """One model. Parameters in billions, context in tokens; None or empty: unknown. `approximate` names the fields that
+    were inferred rather than published."""
 
     name: str
     made_by: str

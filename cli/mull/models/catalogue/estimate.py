@@ -13,7 +13,7 @@ _BYTES_PER_WEIGHT = 0.6  # of a Q4_K_M file
 
 
 def from_entry(entry: CatalogueEntry, file: CatalogueFile | None) -> MemoryLayout | None:
-    """The layout that the catalogue's figures give; None when not even the parameters are known."""
+    """The layout from the catalogue's figures; None when not even the number of parameters is known."""
     size = file.bytes if file is not None and file.bytes else None
     if size is None:
         if entry.total is None:
@@ -26,8 +26,8 @@ def from_entry(entry: CatalogueEntry, file: CatalogueFile | None) -> MemoryLayou
         experts = round(size * min(1.0, (1 - entry.active / entry.total) / (1 - share)))
     layers = shape.layers if shape is not None else 32
     groups = shape.kv if shape is not None else (_typical(entry.total or size / 0.6e9, layers),)
-    tied = table = min(size // 20, 1 << 30)  # the embedding table of a big vocabulary
-    if not experts and entry.total and entry.active:  # what is not active are embeddings of every layer
+    tied = table = min(size // 20, 1 << 30)  # the embedding table of a large vocabulary
+    if not experts and entry.total and entry.active:  # inactive parameters are per-layer embeddings
         table = round(size * (1 - entry.active / entry.total))
     return MemoryLayout(
         layers=layers,
@@ -46,7 +46,7 @@ def from_entry(entry: CatalogueEntry, file: CatalogueFile | None) -> MemoryLayou
 
 
 def from_size(size: int) -> MemoryLayout:
-    """A rough layout where nothing but the size of the file is known."""
+    """A rough layout from the size of the file alone."""
     table = min(size // 20, 1 << 30)
     return MemoryLayout(
         layers=32,
@@ -65,6 +65,6 @@ def from_size(size: int) -> MemoryLayout:
 
 
 def _typical(billions: float, layers: int) -> KvLayers:
-    """A middling cache for a model whose shape nobody wrote down: 8 KV heads, wider with the model."""
+    """A typical KV cache for a model of unknown shape: 8 KV heads, wider for larger models."""
     row = 1024 if billions > 6 else 512
     return KvLayers(layers, row, row)

@@ -1,7 +1,7 @@
-"""Which quantization, which model: what to offer on this machine, and what instead of one that does not fit.
+"""Recommendations for this machine: a quantization, a model, and alternatives to one that does not fit.
 
-In: catalogue entries and a `Machine`. Out: `Offer`s with a plan and words. The best model is the one with the best
-published score on one named benchmark among those that answer fast enough here; the reason is said with it.
+In: catalogue entries and a `Machine`. Out: `Offer`s with a memory plan. The recommended model has the best published
+score on one benchmark of those that are fast enough here; the reason is part of the recommendation.
 """
 
 from __future__ import annotations
@@ -19,19 +19,15 @@ from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import Machine
 
 YARDSTICK = "GPQA_Diamond"  # the benchmark that most vendors publish
-BRISK = 8.0  # tokens per second; a model that thinks for a thousand tokens should answer within two minutes
-_COARSE = re.compile(r"(UD-)?(I?Q[12]|TQ)")  # so much is lost that a smaller model is the better choice
+BRISK = 8.0  # tokens per second: an answer within two minutes after a thousand tokens of reasoning
+_COARSE = re.compile(r"(UD-)?(I?Q[12]|TQ)")  # quality is so low that a smaller model is better
 
 
 class DoesNotFit(MullError):
-    """A model that this machine cannot hold, said before anything is fetched. `instead`: names that would fit."""
+    """A model that does not fit this machine. `instead`: names of models that do."""
 
     def __init__(self, name: str, reasons: Iterable[str], instead: tuple[str, ...]) -> None:
-        hint = (
-            f"What would fit: {', '.join(instead)}."
-            if instead
-            else "`mull models --best` names one that fits."
-        )
+        hint = f"These fit: {', '.join(instead)}." if instead else "`mull models --best` names one that fits."
         super().__init__(
             "does_not_fit",
             f"{name} does not fit this machine: it {'; '.join(reasons)}.",
@@ -42,7 +38,7 @@ class DoesNotFit(MullError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An entry, the file to take here, and how it would run; `plan` None when its size is unknown."""
+    """An entry, the file to download here, and its memory plan; `plan` None when its size is unknown."""
 
     entry: CatalogueEntry
     file: CatalogueFile | None
@@ -50,7 +46,7 @@ class Offer:
 
 
 def offer(entry: CatalogueEntry, machine: Machine) -> Offer:
-    """The default quantization; where it does not fit, the largest smaller one that does (none below three bits)."""
+    """The default quantization; if it does not fit, the largest smaller one that does (at least three bits)."""
     file = entry.file()
     first = _planned(entry, file, machine)
     if first.plan is None or first.plan.fits or file is None:
@@ -68,8 +64,8 @@ def offer(entry: CatalogueEntry, machine: Machine) -> Offer:
 
 
 def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, str] | None:
-    """The model to recommend here, and why; None when nothing with a published score fits."""
-    offers = [_planned(entry, entry.file(), machine) for entry in entries]  # scores are of no coarser files
+    """The recommended model and the reason; None if no model with a published score fits."""
+    offers = [_planned(entry, entry.file(), machine) for entry in entries]  # scores are not of coarser files
     fitting = [one for one in offers if one.plan and one.plan.fits and score(one.entry)]
     brisk = [one for one in fitting if _speed(one) >= BRISK]
     field = brisk or fitting
@@ -77,12 +73,12 @@ def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, st
         return None
     chosen = max(field, key=lambda one: (_points(one.entry), -_size(one)))
     found = score(chosen.entry)
-    if found is None or chosen.plan is None:  # both were asked for above
+    if found is None or chosen.plan is None:  # both were checked above
         return None
     points, benchmark = found
-    pace = f"of the {len(field)} that answer here at {BRISK:.0f} tokens per second or more"
+    pace = f"of the {len(field)} models that generate at least {BRISK:.0f} tokens per second here"
     if not brisk:
-        pace = f"of the {len(field)} that fit here, though none of them fast"
+        pace = f"of the {len(field)} models that fit here, none of which is fast"
     where = "read second-hand" if benchmark.second_hand else "published by its maker"
     why = (
         f"It has the highest {YARDSTICK.replace('_', ' ')} score {pace}: {points:g} ({benchmark.at}; {where}). "
@@ -92,13 +88,13 @@ def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, st
 
 
 def score(entry: CatalogueEntry) -> tuple[float, Benchmark] | None:
-    """The entry's highest score on the yardstick, with the setting it was measured at."""
+    """The entry's highest score on the yardstick, with the setting it was measured in."""
     found = [(one.scores[YARDSTICK], one) for one in entry.benchmarks if YARDSTICK in one.scores]
     return max(found, key=lambda pair: pair[0], default=None)
 
 
 def instead(catalogue: Catalogue, entry: CatalogueEntry | None, machine: Machine) -> tuple[str, ...]:
-    """Up to three names that fit: a smaller quantization, the same maker's next smaller models, the best of all."""
+    """Up to three alternatives: a smaller quantization, the same maker's smaller models, the recommended model."""
     names = []
     if entry is not None:
         other = offer(entry, machine)
@@ -121,7 +117,7 @@ def instead(catalogue: Catalogue, entry: CatalogueEntry | None, machine: Machine
 def check_fit(
     name: str, layout: MemoryLayout, machine: Machine, catalogue: Catalogue, entry: CatalogueEntry | None
 ) -> MemoryPlan:
-    """The plan for a model about to be downloaded. Raises DoesNotFit, with what would fit instead."""
+    """The memory plan of a model. Raises DoesNotFit, with alternatives that fit."""
     found = plan(layout, machine)
     if not found.fits:
         raise DoesNotFit(name, found.reasons, instead(catalogue, entry, machine))

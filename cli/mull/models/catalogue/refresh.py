@@ -1,7 +1,7 @@
-"""A newer catalogue, from an address or a path of the user's choosing.
+"""Install a newer catalogue from a URL or a path.
 
-In: where it is. Out: the file in the config folder, whole and checked, or an error and the old one left as it was.
-Nothing is asked of the network unless an http(s) address was given.
+In: an http(s) URL or a path. Out: the validated file in the config folder, written atomically. Raises MullError and
+leaves the old file unchanged.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from mull.fs.atomic import write_atomic
 from mull.fs.paths import private_dir
 from mull.models.catalogue.catalogue import FETCHED, bundled_date, parse_entries, parse_text
 
-LARGEST = 4 << 20  # bytes; the catalogue takes a fortieth of that
+LARGEST = 4 << 20  # bytes; the catalogue has a fortieth of that
 _SECONDS = 20.0
 
 
 def refresh(source: str, config_dir: Path) -> tuple[int, str]:
-    """Fetch, check and keep a catalogue: how many models it has, and its date. Raises MullError."""
+    """Fetch, validate and install a catalogue; returns its number of models and its date. Raises MullError."""
     data = _fetch(source) if urlsplit(source).scheme in {"http", "https"} else _read(source)
     if len(data) > LARGEST:
         raise MullError(
@@ -36,10 +36,10 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
     count = sum(1 for _ in parse_entries(tables, source))
     ours = bundled_date()
     if count and updated < ours:
-        age = f"is of {updated}" if updated else "has no date"
+        age = f"is dated {updated}" if updated else "has no date"
         raise MullError(
             "outdated_catalogue",
-            f"{source} {age}; the catalogue that came with mull is of {ours}.",
+            f"{source} {age}; mull's bundled catalogue is dated {ours}.",
             "Nothing was changed.",
         )
     if not count:

@@ -1,7 +1,7 @@
-"""Model files that are already on this machine: in the Hugging Face cache, and where other tools keep theirs.
+"""Find the model files on this machine: in the Hugging Face cache and in the folders of other tools.
 
-In: the places of LM Studio, Ollama, llama.cpp and the folders of the config. Out: `LocalModel`s under the names by
-which `-m` takes them. Everything is used in place; nothing here writes, and an unreadable folder is an empty one.
+In: the folders of LM Studio, Ollama and llama.cpp, and those of the config. Out: `LocalModel`s under the names that
+`-m` takes. Read-only; an unreadable folder counts as empty.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _MANIFEST_LIMIT = 1 << 20  # bytes; Ollama's manifests are a few hundred
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """One model on the disk. `parts` in order (one, when it is not split); `bytes` of all of them.
+    """One model on the disk. `parts`: its files in order, several for a split model; `bytes`: of all parts.
 
-    `repo` and `filename` where the place tells them; `sha256` where the file's name is its digest.
+    `repo` and `filename` if the folder has them; `sha256` if the file's name is its digest.
     """
 
     name: str
@@ -57,7 +57,7 @@ def installed(folders: Sequence[Path] = ()) -> list[LocalModel]:
 
 
 def everywhere(folders: Sequence[Path] = ()) -> Iterator[LocalModel]:
-    """Every place, lazily: whoever looks for one model may stop at the first that fits."""
+    """The models of all folders, lazily; a file may occur twice."""
     for repository in repositories():
         yield from in_hub_cache(repository)
     yield from in_lmstudio()
@@ -93,7 +93,7 @@ def unfinished() -> list[tuple[str, int]]:
 
 
 def in_lmstudio() -> Iterator[LocalModel]:
-    """publisher/repository/file.gguf, which is the Hub's own order."""
+    """LM Studio's layout: publisher/repository/file.gguf."""
     for root in _existing(_lmstudio_roots()):
         for publisher in _folders(root):
             for repository in _folders(publisher):
@@ -103,7 +103,7 @@ def in_lmstudio() -> Iterator[LocalModel]:
 
 
 def in_llama_cpp() -> Iterator[LocalModel]:
-    """llama.cpp's download cache: owner_repo_file.gguf, with a manifest that says where the names part."""
+    """llama.cpp's download cache: owner_repo_file.gguf, with a manifest that tells the parts of the name."""
     for root in _existing([_llama_cpp_cache()]):
         paths = _ggufs(root, deep=False)
         for manifest in sorted(root.glob("manifest=*=*=*.json")):
@@ -118,7 +118,7 @@ def in_llama_cpp() -> Iterator[LocalModel]:
 
 
 def in_ollama() -> Iterator[LocalModel]:
-    """Ollama's manifests lead from its names to blobs; a model with an adapter is left to Ollama."""
+    """Ollama's models, whose manifests map names to blobs; those with an adapter are left out."""
     for root in _existing(_ollama_roots()):
         for manifest in _files(root / "manifests"):
             place = manifest.relative_to(root / "manifests").parts
@@ -144,13 +144,13 @@ def in_ollama() -> Iterator[LocalModel]:
 
 
 def in_folder(folder: Path) -> Iterator[LocalModel]:
-    """Any folder named in the config, and the folders below it."""
+    """A folder of the config, with its subfolders."""
     with suppress(RuntimeError):
         yield from _loose("folder", _ggufs(folder.expanduser()))
 
 
 def of_file(path: Path) -> LocalModel:
-    """A file by its path, with the parts beside it where it is the first of several."""
+    """The model of a file, with all parts of a split one."""
     parts = part_paths(path)
     size = sum(_size(part) for part in parts)
     stem = Path(whole_name(path.name)).stem
@@ -158,7 +158,7 @@ def of_file(path: Path) -> LocalModel:
 
 
 def _of_repository(source: Source, repo: str, paths: dict[str, Path]) -> Iterator[LocalModel]:
-    """Models of one repository, named owner/repo:QUANT where that is unmistakable, else by the file."""
+    """Models of one repository, named owner/repo:QUANT where that is unique, else by the file."""
     groups = group_parts(paths)
     quants = [quantization(parts[0]) for parts in groups]
     for parts, quant in zip(groups, quants, strict=True):
@@ -188,7 +188,7 @@ def _loose(source: Source, paths: dict[str, Path]) -> Iterator[LocalModel]:
 
 
 def _ggufs(root: Path, *, deep: bool = True) -> dict[str, Path]:
-    """Path inside `root` (with slashes) → file, of every GGUF with weights that is really there."""
+    """Path inside `root` (with slashes) → file, of every GGUF with weights; broken links are left out."""
     found: dict[str, Path] = {}
     for folder, folders, names in os.walk(root):
         if not deep:
@@ -202,9 +202,9 @@ def _ggufs(root: Path, *, deep: bool = True) -> dict[str, Path]:
 
 
 def blob_digest(link: Path) -> str | None:
-    """The SHA-256 that a file of the Hub's cache bears as its blob's name.
+    """The SHA-256 of a file in the Hub's cache: the name of the blob that the link points to.
 
-    The link's own target counts, not where that may lead: a store that repositories share has names of another kind.
+    Only the first link counts: the blob may itself link to a store that repositories share, with other names.
     """
     try:
         name = os.path.basename(os.readlink(link))  # noqa: PTH115, PTH119
@@ -214,7 +214,7 @@ def blob_digest(link: Path) -> str | None:
 
 
 def _lmstudio_roots() -> list[Path]:
-    """Its home may have been moved (pointer file), its models apart from that (settings)."""
+    """Its home may have been moved (pointer file), and its models apart from that (settings)."""
     base = home()
     roots = [base / ".lmstudio", base / ".cache" / "lm-studio"]
     with suppress(OSError, ValueError):
@@ -242,12 +242,12 @@ def _llama_cpp_cache() -> Path:
 def _ollama_roots() -> list[Path]:
     if chosen := os.environ.get("OLLAMA_MODELS"):
         return [Path(chosen)]
-    # the second is where its Linux service, run as a user of its own, keeps them
+    # the second is the folder of its Linux service
     return [home() / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models")]
 
 
 def _ollama_weights(manifest: Path) -> str | None:
-    """The SHA-256 of the one layer that holds the weights."""
+    """The SHA-256 of the one layer with the weights."""
     layers = _json(manifest).get("layers")
     kinds: dict[str, list[str]] = {}
     for layer in layers if isinstance(layers, list) else []:
@@ -269,14 +269,14 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _existing(roots: Iterable[Path]) -> list[Path]:
-    """Each folder once, and not the Hub's own cache again (llama.cpp may share it)."""
+    """The existing folders, each once, without the Hub's cache (llama.cpp may share it)."""
     hub = os.path.realpath(hub_cache())
     real = {os.path.realpath(root): root for root in roots}
     return [root for path, root in real.items() if path != hub and is_folder(root)]
 
 
 def _files(root: Path) -> list[Path]:
-    """Every file below a folder, as far as it can be read."""
+    """Every file below a folder; unreadable folders are left out."""
     return sorted(Path(folder) / name for folder, _, names in os.walk(root) for name in names)
 
 

@@ -1,10 +1,10 @@
-"""The Hugging Face cache on the disk, laid out as huggingface_hub does it and shared with every tool that uses it.
+"""The Hugging Face cache on the disk, in the layout of huggingface_hub and shared with all tools that use it.
 
     models--OWNER--REPO/blobs/SHA256                  the bytes
-    models--OWNER--REPO/snapshots/COMMIT/file.gguf    a link to a blob (a plain file where links are impossible)
-    models--OWNER--REPO/refs/main                     the commit that a branch meant when last asked
+    models--OWNER--REPO/snapshots/COMMIT/file.gguf    a link to a blob (a plain file where links are not supported)
+    models--OWNER--REPO/refs/main                     the commit of a branch when the Hub was last asked
 
-Paths only: nothing here imports huggingface_hub (slow) or touches the network.
+Paths only: this imports no huggingface_hub (slow) and uses no network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def home() -> Path:
-    """The user's home folder; the current folder on a machine that has none."""
+    """The user's home folder; the current folder if there is none."""
     try:
         return Path.home()
     except RuntimeError:
@@ -32,7 +32,7 @@ def home() -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Path.is_file raises where a folder above may not be entered (as that of Ollama's service); this says no."""
+    """Like Path.is_file, but False inside a folder that may not be entered (such as that of Ollama's service)."""
     with suppress(OSError):
         return path.is_file()
     return False
@@ -46,7 +46,7 @@ def is_folder(path: Path) -> bool:
 
 
 def hub_cache() -> Path:
-    """The cache's folder, from HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, exactly as huggingface_hub reads them."""
+    """The cache's folder, from HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME as huggingface_hub reads them."""
     environ = os.environ
     general = environ.get("XDG_CACHE_HOME", str(home() / ".cache"))
     hf_home = _expand(environ.get("HF_HOME", str(Path(general) / "huggingface")))
@@ -60,7 +60,7 @@ def _expand(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """One file of a repository in the cache. `link` is its path in a snapshot, `path` what the link leads to."""
+    """One file of a repository in the cache. `link` is its path in a snapshot, `path` the link's target."""
 
     filename: str
     commit: str
@@ -88,11 +88,11 @@ class RepositoryFolder:
         return self.folder / "blobs" / etag
 
     def link(self, commit: str, filename: str) -> Path:
-        """Where a file of a commit is found."""
+        """The path of a file in a snapshot."""
         return self.folder / "snapshots" / commit / as_local(filename)
 
     def commit_of(self, revision: str) -> str | None:
-        """The commit that a revision meant when it was last asked for; a commit means itself."""
+        """The commit of a revision when the Hub was last asked; of a commit, itself."""
         if _COMMIT.fullmatch(revision):
             return revision
         with suppress(OSError, ValueError):
@@ -101,7 +101,7 @@ class RepositoryFolder:
         return None
 
     def commits(self) -> list[str]:
-        """The snapshots, the one that `main` means first, then the newest first."""
+        """The commits of the snapshots: that of `main` first, then the newest first."""
         with suppress(OSError):
             found = [(entry.stat().st_mtime, entry.name) for entry in (self.folder / "snapshots").iterdir()]
             main = self.commit_of("main")
@@ -109,7 +109,7 @@ class RepositoryFolder:
         return []
 
     def files(self, ending: str = "") -> Iterator[CachedFile]:
-        """Every file that is really there, in every snapshot."""
+        """Every file in every snapshot; broken links are left out."""
         for commit in self.commits():
             root = self.folder / "snapshots" / commit
             for folder, _, names in os.walk(root):
@@ -133,7 +133,7 @@ def repositories(cache: Path | None = None) -> list[RepositoryFolder]:
 
 
 def link_into_snapshot(blob: Path, link: Path) -> None:
-    """A relative link, as huggingface_hub makes it; where links are impossible, the file itself moves there."""
+    """Make a relative link, as huggingface_hub does; where links are not supported, move the file itself."""
     target = os.path.relpath(blob, link.parent)
     if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115
         return

@@ -1,8 +1,8 @@
-"""What mull remembers of model files: which were verified, and which was pulled last.
+"""Records of model files: which were verified, and which was pulled last.
 
-Small JSON files in the state folder, one per model file, replaced in one step, so that two downloads at once never
-spoil each other's. A record counts only while the file's size and time of change are those it was verified with.
-A record that cannot be read or written is no failure: the file is merely not trusted.
+Small JSON files in the state folder, one per model file, written atomically, so that parallel downloads do not
+conflict. A record is valid while the file's size and modification time are unchanged. Records that cannot be read or
+written are ignored: the file is not trusted then.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _LAST_PULLED = "last_pulled.json"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRecord:
-    """A file as it was when its content was checked. `bytes`, `mtime_ns` of the file, `at` in seconds of the epoch.
+    """A file when its content was verified. `bytes`, `mtime_ns` of the file, `at` in seconds since the epoch.
 
-    `source` says what the digest was compared with: "catalogue", "hub", or "seen" (nothing: its first reading).
+    `source`: what the digest was compared with, "catalogue", "hub", or "seen" (with nothing: the first reading).
     """
 
     sha256: str
@@ -41,7 +41,7 @@ class VerifiedRecord:
 
 @dataclass(frozen=True, slots=True)
 class PullRecord:
-    """The model that was pulled last: the name to show, and its (first) file."""
+    """The model that was pulled last: its name, and its (first) file."""
 
     name: str
     path: Path
@@ -75,7 +75,7 @@ def recorded(path: Path, state_dir: Path | None = None) -> VerifiedRecord | None
 
 
 def record_verified(path: Path, sha256: str, source: str, state_dir: Path | None = None) -> None:
-    """Remember that the file holds these bytes."""
+    """Record the digest of a file as verified."""
     with suppress(OSError):
         found = stamp(path)
         values = {
@@ -90,7 +90,7 @@ def record_verified(path: Path, sha256: str, source: str, state_dir: Path | None
 
 
 def forget(path: Path, state_dir: Path | None = None) -> None:
-    """Drop the record of a file."""
+    """Remove the record of a file."""
     with suppress(OSError):
         _record_path(path, state_dir).unlink()
 
@@ -108,7 +108,7 @@ def last_pulled(state_dir: Path | None = None) -> PullRecord | None:
 
 
 def record_pulled(name: str, path: Path, state_dir: Path | None = None) -> None:
-    """Remember the model pulled last."""
+    """Record the model pulled last."""
     with suppress(OSError):
         _write(_state(state_dir) / _LAST_PULLED, {"name": name, "path": str(path.absolute())})
 
@@ -118,7 +118,7 @@ def _state(state_dir: Path | None) -> Path:
 
 
 def _real(path: Path) -> Path:
-    """Links followed: a snapshot's link and its blob are one file."""
+    """With links followed: a snapshot's link and its blob are one file."""
     return Path(os.path.realpath(path))
 
 

@@ -1,8 +1,9 @@
-"""What each architecture keeps in memory: which layers have a KV cache, a window, a recurrent state, and how wide.
+"""The memory of each architecture: which layers have a KV cache, a sliding window or a recurrent state, and how wide.
 
-In: a GGUF's metadata. Out: groups of layers with a cache, bytes of recurrent state, bytes of work space. The rules are
-llama.cpp's own (its `load_arch_hparams` and memory classes), checked against what it reports in
-`tests/models/test_fit_llama.py`. Nothing here is trusted to make sense: whoever asks catches what numbers can raise.
+In: a GGUF's metadata. Out: groups of layers with a KV cache, bytes of recurrent state, bytes of activations. The rules
+are llama.cpp's (its `load_arch_hparams` and memory classes), tested against its reports in
+`tests/models/test_fit_llama.py`. The metadata is not trusted: callers catch ArithmeticError, LookupError, TypeError and
+ValueError.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 
 from mull.models.memory.kv_size import KvLayers
 
-UBATCH = 512  # tokens that the engine computes at once
+UBATCH = 512  # tokens per physical batch of the engine
 MOST_LAYERS = 4096  # the deepest models have some 130
 
-# Every n-th layer sees the whole context and the others a window, where the header does not list the layers.
+# Every n-th layer has full attention and the others a sliding window, where the header does not list the layers.
 _FULL_EVERY = {
     "gemma2": 2,
     "gemma3": 6,
@@ -30,27 +31,27 @@ _FULL_EVERY = {
     "smallthinker": 4,
     "granite-swa": 4,
 }
-_WINDOWS = {"gemma2": 4096, "llama4": 8192, "smallthinker": 4096}  # where the header may leave the window out
-# A layer without KV heads is recurrent here; elsewhere it just keeps nothing.
+_WINDOWS = {"gemma2": 4096, "llama4": 8192, "smallthinker": 4096}  # where the header may lack the window
+# A layer without KV heads is recurrent in these; in others it has no state.
 _HYBRID = {"lfm2", "lfm2moe", "granitehybrid", "jamba", "plamo2", "nemotron_h", "nemotron_h_moe"}
-_INTERVAL = {"qwen3next", "qwen35", "qwen35moe"}  # recurrent but for every n-th layer
+_INTERVAL = {"qwen3next", "qwen35", "qwen35moe"}  # recurrent, except every n-th layer
 _BOTH = {"falcon-h1"}  # every layer is both
 _RECURRENT = {"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"}
 
 
 class ArchitectureMetadata:
-    """Metadata of one architecture, by the part of the key behind its name."""
+    """Metadata of one architecture: keys without its name as their prefix."""
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
         self.architecture = str(metadata.get("general.architecture", ""))
         self._metadata = metadata
 
     def get(self, key: str) -> Any:
-        """The value as it stands in the file, or None."""
+        """The value in the file, or None."""
         return self._metadata.get(f"{self.architecture}.{key}")
 
     def number(self, key: str, default: int | None = None) -> int:
-        """A number, or the largest of a list. Raises KeyError when it is missing and has no default."""
+        """A number, or the largest of a list. Raises KeyError if it is missing without a default."""
         value = self.get(key)
         if isinstance(value, Sequence) and not isinstance(value, str):
             value = max(value, default=default)
@@ -61,7 +62,7 @@ class ArchitectureMetadata:
         return int(value)
 
     def per_layer(self, key: str, default: int, layers: int) -> list[int]:
-        """One number per layer, whether the header says one for all or a list."""
+        """One number per layer, whether the header has one for all or a list."""
         value = self.get(key)
         if isinstance(value, Sequence) and not isinstance(value, str):
             return ([int(v) for v in value] + [default] * layers)[: max(layers, 1)]
@@ -69,7 +70,7 @@ class ArchitectureMetadata:
 
 
 def cache(keys: ArchitectureMetadata) -> tuple[tuple[KvLayers, ...], int]:
-    """The groups of layers that keep a KV cache, and how many layers keep a recurrent state."""
+    """The groups of layers with a KV cache, and how many layers have a recurrent state."""
     arch = keys.architecture
     layers = keys.number("block_count") - keys.number("nextn_predict_layers", 0)
     heads = keys.per_layer("attention.head_count_kv", keys.number("attention.head_count", 0), layers)
@@ -77,7 +78,7 @@ def cache(keys: ArchitectureMetadata) -> tuple[tuple[KvLayers, ...], int]:
     windowed, window = _windowed(keys, layers)
     owning = _owning(keys, layers)
     key, value = _head(keys, "key"), _head(keys, "value")
-    compressed = keys.get("attention.key_length_mla") is not None  # keys and values share one row
+    compressed = keys.get("attention.key_length_mla") is not None  # MLA: keys and values share one row
     counted: dict[KvLayers, int] = {}
     for layer in range(min(layers, owning)):
         if not heads[layer] or (recurrent[layer] and arch not in _BOTH):
@@ -98,7 +99,7 @@ def _head(keys: ArchitectureMetadata, part: str) -> int:
 
 
 def _owning(keys: ArchitectureMetadata, layers: int) -> int:
-    """How many layers have a cache of their own; the ones behind them reuse it."""
+    """How many layers have their own KV cache; the later ones reuse it."""
     if keys.architecture == "gemma3n":
         return 20
     return layers - keys.number("attention.shared_kv_layers", 0)
@@ -116,15 +117,14 @@ def _recurrent(keys: ArchitectureMetadata, layers: int, heads: list[int]) -> lis
         return [(layer + 1) % every != 0 for layer in range(layers)]
     if arch in _HYBRID:
         forward = keys.per_layer("feed_forward_length", 0, layers)
-        plain = arch.startswith(
-            "nemotron_h"
-        )  # its layers do one thing each: attention, recurrence or feed-forward
+        # Each nemotron_h layer does one thing: attention, recurrence or feed-forward.
+        plain = arch.startswith("nemotron_h")
         return [not heads[layer] and not (plain and forward[layer]) for layer in range(layers)]
     return [False] * layers
 
 
 def _windowed(keys: ArchitectureMetadata, layers: int) -> tuple[list[bool], int | None]:
-    """Which layers see only a window, and how many tokens it holds."""
+    """Which layers have a sliding window, and its tokens."""
     arch = keys.architecture
     window = keys.number("attention.sliding_window", _WINDOWS.get(arch, 0))
     if arch == "lfm2" and window:
@@ -139,7 +139,7 @@ def _windowed(keys: ArchitectureMetadata, layers: int) -> tuple[list[bool], int 
 
 
 def state(keys: ArchitectureMetadata) -> int:
-    """Bytes of one recurrent layer's state: the convolution's last inputs and the state proper, in f32."""
+    """Bytes of one recurrent layer's state: the convolution's last inputs and the SSM state, in f32."""
     embedding = keys.number("embedding_length", 0)
     if (cached := keys.number("shortconv.l_cache", 0)) > 0:
         return 4 * embedding * (cached - 1)
@@ -151,12 +151,12 @@ def state(keys: ArchitectureMetadata) -> int:
 
 
 def work(keys: ArchitectureMetadata) -> int:
-    """Bytes of activations for one batch: the widest step of a layer holds some copies of its input beside three of
-    its feed-forward part, or of what its experts return. Found by watching llama.cpp's allocator."""
+    """Bytes of activations for one batch: the widest step of a layer has some copies of its input beside three of its
+    feed-forward part, or of its experts' outputs. Found by watching llama.cpp's allocator."""
     embedding, forward = keys.number("embedding_length", 0), keys.number("feed_forward_length", 0)
     used = max(keys.per_layer("expert_used_count", 0, 1))
     experts = used * keys.number("expert_feed_forward_length", forward)
-    copies = 1 if keys.architecture == "gpt2" else 3  # no gate beside it
+    copies = 1 if keys.architecture == "gpt2" else 3  # gpt2 has no gate
     widest = max(4 * embedding + copies * max(forward, experts), (2 * used + 6) * embedding)
     side = keys.number("embedding_length_per_layer_input", 0) * keys.number("block_count") * 3 // 2
     streams = embedding * max(keys.number("altup.num_inputs", 1) - 1, 0)

@@ -1,9 +1,7 @@
-"""What this machine can hold of a model, and how to load it.
+"""Whether a model fits this machine, and how to load it.
 
-In: a `MemoryLayout` (from a header or the catalogue), a `Machine`, and what the user insists on. Out:
-a `MemoryPlan`: context,
-layers on the graphics device, experts left in memory, KV type, the verdict, and the reasons in words.
-Everything stays within free memory less a margin: nothing here counts on swap. Nothing here loads anything.
+In: a `MemoryLayout`, a `Machine`, and the user's own settings. Out: a `MemoryPlan`: context, GPU layers, experts in
+main memory, KV cache type, the verdict and its reasons. The plan stays within free memory less a margin, without swap.
 """
 
 from __future__ import annotations
@@ -18,21 +16,21 @@ from mull.models.memory.machine import GIB, Machine
 
 Verdict = Literal["gpu", "partial", "memory", "slow", "no"]
 
-MIN_CTX = 4096  # tokens; less is no conversation (unless the model itself knows less)
-GOOD_CTX = 8192  # tokens; for less, a smaller KV type is tried first
+MIN_CTX = 4096  # tokens; too short for a conversation below (unless the model was trained for less)
+GOOD_CTX = 8192  # tokens; before a shorter context, a smaller KV type is tried
 SLOW = 4.0  # tokens per second; slower than reading
-FAST = 200.0  # tokens per second; nobody reads faster, and the estimate is no better
+FAST = 200.0  # tokens per second; faster than reading, and the estimate is no more exact
 
-PROCESS = 400 << 20  # bytes: Python, the library, a vocabulary of 150,000 tokens
+PROCESS = 400 << 20  # bytes: Python, llama.cpp, a vocabulary of 150,000 tokens
 _GPU_RESERVE = 400 << 20  # bytes of a device that its driver and the screen need
-_RAM_SHARE = 0.04  # of all memory, left to the rest of the machine
-_EFFICIENCY = 0.7  # of the bandwidth is reached when generating
+_RAM_SHARE = 0.04  # of all memory, left to other programs
+_EFFICIENCY = 0.7  # share of the memory bandwidth reached when decoding
 _TYPES = ("f16", "q8_0")  # q4_0 costs quality: only when the user asks
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """How to load a model. `gpu_layers` counts as llama.cpp does: the output is one more layer; -1 is all.
+    """How to load a model. `gpu_layers` as in llama.cpp: the output counts as one more layer; -1 is all.
 
     `ram` and `vram` in bytes at the context of `ctx` tokens; `speed` in tokens per second, an estimate, None when the
     model does not fit. `exact`: from a header, not from the catalogue's figures.
@@ -85,13 +83,15 @@ def plan(
     gpu_layers: int | None = None,
     kv_type: str | None = None,
 ) -> MemoryPlan:
-    """The best way to load the model. What the user gives is kept, even where it cannot work (verdict "no").
+    """The best way to load the model. The user's own settings are never changed, even if they do not fit (verdict
+    "no").
 
-    Places are tried from fast to slow: all on the device, experts in memory, some layers on the device, all in memory.
-    The first one with room for a conversation wins; its context is as long as memory allows, up to the trained one.
+    Placements are tried from fast to slow: all layers on the GPU, experts in main memory, some layers on the GPU, all
+    in main memory. The first one with enough context for a conversation is taken, with the longest context that fits,
+    up to the trained one.
     """
     if not machine.devices and gpu_layers is not None:
-        gpu_layers = 0  # llama.cpp takes no notice of it either
+        gpu_layers = 0  # llama.cpp ignores it too
     least = ctx or min(MIN_CTX, layout.n_ctx_train)
     good = ctx or min(GOOD_CTX, layout.n_ctx_train)
     most = ctx or layout.n_ctx_train
@@ -125,7 +125,7 @@ def _placements(
 
 
 def _with_layers(layout: MemoryLayout, count: int) -> _Placement:
-    """`count` layers on the device, llama.cpp's way: the output first, then the last layers of the stack; -1: all."""
+    """`count` layers on the GPU, in llama.cpp's order: the output first, then the last layers; -1: all."""
     if count < 0:
         count = layout.layers + 1
     if count == 0:
@@ -138,7 +138,7 @@ def _with_layers(layout: MemoryLayout, count: int) -> _Placement:
 
 
 def _layers_that_fit(layout: MemoryLayout, machine: Machine, ctx: int, kv_type: str) -> int:
-    """The largest number of layers whose weights and cache fit on the devices; 0 if the output alone does not."""
+    """The largest number of layers whose weights and KV cache fit on the GPUs; 0 if not even the output does."""
     low, high = 0, layout.layers
     while low < high:
         middle = (low + high + 1) // 2
@@ -155,7 +155,7 @@ def _needs(layout: MemoryLayout, place: _Placement, ctx: int, kv_type: str) -> t
     ram = PROCESS + place.cpu + memory - on_gpu
     if place.gpu_layers == 0:
         return ram + compute + SCORES, 0
-    split = place.expert_offload or place.gpu_layers > 0  # then both sides compute
+    split = place.expert_offload or place.gpu_layers > 0  # then CPU and GPU both compute
     return ram + (compute if split else compute // 4), place.gpu + on_gpu + compute
 
 
@@ -196,7 +196,7 @@ def _plan(layout: MemoryLayout, machine: Machine, place: _Placement, ctx: int, k
         free = sum(gpu.free for gpu in machine.devices)
         reasons.insert(0, f"needs {_gib(vram)} of {_gib(free)} free on the GPU")
     if ctx < layout.n_ctx_train:
-        reasons.append(f"room for {ctx:,} of its {layout.n_ctx_train:,} tokens of context")
+        reasons.append(f"memory for {ctx:,} of its {layout.n_ctx_train:,} tokens of context")
     if kv_type != "f16":
         reasons.append(f"KV cache in {kv_type} to save memory")
     return MemoryPlan(
@@ -220,7 +220,7 @@ def _refusal(
     place = _with_layers(layout, 0 if gpu_layers is None else gpu_layers)
     ram, vram = _needs(layout, place, ctx, kv_type)
     usable = _ram(machine) + (0 if _unified(machine) else _vram(machine))
-    reasons = [f"needs {_gib(ram + vram)}, and {_gib(usable)} can be used here"]
+    reasons = [f"needs {_gib(ram + vram)}, and {_gib(usable)} are available here"]
     if ram + vram <= machine.ram_total * (1 - _RAM_SHARE) - GIB:
         reasons.append("it would fit with other programs closed")
     done = _plan(layout, machine, place, ctx, kv_type)
@@ -228,7 +228,7 @@ def _refusal(
 
 
 def _speed(layout: MemoryLayout, machine: Machine, place: _Placement) -> float:
-    """Tokens per second at an empty context: what one token has to read, over the bandwidth it is read at."""
+    """Tokens per second at an empty context: bytes read per token over the memory bandwidth."""
     share = place.layers / max(layout.layers, 1)
     active = layout.always_read
     on_gpu = active * share

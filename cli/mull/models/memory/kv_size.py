@@ -1,8 +1,8 @@
-"""The size of a model's memory of the conversation: the KV cache, layer by layer, and recurrent state.
+"""The size of the KV cache, layer by layer.
 
-In: groups of layers that keep a cache (elements per token and layer, an optional sliding window), a context, a KV
-type. Out: bytes, rounded the way llama.cpp rounds. Full attention grows with the context; a sliding window keeps
-its window and one batch; recurrent layers keep a fixed state. Nothing here reads a file.
+In: groups of layers with a KV cache (elements per token and layer, an optional sliding window), a context, a KV type.
+Out: bytes, rounded as llama.cpp does. Full attention grows with the context; a sliding window takes the window and one
+batch.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ KV_TYPES = ("f16", "q8_0", "q4_0")
 _BYTES_PER_ELEMENT = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 
 CTX_STEP = 256  # llama.cpp rounds every context up to this many cells
-_UBATCH = 512  # the most tokens it processes at once, which a sliding window has to hold beside the window
+_UBATCH = 512  # tokens per physical batch, which are cached in addition to a sliding window
 
 SCORES = 128 << 20
-"""Bytes that attention without flash may take on a CPU for what each row makes of each token of the context, 4 per
-head: where there is more of it, fewer rows are computed at once."""
+"""Bytes that non-flash attention may use on a CPU for attention scores: 4 per token of the batch, token of the context
+and head. Beyond that, fewer tokens are computed per batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class KvLayers:
-    """`layers` layers that each keep `keys` + `values` elements per token, of the last `window` tokens if given."""
+    """`layers` layers that each cache `keys` + `values` elements per token, of the last `window` tokens if given."""
 
     layers: int
     keys: int
@@ -31,7 +31,7 @@ class KvLayers:
 
 
 def cells(ctx: int, window: int | None, *, ubatch: int = _UBATCH) -> int:
-    """How many tokens one layer keeps at a context of `ctx` tokens."""
+    """How many tokens one layer caches at a context of `ctx` tokens."""
     full = _round_up(ctx, CTX_STEP)
     if window is None:
         return full

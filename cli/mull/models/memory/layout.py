@@ -1,7 +1,7 @@
-"""A model's header → what it takes in memory: weights by place, KV cache by kind of layer, work space.
+"""The memory layout of a model: weights by where they can be placed, KV cache by kind of layer, compute buffers.
 
-In: GGUF metadata and the sizes of the tensors, or a catalogue entry where no header was read. Out: a `MemoryLayout`.
-What each architecture keeps is in `architecture.py`. Nothing here reads a file or knows a machine.
+In: GGUF metadata and the sizes of the tensors. Out: a `MemoryLayout`. Raises ModelFileError. The rules of each
+architecture are in `architecture.py`; layouts without a header are estimated in `catalogue/estimate.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mull.models.memory.architecture import MOST_LAYERS, UBATCH, ArchitectureMet
 from mull.models.memory.kv_size import KvLayers, kv_bytes
 
 _EXPERTS = re.compile(r"\.ffn_(?:gate_up|gate|up|down)_exps\.")
-# Looked up, never multiplied.
+# Looked up, never multiplied: always in main memory.
 _ON_CPU = ("token_embd.", "per_layer_token_embd.", "token_types.", "position_embd.")
 
 
@@ -25,10 +25,10 @@ _ON_CPU = ("token_embd.", "per_layer_token_embd.", "token_types.", "position_emb
 class MemoryLayout:
     """Bytes, layers and tokens.
 
-    `inputs`: embedding tables, always in RAM. `output`: the last matrix; where the model has none of its own, `tied` is
-    the table that serves as one (a device gets a copy of it). `experts`: the part of the layers' weights that only some
-    tokens need, each token `expert_share` of it. `state`: of all recurrent layers. `work`: the compute buffer at an
-    empty context. `exact`: from a header, not from a catalogue's figures.
+    `inputs`: embedding tables, always in RAM. `output`: the output matrix; a model without one uses the embedding table
+    of `tied` bytes (a GPU gets a copy). `experts`: the experts' part of the layers' weights, of which each token reads
+    `expert_share`. `state`: of all recurrent layers. `work`: the compute buffer at an empty context. `exact`: from a
+    header, not from the catalogue's figures.
     """
 
     layers: int
@@ -51,27 +51,27 @@ class MemoryLayout:
 
     @property
     def head(self) -> int:
-        """Bytes of the matrix that makes logits, its own or tied."""
+        """Bytes of the output matrix, tied or not."""
         return self.output + self.tied
 
     @property
     def always_read(self) -> int:
-        """Bytes of the layers' weights that every token reads: all but the experts that sleep."""
+        """Bytes of the layers' weights read per token: all but the inactive experts."""
         return self.repeating - round(self.experts * (1 - self.expert_share))
 
     def memory(self, ctx: int, kv_type: str = "f16") -> int:
-        """Bytes of everything that grows with the context, recurrent state included."""
+        """Bytes of the KV cache and the recurrent state."""
         return kv_bytes(self.kv, ctx, kv_type) + self.state
 
     def compute(self, ctx: int) -> int:
-        """Bytes of the compute buffer: activations of one batch, and a mask of f16 per token and cell."""
+        """Bytes of the compute buffer: activations of one batch, and an attention mask in f16."""
         masks = {group.window for group in self.kv} or {None}
         widths = [ctx if window is None else min(ctx, window + UBATCH) for window in masks]
         return self.work + sum(2 * UBATCH * width for width in widths)
 
 
 def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]]) -> MemoryLayout:
-    """The layout of a GGUF: `tensors` are (name, bytes). Raises ModelFileError for a header that describes no model."""
+    """The layout of a GGUF: `tensors` are (name, bytes). Raises ModelFileError unless it is a language model."""
     try:
         return _from_metadata(ArchitectureMetadata(metadata), tensors)
     except (
@@ -79,7 +79,7 @@ def from_header(metadata: Mapping[str, Any], tensors: Iterable[tuple[str, int]])
         LookupError,
         TypeError,
         ValueError,
-    ) as error:  # values of another type or size than they have
+    ) as error:  # values of unexpected type or size
         raise ModelFileError(
             "model_not_language",
             "The file's header describes no language model.",
@@ -127,7 +127,7 @@ def from_headers(headers: Sequence[Header]) -> MemoryLayout:
 
 
 def _sizes(header: Header) -> list[tuple[str, int]]:
-    """(name, bytes) of the tensors; one of a type that the reader does not know reaches to the next one."""
+    """(name, bytes) of the tensors; one of unknown type is assumed to reach to the next one."""
     ordered = sorted(header.tensors, key=lambda tensor: tensor.offset)
     ends = [
         *(tensor.offset for tensor in ordered[1:]),

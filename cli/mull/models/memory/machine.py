@@ -1,8 +1,8 @@
-"""What this machine has for a model: memory, graphics devices, and how fast memory is read.
+"""The machine's resources for a model: main memory, GPUs and memory bandwidth.
 
-In: the list of devices that llama.cpp sees (any objects with its five fields), psutil and the limits of a container,
-and a copy of a few megabytes against the clock. Out: a `Machine` value, which tests and the docs make up as they like.
-Sizes in bytes, bandwidth in bytes per second.
+In: llama.cpp's list of devices (objects with its five fields), psutil, the memory limits of a container (Linux
+cgroups), and the time that copying a few megabytes takes. Out: a `Machine`. Sizes in bytes, bandwidth in bytes per
+second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mull.fs.atomic import write_atomic
 GIB = 1 << 30
 _UNLIMITED = 1 << 60  # bytes; what the first version says where there is no limit
 
-# GB/s as their makers state them; an estimate of speed needs no more. Longer names first.
+# GB/s as published by the makers, which is enough for an estimate of speed. Longer names first.
 _BANDWIDTHS = (
     (r"rtx 5090", 1792),
     (r"rtx 50[78]0", 800),
@@ -42,13 +42,13 @@ _BANDWIDTHS = (
     (r"\bm[1-5] pro", 200),
     (r"\bm[1-5]\b", 100),
 )
-_GPU_BANDWIDTH = 300e9  # of a discrete device that the table does not know
-_COPY = 16 << 20  # bytes to copy when measuring; four times a usual cache, in about 5 ms
+_GPU_BANDWIDTH = 300e9  # of a discrete GPU that is not in the table
+_COPY = 16 << 20  # bytes to copy when measuring: four times a usual CPU cache, in about 5 ms
 _THREADS_GAIN = 2.0  # several threads read about twice as fast as one
 
 
 class DeviceLike(Protocol):
-    """What `mull.engine.native.library.devices()` gives; `kind` is cpu, gpu, igpu or accelerator."""
+    """What `mull.engine.native.library.devices()` returns; `kind` is cpu, gpu, igpu or accelerator."""
 
     @property
     def name(self) -> str: ...
@@ -64,7 +64,7 @@ class DeviceLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A device that can hold layers. `unified`: its memory is the machine's own."""
+    """A device that layers can be offloaded to. `unified`: it uses main memory."""
 
     name: str
     total: int
@@ -75,7 +75,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`ram_free` is what programs can get without swapping."""
+    """`ram_free` is what programs can allocate without swapping."""
 
     ram_total: int
     ram_free: int
@@ -84,8 +84,8 @@ class Machine:
 
 
 def measure(devices: Sequence[DeviceLike] = (), record: Path | None = None, *, speed: bool = True) -> Machine:
-    """This machine, now. `speed`: measure how fast memory is read, in some ten milliseconds. `record`: a file that
-    keeps the best bandwidth ever measured, so that a busy moment does not change what is recommended."""
+    """This machine, now. `speed`: measure the memory bandwidth, which takes some ten milliseconds. `record`: the file
+    of the best bandwidth ever measured, so that a busy moment does not change the recommendations."""
     import psutil
 
     memory, limit = psutil.virtual_memory(), memory_limit()
@@ -109,7 +109,7 @@ def _gpu(device: DeviceLike) -> Gpu:
 
 
 def _best_speed(record: Path | None) -> float:
-    """The best speed of all measurements, this one included, in steps of a tenth."""
+    """The best of all measurements, this one included, in steps of a tenth."""
     known = 0.0
     if record is not None:
         with suppress(OSError, ValueError):
@@ -124,11 +124,8 @@ def _best_speed(record: Path | None) -> float:
 
 
 def _read_speed() -> float:
-    """A rough figure for reading memory with several threads: the best of three copies by one."""
-    source, target = (
-        bytearray(b"x" * _COPY),
-        bytearray(_COPY),
-    )  # written once: fresh pages would be measured instead
+    """A rough figure for reading memory with several threads: from the best of three copies by one thread."""
+    source, target = bytearray(b"x" * _COPY), bytearray(_COPY)  # written once, not to measure page faults
     best = 0.0
     for _ in range(3):
         start = time.perf_counter()
@@ -148,13 +145,16 @@ class MemoryLimit:
 def memory_limit(
     process: Path = Path("/proc/self"), root: Path = Path("/sys/fs/cgroup")
 ) -> MemoryLimit | None:
-    """The tightest limit of all groups that this process is in."""
+    """The tightest limit of all cgroups that this process is in, versions 1 and 2; None where there is none.
+
+    Page cache counts as free: the kernel reclaims it.
+    """
     found = [limit for group in _groups(process, root) if (limit := _limit(group)) is not None]
     return min(found, key=lambda limit: limit.free, default=None)
 
 
 def _groups(process: Path, root: Path) -> Iterator[Path]:
-    """The process's group of each version, and those above it."""
+    """The process's cgroup of each version, and its parents."""
     with suppress(OSError):
         for line in (process / "cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)

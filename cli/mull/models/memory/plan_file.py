@@ -1,7 +1,7 @@
-"""Judging a real file before it is loaded, or before it is downloaded: header in, plan out.
+"""The memory plan of a model file on this disk, from its header.
 
-In: the parts on this disk, or a repository's files and sizes on the Hub; a machine; what the user insists on. Out: the
-plan of `fit.py`. A file that cannot fit raises `DoesNotFit` with what would. One header is read, never the weights.
+In: the file's path, a machine, the user's engine settings. Out: a `MemoryPlan`, or the settings completed by it. Raises
+ModelFileError for a damaged header. (`backends/load_plan.py` calls this for the present machine.)
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from mull.settings import EngineSettings, over
 
 
 def plan_file(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
-    """The plan for a file on this disk; what `settings` say is kept. Raises ModelFileError for a damaged header."""
+    """The memory plan of a file; `settings` that are set are not changed. Raises ModelFileError."""
     layout = from_headers([read_header(part) for part in part_paths(path)])
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
 
 
 def shared_context(path: Path, machine: Machine, settings: EngineSettings, sequences: int) -> int:
-    """Tokens that the caches of so many sequences may hold together, the model being loaded as `settings` say.
+    """Tokens that fit in the KV cache of `sequences` sequences together, with the model loaded with `settings`.
 
-    A cache that several share is planned like that of one very long conversation.
+    A shared cache is planned like that of one very long conversation.
     """
     layout = from_headers([read_header(part) for part in part_paths(path)])
     longest = (settings.ctx or layout.n_ctx_train) * sequences
@@ -41,9 +41,9 @@ def shared_context(path: Path, machine: Machine, settings: EngineSettings, seque
 def load_settings(
     path: Path, machine: Machine, settings: EngineSettings
 ) -> tuple[EngineSettings, MemoryPlan]:
-    """What to load a file with: the user's word where there is one, the plan's otherwise; and the plan itself.
+    """The user's settings, completed by the memory plan; and the plan.
 
-    The verdict may be worth a notice. The context is the longest that fits, not one to allocate at once.
+    `ctx` is the longest context that fits, an upper limit rather than one to allocate at once.
     """
     found = plan_file(path, machine, settings)
     planned = EngineSettings(ctx=found.ctx, gpu_layers=found.gpu_layers, kv_type=found.kv_type)
