@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mull.models.gguf.header import read_general, read_header
-from mull.models.gguf.sampling_defaults import advised_sampling
+from mull.models.gguf.sampling_defaults import sampling_defaults
 from mull.models.resolve import resolve
 from mull.settings import Sampling
 from tests.models.test_resolve import OSS, put
@@ -76,5 +76,5 @@ def test_what_is_no_gguf_advises_nothing(tmp_path: Path, data: bytes) -> None:
 )
 def test_values_out_of_range_count_as_not_said(values: dict[str, object]) -> None:
     assert (
-        advised_sampling({f"general.sampling.{name}": value for name, value in values.items()}) == Sampling()
+        sampling_defaults({f"general.sampling.{name}": value for name, value in values.items()}) == Sampling()
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
 from mull.models.gguf.header import Header
-from mull.models.gguf.sampling_defaults import advised_sampling
+from mull.models.gguf.sampling_defaults import sampling_defaults
 from mull.models.inventory import InventoryItem, record
 from mull.models.memory.fit import FAST, PROCESS, MemoryPlan
 from mull.models.memory.layout import MemoryLayout
@@ -88,7 +88,7 @@ def as_json(
     found: dict[str, Any] = {"v": 1, **record(row), "template_reasoning": thinking}
     found["sha256"] = row.local.sha256 if row.local else None
     found["header"] = (
-        {**claims(header), "sampling": _said(advised_sampling(header.metadata))} if header else None
+        {**claims(header), "sampling": _said(sampling_defaults(header.metadata))} if header else None
     )
     if entry is not None:
         found |= {
@@ -138,7 +138,7 @@ def _claimed(header: Header) -> Pairs:
         ("Architecture", header.architecture),
         ("Parameters", str(said.get("parameters", ""))),
         ("Context", f"{context:,} tokens" if context else ""),
-        ("Sampling", _sampling(advised_sampling(header.metadata))),
+        ("Sampling", _sampling(sampling_defaults(header.metadata))),
     ]
 
 

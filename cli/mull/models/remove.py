@@ -1,7 +1,7 @@
-"""Free the space of a model: its links, its blobs and what an interrupted download left behind.
+"""Remove a model from the Hugging Face cache: its links, its blobs and partial downloads.
 
-Only what lies in the Hugging Face cache is removed; files of other tools are theirs. A blob goes when no snapshot of
-its repository links to it any more, so what another revision or file shares stays. `freed` is what the disk got back.
+Files of other tools are not removed. A blob is removed once no snapshot of its repository links to it, so that
+revisions can share blobs. `freed`: bytes of disk space.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OWNERS = {
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What went. `freed` bytes; `partial`: it was an unfinished download."""
+    """A removed model. `freed`: bytes; `partial`: a partial download."""
 
     name: str
     freed: int
@@ -48,7 +48,7 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
         raise UsageError("builtin_model", f"{entry.name} is built in and cannot be removed.", "It is small.")
     if is_path(name) and parse_hub(name) is None:
         raise UsageError(
-            "path_instead_of_name", f"{name} is a path.", "mull rm removes what mull pull brought."
+            "path_instead_of_name", f"{name} is a path.", "mull rm removes what mull pull downloaded."
         )
     found = matching(name, folders)
     models = [model for model in found if model.source == "hub"]
@@ -77,7 +77,7 @@ def _foreign(model: LocalModel) -> MullError:
     owner, hint = _OWNERS[model.source]
     return MullError(
         "unmanaged_model",
-        f"{model.name} belongs to {owner}; mull does not write there.",
+        f"{model.name} belongs to {owner}; mull does not remove it.",
         hint.format(name=model.name, path=model.path),
     )
 

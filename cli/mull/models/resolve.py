@@ -1,7 +1,7 @@
-"""A name → a model file on this disk.
+"""Resolve a model's name to a file on this disk.
 
-In: what `-m`, the environment and the config say. Out: `Resolved`, or an error that names the next step: the
-`mull pull` line for a model that is not here, the nearest names for one that nobody knows. Nothing is ever downloaded.
+In: the names from `-m`, the environment and the config. Out: `Resolved`. Raises MullError that names the next step: the
+`mull pull` command for a model that is not installed, similar names for an unknown one. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_cata
 from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
-from mull.models.gguf.sampling_defaults import sampling_of
+from mull.models.gguf.sampling_defaults import file_sampling_defaults
 from mull.models.naming.filenames import part_of, part_paths, quantization, same_quant, select, whole_name
 from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
 from mull.settings import Sampling
@@ -25,14 +25,13 @@ from mull.suggest import did_you_mean, nearest
 
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 BUILTIN = "pebble"
-GREEDY = Sampling(temperature=0.0)  # pebble reckons: chance only does harm
+GREEDY = Sampling(temperature=0.0)  # pebble does arithmetic, where random sampling only does harm
 MAGIC = b"GGUF"
-PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # whose digests a record may have been compared with
+PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # sources of published digests
 
 
 class NotInstalled(MullError):
-    """A model that is known, or may be, and is not on this disk. `pull` is what `mull pull` wants to hear, `bytes` what
-    it will fetch, where the catalogue tells."""
+    """A model that is not on this disk. `pull`: the argument for `mull pull`; `bytes`: its download, if known."""
 
     def __init__(self, name: str, pull: str, bytes: int | None = None) -> None:  # noqa: A002
         super().__init__("not_installed", f"{name} is not installed.", f"Get it with: mull pull {pull}")
@@ -42,7 +41,7 @@ class NotInstalled(MullError):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A model to load. `trusted`: its bytes were verified and have not changed since. `source`: whose file it is."""
+    """A model to load. `trusted`: verified against a published digest, and unchanged since. `source`: whose file it is."""
 
     name: str
     path: Path
@@ -52,20 +51,20 @@ class Resolved:
     source: Source | Literal["builtin", "file"]
 
     def sampling(self, thinking: bool | None) -> Sampling:
-        """What the vendor advises for thinking or not, in the catalogue, else in the file's header.
+        """The sampling defaults with or without thinking: from the catalogue, else from the file's header.
 
-        `thinking` None: as the model does it by default.
+        `thinking` None: the model's default.
         """
         if self.source == "builtin":
-            return GREEDY  # without the catalogue, which would cost the quickest answer a tenth of its time
+            return GREEDY  # without loading the catalogue: a tenth of the time to its answer
         if self.entry is None:
-            return sampling_of(self.path)
+            return file_sampling_defaults(self.path)
         facts = self.entry.reasoning
         thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
         if facts.kind == "always":
             thinks = True
         first, second = self.entry.sampling_thinking, self.entry.sampling_plain
-        return (first or second if thinks else second or first) or sampling_of(self.path)
+        return (first or second if thinks else second or first) or file_sampling_defaults(self.path)
 
 
 def resolve(
@@ -75,7 +74,7 @@ def resolve(
     configured: str | None = None,
     folders: Sequence[Path | str] = (),
 ) -> Resolved:
-    """The model that answers: `name` (from -m), else the environment's, the config's, the last pulled, else pebble.
+    """The model to use: `name` (from -m), else the environment's, the config's, the last pulled, else pebble.
 
     Raises NotInstalled, ModelFileError, MullError("unknown_model").
     """
@@ -120,7 +119,7 @@ def find(
 
 
 def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
-    """Every model on this disk that the name may mean: all quantizations when it names none, in every place."""
+    """Every installed model that matches a name: all quantizations if it names none, in all folders."""
     catalogue = load_catalogue(paths.config_dir())
     here = list(everywhere(folders))
     called = [model for model in here if _is_called(model, name)]
@@ -137,7 +136,7 @@ def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
 
 
 def split_name(name: str, catalogue: Catalogue) -> tuple[CatalogueEntry | None, str | None]:
-    """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization. Ollama's spelling, `qwen3:8b`, is understood."""
+    """`qwen3-8b:Q4_K_M` → the catalogue's entry and the quantization. Ollama's spelling `qwen3:8b` works too."""
     entry = catalogue.find(name)
     if entry is not None or ":" not in name:
         return entry, None
@@ -148,7 +147,7 @@ def split_name(name: str, catalogue: Catalogue) -> tuple[CatalogueEntry | None, 
 
 
 def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> MullError:
-    """The error for a name that means nothing, with the nearest names that do."""
+    """The error for an unknown name, with similar names."""
     here = {model.name.lower(): model.name for model in installed(folders)}
     near = catalogue.nearest(name.partition(":")[0])
     near += [here[known] for known in nearest(name.lower(), here, count=2)]
@@ -157,12 +156,12 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
 
 
 def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
-    """The catalogue's entry for a file on this disk, by its repository or its digest."""
+    """The catalogue's entry of an installed file, by its repository or its digest."""
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
 
 
 def check_gguf(path: Path) -> None:
-    """Raises ModelFileError, in words, for a file that cannot be a GGUF: empty, a page, a pointer, another format."""
+    """Raise ModelFileError for a file that is not a GGUF: empty, a web page, a Git LFS pointer, another format."""
     try:
         with path.open("rb") as file:
             head = file.read(256)
@@ -175,7 +174,7 @@ def check_gguf(path: Path) -> None:
     if not head:
         raise ModelFileError("model_empty", f"{path} is empty.", "Get it again with mull pull.")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        what, hint = "is a web page, not a model", "The download got an error page; get the file itself."
+        what, hint = "is a web page, not a model", "The download got an error page; download the file itself."
     elif head.startswith(b"version https://git-lfs"):
         what, hint = "is a Git LFS pointer, not the model", "Fetch the real file: git lfs pull, or mull pull."
     elif head[:4] in {b"lmgg", b"tjgg", b"fmgg", b"algg"}:
@@ -208,7 +207,7 @@ def _last_pulled(last: records.PullRecord) -> Resolved:
 
 
 def _by_path(name: str, chosen_by: ChosenBy) -> Resolved | None:
-    """None when no such file is there and the name could also be one on the Hub."""
+    """None when there is no such file and the name may be one on the Hub."""
     try:
         path = Path(name).expanduser()
     except RuntimeError:
@@ -268,7 +267,7 @@ def _by_reference(
 
 
 def _choose(models: Sequence[LocalModel], quant: str | None, default: str | None) -> LocalModel | None:
-    """The one to load: of the quantization asked for, else of the usual one, else the first there is."""
+    """The model to load: of the requested quantization, else of the default one, else the first."""
     fitting = _of_quant(models, quant)
     for usual in (default, DEFAULT_QUANT):
         for model in fitting:
@@ -278,7 +277,7 @@ def _choose(models: Sequence[LocalModel], quant: str | None, default: str | None
 
 
 def _of_quant(models: Sequence[LocalModel], quant: str | None) -> list[LocalModel]:
-    """Those that a quantization or a file's name picks out; all for None."""
+    """The models of a quantization or a file name; all for None."""
     if quant is None:
         return list(models)
     named = select([(model.filename,) for model in models if model.filename], quant)
@@ -286,7 +285,7 @@ def _of_quant(models: Sequence[LocalModel], quant: str | None) -> list[LocalMode
 
 
 def _is_of(model: LocalModel, entry: CatalogueEntry) -> bool:
-    """By repository, or by digest: Ollama names its files so."""
+    """Compare by repository, or by digest, which is the file name in Ollama."""
     if _same_repo(model.repo, entry.repo):
         return True
     return model.sha256 is not None and any(file.sha256 == model.sha256 for file in entry.files)
@@ -307,6 +306,6 @@ def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: Catalogu
 
 
 def _trusted(parts: Iterable[Path]) -> bool:
-    """Were all parts compared with a published digest, and are they unchanged since? A first reading is not enough."""
+    """Whether all parts match a published digest and are unchanged since. A first reading is not enough."""
     found = [records.verified(path) for path in parts]
     return all(record is not None and record.source in PUBLISHED for record in found)

@@ -1,7 +1,7 @@
 """Are the weights on this disk what was published? Digests of whole files, compared with what is known of them.
 
 In: models on this disk. Out:
-a `Verification` for each file: what it was compared with and whether it is the same. ExpectedDigest are
+a `Verification` for each file: what it was compared with and whether it is the same. Known are
 the digest in the cache (the Hub's record when it was downloaded), the one in Ollama's file name, the one pinned in the
 catalogue, and what an earlier reading found. A file that passes is trusted until it changes.
 """
@@ -29,7 +29,7 @@ Against = Literal["hub", "ollama", "catalogue", "earlier", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDigest:
-    """A digest that the file should have, and who says so."""
+    """A digest that the file should have, and its source."""
 
     sha256: str
     against: Against
@@ -37,9 +37,9 @@ class ExpectedDigest:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One file. `same` None: there was nothing to compare with, and it is remembered from now on.
+    """One file. `same` None: there was no digest to compare with; the computed one is recorded for the next time.
 
-    `catalogue` None: the catalogue does not know the file; False: what was published there is another one.
+    `catalogue`: whether it is the file of the catalogue; None: the catalogue has no digest.
     """
 
     model: str
@@ -56,7 +56,7 @@ def verify(
 ) -> Iterator[DownloadProgress | Verification]:
     """Read every part; `DownloadProgress` counts the bytes of the whole model. Ends early when the user stops.
 
-    Raises ModelFileError when a file cannot be read.
+    Raises ModelFileError for a file that cannot be read.
     """
     before = 0
     entry = entry_of(model, catalogue)
@@ -94,13 +94,13 @@ def _judge(model: LocalModel, path: Path, size: int, found: str, pinned: str | N
 
 
 def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> ExpectedDigest | None:
-    """The digest from the file's own place; else the catalogue's, if it is that file; else an earlier reading's."""
+    """The digest from where the file is; else the catalogue's, if it matches; else an earlier reading's."""
     if model.source == "ollama" and model.sha256:
         return ExpectedDigest(model.sha256, "ollama")
     if model.source == "hub" and (blob := blob_digest(path)):
         return ExpectedDigest(blob, "hub")
     record = records.recorded(path)
-    if record is not None and record.source == "hub":  # a system without links, where the name tells nothing
+    if record is not None and record.source == "hub":  # a system without links, where the name is not the digest
         return ExpectedDigest(record.sha256, "hub")
     if pinned == found:
         return ExpectedDigest(pinned, "catalogue")
@@ -108,7 +108,7 @@ def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Exp
 
 
 def _pinned(model: LocalModel, entry: CatalogueEntry | None) -> str | None:
-    """The catalogue's digest of this very file; it pins single files, not the parts of a split model."""
+    """The catalogue's digest of this file; it has none for the parts of a split model."""
     if entry is None or len(model.parts) != 1:
         return None
     name = model.filename.rsplit("/", 1)[-1]

@@ -1,9 +1,8 @@
-"""A GGUF's header: metadata, tensors, special tokens, chat templates. Reads no tensor data and needs no llama.cpp.
+"""The header of a GGUF: metadata, tensors, special tokens, chat templates. No tensor data, no llama.cpp.
 
-In: a path, or any seekable binary file. Out: a `Header`. Long arrays (vocabularies) are skipped and read on demand.
-The file is not trusted: every length is checked before it is believed, and memory stays within a few megabytes more
-than what is asked for. Raises `ModelFileError` with one sentence and a hint for a file that is missing, empty,
-truncated, damaged, or no GGUF.
+In: a path, or any seekable binary file. Out: a `Header`; long arrays (vocabularies) are skipped and read on demand. The
+file is not trusted: every length is validated, and memory use is bounded. Raises ModelFileError for a file that is
+missing, empty, truncated, damaged, or not a GGUF.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from mull.errors import ModelFileError
 from mull.models.gguf.reader import MAX_KEY, DamagedError, LongArray, Reader
 
 MAGIC: Final = b"GGUF"
-VERSIONS: Final = (2, 3)  # 1 had 32-bit lengths, and no model of its weeks is still around
+VERSIONS: Final = (2, 3)  # version 1 had 32-bit lengths; its models are no longer in use
 MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 65_536, 8
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types
-MAX_SPECIAL = 65_536  # tokens; the largest vocabularies reserve some ten thousand
-DAMAGED: Final = "model_damaged"  # the code of the error for a file that is a GGUF, and broken
+MAX_SPECIAL = 65_536  # the largest vocabularies reserve some ten thousand
+DAMAGED: Final = "model_damaged"  # error code for a file that is a GGUF, but damaged
 AGAIN: Final = "Get the file again, for example with: mull pull"
 # ggml type: name, elements per block, bytes per block (ggml's type table).
 TYPES: Final[Mapping[int, tuple[str, int, int]]] = {
@@ -52,7 +51,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Header:
-    """What a GGUF says of itself. `size`: bytes of the whole file; `data_offset`: where tensor data begins."""
+    """The header of a GGUF. `size`: bytes of the whole file; `data_offset`: where the tensor data begins."""
 
     version: int
     metadata: Mapping[str, Any]
@@ -71,7 +70,7 @@ class Header:
 
     @property
     def n_ctx_train(self) -> int | None:
-        """Tokens of context that the model was trained for."""
+        """Context length that the model was trained for, in tokens."""
         value = self.metadata.get(f"{self.architecture}.context_length")
         return value if isinstance(value, int) else None
 
@@ -103,7 +102,7 @@ class Header:
 
     @cached_property
     def special_tokens(self) -> Mapping[int, str]:
-        """Id to spelling, of every control, user-defined and unknown token. Reads the vocabulary."""
+        """Id to text of every control, user-defined and unknown token. Reads the vocabulary."""
         types = self.array("tokenizer.ggml.token_type")
         special = (i for i, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED))
         wanted = set(itertools.islice(special, MAX_SPECIAL))
@@ -116,16 +115,16 @@ class Header:
 
     @property
     def bos(self) -> str:
-        """The spelling of the beginning-of-text token, empty without one."""
+        """The text of the BOS token; empty without one."""
         return self.special_tokens.get(self.metadata.get("tokenizer.ggml.bos_token_id", -1), "")
 
     @property
     def eos(self) -> str:
-        """The spelling of the end-of-text token, empty without one."""
+        """The text of the EOS token; empty without one."""
         return self.special_tokens.get(self.metadata.get("tokenizer.ggml.eos_token_id", -1), "")
 
     def array(self, key: str) -> Iterator[Any]:
-        """The members of an array, long ones read from the file again. Empty where there is none."""
+        """The elements of an array; a long one is read from the file. Empty where there is none."""
         value = self.metadata.get(key, ())
         if isinstance(value, LongArray):
             with self._open() as file:
@@ -142,7 +141,7 @@ class Header:
 
 
 def read_header(source: Path | str | BinaryIO, *, whole: bool = True) -> Header:
-    """Read a header. `whole=False` does not ask that the tensors' data is there too (a file still on its way)."""
+    """Read a header. `whole=False`: the tensor data may be missing (a partial download)."""
     if isinstance(source, str):
         source = Path(source)
     if not isinstance(source, Path):
@@ -152,7 +151,7 @@ def read_header(source: Path | str | BinaryIO, *, whole: bool = True) -> Header:
             return _read(file, source, whole=whole)
     except FileNotFoundError as error:
         raise ModelFileError(
-            "model_missing", f"There is no file {source}.", "mull models shows what is here."
+            "model_missing", f"There is no file {source}.", "mull models lists what is installed."
         ) from error
     except OSError as error:
         raise ModelFileError(
@@ -161,9 +160,9 @@ def read_header(source: Path | str | BinaryIO, *, whole: bool = True) -> Header:
 
 
 def read_general(source: Path) -> Mapping[str, Any]:
-    """What stands at a header's beginning, where writers put what is general about a model: name, licence, advice.
+    """The `general.*` metadata at a header's beginning: name, licence, sampling defaults.
 
-    Quick: it stops at the first value of another kind. Empty for a file that cannot be read, or is no GGUF.
+    Fast: stops at the first other key. Empty for a file that cannot be read or is not a GGUF.
     """
     found: dict[str, Any] = {}
     try:
@@ -173,7 +172,7 @@ def read_general(source: Path) -> Mapping[str, Any]:
                 return {}
             _, pairs = reader.number("Q"), reader.number("Q")
             for _ in range(min(pairs, MAX_PAIRS)):
-                key = reader.kept_string(MAX_KEY)
+                key = reader.stored_string(MAX_KEY)
                 if not key.startswith("general."):
                     break
                 found[key] = reader.value(reader.number("I"))
@@ -200,17 +199,17 @@ def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
 def _parse(reader: Reader, source: Path | BinaryIO, size: int, *, whole: bool) -> Header:
     version = reader.number("I")
     if version not in VERSIONS:
-        raise DamagedError(f"its GGUF version is {version}, and versions 2 and 3 are known")
+        raise DamagedError(f"its GGUF version is {version}; versions 2 and 3 are supported")
     tensors, pairs = reader.number("Q"), reader.number("Q")
     if tensors > MAX_TENSORS or pairs > MAX_PAIRS:
         raise DamagedError(f"it claims {tensors:,} tensors and {pairs:,} metadata entries")
     metadata: dict[str, Any] = {}
     for _ in range(pairs):
-        key = reader.kept_string(MAX_KEY)
+        key = reader.stored_string(MAX_KEY)
         metadata[key] = reader.value(reader.number("I"))
     infos = []
     for _ in range(tensors):
-        name = reader.kept_string(MAX_KEY)
+        name = reader.stored_string(MAX_KEY)
         dimensions = reader.number("I")
         if dimensions > MAX_DIMENSIONS:
             raise DamagedError(f"a tensor claims {dimensions:,} dimensions")

@@ -1,9 +1,8 @@
-"""Little-endian values of a GGUF's header, read from a file that is not trusted.
+"""Reads the little-endian values of a GGUF header from an untrusted file.
 
-In: a seekable binary file. Out: numbers, texts, arrays; long arrays and texts are skipped over. Every length is checked
-before it is believed: nothing is read beyond the file's end, no more than a block or one value is held, and what a
-whole header may keep and make one skip is limited too. Raises `DamagedError`, whose text ends the sentence "the file
-is damaged: ...".
+In: a seekable binary file. Out: numbers, strings, arrays; long arrays and strings are skipped. Every length is
+validated: nothing is read beyond the file's end, at most one block or one value is buffered, and the total of stored and
+of skipped values is limited. Raises DamagedError, whose text ends the sentence "the file is damaged: ...".
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from typing import Any, BinaryIO, Final
 
 BLOCK: Final = 1 << 18  # bytes read at once
 MAX_KEY = 65_535  # bytes
-MAX_STRING = 1 << 20  # bytes of a text that is kept; the longest are chat templates of some 30,000
-MAX_ITEMS = 4 << 20  # members of all arrays; the largest vocabularies have 300,000, and twice as many merges
-MAX_TEXTS = 32 << 20  # bytes of texts that are skipped, such as the whole tokenizer of another library
-KEPT_ITEMS = 1024  # arrays up to so long are kept as values
-MAX_KEPT = 16 << 20  # bytes of all texts and arrays that are kept, roughly as Python holds them
-VALUE = 40  # bytes that Python takes for a number in a tuple
+MAX_STRING = 1 << 20  # bytes of a stored string; the longest are chat templates of some 30,000
+MAX_ITEMS = 4 << 20  # elements of all arrays; the largest vocabularies have 300,000, and twice as many merges
+MAX_SKIPPED = 32 << 20  # bytes of skipped strings, such as the whole tokenizer.json of another library
+STORED_ITEMS = 1024  # elements of the longest array that is stored
+MAX_STORED = 16 << 20  # bytes of all stored strings and arrays, roughly as Python objects
+VALUE = 40  # bytes of a number in a Python tuple
 BYTES, STRING, ARRAY = 0, 8, 9
 SCALARS: Final[Mapping[int, struct.Struct]] = {
     kind: struct.Struct(f"<{code}")
@@ -42,8 +41,7 @@ SCALARS: Final[Mapping[int, struct.Struct]] = {
 
 @dataclass(frozen=True, slots=True)
 class LongArray:
-    """An array that was skipped: its element type, length, and where it begins in the file. A long text is one of
-    bytes."""
+    """A skipped array: its element type, length, and offset in the file. A long string is an array of bytes."""
 
     kind: int
     count: int
@@ -51,11 +49,11 @@ class LongArray:
 
 
 class DamagedError(Exception):
-    """What is wrong, for the sentence."""
+    """The header is invalid; the text says how."""
 
 
 class Reader:
-    """Reads little-endian values from a file, block by block, never beyond its end."""
+    """Reads values block by block, never beyond the file's end."""
 
     def __init__(self, file: BinaryIO, size: int, offset: int) -> None:
         self._file = file
@@ -63,16 +61,16 @@ class Reader:
         self._block = b""
         self._at = 0  # in the block
         self._base = offset  # of the block in the file
-        self._kept = 0  # bytes, of MAX_KEPT
+        self._stored = 0  # bytes, of MAX_STORED
         self._items = 0  # of MAX_ITEMS
-        self._texts = 0  # bytes, of MAX_TEXTS
+        self._skipped = 0  # bytes, of MAX_SKIPPED
 
     @property
     def position(self) -> int:
         return self._base + self._at
 
     def _need(self, count: int) -> None:
-        """Have `count` bytes from here on in the block."""
+        """Make sure that the next `count` bytes are in the block."""
         if len(self._block) - self._at >= count:
             return
         if self.position + count > self._size:
@@ -103,10 +101,10 @@ class Reader:
             raise DamagedError(f"it claims a text of {length:,} bytes")
         return self.take(length).decode("utf-8", "replace")
 
-    def kept_string(self, most: int = MAX_STRING) -> str:
-        """A text that will be held for as long as the header is."""
+    def stored_string(self, most: int = MAX_STRING) -> str:
+        """A string that is stored as long as the header; it counts toward MAX_STORED."""
         text = self.string(most)
-        self._keep(len(text))
+        self._store(len(text))
         return text
 
     def value(self, kind: int) -> Any:
@@ -120,11 +118,11 @@ class Reader:
         self._items += count
         if self._items > MAX_ITEMS or (kind != STRING and kind not in SCALARS):
             raise DamagedError(f"it has an array of {count:,} values of type {kind}")
-        if count <= KEPT_ITEMS:
-            self._keep(VALUE * count)
+        if count <= STORED_ITEMS:
+            self._store(VALUE * count)
             texts = kind == STRING
             return (
-                tuple(self.kept_string() for _ in range(count)) if texts else tuple(self.members(kind, count))
+                tuple(self.stored_string() for _ in range(count)) if texts else tuple(self.members(kind, count))
             )
         skipped = LongArray(kind, count, self.position)
         self._skip(kind, count)
@@ -133,19 +131,19 @@ class Reader:
     def _text(self) -> str | LongArray:
         length = self.number("Q")
         if length > MAX_STRING:
-            self._texts += length
-            if self._texts > MAX_TEXTS:
+            self._skipped += length
+            if self._skipped > MAX_SKIPPED:
                 raise DamagedError(f"it claims a text of {length:,} bytes")
             skipped = LongArray(BYTES, length, self.position)
             self._skip(BYTES, length)
             return skipped
-        self._keep(length)
+        self._store(length)
         return self.take(length).decode("utf-8", "replace")
 
-    def _keep(self, size: int) -> None:
-        self._kept += size
-        if self._kept > MAX_KEPT:
-            raise DamagedError(f"its header holds more than {MAX_KEPT >> 20} MiB of texts and lists")
+    def _store(self, size: int) -> None:
+        self._stored += size
+        if self._stored > MAX_STORED:
+            raise DamagedError(f"its header has more than {MAX_STORED >> 20} MiB of texts and lists")
 
     def members(self, kind: int, count: int) -> Iterator[Any]:
         """The next `count` values of one type."""
@@ -160,7 +158,7 @@ class Reader:
             count -= some
 
     def strings_at(self, count: int, wanted: Collection[int]) -> dict[int, str]:
-        """Of the next `count` texts, those at the wanted places."""
+        """Of the next `count` strings, those at the wanted indices."""
         found: dict[int, str] = {}
         last = 0
         for place in sorted(place for place in wanted if 0 <= place < count):

@@ -16,7 +16,7 @@ from mull.models.memory.machine import GIB, Machine
 
 Verdict = Literal["gpu", "partial", "memory", "slow", "no"]
 
-MIN_CTX = 4096  # tokens; too short for a conversation below (unless the model was trained for less)
+MIN_CTX = 4096  # tokens; less is too short for a conversation (unless the model was trained for less)
 GOOD_CTX = 8192  # tokens; before a shorter context, a smaller KV type is tried
 SLOW = 4.0  # tokens per second; slower than reading
 FAST = 200.0  # tokens per second; faster than reading, and the estimate is no more exact
@@ -83,8 +83,7 @@ def plan(
     gpu_layers: int | None = None,
     kv_type: str | None = None,
 ) -> MemoryPlan:
-    """The best way to load the model. The user's own settings are never changed, even if they do not fit (verdict
-    "no").
+    """The best way to load the model. The user's own settings are never changed: the verdict is "no" if they don't fit.
 
     Placements are tried from fast to slow: all layers on the GPU, experts in main memory, some layers on the GPU, all
     in main memory. The first one with enough context for a conversation is taken, with the longest context that fits,

@@ -1,7 +1,7 @@
-"""What the name of a model file says: its quantization, its part of a split model, and whether it is safe to use.
+"""What the name of a model file says: its quantization, its part of a split model, and whether it is a safe path.
 
-In: file names, as a repository or the disk has them. Out: quantizations, parts in order, groups of parts. Names in a
-repository come from strangers: `is_safe` says which of them may become a path below the cache.
+In: file names of a repository or a folder. Out: quantizations, parts in order, groups of parts. Names in a repository
+are not trusted: `is_safe` says which may become a path in the cache.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DEVICES = frozenset(
 
 
 def quantization(filename: str) -> str | None:
-    """The quantization that a file's name (or the folder it lies in) speaks of, in upper case."""
+    """The quantization in a file's name (or its folder's), in upper case."""
     path = PurePosixPath(_PART.sub("", filename))
     for text in (path.name.removesuffix(".gguf"), *reversed(path.parts[:-1])):
         if found := _QUANT.findall(text):
@@ -33,7 +33,7 @@ def quantization(filename: str) -> str | None:
 
 
 def same_quant(one: str | None, other: str | None) -> bool:
-    """Do two spellings mean one quantization? F16 and FP16 do."""
+    """Whether two spellings mean the same quantization, as F16 and FP16 do."""
     return one is not None and other is not None and _plain(one) == _plain(other)
 
 
@@ -42,12 +42,12 @@ def _plain(quant: str) -> str:
 
 
 def is_weights(filename: str) -> bool:
-    """A GGUF that holds a language model: no vision projector, no importance matrix."""
+    """Whether a file is a GGUF of a language model, not a vision projector or an importance matrix."""
     return filename.lower().endswith(".gguf") and not _NO_MODEL.search(PurePosixPath(filename).stem)
 
 
 def is_safe(filename: str) -> bool:
-    """May this name from a repository become a path below the cache, on every system?"""
+    """Whether a name from a repository may become a path in the cache, on every operating system."""
     if not filename or len(filename) > 512 or filename.startswith(("/", "~")):
         return False
     if any(ord(letter) < 32 or ord(letter) == 127 or letter in '\\:*?"<>|' for letter in filename):
@@ -61,18 +61,18 @@ def is_safe(filename: str) -> bool:
 
 
 def part_of(filename: str) -> tuple[int, int] | None:
-    """(number, count) of a split model's part, from 1."""
+    """(number, count) of a part of a split model; numbers from 1."""
     match = _PART.search(filename)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def whole_name(filename: str) -> str:
-    """The name that a split model's parts share."""
+    """The name that the parts of a split model share."""
     return _PART.sub("", filename)
 
 
 def parts_of(filename: str) -> tuple[str, ...]:
-    """All the parts' names of the model that this file is one of, in order; itself alone when it is not split."""
+    """The names of all parts of this file's model, in order; the file itself if it is not split."""
     part = part_of(filename)
     if part is None:
         return (filename,)
@@ -80,12 +80,12 @@ def parts_of(filename: str) -> tuple[str, ...]:
 
 
 def part_paths(path: Path) -> tuple[Path, ...]:
-    """The same for a file on disk: the paths of all parts, whether or not they exist."""
+    """The paths of all parts of a file on disk, whether or not they exist."""
     return tuple(path.with_name(name) for name in parts_of(path.name))
 
 
 def group_parts(filenames: Iterable[str]) -> list[tuple[str, ...]]:
-    """Files gathered into models: the parts of a split one together and in order. Incomplete ones are left out."""
+    """Group files into models: the parts of a split one in order. Incomplete models are left out."""
     present = [name for name in filenames if is_weights(name)]
     known = set(present)
     models = [parts_of(name) for name in present if (part := part_of(name)) is None or part[0] == 1]
@@ -93,9 +93,9 @@ def group_parts(filenames: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def select(models: Sequence[tuple[str, ...]], wanted: str) -> list[tuple[str, ...]]:
-    """The models that `wanted` may mean: a quantization, or a file's name with or without its ending.
+    """The models that match `wanted`: a quantization, or a file's name with or without its extension.
 
-    An exact quantization beats a dynamic one (`Q4_K_XL` also finds `UD-Q4_K_XL` where nothing else bears the name).
+    An exact match has priority over a dynamic quantization (`Q4_K_XL` matches `UD-Q4_K_XL` if nothing else matches).
     """
     exact = [parts for parts in models if wanted.lower() in _spellings(parts[0])]
     if exact:
@@ -111,5 +111,5 @@ def _spellings(filename: str) -> set[str]:
 
 
 def as_local(filename: str) -> str:
-    """A repository's path with this system's separator."""
+    """A repository's path with this operating system's separator."""
     return filename.replace("/", os.sep)

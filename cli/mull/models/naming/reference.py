@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mull.models.naming.filenames import is_safe
 
-DEFAULT_QUANT = "Q4_K_M"  # what llama.cpp and Ollama take when nobody says otherwise
+DEFAULT_QUANT = "Q4_K_M"  # the default of llama.cpp and Ollama
 HUB_PREFIX = re.compile(r"^(?:https?://)?(?:www\.)?(?:hf\.co|huggingface\.co)/", re.IGNORECASE)
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(rf"(?P<repo>{_WORD}/{_WORD})(?:/(?P<rest>[^:]+))?(?::(?P<quant>[^:/]+))?")
@@ -31,15 +31,15 @@ class HubReference:
 
 
 def parse_hub(name: str) -> HubReference | None:
-    """`owner/repo`, `owner/repo:QUANT`, `owner/repo/path.gguf`, each also behind hf.co/ or as the page's address."""
+    """Parse `owner/repo`, `owner/repo:QUANT` or `owner/repo/path.gguf`, also after hf.co/ or as a page's URL."""
     bare = HUB_PREFIX.sub("", name.strip()).split("?")[0].rstrip("/")
     match = _REPOSITORY.fullmatch(bare)
     if match is None:
         return None
     repo, rest, quant = match["repo"], match["rest"], match["quant"]
-    if quant is not None and quant.lower() == "latest":  # Ollama's and llama.cpp's word for the usual one
+    if quant is not None and quant.lower() == "latest":  # Ollama's and llama.cpp's word for the default
         quant = None
-    if "--" in repo or ".." in repo or len(repo) > 96:  # the Hub refuses such names too
+    if "--" in repo or ".." in repo or len(repo) > 96:  # the Hub rejects such names too
         return None
     if rest is None:
         return HubReference(repo, quant)
@@ -53,7 +53,7 @@ def parse_hub(name: str) -> HubReference | None:
 
 
 def is_path(name: str) -> bool:
-    """Is it spelled like a path? `owner/repo` is not; `./x`, `~/x`, `C:\\x`, `/x` and anything ending in .gguf are."""
+    """Whether a name has the form of a path: `./x`, `~/x`, `C:\\x`, `/x` and `*.gguf`, but not `owner/repo`."""
     if HUB_PREFIX.match(name):
         return False
     looks = name.startswith(("./", "../", "/", "~", ".\\", "..\\", "\\\\")) or name in {".", ".."}
