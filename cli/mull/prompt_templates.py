@@ -1,8 +1,8 @@
-"""Prompt templates: small TOML files that ask the same kind of question again and again (`mull -t commit`).
+"""Prompt templates: small TOML files for recurring questions (`mull -t commit`).
 
-In: a name or a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. Templates of a
-repository are in its `.mull/templates`, the user's own in the config folder; the repository's win. A file holds text
-and settings and nothing that runs. (The chat templates of models are another thing: `prompt/template.py`.)
+In: a name or a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. A repository's
+templates are in its `.mull/templates`, the user's own in the config folder; the repository's take precedence. A file
+has text and settings, no code. (Chat templates of models are in `chat_template/`.)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """One template. `schema`: as `--schema` takes it, a path already made absolute, or an inline JSON Schema."""
+    """One template. `schema`: as for `--schema`, with an absolute path, or an inline JSON Schema."""
 
     name: str
     path: Path
@@ -45,24 +45,24 @@ class PromptTemplate:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The names that its texts use, `input` aside, in the order in which they occur."""
+        """The names of the variables in its texts except `input`, in order."""
         texts = (self.system or "", self.prompt or "")
         found = [name for text in texts for name in string.Template(text).get_identifiers()]
         return tuple(dict.fromkeys(name for name in found if name != INPUT))
 
     @property
     def takes_input(self) -> bool:
-        """Whether its prompt says where the input goes; otherwise the input stands before the prompt."""
+        """Whether its prompt contains `$input`; otherwise the input is put before the prompt."""
         return self.prompt is not None and INPUT in string.Template(self.prompt).get_identifiers()
 
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Every value that its texts use. Raises UsageError for one that is missing or that no text uses."""
+        """The values of all variables. Raises UsageError for one that is missing or unknown."""
         if unused := [name for name in given if name not in self.variables]:
             known = ", ".join(self.variables) or "none"
             raise UsageError(
                 "prompt_template_value",
                 f'"{self.name}" has no value named "{unused[0]}".',
-                f"It takes: {known}.",
+                f"Its variables: {known}.",
             )
         values = {**self.defaults, **given}
         if missing := [name for name in self.variables if name not in values]:
@@ -74,19 +74,19 @@ class PromptTemplate:
         return values
 
     def question(self, text: str, values: Mapping[str, str]) -> str:
-        """The prompt around `text`, which is what would be asked without a template, perhaps nothing."""
+        """The prompt with `text` as its input: what would be asked without a template, perhaps nothing."""
         filled = string.Template(self.prompt or "").substitute(values, input=text)
         parts = [filled] if self.takes_input else [text, filled]
         return "\n\n".join(part.strip("\r\n") for part in parts if part.strip())
 
 
 def find(name: str, here: Path) -> PromptTemplate:
-    """The template of that name, seen from the folder `here`, or of that path. Raises UsageError, MullError."""
+    """The template of that name, looked up from the folder `here`, or of that path. Raises UsageError, MullError."""
     return read(locate(name, here))
 
 
 def locate(name: str, here: Path) -> Path:
-    """The file of `find`, unread. Raises UsageError where there is none of that name."""
+    """The path of that template, not read. Raises UsageError for an unknown name."""
     if _is_path(name):
         return Path(name)
     for folder in folders(here):
@@ -98,7 +98,7 @@ def locate(name: str, here: Path) -> Path:
 
 
 def new_file(name: str) -> Path:
-    """Where a new template of that name, or path, goes; the folder is made. Raises OSError."""
+    """The path for a new template of that name or path; its folder is created. Raises OSError."""
     if _is_path(name):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _is_path(name: str) -> bool:
 
 
 def folders(here: Path) -> Iterator[Path]:
-    """Where templates may be, strongest first: this folder or the repository around it, then the user's."""
+    """The template folders in order of precedence: from `here` up to the repository's root, then the user's."""
     around = [here, *here.parents]
     root = next((i for i, folder in enumerate(around) if (folder / ".git").exists()), 0)
     yield from (folder / REPOSITORY for folder in around[: root + 1])
@@ -119,7 +119,7 @@ def folders(here: Path) -> Iterator[Path]:
 
 
 def all_files(here: Path) -> list[Path]:
-    """The files of all templates, by name; of two with one name the stronger."""
+    """The files of all templates, by name; of two with the same name the one with precedence."""
     found: dict[str, Path] = {}
     for folder in folders(here):
         for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
@@ -144,7 +144,7 @@ def read(path: Path) -> PromptTemplate:
 
 
 def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The file's keys as fields. Raises ValueError."""
+    """The file's keys as fields. Raises ValueError with a predicate that follows "The template NAME"."""
     wanted: dict[str, type | tuple[type, ...]] = {
         "description": str,
         "system": str,
@@ -162,9 +162,9 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f'expects {kind} for "{name}"')  # noqa: TRY004 - the file is wrong, not the program
     for name in ("system", "prompt"):
         if name in values and not string.Template(values[name]).is_valid():
-            raise ValueError(f"has a $ in its {name} that begins no name; a dollar sign is written $$")
+            raise ValueError(f"has a $ in its {name} that starts no variable; write $$ for a dollar sign")
     if INPUT in string.Template(values.get("system", "")).get_identifiers():
-        raise ValueError("has $input in its system text; the input belongs in the prompt")
+        raise ValueError("has $input in its system prompt; the input belongs in the prompt")
     checked = dict(values)
     checked["defaults"] = {name: str(value) for name, value in values.get("defaults", {}).items()}
     settings = dict(values.get("settings", {}))
@@ -172,7 +172,7 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     checked["stop"] = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
     for name in settings:
         if name not in SETTINGS:
-            raise ValueError(f'has a setting "{name}" that no template can hold')
+            raise ValueError(f'has a setting "{name}" that a template cannot set')
     checked["settings"] = {name: config.check(name, value) for name, value in settings.items()}
     if isinstance(schema := values.get("schema"), str) and (beside := path.parent / schema).is_file():
         checked["schema"] = str(beside)
@@ -180,4 +180,6 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _invalid(path: Path, what: str) -> MullError:
-    return MullError("invalid_prompt_template", f"The template {path.stem} {what}.", f"Mend it: {path}")
+    return MullError(
+        "invalid_prompt_template", f"The template {path.stem} {what}.", f"Correct the file: {path}"
+    )

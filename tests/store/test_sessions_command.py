@@ -95,7 +95,7 @@ def test_a_damaged_database_is_renamed_and_reported(mull: Run, sessions: Path) -
     sessions.write_bytes(b"junk" * 4000)
     listed = mull("sessions", "list")
     assert listed.returncode == 0
-    assert b"was damaged; it is kept as" in listed.stderr
+    assert b"was damaged; it was moved to" in listed.stderr
     assert [path.read_bytes()[:4] for path in sessions.parent.glob("*.damaged-*")] == [b"junk"]
 
 

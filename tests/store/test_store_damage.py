@@ -151,5 +151,5 @@ def test_a_full_disk_loses_no_earlier_turn(path: Path) -> None:
 def test_every_store_error_is_a_sentence_and_a_hint() -> None:
     error = schema.store_error(OSError(28, "No space left on device"), Path("/somewhere/sessions.db"))
     assert isinstance(error, MullError)
-    assert error.message == "Sessions cannot be kept in /somewhere/sessions.db: No space left on device."
+    assert error.message == "Sessions cannot be saved in /somewhere/sessions.db: No space left on device."
     assert error.hint

@@ -172,7 +172,7 @@ def test_a_value_of_the_wrong_kind_is_refused(part: str, name: str, value: objec
     session, turns = conversation("hello")
     data = json.loads(export.to_json(session, turns))
     (data["session"] if part == "session" else data["turns"][0])[name] = value
-    with pytest.raises(MullError, match="no exported session"):
+    with pytest.raises(MullError, match="not an exported session"):
         export.from_json(json.dumps(data))
 
 

@@ -1,7 +1,7 @@
-"""Where mull keeps its files: config, state and cache in the platform's own places (XDG on Linux).
+"""The folders of mull's own files: config, state and cache, where the platform puts them (XDG on Linux).
 
-Nothing is created here except by `private_dir`, and for a user without a home directory (a container, a cron job with
-an empty environment), who gets folders under the temporary directory instead of a traceback.
+A user without a home directory (a container, a cron job with an empty environment) gets folders in the temporary
+directory. Only `private_dir` and that case create folders.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Where `config.toml`, user catalogues and templates live."""
-    return _place("user_config_path", "MULL_CONFIG_DIR", "config")
+    """The folder of `config.toml`, catalogues and prompt templates."""
+    return _platform_folder("user_config_path", "MULL_CONFIG_DIR", "config")
 
 
 def state_dir() -> Path:
-    """Where logs, verdicts, history and sessions live: files that mull writes by itself."""
-    return _place("user_state_path", "MULL_STATE_DIR", "state")
+    """The folder of sessions, input history, logs and self-check results: files that mull writes by itself."""
+    return _platform_folder("user_state_path", "MULL_STATE_DIR", "state")
 
 
 def cache_dir() -> Path:
-    """Where files live that can be made again: states of prompts."""
-    return _place("user_cache_path", "MULL_CACHE_DIR", "cache")
+    """The folder of files that can be recomputed: the prompt cache."""
+    return _platform_folder("user_cache_path", "MULL_CACHE_DIR", "cache")
 
 
 def private_dir(path: Path) -> Path:
-    """`path`, created if missing, readable by its owner alone. Raises OSError where the disk refuses."""
+    """Create the folder `path` if missing, readable by its owner only. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
-def _place(function: str, variable: str, kind: str) -> Path:
+def _platform_folder(function: str, variable: str, kind: str) -> Path:
     if chosen := os.environ.get(variable):
         return Path(chosen)
     import platformdirs
@@ -51,7 +51,7 @@ def _place(function: str, variable: str, kind: str) -> Path:
 
 @functools.cache
 def _without_home() -> Path:
-    """A folder under the temporary one: always the same for a user, unless somebody else sits on its name."""
+    """A folder in the temporary directory: always the same for a user, unless another user owns that name."""
     owner = os.getuid() if hasattr(os, "getuid") else None
     place = Path(tempfile.gettempdir()) / f"mull-{'user' if owner is None else owner}"
     with suppress(OSError):

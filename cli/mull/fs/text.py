@@ -37,7 +37,7 @@ def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str
             size = max(os.fstat(file.fileno()).st_size, len(data))
     except FileNotFoundError as error:
         raise MullError("file_unreadable", f"No such file: {path}", "Check the path.") from error
-    except (OSError, ValueError) as error:  # the second: a NUL in the path
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise MullError(
             "file_unreadable", f"{path} cannot be read: {reason}.", "Check its permissions."
@@ -57,8 +57,8 @@ def too_long(name: str, size: int, *, least: bool = False) -> MullError:
     about = "at least " if least else ""
     return MullError(
         "file_too_long",
-        f"{name} is {about}{size:,} bytes, far more than the context holds.",
-        "Give a part of it.",
+        f"{name} has {about}{size:,} bytes, far more than fits into a context.",
+        "Pass a part of it.",
     )
 
 

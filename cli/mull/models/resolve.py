@@ -41,7 +41,7 @@ class NotInstalled(MullError):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A model to load. `trusted`: verified against a published digest, and unchanged since. `source`: whose file it is."""
+    """A model to load. `trusted`: verified against a published digest, unchanged since. `source`: whose file it is."""
 
     name: str
     path: Path

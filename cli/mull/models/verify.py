@@ -1,9 +1,8 @@
-"""Are the weights on this disk what was published? Digests of whole files, compared with what is known of them.
+"""Verify model files: compute their digests and compare them with the published ones.
 
-In: models on this disk. Out:
-a `Verification` for each file: what it was compared with and whether it is the same. Known are
-the digest in the cache (the Hub's record when it was downloaded), the one in Ollama's file name, the one pinned in the
-catalogue, and what an earlier reading found. A file that passes is trusted until it changes.
+In: an installed model. Out: a `Verification` for each file: what it was compared with, and whether it is the same.
+Digests come from the cache (the Hub's, when it was downloaded), from Ollama's file name, from the catalogue, or from an
+earlier reading. A verified file is trusted until it changes.
 """
 
 from __future__ import annotations
@@ -100,7 +99,9 @@ def _known(model: LocalModel, path: Path, found: str, pinned: str | None) -> Exp
     if model.source == "hub" and (blob := blob_digest(path)):
         return ExpectedDigest(blob, "hub")
     record = records.recorded(path)
-    if record is not None and record.source == "hub":  # a system without links, where the name is not the digest
+    if (
+        record is not None and record.source == "hub"
+    ):  # a system without links, where the name is not the digest
         return ExpectedDigest(record.sha256, "hub")
     if pinned == found:
         return ExpectedDigest(pinned, "catalogue")

@@ -1,7 +1,7 @@
-"""A session as a document: Markdown, JSON that can be read back, or one HTML page that needs nothing else.
+"""Export a session: Markdown, JSON that can be imported, or a self-contained HTML page.
 
-In: a session and its turns. Out: text. Markdown and HTML show the branch the session stands at, JSON holds all of
-them. In HTML everything a person or a model wrote is escaped: no word of a conversation ever becomes markup.
+In: a session and its turns. Out: text. Markdown and HTML contain the current branch, JSON all branches. In HTML all
+text of the conversation is escaped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ pre { background: #f6f8fa; border-radius: .4rem; padding: .6rem .8rem; font: .88
 
 
 def to_markdown(session: Session, turns: Sequence[TurnRecord]) -> str:
-    """The branch as Markdown; thoughts in folded `<details>`, as GitHub and most viewers show them."""
+    """The branch as Markdown; thinking in `<details>`, which GitHub and most viewers fold."""
     parts = [
         f"# {_one_line(session.title)}",
         f"{_date(session.created)} · {session.model} · session {session.id}",
@@ -67,7 +67,7 @@ def to_markdown(session: Session, turns: Sequence[TurnRecord]) -> str:
 
 
 def to_html(session: Session, turns: Sequence[TurnRecord]) -> str:
-    """The branch as one page without scripts or outside references."""
+    """The branch as one page without scripts or external references."""
     title = html.escape(_one_line(session.title))
     about = f"{_date(session.created)} · {html.escape(session.model)} · session {html.escape(session.id)}"
     body = [f"<header><h1>{title}</h1><p>{about}</p></header>"]
@@ -112,7 +112,7 @@ def to_json(session: Session, turns: Sequence[TurnRecord]) -> str:
 
 
 def from_json(text: str) -> tuple[Session, list[TurnRecord]]:
-    """What `to_json` wrote. Raises MullError for anything else; fields of a later version are ignored."""
+    """Parse the output of `to_json`. Unknown fields are ignored. Raises MullError for anything else."""
     try:
         data = json.loads(text)
         if data["format"] != FORMAT or data["v"] > VERSION:
@@ -127,7 +127,7 @@ def from_json(text: str) -> tuple[Session, list[TurnRecord]]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MullError(
             "invalid_session_file",
-            f"This is no exported session: {error}.",
+            f"This is not an exported session: {error}.",
             "mull sessions export --format json writes one.",
         ) from error
     return session, turns
@@ -142,19 +142,19 @@ def exported(store: Store, session: Session, form: str) -> str:
 
 
 def file_name(session: Session, form: str) -> str:
-    """A name for its file, made of the title's letters."""
+    """A file name from the session's title."""
     words = re.sub(r"[^\w-]+", "-", session.title).strip("-").lower()[:40].strip("-")
     return f"mull-{words or session.id}.{form}"
 
 
 def free_path(path: Path) -> Path:
-    """This path, or with a number where there is something already."""
+    """This path, or one with a number if it exists."""
     names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return path if not path.exists() else next(name for name in names if not name.exists())
 
 
 def write_export(path: Path, text: str) -> None:
-    """Write it for the owner's eyes, a file in one step. Raises OSError."""
+    """Write an export, atomically and readable by its owner only; a pipe is written to. Raises OSError."""
     if path.exists() and not path.is_file():  # a pipe, a terminal
         path.write_text(text, encoding="utf-8", newline="\n")
         return
@@ -179,7 +179,7 @@ def _turn(values: Mapping[str, Any]) -> TurnRecord:
 
 def _demand(value: object, kind: type | UnionType) -> None:
     if not isinstance(value, kind):
-        raise TypeError(f"{value!r} where something else belongs")
+        raise TypeError(f"unexpected value {value!r}")
 
 
 def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:
@@ -188,7 +188,7 @@ def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:
 
 
 def _html_answer(answer: str) -> str:
-    """Text as it was said; only fenced code gets a box of its own."""
+    """The answer as text, with fenced code in boxes."""
     parts = re.split(r"^```[^\n]*\n(.*?)(?:^```[ \t]*$|\Z)", answer, flags=re.MULTILINE | re.DOTALL)
     boxes = []
     for number, part in enumerate(parts):
@@ -206,7 +206,7 @@ def _summary(turn: TurnRecord) -> str:
 
 
 def _ending(turn: TurnRecord) -> str:
-    words = {"length": "cut at a limit", "thinking": "thought, but never answered", "error": "failed"}
+    words = {"length": "cut off at a limit", "thinking": "thought, but gave no answer", "error": "failed"}
     return words.get(turn.finish or "", "stopped before its end")
 
 
@@ -223,7 +223,7 @@ def _quoted(text: str) -> str:
 
 
 def _fenced(text: str) -> str:
-    """A code fence longer than any in the text, so that the text cannot end it."""
+    """The text in a code block, with a fence longer than any in the text."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}text\n{text.strip(chr(10))}\n{fence}"

@@ -1,8 +1,8 @@
-"""What the store keeps, as frozen values: a session, its turns, the files handed in with a question, a search hit.
+"""The store's records as frozen values (a session, its turns, attachments, a search hit), and their database rows.
 
-A turn is one question with its answer; its thinking is a field of its own. Turns form a tree: `parent` is the turn
-that came before it, so `retry` and `edit` grow a branch beside the old one. Times are Unix seconds.
-Nothing here knows SQL or a screen.
+A turn is one question with its answer; thinking is a separate field. Turns form a tree: `parent` is the previous turn,
+and `retry` and `edit` add a branch. Times are Unix seconds. Fields that are only read together with their turn
+(settings, reasoning, token counts, times) are in one JSON column, so that a new one needs no migration.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import sqlite3
 
 TITLE_LENGTH = 60
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, without the easily confused i, l, o, u
 _EPOCH = 1_577_836_800  # 2020-01-01: six digits last until 2054
-_WHOLE: tuple[Finish, ...] = ("stop", "schema")
+_COMPLETE: tuple[Finish, ...] = ("stop", "schema")
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text file that went to the model together with a question."""
+    """A text file attached to a question."""
 
     name: str
     text: str
@@ -35,7 +35,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One question and what came of it. `finish` None: still running, or its process died in the middle."""
+    """One question with its answer. `finish` None: still running, or its process died."""
 
     id: int
     session: str
@@ -56,18 +56,18 @@ class TurnRecord:
 
     @property
     def partial(self) -> bool:
-        """Was the answer stopped, cut or lost before its end?"""
-        return self.finish not in _WHOLE
+        """Whether the answer was stopped, cut off or lost before its end."""
+        return self.finish not in _COMPLETE
 
     @property
     def content(self) -> str:
-        """The question as the model reads it: the files first, each under its name, then the words."""
+        """The question as the model gets it: the files first, each with its name, then the text."""
         return with_files(self.question, self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A conversation. `leaf` is the turn it stands at; `name` was given by the user, `title` is what to show."""
+    """A conversation. `leaf` is its current turn; `name` was given by the user, `title` is for display."""
 
     id: str
     name: str | None
@@ -87,7 +87,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A turn that a search found. In `snippet`, `\\x02` and `\\x03` enclose each match; `field` says where it is."""
+    """A turn that a search found. In `snippet`, `\\x02` and `\\x03` enclose each match, in the field named `field`."""
 
     session: str
     title: str
@@ -98,13 +98,13 @@ class Hit:
 
 
 def with_files(question: str, files: Iterable[Attachment]) -> str:
-    """Files and question as one text, each file fenced by a line with its name."""
+    """Files and question as one text, each file between lines with its name."""
     parts = [f"--- {file.name} ---\n{file.text.rstrip()}\n--- end of {file.name} ---" for file in files]
     return "\n\n".join([*parts, question] if question else parts)
 
 
 def title_of(question: str, files: Iterable[Attachment] = ()) -> str:
-    """The first question's first words, else its files' names, on one line, cut at a word."""
+    """A title from the first words of a question, else from its files' names: one line, cut at a word."""
     line = " ".join((question or ", ".join(file.name for file in files)).split())
     if len(line) <= TITLE_LENGTH:
         return line
@@ -114,7 +114,7 @@ def title_of(question: str, files: Iterable[Attachment] = ()) -> str:
 
 
 def session_id(seconds: float) -> str:
-    """A short id that sorts as the sessions were made: seconds since 2020 in base 32."""
+    """A short id that sorts by time of creation: seconds since 2020 in base 32."""
     number = max(int(seconds) - _EPOCH, 0)
     digits = ""
     while number:
@@ -124,9 +124,9 @@ def session_id(seconds: float) -> str:
 
 
 def to_messages(turns: Iterable[TurnRecord], system: str = "") -> list[Message]:
-    """The turns of one branch as the model gets them: a partial answer stays and is marked.
+    """The turns of one branch as messages for the model; partial answers are marked.
 
-    A turn that failed, or was stopped, before its first word is left out: there is nothing to go on from.
+    A turn that failed or was stopped before its first token is left out.
     """
     messages = [Message("system", system)] if system else []
     for turn in turns:
@@ -138,20 +138,20 @@ def to_messages(turns: Iterable[TurnRecord], system: str = "") -> list[Message]:
 
 
 def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> int:
-    """One new row; returns its rowid. Table and column names are the store's own, never a user's."""
+    """Insert a row; returns its rowid. Table and column names come from the store, never from the user."""
     marks = ",".join("?" * len(columns))
     sql = f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})"  # noqa: S608
     return db.execute(sql, _storable(columns)).lastrowid or 0
 
 
 def update(db: sqlite3.Connection, table: str, identity: int | str, columns: Mapping[str, Any]) -> None:
-    """Change one row by its id."""
+    """Update one row by its id."""
     changes = ",".join(f"{name} = ?" for name in columns)
     db.execute(f"UPDATE {table} SET {changes} WHERE id = ?", (*_storable(columns), identity))  # noqa: S608
 
 
 def _storable(columns: Mapping[str, Any]) -> list[Any]:
-    """Bytes that were no UTF-8 arrive as lone surrogates, which SQLite refuses: they become question marks."""
+    """Lone surrogates (from bytes that were not UTF-8), which SQLite rejects, become question marks."""
     return [
         value.encode(errors="replace").decode() if isinstance(value, str) else value
         for value in columns.values()
@@ -159,13 +159,13 @@ def _storable(columns: Mapping[str, Any]) -> list[Any]:
 
 
 def to_session(row: sqlite3.Row) -> Session:
-    """A row of `sessions`."""
+    """The session of a row of `sessions`."""
     state = row["state"]
     return Session(**{**dict(row), "state": {} if state == "{}" else json.loads(state)})
 
 
 def to_turn(row: sqlite3.Row) -> TurnRecord:
-    """A row of `turns`."""
+    """The turn of a row of `turns`."""
     details = json.loads(row["details"])
     reasoning = details.get("reasoning")
     return TurnRecord(
@@ -212,7 +212,7 @@ def from_turn(turn: TurnRecord) -> dict[str, Any]:
 
 
 def from_done(done: Done, details: str, now: float) -> dict[str, Any]:
-    """The columns that a turn's end changes; `details` is what its beginning has put there."""
+    """The columns that change when a turn ends; `details`: their value since its beginning."""
     ended = {
         "reasoning": dataclasses.asdict(done.reasoning),
         "usage": dataclasses.asdict(done.usage),
@@ -232,5 +232,5 @@ def from_done(done: Done, details: str, now: float) -> dict[str, Any]:
 
 
 def from_files(files: Sequence[Attachment]) -> str:
-    """The attachments of a turn, as its `files` column holds them."""
+    """The value of the `files` column."""
     return json.dumps([dataclasses.asdict(file) for file in files])

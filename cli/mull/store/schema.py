@@ -1,7 +1,8 @@
-"""The database file: opening it safely, its versions, and what happens to a damaged one.
+"""The database file: opening, schema migrations, and recovery from damage.
 
-In: a path, or None for a database in memory. Out: a connection whose schema is the newest, and a notice or None.
-A damaged file is moved aside, never emptied; a file of a newer mull is refused, never touched. Files are 0600.
+In: a path, or None for a database in memory. Out: a connection with the newest schema, and a notice or None. A damaged
+file is moved aside, never emptied; a file of a newer mull is rejected unchanged. Files have mode 0600. Raises
+StoreError.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pathlib import Path
 
 from mull.errors import MullError
 
-BUSY_SECONDS = 5.0  # how long a second mull waits for the first one's write
-QUICK_CHECK_BYTES = 8 << 20  # below this a full consistency check costs some 10 ms: always done
+BUSY_SECONDS = 5.0  # how long one process waits for another's write
+QUICK_CHECK_BYTES = 8 << 20  # a smaller file is always checked: that takes some 10 ms
 
-# Only finished turns are in the full-text index: a running one is saved every second and would churn it.
+# Only finished turns are in the full-text index: a running one is saved every second.
 _VERSION_1 = """
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
@@ -69,15 +70,15 @@ CREATE TRIGGER words_update AFTER UPDATE OF finish, question, thinking, answer O
     SELECT new.id, new.question, new.thinking, new.answer WHERE new.finish IS NOT NULL;
 END;
 """
-MIGRATIONS = (_VERSION_1,)  # entry n leads from version n to n + 1; old entries never change
+MIGRATIONS = (_VERSION_1,)  # entry n migrates from version n to n + 1; old entries never change
 
 
 class StoreError(MullError):
-    """The sessions cannot be read or kept: no right to write, a full disk, a damaged or a newer database."""
+    """The sessions cannot be read or saved: no permission, a full disk, a damaged or a newer database."""
 
 
 def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
-    """A connection with the newest schema. Raises StoreError; the notice says where a damaged file went."""
+    """A connection with the newest schema, and a notice if a damaged file was moved aside. Raises StoreError."""
     if path is None:
         connection = _configure(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
         _migrate(connection)
@@ -91,36 +92,36 @@ def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
                 raise
             aside = _move_aside(path)
             make_private(path)
-            return _open_checked(path), f"The session database was damaged; it is kept as {aside}."
+            return _open_checked(path), f"The session database was damaged; it was moved to {aside}."
     except (OSError, sqlite3.Error) as error:
         raise store_error(error, path) from error
 
 
 def store_error(error: Exception, path: Path | None) -> StoreError:
-    """The sentence for an operating system's or SQLite's refusal."""
+    """The StoreError for an error of the operating system or of SQLite."""
     where = str(path) if path else "memory"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     damaged = isinstance(error, sqlite3.DatabaseError) and is_damage(error)
     return StoreError(
         "store_damaged" if damaged else "store_failed",
-        f"Sessions cannot be kept in {where}: {reason}.",
-        "Free the disk or fix its rights.",
+        f"Sessions cannot be saved in {where}: {reason}.",
+        "Free some disk space, or fix the permissions.",
     )
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Is the file itself broken (and not merely locked, full or read-only)?"""
+    """Whether the file itself is damaged, and not just locked or read-only, or the disk full."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def suspect(path: Path) -> Path:
-    """A marker beside the database: something in it was found broken, so the next opening checks all of it."""
+    """The marker file of a database in which damage was found: it is checked completely when it is opened next."""
     return path.with_name(path.name + ".suspect")
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that two processes wait instead of failing half-way."""
+    """A transaction. It takes the write lock at once, so that two processes wait instead of failing half-way."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -133,7 +134,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def durable(connection: sqlite3.Connection) -> Iterator[None]:
-    """Transactions inside survive a power cut, at the price of waiting for the disk."""
+    """Transactions inside survive a power cut; they wait for the disk."""
     connection.execute("PRAGMA synchronous = FULL")
     try:
         yield
@@ -143,7 +144,7 @@ def durable(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def make_private(path: Path) -> None:
-    """The file exists and only its owner may read it; its -wal and -shm inherit that from SQLite."""
+    """Create the file if missing, readable by its owner only; SQLite gives its -wal and -shm the same mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -176,7 +177,7 @@ def _open_checked(path: Path) -> sqlite3.Connection:
 
 
 def damage(text: str) -> sqlite3.DatabaseError:
-    """The error SQLite would raise for a broken file, for a fault that only its own check reports."""
+    """The error that SQLite raises for a damaged file, for damage that only its check reports."""
     error = sqlite3.DatabaseError(text)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
@@ -185,12 +186,12 @@ def damage(text: str) -> sqlite3.DatabaseError:
 def _configure(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; finish() asks for more
+    connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; `durable` asks for more
     return connection
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Readers beside a writer. SQLite does not wait for its turn here, so two first starts at once need this loop."""
+    """Use write-ahead logging: readers don't block a writer. SQLite does not wait for the lock here, hence the loop."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -205,9 +206,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[
-            0
-        ]  # another process may have been first
+        # Read again: another process may have migrated it meanwhile.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             for statement in _statements(script):
                 connection.execute(statement)

@@ -1,8 +1,8 @@
-"""Full-text search over questions, thinking and answers.
+"""Find turns by full-text search, and sessions by the beginning of their id or title.
 
-In: an open database and what the user typed (never FTS syntax: every word is quoted). Out: hits with a snippet,
-the newest first, which needs no ranking of 50,000 rows. What the index cannot find, a plain scan looks for: text
-without words, scripts without spaces (there any part is found), and turns that are still running.
+In: an open database and the user's query, in which every word is quoted (no FTS syntax). Out: hits with a snippet, the
+newest first, which needs no ranking of 50,000 rows. A plain scan finds what the index can't: text without words,
+scripts without spaces, and turns that are still running. Raises UsageError for an unknown or ambiguous session.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ _NAMED = 4  # candidates that an error lists
 
 OPEN, CLOSE = "\x02", "\x03"  # enclose a match inside a snippet
 SNIPPET_WORDS = 14
-SHORTEST_PREFIX = 3  # letters; a shorter last word would mean thousands of words and is taken as it stands
-_AROUND = 60  # characters each side of a match that the plain scan found
+SHORTEST_PREFIX = (
+    3  # letters; a shorter last word is not searched as a prefix, which would match thousands of words
+)
+_AROUND = 60  # characters on each side of a match of the plain scan
 _FIELDS = ("answer", "question", "thinking")
 
-# The inner query alone touches the index; ORDER BY rowid is its own order, so LIMIT ends the work.
+# Only the inner query uses the index; ORDER BY rowid is its own order, so LIMIT stops it early.
 _INDEXED = """
 SELECT found.*, sessions.id AS session, sessions.name, sessions.auto_title, turns.started
 FROM (
@@ -48,7 +50,7 @@ _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\
 
 
 def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
-    """At most `limit` turns. Quoted parts are phrases; the last word may be a beginning."""
+    """At most `limit` turns. Quoted parts are phrases; the last word is a prefix."""
     query = query.replace("\0", " ").encode(errors="replace").decode()
     text = query.strip().strip('"').strip()
     if not text:
@@ -65,7 +67,7 @@ def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
 
 
 def _expression(query: str) -> str:
-    """FTS5's own language, with nothing of the user's left unquoted. Empty when there is no word in it."""
+    """The query in FTS5 syntax, with all of the user's text quoted. Empty for a query without words."""
     parts = re.findall(r'"([^"]*)"|([^\s"]+)', query)
     terms = [(phrase or word).strip() for phrase, word in parts]
     terms = [term for term in terms if re.search(r"\w", term)]
@@ -76,7 +78,7 @@ def _expression(query: str) -> str:
 
 
 def _hit(row: sqlite3.Row, texts: dict[str, str]) -> Hit:
-    """The field that holds a match, answers first; where the words are spread over fields, the first of them."""
+    """The hit of a row, with the first field that has a match, answers first."""
     field = next((name for name in _FIELDS if OPEN in texts[name]), "question")
     return Hit(
         session=row["session"],
@@ -102,7 +104,7 @@ def _around(text: str, wanted: str) -> str:
 
 
 def _clipped(snippet: str) -> str:
-    """One line, with no more than some letters each side of the first match, however long its words are."""
+    """One line with a limited number of characters on each side of the first match."""
     line = " ".join(snippet.split())
     start, end = line.index(OPEN), line.index(CLOSE)
     head, tail = max(start - 2 * _AROUND, 0), end + 2 * _AROUND
@@ -110,7 +112,7 @@ def _clipped(snippet: str) -> str:
 
 
 def proper_name(name: str) -> str:
-    """A name as it is kept, on one line. Raises UsageError for one that no list could show."""
+    """A session name on one line. Raises UsageError for one that is empty or too long."""
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise UsageError(
@@ -120,7 +122,7 @@ def proper_name(name: str) -> str:
 
 
 def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> Session:
-    """The only session that begins with `wanted`; with `exact` all given ones are meant. Raises UsageError."""
+    """The only session that begins with `wanted`; `exact`: all `sessions` match it. Raises UsageError."""
     found = [session for session in sessions if exact or (wanted and _begins(session, wanted))]
     if len(found) == 1:
         return found[0]
@@ -129,7 +131,7 @@ def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> 
         raise UsageError("unknown_session", f"There is no session “{wanted}”.", hint)
     names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    raise UsageError("ambiguous_session", f"“{wanted}” may be {names}{more}.", "Give more of it.")
+    raise UsageError("ambiguous_session", f"“{wanted}” matches {names}{more}.", "Give more of its name.")
 
 
 def _begins(session: Session, wanted: str) -> bool:

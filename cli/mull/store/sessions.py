@@ -1,8 +1,8 @@
-"""Conversations in SQLite: every turn is on the disk before the prompt comes back, thinking apart from the answer.
+"""The store of conversations, in SQLite: every turn is on the disk before the prompt comes back.
 
-In: questions, partial text, `Done`. Out: `Session`, `TurnRecord`, `Message` and search `Hit` values.
-One `Store` may be used from several threads, and several processes may share one file.
-Every refusal of the disk is a `StoreError`; whoever holds the conversation goes on unsaved (`open_store(None)`).
+In: questions, partial text, `Done`. Out: `Session`, `TurnRecord`, `Message` and search `Hit` values. One `Store` may be
+used from several threads, and several processes may share one file. Raises StoreError where the disk fails; the caller
+continues unsaved (`open_store(None)`).
 """
 
 from __future__ import annotations
@@ -24,30 +24,32 @@ from mull.store import records, schema
 from mull.store.records import Attachment, Hit, Session, TurnRecord, session_id, title_of, to_messages
 from mull.store.search import choose, proper_name, search_words
 
-STALE_SECONDS = 30.0  # a running turn is saved every second: one this old has lost its process
-_LEAF: Final = -1  # begin_turn's default parent: wherever the session stands
+STALE_SECONDS = 30.0  # a running turn is saved every second: the process of an older one has died
+_LEAF: Final = -1  # begin_turn's default parent: the session's current turn
 
 
 def default_path() -> Path:
-    """Where the conversations of this user are."""
+    """The path of this user's database."""
     return paths.state_dir() / "sessions.db"
 
 
 def open_store(path: Path | None) -> Store:
-    """The store in this file (made when missing), or one in memory for `None`. Raises StoreError.
+    """The store in this file (created if missing), or one in memory for `None`. Raises StoreError.
 
-    `Store.notice` says in one sentence when a damaged file had to be moved aside.
+    `Store.notice` is set when a damaged file was moved aside.
     """
     connection, notice = schema.open_database(path)
     store = Store(connection, path, notice)
     if path is not None:
-        with suppress(schema.StoreError):  # somebody else's dead turn is no reason to fail now
+        with suppress(
+            schema.StoreError
+        ):  # a failed recovery of another process's turn is no reason to fail now
             store.recover()
     return store
 
 
 class Store:
-    """Sessions and their turns. A context manager; `close()` twice is fine."""
+    """Sessions and their turns. A context manager; `close` may be called twice."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None, notice: str | None) -> None:
         self.path = path
@@ -67,10 +69,10 @@ class Store:
 
     @property
     def saved(self) -> bool:
-        """Does this store outlive the process?"""
+        """Whether the store is on the disk."""
         return self.path is not None
 
-    # Turns: the chat's path through begin_turn, partial (every second) and finish.
+    # Turns: a chat calls begin_turn, partial (every second) and finish.
 
     def start(
         self,
@@ -80,7 +82,7 @@ class Store:
         name: str | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> Session:
-        """A new, empty session. Raises UsageError when the name is taken."""
+        """Create an empty session. Raises UsageError if the name is taken."""
         now = time.time()
         with self._writing():
             chosen = self._free_id(now)
@@ -107,7 +109,7 @@ class Store:
         settings: Mapping[str, Any] | None = None,
         files: Sequence[Attachment] = (),
     ) -> int:
-        """Keep a question, and make its turn the one the session stands at. `parent` None starts a new tree."""
+        """Save a question as the session's current turn. `parent` None starts a new tree."""
         now = time.time()
         with self._writing():
             row = self._session_row(session)
@@ -136,7 +138,7 @@ class Store:
         return turn
 
     def partial(self, turn: int, answer: str, thinking: str) -> None:
-        """Keep what a running turn has said so far. Cheap: no wait for the disk, no indexing."""
+        """Save the text of a running turn. Cheap: no wait for the disk, no indexing."""
         with self._writing():
             self._db.execute(
                 "UPDATE turns SET answer = ?, thinking = ?, saved = ? WHERE id = ? AND finish IS NULL",
@@ -144,23 +146,23 @@ class Store:
             )
 
     def finish(self, turn: int, done: Done) -> None:
-        """Keep a turn's end; on the disk, also through a power cut, when this returns."""
+        """Save the end of a turn durably: it survives a power cut after this returns."""
         now = time.time()
         with self._lock, self._errors(), schema.durable(self._db), self._writing():
             row = self._db.execute("SELECT session, details FROM turns WHERE id = ?", (turn,)).fetchone()
-            if row is not None:  # else another process has removed the session: nothing to keep
+            if row is not None:  # otherwise another process has removed the session
                 records.update(self._db, "turns", turn, records.from_done(done, row["details"], now))
                 records.update(self._db, "sessions", row["session"], {"updated": now})
 
     def recover(self) -> int:
-        """Close the turns whose process died: their last saved text stays, as interrupted. Returns how many.
+        """Mark the turns whose process died as interrupted, with their last saved text. Returns how many.
 
-        Harmless when the process is alive after all: its own `finish` replaces this.
+        Harmless if the process is alive after all: its own `finish` replaces this.
         """
         stale = time.time() - STALE_SECONDS
         lost = "FROM turns WHERE finish IS NULL AND saved < ?"
         with self._reading():
-            if self._db.execute(f"SELECT 1 {lost}", (stale,)).fetchone() is None:  # asks for no write lock
+            if self._db.execute(f"SELECT 1 {lost}", (stale,)).fetchone() is None:  # takes no write lock
                 return 0
         with self._writing():
             return self._db.execute(
@@ -168,7 +170,7 @@ class Store:
                 (stale,),
             ).rowcount
 
-    # Looking things up.
+    # Queries.
 
     def session(self, identity: str) -> Session:
         """The session with exactly this id. Raises UsageError."""
@@ -185,17 +187,17 @@ class Store:
             return [records.to_session(row) for row in found]
 
     def count(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         with self._reading():
             return int(self._db.execute("SELECT count(*) FROM sessions").fetchone()[0])
 
     def last(self) -> Session | None:
-        """The session used last, by any process."""
+        """The session that any process used last."""
         found = self.sessions(limit=1)
         return found[0] if found else None
 
     def find(self, wanted: str) -> Session:
-        """By id or name, or by the beginning of one if that is unique. Raises UsageError otherwise."""
+        """The session of that id or name, or of its unique beginning. Raises UsageError."""
         wanted = wanted.strip()
         with self._reading():
             exact = self._db.execute(
@@ -212,7 +214,7 @@ class Store:
             return [records.to_turn(row) for row in found]
 
     def branch(self, session: str, leaf: int | None = _LEAF) -> list[TurnRecord]:
-        """The turns from the first to `leaf` (where the session stands, unless said)."""
+        """The turns from the first to `leaf`; default: the session's current turn."""
         with self._reading():
             if leaf == _LEAF:
                 leaf = self._session_row(session)["leaf"]
@@ -226,22 +228,22 @@ class Store:
             return [records.to_turn(row) for row in found]
 
     def messages(self, session: str) -> list[Message]:
-        """What the model is handed when the session goes on; a lost turn's partial answer included."""
+        """The messages for the model when the session is resumed, partial answers included."""
         return to_messages(self.branch(session), self.session(session).system)
 
     def search(self, query: str, limit: int = 20) -> list[Hit]:
-        """Turns that hold every word of the query in question, thinking or answer; the newest first."""
+        """Turns that contain every word of the query in question, thinking or answer; the newest first."""
         with self._reading():
             return search_words(self._db, query, limit)
 
     # Changing a session.
 
     def move(self, session: str, leaf: int | None) -> None:
-        """Stand at another turn (undo, retry, another branch), or before the first with None."""
+        """Make another turn the current one (undo, retry, another branch); None: before the first."""
         self._update(session, leaf=leaf)
 
     def rename(self, session: str, name: str | None) -> None:
-        """Give it a name to find it by; None goes back to the automatic title. Raises UsageError if taken."""
+        """Name a session; None restores the automatic title. Raises UsageError if the name is taken."""
         with self._writing():
             if name is not None:
                 name = self._free_name(name, session)
@@ -255,23 +257,23 @@ class Store:
         model: str | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a changed system prompt, model or chat state; None leaves a thing alone."""
+        """Save a changed system prompt, model or chat state; None: unchanged."""
         changes: dict[str, Any] = {"system": system, "model": model}
         changes["state"] = None if state is None else json.dumps(dict(state))
         self._update(session, **{name: value for name, value in changes.items() if value is not None})
 
     def remove(self, session: str) -> None:
-        """Delete it with all its branches, and its words from the index."""
+        """Delete a session with all its branches, also from the search index."""
         with self._writing():
             self._session_row(session)
             self._db.execute(
                 "UPDATE turns SET parent = NULL WHERE session = ?", (session,)
-            )  # no deep recursion
+            )  # prevents a deep recursion of the cascade
             self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
             self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
     def insert(self, session: Session, turns: Iterable[TurnRecord]) -> Session:
-        """A copy of a session from elsewhere, with all its branches. Keeps id and name where they are free."""
+        """Import a session with all its branches. Its id and name stay if they are free."""
         numbers: dict[int, int] = {}
         with self._writing():
             taken = self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session.id,)).fetchone()
@@ -295,7 +297,7 @@ class Store:
             records.update(self._db, "sessions", chosen, place)
         return self.session(chosen)
 
-    # Inside.
+    # Internals.
 
     def _session_row(self, identity: str) -> sqlite3.Row:
         row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()

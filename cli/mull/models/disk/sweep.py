@@ -14,7 +14,7 @@ from mull.models.disk.hf_cache import RepositoryFolder
 
 
 def sweep(folder: RepositoryFolder) -> int:
-    """Remove blobs that nothing links to and folders that hold nothing; without weights, the card goes too."""
+    """Remove blobs without links and empty folders; without weights, the model card too."""
     freed = 0
     files = list(folder.files())
     if all(file.filename == "README.md" for file in files):

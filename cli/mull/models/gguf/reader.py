@@ -1,8 +1,8 @@
 """Reads the little-endian values of a GGUF header from an untrusted file.
 
 In: a seekable binary file. Out: numbers, strings, arrays; long arrays and strings are skipped. Every length is
-validated: nothing is read beyond the file's end, at most one block or one value is buffered, and the total of stored and
-of skipped values is limited. Raises DamagedError, whose text ends the sentence "the file is damaged: ...".
+validated: nothing is read beyond the file's end, at most one block or one value is buffered, and the total of stored
+and of skipped values is limited. Raises DamagedError, whose text ends the sentence "the file is damaged: ...".
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class Reader:
             self._store(VALUE * count)
             texts = kind == STRING
             return (
-                tuple(self.stored_string() for _ in range(count)) if texts else tuple(self.members(kind, count))
+                tuple(self.stored_string() for _ in range(count))
+                if texts
+                else tuple(self.members(kind, count))
             )
         skipped = LongArray(kind, count, self.position)
         self._skip(kind, count)
