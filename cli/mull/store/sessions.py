@@ -1,8 +1,7 @@
 """The store of conversations, in SQLite: every turn is on the disk before the prompt comes back.
 
-In: questions, partial text, `Done`. Out: `Session`, `TurnRecord`, `Message` and search `Hit` values. One `Store` may be
-used from several threads, and several processes may share one file. Raises StoreError where the disk fails; the caller
-continues unsaved (`open_store(None)`).
+In: questions, partial text, `Done`. Out: `Session`, `TurnRecord`, `Message`, `Hit`. Several threads may use one `Store`
+and several processes one file. Raises StoreError where the disk fails; callers continue unsaved (`open_store(None)`).
 """
 
 from __future__ import annotations
@@ -266,9 +265,8 @@ class Store:
         """Delete a session with all its branches, also from the search index."""
         with self._writing():
             self._session_row(session)
-            self._db.execute(
-                "UPDATE turns SET parent = NULL WHERE session = ?", (session,)
-            )  # prevents a deep recursion of the cascade
+            # Without parents the cascade does not recurse deeply.
+            self._db.execute("UPDATE turns SET parent = NULL WHERE session = ?", (session,))
             self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
             self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
