@@ -61,7 +61,9 @@ class Measured:
 
 def speaker_of(model: Model, settings: EngineSettings, n_parallel: int) -> LoadedModel:
     """The random model, made to chat."""
-    ability = profile(TEMPLATE, special=model.markers, architecture=model.architecture, name=model.name)
+    ability = profile(
+        TEMPLATE, special=model.special_tokens, architecture=model.architecture, name=model.name
+    )
     engine = Engine(model, settings, n_parallel=n_parallel)
     return LoadedModel(model.name, engine, Template(TEMPLATE, bos="", eos=""), ability)
 

@@ -50,7 +50,7 @@ def child(threads: int) -> None:
         load(cached(QWEN3_0_6B), settings, state_dir=Path(state), trusted=True) as model,
         Engine(model, settings) as engine,
     ):
-        ability = profile(TEMPLATE, special=model.markers, eos=model.eos)
+        ability = profile(TEMPLATE, special=model.special_tokens, eos=model.eos)
         loaded = LoadedModel("random", engine, Template(TEMPLATE, eos=model.eos), ability)
         view = live_view(ViewOptions(Streams.detect(), control))
         view(run(loaded, [Message("user", "Think.")], TurnSettings(), control))

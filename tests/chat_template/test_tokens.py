@@ -20,7 +20,7 @@ class Letters:
     """A tokenizer of single characters with special tokens, that matches spellings as llama.cpp does."""
 
     def __init__(self, *, bos: bool = False, prefix: bool = False) -> None:
-        self.markers: Mapping[str, int] = {text: i for i, text in enumerate([*CONTROL, *USER_DEFINED])}
+        self.special_tokens: Mapping[str, int] = {text: i for i, text in enumerate([*CONTROL, *USER_DEFINED])}
         self._bos, self._prefix = bos, prefix
 
     def is_control(self, token: int) -> bool:
@@ -29,14 +29,14 @@ class Letters:
     def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:
         known = [
             m
-            for m in sorted(self.markers, key=len, reverse=True)
-            if special or not self.is_control(self.markers[m])
+            for m in sorted(self.special_tokens, key=len, reverse=True)
+            if special or not self.is_control(self.special_tokens[m])
         ]
-        ids = [self.markers["<s>"]] if bos and self._bos else []
+        ids = [self.special_tokens["<s>"]] if bos and self._bos else []
         fresh = True
         for part in re.split("(" + "|".join(map(re.escape, known)) + ")", text):
-            if part in self.markers and part in known:
-                ids.append(self.markers[part])
+            if part in self.special_tokens and part in known:
+                ids.append(self.special_tokens[part])
                 fresh = True
             elif part:
                 ids += [1000 + ord(c) for c in (" " if self._prefix and fresh else "") + part]
@@ -44,7 +44,7 @@ class Letters:
         return ids
 
     def text(self, ids: list[int]) -> str:
-        spelled = {i: text for text, i in self.markers.items()}
+        spelled = {i: text for text, i in self.special_tokens.items()}
         return "".join(spelled[i] if i in spelled else chr(i - 1000) for i in ids)
 
 
@@ -105,7 +105,7 @@ def test_markers_put_together_from_both_sides_are_none() -> None:
 def test_bos_comes_once(spelled: bool) -> None:
     vocabulary = Letters(bos=True)
     ids = to_tokens([trusted("<s>" if spelled else ""), foreign("a<s>")], vocabulary)
-    assert ids[0] == vocabulary.markers["<s>"]
+    assert ids[0] == vocabulary.special_tokens["<s>"]
     assert all(token >= 1000 for token in ids[1:])
     assert to_tokens([foreign("<s>")], Letters(bos=False)) == [1000 + ord(c) for c in "<s>"]
 

@@ -139,7 +139,7 @@ def test_injecting_after_the_end_changes_nothing(scripted: Scripted) -> None:
 
 def test_it_stops_at_given_tokens(scripted: Scripted) -> None:
     engine = scripted(["a a", "<stop>", "b b"], control=["<stop>", "<end>"])
-    result = run(engine, "?", stop_tokens=[engine.model.markers["<stop>"]])
+    result = run(engine, "?", stop_tokens=[engine.model.special_tokens["<stop>"]])
     assert (result.data, result.ended) == (b"a a", "stop")
 
 

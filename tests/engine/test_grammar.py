@@ -62,7 +62,7 @@ def test_greedy_sampling_takes_the_most_likely_allowed_token(tiny: Engine) -> No
     expected = next(
         token
         for token, _ in piece.logprobs.top
-        if re.fullmatch(rb"[a-f]|[0-9]", tiny.model.piece(token)) and not tiny.model.is_marker(token)
+        if re.fullmatch(rb"[a-f]|[0-9]", tiny.model.piece(token)) and not tiny.model.is_special(token)
     )
     assert constrained(tiny, GrammarSpec("root ::= [a-f0-9]{5}")).tokens[0] == expected
 
@@ -100,14 +100,14 @@ def test_characters_of_several_bytes(tiny: Engine) -> None:
 
 
 def test_control_tokens_are_forbidden_on_request(tiny: Engine) -> None:
-    marker = tiny.model.markers["<|im_start|>"]
+    marker = tiny.model.special_tokens["<|im_start|>"]
     spelled = GrammarSpec('root ::= "<|im_start|>"')
     assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).tokens[0] != marker
     assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
 
 
 def test_a_turn_may_end_with_a_token_of_the_callers(tiny: Engine) -> None:
-    marker = tiny.model.markers["<|im_start|>"]
+    marker = tiny.model.special_tokens["<|im_start|>"]
     eos = tiny.model.end_token
     done = constrained(
         tiny, GrammarSpec('root ::= "ok"', end_tokens=[marker], forbidden=[eos, marker]), max_tokens=3

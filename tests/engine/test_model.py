@@ -52,8 +52,8 @@ def test_a_lone_surrogate_does_not_break_it(chat: Model) -> None:
 def test_control_tokens_only_where_they_are_meant(chat: Model) -> None:
     meant = chat.tokenize("<|im_start|>user", special=True)
     pasted = chat.tokenize("<|im_start|>user", special=False)
-    assert meant[0] == chat.markers["<|im_start|>"]
-    assert chat.markers["<|im_start|>"] not in pasted
+    assert meant[0] == chat.special_tokens["<|im_start|>"]
+    assert chat.special_tokens["<|im_start|>"] not in pasted
     assert text(chat, meant) == text(chat, pasted) == "<|im_start|>user"
 
 
@@ -71,27 +71,27 @@ def test_a_base_model_has_no_template(tiny: Engine) -> None:
 
 
 def test_special_tokens_are_control_and_user_defined(chat: Model) -> None:
-    assert set(chat.markers) == {"<s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"}
+    assert set(chat.special_tokens) == {"<s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"}
     think, start, letter = (
-        chat.markers["<think>"],
-        chat.markers["<|im_start|>"],
+        chat.special_tokens["<think>"],
+        chat.special_tokens["<|im_start|>"],
         chat.tokenize("a", special=False)[0],
     )
-    assert [chat.is_marker(token) for token in (think, start, letter)] == [True, True, False]
+    assert [chat.is_special(token) for token in (think, start, letter)] == [True, True, False]
     assert [chat.is_control(token) for token in (think, start, letter)] == [False, True, False]
-    assert chat.is_eog(chat.markers["<|im_end|>"])
+    assert chat.is_eog(chat.special_tokens["<|im_end|>"])
     assert not chat.is_eog(letter)
 
 
 def test_user_defined_tokens_match_even_in_plain_text(chat: Model) -> None:
     """llama.cpp does this, and chat_template/tokens.py works around it."""
-    assert chat.markers["<think>"] in chat.tokenize("<think>", special=False)
+    assert chat.special_tokens["<think>"] in chat.tokenize("<think>", special=False)
 
 
 def test_bos_is_added_when_asked_and_wanted(tmp_path: Path, open_model: Open) -> None:
     options = {"control": ["<s>", "<end>"], "bos": "<s>"}
     wants = open_model(write_scripted(tmp_path / "a.gguf", ["x y"], add_bos=True, **options))  # type: ignore[arg-type]
-    bos = wants.markers["<s>"]
+    bos = wants.special_tokens["<s>"]
     assert wants.add_bos
     assert wants.tokenize("hi", special=False, bos=True)[0] == bos
     assert bos not in wants.tokenize("hi", special=False)

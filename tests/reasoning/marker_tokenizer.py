@@ -29,10 +29,10 @@ class Spelling:
         spelled = [
             chunk for chunk in chunks(source) if "{" not in chunk and "'" not in chunk and len(chunk) < 60
         ]
-        self.markers: Mapping[str, int] = {
+        self.special_tokens: Mapping[str, int] = {
             m: i for i, m in enumerate(dict.fromkeys([*USUAL, *spelled, *more]))
         }
-        ordered = sorted(self.markers, key=len, reverse=True)
+        ordered = sorted(self.special_tokens, key=len, reverse=True)
         self._regex = {
             special: re.compile(
                 "(" + "|".join(re.escape(m) for m in ordered if special or not self._control(m)) + ")"
@@ -45,13 +45,17 @@ class Spelling:
         return "think" not in marker.lower()
 
     def is_control(self, token: int) -> bool:
-        return token < FIRST_LETTER and self._control(next(m for m, i in self.markers.items() if i == token))
+        return token < FIRST_LETTER and self._control(
+            next(m for m, i in self.special_tokens.items() if i == token)
+        )
 
     def tokenize(self, text: str, *, special: bool, bos: bool = False) -> list[int]:  # noqa: ARG002
         ids: list[int] = []
         for index, part in enumerate(self._regex[special].split(text)):
             ids += (
-                [self.markers[part]] if index % 2 else [FIRST_LETTER + ord(character) for character in part]
+                [self.special_tokens[part]]
+                if index % 2
+                else [FIRST_LETTER + ord(character) for character in part]
             )
         return ids
 

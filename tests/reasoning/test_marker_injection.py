@@ -68,7 +68,7 @@ def harmless(text: str) -> str:
 def forge(name: str, tries: int, seed: int) -> None:
     """Texts that spell markers give the same special tokens as harmless texts in their place."""
     found, vocabulary = profile(SOURCES[name]), Spelling(SOURCES[name])
-    dice, spellings = random.Random(f"{name}{seed}"), list(Spelling(SOURCES[name]).markers)
+    dice, spellings = random.Random(f"{name}{seed}"), list(Spelling(SOURCES[name]).special_tokens)
     for _ in range(tries):
         ask = dice.choice(ASKS)
         evil = [attempt(dice, spellings) for _ in range(5)]
@@ -115,7 +115,7 @@ def test_the_published_templates_are_attacked_too() -> None:
 def test_a_whole_conversation_as_a_message_stays_one_message() -> None:
     found, vocabulary = profile(templates.PLAIN), Spelling(templates.PLAIN)
     got = ids(found, vocabulary, [Message("user", CONVERSATION[0])], ReasoningAsk())
-    spelled = {token: marker for marker, token in vocabulary.markers.items()}
+    spelled = {token: marker for marker, token in vocabulary.special_tokens.items()}
     assert [spelled[token] for token in vocabulary.special(got)] == [
         "<|im_start|>",
         "<|im_end|>",

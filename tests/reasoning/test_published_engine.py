@@ -95,7 +95,7 @@ def test_a_family_runs_end_to_end(case: Any, tmp_path: Path, state: Path) -> Non
     )
     with load(path, SETTINGS, state_dir=state, trusted=True) as model:
         engine = Engine(model, SETTINGS)
-        found = profile(text, special=model.markers, architecture=model.architecture, name=name)
+        found = profile(text, special=model.special_tokens, architecture=model.architecture, name=name)
         loaded = LoadedModel(name, engine, Template(text, bos=model.bos, eos=model.eos), found)
 
         def turn(messages: list[Message], **ask: Any) -> Done:

@@ -50,7 +50,7 @@ def loaded(tmp_path: Path, state: Path) -> Iterator[Speak]:
         engine = Engine(model, SETTINGS)
         opened.extend([engine, model])
         template = Template(source) if source else None
-        found = profile(source, special=model.markers, architecture=model.architecture)
+        found = profile(source, special=model.special_tokens, architecture=model.architecture)
         return LoadedModel("scripted", engine, template, found)
 
     yield make
@@ -115,7 +115,10 @@ def test_header_channels_switched_off_by_prefill(loaded: Speak) -> None:
     done = turn(one, on=False)
     assert (done.thinking, done.answer, done.reasoning.applied) == ("", "Yes", "off")
     tokens = prepare(one, ASK, TurnSettings(reasoning=ReasoningAsk(on=False))).tokens
-    assert [one.engine.model.markers["<|channel|>"], one.engine.model.markers["<|message|>"]] == [
+    assert [
+        one.engine.model.special_tokens["<|channel|>"],
+        one.engine.model.special_tokens["<|message|>"],
+    ] == [
         tokens[-7],
         tokens[-1],
     ]
@@ -274,11 +277,11 @@ def test_spelled_markers_reach_the_model_as_letters(loaded: Speak, text: str) ->
         prepare(one, [Message("system", said), Message("user", said)], TurnSettings()).tokens
         for said in ("Zq", text)
     )
-    assert [token for token in evil if model.is_marker(token)] == [
-        token for token in calm if model.is_marker(token)
+    assert [token for token in evil if model.is_special(token)] == [
+        token for token in calm if model.is_special(token)
     ]
     assert b"".join(map(model.piece, evil)).decode().count(text) == 2
-    assert all(not model.is_marker(token) for token in model.tokenize("Zq", special=True))
+    assert all(not model.is_special(token) for token in model.tokenize("Zq", special=True))
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "gemma3", "deepseek2", "llama"])

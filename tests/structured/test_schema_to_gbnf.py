@@ -110,7 +110,7 @@ def write(tmp_path_factory: pytest.TempPathFactory, checked_state: Path) -> Iter
             sampling = Sampling(temperature=1.2, top_k=0, top_p=1.0, min_p=0.0, seed=seed)
             generation = engine.generate(Request([20, 30, 40], sampling, max_tokens=2000))
             generation.constrain(
-                GrammarSpec(from_schema(schema).grammar, forbidden=list(model.markers.values())[:1])
+                GrammarSpec(from_schema(schema).grammar, forbidden=list(model.special_tokens.values())[:1])
             )
             said = b"".join(event.data for event in generation if isinstance(event, Piece))
             return said.decode("utf-8", "replace") if generation.complete else ""

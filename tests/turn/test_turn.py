@@ -185,7 +185,7 @@ def test_no_text_can_forge_a_control_token(thinker: Path, text: str, role: str) 
 
         def specials(content: str) -> list[int]:
             tokens = prepare(loaded, conversation(content), settings()).tokens
-            return [token for token in tokens if model.is_marker(token)]
+            return [token for token in tokens if model.is_special(token)]
 
         forged = prepare(loaded, conversation(text), settings()).tokens
         assert specials(text) == specials("harmless")

@@ -158,7 +158,7 @@ def _load(
         template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
         ability = profile(
             model.template,
-            special=model.markers,
+            special=model.special_tokens,
             architecture=model.architecture,
             name=model.name,
             bos=model.bos,

@@ -153,7 +153,7 @@ def words(engine: Engine, count: int, *, seed: int | None) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         token = source.randrange(model.n_vocab)
-        if not (model.is_marker(token) or model.is_eog(token)):
+        if not (model.is_special(token) or model.is_eog(token)):
             found.append(token)
     return found
 

@@ -25,7 +25,7 @@ class Vocabulary(Protocol):
         ...
 
     @property
-    def markers(self) -> Mapping[str, int]:
+    def special_tokens(self) -> Mapping[str, int]:
         """Spelling to id of every control and user-defined token."""
         ...
 
@@ -79,7 +79,7 @@ def _cuts(segments: Sequence[Segment], text: str, vocabulary: Vocabulary) -> lis
 
 def _spellings(text: str, vocabulary: Vocabulary) -> Iterable[str]:
     """The markers spelled in the text that the tokenizer would make one token of."""
-    for spelling, token in vocabulary.markers.items():
+    for spelling, token in vocabulary.special_tokens.items():
         if (
             len(spelling) > 1
             and spelling in text
@@ -87,7 +87,7 @@ def _spellings(text: str, vocabulary: Vocabulary) -> Iterable[str]:
         ):
             yield spelling
     for spelling in UNKNOWN:
-        if spelling in text and spelling not in vocabulary.markers and _is_one(spelling, vocabulary):
+        if spelling in text and spelling not in vocabulary.special_tokens and _is_one(spelling, vocabulary):
             yield spelling
 
 

@@ -263,14 +263,14 @@ class Model:
     def is_control(self, token: int) -> bool:
         return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)
 
-    def is_marker(self, token: int) -> bool:
+    def is_special(self, token: int) -> bool:
         """Control or user-defined: a token whose spelling the tokenizer matches as a whole."""
-        return bool(self._attribute(token) & self._marker_bits)
+        return bool(self._attribute(token) & self._special_bits)
 
     @cached_property
-    def markers(self) -> Mapping[str, int]:
+    def special_tokens(self) -> Mapping[str, int]:
         """Spelling to id of every special token (control, user-defined, unknown): those matched as a whole."""
-        bits = self._marker_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
+        bits = self._special_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
         attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
         found = find_special_tokens(
             self.n_vocab, lambda token: bool(attribute(vocabulary, token) & bits), self.stamp, self._state_dir
@@ -278,7 +278,7 @@ class Model:
         return MappingProxyType({self._spelling(token): token for token in found})
 
     @cached_property
-    def _marker_bits(self) -> int:
+    def _special_bits(self) -> int:
         return int(self._llama.LLAMA_TOKEN_ATTR_CONTROL | self._llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
     def _attribute(self, token: int) -> int:

@@ -35,7 +35,7 @@ class PieceTable(dict[int, Piece]):
 
     def __missing__(self, token: int) -> Piece:
         model = self.model
-        piece = Piece(token, model.piece(token), model.is_marker(token), is_eog=model.is_eog(token))
+        piece = Piece(token, model.piece(token), model.is_special(token), is_eog=model.is_eog(token))
         self[token] = piece
         return piece
 
@@ -102,7 +102,7 @@ class LiveSequence:
         self._chain.accept(tokens)
         self.generated += len(tokens)
         self._events.extend(
-            Piece(token, model.piece(token), model.is_marker(token), injected=True) for token in tokens
+            Piece(token, model.piece(token), model.is_special(token), injected=True) for token in tokens
         )
         self.discard_draft()
         if self.drafter is not None:

@@ -58,7 +58,7 @@ class AnswerConstraint:
 
     def _grammar_spec(self, placed: PlacedGrammar, said: Sequence[str]) -> GrammarSpec:
         """`said` is not empty where one token ended thinking and began the answer."""
-        model, special = self.model, self.model.markers.items()
+        model, special = self.model, self.model.special_tokens.items()
         return GrammarSpec(
             placed.text,
             placed.root,

@@ -97,7 +97,7 @@ def begin(
 
     `began` is a `perf_counter` reading. Raises ContextOverflow or EngineError.
     """
-    markers = loaded.engine.model.markers
+    special = loaded.engine.model.special_tokens
     request = Request(
         tokens=prompt.tokens,
         sampling=settings.sampling,
@@ -109,7 +109,7 @@ def begin(
             loaded.engine.model.piece,
             question=not loaded.engine.can_truncate,
         ),
-        ignored_eog=frozenset(markers[text] for text in loaded.profile.continues if text in markers),
+        ignored_eog=frozenset(special[text] for text in loaded.profile.continues if text in special),
     )
     generation = loaded.engine.generate(request, lambda: control.stopped)
     try:

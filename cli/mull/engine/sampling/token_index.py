@@ -33,7 +33,7 @@ class TokenIndex:
         inside = np.arange(_WIDTH) < lengths[:, None]
         self.eog_tokens = tuple(
             token
-            for token in {*model.markers.values(), model.end_token}
+            for token in {*model.special_tokens.values(), model.end_token}
             if token >= 0 and model.is_eog(token)
         )
         no_text = (lengths == 0) | ((table == 0) & inside).any(axis=1)
