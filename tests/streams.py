@@ -1,4 +1,4 @@
-"""The one check for any stream of events."""
+"""The check for any stream of a turn's events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mull.events import AnswerDelta, Done, Event, ThinkingDelta
 
 
 def check_stream(events: Iterable[Event]) -> Done:
-    """Exactly one Done, last; no empty delta; counts that never fall; the deltas joined are what Done carries."""
+    """Exactly one Done, last; no empty delta; counts never decrease; joined deltas equal Done's text. Returns Done."""
     seen = list(events)
     done = seen[-1]
     assert isinstance(done, Done)

@@ -1,4 +1,4 @@
-"""`--help`: every command's line is its own, options stand in groups, examples parse, nothing heavy is imported."""
+"""`--help`: summaries, groups of options, examples that parse, and no heavy imports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse(command: Any, name: str, words: Sequence[str], parent: Any = None) -> 
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_line_about_a_command_is_its_own(name: str) -> None:
+def test_the_summary_is_the_commands_own(name: str) -> None:
     context = ROOT.make_context("mull", ["--help"], resilient_parsing=True)
     assert summary(ROOT.get_command(context, name)).startswith(COMMANDS[name].summary)
 

@@ -1,4 +1,4 @@
-"""A program for the pseudo-terminal: it plays a scripted turn to the views, without a model.
+"""A program for the pseudo-terminal: it shows a scripted turn in a view, without a model.
 
 `python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, unwanted
 (thinking that was switched off), answer, load, prompt, notice, sleep (seconds), until (a file that the test
@@ -43,7 +43,7 @@ WORD = re.compile(r"\s*\S+\s?|\s+")
 
 
 def turn(steps: list[list[Any]], control: TurnControl) -> Iterator[Event]:
-    """What a turn would say, word by word."""
+    """The events of a turn, word by word."""
     thinking = answer = ""
     counts = [0, 0]
     for verb, argument in steps:
@@ -87,8 +87,7 @@ def turn(steps: list[list[Any]], control: TurnControl) -> Iterator[Event]:
 
 
 def _compute(seconds: float, control: TurnControl) -> None:
-    """Native code on two cores in steps of some 100 ms, as decoding is; it looks at the wishes between
-    steps."""
+    """Native code on two cores in steps of some 100 ms, like decoding; the control is checked between steps."""
     until = time.monotonic() + seconds
 
     def work() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("mull", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("mull", deadline=None)  # a test may be slow on a busy machine
 hypothesis.settings.load_profile("mull")
 
 if sys.platform == "win32":
@@ -40,7 +40,7 @@ else:
 
     @pytest.fixture
     def ask() -> Iterator[Ask]:
-        """Show the chat's prompt (see `prompter`) in a terminal, and wait until it stands."""
+        """Show the chat's prompt (see `prompter`) in a terminal, and wait until it is drawn."""
         with contextlib.ExitStack() as stack:
 
             def start(**options: Any) -> Terminal:

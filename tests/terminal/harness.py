@@ -24,7 +24,7 @@ from typing import Any, Self
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0  # seconds until a test gives up; machines may be busy
+TIMEOUT = 20.0  # seconds; machines may be busy
 # Make the pseudo-terminal the controlling one without code between fork and exec.
 _LAUNCH = "import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR)); os.execv(sys.argv[2], sys.argv[2:])"
 
@@ -81,18 +81,18 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         self._closing.set()
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT)
         os.close(self._master)
         os.close(self._slave)
 
     def press(self, keys: str) -> None:
-        """Type; a byte that is no UTF-8 as Python spells it, `\\udcff`."""
+        """Type; a byte that is not UTF-8 is given as Python decodes it, `\\udcff`."""
         os.write(self._master, keys.encode(errors="surrogateescape"))
 
     def wait_for_keys(self) -> None:
-        """Until the program reads keys: before that, the terminal itself would take some of them."""
+        """Wait until the program reads keys; before that, the terminal itself would handle some of them."""
         self.wait(lambda: self.mode != self.mode_before, "a program that reads keys")
 
     def resize(self, columns: int, rows: int) -> None:
@@ -101,14 +101,14 @@ class Terminal:
         self._set_size(columns, rows)
 
     def exit(self) -> int:
-        """Wait for the process's end and for all of its output; its exit code."""
-        code = self.process.wait(PATIENCE)
+        """Wait for the process's end and all of its output; returns its exit code."""
+        code = self.process.wait(TIMEOUT)
         self._drain()
         return code
 
     @property
     def lines(self) -> list[str]:
-        """What is on the screen, without the empty lines at its end."""
+        """The screen, without the empty lines at its end."""
         with self._lock:
             return _trimmed(self.screen.display)
 
@@ -128,9 +128,9 @@ class Terminal:
         return termios.tcgetattr(self._slave)
 
     def wait(self, wanted: str | Callable[[], bool], what: str = "") -> None:
-        """Until the text is on the screen or the condition holds."""
+        """Wait until the text is on the screen or the condition is true."""
         holds = wanted if callable(wanted) else lambda: wanted in self.text
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         while not holds():
             if time.monotonic() > until:
                 raise AssertionError(
@@ -157,9 +157,9 @@ class Terminal:
         return bool(data)
 
     def _drain(self) -> None:
-        """All that an ended process wrote is in the terminal's buffer, so it has ended when nothing is there."""
+        """Read until the buffer is empty: all output of an ended process is in it."""
         self._closing.set()
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT)
         while self._take(0.05):
             pass
 

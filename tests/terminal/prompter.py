@@ -1,4 +1,4 @@
-"""A program for the pseudo-terminal: it reads from the chat's prompt and says what came.
+"""A program for the pseudo-terminal: it reads from the chat's prompt and prints what it got.
 
 `python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `ahead` (a
 line that was typed before), `interrupted` (a turn was just stopped).

@@ -1,4 +1,4 @@
-"""The live view in a real pseudo-terminal: what is on the screen, what keys do, and what is left behind."""
+"""The live view in a real pseudo-terminal: the screen, the keys, and the terminal's state afterwards."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_the_panel_folds_to_one_line_when_the_answer_begins(play: Play, tmp_path
     assert " · 72 tokens" in text
     assert "There are three." in text
     assert terminal.mode == terminal.mode_before
-    assert b"\x1b[?25h" in terminal.bytes  # the cursor is back
+    assert b"\x1b[?25h" in terminal.bytes  # the cursor is shown again
 
 
-def test_ctrl_o_folds_and_unfolds_while_it_thinks(play: Play) -> None:
+def test_ctrl_o_folds_and_unfolds_during_the_thinking(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Three."))
     terminal.wait("│ First I look")
     terminal.press("\x0f")
@@ -40,7 +40,7 @@ def test_ctrl_o_folds_and_unfolds_while_it_thinks(play: Play) -> None:
     terminal.wait("│ First I look")
     terminal.press("\t")
     assert terminal.exit() == 0
-    # It was unfolded by hand, so it stays.
+    # The user unfolded it, so it stays.
     assert "▾ Thought for" in terminal.text
     assert "│ First I look" in terminal.text
     assert "Three." in terminal.text
@@ -53,7 +53,7 @@ def test_ctrl_o_works_while_the_turns_thread_is_in_native_code(play: Play) -> No
     terminal.wait(lambda: "│" not in terminal.text and "Thinking" in terminal.text, "a folded panel")
 
 
-def test_ctrl_o_shows_the_thinking_again_while_it_answers(play: Play, tmp_path: Path) -> None:
+def test_ctrl_o_shows_the_thinking_again_during_the_answer(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     terminal = play(
         ("think", THOUGHT), ("answer", "The answer.\n\n"), ("until", str(go)), ("answer", "Its end.\n")
@@ -70,14 +70,14 @@ def test_ctrl_o_shows_the_thinking_again_while_it_answers(play: Play, tmp_path: 
     assert "│" not in terminal.text
 
 
-def test_each_stretch_of_thinking_counts_its_own_tokens(play: Play) -> None:
+def test_each_section_of_thinking_counts_its_own_tokens(play: Play) -> None:
     terminal = play(("think", "a b c "), ("answer", "Partly.\n\n"), ("think", "d e "), ("answer", "Wholly."))
     assert terminal.exit() == 0
     counts = re.findall(r"▸ Thought for \d\.\d s · (\d+) tokens", terminal.text)
     assert counts == ["3", "2"]
 
 
-def test_tab_is_confirmed_before_the_answer_takes_its_place(play: Play) -> None:
+def test_tab_is_confirmed_before_the_answer_begins(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Three."), ("sleep", 1.0))
     terminal.wait("│ First I look")
     terminal.press("\t")
@@ -85,7 +85,7 @@ def test_tab_is_confirmed_before_the_answer_takes_its_place(play: Play) -> None:
     assert "Answering now" in SGR.sub("", terminal.bytes.decode())
 
 
-def test_tab_is_confirmed_while_the_prompt_is_read(play: Play, tmp_path: Path) -> None:
+def test_tab_is_confirmed_during_prefill(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     terminal = play(("prompt", 512), ("until", str(go)), ("answer", "Three."))
     terminal.wait("512 of 4,096 tokens")
@@ -96,7 +96,7 @@ def test_tab_is_confirmed_while_the_prompt_is_read(play: Play, tmp_path: Path) -
     assert terminal.lines[0] == "Three."
 
 
-def test_tab_asks_for_the_answer_and_says_so(play: Play, tmp_path: Path) -> None:
+def test_tab_requests_the_answer_and_the_panel_shows_it(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     terminal = play(("think", THOUGHT), ("hold", 0), ("until", str(go)), ("answer", "Three."))
     terminal.wait("│ First I look")
@@ -130,7 +130,7 @@ def test_stop_at_any_moment(play: Play, steps: list[tuple[str, object]], shown: 
         assert "It begins" in terminal.text
 
 
-def test_the_second_ctrl_c_leaves_at_once(play: Play) -> None:
+def test_the_second_ctrl_c_quits(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("native", 60.0))
     terminal.wait("│ First I look")
     terminal.press("\x03")
@@ -159,15 +159,15 @@ def test_a_termination_restores_the_terminal(play: Play, number: int) -> None:
     assert b"\x1b[?25h" in terminal.bytes
 
 
-def test_a_failure_leaves_the_terminal_in_order(play: Play) -> None:
+def test_a_failure_restores_the_terminal(play: Play) -> None:
     terminal = play(("answer", "It begins"), ("sleep", 0.3), ("fail", "llama.cpp gave up."))
     assert terminal.exit() == 1
     assert terminal.lines == ["It begins", "Error: llama.cpp gave up.", "Try again."]
     assert terminal.mode == terminal.mode_before
 
 
-def test_a_ctrl_c_that_comes_over_a_pipe_less_stdin(play: Play, tmp_path: Path) -> None:
-    """stdin is a file, so no keys are read, but the terminal's own Ctrl+C still arrives as a signal."""
+def test_ctrl_c_when_stdin_is_a_file(play: Play, tmp_path: Path) -> None:
+    """No keys are read then, but the terminal still sends Ctrl+C as a signal."""
     question = tmp_path / "question"
     question.write_text("How many?")
     terminal = play(("think", THOUGHT), ("sleep", 30), stdin=question)
@@ -177,7 +177,7 @@ def test_a_ctrl_c_that_comes_over_a_pipe_less_stdin(play: Play, tmp_path: Path) 
     assert "■ Stopped" in terminal.text
 
 
-def test_typing_ahead_is_kept_and_shown(play: Play) -> None:
+def test_text_typed_ahead_is_shown(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True)
     terminal.wait("│ First I look")
     terminal.press("first question\rsecünd 問\x7f")
@@ -187,7 +187,7 @@ def test_typing_ahead_is_kept_and_shown(play: Play) -> None:
     assert "[typed ['first question'] 'secünd ']" in terminal.text
 
 
-def test_escape_sequences_of_the_model_are_shown_and_not_run(play: Play) -> None:
+def test_escape_sequences_of_the_model_are_shown_not_interpreted(play: Play) -> None:
     evil = "\x1b[2J\x1b]0;title\x07 \x9b31m \u202e back\rover"
     terminal = play(("think", evil), ("answer", f"{evil} end\n"), thinking="show")
     assert terminal.exit() == 0
@@ -222,7 +222,7 @@ def test_nothing_longer_than_the_screen_is_repainted(play: Play, tmp_path: Path)
     assert joined.split() == text.split()
 
 
-def test_a_resize_in_mid_stream_keeps_the_answer_whole(play: Play, tmp_path: Path) -> None:
+def test_a_resize_during_the_answer_loses_nothing(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     first, second = "Before. " * 30, "After. " * 30
     terminal = play(
@@ -250,14 +250,14 @@ def test_wide_characters_do_not_break_the_region(play: Play, tmp_path: Path) -> 
     assert terminal.text.replace("\n", "").count("这是一个") == 6
 
 
-def test_without_markdown_the_answer_is_as_written(play: Play) -> None:
+def test_without_markdown_the_answer_is_unchanged(play: Play) -> None:
     source = "# Title\n\n**bold** and `code`\n\n* item\n"
     terminal = play(("answer", source), markdown=False)
     assert terminal.exit() == 0
     assert terminal.lines[:5] == source.rstrip("\n").split("\n")
 
 
-def test_a_notice_stands_above_what_is_live(play: Play, tmp_path: Path) -> None:
+def test_a_notice_is_shown_above_the_live_region(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     terminal = play(
         ("think", "Hm. "), ("notice", "It cannot be switched off."), ("until", str(go)), ("answer", "Yes.")
@@ -269,17 +269,17 @@ def test_a_notice_stands_above_what_is_live(play: Play, tmp_path: Path) -> None:
     assert terminal.lines[0] == "It cannot be switched off."
 
 
-def test_no_colour_keeps_the_shape(play: Play) -> None:
+def test_no_color_keeps_bold_and_dim(play: Play) -> None:
     terminal = play(("think", "Hm. "), ("answer", "# Title\n\n`code`\n"), environ={"NO_COLOR": "1"})
     assert terminal.exit() == 0
-    assert "`code`" in terminal.text  # without its colour it needs its signs
+    assert "`code`" in terminal.text  # without colour, code keeps its backticks
     codes = {
         int(code) for codes in re.findall(rb"\x1b\[([0-9;]+)m", terminal.bytes) for code in codes.split(b";")
     }
     assert codes <= {0, 1, 2, 3, 4}
 
 
-def test_a_dumb_terminal_gets_no_escapes_at_all(play: Play) -> None:
+def test_a_dumb_terminal_gets_no_escapes(play: Play) -> None:
     terminal = play(("think", "Hm. "), ("answer", "Say \x1b[31mred.\n"), environ={"TERM": "dumb"})
     assert terminal.exit() == 0
     assert b"\x1b" not in terminal.bytes
@@ -297,7 +297,7 @@ def test_shown_thinking_is_in_the_scrollback_exactly_once(play: Play) -> None:
     assert "▾ Thought for" in terminal.text
 
 
-def test_a_paste_while_it_answers_is_one_piece_of_typing(play: Play) -> None:
+def test_a_paste_during_the_answer_is_typed_ahead_as_one_piece(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True)
     terminal.wait("│ First I look")
     assert b"\x1b[?2004h" in terminal.bytes
@@ -309,7 +309,7 @@ def test_a_paste_while_it_answers_is_one_piece_of_typing(play: Play) -> None:
     assert terminal.bytes.rindex(b"\x1b[?2004l") > terminal.bytes.rindex(b"\x1b[?2004h")
 
 
-def test_ctrl_z_gives_the_terminal_back_until_the_turn_goes_on(play: Play) -> None:
+def test_ctrl_z_restores_the_terminal_until_the_turn_continues(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."))
     terminal.wait("│ First I look")
     terminal.press("\x1a")

@@ -1,5 +1,4 @@
-"""Markdown: what it looks like, and that what was committed while it streamed is the whole document's
-render."""
+"""Markdown: rendering, and that streaming gives the same lines as rendering the whole document."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ FEW = 24
 
 
 def streamed(source: str, columns: int, style: Style, *, seed: int, longest: int) -> list[str]:
-    """What the scrollback holds after `source` came in chunks, with a frame after each."""
+    """The scrollback after `source` arrived in chunks, with a frame after each."""
     view = MarkdownStream(style)
     lines: list[str] = []
     for piece in chunks(source, seed, longest):
@@ -51,7 +50,7 @@ def test_committed_blocks_equal_the_whole_documents_render_for_many(seed: int) -
 @pytest.mark.parametrize(
     "source", ["- a\n- b\n\n- c\n\ntext\n", "1. a\n2. b\n\n   c\n\n# H\n", "a\n***\n***b***\n"]
 )
-def test_every_chunking_gives_the_same(source: str) -> None:
+def test_every_chunking_gives_the_same_lines(source: str) -> None:
     whole = render(source, 40, PLAIN)
     for cut in range(len(source)):
         view = MarkdownStream(PLAIN)
@@ -92,7 +91,7 @@ def test_every_chunking_gives_the_same(source: str) -> None:
         ("&#x9b;31m &#x202e;", ["\\u202e"]),
     ],
 )
-def test_what_it_looks_like(source: str, lines: list[str]) -> None:
+def test_rendering(source: str, lines: list[str]) -> None:
     shown = render(source, 20, PLAIN)
     if source.startswith("&#"):
         assert "\x9b" not in "".join(shown)
@@ -101,7 +100,7 @@ def test_what_it_looks_like(source: str, lines: list[str]) -> None:
         assert shown == lines
 
 
-def test_a_table_that_is_too_wide_for_its_columns_stands_as_a_list() -> None:
+def test_a_table_that_is_too_wide_becomes_a_list() -> None:
     source = "|a|b|c|d|e|\n|-|-|-|-|-|\n|1|2|3|4|5|\n|6|7|8|9|0|\n"
     assert render(source, 20, PLAIN) == [
         *("a: 1", "b: 2", "c: 3", "d: 4", "e: 5"), "", *("a: 6", "b: 7", "c: 8", "d: 9", "e: 0"),
@@ -118,7 +117,7 @@ def test_styles_are_closed_on_every_line() -> None:
         assert line.count("\x1b[0m") == len(SGR.findall(line)) - line.count("\x1b[0m")
 
 
-def test_a_line_that_may_become_anything_is_not_shown_yet() -> None:
+def test_a_line_of_unknown_kind_is_not_shown_yet() -> None:
     view = MarkdownStream(PLAIN)
     view.feed("Title\n-")
     assert view.take(40, 10)[1] == ["Title"]
@@ -126,8 +125,8 @@ def test_a_line_that_may_become_anything_is_not_shown_yet() -> None:
     assert view.take(40, 10)[1] == ["Title", "• item"]
 
 
-def test_only_the_tail_is_kept() -> None:
-    """Whatever a model writes without end, the unfinished part stays small."""
+def test_only_the_tail_is_stored() -> None:
+    """The unfinished part stays small, whatever a model writes."""
     for unit in ("word ", "词语", "line\n", "- item\n", "1. item\n", "|a|b|\n"):
         view = MarkdownStream(PLAIN)
         view.feed("|a|b|\n|-|-|\n" if unit.startswith("|") else "")

@@ -35,7 +35,7 @@ def test_a_paste_of_ten_thousand_lines(ask: Ask) -> None:
     terminal.wait(f"[{len(pasted)} characters, 10000 lines")
 
 
-def test_history_outlives_the_chat_and_is_private(ask: Ask, tmp_path: Path) -> None:
+def test_history_is_saved_between_chats_and_private(ask: Ask, tmp_path: Path) -> None:
     history = tmp_path / "state" / "history"
     first = ask(history=str(history))
     first.press("remember me\r")
@@ -49,7 +49,7 @@ def test_history_outlives_the_chat_and_is_private(ask: Ask, tmp_path: Path) -> N
     second.wait("> remember me")
 
 
-def test_bytes_that_are_no_utf8_are_replaced(ask: Ask, tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_replaced(ask: Ask, tmp_path: Path) -> None:
     history = tmp_path / "history"
     terminal = ask(history=str(history))
     terminal.press("a\udcffb\r")
@@ -71,14 +71,14 @@ def test_a_long_history_is_cut_at_an_entry(ask: Ask, tmp_path: Path) -> None:
     terminal.wait("> entry 1499")
 
 
-def test_what_was_typed_ahead_is_shown_and_remembered(ask: Ask) -> None:
+def test_a_line_typed_ahead_is_shown_and_in_the_history(ask: Ask) -> None:
     terminal = ask(ahead="from before\nin two lines")
     terminal.wait("> from before\n  in two lines\n")
     terminal.press(UP + UP)
     terminal.wait(lambda: terminal.text.count("> from before\n  in two lines") == 2, "the history")
 
 
-def test_without_a_history_file_nothing_is_kept(ask: Ask, tmp_path: Path) -> None:
+def test_without_a_history_file_nothing_is_saved(ask: Ask, tmp_path: Path) -> None:
     terminal = ask(environ={"HOME": str(tmp_path)})
     terminal.press("a secret\r")
     terminal.wait("[8 characters")
@@ -88,7 +88,7 @@ def test_without_a_history_file_nothing_is_kept(ask: Ask, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_history_that_cannot_be_written_is_no_failure(ask: Ask, tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_written_is_not_an_error(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     terminal = ask(history=str(tmp_path / "file" / "history"))
     terminal.press("hello\r")
@@ -123,7 +123,7 @@ def test_ctrl_c_clears_and_a_second_one_leaves(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("default", ["", "the question that came back"])
-def test_ctrl_c_right_after_the_one_that_stopped_a_turn_leaves_with_130(ask: Ask, default: str) -> None:
+def test_ctrl_c_right_after_stopping_a_turn_quits_with_130(ask: Ask, default: str) -> None:
     terminal = ask(interrupted=True, default=default)
     terminal.wait(f"> {default}".rstrip())
     terminal.press(CTRL_C)
@@ -131,7 +131,7 @@ def test_ctrl_c_right_after_the_one_that_stopped_a_turn_leaves_with_130(ask: Ask
     assert terminal.mode == terminal.mode_before
 
 
-def test_whoever_types_on_after_a_stop_does_not_leave(ask: Ask) -> None:
+def test_typing_after_a_stop_resets_ctrl_c(ask: Ask) -> None:
     terminal = ask(interrupted=True, default="this")
     terminal.press(" and that")
     terminal.wait("> this and that")
@@ -167,7 +167,7 @@ def test_ctrl_o_opens_the_thinking_of_past_turns(ask: Ask) -> None:
     terminal.wait("[11 characters, 1 lines: 'my question']")
 
 
-def test_the_editor_gets_and_gives_the_input(ask: Ask, tmp_path: Path) -> None:
+def test_the_editor_edits_the_input(ask: Ask, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf " and more" >> "$1"\n')
     editor.chmod(0o700)
@@ -199,7 +199,7 @@ def test_vi_keys(ask: Ask) -> None:
     terminal.wait("[11 characters")
 
 
-def test_typed_ahead_text_is_there(ask: Ask) -> None:
+def test_text_typed_ahead_is_at_the_prompt(ask: Ask) -> None:
     terminal = ask(default="typed ahead")
     terminal.wait("> typed ahead")
     terminal.press(" and now\r")

@@ -1,4 +1,4 @@
-"""The live region on a terminal emulator: whatever is painted, nothing is lost and nothing stays behind."""
+"""The live region on a terminal emulator: no finished line is lost, and no old line is left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES = st.lists(st.tuples(st.lists(LINE, max_size=ROWS + 3), st.lists(LINE, ma
 
 
 class Emulator:
-    """A terminal with scrollback, written to as a pseudo-terminal would (newlines move down, not left)."""
+    """A terminal with scrollback, behind a pseudo-terminal in raw output (newlines move down, not left)."""
 
     def __init__(self) -> None:
         self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000, ratio=0.001)
@@ -37,7 +37,7 @@ def _same(shown: list[str], wanted: list[str]) -> bool:
 
 
 @given(FRAMES)
-def test_the_screen_is_what_was_painted_last_below_all_that_was_finished(
+def test_the_screen_is_the_last_frame_below_all_finished_lines(
     frames: list[tuple[list[str], list[str]]],
 ) -> None:
     emulator = Emulator()

@@ -96,7 +96,7 @@ def test_a_failure_has_the_same_keys() -> None:
     assert failure["error"]["hint"]
 
 
-def test_a_turn_that_failed_has_no_answer_but_keeps_its_thinking() -> None:
+def test_a_failed_turn_has_its_thinking_but_no_answer() -> None:
     failed = result_object(
         replace(DONE, error=EngineError("decode_failed", "It failed.", "Try again."), finish="error")
     )
@@ -116,7 +116,7 @@ def test_jsonl_prints_events_as_they_happen(monkeypatch: pytest.MonkeyPatch) -> 
 
     def watched() -> Iterator[Event]:
         for number, event in enumerate(EVENTS):
-            assert len(lines(where)) == number  # the one before is out already
+            assert len(lines(where)) == number  # the previous one has been written
             yield event
 
     assert open_view("jsonl", ViewOptions(where, TurnControl()))(watched()) is DONE
@@ -140,7 +140,7 @@ def test_any_text_is_one_valid_line(text: str) -> None:
         assert json.loads(line) == {"answer": text}
 
 
-def test_json_holds_nothing_that_a_terminal_obeys() -> None:
+def test_json_has_no_control_characters() -> None:
     text = "\x1b[31m \x9b31m \x7f \u202e \u2028 é 你"
     line = dumps({"answer": text})
     assert all(char.isprintable() for char in line)

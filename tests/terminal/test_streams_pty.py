@@ -1,5 +1,4 @@
-"""Which stream gets what: the table in `plain`'s docstring, in real pseudo-terminals, and the environment's
-wishes."""
+"""Which stream gets what: the table in `plain`'s docstring, in real pseudo-terminals, and the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 @pytest.mark.parametrize(
     ("stdin_tty", "stdout_tty", "stderr_tty"), list(itertools.product([True, False], repeat=3))
 )
-def test_the_table(
+def test_the_table_of_plain_views(
     play: Play, tmp_path: Path, stdin_tty: bool, stdout_tty: bool, stderr_tty: bool, thinking: str
 ) -> None:
     files = {name: tmp_path / name for name in ("stdin", "stdout", "stderr")}
@@ -50,8 +49,8 @@ def test_the_table(
     assert terminal.mode == terminal.mode_before
 
 
-def test_progress_is_gone_before_the_answer_when_both_are_one_screen(play: Play, tmp_path: Path) -> None:
-    """`mull … | cat`: the pipe's reader writes to the same screen; the panel must not be in its way."""
+def test_progress_is_removed_before_the_answer_on_the_same_screen(play: Play, tmp_path: Path) -> None:
+    """`mull … | cat`: the pipe's reader writes to the same screen, so the panel must be gone."""
     terminal = play(
         ("load", 0.5),
         ("sleep", 0.4),
@@ -67,14 +66,14 @@ def test_progress_is_gone_before_the_answer_when_both_are_one_screen(play: Play,
     assert rest == ["", "[stop]"]
 
 
-def test_the_bytes_in_a_pipe_are_the_models_own(play: Play, tmp_path: Path) -> None:
+def test_a_pipe_gets_the_models_own_bytes(play: Play, tmp_path: Path) -> None:
     odd = "a\x1b[31mred\x07 \x85 \u202e end\n\n"
     terminal = play(("answer", odd), stdout=tmp_path / "out", environ={"LC_ALL": "C", "PYTHONUTF8": "0"})
     assert terminal.exit() == 0
     assert (tmp_path / "out").read_bytes() == odd.encode()
 
 
-def test_ctrl_c_in_a_pipe_keeps_what_was_said(play: Play, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_pipe_keeps_the_answer_so_far(play: Play, tmp_path: Path) -> None:
     out = tmp_path / "out"
     terminal = play(("answer", "It begins"), ("sleep", 30), stdout=out)
     terminal.wait(lambda: out.exists() and out.read_text() == "It begins", "the answer")
@@ -83,7 +82,7 @@ def test_ctrl_c_in_a_pipe_keeps_what_was_said(play: Play, tmp_path: Path) -> Non
     assert out.read_text() == "It begins\n"
 
 
-def test_a_full_disk_is_an_error_and_a_closed_pipe_is_none(play: Play, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_a_closed_pipe_is_not(play: Play, tmp_path: Path) -> None:
     full = play(("answer", "Anything."), stdout=Path("/dev/full"), stderr=tmp_path / "err")
     assert full.exit() == 1
     assert "The answer could not be written: No space left on device." in (tmp_path / "err").read_text()
@@ -100,13 +99,15 @@ def test_a_full_disk_is_an_error_and_a_closed_pipe_is_none(play: Play, tmp_path:
         ({"NO_COLOR": "1"}, "always", True),
     ],
 )
-def test_who_decides_about_colour(play: Play, environ: dict[str, str], color: str, colored: bool) -> None:
+def test_which_setting_decides_about_colour(
+    play: Play, environ: dict[str, str], color: str, colored: bool
+) -> None:
     terminal = play(("answer", "# Title\n"), color=color, environ=environ)
     assert terminal.exit() == 0
     assert (b";35m" in terminal.bytes) == colored
 
 
-def test_a_terminal_that_takes_no_unicode(play: Play) -> None:
+def test_a_terminal_without_unicode(play: Play) -> None:
     terminal = play(
         ("think", "Hm. 你"),
         ("sleep", 0.3),

@@ -34,7 +34,7 @@ def shown(streams: Streams) -> list[str]:
     return streams.stdout.getvalue().splitlines()
 
 
-def test_a_pipe_gets_tabs_and_no_heads(pipe: Streams) -> None:
+def test_a_pipe_gets_tabs_and_no_headings(pipe: Streams) -> None:
     table(pipe, HEADS, ROWS)
     assert shown(pipe) == ["qwen3-8b\t5.0", "日本語\t12.5", "with␛[31m escape\t1"]
 
@@ -61,7 +61,7 @@ def narrow(terminal: Streams, monkeypatch: pytest.MonkeyPatch) -> Streams:
     return terminal
 
 
-def test_where_columns_would_cut_words_to_pieces_every_row_is_stacked(narrow: Streams) -> None:
+def test_rows_are_stacked_where_columns_would_be_too_narrow(narrow: Streams) -> None:
     long = "deepseek-r1-distill-qwen-1.5b"
     table(
         narrow, ("Name", "Size", "", "Verdict", "Speed"), [(long, "1.1 GB", "", "fits in memory", "~29 t/s")]

@@ -1,4 +1,4 @@
-"""Sanitizing, widths, wrapping, keys: the pure pieces."""
+"""The pure functions: sanitizing, widths, wrapping, keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️
 
 
 @given(ANY_TEXT | KINDS)
-def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
+def test_no_control_character_is_left(text: str) -> None:
     shown = visible(text)
     assert all(char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"} for char in shown)
     assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
@@ -86,7 +86,7 @@ def test_clipping() -> None:
 
 
 @given(st.lists(KINDS), st.integers(3, 30))
-def test_flowing_text_comes_out_once(parts: list[str], columns: int) -> None:
+def test_a_text_stream_returns_its_text_once(parts: list[str], columns: int) -> None:
     flow = TextStream()
     out: list[str] = []
     for part in parts:
@@ -105,7 +105,7 @@ def test_flowing_text_comes_out_once(parts: list[str], columns: int) -> None:
         (b"\x0f\t", [Key("fold"), Key("tab")]),
         (b"hi\r", [Key("text", "hi"), Key("enter")]),
         ("é你".encode(), [Key("text", "é你")]),
-        (b"\x1b[A\x1b[1;5Cx", [Key("text", "x")]),  # arrows mean nothing here
+        (b"\x1b[A\x1b[1;5Cx", [Key("text", "x")]),  # arrows have no meaning during a turn
         (b"\x1bOPx", [Key("text", "x")]),
         (b"\x1b\rx", [Key("newline"), Key("text", "x")]),
         (b"\x1b[200~a\r\nb\x03\x1b[201~!", [Key("text", "a\nb\x03"), Key("text", "!")]),
@@ -130,7 +130,7 @@ def test_keys_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
 
 
 def _joined(keys: list[Key]) -> list[Key]:
-    """Neighbouring text as one key."""
+    """Adjacent text as one key."""
     joined: list[Key] = []
     for key in keys:
         if key.name == "text" and joined and joined[-1].name == "text":
@@ -140,7 +140,7 @@ def _joined(keys: list[Key]) -> list[Key]:
     return joined
 
 
-def test_a_lone_escape_is_a_key_once_nothing_follows() -> None:
+def test_a_lone_escape_is_a_key_after_a_pause() -> None:
     parser = KeyParser()
     assert parser.feed(b"\x1b") == []
     assert parser.waiting
@@ -157,7 +157,7 @@ def test_typing_ahead() -> None:
 
 
 @given(st.lists(st.text("ab  \n你é-", max_size=30), max_size=12), st.integers(2, 30), st.integers(1, 8))
-def test_growing_text_is_broken_as_if_it_had_come_at_once(pieces: list[str], columns: int, rows: int) -> None:
+def test_growing_text_is_wrapped_as_if_it_were_complete(pieces: list[str], columns: int, rows: int) -> None:
     whole = wrap("".join(pieces), columns)
     while whole and not whole[-1]:
         whole.pop()
@@ -176,4 +176,4 @@ def test_growing_text_is_broken_as_if_it_had_come_at_once(pieces: list[str], col
     assert lines == whole
     fresh = WrappedText()
     fresh.feed("".join(pieces))
-    assert kept.all(columns + 3) == fresh.all(columns + 3)  # another width breaks everything anew
+    assert kept.all(columns + 3) == fresh.all(columns + 3)  # another width wraps all of the text again
