@@ -8,7 +8,7 @@ import pytest
 
 from mull.structured.gbnf import GrammarError
 from mull.structured.gbnf_check import check
-from mull.structured.pattern import whole
+from mull.structured.pattern import whole_numbers
 
 GOOD = [
     'root ::= "a"',
@@ -34,21 +34,21 @@ def test_what_is_right_passes(text: str) -> None:
     [
         ("", 1, 'no rule "root"'),
         ("root", 1, "::="),
-        ('root ::= "a', 1, "never closed"),
-        ('root ::= "b"\nx ::= [a', 2, "never closed"),
-        ("root ::= []", 1, "without characters"),
+        ('root ::= "a', 1, "not closed"),
+        ('root ::= "b"\nx ::= [a', 2, "not closed"),
+        ("root ::= []", 1, "empty character class"),
         ("root ::= x\n\n", 1, 'no rule "x"'),
-        ('root ::= a\na ::= ("b"\n\n', 2, "never closed"),
+        ('root ::= a\na ::= ("b"\n\n', 2, "not closed"),
         ('root ::= "a" )', 1, "unexpected ')'"),
-        ('root ::= "\\q"', 1, "no escape"),
+        ('root ::= "\\q"', 1, "not an escape"),
         ('root ::= "\\x4"', 1, "2 hexadecimal digits"),
         ('root ::= "\\UFFFFFFFF"', 1, "8 hexadecimal digits"),
         ("root ::= *", 1, "nothing to repeat"),
         ('root ::= "a" ""{2}', 1, "nothing to repeat"),
         ('root ::= "a"{0}*', 1, "nothing to repeat"),
         ('root ::= "a"{2', 1, "repetitions is written"),
-        ('root ::= "a"{5,2}', 1, "smaller than the least"),
-        ("root ::= [z-a]", 1, "backwards"),
+        ('root ::= "a"{5,2}', 1, "smaller than the minimum"),
+        ("root ::= [z-a]", 1, "reversed"),
         ('root ::= "a"\nroot ::= "b"', 2, "twice"),
         ("root ::= <think>", 1, "single token"),
         ('root ::= "a"\n\0', 2, "NUL"),
@@ -100,7 +100,7 @@ def matches(grammar: str, text: str) -> bool:
     ],
 )  # fmt: skip
 def test_whole_numbers_are_exactly_those_between_the_bounds(least: int | None, greatest: int | None) -> None:
-    grammar = whole(least, greatest)
+    grammar = whole_numbers(least, greatest)
     for number in (*range(-1300, 3200), 10**15, -(10**15)):
         inside = (least is None or number >= least) and (greatest is None or number <= greatest)
         assert matches(grammar, str(number)) == inside

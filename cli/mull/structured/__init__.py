@@ -1,1 +1,1 @@
-"""The shape an answer is asked for in: schemas and grammars, read, checked, and put into llama.cpp's words."""
+"""Constrained answers: read schemas and grammars, check them, and translate JSON Schema to GBNF."""

@@ -1,8 +1,8 @@
-"""llama.cpp's grammar notation (GBNF), read before llama.cpp sees it.
+"""Parse llama.cpp's grammar notation (GBNF) before llama.cpp does.
 
-In: a grammar's text. Out: its rules in a plain form, brackets and repetitions written as rules of their own, or a
-GrammarError that names the line. llama.cpp's own parser prints to the screen, recurses without measure and takes a
-repetition beyond its limit for an endless one. Only syntax is judged here; `judge.py` judges what the rules mean.
+In: a grammar's text. Out: its rules, with brackets and repetitions as rules of their own, or a GrammarError that names
+the line. llama.cpp's parser prints to the screen, recurses without limit and treats a repetition beyond its limit as
+unlimited. Only syntax is checked here; `gbnf_check.py` checks what the rules mean.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from mull.errors import UsageError
 
 MOST_REPEATED = 2000  # llama-grammar.cpp, MAX_REPETITION_THRESHOLD
-_DEEPEST = 100  # brackets in brackets
-_MOST_ELEMENTS = 400_000  # characters, classes and references, repetitions written out: some 10 MB
+_DEEPEST = 100  # nested brackets
+_MOST_ELEMENTS = 400_000  # characters, classes and references with repetitions expanded: some 10 MB
 
 _NAME = re.compile(r"[a-zA-Z0-9-]+")
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
@@ -24,18 +24,18 @@ _REPEAT = re.compile(r"\{\s*(\d+)\s*(,\s*(\d*)\s*)?\}")
 _HEX = {"x": 2, "u": 4, "U": 8}
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\", '"': '"', "[": "[", "]": "]", "-": "-"}
 
-CHARACTER = None  # in a production: some character is consumed
+CHARACTER = None  # in a production: one character is consumed
 Production = list[str | None]  # names of rules and CHARACTER
 
 
 class GrammarError(UsageError):
-    """A grammar that cannot be used. `line` counts from 1; `endless`: what is wrong is its recursion."""
+    """A grammar that cannot be used. `line` counts from 1; `endless`: the error is in its recursion."""
 
     def __init__(self, line: int, what: str, *, endless: bool = False) -> None:
         super().__init__(
             "invalid_grammar",
-            f"The grammar is wrong in line {line}: {what}.",
-            "It is GBNF, llama.cpp's notation.",
+            f"The grammar has an error in line {line}: {what}.",
+            "Grammars are written in GBNF, llama.cpp's notation.",
         )
         self.line = line
         self.endless = endless
@@ -43,7 +43,7 @@ class GrammarError(UsageError):
 
 @dataclass(slots=True)
 class Rule:
-    """A rule's alternatives. The names of brackets and repetitions hold a space, which no written name does."""
+    """A rule's alternatives. Names of brackets and repetitions contain a space, unlike names in the text."""
 
     line: int
     choices: list[Production]
@@ -52,12 +52,12 @@ class Rule:
 def read(text: str) -> dict[str, Rule]:
     """The rules by name. Raises GrammarError."""
     if "\0" in text:
-        raise GrammarError(text.count("\n", 0, text.index("\0")) + 1, "it holds a NUL character")
+        raise GrammarError(text.count("\n", 0, text.index("\0")) + 1, "it contains a NUL character")
     return _Reader(text).rules()
 
 
 class _Reader:
-    """A recursive descent. `_symbols` counts the rules that llama.cpp will make of what was read so far."""
+    """A recursive-descent parser. `_symbols` counts the rules that llama.cpp will make of the text so far."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -75,7 +75,7 @@ class _Reader:
             line = self._line
             name = self._name()
             if name in self._rules:
-                raise GrammarError(line, f'the rule "{name}" is there twice')
+                raise GrammarError(line, f'the rule "{name}" is defined twice')
             self._skip(_SPACE)
             if not self._text.startswith("::=", self._at):
                 raise self._error('"::=" is missing after the name of the rule')
@@ -97,8 +97,8 @@ class _Reader:
 
     def _sequence(self) -> Production:
         production: Production = []
-        item: Production | None = None  # the last one, which a repetition is about
-        weight, made = 1, 1  # its elements, and the rules it takes
+        item: Production | None = None  # the last item, to which a repetition applies
+        weight, made = 1, 1  # its elements, and the rules it needs
         while character := self._next:
             before = self._symbols
             elements = self._elements
@@ -116,9 +116,11 @@ class _Reader:
                 if item is None:
                     return production
                 made = max(1, self._symbols - before) if character == "(" else 1
-                weight = 1 if character == "(" else max(1, self._elements - elements)  # a bracket is a rule
+                weight = (
+                    1 if character == "(" else max(1, self._elements - elements)
+                )  # a bracket becomes one rule
             if self._elements > _MOST_ELEMENTS:
-                raise self._error("with its repetitions written out, the grammar is too long")
+                raise self._error("with its repetitions expanded, the grammar is too long")
             self._skip(_SPACE_AND_LINES if self._depth else _SPACE)
         return production if item is None else production + item
 
@@ -134,7 +136,7 @@ class _Reader:
         if character == "(":
             return [self._bracket()]
         if character in "<!":
-            raise self._error("a single token cannot be asked for, only text")
+            raise self._error("single tokens are not supported, only text")
         if not _NAME.match(character):
             return None
         name = self._name()
@@ -148,12 +150,12 @@ class _Reader:
         self._at += 1
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise self._error(f"more than {_DEEPEST} brackets are open at once")
+            raise self._error(f"more than {_DEEPEST} nested brackets")
         self._symbols += 1
         self._skip(_SPACE_AND_LINES)
         choices = self._choices()
         if not self._next:
-            raise GrammarError(line, 'a "(" is never closed')
+            raise GrammarError(line, 'a "(" is not closed')
         if self._next != ")":
             raise self._error(f"unexpected {self._next!r}")
         self._at += 1
@@ -161,7 +163,7 @@ class _Reader:
         return self._own(line, choices)
 
     def _repeated(self, item: Production, made: int) -> tuple[Production, int]:
-        """The item as a rule that repeats it, and how many times llama.cpp writes it out."""
+        """The item as a rule that repeats it, and how many times llama.cpp expands it."""
         least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}.get(self._next, (0, 0))
         line = self._line
         if self._next == "{":
@@ -171,13 +173,13 @@ class _Reader:
             least = int(match[1])
             most = least if match[2] is None else int(match[3]) if match[3] else None
             if most is not None and most < least:
-                raise self._error("the greatest number of repetitions is smaller than the least")
+                raise self._error("the maximum number of repetitions is smaller than the minimum")
             self._at = match.end()
         else:
             self._at += 1
         times = most or max(least, 1)
         if max(least, most or 0) > MOST_REPEATED or made * times > MOST_REPEATED:
-            raise self._error(f"more than {MOST_REPEATED} repetitions, those inside multiplied")
+            raise self._error(f"more than {MOST_REPEATED} repetitions, nested ones multiplied")
         self._symbols += 1 if most is None else most - least
         if most is None:
             again = self._own(line, [[], []])
@@ -198,7 +200,7 @@ class _Reader:
         found: Production = []
         while self._next != '"':
             if not self._next:
-                raise GrammarError(line, "a '\"' is never closed")
+                raise GrammarError(line, "a '\"' is not closed")
             self._character()
             found = [CHARACTER]
             self._elements += 1
@@ -209,15 +211,15 @@ class _Reader:
         line = self._line
         self._at += 2 if self._text.startswith("[^", self._at) else 1
         if self._next == "]":
-            raise self._error("a class without characters")
+            raise self._error("an empty character class")
         while self._next != "]":
             if not self._next:
-                raise GrammarError(line, 'a "[" is never closed')
+                raise GrammarError(line, 'a "[" is not closed')
             first = self._character()
             if self._next == "-" and not self._text.startswith("-]", self._at):
                 self._at += 1
                 if self._next and self._character() < first:
-                    raise self._error("a range of characters runs backwards")
+                    raise self._error("a character range is reversed")
             self._elements += 1
         self._at += 1
         return [CHARACTER]
@@ -232,17 +234,17 @@ class _Reader:
         if (count := _HEX.get(escape)) is not None:
             digits = self._text[self._at : self._at + count]
             if not re.fullmatch(f"[0-9a-fA-F]{{{count}}}", digits) or int(digits, 16) > 0x10FFFF:
-                raise self._error(f"\\{escape} takes {count} hexadecimal digits")
+                raise self._error(f"\\{escape} needs {count} hexadecimal digits")
             self._at += count
             return chr(int(digits, 16))
         if escape not in _ESCAPES:
-            raise self._error(f"there is no escape \\{escape}")
+            raise self._error(f"\\{escape} is not an escape")
         return _ESCAPES[escape]
 
     def _name(self) -> str:
         match = _NAME.match(self._text, self._at)
         if match is None:
-            raise self._error(f"the name of a rule was expected, not {self._next!r}")
+            raise self._error(f"expected the name of a rule, not {self._next!r}")
         self._at = match.end()
         return match.group()
 

@@ -1,8 +1,7 @@
-"""What a grammar's rules mean, judged before llama.cpp runs them.
+"""Check what a grammar's rules mean before llama.cpp uses them.
 
-In: the rules that `gbnf.py` read. Out: nothing, or a GrammarError. llama.cpp would hang or fill the memory on a rule
-that meets itself before anything is consumed (it finds only the plainest of them), and could never end an answer in
-which a rule has no end.
+In: the rules parsed by `gbnf.py`. Out: nothing, or a GrammarError. llama.cpp would hang or exhaust memory on a left-
+recursive rule (it detects only the simplest ones), and could never end an answer with a rule that cannot terminate.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from collections.abc import Mapping
 from mull.structured.gbnf import CHARACTER, GrammarError, Rule, read
 
 ROOT = "root"
-_LONGEST_CHAIN = 3000  # rules that begin with each other: llama.cpp follows them on the stack
+_LONGEST_CHAIN = 3000  # rules that begin with each other: llama.cpp follows the chain recursively
 
 
 def check(text: str) -> None:
-    """Whether llama.cpp can be trusted with this grammar. Raises GrammarError."""
+    """Check that this grammar is safe for llama.cpp. Raises GrammarError."""
     rules = read(text)
     if ROOT not in rules:
-        raise GrammarError(1, f'there is no rule "{ROOT}", with which the answer begins')
+        raise GrammarError(1, f'there is no rule "{ROOT}", which the answer starts with')
     for rule in rules.values():
         for production in rule.choices:
             for name in production:
@@ -29,12 +28,12 @@ def check(text: str) -> None:
     ending = _derivable(rules, consuming=True)
     for name, rule in rules.items():
         if name not in ending:
-            raise GrammarError(rule.line, f"{_called(name)} has no end", endless=True)
+            raise GrammarError(rule.line, f"{_called(name)} never terminates", endless=True)
     _check_beginnings(rules, _derivable(rules, consuming=False))
 
 
 def _derivable(rules: Mapping[str, Rule], *, consuming: bool) -> set[str]:
-    """The rules that have an end; or, without consuming any character, those that may be empty."""
+    """The rules that can terminate; with `consuming` False, those that can match the empty text."""
     waiting: dict[str, list[tuple[str, list[int]]]] = defaultdict(list)
     found: set[str] = set()
     ready = deque[str]()
@@ -61,7 +60,7 @@ def _derivable(rules: Mapping[str, Rule], *, consuming: bool) -> set[str]:
 
 
 def _check_beginnings(rules: Mapping[str, Rule], empty: set[str]) -> None:
-    """No rule may come round to itself at its beginning, nor begin with a chain of rules beyond measure."""
+    """Reject left recursion, and chains of first rules that are too long."""
     depth: dict[str, int] = {}  # of the longest chain from here; 0 while it is being followed
     for start in rules:
         stack = [start] if start not in depth else []
@@ -73,7 +72,7 @@ def _check_beginnings(rules: Mapping[str, Rule], empty: set[str]) -> None:
                     if depth.get(other) == 0:
                         raise GrammarError(
                             rules[name].line,
-                            f"{_called(name)} comes back to itself before it has consumed anything",
+                            f"{_called(name)} refers to itself before it consumes a character",
                             endless=True,
                         )
                     if other not in depth:
@@ -87,7 +86,7 @@ def _check_beginnings(rules: Mapping[str, Rule], empty: set[str]) -> None:
 
 
 def _beginnings(rule: Rule, empty: set[str]) -> list[str]:
-    """The rules that can stand first in this one."""
+    """The rules that this one can begin with."""
     found = []
     for production in rule.choices:
         for part in production:

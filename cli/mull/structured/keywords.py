@@ -1,7 +1,7 @@
-"""Which keywords of JSON Schema mull can hold an answer to, and how two schemas that both apply become one.
+"""Supported keywords of JSON Schema, and the merging of two schemas that both apply.
 
-In: schemas as dictionaries. Out: the same, merged; or `Unsupported`, which names a keyword and its place. A keyword
-that is known here by no name at all is an annotation, as the standard has it.
+In: schemas as dictionaries. Out: merged schemas; or `UnsupportedSchema`, which names a keyword and its place. A keyword
+that is not listed here is an annotation, as the standard requires.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from mull.errors import ExitCode, MullError
 
 Schema = Mapping[str, Any]
 
-REFUSED = {
+REJECTED = {
     *("not", "if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies"),
     *("patternProperties", "propertyNames", "minProperties", "maxProperties"),
     *("uniqueItems", "contains", "minContains", "maxContains", "multipleOf"),
     *("unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"),
     *("contentSchema",),
 }
-HARMLESS: Mapping[str, Any] = {"uniqueItems": False, "minProperties": 0, "minContains": 0}
-"""Refused keywords with the value at which they say nothing."""
+NO_EFFECT: Mapping[str, Any] = {"uniqueItems": False, "minProperties": 0, "minContains": 0}
+"""Rejected keywords with the value at which they have no effect."""
 
 OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "object": ("properties", "required", "additionalProperties"),
@@ -37,21 +37,21 @@ CONSTRAINTS = frozenset(
 
 
 class UnsupportedSchema(MullError):
-    """The schema is valid, and an answer cannot be held to it (exit 5)."""
+    """The schema is valid, but mull cannot constrain an answer to it (exit 5)."""
 
     def __init__(self, what: str, place: str) -> None:
         super().__init__(
             "schema_unsupported",
-            f"An answer cannot be held to this schema: it uses {what} at {place}.",
-            "Leave that out, and check the answer for it yourself.",
+            f"This schema is not supported: it uses {what} at {place}.",
+            "Remove that, and check the answer for it yourself.",
             exit_code=ExitCode.SCHEMA,
         )
 
 
 def constraints(schema: Schema, place: str) -> dict[str, Any]:
-    """What of a schema constrains anything. Raises Unsupported for a keyword that would be ignored otherwise."""
+    """The constraining keywords of a schema. Raises UnsupportedSchema for one that would be ignored otherwise."""
     for name in schema:
-        if name in REFUSED and HARMLESS.get(name, schema) != schema[name]:
+        if name in REJECTED and NO_EFFECT.get(name, schema) != schema[name]:
             raise UnsupportedSchema(f'"{name}"', place)
     if isinstance(schema.get("$id"), str) and place != "#":
         raise UnsupportedSchema("$id below the top", place)
@@ -59,17 +59,17 @@ def constraints(schema: Schema, place: str) -> dict[str, Any]:
 
 
 def types(schema: Schema) -> list[str]:
-    """The types that a schema without enum, const and combinations asks for; none: any."""
-    said = schema.get("type")
-    if isinstance(said, str):
-        return [said]
-    if said is not None:
-        return list(said)
+    """The types that a schema without enum, const and combinations allows; empty: any."""
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return [declared]
+    if declared is not None:
+        return list(declared)
     return [kind for kind, names in OF_TYPE.items() if any(name in schema for name in names)]
 
 
 def merged(one: Schema, other: Schema, place: str) -> dict[str, Any]:
-    """A schema that holds where both hold. Raises Unsupported where there is none in these words."""
+    """A schema that is satisfied where both are. Raises UnsupportedSchema where none can be expressed."""
     result = dict(one)
     for name, value in other.items():
         if name not in result or result[name] == value:
@@ -96,7 +96,7 @@ def _properties(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, A
 
 
 def _types(one: Any, other: Any) -> list[str]:
-    mine, theirs = ([said] if isinstance(said, str) else list(said) for said in (one, other))
+    mine, theirs = ([declared] if isinstance(declared, str) else list(declared) for declared in (one, other))
     wide = [*theirs, *(["integer"] if "number" in theirs else [])]
     found = [kind for kind in mine if kind in wide]
     return found + [kind for kind in theirs if kind == "integer" and "number" in mine and kind not in found]

@@ -1,14 +1,14 @@
 """A JSON Schema's `pattern` as a grammar, and bounded whole numbers as patterns of digits.
 
-In: a regular expression, and the name of a rule for a repeated part. Out: GBNF for the inside of a JSON string that
-matches it somewhere, as JSON Schema wants, or `NotRegular` with the name of what has no counterpart: look-around, back
-references, word boundaries, anchors in the middle. Python's own parser reads the expression.
+In: a regular expression, and a function that makes a rule for a repeated part. Out: GBNF for the inside of a JSON
+string that contains a match, as JSON Schema requires, or `UnsupportedPattern` naming what a grammar cannot express:
+look-around, back references, word boundaries, anchors in the middle. Python's parser reads the expression.
 """
 
 from __future__ import annotations
 
 import re
-import re._constants as code  # type: ignore[import-not-found]  # private, and the only parser there is
+import re._constants as code  # type: ignore[import-not-found]  # private, but the only parser there is
 import re._parser as parser  # type: ignore[import-not-found]
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,24 +40,24 @@ _NAMES = {
 
 
 class UnsupportedPattern(Exception):
-    """The expression uses something that a grammar cannot say; its text names it."""
+    """The expression uses something that a grammar cannot express; the message names it."""
 
 
 def pattern(expression: str, repeat: Repeat) -> str:
-    """GBNF for the characters between the quotes. Raises NotRegular."""
+    """GBNF for the characters between the quotes. Raises UnsupportedPattern."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = parser.parse(expression)
     except (re.error, RecursionError, OverflowError) as wrong:
-        raise UnsupportedPattern(f"what is no regular expression ({wrong})") from wrong
+        raise UnsupportedPattern(f"an invalid regular expression ({wrong})") from wrong
     if tree.state.flags & ~re.UNICODE:
         raise UnsupportedPattern("flags")
     return f"({' | '.join(_anchored(items, repeat) for items in _alternatives(list(tree)))})"
 
 
 def _alternatives(items: list[Any]) -> list[list[Any]]:
-    """The expression's alternatives, written out at its ends, where each may have anchors of its own."""
+    """The expression's alternatives, expanded at both ends, where each may have its own anchors."""
     for place in {0, len(items) - 1} if items else ():
         kind, value = items[place]
         before, after = items[:place], items[place + 1 :]
@@ -69,7 +69,7 @@ def _alternatives(items: list[Any]) -> list[list[Any]]:
 
 
 def _anchored(items: list[Any], repeat: Repeat) -> str:
-    """One alternative: what is not tied to an end of the text may have anything before or after it."""
+    """One alternative: where it is not anchored, any characters may precede or follow."""
     starts = bool(items) and items[0] == (code.AT, code.AT_BEGINNING)
     ends = len(items) > starts and items[-1] == (code.AT, code.AT_END)
     inside = items[int(starts) : len(items) - int(ends)]
@@ -126,7 +126,7 @@ def _class(items: Any) -> Ranges:
 
 def _some(ranges: Ranges) -> str:
     if not (found := one_of(ranges)):
-        raise UnsupportedPattern("a class of which no character can be written")
+        raise UnsupportedPattern("a character class that matches nothing")
     return found
 
 
@@ -138,11 +138,11 @@ _EMPTY = '""'
 _OPEN_DIGITS = 16
 
 
-def whole(least: int | None, greatest: int | None) -> str:
+def whole_numbers(least: int | None, greatest: int | None) -> str:
     """GBNF for exactly the decimal spellings of the whole numbers between two bounds, either of them open.
 
-    No leading zeros, no "-0". An open side ends at 16 digits, or at one digit more than the other side has: beyond, a
-    model only runs away. Raises ValueError where there is no number between the bounds."""
+    No leading zeros, no "-0". An open side ends at 16 digits, or at one digit more than the other side has: longer
+    numbers are runaway output. Raises ValueError where there is no number between the bounds."""
     edge: int = (
         10 ** max(_OPEN_DIGITS, *(len(str(abs(bound))) + 1 for bound in (least or 0, greatest or 0))) - 1
     )
@@ -164,13 +164,13 @@ def _spans(low: int, high: int) -> Iterator[str]:
     start = low
     while start <= high:
         end = start
-        step = 10  # the widest block of numbers that begins here and has its last digits free
+        step = 10  # the largest block of numbers that begins here, with its last digits free
         while (
             start % step == 0 and start + step - 1 <= high and len(str(start)) == len(str(start + step - 1))
         ):
             end = start + step - 1
             step *= 10
-        size = step // 10  # then as many such blocks as fit before the next digit turns over
+        size = step // 10  # then as many such blocks as fit before the next digit carries
         while (end + 1) // size % 10 and end + size <= high and len(str(end + size)) == len(str(start)):
             end += size
         yield _digits(str(start), str(end))

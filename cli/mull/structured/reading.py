@@ -1,9 +1,8 @@
-"""From what the user wrote to the shape of an answer.
+"""Read the requested format of an answer from the command line.
 
-In: a schema (a file, JSON, or the short form), a grammar file, or the word json. Out: an `AnswerShape`: a grammar that
-llama.cpp can be trusted with, and the schema that the answer is checked against again. Everything that can be wrong is
-found here, before a model is loaded: UsageError (exit 2) for what is malformed, `Unsupported` (exit 5) for what is
-valid and cannot be held to.
+In: a schema (file, JSON, or short form), a grammar file, or `--format json`. Out: an `AnswerFormat`: a checked grammar,
+and the schema against which the answer is validated at the end. All errors are found before a model is loaded:
+UsageError (exit 2) for malformed input, `UnsupportedSchema` (exit 5) for a valid schema that cannot be enforced.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _SHORT_FIELD = re.compile(
 def read_answer_format(
     *, schema: str | None = None, grammar: str | None = None, json_only: bool = False
 ) -> AnswerFormat | None:
-    """What --schema, --grammar and --format json ask for, None without any of them. `grammar` is a path."""
+    """The format that --schema, --grammar or --format json request; None without any. `grammar` is a path."""
     asked = [
         ("--schema", schema is not None),
         ("--grammar", grammar is not None),
@@ -47,7 +46,7 @@ def read_answer_format(
 
 
 def read_schema(text: str) -> Any:
-    """A schema as data: JSON where the text begins with a brace, a file where there is one, else the short form."""
+    """A schema as data: JSON if the text begins with a brace, a file if it exists, else the short form."""
     written = text.strip()
     if written.startswith("{"):
         return _json(written, "The schema")
@@ -75,8 +74,8 @@ def short_schema(text: str) -> dict[str, Any]:
         if match is None or (match["type"] is not None and match["type"] not in _SHORT_TYPES):
             raise UsageError(
                 "invalid_schema",
-                f"“{field}” is no field of a short schema.",
-                "Write for example: name, age int, tags[], note: what it is. Types are str, int, float, bool.",
+                f"“{field}” is not a field of a short schema.",
+                "For example: name, age int, tags[], note: what it is. Types are str, int, float, bool.",
             )
         if match["name"] in properties:
             raise UsageError(
@@ -90,7 +89,7 @@ def short_schema(text: str) -> dict[str, Any]:
         properties[match["name"]] = kind
     if not properties:
         raise UsageError(
-            "invalid_schema", "The schema names no field.", 'For example: --schema "name, age int, tags[]"'
+            "invalid_schema", "The schema has no fields.", 'For example: --schema "name, age int, tags[]"'
         )
     return {
         "type": "object",
@@ -101,15 +100,17 @@ def short_schema(text: str) -> dict[str, Any]:
 
 
 def from_schema(schema: Any) -> AnswerFormat:
-    """A JSON Schema as data, checked and put into a grammar."""
+    """The format for a JSON Schema, checked and translated to a grammar."""
     if not isinstance(schema, Mapping):
-        raise UsageError("invalid_schema", "A schema is a JSON object.", 'For example: {"type": "object"}')
+        raise UsageError(
+            "invalid_schema", "A schema must be a JSON object.", 'For example: {"type": "object"}'
+        )
     _check(schema)
     return AnswerFormat(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
 
 
 def from_grammar(text: str) -> AnswerFormat:
-    """A grammar in GBNF, checked."""
+    """The format for a grammar in GBNF, checked."""
     gbnf_check.check(text)
     return AnswerFormat(text)
 
@@ -122,13 +123,13 @@ def _check(schema: Mapping[str, Any]) -> None:
         error = jsonschema.exceptions.best_match(checker(checker.META_SCHEMA).iter_errors(schema))
     except RecursionError:
         raise UsageError(
-            "invalid_schema", "The schema is nested too deeply.", "Name its parts in $defs."
+            "invalid_schema", "The schema is nested too deeply.", "Move parts of it to $defs."
         ) from None
     if error is not None:
         place = "#" + "".join(f"/{step}" for step in error.absolute_path)
         said = " ".join(error.message.split())[:200]
         raise UsageError(
-            "invalid_schema", f"The schema is not valid at {place}: {said}.", "json-schema.org has the rules."
+            "invalid_schema", f"The schema is not valid at {place}: {said}.", "See json-schema.org."
         )
 
 
@@ -138,11 +139,11 @@ def _json(text: str, name: str) -> Any:
     except json.JSONDecodeError as wrong:
         raise UsageError(
             "invalid_schema",
-            f"{name} is no JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno}).",
-            "Mend it there.",
+            f"{name} is not valid JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno}).",
+            "Correct it there.",
         ) from wrong
     except (RecursionError, ValueError) as wrong:
-        raise UsageError("invalid_schema", f"{name} cannot be read: {wrong}.", "Make it simpler.") from wrong
+        raise UsageError("invalid_schema", f"{name} cannot be read: {wrong}.", "Simplify it.") from wrong
 
 
 def _file(path: Path, what: str) -> str:
@@ -157,9 +158,7 @@ def _file(path: Path, what: str) -> str:
             f"Give the path of a {what} file.",
         ) from wrong
     if len(text) > _LONGEST:
-        raise UsageError(
-            "file_too_long", f"{path} is longer than {_LONGEST:,} characters.", "Make it simpler."
-        )
+        raise UsageError("file_too_long", f"{path} is longer than {_LONGEST:,} characters.", "Simplify it.")
     return text
 
 

@@ -1,8 +1,8 @@
-"""A JSON Schema as a grammar for llama.cpp.
+"""Translate a JSON Schema to a grammar for llama.cpp.
 
-In: a valid schema. Out: GBNF whose texts are JSON that fits the schema: not all of it (properties come in the schema's
-order, none are made up, white space is short), but nothing else. A keyword that cannot be said in a grammar raises
-`Unsupported`: nothing is ignored. `oneOf` is read as `anyOf`; whoever uses the grammar checks the answer once more.
+In: a valid schema. Out: GBNF that matches only JSON that satisfies the schema, though not all of it: properties come in
+the schema's order, none are invented, white space is short. A keyword that a grammar cannot express raises
+`UnsupportedSchema`; none is ignored. `oneOf` is treated as `anyOf`, so the finished answer has to be validated.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from mull.structured import text
 from mull.structured.gbnf import GrammarError
 from mull.structured.gbnf_check import check
 from mull.structured.keywords import OF_TYPE, Schema, UnsupportedSchema, constraints, merged, types
-from mull.structured.pattern import UnsupportedPattern, pattern, whole
+from mull.structured.pattern import UnsupportedPattern, pattern, whole_numbers
 
-_DEEPEST = 100  # schemas in schemas
-_BLOCK = 1000  # llama.cpp repeats at most 2000 times; more is repeated in blocks
+_DEEPEST = 100  # nested schemas
+_BLOCK = 1000  # llama.cpp allows 2000 repetitions; more are made of blocks
 _DIGITS = 64  # of a bound
-_MOST_PARTS = 50_000  # alternatives of alternatives multiply
+_MOST_PARTS = 50_000  # nested alternatives multiply
 
 _BUILT_IN = {
     "ws": r'| " " | "\n" [ \t]{0,20}',
@@ -46,14 +46,14 @@ _FORMATS = ("date", "time", "date-time", "uuid")
 
 
 def grammar(schema: Schema) -> str:
-    """GBNF with a rule `root`. Raises Unsupported, and UsageError for a schema that no JSON can fit."""
+    """GBNF with a rule `root`. Raises UnsupportedSchema."""
     writer = _Writer(schema)
     try:
         rules = {"root": writer.visit(schema, "#"), **writer.rules, **_BUILT_IN}
         found = "".join(f"{name} ::= {body}\n" for name, body in rules.items())
         check(found)
     except GrammarError as wrong:
-        what = "a reference to itself that never ends" if wrong.endless else f"too much ({wrong.message})"
+        what = "an endless reference to itself" if wrong.endless else f"too many parts ({wrong.message})"
         raise UnsupportedSchema(what, "#") from wrong
     return found
 
@@ -64,7 +64,7 @@ def any_json() -> str:
 
 
 class _Writer:
-    """Collects rules. `visit` returns an expression that stands alone: a rule's name, mostly."""
+    """Collects rules. `visit` returns an expression that needs no brackets, mostly a rule's name."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
@@ -93,12 +93,12 @@ class _Writer:
         return self._typed(kinds[0], said, place, depth) if kinds else "value"
 
     def _flat(self, schema: Schema | bool, place: str, depth: int) -> dict[str, Any]:
-        """What a schema says, with what it refers to and what it is all of."""
+        """A schema's keywords, with $ref and allOf merged in."""
         if depth > _DEEPEST:
-            raise UnsupportedSchema("a reference to itself that never ends", place)
+            raise UnsupportedSchema("an endless reference to itself", place)
         if isinstance(schema, bool):
             if not schema:
-                raise UnsupportedSchema("false, which nothing fits,", place)
+                raise UnsupportedSchema("false, which nothing satisfies,", place)
             return {}
         said = constraints(schema, place)
         parts = [self._resolved(said.pop("$ref"), place)] if "$ref" in said else []
@@ -122,27 +122,27 @@ class _Writer:
         if kind == "number":
             for name in OF_TYPE["number"]:
                 if name in said:
-                    raise UnsupportedSchema(f"{name} for a number that need not be whole", place)
+                    raise UnsupportedSchema(f"{name} for a number that is not an integer", place)
         return kind
 
     def _target(self, reference: str, place: str, depth: int) -> str:
         name = self._targets.get(reference)
         if name is None:
             name = self._targets[reference] = self._name()
-            self.rules[name] = ""  # its place; a reference to itself finds the name
+            self.rules[name] = ""  # reserve the name for recursive references
             self.rules[name] = self.visit(self._resolved(reference, place), reference, depth + 1)
         return name
 
     def _resolved(self, reference: str, place: str) -> Any:
         if reference != "#" and not reference.startswith("#/"):
-            raise UnsupportedSchema(f"$ref to {reference}, outside the schema or by an anchor,", place)
+            raise UnsupportedSchema(f"$ref to {reference}, which is not a path inside the schema,", place)
         found: Any = self._root
         for escaped in reference.split("/")[1:]:
             step = unquote(escaped).replace("~1", "/").replace("~0", "~")
             try:
                 found = found[int(step)] if isinstance(found, list) else found[step]
             except (KeyError, ValueError, IndexError, TypeError):
-                raise UnsupportedSchema(f"$ref to {reference}, which is not there,", place) from None
+                raise UnsupportedSchema(f"$ref to {reference}, which does not exist,", place) from None
         return found
 
     # values
@@ -155,14 +155,14 @@ class _Writer:
 
             values = [value for value in values if fits(value, rest, self._root)]
         if not values:
-            raise UnsupportedSchema("an enum of which no value fits", place)
+            raise UnsupportedSchema("an enum without a valid value", place)
         return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
 
     def _string(self, said: Schema, place: str) -> str:
         least, most = _counts(said, "minLength", "maxLength")
         shapes = [name for name in ("pattern", "format") if name in said]
         if len(shapes) > 1 or (shapes and (least or most is not None)):
-            raise UnsupportedSchema(f"{' and '.join(shapes)} together with other limits of a text", place)
+            raise UnsupportedSchema(f"{' and '.join(shapes)} together with other limits of a string", place)
         if "format" in said:
             if said["format"] not in _FORMATS:
                 raise UnsupportedSchema(f"the format {said['format']}", place)
@@ -184,13 +184,13 @@ class _Writer:
         if any(bound is not None and abs(bound) >= 10**_DIGITS for bound in (least, greatest)):
             raise UnsupportedSchema(f"a bound of more than {_DIGITS} digits", place)
         try:
-            return self._rule(whole(least, greatest))
+            return self._rule(whole_numbers(least, greatest))
         except ValueError:
-            raise UnsupportedSchema("bounds between which there is no whole number", place) from None
+            raise UnsupportedSchema("bounds without an integer between them", place) from None
 
     def _array(self, said: Schema, place: str, depth: int) -> str:
         first, rest = said.get("prefixItems", []), said.get("items", True)
-        if isinstance(rest, list):  # as older drafts write it
+        if isinstance(rest, list):  # older drafts
             first, rest = rest, said.get("additionalItems", True)
         least, most = _counts(said, "minItems", "maxItems")
         self._check_bounds(least, most, "items", place)
@@ -201,7 +201,7 @@ class _Writer:
         body = ' "," ws '.join(items)
         more, limit = max(0, least - len(items)), None if most is None else most - len(items)
         if rest is False and more:
-            raise UnsupportedSchema("more items than may be there", place)
+            raise UnsupportedSchema("more items than allowed", place)
         if limit != 0 and rest is not False and (more or rest is not True or not items):
             item = self.visit(rest, f"{place}/items", depth + 1)
             following = self._rule(f'"," ws {item}')
@@ -213,7 +213,7 @@ class _Writer:
         return self._rule(f'"[" ws {body} ws "]"')
 
     def _object(self, said: Schema, place: str, depth: int) -> str:
-        """Properties in the schema's order, and after them any others where that was said in so many words."""
+        """Properties in the schema's order, then others where `additionalProperties` explicitly allows them."""
         properties = dict(said.get("properties", {}))
         required = set(said.get("required", ()))
         others = said.get("additionalProperties")
@@ -236,7 +236,7 @@ class _Writer:
         return self._rule(f'{text.value(name)} ":" ws {self.visit(schema, place, depth + 1)}')
 
     def _members(self, members: Sequence[tuple[str, bool]], others: str) -> str:
-        """A rule for "from this member on", after a comma or as the first one, for each member from the last back."""
+        """Rules for "from this member on", after a comma or as the first member, built from the last member back."""
         after = self._rule(f'("," ws {others})*') if others != '""' else others
         begin = self._rule(f'({others} ("," ws {others})*)?') if others != '""' else others
         for member, needed in reversed(members):
@@ -255,7 +255,7 @@ class _Writer:
     # rules
 
     def _repeat(self, expression: str, least: int, most: int | None) -> str:
-        """An expression that stands alone, repeated."""
+        """Repeat an expression that needs no brackets."""
         if (least, most) in ((0, None), (1, None), (0, 1)):
             return f"({expression}){'?' if most else '+' if least else '*'}"
         if max(least, most or 0) <= _BLOCK:
@@ -268,7 +268,7 @@ class _Writer:
             return f"({' '.join(parts)} ({expression})*)"
         whole_blocks, rest = divmod(most - least, _BLOCK)
         last = f"({expression}){{0,{rest}}}"
-        if whole_blocks:  # all blocks and the rest, or fewer blocks and less than another one
+        if whole_blocks:  # all blocks and the rest, or fewer blocks and part of another one
             fewer = f"{block}{{0,{whole_blocks - 1}}} ({expression}){{0,{_BLOCK - 1}}}"
             last = f"({block}{{{whole_blocks}}} {last} | {fewer})"
         parts.append(last)
@@ -278,7 +278,7 @@ class _Writer:
         if max(least, most or 0) > _BLOCK * _BLOCK:
             raise UnsupportedSchema(f"more than a million {what}", place)
         if most is not None and most < least:
-            raise UnsupportedSchema(f"bounds between which there is no number of {what}", place)
+            raise UnsupportedSchema(f"a minimum number of {what} above the maximum", place)
 
     def _rule(self, body: str) -> str:
         name = self._name()
@@ -291,12 +291,12 @@ class _Writer:
 
 
 def _counts(said: Schema, least: str, most: str) -> tuple[int, int | None]:
-    """Two counts, which JSON may write as 3.0."""
+    """Minimum and maximum count; JSON may write them as 3.0."""
     return int(said.get(least, 0)), None if said.get(most) is None else int(said[most])
 
 
 def _bounds(said: Schema) -> tuple[int | None, int | None]:
-    """The least and the greatest whole number, whatever way they are written in the drafts of the standard."""
+    """The least and the greatest integer, in the notation of any draft of the standard."""
     least, greatest = said.get("minimum"), said.get("maximum")
     above, below = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
     if isinstance(above, bool):

@@ -1,7 +1,7 @@
-"""JSON strings in a grammar: literals, characters as they are written inside quotes, and keys that are not some others.
+"""JSON strings in a grammar: literals, characters inside quotes, and keys other than given ones.
 
-Every function returns a piece of GBNF. JSON writes quotes, backslashes and control characters as escapes; of the
-control characters only those with a short escape are ever written in answer to a class of characters.
+Every function returns a piece of GBNF. Quotes, backslashes and control characters appear as JSON escapes; a character
+class matches only those control characters that have a short escape.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 
 UNESCAPED = r"[^\"\\\x00-\x1f\x7f]"
 CHAR = UNESCAPED + r' | "\\" (["\\/bfnrt] | "u" ([0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))'
-"""One character of a JSON string. Halves of surrogate pairs cannot be written: each match is one code point."""
+"""One character of a JSON string. Surrogates are excluded: each match is one code point."""
 
 Ranges = Sequence[tuple[int, int]]  # of code points, both ends included
 EVERYTHING: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
 _ESCAPED: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F))
-_SHORT = tuple(map(ord, '"\\\b\f\n\r\t'))  # those that have an escape of two characters
+_SHORT = tuple(map(ord, '"\\\b\f\n\r\t'))  # characters with a two-character escape
 
 
 def literal(text: str) -> str:
@@ -32,12 +32,12 @@ def value(data: object) -> str:
 
 
 def character(code: int) -> str:
-    """One character as it stands between the quotes of a JSON string."""
+    """One character, as written between the quotes of a JSON string."""
     return literal(json.dumps(chr(code), ensure_ascii=not 0x20 <= code < 0xD800)[1:-1])
 
 
 def one_of(ranges: Ranges) -> str:
-    """Any one of these characters, as they stand between the quotes of a JSON string; "" where there is none."""
+    """Any one of these characters, as written between the quotes of a JSON string; "" if there are none."""
     plain = _without(ranges, _ESCAPED)
     choices = [f"[{''.join(map(_range, plain))}]"] if plain else []
     choices += [character(code) for code in _SHORT if any(low <= code <= high for low, high in ranges)]
@@ -52,7 +52,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 
 def other_keys(names: Iterable[str], name_rule: str) -> list[tuple[str, str]]:
-    """Rules for the inside of any key but these. The first one's name is `name_rule`; it goes on with "char"."""
+    """Rules for the inside of any key except these. The first one is named `name_rule`; they use the rule "char"."""
     tree: dict[str, object] = {}
     for name in names:
         node = tree

@@ -1,7 +1,7 @@
-"""Whether a finished answer is what was asked for, and if not, why.
+"""Validate a finished answer against the requested format.
 
-In: an answer's text, and its shape. Out: None, or the reason in a few words, with the place. The check is the
-`jsonschema` library's, so it holds what no grammar can say (`oneOf`, real dates). Nothing is fetched from anywhere.
+In: an answer's text and its format. Out: None, or the reason for a mismatch in a few words, with the place. Uses the
+`jsonschema` library, which also checks what a grammar cannot express (`oneOf`, real dates). Fetches nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _LONGEST = 160  # characters of a reason
 
 
 def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
-    """Why the answer does not fit; None when it does, or where only a grammar could tell."""
+    """Why the answer does not match; None if it does, or if the format is a plain grammar."""
     if not answer_format.is_json:
         return None
     try:
         data = json.loads(answer)
     except ValueError as wrong:
-        return f"it is no JSON ({wrong})" if answer.strip() else "it is empty"
+        return f"it is not valid JSON ({wrong})" if answer.strip() else "it is empty"
     except RecursionError:
         return "it is nested too deeply"
     if answer_format.schema is None:
@@ -32,27 +32,27 @@ def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
 
 
 def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: bool) -> MullError:
-    """The reason as something to tell the user (exit 5)."""
+    """The error for a mismatch (exit 5)."""
     what = (
         "schema" if answer_format.schema is not None else "grammar" if not answer_format.is_json else "format"
     )
     if cut:
         return MullError(
             "schema_cut",
-            f"The answer was cut, and what there is does not fit the {what}: {reason}.",
-            "Allow more with --max-tokens or --ctx.",
+            f"The answer was cut, and the part so far does not match the {what}: {reason}.",
+            "Raise --max-tokens or --ctx.",
             exit_code=ExitCode.SCHEMA,
         )
     return MullError(
         "schema_misfit",
-        f"The answer does not fit the {what}: {reason}.",
+        f"The answer does not match the {what}: {reason}.",
         "Ask again, or ask for less.",
         exit_code=ExitCode.SCHEMA,
     )
 
 
 def fits(data: Any, part: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
-    """Whether a value fits a part of the schema `root`, to which the part may refer."""
+    """Whether a value satisfies `part` of the schema `root`, to which the part may refer."""
     return not any(True for _ in _checker(root).evolve(schema=part).iter_errors(data))
 
 
