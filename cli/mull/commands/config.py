@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,30 +50,34 @@ def get(context: typer.Context, name: Name) -> None:
 @app.command("set")
 def set_(name: Name, value: Annotated[str, typer.Argument(help="The new value.")]) -> None:
     """Set a setting."""
-    config.save_value(paths.config_dir() / CONFIG_FILE, name, value)
+    config.save_value(_file(), name, value)
 
 
 @app.command("unset")
 def unset(name: Name) -> None:
     """Reset a setting to its default."""
-    config.save_value(paths.config_dir() / CONFIG_FILE, name, None)
+    config.save_value(_file(), name, None)
 
 
 @app.command("path")
 def path(context: typer.Context) -> None:
     """Print the path of the config file."""
     streams: Streams = context.obj
-    streams.stdout.write(f"{paths.config_dir() / CONFIG_FILE}\n")
+    streams.stdout.write(f"{_file()}\n")
 
 
 @app.command("edit")
 def edit(context: typer.Context) -> None:
     """Open the config file in $VISUAL or $EDITOR, then check it."""
     streams: Streams = context.obj
-    file = paths.config_dir() / CONFIG_FILE
+    file = _file()
     paths.private_dir(file.parent)
     with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
         new.write("".join(f"# {key.name} = …   # {key.help}\n" for key in config.KEYS))
     open_file(file)
     config.load(file)
     streams.note("The config file is valid.")
+
+
+def _file() -> Path:
+    return paths.config_dir() / CONFIG_FILE

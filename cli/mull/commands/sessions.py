@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mull.commands._options import completes
+from mull.commands._options import Json, completes
 from mull.errors import MullError
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
@@ -43,7 +43,6 @@ Name = Annotated[
         autocompletion=completes("sessions"),
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback(invoke_without_command=True)
