@@ -18,7 +18,7 @@ import typer
 
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
-from mull.help import HelpGroup, with_help, write_section
+from mull.help import HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Commands(HelpGroup):
         found = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-            alone.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(found)
+            alone.command(cmd_name)(found)
             found = alone
         command = typer.main.get_command(with_help(found))
         command.name, command.hidden = cmd_name, cmd_name == DEFAULT_NAME
@@ -144,7 +144,7 @@ app = typer.Typer(
     cls=_Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_FLAGS,
 )
 
 

@@ -92,7 +92,8 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
 }
 """What each command's help shows at its end: command lines, each with a few words on it."""
 
-_WIDEST = 46  # columns of an example before its remark goes on a line of its own
+HELP_FLAGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+_WIDEST = 46  # columns; a wider example has its remark on the next line
 
 
 class HelpCommand(TyperCommand):
@@ -126,9 +127,12 @@ class HelpGroup(TyperGroup):
 
 def with_help(target: typer.Typer) -> typer.Typer:
     """Let a Typer app and all its commands show their help this way."""
-    target.info.cls = HelpGroup
+    target.info.cls, target.info.context_settings = HelpGroup, HELP_FLAGS
     for command in target.registered_commands:
-        command.cls = HelpCommand
+        command.cls, command.context_settings = (
+            HelpCommand,
+            {**(command.context_settings or {}), **HELP_FLAGS},
+        )
     return target
 
 
