@@ -1,7 +1,7 @@
 """Every figure with its target: `python -m tests.bench` (make bench) runs the suites one after the other.
 
 `--only NAME…` runs some, `--quick` takes fewer samples, `--write` puts what was measured into docs/performance.md,
-with the machine and the date. A suite is a program of its own (`python -m tests.bench.NAME`), so that none of them
+with the machine and the date. A suite is a separate program (`python -m tests.bench.NAME`), so that none of them
 measures what another left in memory.
 """
 

@@ -134,7 +134,7 @@ def main() -> None:
 def report(together: list[Measured], alone: list[Measured], asked: argparse.Namespace) -> None:
     clock = "CPU second" if asked.cpu else "second"
     print(f"\n{asked.lines} lines of {asked.tokens} tokens, {SYSTEM} shared; {asked.threads} threads")
-    for name, sample in ((f"{asked.parallel} side by side", together), ("one by one", alone)):
+    for name, sample in ((f"{asked.parallel} in parallel", together), ("one by one", alone)):
         rate = statistics.median(measured.rate for measured in sample)
         beside = statistics.median(1000 * measured.beside / measured.tokens for measured in sample)
         print(f"{name:<20} {rate:7.1f} tokens per {clock}, {beside:.2f} ms of the main thread per token")

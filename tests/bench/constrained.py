@@ -5,7 +5,7 @@
 The model has random weights, the shape of Qwen3-0.6B and 151,936 tokens; the schema has twenty fields. Random weights
 hardly ever sample what the grammar allows, so every token of the frame is sampled twice, which is rare with a real
 model; only inside strings the first sample counts. Both are measured: texts of at most 12 characters (three tokens of
-four are frame) and texts that go on. One thread, in CPU time, which other programs on the machine hardly disturb.
+four are frame) and unbounded ones. One thread, in CPU time, which other programs on the machine hardly disturb.
 """
 
 from __future__ import annotations

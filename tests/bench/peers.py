@@ -29,7 +29,7 @@ TOOLS = ("llama-bench", "llama-cli", "llama-completion", "llama-batched-bench")
 
 
 def folder() -> Path:
-    """Where the tools of this library, compiler and CPU are kept."""
+    """Where the tools built for this library, compiler and CPU are stored."""
     key = build_key(pinned_requirement(LOCK.read_text(encoding="utf-8")), compiler_flags(compiler_macros()))
     return wheel_folder(key).parent.with_name("peers") / key
 

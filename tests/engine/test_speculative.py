@@ -267,15 +267,15 @@ def test_a_stop_between_two_drafted_tokens_takes_effect(start: Start, tiny_path:
     alone = plain(start(tiny_path, draft="off"), max_tokens=60)
     engine = start(tiny_path)
     for count in (1, 5, 12):
-        wish = threading.Event()
-        generation = engine.generate(Request(PROMPT, GREEDY), wish.is_set)
+        stop = threading.Event()
+        generation = engine.generate(Request(PROMPT, GREEDY), stop.is_set)
         generation.drafter = Hinted(alone, wrong=0.0)
         said = []
         for event in generation:
             if isinstance(event, Piece):
                 said.append(event.token)
                 if len(said) == count:
-                    wish.set()
+                    stop.set()
         assert (said, generation.ended) == (alone[:count], "stopped")
     assert tokens(begin(engine, PROMPT, max_tokens=len(alone))) == alone
 

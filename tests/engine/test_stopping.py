@@ -26,24 +26,24 @@ def test_stopped_before_anything_is_computed(tiny: Engine) -> None:
 
 
 def test_stopped_between_tokens(tiny: Engine) -> None:
-    wish = threading.Event()
-    generation = tiny.generate(Request([1, 2, 3], GREEDY), wish.is_set)
+    stop = threading.Event()
+    generation = tiny.generate(Request([1, 2, 3], GREEDY), stop.is_set)
     said = []
     for event in generation:
         if isinstance(event, Piece):
             said.append(event.token)
             if len(said) == 4:
-                wish.set()
+                stop.set()
     assert (len(said), generation.ended) == (4, "stopped")
 
 
 def test_stopped_while_the_library_computes_a_prompt(slow: Engine) -> None:
     """One chunk of this prompt takes many times as long as the stop may: the computation itself is interrupted."""
-    wish = threading.Event()
+    stop = threading.Event()
     prompt = list(range(5, 400)) * 4
-    generation = slow.generate(Request(prompt, GREEDY), wish.is_set)
+    generation = slow.generate(Request(prompt, GREEDY), stop.is_set)
     assert next(generation) == Prefill(0, len(prompt), 0)
-    threading.Timer(0.1, wish.set).start()
+    threading.Timer(0.1, stop.set).start()
     events = list(generation)
     assert generation.ended == "stopped"
     assert not any(isinstance(event, Piece) for event in events)
@@ -54,10 +54,10 @@ def test_after_a_stop_in_the_prompt_the_next_answer_is_right(start: Callable[...
     prompt = list(range(5, 45))
     expected = run(start(cached(SLOW)), prompt, max_tokens=2).tokens
     engine = start(cached(SLOW))
-    wish = threading.Event()
-    generation = engine.generate(Request(prompt, GREEDY), wish.is_set)
+    stop = threading.Event()
+    generation = engine.generate(Request(prompt, GREEDY), stop.is_set)
     next(generation)
-    threading.Timer(0.02, wish.set).start()
+    threading.Timer(0.02, stop.set).start()
     list(generation)
     assert generation.ended == "stopped"
     assert run(engine, prompt, max_tokens=2).tokens == expected
@@ -134,11 +134,11 @@ def test_what_progress_raises_is_raised_by_load(tiny_path: Path, state_dir: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="no signal to send to oneself")
 def test_a_signal_handler_runs_while_the_library_computes(slow: Engine) -> None:
     """The caller waits in Python meanwhile: a handler that waited for llama_decode to return would come too late."""
-    wish = threading.Event()
-    before = signal.signal(signal.SIGUSR1, lambda *_: wish.set())
+    stop = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     try:
         prompt = list(range(5, 400)) * 4
-        generation = slow.generate(Request(prompt, GREEDY), wish.is_set)
+        generation = slow.generate(Request(prompt, GREEDY), stop.is_set)
         next(generation)
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
         list(generation)

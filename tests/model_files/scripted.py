@@ -14,7 +14,7 @@ The script starts after the prompt's last token, whatever that is, and ends with
     write_scripted(path, ["Hmm", "</think>", "\n\n", "Yes"], starts={"\n\n": ["No"]}, user_defined=["</think>"])
 
 Injection: the next token depends on the last one (and, for a token that the script uses more than once, on how far
-the script has come), so after injected tokens the script goes on from where the last injected token leads: the same
+the script has come), so after injected tokens the script continues where the last injected token leads: the same
 place as in the script, or `starts`, or, for a token that is in neither, the script's beginning.
 
 A token may come more than once with different successors (gpt-oss says `<|channel|>` and `<|message|>` twice) as long

@@ -25,7 +25,7 @@ SMALLEST_CHUNK = 32
 
 _FIRST_CHUNK = 128  # tokens, before the speed is known
 _CHUNK_SECONDS = 2.0  # of a step: how often the user sees progress. A CPU can be interrupted within a step
-_PARALLEL_CHUNK_SECONDS = 60.0  # with several sequences, nobody watches a single prompt
+_PARALLEL_CHUNK_SECONDS = 60.0  # with several sequences, no single progress bar is shown
 _GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a step must be shorter than a stop may take
 
 
