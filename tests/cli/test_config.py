@@ -105,7 +105,7 @@ def test_a_number_has_to_be_finite(tmp_path: Path) -> None:
         config.load(path)
 
 
-def test_a_damaged_file_is_an_error_with_its_path(mull: Run, home: dict[str, str]) -> None:
+def test_an_invalid_file_is_an_error_with_its_path(mull: Run, home: dict[str, str]) -> None:
     path = Path(home["MULL_CONFIG_DIR"]) / "config.toml"
     path.write_text("model = ")
     done = mull("--no-save", "hi")

@@ -1,4 +1,4 @@
-"""A Hub of one's own for every test, and a user's home that points to it."""
+"""A Hub server for every test, and a home folder whose environment points to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUICK = RetryPolicy(tries=4, first=0.01, longest=0.02)
 
 @pytest.fixture
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder in which nothing is installed; this process believes in it."""
+    """A home folder without models, also for this process."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     places = {
@@ -46,7 +46,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hub(user: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A running Hub, to which HF_ENDPOINT leads."""
+    """A running Hub server; HF_ENDPOINT is its address."""
     with serve() as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         yield running
@@ -57,7 +57,7 @@ def hub(user: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 class Puller:
-    """`pull` to its end, with everything it said."""
+    """Run `pull` to its end and collect its events."""
 
     def __init__(self) -> None:
         self.said: list[PullEvent] = []
@@ -82,7 +82,7 @@ def fetch(hub: Hub) -> Puller:
 
 
 def environment(user: Path, hub: Hub | None = None, **more: str) -> dict[str, str]:
-    """The same home for a process of its own."""
+    """The environment of that home for a child process."""
     kept = {
         name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG", *COVERAGE) if name in os.environ
     }
@@ -98,5 +98,5 @@ def environment(user: Path, hub: Hub | None = None, **more: str) -> dict[str, st
 
 
 def blobs(user: Path) -> list[str]:
-    """The names of everything in the cache's blob folders."""
+    """The names of all files in the cache's blob folders."""
     return sorted(path.name for path in (user / "hf" / "hub").glob("models--*/blobs/*"))

@@ -1,4 +1,4 @@
-"""A small server that speaks the Hub's protocol, with faults to order: for tests, reached through HF_ENDPOINT.
+"""A small server with the Hub's protocol that can inject faults; tests reach it through HF_ENDPOINT.
 
 It knows model info, tree and search, `resolve` with its redirect to another address (as to the CDN), ETags, ranges,
 gated and missing repositories, and tokens. `Fault`s bend single answers: cut, slow, wrong, refused, replaced.
@@ -27,7 +27,7 @@ TOKEN = "hf_goodtoken"
 
 @dataclass
 class Fault:
-    """What goes wrong with requests whose path matches `where`, for `times` of them (then all is well again)."""
+    """A fault in `times` requests whose path matches `where`."""
 
     where: str = r"/cdn/"
     times: int = 1
@@ -38,7 +38,7 @@ class Fault:
     cut_at: int | None = None  # close the connection at this offset of the file
     length_error: int = 0  # added to Content-Length
     ignore_range: bool = False
-    shift_range: int = 0  # begin so many bytes too early
+    shift_range: int = 0  # bytes that a range starts too early
     corrupt_at: int | None = None  # flip the byte at this offset
     bytes_per_second: float | None = None
     hang: float = 0.0  # seconds before the first byte
@@ -60,7 +60,7 @@ class RemoteModel:
 
 
 class Hub:
-    """The server's state. `requests`: (method, path, range) of everything it was asked."""
+    """The server's state. `requests`: (method, path, range) of every request."""
 
     def __init__(self) -> None:
         self.models: dict[str, RemoteModel] = {}
@@ -339,14 +339,14 @@ def git_oid(content: bytes) -> str:
 
 
 def gguf(size: int, seed: int = 0) -> bytes:
-    """Bytes that begin like a GGUF and never repeat in a way that would hide a misplaced piece."""
+    """Bytes that start like a GGUF and never repeat, so that a misplaced chunk is noticed."""
     words = b"".join(hashlib.sha256(b"%d %d" % (seed, n)).digest() for n in range(size // 32 + 1))
     return (b"GGUF\x03\x00\x00\x00" + words)[:size]
 
 
 @contextmanager
 def serve(port: int = 0) -> Iterator[Hub]:
-    """The server, on a free port of its own, until the block ends."""
+    """Run the server on a free port until the block ends."""
     hub = Hub()
     handler = type("Handler", (_Handler,), {"hub": hub})
     server = _Server(("127.0.0.1", port), handler)

@@ -1,4 +1,4 @@
-"""Run as a script: what llama.cpp itself reports for models of real shapes, without any weights.
+"""Run as a script: llama.cpp's own memory report for models of real shapes, without weights.
 
 In: a folder and `architectures.json`, which lists header keys and tensor shapes by architecture. Out, on stdout: for
 each the bytes of KV cache, recurrent state and compute buffer from llama.cpp's log, and its count of the weights.
@@ -30,7 +30,7 @@ def tensors(model: dict[str, Any]) -> Iterator[tuple[str, list[int]]]:
 
 
 def kind_of(name: str, shape: list[int]) -> gguf.GGMLQuantizationType:
-    """Q4_K for the matrices, F32 for what a converter would leave alone."""
+    """Q4_K for the matrices, F32 for the tensors that a converter does not quantize."""
     small = ("norm", "bias", "ffn_gate_inp", "conv", "ssm_a", "ssm_d")
     return F32 if len(shape) == 1 or shape[0] % 256 or any(part in name for part in small) else Q4_K
 
@@ -45,7 +45,7 @@ def size_of(name: str, shape: list[int]) -> int:
 
 
 def metadata(model: dict[str, Any]) -> dict[str, Any]:
-    """The header's keys as a reader would return them."""
+    """The header's metadata."""
     arch = model["architecture"]
     return {
         "general.architecture": arch,
@@ -54,7 +54,7 @@ def metadata(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(path: Path, model: dict[str, Any]) -> None:
-    """A GGUF with a header of real shapes and a hole where the weights would be."""
+    """A GGUF with a header of real shapes and a sparse file instead of the weights."""
     writer = gguf.GGUFWriter(None, model["architecture"])
     writer.add_string("tokenizer.ggml.model", "no_vocab")
     for key, value in metadata(model).items():
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def measure(llama: Any, log: list[str], folder: Path, model: dict[str, Any]) -> dict[str, Any]:
-    """Load one model and plan a context of each size, as the engine would ask for it."""
+    """Load one model and plan a context of each size, as the engine does."""
     path = folder / "model.gguf"
     write(path, model)
     params = llama.llama_model_default_params()

@@ -1,4 +1,4 @@
-"""The card says what was published, marks what was inferred, and never leaves a label without a value."""
+"""The model card shows published facts, marks inferred ones, and has a value for every label."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ def test_every_card_is_complete_and_its_json_can_be_written(entry: CatalogueEntr
     assert value["name"] == entry.name
 
 
-def test_the_licence_says_what_it_asks() -> None:
+def test_the_licence_lists_its_conditions() -> None:
     assert card("llama-3.1-8b")["Licence"] == ["LicenseRef-llama3.1 (with conditions)"]
     assert "700 million" in card("llama-3.1-8b")["Conditions"][0]
 
 
-def test_scores_carry_the_setting_they_were_measured_at() -> None:
+def test_scores_name_the_setting_they_were_measured_in() -> None:
     shown = card("qwen3-32b")["Published"]
     assert len(shown) == 2
     assert shown[0].endswith("(thinking; read second-hand)")
     assert shown[1].endswith("(non-thinking; read second-hand)")
 
 
-def test_what_nobody_published_is_said_to_be_missing() -> None:
+def test_unpublished_facts_are_shown_as_unknown() -> None:
     assert card("qwen3-4b")["Published"] == ["no benchmark found"]
     assert card("qwen3-4b")["Safety"] == ["no statement found"]
 
@@ -78,7 +78,7 @@ def test_rounded_sizes_are_marked() -> None:
     assert any("default" in line and "about" not in line for line in card("qwen3-8b")["Files"])
 
 
-def test_memory_is_told_at_several_contexts_up_to_the_trained_one() -> None:
+def test_memory_is_shown_at_several_contexts_up_to_the_trained_one() -> None:
     lines = card("gpt-oss-20b")["Memory"]
     assert [line.partition(" at ")[2] for line in lines] == [
         f"{ctx} tokens of context" for ctx in ("4,096", "16,384", "65,536", "131,072")
@@ -86,7 +86,7 @@ def test_memory_is_told_at_several_contexts_up_to_the_trained_one() -> None:
     assert len(card("gpt2")["Memory"]) == 1
 
 
-def test_this_machine_is_judged_with_reasons() -> None:
+def test_the_verdict_for_this_machine_has_reasons() -> None:
     lines = card("gpt-oss-120b")["This machine"]
     assert lines[0] == "does not fit"
     assert lines[1].startswith("needs 6")

@@ -1,4 +1,4 @@
-"""models.toml is sound, and the user's own file adds to it, overrides it, or says what is wrong with it."""
+"""models.toml is valid; the user's own file adds to it or overrides it; mistakes are reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def with_own(tmp_path: Path) -> Callable[[str], Catalogue]:
-    """Load with a models.toml of the user's own."""
+    """Load the catalogue with this text as the user's models.toml."""
 
     def load(text: str) -> Catalogue:
         (tmp_path / "models.toml").write_text(text, encoding="utf-8")
@@ -55,12 +55,12 @@ def entry(name: str = "mine", more: str = "") -> str:
     return ENTRY.format(name=name, more=more)
 
 
-def test_it_knows_the_models_a_desktop_user_wants(catalogue: Catalogue) -> None:
+def test_it_lists_the_models_a_desktop_user_wants(catalogue: Catalogue) -> None:
     assert [name for name in WANTED.split() if catalogue.find(name) is None] == []
     assert len(catalogue.entries) >= 40
 
 
-def test_every_entry_can_be_judged_and_fetched_or_says_why_not(catalogue: Catalogue) -> None:
+def test_every_entry_has_a_size_and_a_file_or_a_reason_why_not(catalogue: Catalogue) -> None:
     for one in catalogue.entries:
         assert one.card.startswith("https://") or one.builtin, one.name
         assert one.file() or one.too_large, one.name
@@ -115,11 +115,11 @@ def test_names_and_aliases_are_found_in_any_case(catalogue: Catalogue) -> None:
         ("smollm", "smollm3-3b"),
     ],
 )
-def test_a_misspelt_name_is_near_the_right_one(catalogue: Catalogue, typed: str, meant: str) -> None:
+def test_a_misspelt_name_suggests_the_right_one(catalogue: Catalogue, typed: str, meant: str) -> None:
     assert meant in catalogue.nearest(typed)
 
 
-def test_nothing_is_near_nonsense(catalogue: Catalogue) -> None:
+def test_nonsense_suggests_nothing(catalogue: Catalogue) -> None:
     assert catalogue.nearest("xyzzyplugh") == []
 
 
@@ -132,7 +132,7 @@ def test_the_users_own_entry_is_added(with_own: Callable[[str], Catalogue]) -> N
     assert (file.filenames, file.bytes, file.approximate) == (("mine.gguf",), 1_500_000_000, True)
 
 
-def test_an_override_changes_one_field_and_keeps_the_rest_and_the_place(
+def test_an_override_changes_one_field_and_nothing_else(
     with_own: Callable[[str], Catalogue], catalogue: Catalogue
 ) -> None:
     changed = with_own('[[model]]\nname = "qwen3-8b"\nsampling = { thinking = { temperature = 1.0 } }')
@@ -180,7 +180,7 @@ def test_a_mistake_in_the_users_file_is_named_with_its_place(
     assert str(tmp_path / "models.toml") in caught.value.message
 
 
-def test_a_file_that_is_no_text_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_binary_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CatalogueError, match="cannot be read"):
         load_catalogue(tmp_path)
@@ -236,10 +236,8 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_the_catalogue_says_of_thinking_what_the_published_template_does(
-    name: str, catalogue: Catalogue
-) -> None:
-    """The other side is what mull found when it measured the families' templates."""
+def test_the_catalogue_and_the_published_template_agree_on_reasoning(name: str, catalogue: Catalogue) -> None:
+    """Compared with the profiles of the published chat templates."""
     page = Path(__file__).parents[2] / "docs" / "families.json"
     measured = {row["family"]: row for row in json.loads(page.read_text(encoding="utf-8"))}[FAMILIES[name]]
     entry = catalogue.find(name)

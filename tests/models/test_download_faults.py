@@ -1,4 +1,4 @@
-"""What can go wrong between the Hub and the disk, each once, against a server that does it on purpose."""
+"""Faults of a download, each injected once: the network, the Hub, the disk."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_ambiguous_quantization_lists_the_choices(hub: Hub, fetch: Puller) -> No
     assert "Q8_0" in error.hint
 
 
-def test_two_files_of_one_quantization_are_told_apart_by_name(hub: Hub, fetch: Puller) -> None:
+def test_two_files_of_one_quantization_are_selected_by_name(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"a-Q4_K_M.gguf": gguf(2000), "b-Q4_K_M.gguf": gguf(3000, 1)})
     assert "a-Q4_K_M" in fails(fetch, "ambiguous_quantization").hint
     assert fetch(f"{REPO}:b-Q4_K_M").bytes == 3000
@@ -101,7 +101,7 @@ def test_repository_without_a_gguf(hub: Hub, fetch: Puller) -> None:
     assert "mull models search" in fails(fetch, "no_gguf").hint
 
 
-def test_offline_mode_says_so(tiny: Hub, user: Path) -> None:
+def test_offline_mode_is_reported(tiny: Hub, user: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mull", "pull", REPO],
         env=environment(user, tiny, HF_HUB_OFFLINE="1"),
@@ -128,7 +128,7 @@ def test_no_network(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "address", ["hub", "ftp://hub", "http://", "http://[::1", "http://hub:99999", "http://a b"]
 )
-def test_an_address_that_is_none(fetch: Puller, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_invalid_endpoint(fetch: Puller, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", address)
     assert address in fails(fetch, "invalid_endpoint").message
 
@@ -142,7 +142,7 @@ def test_dns_failure(fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hub.invalid" in fails(fetch, "host_not_found").message
 
 
-def test_silent_server_times_out_and_is_asked_again(
+def test_a_silent_server_times_out_and_is_retried(
     tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer, "READ_SECONDS", 0.2)
@@ -157,24 +157,24 @@ def test_rate_limit_with_retry_after(tiny: Hub, fetch: Puller, where: str) -> No
     assert fetch(REPO).verified
 
 
-def test_a_long_retry_after_is_told_not_waited_for(tiny: Hub, fetch: Puller) -> None:
+def test_a_long_retry_after_is_reported_instead_of_waited_for(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(where="/api/", status=429, headers={"Retry-After": "3600"}, times=9)
     assert "3600 seconds" in fails(fetch, "rate_limited").hint
 
 
 @pytest.mark.parametrize("where", ["/api/", "/resolve/", "/cdn/"])
-def test_server_errors_are_tried_again(tiny: Hub, fetch: Puller, where: str) -> None:
+def test_server_errors_are_retried(tiny: Hub, fetch: Puller, where: str) -> None:
     for status in (500, 502, 503):
         tiny.fault(where=where, status=status)
     assert fetch(REPO).verified
 
 
-def test_server_errors_without_end(tiny: Hub, fetch: Puller) -> None:
+def test_permanent_server_errors_end_the_retries(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(where="/cdn/", status=500, times=99)
     assert "HTTP 500" in fails(fetch, "hub_error").message
 
 
-def test_a_page_instead_of_the_hubs_answer(tiny: Hub, fetch: Puller) -> None:
+def test_a_web_page_instead_of_the_hubs_response(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(where="/api/", body=b"<html>Sign in to the hotel's network</html>", times=9)
     assert "proxy" in fails(fetch, "unexpected_response").hint
 
@@ -183,7 +183,7 @@ def test_a_page_instead_of_the_hubs_answer(tiny: Hub, fetch: Puller) -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
-def test_a_cut_connection_is_resumed(tiny: Hub, fetch: Puller, share: float) -> None:
+def test_a_download_is_resumed_after_a_lost_connection(tiny: Hub, fetch: Puller, share: float) -> None:
     at = int(SIZE * share)
     tiny.fault(cut_at=at)
     pulled = fetch(REPO)
@@ -192,7 +192,7 @@ def test_a_cut_connection_is_resumed(tiny: Hub, fetch: Puller, share: float) -> 
     assert pulled.fetched == SIZE
 
 
-def test_a_pull_that_gave_up_goes_on_next_time(tiny: Hub, fetch: Puller, user: Path) -> None:
+def test_a_pull_that_gave_up_is_resumed_next_time(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
     assert "is resumed" in fails(fetch, "connection_lost").hint
     assert [name.endswith(".incomplete") for name in blobs(user)] == [True]
@@ -203,13 +203,13 @@ def test_a_pull_that_gave_up_goes_on_next_time(tiny: Hub, fetch: Puller, user: P
     assert pulled.path.read_bytes() == MODEL
 
 
-def test_a_range_that_is_ignored_begins_anew(tiny: Hub, fetch: Puller) -> None:
+def test_a_server_that_ignores_the_range_starts_over(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=300_000)
     tiny.fault(ignore_range=True)
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
-def test_another_range_than_was_asked_for_is_not_written(tiny: Hub, fetch: Puller) -> None:
+def test_another_range_than_requested_is_not_written(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=300_000)
     tiny.fault(shift_range=1000)
     assert fetch(REPO).path.read_bytes() == MODEL
@@ -230,7 +230,7 @@ def test_corrupted_bytes_are_caught_and_removed(tiny: Hub, fetch: Puller, user: 
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
-def test_a_partial_file_that_was_damaged_meanwhile_is_caught(tiny: Hub, fetch: Puller, user: Path) -> None:
+def test_a_damaged_partial_file_is_detected(tiny: Hub, fetch: Puller, user: Path) -> None:
     tiny.fault(cut_at=200_000, times=99)
     fails(fetch, "connection_lost")
     tiny.faults.clear()
@@ -240,7 +240,7 @@ def test_a_partial_file_that_was_damaged_meanwhile_is_caught(tiny: Hub, fetch: P
     assert fetch(REPO).path.read_bytes() == MODEL
 
 
-def test_a_partial_file_that_is_too_long_begins_anew(tiny: Hub, fetch: Puller) -> None:
+def test_a_partial_file_that_is_too_long_starts_over(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=200_000, times=99)
     fails(fetch, "connection_lost")
     tiny.faults.clear()
@@ -251,13 +251,13 @@ def test_a_partial_file_that_is_too_long_begins_anew(tiny: Hub, fetch: Puller) -
 
 
 @pytest.mark.parametrize("where", ["/resolve/", "/cdn/"])
-def test_a_page_instead_of_the_model(tiny: Hub, fetch: Puller, user: Path, where: str) -> None:
+def test_a_web_page_instead_of_the_model(tiny: Hub, fetch: Puller, user: Path, where: str) -> None:
     tiny.fault(where=where, body=b"<!DOCTYPE html><title>Sign in</title>", times=9)
     assert "web page" in fails(fetch, "unexpected_response").message
     assert blobs(user) == []
 
 
-def test_a_page_in_mid_download_does_not_cost_what_is_here(tiny: Hub, fetch: Puller) -> None:
+def test_a_web_page_in_mid_download_does_not_cost_the_partial_file(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(cut_at=300_000)
     tiny.fault(where="/cdn/", body=b"<!DOCTYPE html><title>Sign in</title>")
     assert "partial download stays" in fails(fetch, "unexpected_response").hint
@@ -266,7 +266,7 @@ def test_a_page_in_mid_download_does_not_cost_what_is_here(tiny: Hub, fetch: Pul
     assert pulled.path.read_bytes() == MODEL
 
 
-def test_a_file_that_is_no_gguf_at_the_source(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_a_file_on_the_hub_that_is_not_a_gguf(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": b"PK\x03\x04 a zip archive"})
     fails(fetch, "unexpected_response")
     assert blobs(user) == []
@@ -299,7 +299,7 @@ def test_replaced_under_the_same_commit(tiny: Hub, fetch: Puller) -> None:
 # The disk
 
 
-def test_too_little_disk_space_is_said_before_the_first_byte(
+def test_too_little_disk_space_is_reported_before_the_first_byte(
     hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.add(REPO, {"huge-Q4_K_M.gguf": MODEL})
@@ -347,13 +347,13 @@ def test_a_read_only_cache(tiny: Hub, user: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_cache_that_is_no_folder(tiny: Hub, fetch: Puller, user: Path) -> None:
+def test_a_cache_that_is_not_a_folder(tiny: Hub, fetch: Puller, user: Path) -> None:
     (user / "hf").write_text("in the way")
     assert "HF_HOME" in fails(fetch, "cache_failed").hint
 
 
 def test_an_interrupted_rename(tiny: Hub, fetch: Puller) -> None:
-    """Killed with every byte written, before the file got its name."""
+    """The process was killed after the last byte, before the rename."""
     folder = RepositoryFolder.of(REPO)
     digest = tiny.digest(MODEL)[0]
     (folder.folder / "blobs").mkdir(parents=True)
@@ -407,7 +407,7 @@ def test_hostile_file_names_are_refused(hub: Hub, fetch: Puller, user: Path, nam
     assert hub.downloads() == []
 
 
-def test_a_hostile_name_does_not_spoil_its_neighbour(hub: Hub, fetch: Puller) -> None:
+def test_a_hostile_name_does_not_affect_other_files(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"../x-Q4_K_M.gguf": MODEL, "tiny-Q4_K_M.gguf": MODEL})
     assert fetch(REPO).path.name == "tiny-Q4_K_M.gguf"
 
@@ -426,7 +426,7 @@ def test_hashes_that_are_paths_are_refused(tiny: Hub, fetch: Puller, user: Path,
     assert not (user / "evil").exists()
 
 
-def test_progress_never_runs_backwards_past_a_whole(tiny: Hub, fetch: Puller) -> None:
+def test_progress_stays_within_the_total(tiny: Hub, fetch: Puller) -> None:
     tiny.fault(bytes_per_second=2_000_000)
     fetch(REPO)
     shares = [value.done for value in fetch.said if isinstance(value, DownloadProgress)]
@@ -434,8 +434,8 @@ def test_progress_never_runs_backwards_past_a_whole(tiny: Hub, fetch: Puller) ->
     assert shares[-1] == SIZE
 
 
-def test_cuts_at_any_bytes_never_lose_or_double_one(tiny: Hub, fetch: Puller) -> None:
-    """Many cuts in one download, some of them a byte apart, and between them a process that gave up."""
+def test_connections_lost_at_any_byte_lose_and_repeat_nothing(tiny: Hub, fetch: Puller) -> None:
+    """Many lost connections in one download, some one byte apart, and one pull that gave up between them."""
     places = sorted(
         {1, 2, 3, 4, 5, 4096, 65_535, 65_536, 65_537, *(n * 7919 % SIZE for n in range(1, 20)), SIZE - 1}
     )

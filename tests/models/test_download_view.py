@@ -1,4 +1,4 @@
-"""A download as it is shown: one line that moves on a terminal, lines far apart elsewhere."""
+"""The display of a download: a progress line on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
 
 
 class Clock:
-    """Time that passes only when a value is taken."""
+    """A clock that advances when an event is taken."""
 
     now = 100.0
 
@@ -38,7 +38,7 @@ class Clock:
 
 
 def download(clock: Clock, seconds: int = 20) -> Iterator[PullEvent]:
-    """100 MB at a steady pace, in ticks of half a second."""
+    """100 MB at a constant rate, an event every half second."""
     yield PullStarted("m", 1, 100_000_000, 0)
     for tick in range(2 * seconds + 1):
         yield DownloadProgress(tick * 100_000_000 // (2 * seconds), 100_000_000)
@@ -58,7 +58,7 @@ def test_a_line_every_ten_seconds_without_a_terminal() -> None:
     assert "\x1b" not in err.getvalue()
 
 
-def test_a_moving_line_on_a_terminal_that_is_gone_at_the_end() -> None:
+def test_a_progress_line_on_a_terminal_that_is_erased_at_the_end() -> None:
     clock = Clock()
     where, err = streams(live=True)
     download_view(where, clock=clock)(download(clock))
@@ -79,7 +79,7 @@ def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: py
     assert all(len(frame) < 40 and "…" not in frame for frame in frames)
 
 
-def test_notices_stand_on_lines_of_their_own() -> None:
+def test_notices_are_on_separate_lines() -> None:
     clock = Clock()
     where, err = streams(live=True)
     values: list[PullEvent] = [*download(clock, 1)]
@@ -88,7 +88,7 @@ def test_notices_stand_on_lines_of_their_own() -> None:
     assert "\r\x1b[KThe Hub failed.␛[31m\n" in err.getvalue()
 
 
-def test_quiet_says_nothing() -> None:
+def test_quiet_prints_nothing() -> None:
     for live in (True, False):
         clock = Clock()
         where, err = streams(live=live)
@@ -107,7 +107,7 @@ def test_the_line_is_cleared_when_the_download_fails() -> None:
     assert err.getvalue().endswith("\r\x1b[K")
 
 
-def test_waiting_is_said_and_the_rate_starts_anew() -> None:
+def test_waiting_is_shown_and_resets_the_rate() -> None:
     clock = Clock()
     where, err = streams(live=False)
     values: list[PullEvent] = [PullStarted("m", 2, 100, 50)]
@@ -123,7 +123,7 @@ def _timed(values: list[PullEvent], clock: Clock) -> Iterator[PullEvent]:
         clock.now += 0.5
 
 
-def test_watch_hands_on_what_is_no_progress() -> None:
+def test_watch_passes_other_events_on() -> None:
     where, err = streams(live=True)
     assert list(watch([DownloadProgress(1, 2, "checking"), "verdict"], where, "m")) == ["verdict"]
     assert "checking" in err.getvalue()
@@ -139,12 +139,12 @@ def test_watch_hands_on_what_is_no_progress() -> None:
         (132 * 10**9, "132 GB"),
     ],
 )
-def test_sizes_in_words(size: int, text: str) -> None:
+def test_sizes_as_text(size: int, text: str) -> None:
     assert size_text(size) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (80, "1 min 20 s"), (7260, "2 h 1 min")]
 )
-def test_durations_in_words(seconds: float, text: str) -> None:
+def test_durations_as_text(seconds: float, text: str) -> None:
     assert duration(seconds, 0) == text

@@ -1,4 +1,4 @@
-"""Plans: within memory, as long a context as fits, the fast places first, and what the user says is kept."""
+"""Memory plans: within free memory, the longest context that fits, fast placements first, user settings unchanged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ layouts = st.sampled_from(sorted(LAYOUTS)).map(layout)
 
 
 @given(layouts, machines)
-def test_a_plan_that_fits_stays_within_what_is_free(what: MemoryLayout, where: Machine) -> None:
+def test_a_plan_that_fits_stays_within_free_memory(what: MemoryLayout, where: Machine) -> None:
     found = plan(what, where)
     vram = sum(gpu.free for gpu in where.devices)
     if found.fits:
@@ -74,7 +74,7 @@ def test_more_memory_never_makes_it_worse(what: MemoryLayout, where: Machine, mo
 
 
 @given(layouts, machines, st.sampled_from([512, 4096, 10_000]), st.sampled_from([None, 0, 5, -1]))
-def test_what_the_user_gives_is_kept(
+def test_the_users_settings_are_not_changed(
     what: MemoryLayout, where: Machine, ctx: int, layers: int | None
 ) -> None:
     found = plan(what, where, ctx=ctx, gpu_layers=layers, kv_type="q4_0")
@@ -83,7 +83,7 @@ def test_what_the_user_gives_is_kept(
         assert found.gpu_layers == (-1 if layers > what.layers else layers)
 
 
-def test_a_small_model_goes_to_the_gpu_whole() -> None:
+def test_a_small_model_is_offloaded_completely() -> None:
     found = plan(layout("qwen3-4b"), machine(16, 8))
     assert (found.verdict, found.gpu_layers, found.words) == ("gpu", -1, "fits on GPU")
 
@@ -104,7 +104,7 @@ def test_a_mixture_of_experts_keeps_attention_on_the_gpu_and_experts_in_memory()
     assert (found.speed or 0) > (alone.speed or 0)
 
 
-def test_without_a_gpu_it_runs_from_memory_and_says_when_that_is_slow() -> None:
+def test_without_a_gpu_it_runs_in_main_memory_and_slow_is_reported() -> None:
     assert plan(layout("qwen3-4b"), machine(16)).words == "fits in memory"
     assert plan(layout("qwen3-32b"), machine(64)).words == "slow"
 
@@ -118,7 +118,7 @@ def test_a_tight_fit_takes_a_smaller_cache_type_for_a_longer_context() -> None:
     assert plan(what, tight, kv_type="f16", gpu_layers=-1, ctx=found.ctx).verdict == "no"
 
 
-def test_what_does_not_fit_says_how_much_is_missing_and_whether_closing_programs_helps() -> None:
+def test_a_misfit_reports_the_memory_needed_and_whether_closing_programs_helps() -> None:
     assert plan(layout("gpt-oss-120b"), machine(16)).reasons[0].startswith("needs 6")
     crowded = plan(layout("qwen3-8b"), machine(16, free=4))
     assert not crowded.fits
@@ -149,7 +149,7 @@ def test_cells_are_rounded_as_llama_cpp_rounds_them(ctx: int, window: int | None
     assert cells(ctx, window) == expected
 
 
-def test_kv_size_of_a_model_everybody_knows() -> None:
+def test_kv_size_of_a_well_known_model() -> None:
     """Qwen3-0.6B: 114,688 bytes per token at f16 (28 layers, 8 KV heads of 128)."""
     groups = (KvLayers(28, 1024, 1024),)
     assert kv_bytes(groups, 4096) == 4096 * 114_688
@@ -175,7 +175,7 @@ def test_no_offer_is_coarser_than_three_bits() -> None:
 
 
 @pytest.mark.parametrize("where", [machine(8), machine(16), machine(32, 12), machine(64, 24)])
-def test_the_best_is_the_highest_score_among_the_brisk_and_the_reason_says_so(where: Machine) -> None:
+def test_the_best_is_the_highest_score_among_the_fast_and_the_reason_names_it(where: Machine) -> None:
     found = best(CATALOGUE.entries, where)
     assert found is not None
     chosen, why = found
@@ -189,11 +189,11 @@ def test_the_best_is_the_highest_score_among_the_brisk_and_the_reason_says_so(wh
     assert "estimate" in why
 
 
-def test_nothing_fits_nothing_is_best() -> None:
+def test_nothing_is_recommended_if_nothing_fits() -> None:
     assert best(CATALOGUE.entries, Machine(GIB // 2, GIB // 4)) is None
 
 
-def test_a_model_that_cannot_fit_is_refused_with_what_would_fit() -> None:
+def test_a_model_that_does_not_fit_is_refused_with_alternatives() -> None:
     with pytest.raises(DoesNotFit) as caught:
         check_fit("gpt-oss-120b", layout("gpt-oss-120b"), machine(16), CATALOGUE, entry("gpt-oss-120b"))
     assert "gpt-oss-20b" in caught.value.instead
@@ -207,7 +207,7 @@ def test_a_model_that_fits_is_not_refused() -> None:
     assert check_fit("qwen3-8b", layout("qwen3-8b"), machine(16), CATALOGUE, entry("qwen3-8b")).fits
 
 
-def test_what_is_offered_instead_of_an_unknown_model_fits_too() -> None:
+def test_alternatives_to_an_unknown_model_fit_too() -> None:
     assert all((plan_of(name, machine(16)) or fail()).fits for name in instead(CATALOGUE, None, machine(16)))
 
 

@@ -1,4 +1,4 @@
-"""What a plan says fits, the engine loads: context, cache type and all, for each architecture we can build."""
+"""The engine can load what a plan says fits: context and KV cache type, for each architecture the tests can build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(architecture: str, path: Path) -> Path:
 
 @pytest.mark.parametrize("kv_type", ["f16", "q8_0"])
 @pytest.mark.parametrize("architecture", [*ARCHITECTURES, "recurrent", "random"])
-def test_the_engine_makes_the_context_that_the_plan_has_room_for(
+def test_the_engine_creates_the_planned_context(
     architecture: str, kv_type: str, tmp_path: Path, checked_state: Path
 ) -> None:
     path = build(architecture, tmp_path / "model.gguf")
@@ -43,7 +43,7 @@ def test_the_engine_makes_the_context_that_the_plan_has_room_for(
             context.close()
 
 
-def test_a_machine_without_memory_is_told_so_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_too_little_memory_is_reported_before_loading(tmp_path: Path) -> None:
     path = build("random", tmp_path / "model.gguf")
     found = plan_file(path, Machine(GIB, GIB // 8), EngineSettings())
     assert not found.fits

@@ -1,4 +1,4 @@
-"""The gate before a download: what this machine cannot hold is not fetched, unless the user insists."""
+"""The check before a download: a model that does not fit this machine is not downloaded, except with --force."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def gate(machine: Machine, user: Path) -> FitGate:
     return FitGate(lambda: machine, load_catalogue(user / "config"))
 
 
-def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_a_model_that_does_not_fit_is_refused_before_the_download(
+    hub: Hub, fetch: Puller, user: Path
+) -> None:
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=30 << 20)
     hub.add(REPO, {path.name: path})
     with pytest.raises(DoesNotFit) as caught:
@@ -51,7 +53,7 @@ def test_what_does_not_fit_is_refused_before_the_download(hub: Hub, fetch: Pulle
 
 
 @pytest.mark.parametrize("name", ["gpt-oss-120b", "kimi-k2.6"])
-def test_what_is_far_larger_than_all_memory_is_refused_without_asking_anybody(
+def test_a_model_far_larger_than_memory_is_refused_without_a_request(
     hub: Hub, fetch: Puller, user: Path, name: str
 ) -> None:
     with pytest.raises(DoesNotFit) as caught:
@@ -60,13 +62,13 @@ def test_what_is_far_larger_than_all_memory_is_refused_without_asking_anybody(
     assert hub.requests == []
 
 
-def test_what_surely_fits_is_not_asked_for_its_header(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_the_header_of_a_model_that_certainly_fits_is_not_read(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(100_000)})
     assert fetch(REPO, make_gate=lambda: gate(LARGE, user)).verified
     assert hub.downloads() == [""]
 
 
-def test_how_it_fits_is_told_where_that_does_not_go_without_saying(
+def test_a_notice_reports_how_a_model_fits_unless_it_certainly_does(
     hub: Hub, fetch: Puller, user: Path
 ) -> None:
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=3 << 20)
@@ -75,7 +77,7 @@ def test_how_it_fits_is_told_where_that_does_not_go_without_saying(
     assert "fits in memory: needs 0.5 GiB of 1.0 GiB free memory" in fetch.notices["fit"]
 
 
-def test_a_smaller_quantization_is_taken_where_the_usual_one_does_not_fit(
+def test_a_smaller_quantization_replaces_a_default_that_does_not_fit(
     hub: Hub, fetch: Puller, user: Path
 ) -> None:
     (user / "config").mkdir()
@@ -90,7 +92,7 @@ def test_a_smaller_quantization_is_taken_where_the_usual_one_does_not_fit(
     assert fetch("tiny", make_gate=lambda: gate(LARGE, user)).path.name == "tiny-Q8_0.gguf"
 
 
-def test_an_explicit_quantization_is_not_second_guessed(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_an_explicit_quantization_is_not_replaced(hub: Hub, fetch: Puller, user: Path) -> None:
     (user / "config").mkdir()
     (user / "config" / "models.toml").write_text(OWN)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": gguf(50_000), "tiny-Q8_0.gguf": gguf(90_000)})
@@ -98,7 +100,7 @@ def test_an_explicit_quantization_is_not_second_guessed(hub: Hub, fetch: Puller,
     assert pulled.path.name == "tiny-Q8_0.gguf"
 
 
-def test_an_installed_model_does_not_ask_what_fits(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_an_installed_model_is_not_checked(hub: Hub, fetch: Puller, user: Path) -> None:
     def never() -> FitGate:
         raise AssertionError("the machine was measured for nothing")
 
@@ -107,9 +109,7 @@ def test_an_installed_model_does_not_ask_what_fits(hub: Hub, fetch: Puller, user
     assert fetch(REPO, make_gate=never).already
 
 
-def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
-    hub: Hub, fetch: Puller, user: Path
-) -> None:
+def test_transient_failures_are_retried_for_the_header(hub: Hub, fetch: Puller, user: Path) -> None:
     path = write_model(user / "tiny-Q4_K_M.gguf", 50, hole=3 << 20)
     hub.add(REPO, {path.name: path})
     hub.fault(where="/resolve/", status=503)
@@ -119,8 +119,8 @@ def test_a_hub_that_fails_in_passing_is_asked_again_for_the_header(
     assert "retry" in fetch.notices or hub.faults[0].times == 0
 
 
-def test_the_command_asks_the_gate(hub: Hub, user: Path) -> None:
-    """`mull pull` of a model far beyond any machine: refused by name before a byte of it came; --force overrides."""
+def test_the_command_checks_the_fit(hub: Hub, user: Path) -> None:
+    """`mull pull` of a model that fits no machine fails before the first byte; --force overrides."""
     (user / "config").mkdir(exist_ok=True)
     (user / "config" / "models.toml").write_text(OWN)
     path = user / "tiny-Q8_0.gguf"

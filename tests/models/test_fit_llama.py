@@ -1,4 +1,4 @@
-"""The layout agrees with llama.cpp: weights, KV cache, recurrent state and work space, for each architecture."""
+"""The layout agrees with llama.cpp: weights, KV cache, recurrent state and compute buffers, for each architecture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODELS = json.loads((Path(__file__).parent / "architectures.json").read_text())
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What llama.cpp says of every model, from a process of its own: its log has one listener per process."""
+    """llama.cpp's report on every model, from a child process: there is one log callback per process."""
     folder = tmp_path_factory.mktemp("shapes")
     done = subprocess.run(
         [sys.executable, simulate.__file__, str(folder)],
@@ -38,9 +38,7 @@ def layout_of(model: dict[str, Any]) -> MemoryLayout:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_what_the_layout_says_is_within_ten_percent_of_what_llama_cpp_reports(
-    name: str, reported: dict[str, Any]
-) -> None:
+def test_the_layout_is_within_ten_percent_of_llama_cpps_report(name: str, reported: dict[str, Any]) -> None:
     layout, real = layout_of(MODELS[name]), reported[name]
     assert layout.weights == pytest.approx(real["weights"], rel=0.001)
     for ctx, kind in [*((ctx, "f16") for ctx in simulate.CONTEXTS), (4096, "q8_0")]:
@@ -54,7 +52,7 @@ def test_what_the_layout_says_is_within_ten_percent_of_what_llama_cpp_reports(
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_compute_buffer_alone_is_of_the_right_size(name: str, reported: dict[str, Any]) -> None:
+def test_the_compute_buffer_has_the_right_size(name: str, reported: dict[str, Any]) -> None:
     layout = layout_of(MODELS[name])
     for ctx in simulate.CONTEXTS:
         assert layout.compute(ctx) == pytest.approx(

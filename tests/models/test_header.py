@@ -1,4 +1,4 @@
-"""The header reader: what a good GGUF says, and one sentence for every bad one."""
+"""The header reader: the values of a valid GGUF, and one error for every invalid one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_header_tells_what_the_file_says(model: Path) -> None:
+def test_a_header_has_the_values_of_the_file(model: Path) -> None:
     header = read_header(model)
     assert (header.name, header.architecture, header.n_ctx_train) == ("Tiny", "llama", 2048)
     assert header.metadata["llama.attention.head_count_kv"] == (1, 2, 3)
@@ -67,7 +67,7 @@ def test_sizes_of_all_types_agree_with_the_format_library() -> None:
     assert {kind: value for kind, value in theirs.items() if kind in OURS} == OURS
 
 
-def test_a_file_on_its_way_has_a_header_too(model: Path) -> None:
+def test_a_partial_download_has_a_header(model: Path) -> None:
     part = io.BytesIO(model.read_bytes()[: read_header(model).data_offset])
     assert read_header(part).name == "Tiny"
     model.write_bytes(part.getvalue())
@@ -122,7 +122,7 @@ def test_a_bad_file_is_one_sentence_and_a_hint(tmp_path: Path, code: str, data: 
     assert error.value.hint
 
 
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as error:
         read_header(tmp_path / "none.gguf")
     assert error.value.code == "model_missing"

@@ -1,4 +1,4 @@
-"""Headers made to exhaust the reader: whatever they claim, the process that reads them stays below 100 MB."""
+"""Headers made to exhaust the reader: a process that reads them stays below 100 MB."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pair(name: bytes, kind: int, value: bytes) -> bytes:
 
 
 def write(path: Path, pieces: Iterable[bytes | int], *, tensors: int = 0, pairs: int = 1) -> Path:
-    """Bytes, and numbers of bytes that are holes."""
+    """Write bytes, and holes of a number of bytes."""
     with path.open("wb") as file:
         file.write(b"GGUF" + struct.pack("<IQQ", 3, tensors, pairs))
         for piece in pieces:
@@ -159,14 +159,14 @@ def metadata(**more: object) -> dict[str, object]:
         {"general.architecture": "qwen35", "qwen35.block_count": 4, "qwen35.full_attention_interval": 0},
     ],
 )
-def test_numbers_that_make_no_sense_are_one_error(values: dict[str, object]) -> None:
+def test_absurd_numbers_are_one_error(values: dict[str, object]) -> None:
     with pytest.raises(ModelFileError) as error:
         from_header(values, [])
     assert error.value.code == "model_not_language"
 
 
 def test_a_first_part_without_tensors_is_no_obstacle(tmp_path: Path) -> None:
-    """As the parts of large models are often cut: metadata alone in the first."""
+    """The first part of large models often has metadata only."""
     first = write(
         tmp_path / "m-00001-of-00002.gguf",
         [

@@ -1,4 +1,4 @@
-"""LayoutCache of local files are read once, and again only when the file has changed."""
+"""Headers of local files are read once, and again when the file has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mull.models.memory.layout_cache import LayoutCache
 from tests.models.test_remote_header import write_model
 
 
-def test_what_was_read_is_remembered(tmp_path: Path) -> None:
+def test_layouts_are_cached(tmp_path: Path) -> None:
     path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
     first = LayoutCache(record, seconds=10)
     found = first.of((path,))
@@ -31,7 +31,7 @@ def test_without_time_nothing_is_read(tmp_path: Path) -> None:
     assert LayoutCache(None, seconds=0).of((write_model(tmp_path / "m.gguf", 50),)) is None
 
 
-def test_what_is_no_model_is_remembered_too(tmp_path: Path) -> None:
+def test_files_that_are_not_models_are_cached_too(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     layouts = LayoutCache(tmp_path / "layouts.json", seconds=10)
     assert layouts.of((tmp_path / "m.gguf",)) is None
@@ -40,7 +40,7 @@ def test_what_is_no_model_is_remembered_too(tmp_path: Path) -> None:
     assert LayoutCache(tmp_path / "layouts.json", seconds=10).of((tmp_path / "m.gguf",)) is None
 
 
-def test_a_damaged_record_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_ignored(tmp_path: Path) -> None:
     path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
     for text in (
         "",
@@ -54,7 +54,7 @@ def test_a_damaged_record_is_an_empty_one(tmp_path: Path) -> None:
         assert LayoutCache(record, seconds=10).of((path,)) is not None, text
 
 
-def test_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+def test_removed_files_are_dropped_from_the_cache(tmp_path: Path) -> None:
     record = tmp_path / "layouts.json"
     for name in ("a.gguf", "b.gguf"):
         layouts = LayoutCache(record, seconds=10)

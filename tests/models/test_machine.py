@@ -1,4 +1,4 @@
-"""What counts as this machine's memory where a container or a service manager limits it."""
+"""The machine's memory within the limits of a container or a service manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spelling means, before any disk or network is asked."""
+"""Model references and file names are parsed without disk or network."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_hub_references(name: str, reference: HubReference | None) -> None:
         ("qwen3-8b:Q4_K_M", False),
     ],
 )
-def test_what_is_spelled_like_a_path(name: str, expected: bool) -> None:
+def test_paths_are_recognized(name: str, expected: bool) -> None:
     assert is_path(name) is expected
 
 

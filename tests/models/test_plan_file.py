@@ -1,4 +1,4 @@
-"""Files are judged by their own header: on this disk before loading, on the Hub before downloading."""
+"""Memory plans from a file's header: on the disk before loading, on the Hub before downloading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CATALOGUE = load_catalogue(None)
 SMALL, TINY = Machine(16 * GIB, 13 * GIB), Machine(1 * GIB, GIB // 4)
 
 
-def test_the_plan_of_a_local_file_keeps_what_the_user_said(tmp_path: Path) -> None:
+def test_the_plan_of_a_local_file_has_the_users_settings(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50)
     assert plan_file(path, SMALL, EngineSettings()).ctx == 4096
     found = plan_file(path, SMALL, EngineSettings(ctx=512, kv_type="q8_0"))
@@ -36,14 +36,14 @@ def test_the_settings_to_load_with_are_the_users_and_then_the_plans(tmp_path: Pa
     assert found.fits
 
 
-def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ModelFileError):
         plan_file(path, SMALL, EngineSettings())
 
 
-def test_a_remote_file_is_judged_before_it_is_fetched(hub: Hub, tmp_path: Path) -> None:
+def test_a_remote_file_is_checked_before_it_is_downloaded(hub: Hub, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 50, hole=30 << 20)
     hub.add(REPO, {"m.gguf": path})
     files = [("m.gguf", path.stat().st_size)]
@@ -55,7 +55,7 @@ def test_a_remote_file_is_judged_before_it_is_fetched(hub: Hub, tmp_path: Path) 
     assert hub.sent < 16 << 20
 
 
-def test_the_parts_of_a_split_model_are_weighed_together(hub: Hub, tmp_path: Path) -> None:
+def test_the_parts_of_a_split_model_are_added_up(hub: Hub, tmp_path: Path) -> None:
     hub.add(
         REPO,
         {"m-00001-of-00002.gguf": write_model(tmp_path / "a.gguf", 50), "m-00002-of-00002.gguf": b"GGUF"},
@@ -66,7 +66,7 @@ def test_the_parts_of_a_split_model_are_weighed_together(hub: Hub, tmp_path: Pat
     assert "needs 20." in caught.value.message
 
 
-def test_the_catalogue_helps_where_the_header_is_too_long(hub: Hub, tmp_path: Path) -> None:
+def test_the_catalogue_is_used_where_the_header_is_too_long(hub: Hub, tmp_path: Path) -> None:
     hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 600_000)})
     entry = CATALOGUE.find("qwen3-8b")
     found = check_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE, entry)
@@ -75,7 +75,7 @@ def test_the_catalogue_helps_where_the_header_is_too_long(hub: Hub, tmp_path: Pa
     assert check_download("m", REPO, "main", [("m.gguf", 5_027_783_488)], SMALL, CATALOGUE) is None
 
 
-def test_a_page_instead_of_a_model_is_never_fetched(hub: Hub) -> None:
+def test_a_web_page_instead_of_a_model_is_not_downloaded(hub: Hub) -> None:
     hub.add(REPO, {"m.gguf": b"<!doctype html>" * 100})
     with pytest.raises(ModelFileError):
         check_download("m", REPO, "main", [("m.gguf", 1500)], SMALL, CATALOGUE)

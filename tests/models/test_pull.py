@@ -1,4 +1,4 @@
-"""Pulling: what is chosen, where it lands, that nothing is fetched twice, and that a stop or a kill loses nothing."""
+"""`pull`: which file, where to, nothing downloaded twice, and nothing lost by a stop or a kill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HUGE = "7d7ed105208e76c97cb352734f14a6513027b065966bd4ab243d7373da1af35f"  # of 
 
 
 def publish(user: Path, **file: object) -> None:
-    """A catalogue of the user's own with one entry, `tiny`."""
+    """The user's models.toml with one entry, `tiny`."""
     (user / "config").mkdir(exist_ok=True)
     pinned = {"quant": "Q4_K_M", "name": "tiny-Q4_K_M.gguf", **file}
     fields = ", ".join(f"{key} = {json.dumps(value)}" for key, value in pinned.items() if key != "at")
@@ -72,14 +72,14 @@ def partial_bytes(user: Path) -> int:
 # What is chosen
 
 
-def test_the_usual_quantization_is_taken_when_none_is_named(hub: Hub, fetch: Puller) -> None:
+def test_the_default_quantization_is_taken_when_none_is_named(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q8_0.gguf": BIG, "tiny-Q4_K_M.gguf": MODEL, "mmproj-tiny-Q4_K_M.gguf": gguf(99)})
     assert fetch(REPO).path.read_bytes() == MODEL
     assert fetch(f"hf.co/{REPO}:q8_0").path.read_bytes() == BIG
     assert fetch(f"https://huggingface.co/{REPO}/blob/main/tiny-Q8_0.gguf").already
 
 
-def test_a_dynamic_quantization_is_the_usual_one_where_there_is_no_other(hub: Hub, fetch: Puller) -> None:
+def test_a_dynamic_quantization_is_the_default_where_there_is_no_other(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q8_0.gguf": BIG, "tiny-UD-Q4_K_M.gguf": MODEL, "tiny-UD-Q4_K_XL.gguf": BIG})
     assert fetch(REPO).path.name == "tiny-UD-Q4_K_M.gguf"
 
@@ -102,7 +102,7 @@ def test_a_renamed_file_is_found_by_its_quantization(hub: Hub, fetch: Puller, us
     assert "changed" in fetch.notices
 
 
-def test_a_pinned_revision_has_to_hold_the_pinned_bytes(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_a_pinned_revision_must_have_the_pinned_bytes(hub: Hub, fetch: Puller, user: Path) -> None:
     commit = "a" * 40
     publish(user, sha256="0" * 64, at=commit)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, commit=commit)
@@ -115,7 +115,7 @@ def test_a_pinned_revision_has_to_hold_the_pinned_bytes(hub: Hub, fetch: Puller,
 
 
 @pytest.mark.parametrize("plain", [False, True])
-def test_a_pinned_revision_that_is_gone_gives_way_to_the_newest(
+def test_the_newest_revision_replaces_a_pinned_one_that_is_gone(
     hub: Hub, fetch: Puller, user: Path, plain: bool
 ) -> None:
     publish(user, at="e" * 40)
@@ -126,7 +126,7 @@ def test_a_pinned_revision_that_is_gone_gives_way_to_the_newest(
     assert "unpinned" in fetch.notices
 
 
-def test_a_revision_of_ones_own_choice(hub: Hub, fetch: Puller) -> None:
+def test_a_revision_named_by_the_user(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL}, revisions={"v1": ""})
     fetch(REPO, revision="v1")
     assert RepositoryFolder.of(REPO).commit_of("v1") == hub.models[REPO].commit
@@ -180,7 +180,7 @@ def test_other_tools_find_it_in_the_cache(hub: Hub, fetch: Puller) -> None:
     assert pulled.path.resolve().name == hub.digest(MODEL)[0]
 
 
-def test_other_tools_find_a_pinned_file_that_nobody_asked_main_for(
+def test_other_tools_find_a_pinned_file_without_a_listing_of_main(
     hub: Hub, fetch: Puller, user: Path
 ) -> None:
     from huggingface_hub import hf_hub_download
@@ -199,7 +199,7 @@ def test_other_tools_find_a_pinned_file_that_nobody_asked_main_for(
     assert RepositoryFolder.of(REPO).commit_of("main") == "b" * 40  # what somebody asked for stays
 
 
-def test_what_other_tools_downloaded_is_used(hub: Hub, fetch: Puller) -> None:
+def test_downloads_of_other_tools_are_used(hub: Hub, fetch: Puller) -> None:
     from huggingface_hub import hf_hub_download
 
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
@@ -211,7 +211,7 @@ def test_what_other_tools_downloaded_is_used(hub: Hub, fetch: Puller) -> None:
     assert len(hub.requests) == asked
 
 
-def test_the_cache_is_where_huggingface_hub_has_it(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_folder_is_that_of_huggingface_hub(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)"
     settings: list[dict[str, str]] = [
         {},
@@ -241,7 +241,7 @@ def environment_without_home(user: Path) -> dict[str, str]:
 # Nothing twice
 
 
-def test_an_installed_model_asks_nobody(hub: Hub, fetch: Puller) -> None:
+def test_an_installed_model_needs_no_request(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
     first = fetch(REPO)
     hub.requests.clear()
@@ -252,7 +252,7 @@ def test_an_installed_model_asks_nobody(hub: Hub, fetch: Puller) -> None:
     assert hub.requests == []
 
 
-def test_update_fetches_only_what_is_new(hub: Hub, fetch: Puller) -> None:
+def test_update_downloads_only_new_files(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": MODEL})
     fetch(REPO)
     assert fetch(REPO, again=True).already
@@ -310,7 +310,7 @@ def test_two_pulls_at_once_download_once(hub: Hub, user: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(hub: Hub, user: Path, fetch: Puller) -> None:
+def test_ctrl_c_keeps_the_partial_file_and_says_how_to_resume(hub: Hub, user: Path, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
     hub.fault(bytes_per_second=200_000)
     process = start(user, hub, "pull", REPO)
@@ -369,7 +369,7 @@ def test_the_command_prints_the_path_on_stdout(hub: Hub, user: Path) -> None:
     assert second.read_bytes() == BIG
     assert "SHA-256 verified" in err
     assert "\x1b" not in err
-    assert not any("agent" in path for _, path, _ in hub.requests)  # nobody is told which program calls
+    assert not any("agent" in path for _, path, _ in hub.requests)  # no telemetry on the calling program
 
 
 def test_an_error_is_an_object_with_json(hub: Hub, user: Path) -> None:
@@ -387,7 +387,7 @@ def test_pebble_needs_no_pull(fetch: Puller) -> None:
 # Places and sizes that are not the usual ones
 
 
-def test_where_links_are_impossible_the_file_itself_lies_in_the_snapshot(
+def test_without_links_the_file_itself_is_in_the_snapshot(
     hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_options: object) -> None:
@@ -407,7 +407,7 @@ def test_where_links_are_impossible_the_file_itself_lies_in_the_snapshot(
     assert not pulled.path.exists()
 
 
-def test_files_beyond_plain_http_come_through_huggingface_hub(
+def test_files_too_large_for_http_are_downloaded_by_huggingface_hub(
     hub: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xet, "HTTP_LIMIT", 1000)
@@ -424,7 +424,7 @@ def test_files_beyond_plain_http_come_through_huggingface_hub(
 
 @pytest.mark.slow
 def test_sizes_beyond_four_gigabytes(hub: Hub, fetch: Puller, user: Path) -> None:
-    """A sparse file of 5 GB, of which all but the end is here: offsets of more than 32 bits."""
+    """A sparse file of 5 GB that is partial up to its end: offsets of more than 32 bits."""
     size, tail = 5 << 30, b"the very end"
     remote = user / "remote.gguf"
     with remote.open("wb") as file:

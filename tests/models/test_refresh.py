@@ -1,4 +1,4 @@
-"""`mull models --refresh`: a newer catalogue is checked before it replaces anything."""
+"""`mull models --refresh`: a new catalogue is validated before it replaces the old one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def address() -> Iterator[str]:
     thread.join()
 
 
-def test_from_an_address(address: str, tmp_path: Path) -> None:
+def test_from_a_url(address: str, tmp_path: Path) -> None:
     assert refresh(f"{address}/models.toml", tmp_path / "config") == (1, "2999-01-01")
     assert [one.name for one in load_catalogue(tmp_path / "config").entries] == ["future"]
 
@@ -62,7 +62,7 @@ def test_from_a_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "says"), [("page", "page"), ("big", "too large"), ("missing", "cannot be fetched: Not Found")]
 )
-def test_what_is_no_catalogue_changes_nothing(address: str, tmp_path: Path, page: str, says: str) -> None:
+def test_an_invalid_catalogue_changes_nothing(address: str, tmp_path: Path, page: str, says: str) -> None:
     refresh(f"{address}/models.toml", tmp_path)
     with pytest.raises(MullError) as caught:
         refresh(f"{address}/{page}", tmp_path)
@@ -72,7 +72,7 @@ def test_what_is_no_catalogue_changes_nothing(address: str, tmp_path: Path, page
 
 
 @pytest.mark.parametrize("source", ["http://127.0.0.1:9/models.toml", "/no/such/file", "ftp://127.0.0.1/x"])
-def test_what_cannot_be_reached_is_said(tmp_path: Path, source: str) -> None:
+def test_an_unreachable_source_is_reported(tmp_path: Path, source: str) -> None:
     with pytest.raises(MullError) as caught:
         refresh(source, tmp_path)
     assert source in caught.value.message

@@ -1,4 +1,4 @@
-"""Reading a header from the Hub: little is fetched, in few requests, and what is no header is said to be none."""
+"""Headers are read from the Hub with few requests and little data; invalid ones are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def write_model(path: Path, tokens: int, hole: int = 0) -> Path:
-    """A llama of two layers with a vocabulary of that many tokens, and a hole of that many bytes for more weights."""
+    """A llama model of two layers with a vocabulary of `tokens`, and `hole` more bytes of sparse weights."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(2)
     writer.add_context_length(4096)
@@ -53,7 +53,7 @@ def write_model(path: Path, tokens: int, hole: int = 0) -> Path:
     return path
 
 
-def test_the_layout_is_read_from_afar_as_from_the_disk(hub: Hub, tmp_path: Path) -> None:
+def test_the_layout_of_a_remote_file_equals_that_of_the_local_one(hub: Hub, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", 100)
     hub.add(REPO, {"m.gguf": path})
     from mull.models.gguf.header import read_header
@@ -81,7 +81,7 @@ def test_a_large_vocabulary_takes_at_most_four_requests_and_sixteen_megabytes(
     assert hub.sent <= 16_000_000
 
 
-def test_the_token_is_the_hubs_alone(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_sent_to_the_hub_only(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 400_000)}, gated=True)
     assert remote_header.remote_header(REPO, "m.gguf").n_vocab == 400_000
@@ -96,7 +96,7 @@ def test_a_header_beyond_the_limit_is_refused(hub: Hub, tmp_path: Path) -> None:
     assert hub.sent <= 17_000_000
 
 
-def test_a_server_that_ignores_ranges_is_stopped_reading_early(hub: Hub, tmp_path: Path) -> None:
+def test_reading_from_a_server_that_ignores_ranges_stops_early(hub: Hub, tmp_path: Path) -> None:
     hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 1000, hole=64 << 20)})
     hub.fault(ignore_range=True, times=9)
     assert remote_header.remote_header(REPO, "m.gguf").architecture == "llama"
@@ -112,13 +112,13 @@ def test_a_server_that_ignores_ranges_is_stopped_reading_early(hub: Hub, tmp_pat
         b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1 << 60),
     ],
 )
-def test_what_is_no_header_is_said_to_be_none(hub: Hub, content: bytes) -> None:
+def test_an_invalid_header_is_reported(hub: Hub, content: bytes) -> None:
     hub.add(REPO, {"m.gguf": content})
     with pytest.raises(ModelFileError):
         remote_header.remote_header(REPO, "m.gguf")
 
 
-def test_refusals_of_the_hub_are_explained(hub: Hub, tmp_path: Path) -> None:
+def test_errors_of_the_hub_are_explained(hub: Hub, tmp_path: Path) -> None:
     hub.add(REPO, {"m.gguf": write_model(tmp_path / "m.gguf", 10)}, gated=True)
     with pytest.raises(HubError) as gated:
         remote_header.remote_header(REPO, "m.gguf")
@@ -127,7 +127,7 @@ def test_refusals_of_the_hub_are_explained(hub: Hub, tmp_path: Path) -> None:
         remote_header.remote_header(REPO.replace("maker", "nobody"), "m.gguf")
 
 
-def test_offline_asks_nobody(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_sends_no_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

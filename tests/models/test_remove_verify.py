@@ -1,4 +1,4 @@
-"""Keeping models: what removal frees and spares, and what verification notices."""
+"""`rm` and `verify`: what removal frees and what it does not touch, and which changes verification detects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SMALL, BIG = gguf(100_000), gguf(300_000, 1)
 
 
 def everything(user: Path) -> list[str]:
-    """All files and links below the Hub's cache, without its locks."""
+    """All files and links in the Hub's cache, without its locks."""
     root = user / "hf" / "hub"
     return sorted(
         str(p.relative_to(root)) for p in root.rglob("*") if not p.is_dir() and ".locks" not in p.parts
@@ -43,7 +43,7 @@ def everything(user: Path) -> list[str]:
 # Removal
 
 
-def test_removal_frees_the_blob_and_leaves_nothing(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_removal_frees_the_blob_and_leaves_no_files(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL, "README.md": b"# Tiny"})
     path = fetch(REPO).path
     assert remove(REPO) == [Removed(f"{REPO}:Q4_K_M", len(SMALL) + 6)]
@@ -56,7 +56,7 @@ def test_removal_frees_the_blob_and_leaves_nothing(hub: Hub, fetch: Puller, user
     assert caught.value.code == "not_installed"
 
 
-def test_removal_of_one_quantization_spares_the_other(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_removal_of_one_quantization_does_not_touch_the_other(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL, "tiny-Q8_0.gguf": BIG, "README.md": b"# Tiny"})
     fetch(f"{REPO}:Q4_K_M")
     kept = fetch(f"{REPO}:Q8_0").path
@@ -70,9 +70,7 @@ def test_removal_of_one_quantization_spares_the_other(hub: Hub, fetch: Puller, u
     assert [one.name for one in remove(REPO, every=True)] == [f"{REPO}:Q8_0"]
 
 
-def test_a_blob_that_another_revision_shares_is_kept_until_the_last(
-    hub: Hub, fetch: Puller, user: Path
-) -> None:
+def test_a_blob_shared_by_revisions_is_removed_with_the_last(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL}, commit="a" * 40)
     fetch(REPO)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL, "other-Q8_0.gguf": SMALL}, commit="b" * 40)
@@ -85,7 +83,7 @@ def test_a_blob_that_another_revision_shares_is_kept_until_the_last(
     assert everything(user) == []
 
 
-def test_all_revisions_of_a_file_go(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_all_revisions_of_a_file_are_removed(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL}, commit="a" * 40)
     fetch(REPO)
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG}, commit="b" * 40)
@@ -94,7 +92,7 @@ def test_all_revisions_of_a_file_go(hub: Hub, fetch: Puller, user: Path) -> None
     assert everything(user) == []
 
 
-def test_files_that_mull_did_not_bring_stay(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_files_that_mull_did_not_download_stay(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL})
     other = fetch(REPO).path.with_name("config.json")
     other.write_text("{}")
@@ -102,7 +100,7 @@ def test_files_that_mull_did_not_bring_stay(hub: Hub, fetch: Puller, user: Path)
     assert other.read_text() == "{}"
 
 
-def test_an_unfinished_download_is_removed_by_its_name(hub: Hub, fetch: Puller, user: Path) -> None:
+def test_a_partial_download_is_removed_by_its_name(hub: Hub, fetch: Puller, user: Path) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": BIG})
     hub.fault(cut_at=100_000, times=99)
     with pytest.raises(MullError):
@@ -150,8 +148,8 @@ def test_other_tools_files_are_never_touched(user: Path) -> None:
     assert all(path.is_file() for path in (blob, studio, folder))
 
 
-def test_a_blob_in_the_shared_store_goes_with_its_last_user(user: Path) -> None:
-    """The layout that newer huggingface_hub versions use for files from Xet."""
+def test_a_blob_in_the_shared_store_is_removed_with_its_last_link(user: Path) -> None:
+    """The layout of newer huggingface_hub versions for files from Xet."""
     from huggingface_hub.utils import _shared_blobs
 
     xet = "c" * 64
@@ -182,7 +180,7 @@ def check(name: str, folders: list[Path] | None = None) -> list[Verification]:
     return verdicts
 
 
-def test_an_intact_file_passes_and_is_trusted_from_then_on(user: Path) -> None:
+def test_an_intact_file_is_trusted_after_verification(user: Path) -> None:
     put("o/m-GGUF", "m-Q4_K_M.gguf", SMALL)
     assert not resolve("o/m-GGUF").trusted
     (verdict,) = check("o/m-GGUF")
@@ -191,7 +189,7 @@ def test_an_intact_file_passes_and_is_trusted_from_then_on(user: Path) -> None:
     assert resolve("o/m-GGUF").trusted
 
 
-def test_one_changed_bit_is_noticed(user: Path) -> None:
+def test_one_changed_bit_is_detected(user: Path) -> None:
     link = put("o/m-GGUF", "m-Q4_K_M.gguf", SMALL)
     link.resolve().write_bytes(SMALL[:50_000] + bytes([SMALL[50_000] ^ 1]) + SMALL[50_001:])
     (verdict,) = check("o/m-GGUF")
@@ -199,7 +197,7 @@ def test_one_changed_bit_is_noticed(user: Path) -> None:
     assert not resolve("o/m-GGUF").trusted
 
 
-def test_a_change_that_keeps_size_and_time_is_noticed_by_reading(hub: Hub, fetch: Puller) -> None:
+def test_a_change_with_the_same_size_and_time_is_detected(hub: Hub, fetch: Puller) -> None:
     hub.add(REPO, {"tiny-Q4_K_M.gguf": SMALL})
     blob = fetch(REPO).path.resolve()
     before = blob.stat()
@@ -208,7 +206,7 @@ def test_a_change_that_keeps_size_and_time_is_noticed_by_reading(hub: Hub, fetch
     assert [verdict.same for verdict in check(REPO)] == [False]
 
 
-def test_ollamas_blobs_bear_their_digest(user: Path) -> None:
+def test_ollamas_blobs_are_named_after_their_digest(user: Path) -> None:
     digest = hashlib.sha256(SMALL).hexdigest()
     ollama(user, "registry.ollama.ai/library/tiny/1b", digest).write_bytes(SMALL)
     assert [(v.same, v.against) for v in check("tiny:1b")] == [(True, "ollama")]
@@ -216,17 +214,17 @@ def test_ollamas_blobs_bear_their_digest(user: Path) -> None:
     assert [v.same for v in check("tiny:1b")] == [False]
 
 
-def test_a_file_nobody_knows_is_compared_with_its_first_reading(user: Path) -> None:
+def test_an_unknown_file_is_compared_with_its_first_reading(user: Path) -> None:
     file = write(user / "mine" / "n-Q4_0.gguf", SMALL)
     folders = [user / "mine"]
     assert [(v.same, v.against) for v in check("n-q4_0", folders)] == [(None, "nothing")]
     assert [(v.same, v.against) for v in check("n-q4_0", folders)] == [(True, "earlier")]
-    assert not resolve("n-q4_0", folders=folders).trusted  # nobody published this digest
+    assert not resolve("n-q4_0", folders=folders).trusted  # no published digest
     file.write_bytes(BIG)
     assert [v.same for v in check("n-q4_0", folders)] == [False]
 
 
-def test_the_catalogues_digest_vouches_for_another_tools_file(user: Path) -> None:
+def test_the_catalogues_digest_verifies_another_tools_file(user: Path) -> None:
     (user / "config").mkdir()
     digest = hashlib.sha256(SMALL).hexdigest()
     (user / "config" / "models.toml").write_text(
@@ -249,7 +247,7 @@ files = [{{ quant = "Q4_K_M", name = "tiny-Q4_K_M.gguf", sha256 = "{digest}" }}]
     assert [(v.same, v.against, v.catalogue) for v in check("tiny")] == [(False, "earlier", False)]
 
 
-def test_another_file_than_the_catalogues_is_told(user: Path) -> None:
+def test_another_file_than_the_catalogues_is_reported(user: Path) -> None:
     put(OSS, "gpt-oss-20b-MXFP4.gguf", SMALL)
     (verdict,) = check("gpt-oss-20b")
     assert (verdict.same, verdict.catalogue) == (True, False)

@@ -1,4 +1,4 @@
-"""A name → a file, for everything that -m takes; and the next step, where there is no file."""
+"""Every form of a model name that -m takes resolves to a file, or to an error with the next step."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(path: Path, content: bytes = b"GGUF") -> Path:
 # Who chooses
 
 
-def test_the_strongest_word_counts(user: Path) -> None:
+def test_the_order_of_precedence(user: Path) -> None:
     one, two, three = (write(user / f"{name}.gguf") for name in ("one", "two", "three"))
     said = {"environment": str(two), "configured": str(three)}
     found = resolve(str(one), **said)
@@ -60,7 +60,7 @@ def test_the_strongest_word_counts(user: Path) -> None:
     assert (found.path, found.chosen_by) == (three, "config")
 
 
-def test_without_a_word_the_last_pulled_then_the_built_in(user: Path) -> None:
+def test_the_default_is_the_last_pulled_then_the_built_in(user: Path) -> None:
     link = put(OSS, "gpt-oss-20b-MXFP4.gguf")
     records.record_pulled("gpt-oss-20b", link)
     found = resolve(None)
@@ -71,7 +71,7 @@ def test_without_a_word_the_last_pulled_then_the_built_in(user: Path) -> None:
 
 
 @pytest.mark.skipif(not BUILTIN.is_file(), reason="the built-in model has not been made in this checkout")
-def test_the_built_in_model_is_there_for_a_fresh_user(user: Path) -> None:
+def test_a_new_user_gets_the_built_in_model(user: Path) -> None:
     found = resolve(None)
     assert (found.name, found.path, found.chosen_by, found.trusted) == ("pebble", BUILTIN, "builtin", True)
     assert resolve("pebble").chosen_by == "flag"
@@ -94,7 +94,7 @@ def test_paths(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (found.name, found.source, found.trusted) == ("My-Model-Q4_0", "file", False)
 
 
-def test_any_part_of_a_split_model_means_the_first(user: Path) -> None:
+def test_any_part_of_a_split_model_resolves_to_the_first(user: Path) -> None:
     parts = [write(user / f"m-{n:05d}-of-00003.gguf") for n in (1, 2, 3)]
     assert resolve(str(parts[1])).path == parts[0]
     assert resolve(str(parts[0])).name == "m"
@@ -114,7 +114,7 @@ def test_any_part_of_a_split_model_means_the_first(user: Path) -> None:
         (b"PK\x03\x04zip", "not a GGUF"),
     ],
 )
-def test_files_that_are_no_gguf(user: Path, content: bytes, words: str) -> None:
+def test_files_that_are_not_gguf(user: Path, content: bytes, words: str) -> None:
     with pytest.raises(ModelFileError, match=words):
         resolve(str(write(user / "x.gguf", content)))
 
@@ -154,7 +154,7 @@ def test_catalogue_names(user: Path) -> None:
     assert resolve(OSS).name == f"{OSS}:MXFP4"
 
 
-def test_what_is_not_installed_names_the_pull_line(user: Path) -> None:
+def test_a_model_that_is_not_installed_names_the_pull_command(user: Path) -> None:
     put(OSS, "gpt-oss-20b-MXFP4.gguf")
     for name in (
         "qwen3-8b",
@@ -169,7 +169,7 @@ def test_what_is_not_installed_names_the_pull_line(user: Path) -> None:
         assert caught.value.pull == name
 
 
-def test_unknown_names_get_the_nearest(user: Path) -> None:
+def test_unknown_names_suggest_the_nearest(user: Path) -> None:
     for name, near in (("gpt-os-20b", "gpt-oss-20b"), ("qwen3-8", "qwen3-8b")):
         with pytest.raises(MullError) as caught:
             resolve(name)
@@ -179,7 +179,7 @@ def test_unknown_names_get_the_nearest(user: Path) -> None:
         resolve("what is this")
 
 
-def test_a_quantization_that_is_there_is_better_than_none(user: Path) -> None:
+def test_an_installed_quantization_is_used_if_the_default_is_not_installed(user: Path) -> None:
     put(OSS, "gpt-oss-20b-Q8_0.gguf", b"GGUF8")
     assert resolve("gpt-oss-20b").name == "gpt-oss-20b:Q8_0"
     put(OSS, "gpt-oss-20b-MXFP4.gguf")
@@ -194,7 +194,7 @@ def test_a_newer_revision_is_taken(user: Path) -> None:
     assert len(installed()) == 1
 
 
-def test_trust_ends_when_the_file_changes(user: Path) -> None:
+def test_a_changed_file_is_not_trusted(user: Path) -> None:
     link = put(OSS, "gpt-oss-20b-MXFP4.gguf")
     assert not resolve("gpt-oss-20b").trusted
     records.record_verified(link, "0" * 64, "hub")
@@ -203,7 +203,7 @@ def test_trust_ends_when_the_file_changes(user: Path) -> None:
     assert not resolve("gpt-oss-20b").trusted
 
 
-def test_broken_links_and_foreign_things_in_the_cache_are_passed_over(user: Path) -> None:
+def test_broken_links_and_foreign_files_in_the_cache_are_ignored(user: Path) -> None:
     put(OSS, "gpt-oss-20b-MXFP4.gguf").resolve().unlink()
     hub = user / "hf" / "hub"
     write(hub / "models--x" / "snapshots" / "y" / "z.txt")
@@ -212,7 +212,7 @@ def test_broken_links_and_foreign_things_in_the_cache_are_passed_over(user: Path
     assert installed() == []
 
 
-def test_sampling_is_the_vendors(user: Path) -> None:
+def test_sampling_defaults_are_the_vendors(user: Path) -> None:
     put(OSS, "gpt-oss-20b-MXFP4.gguf")
     found = resolve("gpt-oss-20b")
     assert found.sampling(None).temperature == 1.0
@@ -221,7 +221,7 @@ def test_sampling_is_the_vendors(user: Path) -> None:
     assert resolve(str(file)).sampling(True) == Sampling()
 
 
-def test_sampling_by_default_is_that_of_what_the_model_does_by_default(user: Path) -> None:
+def test_sampling_defaults_are_those_of_the_models_default_mode(user: Path) -> None:
     (user / "config").mkdir()
     put("owner/tiny-GGUF", "tiny-Q4_K_M.gguf")
     for default, temperature in (("on", 0.6), ("off", 0.7)):
@@ -242,7 +242,7 @@ repo = "owner/tiny-GGUF"
         assert (found.sampling(True).temperature, found.sampling(False).temperature) == (0.6, 0.7)
 
 
-def test_what_a_download_would_take_is_told_where_the_catalogue_knows_it(user: Path) -> None:
+def test_the_size_of_a_download_is_known_from_the_catalogue(user: Path) -> None:
     for name, size in (("gpt-oss-20b", 12_109_566_624), ("owner/unknown", None), ("gpt-oss-20b:Q2_K", None)):
         with pytest.raises(NotInstalled) as caught:
             resolve(name)
@@ -276,7 +276,7 @@ def ollama(user: Path, where: str, digest: str, layers: list[tuple[str, str]] | 
     return blob
 
 
-def test_ollama_keeps_its_names(user: Path) -> None:
+def test_ollamas_names(user: Path) -> None:
     blob = ollama(user, "registry.ollama.ai/library/qwen3/8b", "1" * 64)
     latest = ollama(user, "registry.ollama.ai/library/llama3.2/latest", "2" * 64)
     ollama(user, "registry.ollama.ai/someone/mine/1b", "3" * 64)
@@ -342,7 +342,7 @@ def test_one_file_is_listed_once(user: Path) -> None:
     sys.platform == "win32" or (os.geteuid() == 0 and not shutil.which("setpriv")),
     reason="needs POSIX permissions",
 )
-def test_folders_that_may_not_be_entered_are_empty(user: Path) -> None:
+def test_inaccessible_folders_count_as_empty(user: Path) -> None:
     ollama(user, "registry.ollama.ai/library/qwen3/8b", "1" * 64)
     write(user / ".lmstudio" / "models" / "o" / "r" / "m-Q4_0.gguf")
     write(user / "mine" / "n-Q4_0.gguf")

@@ -1,4 +1,4 @@
-"""Sampling that a file's maker wrote into its header is what it is sampled with, where no catalogue says otherwise."""
+"""Sampling defaults in a file's header apply to models that are not in the catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.models.test_resolve import OSS, put
 
 
 def write(path: Path, **values: float) -> Path:
-    """A GGUF whose header advises these values."""
+    """A GGUF with these sampling defaults in its header."""
     writer = gguf.GGUFWriter(path, "llama")
     for name, value in values.items():
         key = f"general.sampling.{name}"
@@ -31,20 +31,20 @@ def write(path: Path, **values: float) -> Path:
     return path
 
 
-def test_a_file_that_no_catalogue_knows_is_sampled_as_its_header_says(user: Path) -> None:
+def test_a_model_that_is_not_in_the_catalogue_has_the_headers_defaults(user: Path) -> None:
     path = write(user / "odd.gguf", temp=0.7, top_p=0.8, top_k=20, penalty_repeat=1.05, penalty_last_n=128)
     wanted = Sampling(temperature=0.7, top_p=0.8, top_k=20, repeat_penalty=1.05, repeat_last_n=128)
     for thinking in (None, True, False):
         assert resolve(str(path)).sampling(thinking) == wanted
 
 
-def test_the_catalogue_comes_first(user: Path) -> None:
+def test_the_catalogue_takes_precedence(user: Path) -> None:
     path = write(user / "made.gguf", temp=0.1)
     put(OSS, "gpt-oss-20b-MXFP4.gguf", path.read_bytes())
     assert resolve("gpt-oss-20b").sampling(True) == Sampling(temperature=1.0, top_p=1.0)
 
 
-def test_the_general_part_is_what_the_whole_header_says(tmp_path: Path) -> None:
+def test_the_general_metadata_equals_that_of_the_whole_header(tmp_path: Path) -> None:
     path = write(tmp_path / "m.gguf", temp=0.5)
     general, header = read_general(path), read_header(path)
     assert general["general.name"] == "Odd"
@@ -55,7 +55,7 @@ def test_the_general_part_is_what_the_whole_header_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"GGUF", b"<html>", b"GGUF" + bytes(20), b"GGUF\x03\x00\x00\x00" + b"\xff" * 64]
 )
-def test_what_is_no_gguf_advises_nothing(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_not_a_gguf_has_no_defaults(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "m.gguf").write_bytes(data)
     assert read_general(tmp_path / "m.gguf") == {}
     assert read_general(tmp_path / "none.gguf") == {}
@@ -74,7 +74,7 @@ def test_what_is_no_gguf_advises_nothing(tmp_path: Path, data: bytes) -> None:
         {"penalty_repeat": 0.0},
     ],
 )
-def test_values_out_of_range_count_as_not_said(values: dict[str, object]) -> None:
+def test_values_out_of_range_are_ignored(values: dict[str, object]) -> None:
     assert (
         sampling_defaults({f"general.sampling.{name}": value for name, value in values.items()}) == Sampling()
     )

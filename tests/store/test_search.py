@@ -1,4 +1,4 @@
-"""Full-text search: every word, anywhere in a turn, with a snippet, whatever the user typed."""
+"""Full-text search for every word of any query, anywhere in a turn, with a snippet."""
 
 from __future__ import annotations
 

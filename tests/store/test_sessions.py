@@ -1,4 +1,4 @@
-"""Sessions on the disk: what is kept, found, branched, renamed, removed, and shared between processes."""
+"""The store: sessions are saved, found, branched, renamed, removed, and shared between processes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_a_turn_comes_back_whole(store: Store) -> None:
+def test_a_turn_round_trips(store: Store) -> None:
     session = store.start(model="pebble", system="Be brief.")
     file = Attachment("notes.txt", "one\ntwo\n")
     turn = store.begin_turn(session.id, "What  is\nthis?", model="pebble", settings={"seed": 7}, files=[file])
@@ -75,7 +75,7 @@ def test_a_turn_comes_back_whole(store: Store) -> None:
     ]
 
 
-def test_it_is_still_there_after_closing(path: Path) -> None:
+def test_a_session_survives_closing(path: Path) -> None:
     with open_store(path) as store:
         session = store.start(model="pebble")
         ask(store, session.id, "hello", "hi")
@@ -86,7 +86,7 @@ def test_it_is_still_there_after_closing(path: Path) -> None:
         assert [turn.answer for turn in store.branch(last.id)] == ["hi"]
 
 
-def test_nothing_of_a_memory_store_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_store_writes_nothing_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with open_store(None) as store:
         ask(store, store.start().id, "secret", "kept in memory")
@@ -107,14 +107,14 @@ def test_only_the_owner_can_read_it(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_stopped_answer_is_kept_marked_and_handed_on(store: Store) -> None:
+def test_a_stopped_answer_is_saved_marked_and_sent_to_the_model(store: Store) -> None:
     session = store.start()
     ask(store, session.id, "count", "1, 2,", finish="interrupted")
     assert store.branch(session.id)[0].partial
     assert store.messages(session.id)[-1] == Message("assistant", "1, 2,", partial=True)
 
 
-def test_a_name_is_one_line_of_a_length_that_lists_can_show(store: Store) -> None:
+def test_a_name_is_one_line_of_limited_length(store: Store) -> None:
     session = store.start(name=" two\n words ")
     assert session.name == "two words"
     for name in ("", " \n", "x" * 81):
@@ -124,7 +124,7 @@ def test_a_name_is_one_line_of_a_length_that_lists_can_show(store: Store) -> Non
 
 
 @pytest.mark.parametrize("finish", ["error", "interrupted"])
-def test_a_turn_that_ended_before_its_first_word_is_not_handed_on(store: Store, finish: Finish) -> None:
+def test_a_turn_without_output_is_not_sent_to_the_model(store: Store, finish: Finish) -> None:
     session = store.start()
     ask(store, session.id, "count", "", finish=finish)
     store.begin_turn(session.id, "count again")
@@ -132,7 +132,7 @@ def test_a_turn_that_ended_before_its_first_word_is_not_handed_on(store: Store, 
     assert store.messages(session.id) == []
 
 
-def test_what_a_killed_process_had_said_is_there(path: Path) -> None:
+def test_the_partial_answer_of_a_killed_process_is_saved(path: Path) -> None:
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -157,7 +157,9 @@ sys.stdin.read()
         assert store.messages(last.id)[-1] == Message("assistant", "1, 2, 3", "counting", partial=True)
 
 
-def test_a_lost_turn_is_closed_and_found_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_turn_is_marked_interrupted_and_found_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_store(path) as store:
         session = store.start()
         turn = store.begin_turn(session.id, "count")
@@ -218,7 +220,7 @@ def test_sessions_are_found_by_id_name_and_unique_beginning(store: Store) -> Non
     assert second.id in caught.value.message
 
 
-def test_names_are_unique_and_can_be_taken_back(store: Store) -> None:
+def test_names_are_unique_and_can_be_removed(store: Store) -> None:
     first, second = store.start(), store.start()
     ask(store, first.id, "hello", "hi")
     store.rename(first.id, "Work")
@@ -242,7 +244,7 @@ def test_the_last_used_comes_first(store: Store) -> None:
     assert [session.turns for session in store.sessions(limit=1)] == [1]
 
 
-def test_changes_to_a_session_are_kept(store: Store) -> None:
+def test_changes_to_a_session_are_saved(store: Store) -> None:
     session = store.start(model="pebble", state={"start": 3})
     store.update(session.id, system="Be kind.", state={"start": 4})
     changed = store.session(session.id)
@@ -253,7 +255,7 @@ def test_changes_to_a_session_are_kept(store: Store) -> None:
         store.update("nowhere", system="x")
 
 
-def test_removing_takes_its_words_too(store: Store) -> None:
+def test_a_removed_session_is_not_in_the_search_index(store: Store) -> None:
     session = store.start()
     ask(store, session.id, "hello", "xylophone")
     assert len(store.search("xylophone")) == 1
@@ -262,7 +264,7 @@ def test_removing_takes_its_words_too(store: Store) -> None:
     assert store.sessions() == []
 
 
-def test_a_turn_of_a_removed_session_ends_quietly(path: Path) -> None:
+def test_the_end_of_a_turn_of_a_removed_session_is_ignored(path: Path) -> None:
     with open_store(path) as ours, open_store(path) as theirs:
         session = ours.start()
         turn = ours.begin_turn(session.id, "hello")
@@ -331,7 +333,7 @@ def test_an_unfinished_turn_is_not_in_the_index(path: Path) -> None:
         other.close()
 
 
-def test_bytes_that_were_no_text_are_kept_as_question_marks(store: Store) -> None:
+def test_invalid_utf8_is_saved_as_question_marks(store: Store) -> None:
     session = store.start(system="a\udcffb")
     ask(store, session.id, "x\udc80y \0 z", "ok")
     assert [message.content for message in store.messages(session.id)] == ["a?b", "x?y \0 z", "ok"]

@@ -1,4 +1,4 @@
-"""Bad disks: damaged, newer, read-only and full databases. Nothing is ever silently emptied."""
+"""Damaged, newer, read-only and full databases. No database is silently emptied."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fill(store: Store, session: str) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"this is no database\n" * 300, b"\0" * 8192])
-def test_a_file_that_is_no_database_is_moved_aside(path: Path, junk: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_moved_aside(path: Path, junk: bytes) -> None:
     path.write_bytes(junk)
     with open_store(path) as store:
         (aside,) = asides(path)
@@ -51,7 +51,7 @@ def test_a_file_that_is_no_database_is_moved_aside(path: Path, junk: bytes) -> N
         assert len(store.sessions()) == 1
 
 
-def test_a_damaged_page_is_noticed_and_the_file_kept(path: Path) -> None:
+def test_a_damaged_page_is_detected_and_the_file_moved_aside(path: Path) -> None:
     data = bytearray(path.read_bytes())
     middle = len(data) // 2 // 4096 * 4096
     data[middle : middle + 3 * 4096] = os.urandom(3 * 4096)
@@ -62,7 +62,9 @@ def test_a_damaged_page_is_noticed_and_the_file_kept(path: Path) -> None:
     assert aside.read_bytes() == data
 
 
-def test_damage_met_later_is_found_by_the_next_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_that_is_met_later_is_found_when_opening_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(schema, "QUICK_CHECK_BYTES", 0)  # as in a big database
     data = bytearray(path.read_bytes())
     with sqlite3.connect(path) as db:
@@ -82,7 +84,7 @@ def test_damage_met_later_is_found_by_the_next_opening(path: Path, monkeypatch: 
     assert len(asides(path)) == 1
 
 
-def test_a_truncated_database_is_kept(path: Path) -> None:
+def test_a_truncated_database_is_moved_aside(path: Path) -> None:
     data = path.read_bytes()[:-6000]
     path.write_bytes(data)
     with open_store(path) as store:
@@ -90,7 +92,7 @@ def test_a_truncated_database_is_kept(path: Path) -> None:
     assert [aside.read_bytes() for aside in asides(path)] == [data]
 
 
-def test_a_newer_database_is_refused_and_untouched(path: Path) -> None:
+def test_a_newer_database_is_rejected_unchanged(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
@@ -102,7 +104,7 @@ def test_a_newer_database_is_refused_and_untouched(path: Path) -> None:
     assert asides(path) == []
 
 
-def test_a_migration_runs_once_and_keeps_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_runs_once_and_preserves_the_data(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     added = "ALTER TABLE sessions ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';\n"
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, added))
     for _ in range(2):
@@ -122,7 +124,7 @@ def test_a_failing_migration_changes_nothing(path: Path, monkeypatch: pytest.Mon
         assert len(store.sessions()) == 20
 
 
-def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("in the way")
     with pytest.raises(StoreError) as caught:

@@ -1,4 +1,4 @@
-"""Exports: JSON comes back the same, HTML escapes everything, Markdown keeps the thoughts folded."""
+"""Exports: JSON round-trips, HTML is escaped, Markdown folds the thinking."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def conversation(text: str) -> tuple[Session, list[TurnRecord]]:
 
 
 @pytest.mark.parametrize("text", ["plain", NASTY, "日本語 😀\n```python\nx = 1\n```\n", "~~~\n````\n"])
-def test_json_comes_back_the_same(text: str) -> None:
+def test_json_round_trips(text: str) -> None:
     session, turns = conversation(text)
     read, read_turns = export.from_json(export.to_json(session, turns))
     assert read == session
@@ -71,7 +71,7 @@ def test_json_comes_back_the_same(text: str) -> None:
         "[" * 100_000,
     ],
 )
-def test_anything_else_is_refused(text: str) -> None:
+def test_anything_else_is_rejected(text: str) -> None:
     with pytest.raises(MullError) as caught:
         export.from_json(text)
     assert caught.value.code == "invalid_session_file"
@@ -113,7 +113,7 @@ class Page(html.parser.HTMLParser):
             self.folded.append(data)
 
 
-def test_html_escapes_everything_and_needs_nothing_else() -> None:
+def test_html_is_escaped_and_self_contained() -> None:
     session, turns = conversation(NASTY)
     page = Page(export.to_html(session, turns))
     assert page.open == []
@@ -139,14 +139,14 @@ def test_html_escapes_everything_and_needs_nothing_else() -> None:
     assert "Thought for 2.0 s · 12 tokens" in page.folded
 
 
-def test_html_gives_code_a_box() -> None:
+def test_html_has_boxes_for_code() -> None:
     session, (turn, *_) = conversation("before\n```python\nif a < b:\n    pass\n```\nafter")
     text = export.to_html(session, [turn])
     assert "<pre><code>if a &lt; b:\n    pass</code></pre>" in text
     assert '<div class="answer">after</div>' in text
 
 
-def test_markdown_keeps_thoughts_folded_and_fences_whole() -> None:
+def test_markdown_folds_thinking_and_escapes_fences() -> None:
     session, turns = conversation("say\n```\ncode\n```")
     text = export.to_markdown(session, turns[:2])
     assert (
@@ -168,7 +168,7 @@ def test_markdown_keeps_thoughts_folded_and_fences_whole() -> None:
         ("turn", "files", [{"name": "x", "text": 3}]),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused(part: str, name: str, value: object) -> None:
+def test_a_value_of_the_wrong_type_is_rejected(part: str, name: str, value: object) -> None:
     session, turns = conversation("hello")
     data = json.loads(export.to_json(session, turns))
     (data["session"] if part == "session" else data["turns"][0])[name] = value
@@ -176,7 +176,7 @@ def test_a_value_of_the_wrong_kind_is_refused(part: str, name: str, value: objec
         export.from_json(json.dumps(data))
 
 
-def test_files_are_written_whole_and_never_over_another_unasked(tmp_path: Path) -> None:
+def test_exports_are_atomic_and_overwrite_nothing_by_default(tmp_path: Path) -> None:
     session, _ = conversation("What's up, Doc?")
     path = tmp_path / export.file_name(session, "md")
     assert path.name == "mull-what-s-up-doc.md"
