@@ -1,11 +1,11 @@
-"""docs/reasoning.md: how thinking is controlled, with a table of families made from measured data.
+"""docs/reasoning.md: how thinking is controlled, with a table of families generated from measured data.
 
     python -m docgen.families                  writes the page from docs/families.json
     python -m docgen.families --check          fails when the page is stale
-    python -m docgen.families --measure DIR…   profiles published templates anew into docs/families.json
+    python -m docgen.families --measure DIR…   profiles published templates into docs/families.json
 
-The templates themselves are not part of the project; what was found in them is. A family keeps the version in which it
-was first measured.
+The templates themselves are not part of the project; the measured facts are. A family keeps the version in which it was
+first measured.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mull.reasoning.switches import BUDGETS
 DOCS = Path(__file__).parents[2] / "docs"
 DATA, PAGE = DOCS / "families.json", DOCS / "reasoning.md"
 
-# Beginning of a published template's file name to the family it is for.
+# Maps the beginning of a published template's file name to its family.
 FAMILIES = {
     "Apertus": "Apertus",
     "Apriel-1.6": "Apriel 1.6",
@@ -184,13 +184,13 @@ an *empty block* of it, or a *bare end* tag; without a word the model does every
 
 
 def family_of(stem: str) -> str:
-    """The family that a template's file name belongs to: the longest beginning that fits."""
+    """The family of a template's file name: the one with the longest matching prefix."""
     fitting = [begin for begin in FAMILIES if stem.startswith(begin)]
     return FAMILIES[max(fitting, key=len)] if fitting else stem
 
 
 def measure(folders: Iterable[Path]) -> list[dict[str, Any]]:
-    """One row per family, from all templates in the folders."""
+    """One row per family, from all templates in the folders; families without one are not in the result."""
     known = {row["family"]: row["since"] for row in load()} if DATA.is_file() else {}
     rows: dict[str, dict[str, Any]] = {}
     for path in sorted(path for folder in folders for path in folder.glob("*.jinja")):
@@ -205,11 +205,11 @@ FACTS = ("kind", "default", "switch", "switch_place", "prefill", "off", "effort_
 
 def _row(found: Profile) -> dict[str, Any]:
     facts = describe.as_json(found)
-    held = sorted(found.effort.budget, key=list(BUDGETS).index) if found.effort else []
+    budgets = sorted(found.effort.budget, key=list(BUDGETS).index) if found.effort else []
     return {
         **{key: facts[key] for key in FACTS},
         "off_prefill": found.off_prefill.strip() or None,
-        "effort_budget": held,
+        "effort_budget": budgets,
     }
 
 
@@ -228,8 +228,8 @@ def page() -> str:
     for row in (row for row in rows if row["kind"] != "none"):
         cells = [row["family"], _default(row), _on(row), _off(row), _effort(row), row["since"]]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    silent = ", ".join(row["family"] for row in rows if row["kind"] == "none")
-    return INTRO + "\n".join(lines) + f"\n\nNo thinking in the templates of: {silent}.\n"
+    without = ", ".join(row["family"] for row in rows if row["kind"] == "none")
+    return INTRO + "\n".join(lines) + f"\n\nNo thinking in the templates of: {without}.\n"
 
 
 def _default(row: dict[str, Any]) -> str:
@@ -245,7 +245,7 @@ def _switch(row: dict[str, Any], position: str) -> str:
     if switch["argument"]:
         return f"`{switch['argument']}={spelled}`{prefilled}"
     if row["switch_place"] == "custom system":
-        return "its own system prompt" if position == "on" else "a plain system prompt"
+        return "the default system prompt" if position == "on" else "a plain system prompt"
     return f"`{spelled}` in the text{prefilled}" if spelled else "–"
 
 
@@ -261,8 +261,8 @@ def _off(row: dict[str, Any]) -> str:
     if row["off"] == "cannot":
         return "**cannot**"
     if row["off"] == "prefill":
-        price = f" ({row['note']})" if row["note"] else ""
-        return f"**prefill** `{row['off_prefill']}`{price}"
+        note = f" ({row['note']})" if row["note"] else ""
+        return f"**prefill** `{row['off_prefill']}`{note}"
     return f"**{row['off']}** {_switch(row, 'off')}"
 
 
@@ -272,8 +272,8 @@ def _effort(row: dict[str, Any]) -> str:
     values = " / ".join(
         "–" if row["effort"][word] is None else f"`{_spelled(row['effort'][word])}`" for word in BUDGETS
     )
-    held = f", {' and '.join(row['effort_budget'])} with a budget" if row["effort_budget"] else ""
-    return f"`{row['effort_argument']}`: {values}{held}"
+    with_budget = f", {' and '.join(row['effort_budget'])} with a budget" if row["effort_budget"] else ""
+    return f"`{row['effort_argument']}`: {values}{with_budget}"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Where prompts part: found in the tokens of whatever a template made of the messages."""
+"""Checkpoints: prefixes of the prompt's tokens after the system prompt, files and question, in any template."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = "Twenty-three ducks, ämne, 漢字.\n" * 20
 
 
 def parted(*messages: Message, question: bool = False, source: str | None = CHATML) -> list[bytes]:
-    """The beginnings of the prompt that the forks name, with one token per byte and one before them all."""
+    """The prefixes of the prompt at the checkpoints, with one token per byte and BOS."""
     template = Template(source) if source else None
     segments = render(template, [{"role": m.role, "content": m.content} for m in messages])
     data = "".join(segment.text for segment in segments).encode()
@@ -40,18 +40,18 @@ def test_after_the_system_prompt_and_after_the_file() -> None:
     assert file.decode() == system.decode() + FILE.rstrip()
 
 
-def test_another_question_shares_every_fork() -> None:
+def test_another_question_shares_every_checkpoint() -> None:
     first = parted(Message("system", SYSTEM), ask("How many?", FILE))
     assert parted(Message("system", SYSTEM), ask("Who?", FILE)) == first
 
 
-def test_after_the_question_where_it_is_wanted() -> None:
+def test_after_the_question_if_requested() -> None:
     *_, last = parted(ask("How many? " * 30, FILE), question=True)
     assert last.decode().endswith("How many?")
     assert len(parted(ask("How many? " * 30, FILE))) == 1
 
 
-def test_forks_are_apart() -> None:
+def test_checkpoints_have_a_least_distance() -> None:
     assert parted(Message("system", "Be brief."), ask("How many?")) == []
     assert parted(Message("system", "Be brief."), ask("Why?", "x" * (MIN_DISTANCE // 2))) == []
     found = parted(Message("system", SYSTEM), ask("Why?", "short"), question=True)
@@ -63,7 +63,7 @@ def test_only_the_last_question_counts() -> None:
     assert found == []
 
 
-def test_a_text_that_the_template_rewrites_has_no_forks() -> None:
+def test_text_that_the_template_rewrites_has_no_checkpoints() -> None:
     shouting = CHATML.replace("trim", "upper")
     assert parted(ask("How many ducks?", FILE), source=shouting) == []
 

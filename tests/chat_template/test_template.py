@@ -1,4 +1,4 @@
-"""Chat templates: configured as Hugging Face configures them, and stopped whatever they try."""
+"""Chat templates: rendered as by Hugging Face, and stopped where they misbehave."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def rendered(source: str, **arguments: object) -> str:
         ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
         ("{% for m in messages if m.role == 'user' %}{{ loop.first }}{{ loop.index }}{% endfor %}", "True1"),
         ("{{ functions }}|{{ messages[0].missing }}", "|"),
-        ("{{ 'Needs: ' + functions }}", "Needs: "),  # a variable that only a vendor's own tools would give
+        ("{{ 'Needs: ' + functions }}", "Needs: "),  # a variable that only a vendor's tools define
     ],
 )
 def test_it_renders_as_hugging_face_does(source: str, text: str) -> None:
     assert rendered(source) == text
 
 
-def test_the_clock_can_be_held() -> None:
+def test_the_clock_can_be_fixed() -> None:
     moment = datetime(2024, 2, 29)
     assert Template("{{ strftime_now('%d %b %Y') }}").render(USER, now=moment) == "29 Feb 2024"
 
@@ -68,7 +68,7 @@ def test_the_clock_can_be_held() -> None:
         ("chat_template_unsafe", "{{ 'a'.ljust(10**10) }}"),
     ],
 )
-def test_what_goes_wrong_is_one_template_error(code: str, source: str) -> None:
+def test_every_failure_is_a_template_error(code: str, source: str) -> None:
     with pytest.raises(TemplateError) as error:
         rendered(source)
     assert error.value.code == code
@@ -95,7 +95,7 @@ GROW = "{% set ns = namespace(x=START) %}{% for i in range(60) %}{% set ns.x = S
         "{% macro f(x) %}{% if x %}{{ f(x - 1) }}{{ f(x - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     ],
 )
-def test_a_loop_without_end_ends(source: str) -> None:
+def test_an_endless_loop_is_stopped(source: str) -> None:
     with pytest.raises(TemplateError) as error:
         rendered(source)
     assert error.value.code == "chat_template_limit"
@@ -137,13 +137,13 @@ def test_a_loop_without_end_ends(source: str) -> None:
         "{{ strftime_now('%Y' * 10000000) }}",
     ],
 )
-def test_a_value_without_measure_is_never_made(source: str) -> None:
+def test_an_oversized_value_is_never_made(source: str) -> None:
     with pytest.raises(TemplateError) as error:
         rendered(source)
     assert error.value.code == "chat_template_limit"
 
 
-def test_templates_render_in_threads_of_their_own() -> None:
+def test_templates_render_in_several_threads() -> None:
     template = Template("{% for i in range(300) %}{{ messages[0].content }}{% endfor %}")
     results: list[str] = []
 
@@ -158,7 +158,7 @@ def test_templates_render_in_threads_of_their_own() -> None:
     assert sorted(results) == sorted(str(number) * 300 for number in range(8))
 
 
-def test_a_long_conversation_is_within_bounds() -> None:
+def test_a_long_conversation_is_within_limits() -> None:
     template = Template("{% for m in messages %}{{ '<' + m.role + '>' + m.content | trim }}{% endfor %}")
     text = "line of text\n" * 200_000
     assert len(template.render([{"role": "user", "content": text}] * 3)) > 7_000_000

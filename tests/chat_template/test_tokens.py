@@ -1,4 +1,4 @@
-"""Segments to tokens: no marker out of untrusted text, the very ids of the plain rendering otherwise, BOS once."""
+"""Tokenizing segments: no marker from untrusted text, otherwise the ids of the plain rendering, BOS once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def trusted(text: str) -> Segment:
     return Segment(text, True)
 
 
-def foreign(text: str) -> Segment:
+def untrusted(text: str) -> Segment:
     return Segment(text, False)
 
 
@@ -61,9 +61,9 @@ def foreign(text: str) -> Segment:
     "text",
     ["Hello <b>bold</b> <table> a  b", "", "a < b << c"[:6], "é漢😀\n\n```x```", "<|im_start", "[INST]"],
 )
-def test_a_harmless_text_gets_the_ids_of_the_plain_rendering(text: str, prefix: bool) -> None:
+def test_text_without_markers_gets_the_ids_of_the_plain_rendering(text: str, prefix: bool) -> None:
     vocabulary = Letters(prefix=prefix)
-    segments = [trusted("<|im_start|>user\n"), foreign(text), trusted("<|im_end|>\n")]
+    segments = [trusted("<|im_start|>user\n"), untrusted(text), trusted("<|im_end|>\n")]
     whole = "".join(segment.text for segment in segments)
     assert to_tokens(segments, vocabulary) == vocabulary.tokenize(whole, special=True)
 
@@ -84,18 +84,18 @@ def test_a_harmless_text_gets_the_ids_of_the_plain_rendering(text: str, prefix: 
         "<|im_end|>" * 3,
     ],
 )
-def test_spelled_markers_arrive_as_letters(text: str, prefix: bool) -> None:
+def test_spelled_markers_become_ordinary_text(text: str, prefix: bool) -> None:
     vocabulary = Letters(prefix=prefix)
-    ids = to_tokens([trusted("<|im_start|>"), foreign(text), trusted("<|im_end|>")], vocabulary)
+    ids = to_tokens([trusted("<|im_start|>"), untrusted(text), trusted("<|im_end|>")], vocabulary)
     inside = ids[1:-1]
     assert all(token >= 1000 or vocabulary.text([token]) in ("<table>", "  ") for token in inside)
     assert vocabulary.text(inside).removeprefix(" " if prefix else "") == text
 
 
-def test_markers_put_together_from_both_sides_are_none() -> None:
+def test_markers_spanning_trusted_and_untrusted_text_are_split() -> None:
     vocabulary = Letters()
     ids = to_tokens(
-        [trusted("<"), foreign("think"), trusted("><|im_"), foreign("end"), trusted("|>")], vocabulary
+        [trusted("<"), untrusted("think"), trusted("><|im_"), untrusted("end"), trusted("|>")], vocabulary
     )
     assert min(ids) >= 1000
     assert vocabulary.text(ids) == "<think><|im_end|>"
@@ -104,10 +104,10 @@ def test_markers_put_together_from_both_sides_are_none() -> None:
 @pytest.mark.parametrize("spelled", [True, False])
 def test_bos_comes_once(spelled: bool) -> None:
     vocabulary = Letters(bos=True)
-    ids = to_tokens([trusted("<s>" if spelled else ""), foreign("a<s>")], vocabulary)
+    ids = to_tokens([trusted("<s>" if spelled else ""), untrusted("a<s>")], vocabulary)
     assert ids[0] == vocabulary.special_tokens["<s>"]
     assert all(token >= 1000 for token in ids[1:])
-    assert to_tokens([foreign("<s>")], Letters(bos=False)) == [1000 + ord(c) for c in "<s>"]
+    assert to_tokens([untrusted("<s>")], Letters(bos=False)) == [1000 + ord(c) for c in "<s>"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -124,7 +124,7 @@ def test_bos_comes_once(spelled: bool) -> None:
     ),
     st.booleans(),
 )
-def test_no_marker_touches_foreign_text(parts: list[tuple[list[str], bool]], prefix: bool) -> None:
+def test_no_marker_token_contains_untrusted_text(parts: list[tuple[list[str], bool]], prefix: bool) -> None:
     vocabulary = Letters(prefix=prefix)
     segments = [Segment("".join(words), own) for words, own in parts]
     at, owned = 0, []
@@ -135,6 +135,6 @@ def test_no_marker_touches_foreign_text(parts: list[tuple[list[str], bool]], pre
         if prefix and text == " " and not "".join(s.text for s in segments)[at:].startswith(" "):
             continue
         if token < 1000 and text not in ("<table>", "  "):
-            assert all(owned[at : at + len(text)]), f"{text} came out of foreign text"
+            assert all(owned[at : at + len(text)]), f"{text} came out of untrusted text"
         at += len(text)
     assert at == len(owned)

@@ -1,4 +1,4 @@
-"""A tokenizer of single characters whose special tokens are the markers that a template spells: for forging tests."""
+"""A tokenizer of single characters whose special tokens are the markers that a template spells: for injection tests."""
 
 from __future__ import annotations
 

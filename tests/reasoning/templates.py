@@ -1,4 +1,4 @@
-"""Small chat templates, one per mechanism, written for these tests. Real ones are read from elsewhere, when there."""
+"""Small chat templates, one per mechanism, written for these tests. Published ones are read by `corpus.py`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ OPENED = (
 )
 # Off by default; off writes a bare end tag.
 BARE = _TURNS + "{{ '<think>' if thinking else '</think>' }}{% endif %}"
-# Opens the thinking, always.
+# The prompt always opens the thinking.
 ALWAYS = _TURNS + "{{ '<think>\n' }}{% endif %}"
-# Only the words /think and /no_think in a message decide, and they vanish from it.
+# Switched only by /think and /no_think in a message, which are then removed from it.
 WORDS = (
     "{%- set ns = namespace(on=true) %}{%- for m in messages %}"
     "{%- if '/no_think' in m.content %}{% set ns.on = false %}"
@@ -37,19 +37,19 @@ WORDS = (
     "{%- endfor %}{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
     "{{ '<think>\n' if ns.on else '<think></think>' }}{% endif %}"
 )
-# The same words, but looked for in the system message only, and left there.
+# The same words, but only in the system message, where they stay.
 SYSTEM_WORDS = (
     "{%- for m in messages %}{{ '[|' + m.role + '|]' + m.content + '[|endofturn|]\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '[|assistant|]' }}"
     "{%- if messages[0].role == 'system' and '/no_think' in messages[0].content %}{{ '<think>\n\n</think>\n\n' }}"
     "{%- else %}{{ '<think>\n' }}{% endif %}{% endif %}"
 )
-# A string-valued mode, adaptive when nothing is said.
+# A string-valued mode; without it the model decides.
 MODE = (
     _TURNS + "{%- if thinking_mode == 'enabled' %}{{ '<think>' }}"
     "{%- elif thinking_mode == 'disabled' %}{{ '</think>' }}{% endif %}{% endif %}"
 )
-# An effort argument that refuses what it does not know, and whose `no_think` is off.
+# An effort argument that raises for unknown values, with `no_think` for off.
 STRICT_EFFORT = (
     "{%- if effort is not defined %}{% set effort = 'no_think' %}"
     "{%- elif effort not in ['no_think', 'low', 'high'] %}{{ raise_exception('effort must be no_think, low or high') }}"
@@ -63,7 +63,7 @@ TOKENS = (
     "{%- elif thinking_budget is defined and thinking_budget > 0 %}{{ '<think>budget ' ~ thinking_budget ~ '\n' }}"
     "{% endif %}{% endif %}"
 )
-# A header family: every message of a turn has a channel.
+# A family with headers: every message of a turn has a channel.
 CHANNELS = (
     "{{ '<|start|>system<|message|>Reasoning: ' + (reasoning_effort or 'medium') + '<|end|>' }}"
     "{%- for m in messages %}{%- if m.role == 'assistant' %}"
@@ -74,7 +74,7 @@ CHANNELS = (
     "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
-# All is thinking up to a final marker, and nothing opens it.
+# Everything up to a final marker is thinking, opened by nothing.
 FINAL = (
     "{%- for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '\n<|end|>\n' }}{% endfor %}"
     "{{ 'Write [BEGIN FINAL RESPONSE] and [END FINAL RESPONSE] around your answer.' if false }}"
@@ -88,7 +88,7 @@ WRAPPED = (
     "{%- endfor %}{%- if add_generation_prompt %}{{ '<|turn|>assistant<|said|><|START_THINKING|>' }}"
     "{%- if not reasoning|default(true) %}{{ '<|END_THINKING|>' }}{% endif %}{% endif %}"
 )
-# Thinks because its default system prompt says so.
+# The default system prompt makes it think.
 PROMPTED = (
     "{%- if messages[0].role == 'system' %}{{ '[SYSTEM]' + messages[0].content + '[/SYSTEM]' }}"
     "{%- else %}{{ '[SYSTEM]First think: [THINK]your thoughts[/THINK]. Then answer.[/SYSTEM]' }}{% endif %}"
@@ -110,7 +110,7 @@ BLOCKED = (
     "{% endif %}{%- for m in messages if m.role != 'system' %}{{ '<|role|>' + m.role + '<|/role|>' + m.content }}"
     "{{ '<|eot|>' }}{% endfor %}{%- if add_generation_prompt %}{{ '<|role|>assistant<|/role|>' }}{% endif %}"
 )
-# Writes tool calls, so that unasked ones are known.
+# Writes tool calls, so that unrequested ones can be recognized.
 TOOLS = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
     "{% for call in m.tool_calls or [] %}<tool_call>\n{{ call.function | tojson }}\n</tool_call>{% endfor %}"
@@ -123,37 +123,37 @@ UNSPELLED = (
     "{% if enable_thinking %}<|im_start|>system\nEnable the deep thinking subroutine.<|im_end|>\n{% endif %}"
     + PLAIN
 )
-# Takes thinking between tags of its own off old answers, and shows them nowhere else.
+# Strips thinking between unusual tags from old answers; the tags appear nowhere else.
 STRIPPED = (
-    "{%- macro told(text) %}{% for part in text.split('<ponder|>') %}"
+    "{%- macro stripped(text) %}{% for part in text.split('<ponder|>') %}"
     "{{ part.split('<|ponder>')[0] if '<|ponder>' in part else part }}{% endfor %}{% endmacro %}"
     "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
-    "{{ told(m.content) if m.role == 'assistant' else m.content }}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{{ stripped(m.content) if m.role == 'assistant' else m.content }}{{ '<|im_end|>\n' }}{% endfor %}"
     "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-# Speaks of thinking in its instructions for tools only.
+# Mentions thinking only in its instructions for tools.
 TOOLS_THINK = "{% if tools %}Plan in <|START_THINKING|> and <|END_THINKING|>.{% endif %}" + PLAIN
-# Takes the answer's wrapper off old answers.
+# Strips the answer's wrapper from old answers.
 UNWRAPPED = CLOSED.replace("m.content +", "m.content.split('<answer>')[-1].split('</answer>')[0] +")
-# Modes with words of its own.
+# A mode with unusual words.
 OWN_MODES = MODE.replace("enabled", "full").replace("disabled", "skip")
-# Neither position is what happens by default, yet the prompt opens the thinking.
+# Neither position renders as the default, but the default prompt opens the thinking.
 OPENED_BY_DEFAULT = OPENED.replace(
     "m.content +", "m.content + (' /think' if enable_thinking is defined and enable_thinking else '') +"
 )
-# A yes or no for little thinking.
+# A boolean for low effort.
 LITTLE = OPENED.replace("m.content +", "m.content + ('\n\n{reasoning effort: low}' if low_effort else '') +")
-# Grades up to one beyond high, which is the default, and no high.
+# Effort levels without high, but with one beyond it, which is the default.
 BEYOND_HIGH = (
     "{%- set effort = reasoning_effort | default('xhigh') %}{%- if effort not in ('xhigh', 'medium', 'low') %}"
     "{{ raise_exception('no such effort') }}{% endif %}{{ '[' + effort + ']' }}" + ALWAYS
 )
-# Any grade that it does not know is its greatest.
+# Any unknown effort level is treated as the greatest.
 UNKNOWN_IS_MAX = (
     "{%- set effort = reasoning_effort if reasoning_effort in ['low', 'high'] else 'max' %}"
     "{{ 'Reasoning effort: ' + effort }}" + ALWAYS
 )
-# A grade that is off, by its word only: nothing at the prompt's end tells (as Mistral Small 4 does).
+# An effort level that means off without a change at the prompt's end (as Mistral Small 4 does).
 GRADED_OFF = (
     "{%- set effort = reasoning_effort | default('none') %}{%- if effort not in ['none', 'high'] %}"
     "{{ raise_exception('none or high') }}{% endif %}{{ '[MODEL_SETTINGS]' + effort + '[/MODEL_SETTINGS]' }}"
@@ -161,13 +161,13 @@ GRADED_OFF = (
     "{%- for c in m.content %}{{ '[THINK]' + c.thinking + '[/THINK]' if c.type == 'thinking' else c.text }}"
     "{%- endfor %}{% endif %}{{ '[/' + m.role + ']' }}{% endfor %}{%- if add_generation_prompt %}[assistant]{% endif %}"
 )
-# Contents are lists of parts, as templates of models that also see want them.
+# Contents must be lists of parts, as in templates of vision models.
 PARTS = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for part in m.content %}{% if part.type == 'text' %}"
     "{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# Thinking goes back inside the content: as blocks of a mapping, or as a list of chunks.
+# Past thinking is part of the content: blocks in a mapping, or a list of chunks.
 BLOCKS = (
     "{%- for m in messages %}{{ '<|' + m.role + '|>' }}{%- if m.content is string %}{{ m.content }}{% else %}"
     "{%- for b in m.content.blocks %}{%- if b.type == 'thoughts' %}{{ '<|inner|>' + b.text + '<|outer|>' }}"
@@ -202,15 +202,15 @@ BARE_OFF = (
     _TURNS
     + "{{ '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}{% endif %}"
 )
-# Past thinking stays in the prompt for good.
+# Past thinking stays in the prompt.
 HISTORY_KEPT = OPENED.replace(" and loop.last", "")
-# Past answers begin with the end tag, as if they had been thought about (as DeepSeek V3.1 writes them).
+# Past answers begin with the end tag (as in DeepSeek V3.1).
 HISTORY_CLOSED = (
     "{%- for m in messages %}{%- if m.role == 'assistant' %}{{ '<｜Assistant｜></think>' + m.content + '<｜stop｜>' }}"
     "{%- else %}{{ '<｜User｜>' + m.content }}{% endif %}{% endfor %}"
     "{%- if add_generation_prompt %}{{ '<｜Assistant｜>' + ('<think>' if thinking else '</think>') }}{% endif %}"
 )
-# A header family that tells thinking from answer by the recipient (as Muse Glimmer does).
+# A family with headers whose recipient separates thinking from answer (as Muse Glimmer does).
 RECIPIENTS = (
     "{{ '<|start|>system<|message|>Strength: ' + (reasoning_strength or 'medium') + '<|eom|>' }}"
     "{%- for m in messages %}{%- if m.role == 'assistant' %}"
@@ -240,13 +240,13 @@ NEXT_ROLE_ENDS = (
     "{%- if add_generation_prompt %}{{ '<|assistant|>\n' }}"
     "{%- if enable_thinking is defined and not enable_thinking %}{{ '<think></think>' }}{% endif %}{% endif %}"
 )
-# Writes the generation prompt whether it is asked for or not.
+# Always writes the generation prompt.
 ALWAYS_PROMPTS = PLAIN.replace("{% if add_generation_prompt %}", "{% if true %}")
-# The tags have names that say nothing of thinking and show in the generation prompt only.
+# Tags whose names do not mention thinking, used in the generation prompt only.
 UNNAMED_TAGS = PLAIN.replace(
     "assistant\n{% endif %}", "assistant\n{{ '<|muse|>' if thinking else '<|muse|><|speak|>' }}{% endif %}"
 )
-# Past thinking shows before a tool call only.
+# Past thinking is rendered only before a tool call.
 THOUGHT_BEFORE_CALLS = (
     "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{%- for call in m.tool_calls or [] %}"
     "{{ '<think>\n' + m.reasoning_content + '\n</think>\n\n' if m.reasoning_content }}"
@@ -262,8 +262,8 @@ def _calls(call: str) -> str:
 
 
 _NAME, _ARGUMENTS = "{{ call.function.name }}", "{{ call.function.arguments | tojson }}"
-# A list of tool calls that nothing closes, calls by the tool's name in the tag, in sections, by a marker that does not
-# speak of tools, by a line, and in a channel.
+# Tool calls: a list without an end, the tool's name in the tag, sections, markers that do not mention tools, a line,
+# and a channel.
 CALLS_AS_LIST = _calls(f"[TOOL_CALLS][{_NAME}{_ARGUMENTS}]")
 CALLS_BY_NAME = _calls(f"<function={_NAME}>{_ARGUMENTS}</function>")
 CALLS_IN_SECTIONS = _calls(
@@ -281,7 +281,7 @@ CALLS_IN_CHANNELS = (
     .replace("loop.last", "m == messages[-1]")
 )
 
-# Families of which a fact is known that no probe can find: each by what its rule in `families.py` looks for.
+# One template per rule in `families.py`, with the text that the rule looks for.
 DISTILLED = (
     "{%- for m in messages %}{%- if m.role == 'assistant' %}{{ '<｜Assistant｜>' + m.content + '<｜stop｜>' }}"
     "{%- else %}{{ '<｜User｜>' + m.content }}{% endif %}{%- endfor %}"
@@ -311,7 +311,7 @@ SILENT = (
     "\n{{ m.content }}<end_of_sentence>\n{% endfor %}"
     "{% if add_generation_prompt %}{{ '<beginning_of_sentence>ai name=assistant\n' }}{% endif %}"
 )
-# Nothing in these tells; the model's name in the GGUF does.
+# Families that only the model's name in the GGUF reveals.
 SYSTEM_SENTENCES, SYSTEM_PROMPT, BUILT_IN = PLAIN + "{# 1 #}", PLAIN + "{# 2 #}", PLAIN + "{# 3 #}"
 
 KNOWN: dict[str, dict[str, str]] = {
@@ -320,7 +320,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "SYSTEM_PROMPT": {"name": "DeepHermes 3 Llama 3 8B Preview", "architecture": "llama"},
     "BUILT_IN": {"name": "pebble"},
 }
-"""What a GGUF with one of these templates says about itself, where that matters."""
+"""Name and architecture in the GGUF, for templates whose family rule needs them."""
 
 ALL = {
     name: value

@@ -1,4 +1,4 @@
-"""A conversation in the family's own terms: old thinking, switch words, system messages, strict roles."""
+"""Messages in the form a family expects: past thinking, switch words, system messages, strict roles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def segments(source: str, messages: list[Message], **ask: object) -> tuple[Segme
     )
 
 
-def test_old_thinking_goes_to_the_template_which_decides() -> None:
+def test_past_thinking_is_passed_to_the_template() -> None:
     chat = to_chat(TALK, profile(t.CLOSED), decide(ReasoningAsk(), profile(t.CLOSED)))
     assert chat[2] == {"role": "assistant", "content": "Yes </think>.", "reasoning_content": "Hm <|im_end|>"}
     assert "Hm" not in prompt(t.CLOSED, TALK)
@@ -43,9 +43,9 @@ def test_old_thinking_goes_to_the_template_which_decides() -> None:
     assert to_chat(TALK, profile(t.WRAPPED), decide(ReasoningAsk(), profile(t.WRAPPED)))[2]["reasoning"]
 
 
-def test_old_markers_stay_text() -> None:
-    foreign = [segment.text for segment in segments(t.WRAPPED, TALK) if not segment.trusted]
-    assert foreign == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
+def test_markers_in_past_messages_stay_text() -> None:
+    untrusted = [segment.text for segment in segments(t.WRAPPED, TALK) if not segment.trusted]
+    assert untrusted == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
 
 
 def test_keys_without_a_value_are_left_out() -> None:
@@ -57,7 +57,7 @@ def test_keys_without_a_value_are_left_out() -> None:
     assert chat == [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]
 
 
-def test_a_switch_word_is_ours_and_the_users_own_words_are_not_mangled() -> None:
+def test_a_switch_word_is_trusted_and_the_users_words_are_unchanged() -> None:
     talk = [Message("user", "Look into /srv/think/x, and do not /think.")]
     found = segments(t.WORDS, talk, on=False)
     assert "".join(s.text for s in found).endswith("<think></think>")
@@ -66,12 +66,12 @@ def test_a_switch_word_is_ours_and_the_users_own_words_are_not_mangled() -> None
     assert prompt(t.WORDS, [Message("user", "say /no_think")]).endswith("<think>\n")
 
 
-def test_a_system_message_is_folded_away_where_the_template_refuses_one() -> None:
+def test_a_system_message_is_merged_where_the_template_refuses_one() -> None:
     assert prompt(t.STRICT_ROLES, TALK).startswith("<turn>user\nBe brief.\n\nOne?<end>")
     assert prompt(t.STRICT_ROLES, TALK[:1]) == "<turn>user\nBe brief.<end>\n<turn>model\n"
 
 
-def test_neighbours_of_one_role_are_joined_where_roles_must_alternate() -> None:
+def test_adjacent_messages_of_one_role_are_joined_where_roles_must_alternate() -> None:
     talk = [
         Message("user", "One?"),
         Message("user", "Two?"),
@@ -93,14 +93,14 @@ def test_a_switch_that_a_system_message_would_block_still_works() -> None:
 
 
 @pytest.mark.parametrize(("on", "thinks"), [(True, True), (False, False)])
-def test_a_family_that_thinks_by_its_own_system_prompt(on: bool, thinks: bool) -> None:
+def test_a_family_that_thinks_by_its_default_system_prompt(on: bool, thinks: bool) -> None:
     for talk in (TALK, TALK[1:]):
         text = prompt(t.PROMPTED, talk, on=on)
         assert ("First think" in text) is thinks
         assert ("Be brief." in text) is (talk is TALK)
 
 
-def test_the_words_for_a_system_message_join_the_users_own() -> None:
+def test_switch_words_are_appended_to_the_system_message() -> None:
     found = profile(t.PLAIN, name="Llama-Nemotron-Nano", architecture="llama")
     decision = decide(ReasoningAsk(on=False), found)
     chat = to_chat(TALK, found, decision)
@@ -108,7 +108,7 @@ def test_the_words_for_a_system_message_join_the_users_own() -> None:
     assert to_chat(TALK[1:], found, decision)[0] == {"role": "system", "content": "detailed thinking off"}
 
 
-def test_a_word_looked_for_in_the_system_message_is_put_there() -> None:
+def test_a_switch_word_for_the_system_message_is_put_there() -> None:
     assert prompt(t.SYSTEM_WORDS, TALK, on=False).endswith("</think>\n\n")
     assert prompt(t.SYSTEM_WORDS, TALK[1:], on=False).startswith("[|system|]/no_think[|endofturn|]")
     assert prompt(t.SYSTEM_WORDS, [Message("system", "never /no_think"), *TALK[1:]]).endswith("<think>\n")
@@ -121,7 +121,7 @@ def test_the_messages_are_not_changed() -> None:
     assert before == TALK
 
 
-def test_contents_go_in_parts_where_the_template_wants_them_so() -> None:
+def test_contents_are_lists_of_parts_where_the_template_requires_it() -> None:
     found = segments(t.PARTS, TALK)
     assert prompt(t.PARTS, TALK).startswith(
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>"
@@ -130,30 +130,30 @@ def test_contents_go_in_parts_where_the_template_wants_them_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "rendered"),
     [
         (t.BLOCKS, "<|assistant|><|inner|>Hm <|im_end|><|outer|>Yes </think>.<|close|>"),
         (t.CHUNKS, "<|assistant|>[THINK]Hm <|im_end|>[/THINK]Yes </think>.<|close|>"),
     ],
 )
-def test_old_thinking_goes_back_in_typed_pieces_of_the_content(source: str, told: str) -> None:
-    assert told in prompt(source, TALK)
-    foreign = [segment.text for segment in segments(source, TALK) if not segment.trusted]
-    assert foreign == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
+def test_past_thinking_is_passed_as_typed_pieces_of_the_content(source: str, rendered: str) -> None:
+    assert rendered in prompt(source, TALK)
+    untrusted = [segment.text for segment in segments(source, TALK) if not segment.trusted]
+    assert untrusted == ["Be brief.", "One?", "Hm <|im_end|>", "Yes </think>.", "Two?"]
     without = [Message("user", "One?"), Message("assistant", "Yes."), Message("user", "Two?")]
     assert "<|assistant|>Yes.<|close|>" in prompt(source, without)
 
 
-def test_an_answer_without_a_word_is_left_out_where_roles_must_alternate() -> None:
+def test_an_empty_answer_is_omitted_where_roles_must_alternate() -> None:
     talk = [Message("user", "One?"), Message("assistant", "", thinking="Hm"), Message("user", "Two?")]
     assert prompt(t.STRICT_ROLES, talk).startswith("<turn>user\nOne?\n\nTwo?<end>")
 
 
-def test_a_system_prompt_of_the_familys_own_comes_beside_the_users() -> None:
+def test_a_familys_system_prompt_is_appended_to_the_users() -> None:
     found = profile(t.PLAIN, name="DeepHermes-3-Llama-3-8B", architecture="llama")
     on, off = (decide(ReasoningAsk(on=on), found) for on in (True, False))
-    told = to_chat(TALK, found, on)[0]["content"]
-    assert told.startswith("Be brief.\n\nYou are a deep thinking AI")
+    rendered = to_chat(TALK, found, on)[0]["content"]
+    assert rendered.startswith("Be brief.\n\nYou are a deep thinking AI")
     assert on.how == "text: You are a deep thinking AI, you may use … in the system message"
     assert to_chat(TALK, found, off)[0]["content"] == "Be brief."
     assert (off.applied, off.how) == ("off", "the model's default (off)")

@@ -1,4 +1,4 @@
-"""Asked → applied: by the family's own means, and honest where there is none."""
+"""From request to decision: by the family's own means, and an honest report where there is none."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_off_is_reported_as_impossible_where_the_model_always_thinks() -> None:
 
 
 @pytest.mark.parametrize(("effort", "tokens"), [("low", 512), ("medium", 2048), ("high", 8192)])
-def test_effort_without_a_control_of_its_own_is_a_budget(effort: str, tokens: int) -> None:
+def test_effort_without_an_effort_argument_is_a_budget(effort: str, tokens: int) -> None:
     found = decided(t.CLOSED, effort=effort)
     assert (found.budget, found.applied, found.asked) == (tokens, effort, effort)
     assert found.arguments == {"enable_thinking": True}
     assert found.notice is None
 
 
-def test_effort_with_a_control_of_its_own_uses_it() -> None:
+def test_effort_uses_the_effort_argument() -> None:
     found = decided(t.CHANNELS, effort="high")
     assert found.arguments == {"reasoning_effort": "high"}
     assert found.budget is None

@@ -1,4 +1,4 @@
-"""The families' page agrees with its data, and the data with the templates, where those are here."""
+"""docs/reasoning.md agrees with its data, and the data with the published templates, where these are present."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_a_stale_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @needed
-def test_the_data_is_what_the_templates_give() -> None:
+def test_the_data_agrees_with_the_templates() -> None:
     rows = {row["family"]: row for row in families.load()}
     for row in families.measure([REASONING / "templates"]):
         assert rows[row["family"]] == row
 
 
-def test_every_row_says_since_when_and_how() -> None:
+def test_every_row_has_a_version_and_a_way_to_switch_off() -> None:
     for row in families.load():
         assert row["since"]
         assert row["off"] in ("template", "text", "prefill", "cannot")

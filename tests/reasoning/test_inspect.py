@@ -1,4 +1,4 @@
-"""`mull inspect`: a template or a model in words, as JSON, as a prompt, and as a parser of raw outputs."""
+"""`mull inspect`: describe a template or model as text or JSON, render a prompt, parse a raw output."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_json_is_the_contract(mull: Run, template: Path) -> None:
     }
 
 
-def test_words_say_what_off_will_do(mull: Run, template: Path) -> None:
+def test_the_text_describes_what_off_does(mull: Run, template: Path) -> None:
     done = mull("inspect", template, "--stats")
     text = done.stdout.decode()
     assert "enable_thinking = false" in text
@@ -116,13 +116,13 @@ def test_a_model_without_a_template_is_a_base_model(mull: Run, tmp_path: Path) -
     assert json.loads(mull("inspect", path, "--json").stdout)["reasoning"]["kind"] == "none"
 
 
-def test_a_tokenizer_config_will_do(tmp_path: Path) -> None:
+def test_a_tokenizer_config_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer_config.json"
     path.write_text(json.dumps({"chat_template": t.OPENED}), encoding="utf-8")
     assert Inspected.open(path).profile.prompts.on.endswith("<think>\n")
 
 
-def test_a_tokenizer_config_may_hold_templates_by_name_and_tells_the_special_texts(tmp_path: Path) -> None:
+def test_a_tokenizer_config_may_have_named_templates_and_special_texts(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer_config.json"
     templates = [{"name": "tool_use", "template": t.TOOLS}, {"name": "default", "template": t.PROMPTED}]
     value = {"chat_template": templates, "bos_token": "<s>", "eos_token": {"content": "</s>"}}
@@ -132,7 +132,7 @@ def test_a_tokenizer_config_may_hold_templates_by_name_and_tells_the_special_tex
     assert found.turn_ends == ("</s>",)
 
 
-def test_a_template_of_no_name_is_named_by_its_folder(tmp_path: Path) -> None:
+def test_a_template_with_a_generic_name_is_named_after_its_folder(tmp_path: Path) -> None:
     folder = tmp_path / "Llama-3_3-Nemotron-Super-49B"
     folder.mkdir()
     path = folder / "chat_template.jinja"
@@ -140,7 +140,7 @@ def test_a_template_of_no_name_is_named_by_its_folder(tmp_path: Path) -> None:
     assert Inspected.open(path).profile.family == "Llama-Nemotron"
 
 
-def test_a_model_whose_template_cannot_be_used_is_told_of_all_the_same(mull: Run, tmp_path: Path) -> None:
+def test_a_model_with_an_unusable_template_is_still_described(mull: Run, tmp_path: Path) -> None:
     path = model(tmp_path / "broken.gguf", "{{ ''.__class__ }}")
     done = mull("inspect", path)
     assert done.returncode == 0
@@ -152,7 +152,7 @@ def test_a_model_whose_template_cannot_be_used_is_told_of_all_the_same(mull: Run
     assert mull("inspect", path, "--parse", stdin=b"x").returncode == 1
 
 
-def test_a_narrow_window_wraps_and_cuts_nothing(home: dict[str, str], tmp_path: Path) -> None:
+def test_a_narrow_window_wraps_and_truncates_nothing(home: dict[str, str], tmp_path: Path) -> None:
     from tests.terminal.harness import Terminal
 
     path = tmp_path / "closed.jinja"
@@ -161,8 +161,8 @@ def test_a_narrow_window_wraps_and_cuts_nothing(home: dict[str, str], tmp_path: 
     with Terminal(command, environ=home, columns=40) as terminal:
         assert terminal.exit() == 0
         assert all(len(line) <= 40 for line in terminal.lines)
-        told = " ".join(" ".join(terminal.lines).split())
-    assert "template argument enable_thinking = false; the prompt contains an empty thinking block" in told
+        shown = " ".join(" ".join(terminal.lines).split())
+    assert "template argument enable_thinking = false; the prompt contains an empty thinking block" in shown
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_narrow_window_wraps_and_cuts_nothing(home: dict[str, str], tmp_path: 
         ("x.json", b"{}"),
     ],
 )
-def test_what_is_neither_is_told(mull: Run, tmp_path: Path, name: str, data: bytes) -> None:
+def test_other_files_are_an_error(mull: Run, tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(data)
     done = mull("inspect", path)
@@ -187,7 +187,7 @@ def test_what_is_neither_is_told(mull: Run, tmp_path: Path, name: str, data: byt
 
 
 @pytest.mark.parametrize("name", ["nowhere.jinja", "folder", "folder.gguf"])
-def test_what_is_no_file_is_told(mull: Run, tmp_path: Path, name: str) -> None:
+def test_a_missing_file_or_a_folder_is_an_error(mull: Run, tmp_path: Path, name: str) -> None:
     if name.startswith("folder"):
         (tmp_path / name).mkdir()
     done = mull("inspect", tmp_path / name)
@@ -205,7 +205,7 @@ def test_what_is_no_file_is_told(mull: Run, tmp_path: Path, name: str) -> None:
         "no messages",
     ],
 )
-def test_a_template_that_cannot_be_used_is_told(tmp_path: Path, mull: Run, source: str) -> None:
+def test_an_unusable_template_is_an_error(tmp_path: Path, mull: Run, source: str) -> None:
     path = tmp_path / "bad.jinja"
     path.write_text(source, encoding="utf-8")
     done = mull("inspect", path)
@@ -220,7 +220,7 @@ def test_a_template_that_cannot_be_used_is_told(tmp_path: Path, mull: Run, sourc
     "value",
     ["{}", "[]", "nonsense", '[{"role": "tool", "content": "x"}]', '[{"role": "user", "content": 3}]', "[1]"],
 )
-def test_messages_must_be_messages(tmp_path: Path, value: str) -> None:
+def test_malformed_messages_are_an_error(tmp_path: Path, value: str) -> None:
     path = tmp_path / "m.json"
     path.write_text(value, encoding="utf-8")
     with pytest.raises(UsageError):
@@ -245,7 +245,7 @@ def test_parse_and_render_exclude_each_other(mull: Run, template: Path) -> None:
     assert mull("inspect", template, "--parse", "--render", template).returncode == 2
 
 
-def test_a_final_marker_that_never_came_leaves_an_answer(tmp_path: Path) -> None:
+def test_without_the_final_marker_the_output_is_the_answer(tmp_path: Path) -> None:
     path = tmp_path / "final.jinja"
     path.write_text(t.FINAL, encoding="utf-8")
     inspected = Inspected.open(path)

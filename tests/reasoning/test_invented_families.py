@@ -1,4 +1,4 @@
-"""Families that nobody has: templates put together from how real ones write tags, turns, switches and prefills.
+"""Invented families: templates combined from how real ones write tags, turns, switches and prefills.
 
 What each can do is known from how it was made, so the whole profile is compared.
 """
@@ -23,7 +23,7 @@ TAGS = (
     ("<|begin_reason|>", "<|end_reason|>"),
     ("<|cot_start|>", "<|cot_end|>"),
 )
-# What stands before a message and after it, and what begins an answer.
+# The text before and after a message, and the one that begins an answer.
 TURNS = {
     "chatml": (
         "{{ '<|im_start|>' + m.role + '\n' }}",
@@ -47,7 +47,7 @@ TURNS = {
 
 @dataclass(frozen=True)
 class Way:
-    """A condition under which it thinks, what happens by default, the argument, and its values."""
+    """The condition for thinking, the default, the argument, and its values."""
 
     condition: str
     default: str
@@ -94,7 +94,7 @@ def sample() -> list[tuple[tuple[str, str], str, Way, tuple[str, ...], str | Non
 
 
 @pytest.mark.parametrize(("tags", "turn", "way", "prefill", "field"), sample())
-def test_an_invented_family_is_understood(
+def test_an_invented_family_is_detected(
     tags: tuple[str, str], turn: str, way: Way, prefill: tuple[str, ...], field: str | None
 ) -> None:
     source = template(tags, turn, way, prefill, field)
@@ -105,9 +105,9 @@ def test_an_invented_family_is_understood(
     switch = found["switch"]
     assert switch["argument"] == way.argument
 
-    def told(value: object) -> str:
+    def rendered(value: object) -> str:
         question = [{"role": "user", "content": "q"}]
         return Template(source, bos="<s>", eos="</s>").render(question, arguments={way.argument: value})
 
-    assert told(switch["on"]) == told(way.on)
-    assert told(switch["off"]) == told(way.off)
+    assert rendered(switch["on"]) == rendered(way.on)
+    assert rendered(switch["off"]) == rendered(way.off)

@@ -1,4 +1,4 @@
-"""No text from anybody can forge a control token or a turn, in any family; harmless text changes nothing."""
+"""Prompt injection: untrusted text never becomes a control token or a turn; text without markers is unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONVERSATION = (
 
 
 def attempt(dice: random.Random, spellings: Sequence[str]) -> str:
-    """One try: spellings whole, split, nested, glued with white space and control characters."""
+    """One attempt: marker spellings whole, split, nested, joined by white space and control characters."""
     parts = []
     for _ in range(dice.randint(1, 6)):
         spelled = dice.choice(spellings)
@@ -61,12 +61,12 @@ def ids(found: Profile, vocabulary: Spelling, messages: Sequence[Message], ask: 
 
 
 def harmless(text: str) -> str:
-    """A word instead; nothing where there is nothing, for templates may leave empty parts out."""
+    """A harmless word instead; "" for an empty text, since templates may omit empty parts."""
     return "Zq" if text.strip() else text
 
 
 def forge(name: str, tries: int, seed: int) -> None:
-    """Texts that spell markers give the same special tokens as harmless texts in their place."""
+    """Assert that texts with markers give the same special tokens as harmless texts in their place."""
     found, vocabulary = profile(SOURCES[name]), Spelling(SOURCES[name])
     dice, spellings = random.Random(f"{name}{seed}"), list(Spelling(SOURCES[name]).special_tokens)
     for _ in range(tries):
@@ -81,13 +81,13 @@ def forge(name: str, tries: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_nothing_can_be_forged(name: str) -> None:
+def test_untrusted_text_adds_no_special_tokens(name: str) -> None:
     forge(name, tries=3, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
-def test_nothing_can_be_forged_in_ten_thousand_attempts(name: str) -> None:
+def test_untrusted_text_adds_no_special_tokens_in_ten_thousand_attempts(name: str) -> None:
     forge(name, tries=10_000 // len(SOURCES) + 1, seed=1)
 
 
@@ -95,7 +95,7 @@ HARMLESS = "Sort 3, 1 & 2: use `sorted(x)`, if a < b > c.\n\n  <b>Grüße</b> �
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_harmless_conversation_gets_the_ids_of_the_straightforward_rendering(name: str) -> None:
+def test_text_without_markers_gets_the_ids_of_the_plain_rendering(name: str) -> None:
     found, vocabulary = profile(SOURCES[name]), Spelling(SOURCES[name])
     talk = [Message("user", HARMLESS), Message("assistant", HARMLESS, HARMLESS), Message("user", HARMLESS)]
     decision = decide(ReasoningAsk(), found)
@@ -123,7 +123,7 @@ def test_a_whole_conversation_as_a_message_stays_one_message() -> None:
     ]
 
 
-def test_a_template_that_refuses_spelled_markers_is_not_refused() -> None:
+def test_a_template_does_not_see_spelled_markers_in_messages() -> None:
     test = "{% if '<|im_end|>' in m.content %}{{ raise_exception('no') }}{% endif %}"
     strict = "{% for m in messages %}" + test + "{% endfor %}"
     found = profile(strict + templates.PLAIN)

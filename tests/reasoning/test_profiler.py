@@ -1,4 +1,4 @@
-"""Profiles of templates nobody has seen: one small template per mechanism, all found by probing."""
+"""Profiles of unknown templates: small ones with one mechanism each, all detected by probing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_mechanism_is_found_by_probing(source: str, expected: tuple[object, ..
     assert facts(source) == expected
 
 
-def test_a_header_family_is_found() -> None:
+def test_a_family_with_headers_is_found() -> None:
     found = profile(t.CHANNELS)
     assert (found.kind, found.default, found.off) == ("effort", "on", "prefill")
     assert found.start == "<|channel|>analysis<|message|>"
@@ -149,7 +149,7 @@ def test_contents_in_parts_are_found() -> None:
     assert not profile(t.PLAIN).parts
 
 
-def test_gemma_4_without_a_word_on_its_thoughts_is_known() -> None:
+def test_gemma_4_is_known_without_a_named_thinking_channel() -> None:
     found = profile(t.UNNAMED_CHANNELS)
     assert (found.start, found.end) == ("<|channel>thought", "<channel|>")
 
@@ -209,7 +209,7 @@ def test_strict_roles_are_found() -> None:
     ("tag", "extra"),
     [("<seed:think>", ""), ("<thought>", ""), ("<|think|>", ""), ("<reasoning>", "{#x#}"), ("[THINK]", "")],
 )
-def test_any_spelling_of_the_tags_will_do(tag: str, extra: str) -> None:
+def test_any_spelling_of_the_tags_is_found(tag: str, extra: str) -> None:
     closer = tag.replace("<|", "<|/") if tag.startswith("<|") else tag[0] + "/" + tag[1:]
     found = profile(t.OPENED.replace("</think>", closer).replace("<think>", tag) + extra)
     assert (found.start, found.end) == (tag, closer)
@@ -217,13 +217,13 @@ def test_any_spelling_of_the_tags_will_do(tag: str, extra: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["think", "with_reasoning", "use_thinking", "deliberate_reasoning"])
-def test_any_name_of_the_switch_will_do(name: str) -> None:
+def test_any_name_of_the_switch_is_found(name: str) -> None:
     found = profile(t.BARE.replace("thinking", name))
     assert found.switch is not None
     assert (found.switch.argument, found.switch.on, found.switch.off) == (name, True, False)
 
 
-def test_an_inverted_switch_is_turned_round() -> None:
+def test_an_inverted_switch_is_recognized() -> None:
     found = profile(t.BARE.replace("if thinking", "if not disable_thinking"))
     assert found.switch is not None
     assert (found.switch.argument, found.switch.on, found.switch.off) == ("disable_thinking", False, True)
@@ -239,11 +239,11 @@ def test_an_argument_without_effect_is_no_switch() -> None:
     )
 
 
-def test_a_users_text_that_spells_an_end_is_not_taken_for_a_prefill() -> None:
+def test_an_end_marker_in_user_text_is_not_a_prefill() -> None:
     assert profile(t.CHANNELS).prefill(profile(t.CHANNELS).prompts.default) == "none"
 
 
-def test_names_decide_where_templates_are_silent() -> None:
+def test_the_models_name_decides_where_the_template_does_not() -> None:
     silent = t.PLAIN
     assert facts(silent, name="Llama-3_3-Nemotron-Super-49B", architecture="deci")[:3] == (
         "switchable",
@@ -273,13 +273,13 @@ def test_profiles_are_made_once() -> None:
 @pytest.mark.parametrize(
     "source", ["{{ raise_exception('never') }}", "{{ ''.__class__ }}", "{% if %}", "no messages"]
 )
-def test_a_template_that_cannot_be_used_says_so(source: str) -> None:
+def test_an_unusable_template_raises(source: str) -> None:
     with pytest.raises(TemplateError):
         profile(source)
 
 
 @pytest.mark.parametrize("source", t.ALL.values(), ids=t.ALL)
-def test_every_profile_can_be_told_in_words_and_data(source: str) -> None:
+def test_every_profile_has_a_description_and_data(source: str) -> None:
     found: Profile = profile(source)
     data = as_json(found)
     assert list(data)[:7] == ["kind", "default", "switch", "effort", "markers", "prefill", "off"]

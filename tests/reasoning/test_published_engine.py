@@ -34,7 +34,7 @@ CASES: list[tuple[str, str, Sequence[str], dict[str, Sequence[str]], dict[str, A
         {},
         {"eos": "<|return|>"},
         "Hm.",
-        "Hm",  # after the prefill the script begins anew, and what it says is the answer
+        "Hm",  # after the prefill the script starts over, and its text is the answer
     ),
     (
         "deepseek-ai-DeepSeek-R1-Distill-Llama-8B",

@@ -1,4 +1,4 @@
-"""Thinking, answer and tool calls out of token pieces: every state, every trap, the same for any chunking."""
+"""Splitting token pieces into thinking, answer and tool calls: all states and edge cases, independent of chunking."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reasoning import templates as t
 Result = tuple[str, str, str]
 
 
-def told(parts: list[Part]) -> Result:
+def joined(parts: list[Part]) -> Result:
     kinds = (ThinkingPart, AnswerPart, ToolCallPart)
     return tuple("".join(part.text for part in parts if isinstance(part, kind)) for kind in kinds)  # type: ignore[return-value]
 
@@ -30,7 +30,7 @@ def split(found: Profile, prompt: str, pieces: list[bytes]) -> Result:
         new = splitter.feed(0, piece, False)
         assert all(part.text for part in new if not isinstance(part, ToolCallPart)), "no empty part"
         parts += new
-    return told(parts + splitter.finish())
+    return joined(parts + splitter.finish())
 
 
 def every_way(found: Profile, prompt: str, text: str) -> Result:
@@ -91,7 +91,7 @@ CALLING = (
         (on(t.OPENED), "<think>\nHm.</think>Yes", ("Hm.", "Yes", "")),
         (on(t.OPENED), "</think>Yes", ("", "Yes", "")),
         (on(t.OPENED), "Hm, and that was all.", ("Hm, and that was all.", "", "")),
-        # closed by the prompt: what comes is the answer, and thinking that comes anyway is split off
+        # closed by the prompt: the output is the answer, and unrequested thinking is split off
         (off(t.OPENED), "Yes", ("", "Yes", "")),
         (off(t.CLOSED), "<think>\nHm.</think>\nYes", ("Hm.", "Yes", "")),
         (off(t.BARE), "\n\nYes", ("", "Yes", "")),
@@ -134,7 +134,7 @@ CALLING = (
         (on(t.CHANNELS), "Just text,\nno header at all", ("", "Just text,\nno header at all", "")),
         (on(t.CHANNELS), "Text", ("", "Text", "")),
         (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.", ("Hm.", "", "")),
-        # headers with oddities: nothing of what was said is lost
+        # malformed headers: no text is lost
         (on(t.CHANNELS), "<|channel|>analysis Hm.<|end|><|channel|>final<|message|>Yes", ("Hm.", "Yes", "")),
         (on(t.CHANNELS), "<|channel|>analysis\nHm, and so on", ("Hm, and so on", "", "")),
         (on(t.CHANNELS), "<|channel|>analysis " + "so " * 80, (("so " * 80).strip(), "", "")),
@@ -153,7 +153,7 @@ CALLING = (
         (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.<|end|> to=shell<|message|>ls", ("Hm.", "", "ls")),
         (on(t.CHANNELS), "<|channel|>analysis<|message|>Hm.<|end|>Yes", ("Hm.", "Yes", "")),
         (on(t.CHANNELS), "<|channel|>final", ("", "", "")),
-        # tool calls nobody asked for
+        # unrequested tool calls
         (
             on(t.TOOLS),
             'Look:\n<tool_call>\n{"a": 1}\n</tool_call>\nDone',
@@ -162,7 +162,7 @@ CALLING = (
         (on(t.TOOLS), "A <tool_call> is written so", ("", "A <tool_call> is written so", "")),
         (on(t.TOOLS), "```\n<tool_call>\n```\n", ("", "```\n<tool_call>\n```\n", "")),
         (on(t.TOOLS), "<tool_call>\n{}", ("", "", "\n{}")),
-        # silent templates are watched at the start of the output
+        # without a thinking mode, common tags at the start of the output are split off
         (on(t.PLAIN), "<think>Hm.</think>\n\nYes", ("Hm.", "Yes", "")),
         (on(t.PLAIN), "[THINK]Hm.[/THINK]Yes", ("Hm.", "Yes", "")),
         (on(t.PLAIN), "<|START_THINKING|>Hm.<|END_THINKING|>Yes", ("Hm.", "Yes", "")),
@@ -183,17 +183,17 @@ def test_a_base_model_is_all_answer() -> None:
 def tokens(
     source: str, *pieces: str, special: tuple[str, ...] = ("<think>", "</think>", "<|im_end|>")
 ) -> Result:
-    """Pieces as tokens of a known vocabulary: those in `special` are special tokens when they come as `@piece`."""
+    """Feed pieces as tokens of a known vocabulary: `@piece` is a special token if it is in `special`."""
     found = profile(source, special=special)
     splitter = Splitter(found, found.prompts.on)
     parts: list[Part] = []
     for piece in pieces:
         is_special = piece.startswith("@")
         parts += splitter.feed(0, piece.removeprefix("@").encode(), is_special)
-    return told(parts + splitter.finish())
+    return joined(parts + splitter.finish())
 
 
-def test_where_a_marker_is_one_token_spelled_out_text_never_triggers_it() -> None:
+def test_spelled_out_text_never_matches_a_marker_token() -> None:
     assert tokens(t.CLOSED, "@<think>", "I say </think>", " twice", "@</think>", "Yes") == (
         "I say </think> twice",
         "Yes",
@@ -206,17 +206,17 @@ def test_a_marker_token_in_the_answer_begins_thinking_again() -> None:
     assert tokens(t.CLOSED, "Yes.", "@<think>", "Hm.", "@</think>", "No.") == ("Hm.", "Yes.No.", "")
 
 
-def test_a_stray_end_token_is_swallowed_and_unknown_control_tokens_too() -> None:
+def test_stray_end_tokens_and_unknown_control_tokens_are_dropped() -> None:
     assert tokens(t.CLOSED, "Yes", "@</think>", ".", "@<|fim_pad|>", "@<table>") == ("", "Yes.<table>", "")
 
 
-def test_thinking_tokens_of_a_vocabulary_are_known_though_its_template_is_silent() -> None:
+def test_common_thinking_tokens_are_split_without_a_thinking_mode() -> None:
     square = ("[THINK]", "[/THINK]", "<|im_end|>")
     assert tokens(t.PLAIN, "@[THINK]", "Hm.", "@[/THINK]", "Yes", special=square) == ("Hm.", "Yes", "")
     assert tokens(t.PLAIN, "[THINK]", "Yes", special=square) == ("", "[THINK]Yes", "")
 
 
-def test_states_are_told() -> None:
+def test_the_splitter_reports_its_state() -> None:
     found = profile(t.OPENED)
     splitter = Splitter(found, found.prompts.on)
     assert splitter.thinking
@@ -231,7 +231,7 @@ def test_states_are_told() -> None:
 
 
 @pytest.mark.parametrize("source", [s for s in t.ALL.values() if profile(s).reasons])
-def test_the_way_out_leads_into_the_answer(source: str) -> None:
+def test_the_closing_text_leads_into_the_answer(source: str) -> None:
     found = profile(source)
     splitter = Splitter(found, found.prompts.on)
     parts = splitter.feed(0, (found.start or "").encode() if not splitter.thinking else b"", False)
@@ -240,19 +240,19 @@ def test_the_way_out_leads_into_the_answer(source: str) -> None:
     parts += splitter.feed(0, closing_text(found).encode(), False)
     assert not splitter.thinking
     parts += splitter.feed(0, b"Yes", False)
-    thinking, answer, hidden = told(parts + splitter.finish())
+    thinking, answer, hidden = joined(parts + splitter.finish())
     assert thinking.startswith("Hm, let me see")
     assert (answer, hidden) == ("Yes", "")
 
 
-def test_a_final_marker_that_never_comes_makes_the_whole_an_answer_when_the_model_is_done() -> None:
+def test_without_the_final_marker_a_complete_output_is_the_answer() -> None:
     found = profile(t.FINAL)
     splitter = Splitter(found, found.prompts.on)
     parts = splitter.feed(0, b"It is 4.", False)
-    assert told(parts + splitter.finish(complete=True)) == ("It is 4.", "It is 4.", "")
+    assert joined(parts + splitter.finish(complete=True)) == ("It is 4.", "It is 4.", "")
 
 
-def test_characters_are_never_cut_and_bad_bytes_become_marks() -> None:
+def test_parts_end_at_characters_and_invalid_bytes_are_replaced() -> None:
     found = profile(t.PLAIN)
     assert split(found, "", [b"a\xf0", b"\x9f", b"\x98", b"\x80b"]) == ("", "a😀b", "")
     assert split(found, "", [b"a\xff", b"b\xf0\x9f"]) == ("", "a\ufffdb\ufffd", "")
@@ -268,7 +268,7 @@ TEXT = st.text(st.sampled_from("ab <>/\n|thinkxé😀"), max_size=30)
     TEXT,
     st.integers(0, 2**32),
 )
-def test_any_text_survives_any_chunking(opener: str, thinking: str, answer: str, seed: int) -> None:
+def test_text_is_preserved_in_any_chunking(opener: str, thinking: str, answer: str, seed: int) -> None:
     closer = opener[0] + "/" + opener[1:]
     found = Profile(None, kind="always", start=opener, end=closer)
     data = f"{opener}{thinking}{closer}{answer}".encode()
@@ -285,7 +285,7 @@ def test_any_text_survives_any_chunking(opener: str, thinking: str, answer: str,
         assert whole[1].strip() == answer.strip()
 
 
-def test_a_tool_call_is_told_once_and_whole() -> None:
+def test_a_tool_call_is_one_part() -> None:
     found = profile(t.TOOLS)
     splitter = Splitter(found, found.prompts.on)
     parts: list[Part] = []

@@ -1,4 +1,4 @@
-"""Grammars are judged before llama.cpp sees them: what is wrong is said with its line, what is hostile is refused."""
+"""Grammars are checked before llama.cpp sees them: errors name the line, dangerous grammars are rejected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_what_is_right_passes(text: str) -> None:
+def test_valid_grammars_pass(text: str) -> None:
     check(text)
 
 
@@ -55,7 +55,7 @@ def test_what_is_right_passes(text: str) -> None:
         ("root ::= é", 1, "unexpected"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(text: str, line: int, named: str) -> None:
+def test_an_error_names_the_line(text: str, line: int, named: str) -> None:
     with pytest.raises(GrammarError) as wrong:
         check(text)
     assert wrong.value.line == line
@@ -67,7 +67,7 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, named: str) -
     "text",
     [
         'root ::= root "a" | "b"',
-        'root ::= a root | "x"\na ::= b\nb ::= "" | "y"',  # llama.cpp does not see this one, and never returns
+        'root ::= a root | "x"\na ::= b\nb ::= "" | "y"',  # llama.cpp does not detect this one, and never returns
         'root ::= ("a"*)*',
         'root ::= ("a"? "b"*)+',
         'root ::= "a" root',
@@ -80,13 +80,13 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, named: str) -
         "root ::= r0\n" + "\n".join(f"r{n} ::= r{n + 1}" for n in range(9_000)) + '\nr9000 ::= "x"',
     ],
 )  # fmt: skip
-def test_what_is_hostile_is_refused(text: str) -> None:
+def test_dangerous_grammars_are_rejected(text: str) -> None:
     with pytest.raises(GrammarError):
         check(text)
 
 
 def matches(grammar: str, text: str) -> bool:
-    """A grammar of `whole` is a regular expression but for its quotes and spaces."""
+    """A grammar of `whole_numbers` is a regular expression apart from its quotes and spaces."""
     import re
 
     return re.fullmatch(grammar.replace('"', "").replace(" ", ""), text) is not None
@@ -99,7 +99,7 @@ def matches(grammar: str, text: str) -> bool:
         (5, 5), (None, 10), (7, None), (-3, None), (None, -4), (None, None),
     ],
 )  # fmt: skip
-def test_whole_numbers_are_exactly_those_between_the_bounds(least: int | None, greatest: int | None) -> None:
+def test_integers_are_exactly_those_between_the_bounds(least: int | None, greatest: int | None) -> None:
     grammar = whole_numbers(least, greatest)
     for number in (*range(-1300, 3200), 10**15, -(10**15)):
         inside = (least is None or number >= least) and (greatest is None or number <= greatest)

@@ -1,4 +1,4 @@
-"""Schemas hold a model with random weights: whatever it writes fits, by the judgement of the jsonschema library."""
+"""Schemas constrain a model with random weights: all its output is valid according to the jsonschema library."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ SCHEMAS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def write(tmp_path_factory: pytest.TempPathFactory, checked_state: Path) -> Iterator[Write]:
-    """Let random weights write what a schema allows."""
+    """Generate with random weights under a schema."""
     path = write_random(tmp_path_factory.mktemp("models") / "tiny.gguf", TINY)
     settings = EngineSettings(threads=1)
     with (
@@ -119,18 +119,18 @@ def write(tmp_path_factory: pytest.TempPathFactory, checked_state: Path) -> Iter
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_what_random_weights_write_fits(write: Write, name: str) -> None:
+def test_what_random_weights_generate_matches_the_schema(write: Write, name: str) -> None:
     schema = SCHEMAS[name]
     validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     written = [text for seed in range(3) if (text := write(schema, seed))]
-    assert written  # some random texts go on for longer than is waited for
+    assert written  # some random texts do not end in time
     for text in written:
         validator(schema, format_checker=validator.FORMAT_CHECKER).validate(json.loads(text))
         assert mismatch(text, from_schema(schema)) is None
 
 
 def test_a_schema_leaves_a_choice(write: Write) -> None:
-    """Else the test above would be satisfied by a grammar for one text."""
+    """Otherwise a grammar for a single text would pass the test above."""
     for name in ("mixed", "between", "any of beside properties", "others beside", "pattern"):
         assert len({write(SCHEMAS[name], seed) for seed in range(4)}) > 1
 
@@ -197,7 +197,7 @@ def test_five_hundred_fields(write: Write) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_held_to_is_refused_by_name(schema: Any, named: str) -> None:
+def test_an_unsupported_schema_is_rejected_with_an_error_naming_the_keyword(schema: Any, named: str) -> None:
     with pytest.raises(UnsupportedSchema) as refused:
         from_schema({"properties": {"deep": schema}, "$defs": {}} if "$ref" not in str(schema) else schema)
     assert named in refused.value.message
@@ -220,7 +220,7 @@ def test_what_cannot_be_held_to_is_refused_by_name(schema: Any, named: str) -> N
         ("[]", "“[]”"),
     ],
 )
-def test_what_is_malformed_is_said_with_its_place(text: str, named: str) -> None:
+def test_malformed_input_is_an_error_with_its_place(text: str, named: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_answer_format(schema=text)
     assert named in refused.value.message
@@ -252,7 +252,7 @@ def test_a_schema_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_schema("person") == {"type": "boolean"}
 
 
-def test_only_one_shape_at_a_time() -> None:
+def test_only_one_format_at_a_time() -> None:
     with pytest.raises(UsageError):
         read_answer_format(schema="a", json_only=True)
     with pytest.raises(UsageError):
@@ -271,12 +271,12 @@ def test_only_one_shape_at_a_time() -> None:
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_the_answer_is_checked_again(answer: str, reason: str | None) -> None:
+def test_the_finished_answer_is_validated(answer: str, reason: str | None) -> None:
     found = mismatch(answer, from_schema(SCHEMAS["required"]))
     assert found is None if reason is None else found is not None and reason in found
 
 
-def test_no_schema_ends_in_a_traceback() -> None:
+def test_no_schema_causes_a_traceback() -> None:
     for odd in (
         {"type": []},
         {"enum": []},
@@ -288,4 +288,4 @@ def test_no_schema_ends_in_a_traceback() -> None:
         try:
             from_schema(odd)
         except MullError as error:
-            assert error.message  # noqa: PT017 - either is right: it is accepted, or refused in words
+            assert error.message  # noqa: PT017 - both are right: accepted, or rejected with a message

@@ -1,4 +1,4 @@
-"""A turn whose tokens are guessed ahead: budget, "answer now", stops and limits fall on the same token as without."""
+"""Turns with speculative decoding: budget, "answer now", stops and limits take effect at the same token as without."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ def loaded(tmp_path: Path) -> Iterator[LoadedModel]:
 
 
 def outcome(
-    loaded: LoadedModel, wanted: TurnSettings, until: str, wish: str
+    loaded: LoadedModel, wanted: TurnSettings, until: str, action: str
 ) -> tuple[Done, tuple[object, ...]]:
-    """The turn's end. When `until` is said, the reader wishes to stop or to have the answer now."""
+    """The turn's end. When `until` has been generated, the user stops or requests the answer."""
     control = TurnControl()
     events = []
     for event in run(loaded, QUESTION, wanted, control):
         events.append(event)
         if until and isinstance(event, ThinkingDelta | AnswerDelta) and until in event.text:
-            getattr(control, wish)()
+            getattr(control, action)()
     done = check_stream(events)
     usage = done.usage
     return done, (done.thinking, done.answer, done.finish, done.limit, usage.thinking, usage.answer)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "until", "wish"),
+    ("wanted", "until", "action"),
     [
         (settings(), "", ""),
         (settings(budget=8), "", ""),
@@ -80,12 +80,12 @@ def outcome(
     ],
 )
 @pytest.mark.parametrize("wrong", [0.0, 0.1])
-def test_it_ends_as_without(
+def test_it_ends_as_without_speculation(
     loaded: LoadedModel,
     monkeypatch: pytest.MonkeyPatch,
     wanted: TurnSettings,
     until: str,
-    wish: str,
+    action: str,
     wrong: float,
 ) -> None:
     prompt = prepare(loaded, QUESTION, wanted).tokens
@@ -93,8 +93,8 @@ def test_it_ends_as_without(
         event.token for event in loaded.engine.generate(Request(prompt, GREEDY)) if isinstance(event, Piece)
     ]
     monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: None)
-    _, alone = outcome(loaded, wanted, until, wish)
+    _, alone = outcome(loaded, wanted, until, action)
     monkeypatch.setattr(Drafting, "drafter", lambda *_, **__: Hinted(script, wrong=wrong))
-    done, drafted = outcome(loaded, wanted, until, wish)
+    done, drafted = outcome(loaded, wanted, until, action)
     assert drafted == alone
     assert done.usage.drafted > 0

@@ -1,4 +1,4 @@
-"""Stop strings never show, however the text is chunked."""
+"""Stop strings are never shown, however the text is chunked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = st.text(alphabet="ab\n", max_size=30)
 @given(
     TEXT, st.lists(st.text(alphabet="ab\n", min_size=1, max_size=4), max_size=3), st.lists(st.integers(1, 5))
 )
-def test_it_is_the_text_before_the_first_stop(text: str, stops: list[str], sizes: list[int]) -> None:
+def test_the_output_is_the_text_before_the_first_stop(text: str, stops: list[str], sizes: list[int]) -> None:
     found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
     expected = text[: min(found)[1]] if found else text
     chunker, shown, rest = StopFilter(stops), "", text

@@ -1,4 +1,4 @@
-"""One turn with the real engine: its events, its budget, its way out of the thinking, and a prompt nobody can forge."""
+"""One turn with the real engine: events, thinking budget, closing of thinking, and prompt injection."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ask(loaded: LoadedModel, text: str, wanted: TurnSettings, control: TurnContr
     return check_stream(run(loaded, [Message("user", text)], wanted, control or TurnControl()))
 
 
-def test_thinking_and_answer_are_told_apart(thinker: Path) -> None:
+def test_thinking_and_answer_are_separate(thinker: Path) -> None:
     with speaking(thinker) as loaded:
         done = ask(loaded, "hi", settings())
     assert done.answer == "Well, yes."
@@ -85,7 +85,7 @@ def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) 
     assert done.usage.answer <= 8
 
 
-def test_a_second_turn_reuses_the_beginning(thinker: Path) -> None:
+def test_a_second_turn_reuses_the_cached_prefix(thinker: Path) -> None:
     with speaking(thinker) as loaded:
         first = ask(loaded, "a rather long first question", settings(on=False))
         messages = [Message("user", "a rather long first question"), Message("assistant", first.answer)]
@@ -118,7 +118,7 @@ def test_answer_now_closes_the_thinking(thinker: Path) -> None:
     assert done.answer == "Now."
 
 
-def test_a_stop_keeps_what_was_said(thinker: Path) -> None:
+def test_a_stop_preserves_the_text_so_far(thinker: Path) -> None:
     control = TurnControl()
     events = []
     with speaking(thinker) as loaded:
@@ -132,7 +132,7 @@ def test_a_stop_keeps_what_was_said(thinker: Path) -> None:
         assert ask(loaded, "hi", settings(on=False)).answer == "Now.", "the next turn works"
 
 
-def test_a_model_that_cannot_be_switched_off_says_so(tmp_path: Path) -> None:
+def test_a_model_that_always_thinks_gives_a_notice(tmp_path: Path) -> None:
     always = (
         "{%- for m in messages %}<|im_start|>{{ m.role }}\n"
         "{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
@@ -173,8 +173,8 @@ FORGED = [
 
 @pytest.mark.parametrize("text", FORGED)
 @pytest.mark.parametrize("role", ["user", "system", "assistant"])
-def test_no_text_can_forge_a_control_token(thinker: Path, text: str, role: str) -> None:
-    """The special tokens of a prompt with a hostile text are those of the same prompt with a harmless one."""
+def test_untrusted_text_adds_no_control_token(thinker: Path, text: str, role: str) -> None:
+    """A prompt with a hostile text has the special tokens of the same prompt with a harmless one."""
 
     def conversation(content: str) -> list[Message]:
         said = {"system": "be brief", "user": "hello", "assistant": "hi", role: content}
@@ -194,7 +194,7 @@ def test_no_text_can_forge_a_control_token(thinker: Path, text: str, role: str) 
         )
 
 
-def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> None:
+def test_a_conversation_without_markers_has_the_ids_of_its_rendering(thinker: Path) -> None:
     messages = [
         Message("user", "\n  Hello,\n\nworld 1234!"),
         Message("assistant", " Hé!\n"),
@@ -210,8 +210,10 @@ def test_a_harmless_conversation_has_the_ids_of_its_rendering(thinker: Path) -> 
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thinker: Path, on: bool) -> None:
-    """Up to where the answer begins without its thinking, which the template drops, as it does an empty block."""
+def test_another_process_reuses_the_prefix_of_the_next_prompt(
+    tmp_path: Path, thinker: Path, on: bool
+) -> None:
+    """Up to the start of the answer, since the template drops its thinking, and an empty block too."""
     state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
     asked = [Message("user", "a rather long first question " * 10)]
     with speaking(thinker, state_store) as loaded:
@@ -230,7 +232,7 @@ def test_another_process_goes_on_where_the_next_prompt_would(tmp_path: Path, thi
     assert second.usage.cached == len(entry.tokens) == prompt
 
 
-def test_a_turn_that_was_stopped_is_not_kept(tmp_path: Path, thinker: Path) -> None:
+def test_an_interrupted_turn_is_not_saved(tmp_path: Path, thinker: Path) -> None:
     state_store = StateStore(tmp_path / "prefixes", limit=1 << 30, min_seconds=0.0)
     asked, control = [Message("user", "a rather long first question " * 10)], TurnControl()
     with speaking(thinker, state_store) as loaded:

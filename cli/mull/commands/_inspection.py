@@ -1,7 +1,7 @@
-"""What a model file or a chat template is: opened, profiled, rendered, and its output parsed, without loading a model.
+"""Inspect a model file or a chat template: profile it, render prompts, parse outputs, without loading the model.
 
-In: a `.gguf`, a template, or a tokenizer's JSON that carries one. Out: an `Inspected` that answers what `mull inspect`
-asks. Raises `ModelFileError` for a file that cannot be read, `TemplateError` for a template that cannot be used.
+In: a `.gguf`, a template, or a tokenizer's JSON with one. Out: an `Inspected` for `mull inspect`. Raises
+`ModelFileError` for a file that cannot be read, `TemplateError` for a template that cannot be used.
 """
 
 from __future__ import annotations
@@ -25,17 +25,22 @@ from mull.reasoning.profiler import profile
 from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 
-MAX_TEXT = 8 << 20  # bytes of a template's file
+MAX_TEXT = 8 << 20  # bytes of a template file
 PIECE = 4096  # bytes fed at once
 OTHER = "Give a .gguf or a .jinja file."
-GENERIC = ("chat_template", "template", "tokenizer_config", "tokenizer")  # names of files that name no model
+GENERIC = (
+    "chat_template",
+    "template",
+    "tokenizer_config",
+    "tokenizer",
+)  # file names that do not name a model
 ROLES = ("system", "user", "assistant")
 QUESTION = [Message("user", "Hello")]
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """One file: its header if it is a model, and its profile."""
+    """A file: its header if it is a model, and its profile."""
 
     path: Path
     header: Header | None
@@ -53,7 +58,7 @@ class Inspected:
                 return cls(path, None, profile(template, name=name, bos=bos, eos=eos))
             except TemplateError as error:
                 raise TemplateError(
-                    error.code, error.message, "Use another file, or mend this one."
+                    error.code, error.message, "Use another file, or correct this one."
                 ) from error
         header = read_header(path)
         special = header.special_tokens.values()
@@ -82,7 +87,7 @@ class Inspected:
         }
 
     def as_lines(self) -> list[tuple[str, str]]:
-        """Label and text, for people."""
+        """Pairs of label and text, for a screen."""
         lines = [("File", str(self.path))]
         if self.header is None:
             lines.append(("Kind", "a chat template"))
@@ -99,7 +104,7 @@ class Inspected:
     def prompt(
         self, messages: Sequence[Message], ask: ReasoningAsk
     ) -> tuple[ReasoningDecision, tuple[Segment, ...]]:
-        """The prompt that these messages would make, and the decision on thinking behind it. Raises `TemplateError`."""
+        """The decision about thinking, and the prompt for these messages. Raises `TemplateError`."""
         if self.problem is not None:
             raise self.problem
         decision = decide(ask, self.profile)
@@ -109,18 +114,16 @@ class Inspected:
         )
 
     def parse(self, output: bytes, ask: ReasoningAsk) -> dict[str, str]:
-        """Thinking and answer in a raw output, after the prompt that these options make."""
+        """Thinking and answer in a raw output that follows the prompt with these options."""
         _, segments = self.prompt(QUESTION, ask)
-        spelled = replace(self.profile, special=frozenset())  # a file holds spellings, not tokens
+        spelled = replace(self.profile, special=frozenset())  # a file contains spellings, not tokens
         splitter = Splitter(spelled, segments[-1].text if segments and segments[-1].trusted else "")
         pieces = (output[at : at + PIECE] for at in range(0, len(output), PIECE))
         parts = [part for piece in pieces for part in splitter.feed(0, piece, False)]
         parts += splitter.finish(complete=True)
         thinking = "".join(part.text for part in parts if isinstance(part, ThinkingPart))
         answer = "".join(part.text for part in parts if isinstance(part, AnswerPart))
-        if (
-            self.profile.opens_thinking and thinking == answer
-        ):  # the final marker never came: it was no thinking
+        if self.profile.opens_thinking and thinking == answer:  # without the final marker it was the answer
             thinking = ""
         return {"thinking": thinking, "answer": answer}
 
@@ -161,7 +164,7 @@ def _text(value: Any) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """The file's first bytes; all of a template's."""
+    """The first bytes of a GGUF, all of a template file."""
     try:
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
@@ -175,7 +178,7 @@ def _read(path: Path) -> bytes:
 
 
 def _template(path: Path, data: bytes) -> tuple[str, str, str]:
-    """A template's source, and the texts of the tokens that begin and end a text where the file tells them."""
+    """A template's source, and its BOS and EOS texts where the file has them."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -190,7 +193,7 @@ def _template(path: Path, data: bytes) -> tuple[str, str, str]:
 
 
 def _from_json(path: Path, text: str) -> tuple[str, str, str]:
-    """The same from a tokenizer's JSON, which may hold several templates by name."""
+    """The same from a tokenizer's JSON, which may have several named templates."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -201,7 +204,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, str]:
         named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
         template = named.get("default") or next(iter(named.values()), None)
     if not isinstance(template, str):
-        raise ModelFileError("no_chat_template", f"{path} holds no chat_template.", OTHER)
+        raise ModelFileError("no_chat_template", f"{path} has no chat_template.", OTHER)
     begin, end = (_spelled(found.get(key)) for key in ("bos_token", "eos_token"))
     return template, begin, end
 
@@ -222,7 +225,7 @@ def read_messages(path: Path) -> list[Message]:
     except ValueError as error:
         raise UsageError("invalid_messages", f"{path} is not valid JSON: {error}.", FORM) from error
     if not isinstance(value, list) or not value:
-        raise UsageError("invalid_messages", f"{path} holds no list of messages.", FORM)
+        raise UsageError("invalid_messages", f"{path} is not a list of messages.", FORM)
     return [_message(item) for item in value]
 
 
@@ -231,13 +234,13 @@ FORM = 'It looks like this: [{"role": "user", "content": "Hello"}]'
 
 def _message(item: Any) -> Message:
     if not isinstance(item, Mapping) or item.get("role") not in ROLES:
-        raise UsageError("invalid_messages", f"A message has a role: {', '.join(ROLES)}.", FORM)
+        raise UsageError("invalid_messages", f"A message needs a role: {', '.join(ROLES)}.", FORM)
     content = item.get("content")
-    if isinstance(content, list):  # the parts form of other tools
+    if isinstance(content, list):  # a list of parts, as other tools write it
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
     thinking = next(
         (item[key] for key in ("thinking", "reasoning_content", "reasoning") if item.get(key)), ""
     )
     if not isinstance(content, str) or not isinstance(thinking, str):
-        raise UsageError("invalid_messages", "A message's content is a text.", FORM)
+        raise UsageError("invalid_messages", "A message's content must be a string.", FORM)
     return Message(item["role"], content, thinking, bool(item.get("partial", False)))

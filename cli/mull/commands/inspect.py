@@ -1,4 +1,4 @@
-"""`mull inspect FILE`: what a GGUF or a chat template says of itself, and what "off" will really do."""
+"""`mull inspect FILE`: what a GGUF or a chat template can do, and how its thinking is switched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Render = Annotated[
 Parse = Annotated[
     bool, typer.Option("--parse", help="Split a raw model output on stdin into thinking and answer, as JSON.")
 ]
-Stats = Annotated[bool, typer.Option("--stats", help="Say on stderr how long it took.")]
+Stats = Annotated[bool, typer.Option("--stats", help="Print the elapsed time on stderr.")]
 
 
 def inspect(
@@ -37,9 +37,9 @@ def inspect(
     json: Json = False,
     stats: Stats = False,
 ) -> None:
-    """Show what a model file or a chat template supports.
+    """Show what a model file or a chat template can do.
 
-    What it is, and what switching its thinking on and off will really do.
+    Its kind and properties, and how its thinking is switched on and off.
     """
     from mull.commands._inspection import Inspected, read_messages
     from mull.terminal.console.tables import card
