@@ -1,4 +1,4 @@
-"""What every room's tests share: a `mull` that runs in a home of its own, with the native library's check done once."""
+"""Fixtures of all tests: a `mull` that runs in a temporary home, with the library's self-check done."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from pathlib import Path
 
 import pytest
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a shell's background job: its children would ignore Ctrl+C too
+# A background job of a shell ignores SIGINT, and its children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-COVERAGE = (
-    "COVERAGE_PROCESS_CONFIG",
-    "COVERAGE_PROCESS_START",
-)  # `make coverage` measures child processes too
+# `make coverage` measures child processes through these.
+COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+PASSED_ON = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", *COVERAGE)
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture(scope="session")
 def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder in which the library's verdict is known, so that tests need not pay for it again."""
+    """A state folder with the result of the library's self-check, so that it runs once and not in every test."""
     from mull.engine.native import library, selfcheck
 
     state = tmp_path_factory.mktemp("checked-state")
@@ -38,28 +36,16 @@ def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
-    """The environment of a user of his own: no config, no models, no terminal quirks of the machine."""
+    """The environment of a new user: no models, no sessions, nothing from the settings of this machine."""
     base = tmp_path / "home"
     state = base / "state"
     state.mkdir(parents=True)
     config = base / "config" / "config.toml"
     config.parent.mkdir()
-    config.write_text(
-        "threads = 1\n"
-    )  # the tests already use every core, and threads that wait for each other crawl
+    config.write_text("threads = 1\n")  # tests run in parallel, and oversubscribed threads are slow
     for verdict in checked_state.glob("*.json"):
         shutil.copy(verdict, state)
-    passed_on = (
-        "PATH",
-        "SYSTEMROOT",
-        "LANG",
-        "LC_ALL",
-        "TMPDIR",
-        "VIRTUAL_ENV",
-        "LD_LIBRARY_PATH",
-        *COVERAGE,
-    )
-    environment = {name: os.environ[name] for name in passed_on if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **environment,
         "HOME": str(base),
@@ -74,7 +60,7 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
 
 @pytest.fixture
 def mull(home: dict[str, str], tmp_path: Path) -> Run:
-    """Run `mull ARGS…` with bytes on stdin (default: nothing) and captured streams."""
+    """Run `mull ARGS…` with bytes on stdin (none by default) and captured streams."""
 
     def run(
         *arguments: str | Path,

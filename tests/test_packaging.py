@@ -1,4 +1,4 @@
-"""What a user installs: the wheel in a clean environment, and the build of the native library."""
+"""The wheel in a clean environment, and the build of the native library."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_what_mull_needs_and_nothing_else(wheel: Path) -> None:
+def test_wheel_has_all_data_files_and_no_other_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"mull/app.py", "mull/models.toml", "mull/data/pebble.gguf", "mull/data/amx_tiles.h"} <= set(names)
     shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
@@ -39,7 +39,7 @@ def test_the_wheel_carries_what_mull_needs_and_nothing_else(wheel: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_installed_wheel_answers(wheel: Path, home: dict[str, str], tmp_path: Path) -> None:
+def test_installed_wheel_answers(wheel: Path, home: dict[str, str], tmp_path: Path) -> None:
     place = tmp_path / "clean environment"
     venv.create(place, with_pip=False)
     subprocess.run(
@@ -48,7 +48,8 @@ def test_the_installed_wheel_answers(wheel: Path, home: dict[str, str], tmp_path
     )
     scripts = place / ("Scripts" if sys.platform == "win32" else "bin")
     packages = next(place.rglob("site-packages"))
-    # The dependencies come from this environment; a .pth in a .pth is not followed, so its editable mull does not.
+    # The dependencies come from this environment. Python does not read the .pth files of a folder that a .pth names,
+    # so the editable mull of this environment stays out.
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
     environment = {name: value for name, value in home.items() if name != "PYTHONPATH"}
 
@@ -93,11 +94,13 @@ def build() -> ModuleType:
     ],
     ids=["gcc-x86", "clang-x86", "gcc-arm", "msvc"],
 )
-def test_only_gcc_on_x86_is_given_flags(build: ModuleType, macros: str, wanted: bool) -> None:
+def test_only_gcc_on_x86_gets_flags(build: ModuleType, macros: str, wanted: bool) -> None:
     assert bool(build.compiler_flags(macros)) is wanted
 
 
-def test_a_wheel_built_otherwise_is_another_wheel(build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_key_depends_on_version_flags_and_environment(
+    build: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = build.build_key("llama-cpp-python==1", "")
     assert build.build_key("llama-cpp-python==2", "") != plain
     assert build.build_key("llama-cpp-python==1", "-include x.h") != plain
@@ -105,7 +108,7 @@ def test_a_wheel_built_otherwise_is_another_wheel(build: ModuleType, monkeypatch
     assert build.build_key("llama-cpp-python==1", "") != plain
 
 
-def test_the_lock_file_pins_the_native_library_with_its_hash(build: ModuleType) -> None:
+def test_lock_file_pins_the_native_library_with_its_hash(build: ModuleType) -> None:
     pinned = build.pinned_requirement((ROOT / "requirements.lock").read_text())
     assert pinned.startswith("llama-cpp-python==")
     assert "--hash=sha256:" in pinned
@@ -124,8 +127,8 @@ void configure(unsigned short columns, unsigned char rows) {
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64" or not shutil.which("g++"), reason="needs GCC on x86-64")
-def test_the_tile_configuration_is_stored_whole(tmp_path: Path) -> None:
-    """GCC 12 alone drops the stores of columns and rows, so that it never looks at the arguments."""
+def test_compiler_stores_the_whole_tile_configuration(tmp_path: Path) -> None:
+    """Without the header GCC 12 drops the stores of columns and rows, and the arguments are never read."""
     source = tmp_path / "tiles.cpp"
     source.write_text(AMX)
     header = ROOT / "cli" / "mull" / "data" / "amx_tiles.h"

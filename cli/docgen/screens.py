@@ -1,6 +1,7 @@
-"""The pictures of docs/chat.md: `python -m docgen.screens` makes them.
+"""docs/screens/: pictures of real chats in a pseudo-terminal, as SVG. `make screens` takes them. POSIX only.
 
-A real chat with the built-in model runs in a pseudo-terminal; what stands on its screen becomes an SVG. POSIX only.
+One chat is with the built-in model, one with a model that plays a script. Both need the terminal emulator of the tests,
+so this is the only module of docgen that imports tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.terminal.harness import Terminal
 
-DOCS = Path(__file__).parents[2] / "docs"
+from docgen import DOCS
+
 COLUMNS, ROWS = 80, 20
 CELL, LINE, MARGIN = 8.4, 18, 14  # pixels
 COLORS = {
@@ -43,7 +45,7 @@ def left(flock: int, jumped: list[int]) -> int:
 ```
 """
 BACKGROUND = "#1b1f26"
-pyte.graphics.FG_ANSI[2] = "brightblack"  # pyte knows no faint text: show it as the grey that it looks like
+pyte.graphics.FG_ANSI[2] = "brightblack"  # pyte has no faint text; draw it in grey, as terminals do
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def main() -> None:
 
 
 def pictures(folder: Path) -> Iterator[tuple[str, str]]:
-    """The screens, in the order of the page."""
+    """Name and SVG of each screen, in the order in which docs/chat.md shows them."""
     home = {
         "HOME": str(folder),
         "MULL_CONFIG_DIR": str(folder / "config"),
@@ -64,7 +66,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, str]]:
         "PATH": os.environ["PATH"],
     }
     with Terminal([sys.executable, "-m", "mull"], columns=COLUMNS, rows=ROWS, environ=home) as chat:
-        chat.wait(lambda: standing(chat), "the prompt")
+        chat.wait(lambda: is_waiting(chat), "the prompt")
         yield "start", svg(chat)
         ask(chat, "How many r's are in strawberry?")
         yield "answer", svg(chat)
@@ -76,30 +78,30 @@ def pictures(folder: Path) -> Iterator[tuple[str, str]]:
         yield "help", svg(chat)
     command = [sys.executable, "-m", "mull", "chat", "-m", str(sheep(folder))]
     with Terminal(command, columns=COLUMNS, rows=ROWS, environ=home) as chat:
-        chat.wait(lambda: standing(chat), "the prompt")
+        chat.wait(lambda: is_waiting(chat), "the prompt")
         chat.press("How many sheep are left?\r")
         chat.wait(lambda: bool(re.search(r"Thinking · [2-9]\.\d s", chat.text)), "some thinking")
         yield "thinking", svg(chat)
         chat.press("\t")
-        chat.wait(lambda: standing(chat), "the answer's end")
+        chat.wait(lambda: is_waiting(chat), "the answer's end")
         yield "markdown", svg(chat)
 
 
-def standing(chat: Terminal) -> bool:
-    """Does the prompt wait?"""
+def is_waiting(chat: Terminal) -> bool:
+    """Is the prompt waiting for input?"""
     return bool(chat.lines) and "· thinking " in chat.lines[-1]
 
 
 def ask(chat: Terminal, line: str) -> None:
-    """Type a line at the prompt, and wait until it stands again."""
-    chat.wait(lambda: standing(chat), "the prompt")
+    """Type a line at the prompt and wait for the next prompt."""
+    chat.wait(lambda: is_waiting(chat), "the prompt")
     chat.press(line + "\r")
-    chat.wait(lambda: not standing(chat), "the answer's beginning")
-    chat.wait(lambda: standing(chat), "the answer's end")
+    chat.wait(lambda: not is_waiting(chat), "the answer's beginning")
+    chat.wait(lambda: is_waiting(chat), "the answer's end")
 
 
 def sheep(folder: Path) -> Path:
-    """A model that counts sheep until it is told to answer: pebble is too quick to be watched."""
+    """A model that counts sheep until it is interrupted: pebble is too fast for a picture."""
     return write_scripted(
         folder / "sheep.gguf",
         ["<think>", *(f"\nSheep {n} jumps over the fence, so {100 - n} are left." for n in range(1, 100))],
@@ -113,7 +115,7 @@ def sheep(folder: Path) -> Path:
 
 
 def svg(terminal: Terminal) -> str:
-    """The screen as it stands, colours and all."""
+    """The screen with its colours and styles."""
     width, height = COLUMNS * CELL + 2 * MARGIN, ROWS * LINE + 2 * MARGIN
     lines = []
     for row in range(ROWS):
@@ -130,11 +132,11 @@ def svg(terminal: Terminal) -> str:
 
 
 def runs(row: Any) -> Iterator[tuple[int, str, Any]]:
-    """Stretches of one style: first column, text, the style of its first cell."""
+    """The runs of cells of one style in a row: first column, text, a cell with the style."""
     start, text = 0, ""
     for column in range(COLUMNS):
         cell = row[column]
-        if text and look(cell) != look(row[start]):
+        if text and style_of(cell) != style_of(row[start]):
             yield start, text, row[start]
             start, text = column, ""
         text = text or ""
@@ -145,12 +147,12 @@ def runs(row: Any) -> Iterator[tuple[int, str, Any]]:
         yield start, text.rstrip(), row[start]
 
 
-def look(cell: Any) -> tuple[Any, ...]:
+def style_of(cell: Any) -> tuple[Any, ...]:
     return cell.fg, cell.bold, cell.italics, cell.underscore
 
 
 def span(column: int, text: str, cell: Any) -> str:
-    """One stretch, at its own place so that a font's width does not matter."""
+    """One run, at an explicit position, so that the width of the viewer's font does not matter."""
     if not text.strip():
         return ""
     color = COLORS.get(cell.fg, f"#{cell.fg}" if re.fullmatch(r"[0-9a-f]{6}", cell.fg) else COLORS["default"])

@@ -1,13 +1,13 @@
-"""Build llama-cpp-python for this machine and put it into a virtual environment.
+"""Build llama-cpp-python for this machine and install it into a virtual environment.
 
-In: the interpreter of that environment (bare standard library, nothing of the project installed yet), the
-version and hash pinned in the lock file, the environment's CMAKE_ARGS and CXXFLAGS. Out: the wheel installed,
-built with flags that are right for this compiler and CPU. Does nothing when that very build is installed already.
-
-Built wheels are kept under a key made of everything that shapes them; pip's own wheel cache knows only the
-version, so a wheel built with other flags would come back from it, and it is not used.
+In: the interpreter of that environment, the version and hash pinned in the lock file, CMAKE_ARGS and CXXFLAGS. Out: the
+wheel, built with the right flags for this compiler and CPU, and installed. Does nothing when the same build is
+installed already. Uses the standard library only: nothing of the project is installed yet.
 
     python cli/llama_build --python .venv/bin/python
+
+Wheels are cached under a hash of everything that affects the build. pip's own wheel cache is not used: its key is the
+version only, so that it would return a wheel built with other flags.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE.parents[1] / "requirements.lock"
 HEADER = HERE.parent / "mull" / "data" / "amx_tiles.h"
 PACKAGE = "llama-cpp-python"
-STAMP = "llama-build.json"  # in the virtual environment: the key of the build that is installed
+STAMP = "llama-build.json"  # in the virtual environment: the key of the installed build
 
 
 def main() -> int:
-    """Build or fetch the wheel, install it, remember its key. Returns a process exit code."""
+    """Build the wheel or take it from the cache, install it, save its key. Returns a process exit code."""
     parser = argparse.ArgumentParser(description="Build llama-cpp-python for this machine.")
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="install for it")
-    parser.add_argument("--force", action="store_true", help="build again in any case")
+    parser.add_argument(
+        "--python", type=Path, default=Path(sys.executable), help="the interpreter to install for"
+    )
+    parser.add_argument("--force", action="store_true", help="build even if the wheel is cached or installed")
     options = parser.parse_args()
 
     pinned = pinned_requirement(LOCK.read_text(encoding="utf-8"))
@@ -57,7 +59,7 @@ def main() -> int:
 
 
 def pinned_requirement(lock: str) -> str:
-    """The lock file's lines for llama-cpp-python: version and hashes, as pip wants them."""
+    """The lines of the lock file for llama-cpp-python: version and hashes, in pip's format."""
     found = re.search(rf"^{PACKAGE}==.*?(?=^\S|\Z)", lock, re.MULTILINE | re.DOTALL)
     if not found:
         raise SystemExit(f"{LOCK.name} does not pin {PACKAGE}; make lock writes it.")
@@ -65,7 +67,7 @@ def pinned_requirement(lock: str) -> str:
 
 
 def compiler_macros() -> str:
-    """What the C++ compiler predefines (empty where it can't say, as with MSVC)."""
+    """The predefined macros of the C++ compiler, as #define lines; empty for MSVC, which cannot list them."""
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if not compiler:
         if platform.system() != "Windows":
@@ -80,7 +82,7 @@ def compiler_macros() -> str:
 
 
 def compiler_flags(macros: str) -> str:
-    """CXXFLAGS to add. Only GCC on x86-64 needs any (see amx_tiles.h): other compilers and CPUs get none."""
+    """The CXXFLAGS to add: an include for GCC on x86-64 (amx_tiles.h says why), nothing elsewhere."""
     defined = set(re.findall(r"^#define (\w+)", macros, re.MULTILINE))
     if {"__GNUC__", "__x86_64__"} <= defined and "__clang__" not in defined:
         return f"-include {shlex.quote(str(HEADER))}"
@@ -88,7 +90,7 @@ def compiler_flags(macros: str) -> str:
 
 
 def build_key(pinned: str, flags: str) -> str:
-    """Everything that shapes the wheel, in one hash; -march=native makes the CPU's features part of it."""
+    """A hash of everything that affects the wheel, the CPU's features included (-march=native uses them)."""
     version = re.search(r'#define __VERSION__ "(.*)"', compiler_macros())
     parts = [
         pinned,
@@ -114,7 +116,7 @@ def cpu_features() -> str:
 
 
 def wheel_folder(key: str) -> Path:
-    """Where the built wheel of this key is kept."""
+    """The cache folder for the wheel with this key."""
     if platform.system() == "Windows":
         base = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir()))
     else:
@@ -123,7 +125,7 @@ def wheel_folder(key: str) -> Path:
 
 
 def build(python: Path, pinned: str, flags: str, folder: Path) -> Path:
-    """Compile the source distribution; the wheel appears in `folder` only when it is whole."""
+    """Compile the source distribution. The finished wheel is moved into `folder` in one step."""
     environment = dict(os.environ)
     if flags:
         environment["CXXFLAGS"] = " ".join(filter(None, [environment.get("CXXFLAGS", ""), flags]))
@@ -138,14 +140,14 @@ def build(python: Path, pinned: str, flags: str, folder: Path) -> Path:
 
 
 def run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
-    """Run a step; its own output says what went wrong."""
+    """Run a command. If it fails, exit with its code; its own output says why."""
     result = subprocess.run([str(word) for word in command], env=environment, check=False)
     if result.returncode:
         raise SystemExit(result.returncode)
 
 
 def say(text: str) -> None:
-    """One line for the person who waits."""
+    """Print a line of progress."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 

@@ -1,8 +1,8 @@
-"""The one error base and the exit codes.
+"""The base class of every expected failure, and the exit codes.
 
-In: facts about a failure. Out: an exception that carries a stable `code`, one sentence, one hint and an exit code.
-`app.py` is the only place that catches `MullError` and turns it into text or JSON.
-It never formats for a screen, never exits.
+An error carries a stable `code`, a message of one sentence, a hint of one line, and an exit code. `app.py` catches
+`MullError` at the top and prints it as text or JSON. Each code is documented in docs/errors.md; a new one needs a row
+in `cli/docgen/error_codes.toml`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the shell sees (a contract: scripts test these)."""
+    """The exit codes of the process. Scripts depend on them."""
 
     OK = 0
     FAILURE = 1
     USAGE = 2
-    CUT = 3  # the context or the default limit ended the answer
+    CUT = 3  # the context or the default token limit cut the answer
     NO_ANSWER = 4  # the model thought and never answered
-    SCHEMA = 5  # the answer does not fit the schema asked for
+    SCHEMA = 5  # the answer does not fit the schema, or the schema cannot be enforced
     INTERRUPTED = 130
 
 
 class MullError(Exception):
-    """A failure the user can act on.
+    """A failure that the user can act on.
 
-    `code` is stable and machine-readable (snake_case), `message` one sentence, `hint` one line saying what to do.
+    `code` is stable, for scripts (snake_case, one for each fault); `message` is one sentence, `hint` one line that
+    says what to do. Neither text is stable.
     """
 
     def __init__(
@@ -39,22 +40,25 @@ class MullError(Exception):
 
 
 class UsageError(MullError):
-    """The command line asks for something that cannot be meant (exit 2)."""
+    """A mistake in what the user asked for: options, arguments, or the files that they name (exit code 2)."""
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
         super().__init__(code, message, hint, exit_code=ExitCode.USAGE)
 
 
 class ModelFileError(MullError):
-    """A model file that cannot be used: missing, empty, truncated, damaged or no GGUF at all."""
+    """A model file that cannot be used: missing, empty, truncated, damaged, or not a GGUF."""
 
 
 class TemplateError(MullError):
-    """A chat template that cannot be rendered: it raises, does not end, or reaches outside its sandbox."""
+    """A chat template that cannot be rendered: it raises, exceeds its limits, or leaves the sandbox."""
 
 
 class ContextOverflow(MullError):
-    """The prompt does not fit the context. Carries the token counts so that every view can say them."""
+    """The prompt does not fit the context window. Both sizes are in tokens.
+
+    `at_least`: counting stopped early, `prompt_tokens` is a lower bound.
+    """
 
     def __init__(
         self, prompt_tokens: int, context_tokens: int, hint: str = "", *, at_least: bool = False
@@ -64,8 +68,8 @@ class ContextOverflow(MullError):
         self.context_tokens = context_tokens
         super().__init__(
             "context_overflow",
-            f"The prompt is {least}{prompt_tokens:,} tokens, and the context holds {context_tokens:,}.",
-            hint or "Shorten the input, start a new conversation, or give more with --ctx.",
+            f"The prompt has {least}{prompt_tokens:,} tokens, the context {context_tokens:,}.",
+            hint or "Shorten the input, start a new conversation, or raise --ctx.",
         )
 
 
@@ -77,4 +81,4 @@ class Interrupted(MullError):
 
 
 class EngineError(MullError):
-    """llama.cpp refused or failed; the message carries the one line of its log that says why."""
+    """llama.cpp rejected a request or failed; the message includes the line of its log that gives the reason."""

@@ -479,7 +479,7 @@ def wordy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("policy", "reply"),
     [
-        ("stop", "The prompt is"),
+        ("stop", "The prompt has"),
         ("drop", "no longer sees the oldest turns: “one”"),
         ("summarize", "This summary now replaces"),
         ("ask", "Leave out the oldest turns (d)"),

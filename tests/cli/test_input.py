@@ -108,7 +108,7 @@ def test_a_hundred_megabytes_of_input_are_an_error_and_not_saved(mull: Run, home
     assert written < 100_000_000
     some = mull("hi", stdin=b"word " * 2_000_000)
     assert some.returncode == 1
-    assert b"The prompt is at least" in some.stderr
+    assert b"The prompt has at least" in some.stderr
     assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
 
 
