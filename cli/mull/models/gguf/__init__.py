@@ -1,1 +1,1 @@
-"""GGUF headers: a reader for hostile files, and what a header says of the model."""
+"""GGUF headers: a reader for untrusted files, and the sampling defaults in a header."""

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: listing, searching, judging and downloading repositories."""
+"""The Hugging Face Hub: listing, search, fit check and download."""

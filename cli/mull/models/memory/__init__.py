@@ -1,1 +1,1 @@
-"""Memory: what a model needs, what this machine has, and whether one fits the other."""
+"""Memory: what a model needs, what this machine has, and whether the model fits."""

@@ -19,7 +19,7 @@ from typing import Protocol
 from mull.fs.atomic import write_atomic
 
 GIB = 1 << 30
-_UNLIMITED = 1 << 60  # bytes; what the first version says where there is no limit
+_UNLIMITED = 1 << 60  # bytes; cgroups version 1 reports more than this where there is no limit
 
 # GB/s as published by the makers, which is enough for an estimate of speed. Longer names first.
 _BANDWIDTHS = (
