@@ -77,12 +77,12 @@ class OutputBuffer:
                 return
             self.thinking_is_empty = False
         text = self._space + text
-        kept = text.rstrip()
-        self._space = text[len(kept) :]
-        if kept:
-            self._parts.append(ThinkingPart(kept))
+        trimmed = text.rstrip()
+        self._space = text[len(trimmed) :]
+        if trimmed:
+            self._parts.append(ThinkingPart(trimmed))
             if self._keep_thinking:
-                self._all_thinking.append(kept)
+                self._all_thinking.append(trimmed)
 
     @property
     def all_thinking(self) -> str:

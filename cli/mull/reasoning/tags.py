@@ -177,8 +177,8 @@ def find_answer_markers(probe: TemplateProbe, found: Profile, given: Mapping[str
         if found.end and found.end in opening:
             opening = opening.rpartition(found.end)[2]
         if opening.strip():
-            kept = opening.strip() if markers.chunks(opening) else opening.lstrip()
-            found = replace(found, answer_start=kept)
+            opener = opening.strip() if markers.chunks(opening) else opening.lstrip()
+            found = replace(found, answer_start=opener)
     if found.answer_start is None and found.end:
         rendered = probe.render([QUESTION], given) or ""
         for start, end in markers.wrappers(probe.template.source):

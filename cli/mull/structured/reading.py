@@ -127,9 +127,9 @@ def _check(schema: Mapping[str, Any]) -> None:
         ) from None
     if error is not None:
         place = "#" + "".join(f"/{step}" for step in error.absolute_path)
-        said = " ".join(error.message.split())[:200]
+        message = " ".join(error.message.split())[:200]
         raise UsageError(
-            "invalid_schema", f"The schema is not valid at {place}: {said}.", "See json-schema.org."
+            "invalid_schema", f"The schema is not valid at {place}: {message}.", "See json-schema.org."
         )
 
 

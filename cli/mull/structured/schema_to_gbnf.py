@@ -79,18 +79,18 @@ class _Writer:
             raise UnsupportedSchema(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
         if isinstance(schema, Mapping) and set(constraints(schema, place)) == {"$ref"}:
             return self._target(schema["$ref"], place, depth)
-        said = self._flat(schema, place, depth)
+        declared = self._flat(schema, place, depth)
         for name in ("anyOf", "oneOf"):
-            if name in said:
-                rest = {key: value for key, value in said.items() if key != name}
-                parts = [{**rest, "allOf": [part]} if rest else part for part in said[name]]
+            if name in declared:
+                rest = {key: value for key, value in declared.items() if key != name}
+                parts = [{**rest, "allOf": [part]} if rest else part for part in declared[name]]
                 return self._choices(parts, f"{place}/{name}", depth)
-        if "enum" in said or "const" in said:
-            return self._values(said, place)
-        kinds = types(said)
+        if "enum" in declared or "const" in declared:
+            return self._values(declared, place)
+        kinds = types(declared)
         if len(kinds) > 1:
-            return self._choices([{**said, "type": kind} for kind in kinds], place, depth)
-        return self._typed(kinds[0], said, place, depth) if kinds else "value"
+            return self._choices([{**declared, "type": kind} for kind in kinds], place, depth)
+        return self._typed(kinds[0], declared, place, depth) if kinds else "value"
 
     def _flat(self, schema: Schema | bool, place: str, depth: int) -> dict[str, Any]:
         """A schema's keywords, with $ref and allOf merged in."""
@@ -100,28 +100,28 @@ class _Writer:
             if not schema:
                 raise UnsupportedSchema("false, which nothing satisfies,", place)
             return {}
-        said = constraints(schema, place)
-        parts = [self._resolved(said.pop("$ref"), place)] if "$ref" in said else []
-        for part in [*parts, *said.pop("allOf", [])]:
-            said = merged(said, self._flat(part, place, depth + 1), place)
-        return said
+        declared = constraints(schema, place)
+        parts = [self._resolved(declared.pop("$ref"), place)] if "$ref" in declared else []
+        for part in [*parts, *declared.pop("allOf", [])]:
+            declared = merged(declared, self._flat(part, place, depth + 1), place)
+        return declared
 
     def _choices(self, schemas: Sequence[Schema | bool], place: str, depth: int) -> str:
         found = [self.visit(schema, f"{place}/{number}", depth + 1) for number, schema in enumerate(schemas)]
         return self._rule(" | ".join(dict.fromkeys(found)))
 
-    def _typed(self, kind: str, said: Schema, place: str, depth: int) -> str:
+    def _typed(self, kind: str, declared: Schema, place: str, depth: int) -> str:
         if kind == "object":
-            return self._object(said, place, depth)
+            return self._object(declared, place, depth)
         if kind == "array":
-            return self._array(said, place, depth)
+            return self._array(declared, place, depth)
         if kind == "string":
-            return self._string(said, place)
+            return self._string(declared, place)
         if kind == "integer":
-            return self._integer(said, place)
+            return self._integer(declared, place)
         if kind == "number":
             for name in OF_TYPE["number"]:
-                if name in said:
+                if name in declared:
                     raise UnsupportedSchema(f"{name} for a number that is not an integer", place)
         return kind
 
@@ -147,9 +147,13 @@ class _Writer:
 
     # values
 
-    def _values(self, said: Schema, place: str) -> str:
-        values = [said["const"]] if "const" in said else said["enum"]
-        rest = {key: value for key, value in said.items() if key != ("const" if "const" in said else "enum")}
+    def _values(self, declared: Schema, place: str) -> str:
+        values = [declared["const"]] if "const" in declared else declared["enum"]
+        rest = {
+            key: value
+            for key, value in declared.items()
+            if key != ("const" if "const" in declared else "enum")
+        }
         if rest:
             from mull.structured.validate import fits
 
@@ -158,27 +162,27 @@ class _Writer:
             raise UnsupportedSchema("an enum without a valid value", place)
         return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
 
-    def _string(self, said: Schema, place: str) -> str:
-        least, most = _counts(said, "minLength", "maxLength")
-        shapes = [name for name in ("pattern", "format") if name in said]
+    def _string(self, declared: Schema, place: str) -> str:
+        least, most = _counts(declared, "minLength", "maxLength")
+        shapes = [name for name in ("pattern", "format") if name in declared]
         if len(shapes) > 1 or (shapes and (least or most is not None)):
             raise UnsupportedSchema(f"{' and '.join(shapes)} together with other limits of a string", place)
-        if "format" in said:
-            if said["format"] not in _FORMATS:
-                raise UnsupportedSchema(f"the format {said['format']}", place)
-            return self._rule(rf'"\"" {said["format"]} "\""')
-        if "pattern" in said:
+        if "format" in declared:
+            if declared["format"] not in _FORMATS:
+                raise UnsupportedSchema(f"the format {declared['format']}", place)
+            return self._rule(rf'"\"" {declared["format"]} "\""')
+        if "pattern" in declared:
             try:
-                return self._rule(rf'"\"" {pattern(said["pattern"], self._repeat)} "\""')
+                return self._rule(rf'"\"" {pattern(declared["pattern"], self._repeat)} "\""')
             except UnsupportedPattern as reason:
-                raise UnsupportedSchema(f"the pattern {said['pattern']} with {reason}", place) from reason
+                raise UnsupportedSchema(f"the pattern {declared['pattern']} with {reason}", place) from reason
         if not least and most is None:
             return "string"
         self._check_bounds(least, most, "characters", place)
         return self._rule(rf'"\"" {self._repeat("char", least, most)} "\""')
 
-    def _integer(self, said: Schema, place: str) -> str:
-        least, greatest = _bounds(said)
+    def _integer(self, declared: Schema, place: str) -> str:
+        least, greatest = _bounds(declared)
         if least is None and greatest is None:
             return "integer"
         if any(bound is not None and abs(bound) >= 10**_DIGITS for bound in (least, greatest)):
@@ -188,11 +192,11 @@ class _Writer:
         except ValueError:
             raise UnsupportedSchema("bounds without an integer between them", place) from None
 
-    def _array(self, said: Schema, place: str, depth: int) -> str:
-        first, rest = said.get("prefixItems", []), said.get("items", True)
+    def _array(self, declared: Schema, place: str, depth: int) -> str:
+        first, rest = declared.get("prefixItems", []), declared.get("items", True)
         if isinstance(rest, list):  # older drafts
-            first, rest = rest, said.get("additionalItems", True)
-        least, most = _counts(said, "minItems", "maxItems")
+            first, rest = rest, declared.get("additionalItems", True)
+        least, most = _counts(declared, "minItems", "maxItems")
         self._check_bounds(least, most, "items", place)
         first = first if most is None else first[:most]
         if not first and rest is True and not least and most is None:
@@ -212,12 +216,12 @@ class _Writer:
                 body = f"{item} {tail}" if more else f"({item} {tail})?"
         return self._rule(f'"[" ws {body} ws "]"')
 
-    def _object(self, said: Schema, place: str, depth: int) -> str:
+    def _object(self, declared: Schema, place: str, depth: int) -> str:
         """Properties in the schema's order, then others where `additionalProperties` explicitly allows them."""
-        properties = dict(said.get("properties", {}))
-        required = set(said.get("required", ()))
-        others = said.get("additionalProperties")
-        for name in said.get("required", ()):
+        properties = dict(declared.get("properties", {}))
+        required = set(declared.get("required", ()))
+        others = declared.get("additionalProperties")
+        for name in declared.get("required", ()):
             if name not in properties:
                 properties[name] = True if others is None else others
         if not properties and others in (None, True):
@@ -290,15 +294,15 @@ class _Writer:
         return f"r{self._names}"
 
 
-def _counts(said: Schema, least: str, most: str) -> tuple[int, int | None]:
+def _counts(declared: Schema, least: str, most: str) -> tuple[int, int | None]:
     """Minimum and maximum count; JSON may write them as 3.0."""
-    return int(said.get(least, 0)), None if said.get(most) is None else int(said[most])
+    return int(declared.get(least, 0)), None if declared.get(most) is None else int(declared[most])
 
 
-def _bounds(said: Schema) -> tuple[int | None, int | None]:
+def _bounds(declared: Schema) -> tuple[int | None, int | None]:
     """The least and the greatest integer, in the notation of any draft of the standard."""
-    least, greatest = said.get("minimum"), said.get("maximum")
-    above, below = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
+    least, greatest = declared.get("minimum"), declared.get("maximum")
+    above, below = declared.get("exclusiveMinimum"), declared.get("exclusiveMaximum")
     if isinstance(above, bool):
         above = least if above else None
     if isinstance(below, bool):

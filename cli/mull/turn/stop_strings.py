@@ -14,26 +14,26 @@ class StopFilter:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
-        self._held = ""
+        self._held_back = ""
         self.stopped = False
 
     def feed(self, text: str) -> str:
         """Take more text; return what can be shown. After a stop string, discard everything."""
         if self.stopped or not self._stops:
             return "" if self.stopped else text
-        text = self._held + text
+        text = self._held_back + text
         found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
-            self.stopped, self._held = True, ""
+            self.stopped, self._held_back = True, ""
             return text[: min(found)[1]]
-        keep = max(_overlap(text, stop) for stop in self._stops)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+        overlap = max(_overlap(text, stop) for stop in self._stops)
+        self._held_back = text[len(text) - overlap :]
+        return text[: len(text) - overlap]
 
     def finish(self) -> str:
         """Return the text that was held back and turned out not to be a stop string."""
-        held, self._held = self._held, ""
-        return held
+        held_back, self._held_back = self._held_back, ""
+        return held_back
 
 
 def _overlap(text: str, stop: str) -> int:
