@@ -169,7 +169,7 @@ def test_a_named_session_in_which_nothing_was_said_is_gone_when_it_is_left(tmp_p
 
 def test_once_changes_one_turn(store: Store) -> None:
     chat, model = Conversation(store), FakeBackend(["one", "two"])
-    chat.preferences.think(False)
+    chat.preferences = chat.preferences.with_thinking(False)
     take(chat, model, chat.query("a", ReasoningAsk(on=True)))
     take(chat, model, "b")
     assert [settings.reasoning.asked for settings in model.asked] == ["on", "off"]
@@ -179,15 +179,15 @@ def test_once_changes_one_turn(store: Store) -> None:
 
 def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
     chat, model = Conversation(store), FakeBackend(["one"])
-    chat.preferences.set("temperature", "0.1")
-    chat.preferences.set("max_tokens", "7")
+    chat.preferences = chat.preferences.with_setting("temperature", "0.1")
+    chat.preferences = chat.preferences.with_setting("max_tokens", "7")
     take(chat, model, "a")
     assert model.asked[0].sampling.temperature == 0.1
     assert model.asked[0].sampling.top_k == 40
     assert model.asked[0].max_tokens == 7
-    chat.preferences.set("temperature", "none")
+    chat.preferences = chat.preferences.with_setting("temperature", "none")
     assert chat.preferences.sampling == Sampling()
-    shown = {name: (value, said) for name, value, said in chat.preferences.shown(model.sampling_advice)}
+    shown = {name: (value, said) for name, value, said in chat.preferences.rows(model.sampling_advice)}
     assert shown["temperature"] == ("0.7", False)
     assert shown["max_tokens"] == ("7", True)
 
@@ -208,7 +208,7 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
 )
 def test_wrong_settings_are_refused(store: Store, name: str, text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Conversation(store).preferences.set(name, text)
+        Conversation(store).preferences.with_setting(name, text)
     assert hint in caught.value.hint
 
 

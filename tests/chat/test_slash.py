@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mull.commands.chat import (
-    session,  # noqa: F401 - binds the actions
+    loop,  # noqa: F401 - binds the actions
     slash,
 )
 from mull.commands.chat.registry import ACTIONS

@@ -241,7 +241,7 @@ def test_finished_lines_are_not_run_again(mull: Run, thinker: Path, tmp_path: Pa
     assert done.returncode == 0
     assert out.read_bytes().startswith(left)
     assert ids(out.read_bytes()) == [1, 2, 3]
-    assert b"2 answers already" in done.stderr
+    assert b"already has 2 answers" in done.stderr
     assert b"1 line in" in done.stderr
 
 
@@ -253,7 +253,7 @@ def test_a_finished_batch_loads_no_model(mull: Run, thinker: Path, tmp_path: Pat
     gone.write_bytes(b"GGUF" + bytes(100))
     done = mull("batch", lines, "-m", gone, "-o", out)
     assert (done.returncode, out.read_bytes()) == (0, whole)
-    assert b"nothing left" in done.stderr
+    assert b"answer already" in done.stderr
 
 
 def test_a_partially_written_result_is_removed_on_resume(
@@ -312,7 +312,7 @@ def test_a_full_disk_is_an_error_and_the_batch_can_resume(mull: Run, thinker: Pa
     done = mull("batch", "-m", thinker, "-o", "/dev/full", stdin=jsonl("hi"))
     assert done.returncode == 1
     assert b"/dev/full could not be written" in done.stderr
-    assert b"same command goes on" in done.stderr
+    assert b"same command resumes" in done.stderr
 
 
 def test_no_lines_no_results(mull: Run, thinker: Path) -> None:
@@ -398,7 +398,7 @@ class TestPipes:
             process.send_signal(number)
             assert process.wait(20) == 130
             said = process.stderr.read().decode()
-        assert "same command goes on" in said
+        assert "same command resumes" in said
         assert "Traceback" not in said
         written = results(out.read_bytes())
         assert {0, 1} <= {result["id"] for result in written} <= {0, 1, 3, 4, 6, 7}

@@ -54,7 +54,7 @@ def test_the_status_line_is_updated_and_ctrl_c_stops(
         assert terminal.exit() == 130
         said = " ".join(terminal.everything)
         assert "2 lines in" in said
-        assert "same command goes on" in said
+        assert "same command resumes" in said
         assert "/4 lines" not in said  # the moving line is gone
         assert all(len(line) < columns for line in terminal.everything)
     assert [json.loads(line)["answer"] for line in out.read_text().splitlines()] == ["42", "42"]

@@ -76,10 +76,10 @@ def test_a_model_with_a_short_context_is_measured_where_it_can_be(mull: Run) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--vs", "thread=2"), b'--vs knows no setting "thread".'),
+        (("--vs", "thread=2"), b'--vs has no setting "thread".'),
         (("--vs", "threads=many"), b'--vs expects a whole number for "threads"'),
         (("--vs", "kv_type=q1"), b"--vs expects f16, q8_0 or q4_0"),
-        (("--tune", "--show"), b"four different wishes"),
+        (("--tune", "--show"), b"exclude each other"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_a_sentence(
@@ -91,7 +91,7 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
 
 
 def test_what_was_tuned_is_shown_used_and_forgotten(mull: Run, home: Mapping[str, str]) -> None:
-    assert b"Nothing was tuned yet" in mull("bench", "--show").stderr
+    assert b"No model has been tuned yet" in mull("bench", "--show").stderr
     done = mull("bench", "--tune", "--ctx", "256")
     assert done.returncode == 0
     chosen = [line.split()[1] for line in done.stderr.decode().splitlines() if line.startswith("→")]

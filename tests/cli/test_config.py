@@ -78,13 +78,12 @@ def test_the_chat_the_file_and_the_config_command_accept_the_same_values(
         with pytest.raises(MullError, match=re.escape(f"mull config set {error}.")):
             config.save_value(path, name, text)
         with pytest.raises(UsageError, match=re.escape(f"/set {error}.")):
-            Preferences().set(name, text)
+            Preferences().with_setting(name, text)
         assert not path.exists()
     else:
         config.save_value(path, name, text)
-        preferences = Preferences()
-        preferences.set(name, text)
-        shown = {row[0]: row[1] for row in preferences.shown(lambda _: Sampling())}
+        preferences = Preferences().with_setting(name, text)
+        shown = {row[0]: row[1] for row in preferences.rows(lambda _: Sampling())}
         assert config.load(path)[name] == value
         assert shown[name] == config.show_value(value)
 
@@ -93,8 +92,7 @@ def test_the_chat_the_file_and_the_config_command_accept_the_same_values(
 def test_switches_take_the_usual_words(mull: Run, text: str, value: bool) -> None:
     assert mull("config", "set", "markdown", text).returncode == 0
     assert mull("config", "get", "markdown").stdout.decode() == f"{config.show_value(value)}\n"
-    preferences = Preferences(markdown=not value)
-    preferences.set("markdown", text)
+    preferences = Preferences(markdown=not value).with_setting("markdown", text)
     assert preferences.markdown is value
 
 

@@ -58,7 +58,7 @@ def test_a_model_without_thinking_is_evaluated_once(mull: Run, tmp_path: Path, q
     base = write_scripted(tmp_path / "base.gguf", ["42"])
     done = mull("eval", questions, "-m", base)
     assert len(done.stdout.splitlines()) == 1
-    assert b"does not think, so it was asked once" in done.stderr
+    assert b"has no thinking mode, so it was asked once" in done.stderr
 
 
 @pytest.mark.parametrize(

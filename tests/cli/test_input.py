@@ -78,7 +78,7 @@ def test_text_in_another_encoding_is_read_with_a_notice(mull: Run, thinker: Path
     (tmp_path / "latin.txt").write_bytes("Ein Café am Fluß, geöffnet täglich".encode("latin-1"))
     done = mull("-m", thinker, "-f", "latin.txt", "hi")
     assert done.returncode == 0
-    assert b"they were replaced" in done.stderr
+    assert b"were not UTF-8 and were replaced" in done.stderr
 
 
 def test_binary_input_is_an_error(mull: Run, thinker: Path) -> None:

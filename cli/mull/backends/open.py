@@ -6,10 +6,13 @@ when it makes one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull.models.resolve import Resolved
-from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings
+from mull.models.resolve import Resolved, find
+from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings, PromptCacheSettings
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
@@ -19,10 +22,16 @@ def open_backend(
     resolved: Resolved,
     engine: EngineSettings,
     *,
+    folders: Sequence[Path] = (),
     prompt_cache: PromptCacheSettings | None = None,
     parallel: ParallelSettings | None = None,
 ) -> ChatBackend:
-    """A backend for this model. `parallel`: for how many turns at a time (None: one)."""
+    """A backend for this model. `parallel`: for how many turns at a time (None: one).
+
+    `folders`: where a draft model is looked for, beside the known caches. Raises what `resolve.find` raises for it.
+    """
     from mull.backends.local import LocalBackend
 
+    if engine.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
+        engine = replace(engine, draft=str(find(engine.draft or "", folders=folders).path))
     return LocalBackend(resolved, engine, prompt_cache=prompt_cache, parallel=parallel)

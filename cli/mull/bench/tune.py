@@ -14,17 +14,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mull.bench.measure import Stopped, Trial, measure
+from mull.engine import tuned
 from mull.engine.compute_params import DEFAULT_BATCH_SIZE, SMALL_MODEL, choose_params, reasons
 from mull.engine.context import attention_for
 from mull.engine.engine import Engine
 from mull.engine.model import Model
 from mull.engine.threads import default_threads
-from mull.engine.tuned import Tuned, format_value
+from mull.engine.tuned import KNOBS, Tuned, format_value
 from mull.errors import EngineError, UsageError
+from mull.fs import paths
 from mull.settings import EngineSettings
+
+__all__ = ["KNOBS", "Tuned", "format_value"]  # of the engine, for the command
 
 PROMPT, ANSWER = 512, 256  # tokens of a typical turn
 BATCHES = (256, 512, 1024)
@@ -194,3 +199,21 @@ def _choose(knob: str, rule: Any, tried: Sequence[Tried], model: Model) -> Chose
         return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}{tail}")
     faster = f"{1 / best.ratio - 1:.0%}"
     return Chosen(knob, best.value, f"a turn was {faster} quicker than with {format_value(rule)}")
+
+
+# Tuned settings on disk.
+
+
+def save_tuned(path: Path, found: Tuned) -> None:
+    """Store the tuned settings of a model file, for this machine. Raises OSError."""
+    tuned.save(path, paths.private_dir(paths.state_dir()), found)
+
+
+def stored_tuned() -> Sequence[Tuned]:
+    """The tuned settings of every model on this machine."""
+    return tuned.load_all(paths.state_dir())
+
+
+def remove_tuned(path: Path) -> bool:
+    """Remove the tuned settings of a model file; returns whether there were any. Raises OSError."""
+    return tuned.remove(path, paths.state_dir())

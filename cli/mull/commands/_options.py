@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from mull.errors import UsageError
-from mull.settings import EngineSettings, ReasoningAsk, Sampling
+from mull.settings import Effort, EngineSettings, ReasoningAsk, Sampling
 
 LayerT = TypeVar("LayerT", Sampling, EngineSettings)
 
@@ -76,7 +76,7 @@ Reason = Annotated[
         "--reason/--no-reason", help="Think, or don't. Unset: the model's own default.", show_default=False
     ),
 ]
-Effort = Annotated[
+EffortOption = Annotated[
     EffortChoice | None,
     typer.Option("--effort", help="How much to think; implies --reason.", show_default=False),
 ]
@@ -202,7 +202,7 @@ class TurnFlags:
     model: Model = None
     system: System = None
     reason: Reason = None
-    effort: Effort = None
+    effort: EffortOption = None
     think_budget: Budget = None
     thinking: Thinking = None
     max_tokens: MaxTokens = None
@@ -234,15 +234,19 @@ class TurnFlags:
         """The flags that bear the names of `kind`'s fields, as a layer of settings."""
         return kind(**{f.name: _plain(getattr(self, f.name, None)) for f in fields(kind)})
 
-    def ask(self) -> ReasoningAsk:
-        """The reasoning layer. Raises UsageError where two flags contradict each other."""
-        if self.reason is False and (self.effort is not None or self.think_budget):
-            other = "--effort" if self.effort is not None else "--think-budget"
-            raise UsageError(
-                "conflicting_options", f"--no-reason and {other} contradict each other.", "Give one of them."
-            )
-        on = True if self.effort is not None else self.reason
-        return ReasoningAsk(on=on, effort=_plain(self.effort), budget=self.think_budget)
+    def reasoning(self) -> ReasoningAsk:
+        """The flags' reasoning layer. Raises UsageError for flags that contradict each other."""
+        return reasoning_ask(self.reason, _plain(self.effort), self.think_budget)
+
+
+def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None) -> ReasoningAsk:
+    """A reasoning layer; an effort implies thinking. Raises UsageError for values that contradict each other."""
+    if reason is False and (effort is not None or budget):
+        other = "--effort" if effort is not None else "--think-budget"
+        raise UsageError(
+            "conflicting_options", f"--no-reason and {other} contradict each other.", "Give only one of them."
+        )
+    return ReasoningAsk(on=True if effort is not None else reason, effort=effort, budget=budget)
 
 
 def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:

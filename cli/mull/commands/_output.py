@@ -1,7 +1,8 @@
 """Deliver a one-shot answer: to stdout, to a file (-o), only a code block of it (-x), the thinking to a file.
 
-In: the flags, before anything is computed. Out: the streams for the view to write to, and the exit code at the end. A
-file is written when the answer is complete or stopped at a limit; after an interruption or a failure it is unchanged.
+In: an `AnswerOutput`, before anything is computed. Out: the streams for the view to write to, and the exit code at the
+end. A file is written when the answer is complete or was cut at a limit; after an interruption or a failure it is
+unchanged.
 """
 
 from __future__ import annotations
@@ -23,31 +24,50 @@ from mull.terminal.console.streams import Streams
 _DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is written to a file
 
 
-class Delivery:
-    """A context manager: opens the files, which must be closed in every case.
+@dataclasses.dataclass(frozen=True, slots=True)
+class AnswerOutput:
+    """What of an answer is written, and where: all of it, or a code block (`last`: the last; `language`: of that one).
 
-    Raises UsageError for conflicting flags, MullError for a file that cannot be written.
+    `file` None: to stdout. `as_text` False: JSON, in which no code block can be extracted.
     """
 
-    def __init__(self, flags: AskFlags, streams: Streams) -> None:
-        self._flags = flags
-        self._streams = streams
-        self._as_text = not (flags.json or flags.jsonl)
-        self._extracts = bool(flags.extract or flags.extract_last or flags.extract_lang)
-        if self._extracts and not self._as_text:
+    as_text: bool = True
+    extract: bool = False
+    last: bool = False
+    language: str = ""
+    file: Path | None = None
+    thinking_file: Path | None = None
+
+    @classmethod
+    def of(cls, flags: AskFlags, *, as_text: bool) -> AnswerOutput:
+        """From the command's flags. Raises UsageError for conflicting ones."""
+        extract = bool(flags.extract or flags.extract_last or flags.extract_lang)
+        if extract and not as_text:
             raise UsageError(
                 "conflicting_options",
                 "-x and JSON output exclude each other.",
                 "Give only one; jq extracts the answer from the JSON.",
             )
-        output = None if flags.output == Path("-") else flags.output
-        if output and output == flags.thinking_file:
+        file = None if flags.output == Path("-") else flags.output
+        if file and file == flags.thinking_file:
             raise UsageError("same_file", "-o and --thinking-file name the same file.", "Name two files.")
-        self._buffer = io.StringIO() if self._extracts or output else None
+        return cls(as_text, extract, flags.extract_last, flags.extract_lang or "", file, flags.thinking_file)
+
+
+class Delivery:
+    """A context manager: opens the files, which must be closed in every case.
+
+    Raises MullError for a file that cannot be written.
+    """
+
+    def __init__(self, wanted: AnswerOutput, streams: Streams) -> None:
+        self._wanted = wanted
+        self._streams = streams
+        self._buffer = io.StringIO() if wanted.extract or wanted.file else None
         with ExitStack() as files:
-            self._output = files.enter_context(OutFile(output)) if output else None
+            self._output = files.enter_context(OutFile(wanted.file)) if wanted.file else None
             self._thinking = (
-                files.enter_context(OutFile(flags.thinking_file)) if flags.thinking_file else None
+                files.enter_context(OutFile(wanted.thinking_file)) if wanted.thinking_file else None
             )
             self._files = files.pop_all()
 
@@ -65,7 +85,7 @@ class Delivery:
         if self._buffer is None:
             return done.exit_code
         text = self._buffer.getvalue()
-        if self._extracts:
+        if self._wanted.extract:
             block = self._block(done) if done.finish in _DELIVERED else None
             if block is None:
                 return self._no_block(done)
@@ -73,7 +93,7 @@ class Delivery:
         if self._output is None:
             self._streams.stdout.write(visible(text) if self._streams.stdout_tty else text)
             self._streams.stdout.flush()
-        elif done.finish in _DELIVERED or not self._as_text:
+        elif done.finish in _DELIVERED or not self._wanted.as_text:
             self._write(self._output, text)
         return done.exit_code
 
@@ -88,7 +108,7 @@ class Delivery:
     def _block(self, done: Done) -> str | None:
         from mull.terminal.markdown.code_blocks import pick
 
-        return pick(done.answer, last=self._flags.extract_last, language=self._flags.extract_lang or "")
+        return pick(done.answer, last=self._wanted.last, language=self._wanted.language)
 
     def _no_block(self, done: Done) -> int:
         """Print the answer on stderr, where no script takes it for code; returns the exit code."""
@@ -96,7 +116,7 @@ class Delivery:
         self._streams.write_stderr(visible(answer) if self._streams.stderr_tty else answer)
         if done.exit_code:
             return done.exit_code
-        wanted = f" of {self._flags.extract_lang}" if self._flags.extract_lang else ""
+        wanted = f" of {self._wanted.language}" if self._wanted.language else ""
         self._streams.error(f"There is no code block{wanted} in the answer.", "The complete answer is above.")
         return ExitCode.FAILURE
 

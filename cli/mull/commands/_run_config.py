@@ -1,130 +1,216 @@
-"""From flags, environment, config and catalogue to one plan: which model, loaded how, asked how, shown how.
+"""The configuration of one run: flags, environment and config file, merged once, at the top of a command.
 
-Layers, strongest first: flags, environment, config file, what the model's vendor advises, the built-in defaults.
+Layers, strongest first: flags (with a prompt template's settings where they are unset), environment, config file, the
+sampling that the model's vendor recommends, the built-in defaults. The last two depend on the model:
+`Preferences.turn_settings` adds them once it is known. Nothing here looks for a model, and nothing below sees a flag.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
-from mull import config
-from mull.commands._options import TurnFlags
+from mull.commands._options import TurnFlags, reasoning_ask
+from mull.config import Config
+from mull.conversation.preferences import Preferences
 from mull.errors import UsageError
+from mull.events import Asked
 from mull.fs import paths
-from mull.messages import Message
 from mull.models.resolve import Resolved, resolve
 from mull.settings import (
-    DEFAULT_SAMPLING,
-    DRAFT_AUTO,
     DRAFT_OFF,
+    AnswerFormat,
+    Effort,
     EngineSettings,
+    ParallelSettings,
     PromptCacheSettings,
     ReasoningAsk,
     Sampling,
-    ThinkingView,
-    TurnSettings,
     over,
 )
 
 if TYPE_CHECKING:
+    from mull.backends.base import ChatBackend
     from mull.engine.kv.state_store import StateStore
+
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model to use: the names that -m, $MULL_MODEL and the config give, and the folders to look for files in."""
+
+    flag: str | None
+    environment: str | None
+    configured: str | None
+    folders: tuple[Path, ...]
+
+    def resolve(self, name: str | None = None) -> Resolved:
+        """The model's file; `name` takes the place of -m. Raises what `models.resolve.resolve` raises."""
+        return resolve(
+            name or self.flag,
+            environment=self.environment,
+            configured=self.configured,
+            folders=self.folders,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningLayers:
+    """What the flags and what the config say about thinking, unmerged: a batch line or an eval mode goes over both."""
+
+    flags: ReasoningAsk
+    configured: ReasoningAsk
+
+    def merged(self) -> ReasoningAsk:
+        """Where flags switch thinking they replace the config: a configured effort does not undo --no-reason."""
+        flags, configured = self.flags, self.configured
+        if flags.on is False:
+            return flags
+        if flags.on is True and flags.effort is None:
+            configured = replace(configured, on=None)
+        merged = over(flags, configured)
+        return merged if merged.on is not False else ReasoningAsk(on=False)
+
+    def with_line(self, line: Mapping[str, Any]) -> ReasoningAsk:
+        """With a batch line's `reason`, `effort` and `think_budget` over the flags. Raises UsageError.
+
+        A line's `reason` replaces all that the flags say; its effort or budget replaces their on or off.
+        """
+        own = reasoning_ask(line.get("reason"), line.get("effort"), line.get("think_budget"))
+        flags = self.flags
+        if "reason" in line:
+            flags = ReasoningAsk()
+        elif "effort" in line or line.get("think_budget"):
+            flags = replace(flags, on=True if flags.effort is not None else None)
+        return replace(self, flags=over(own, flags)).merged()
+
+    def with_mode(self, mode: Asked) -> ReasoningAsk:
+        """As a mode of `mull eval` asks: over the flags' budget; `default` leaves it to flags and config."""
+        if mode == "off":
+            return ReasoningAsk(on=False)
+        asked = reasoning_ask(None if mode == "default" else True, mode if mode in EFFORTS else None, None)
+        return replace(self, flags=over(asked, self.flags)).merged()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChoice:
+    """The session to resume: the last one (`resume`), or a named one, which is created if it does not exist.
+
+    `system`: a system prompt that replaces the session's own.
+    """
+
+    resume: bool = False
+    name: str | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a run writes to disk besides its output. Without `sessions`, the conversation lives in memory alone."""
+
+    sessions: bool
+    prompt_cache: PromptCacheSettings | None
+    input_history: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything a command needs before a model is loaded."""
+    """Everything that was asked of a run; it never changes.
 
-    resolved: Resolved
+    `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
+    figures after each turn. `vi`: the prompt's key bindings are vi's.
+    """
+
+    model: ModelChoice
     engine: EngineSettings
-    turn: TurnSettings
+    reasoning: ReasoningLayers
+    preferences: Preferences
     system: str | None
-    thinking: ThinkingView
-    markdown: bool
-    save: bool
-    prompt_cache: PromptCacheSettings | None = None
+    session: SessionChoice
+    saving: Saving
+    quiet: bool
+    stats: bool
+    vi: bool
 
-    def messages(self, question: str) -> list[Message]:
-        """A fresh conversation with this question."""
-        system = [Message("system", self.system)] if self.system else []
-        return [*system, Message("user", question)]
+    def open_backend(self, resolved: Resolved, parallel: ParallelSettings | None = None) -> ChatBackend:
+        """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
+
+        Raises what resolving a draft model raises.
+        """
+        from mull.backends.open import open_backend
+
+        return open_backend(
+            resolved,
+            self.engine,
+            folders=self.model.folders,
+            prompt_cache=self.saving.prompt_cache if parallel is None else None,
+            parallel=parallel,
+        )
 
 
-def merge(flags: TurnFlags, settings: config.Config) -> RunConfig:
-    """Merge every layer and find the model's file. Raises UsageError and what `resolve` raises."""
-    resolved = resolve(
-        flags.model,
-        environment=os.environ.get("MULL_MODEL"),
-        configured=settings["model"],
-        folders=settings.model_folders(),
-    )
+def run_config(
+    flags: TurnFlags,
+    config: Config,
+    *,
+    answer_format: AnswerFormat | None = None,
+    logprobs: int | None = None,
+) -> RunConfig:
+    """Merge flags, environment and config. Raises UsageError for flags that contradict each other."""
+    reasoning = ReasoningLayers(flags.reasoning(), config.reasoning())
+    sessions = config["save"] and not flags.no_save
+    caches = config["prefix_cache"] and sessions and not flags.no_cache
     return RunConfig(
-        resolved=resolved,
-        engine=_engine(flags, settings),
-        turn=turn_settings(flags, settings, resolved),
-        system=flags.system if flags.system is not None else settings["system"],
-        thinking=flags.thinking.value if flags.thinking else settings["thinking"],
-        markdown=settings["markdown"] if flags.markdown is None else flags.markdown,
-        save=settings["save"] and not flags.no_save,
-        prompt_cache=_prompt_cache(flags, settings),
+        model=ModelChoice(
+            flag=flags.model,
+            environment=os.environ.get("MULL_MODEL"),
+            configured=config["model"],
+            folders=tuple(config.model_folders()),
+        ),
+        engine=_engine(flags, config),
+        reasoning=reasoning,
+        preferences=Preferences(
+            reasoning=reasoning.merged(),
+            sampling=over(flags.layer(Sampling), config.sampling()),
+            max_tokens=flags.max_tokens or config["max_tokens"],
+            stop=tuple(flags.stop or ()),
+            answer_format=answer_format,
+            logprobs=logprobs,
+            thinking=flags.thinking.value if flags.thinking else config["thinking"],
+            markdown=config["markdown"] if flags.markdown is None else flags.markdown,
+            context_full=config["context_full"],
+        ),
+        system=flags.system if flags.system is not None else config["system"],
+        session=SessionChoice(flags.resume, flags.session, flags.system),
+        saving=Saving(sessions, prompt_cache_settings(config) if caches else None, config["history"]),
+        quiet=flags.quiet,
+        stats=flags.stats,
+        vi=config["keys"] == "vi",
     )
 
 
-def _engine(flags: TurnFlags, settings: config.Config) -> EngineSettings:
-    """How to load; a model that drafts is named by its file from here on. Raises what `resolve` raises for it."""
+def _engine(flags: TurnFlags, config: Config) -> EngineSettings:
     if flags.no_draft and flags.draft:
         raise UsageError(
             "conflicting_options", "--draft and --no-draft contradict each other.", "Give one of them."
         )
-    merged = over(flags.layer(EngineSettings), settings.engine())
-    if flags.no_draft:
-        return replace(merged, draft=DRAFT_OFF)
-    if merged.draft in {None, DRAFT_AUTO, DRAFT_OFF}:
-        return merged
-    return replace(merged, draft=str(resolve(merged.draft, folders=settings.model_folders()).path))
+    merged = over(flags.layer(EngineSettings), config.engine())
+    return replace(merged, draft=DRAFT_OFF) if flags.no_draft else merged
 
 
-def open_state_store(settings: config.Config) -> StateStore:
+def prompt_cache_settings(config: Config) -> PromptCacheSettings:
+    """Where prompts are cached between runs, and how many bytes they may take."""
+    gigabytes = config["prefix_cache_gb"]
+    limit = None if gigabytes is None else int(gigabytes * 1e9)
+    return PromptCacheSettings(paths.cache_dir() / "prefixes", limit)
+
+
+def open_state_store(config: Config) -> StateStore:
     """The prompt cache on disk."""
     from mull.engine.kv.state_store import StateStore
 
-    wanted = prompt_cache_settings(settings)
-    return StateStore(wanted.folder, wanted.limit)
-
-
-def prompt_cache_settings(settings: config.Config) -> PromptCacheSettings:
-    """Where prompts are cached between runs, and how many bytes they may take."""
-    gigabytes = settings["prefix_cache_gb"]
-    return PromptCacheSettings(
-        paths.cache_dir() / "prefixes", None if gigabytes is None else int(gigabytes * 1e9)
-    )
-
-
-def _prompt_cache(flags: TurnFlags, settings: config.Config) -> PromptCacheSettings | None:
-    """None where prompts are neither written to the cache nor looked up in it."""
-    wanted = settings["prefix_cache"] and settings["save"] and not (flags.no_save or flags.no_cache)
-    return prompt_cache_settings(settings) if wanted else None
-
-
-def turn_settings(flags: TurnFlags, settings: config.Config, resolved: Resolved) -> TurnSettings:
-    """The layers of one turn, the vendor's advice among them. Raises UsageError where flags contradict each other."""
-    said = over(flags.layer(Sampling), settings.sampling())
-    reasoning = _reasoning(flags, settings.reasoning())
-    return TurnSettings(
-        reasoning=reasoning,
-        sampling=over(said, over(resolved.sampling(reasoning.on), DEFAULT_SAMPLING)),
-        max_tokens=flags.max_tokens or settings["max_tokens"],
-        stop=tuple(flags.stop or ()),
-    )
-
-
-def _reasoning(flags: TurnFlags, configured: ReasoningAsk) -> ReasoningAsk:
-    """Flags beat the config as a whole where they switch: --no-reason is not undone by a configured effort."""
-    asked = flags.ask()
-    if asked.on is False:
-        return asked
-    if asked.on is True and asked.effort is None:
-        configured = ReasoningAsk(effort=configured.effort, budget=configured.budget)
-    merged = over(asked, configured)
-    return merged if merged.on is not False else ReasoningAsk(on=False)
+    settings = prompt_cache_settings(config)
+    return StateStore(settings.folder, settings.limit)

@@ -1,7 +1,7 @@
-"""The conversation that a command begins or goes on with, and the model that answers in it: shared by ask and chat.
+"""The conversation that a command starts or resumes, and the backend that answers in it: shared by ask and chat.
 
-In: flags and config. Out: a `Setup` on an open store. A session goes on with its own model if that is still here,
-unless -m says otherwise. Where the disk refuses, the conversation lives in memory and a sentence says so.
+In: the run's configuration. Out: a `Setup` on an open store. A resumed session uses its own model if that is still
+here, unless -m names another. If the disk refuses, the conversation lives in memory and a notice says so.
 """
 
 from __future__ import annotations
@@ -12,42 +12,31 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from mull.backends.base import ChatBackend
-from mull.backends.open import open_backend
-from mull.commands._options import TurnFlags
-from mull.commands._run_config import RunConfig, merge
-from mull.config import Config
+from mull.commands._run_config import RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
-from mull.conversation.preferences import Preferences
 from mull.errors import MullError, UsageError
 from mull.fs.size import size_text
-from mull.models.resolve import NotInstalled
-from mull.settings import Sampling, over
+from mull.models.resolve import NotInstalled, Resolved
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
 from mull.terminal.console.streams import Streams
 
 T = TypeVar("T")
-Begun = tuple[RunConfig, ChatBackend]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setup:
-    """A conversation and its model, not loaded yet. `notices` are sentences for the user."""
+    """A conversation and its backend, not loaded yet. `notices` are sentences for the user."""
 
-    plan: RunConfig
+    resolved: Resolved
     conversation: Conversation
     backend: ChatBackend
     notices: tuple[str, ...] = ()
 
 
-def is_private(flags: TurnFlags, settings: Config) -> bool:
-    """Is nothing to be kept on disk?"""
-    return flags.no_save or not settings["save"]
-
-
 def open_sessions(*, private: bool) -> tuple[Store, str]:
-    """The sessions on disk, or in memory when that was asked for or the disk refuses; the sentence for the latter."""
+    """The session store on disk, or one in memory if private or if the disk refuses; then also a notice."""
     if private:
         return open_store(None), ""
     try:
@@ -59,9 +48,9 @@ def open_sessions(*, private: bool) -> tuple[Store, str]:
 def offering(
     get: Callable[[], T], streams: Streams, lent: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> T:
-    """What `get` gives. A model that is not installed is offered for download where somebody can answer, only there.
+    """The result of `get`. If a model is not installed, offers its download where a user can answer, then tries again.
 
-    `lent` gives the terminal its own mode, for the question and the download.
+    `lent` restores the terminal's own mode for the question and the download.
     """
     try:
         return get()
@@ -77,69 +66,54 @@ def offering(
         return get()
 
 
-def set_up(flags: TurnFlags, settings: Config, store: Store, begun: Begun | None = None) -> Setup:
-    """`begun`: a model that loads already, and by what plan, where no session was named.
+def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] | None = None) -> Setup:
+    """Start or resume the conversation. `started`: the model, if no session was named and it is loading already.
 
-    Raises UsageError for a session that cannot be told or is not there, and what `merge` raises.
+    Raises UsageError for an ambiguous or unknown session, and what resolving a model raises.
     """
-    resumed = _resumed(store, flags)
-    plan, problem = (begun[0], "") if begun is not None else _plan(flags, settings, resumed)
-    conversation = Conversation(
-        store, system=plan.system or "", preferences=_preferences(plan, flags, settings)
-    )
-    if resumed is not None:
-        conversation.open(resumed)
-        if flags.system is not None:
-            conversation.branch.set_system(flags.system)
-    elif flags.session:
-        conversation.branch.rename(flags.session)
-    backend = (
-        begun[1]
-        if begun is not None
-        else open_backend(plan.resolved, plan.engine, prompt_cache=plan.prompt_cache)
-    )
+    session = _resumed(store, run.session)
+    problem = ""
+    if started is None:
+        resolved, problem = _model(run, session)
+        started = resolved, run.open_backend(resolved)
+    resolved, backend = started
+    conversation = Conversation(store, system=run.system or "", preferences=run.preferences)
+    if session is not None:
+        conversation.open(session)
+        if run.session.system is not None:
+            conversation.branch.set_system(run.session.system)
+    elif run.session.name:
+        conversation.branch.rename(run.session.name)
     conversation.branch.set_reference(backend.reference)
-    return Setup(plan, conversation, backend, (problem,) if problem else ())
+    return Setup(resolved, conversation, backend, (problem,) if problem else ())
 
 
-def _resumed(store: Store, flags: TurnFlags) -> Session | None:
-    """The session to go on with. Raises UsageError where a name could be several, or there is none to go on with."""
-    if flags.session:
+def _resumed(store: Store, choice: SessionChoice) -> Session | None:
+    """The session to resume. Raises UsageError for an ambiguous name, or when there is none to resume."""
+    if choice.name:
         try:
-            return store.find(flags.session)
+            return store.find(choice.name)
         except UsageError as error:
             if error.code == "unknown_session":
                 return None  # a new one, of that name
             raise
-    if flags.resume:
+    if choice.resume:
         last = store.last()
         if last is None:
             raise UsageError(
-                "unknown_session", "There is no conversation to go on with.", "Begin one: mull chat"
+                "unknown_session", "There is no conversation to continue.", "Start one: mull chat"
             )
         return last
     return None
 
 
-def _plan(flags: TurnFlags, settings: Config, resumed: Session | None) -> tuple[RunConfig, str]:
-    """What was asked for, and a sentence when the session's own model is gone and another goes on."""
-    reference = (resumed.state.get("model") or resumed.model) if resumed is not None else ""
-    if reference and flags.model is None:
+def _model(run: RunConfig, session: Session | None) -> tuple[Resolved, str]:
+    """The model to use, and a notice when the session's own model is gone and another replaces it."""
+    reference = (session.state.get("model") or session.model) if session is not None else ""
+    if reference and run.model.flag is None:
         try:
-            return merge(dataclasses.replace(flags, model=reference), settings), ""
+            return run.model.resolve(reference), ""
         except MullError as error:
-            plan = merge(flags, settings)
-            return plan, f"{error.message} {plan.resolved.name} goes on instead."
-    return merge(flags, settings), ""
-
-
-def _preferences(plan: RunConfig, flags: TurnFlags, settings: Config) -> Preferences:
-    return Preferences(
-        reasoning=plan.turn.reasoning,
-        sampling=over(flags.layer(Sampling), settings.sampling()),
-        max_tokens=plan.turn.max_tokens,
-        stop=plan.turn.stop,
-        thinking=plan.thinking,
-        markdown=plan.markdown,
-        context_full=settings["context_full"],
-    )
+            resolved = run.model.resolve()
+            return resolved, f"{error.message} {resolved.name} is used instead."
+    return run.model.resolve(), ""

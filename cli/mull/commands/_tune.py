@@ -1,74 +1,76 @@
-"""What `mull bench` needs beside measuring: an engine that is loaded, and the settings that were tuned.
+"""The parts of `mull bench` beside measuring: a loaded backend, and tuned settings.
 
-In: a plan, the streams. Out: a loaded engine; lines on what was tried, what is remembered and what is forgotten.
+In: a model and its engine settings, the streams. Out: a loaded `LocalBackend`; the tuning step by step; the stored
+settings shown or removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from mull.commands._run_config import RunConfig
 from mull.control import TurnControl
 from mull.errors import MullError
-from mull.fs import paths
-from mull.settings import DRAFT_OFF
+from mull.settings import DRAFT_OFF, EngineSettings
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import card
-from mull.terminal.views.json_output import write_object
-from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
-    from mull.bench.tune import Chosen, Tried
-    from mull.engine.tuned import Tuned
+    from mull.bench.tune import Chosen, Tried, Tuned
+    from mull.models.resolve import Resolved
+    from mull.terminal.views.progress import ProgressLine
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model with engine settings, to be measured. `label`: its name, or the settings in which it differs."""
+
+    label: str
+    resolved: Resolved
+    engine: EngineSettings
 
 
 @contextmanager
 def backend_for_bench(
-    plan: RunConfig,
-    control: TurnControl,
-    view: ProgressLine,
-    before: Sequence[LocalBackend] = (),
+    subject: Subject, control: TurnControl, view: ProgressLine, before: Sequence[LocalBackend] = ()
 ) -> Iterator[LocalBackend]:
-    """A loaded backend without speculative decoding; it shares the weights of one in `before` where it can."""
+    """A loaded backend without speculative decoding; it shares the weights of one in `before` where possible."""
     from mull.backends.local import LocalBackend
 
-    settings = replace(plan.engine, draft=DRAFT_OFF)
-    same_file = (other for other in before if other.location == str(plan.resolved.path))
+    settings = replace(subject.engine, draft=DRAFT_OFF)
+    same_file = (other for other in before if other.location == str(subject.resolved.path))
     shared = next((found for other in same_file if (found := other.with_settings(settings))), None)
-    backend = shared or LocalBackend(plan.resolved, settings)
-    with closing(backend):
+    with closing(shared or LocalBackend(subject.resolved, settings)) as backend:
         view.show_loading(backend.load(control))
         yield backend
 
 
 def tune_model(
-    plan: RunConfig, control: TurnControl, view: ProgressLine, streams: Streams, *, json: bool
+    subject: Subject, control: TurnControl, view: ProgressLine, streams: Streams, *, json: bool
 ) -> None:
-    """Tune, saying what is chosen and why, and remember it. Raises Interrupted, and then nothing has changed."""
+    """Find and store the fastest settings, showing each choice. Raises Interrupted; then nothing is stored."""
     from mull.backends.load_plan import planned
-    from mull.bench.tune import Tried, Trying, tune
-    from mull.engine import tuned
-    from mull.engine.tuned import Tuned
+    from mull.bench.tune import Tried, Trying, Tuned, format_value, save_tuned, tune
+    from mull.terminal.views.json_output import write_object
 
-    # What was tuned before is no rule, and what the plan for this memory wants is as good as said.
-    best, _ = planned(plan.resolved.path, plan.engine, trusted=plan.resolved.trusted, as_tuned=False)
-    if best.kv_type == "f16" and plan.engine.kv_type is None:
+    # Settings tuned earlier do not count; those of the memory plan are fixed like the user's own.
+    resolved = subject.resolved
+    best, _ = planned(resolved.path, subject.engine, trusted=resolved.trusted, as_tuned=False)
+    if best.kv_type == "f16" and subject.engine.kv_type is None:
         best = replace(best, kv_type=None)
     found: Tuned | None = None
     tried: list[Tried] = []
     try:
-        with backend_for_bench(plan, control, view) as backend:
+        with backend_for_bench(subject, control, view) as backend:
             backend.engine.close()  # frees its context; the weights stay
             for step in tune(backend.engine.model, best, lambda: control.stopped):
                 view.clear()
                 if isinstance(step, Trying):
-                    view.doing(f"trying {step.knob} {tuned.format_value(step.value)}")
+                    view.doing(f"trying {step.knob} {format_value(step.value)}")
                 elif isinstance(step, Tuned):
-                    found = replace(step, model=plan.resolved.name)
+                    found = replace(step, model=resolved.name)
                 elif not json:
                     streams.note(_line(step))
                 if isinstance(step, Tried):
@@ -78,44 +80,42 @@ def tune_model(
     if found is None:
         return
     try:
-        tuned.save(plan.resolved.path, paths.private_dir(paths.state_dir()), found)
+        save_tuned(resolved.path, found)
     except OSError as error:
         raise MullError(
-            "write_failed", f"What was found cannot be kept: {error.strerror or error}."
+            "write_failed", f"The settings could not be stored: {error.strerror or error}."
         ) from error
     if json:
-        write_object(
-            streams, {"v": 1, **_as_json(found), "tried": [_as_json(one) for one in tried], "error": None}
-        )
+        steps = [_as_json(one) for one in tried]
+        write_object(streams, {"v": 1, **_as_json(found), "tried": steps, "error": None})
     else:
-        streams.note(f"Remembered for {found.model} on this machine. mull bench --forget undoes it.")
+        streams.note(f"Stored for {found.model} on this machine. mull bench --forget removes it.")
 
 
 def _line(step: Tried | Chosen) -> str:
-    from mull.bench.tune import Tried
-    from mull.engine.tuned import format_value
+    from mull.bench.tune import Tried, format_value
 
+    value = f"{step.knob} {format_value(step.value)}"
     if isinstance(step, Tried):
-        return f"{step.knob} {format_value(step.value)}: reads {step.reads:,.4g}, writes {step.writes:,.4g} tokens/s"
-    return f"→ {step.knob} {format_value(step.value)}: {step.reason}"
+        return f"{value}: prompt {step.reads:,.4g}, generation {step.writes:,.4g} tokens/s"
+    return f"→ {value}: {step.reason}"
 
 
 def show_tuned(streams: Streams, *, json: bool) -> None:
-    """All that is remembered."""
-    from mull.engine import tuned
+    """Show every model's stored settings."""
+    from mull.bench.tune import KNOBS, format_value, stored_tuned
+    from mull.terminal.console.tables import card
+    from mull.terminal.views.json_output import write_object
 
-    kept = tuned.load_all(paths.state_dir())
+    stored = stored_tuned()
     if json:
-        write_object(streams, {"v": 1, "tuned": [_as_json(one) for one in kept], "error": None})
+        write_object(streams, {"v": 1, "tuned": [_as_json(one) for one in stored], "error": None})
         return
-    if not kept:
-        streams.note("Nothing was tuned yet: mull bench --tune")
-    for number, one in enumerate(kept):
+    if not stored:
+        streams.note("No model has been tuned yet: mull bench --tune")
+    for number, one in enumerate(stored):
         blank = [("", "")] if number else []
-        rows = [
-            (knob, f"{tuned.format_value(getattr(one, knob))}: {one.reasons.get(knob, '')}")
-            for knob in tuned.KNOBS
-        ]
+        rows = [(knob, f"{format_value(getattr(one, knob))}: {one.reasons.get(knob, '')}") for knob in KNOBS]
         card(streams, [*blank, ("model", one.model), ("measured", one.when), *rows])
 
 
@@ -123,13 +123,15 @@ def _as_json(one: Tuned | Tried) -> dict[str, Any]:
     return {part.name: getattr(one, part.name) for part in fields(one)}
 
 
-def forget_tuned(plan: RunConfig, streams: Streams) -> None:
-    """Let the rules decide for this model again."""
-    from mull.engine import tuned
+def forget_tuned(resolved: Resolved, streams: Streams) -> None:
+    """Remove a model's stored settings, so that the built-in rules apply again."""
+    from mull.bench.tune import remove_tuned
 
     try:
-        found = tuned.remove(plan.resolved.path, paths.state_dir())
+        found = remove_tuned(resolved.path)
     except OSError as error:
-        raise MullError("write_failed", f"That cannot be forgotten: {error.strerror or error}.") from error
-    name = plan.resolved.name
-    streams.note(f"{name} runs by the rules again." if found else f"Nothing was tuned for {name}.")
+        raise MullError(
+            "write_failed", f"The settings could not be removed: {error.strerror or error}."
+        ) from error
+    name = resolved.name
+    streams.note(f"{name} uses the built-in rules again." if found else f"No settings are stored for {name}.")

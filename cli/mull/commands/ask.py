@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +11,9 @@ import typer
 from mull.commands._ask_options import AskFlags
 from mull.commands._input import UserInput, read_question
 from mull.commands._options import takes_turn_flags
-from mull.commands._output import Delivery
-from mull.commands._run_config import RunConfig, merge
-from mull.config import Config, read_config
+from mull.commands._output import AnswerOutput, Delivery
+from mull.commands._run_config import RunConfig, run_config
+from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done, Event
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
     from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._session import Setup
+    from mull.models.resolve import Resolved
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[PROMPT]...", help="The question; - reads stdin.")
@@ -53,79 +54,76 @@ def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags)
     raise typer.Exit(start(flags, streams))
 
 
-def _form_of(flags: AskFlags) -> OutputForm:
-    if flags.json and flags.jsonl:
-        raise UsageError(
-            "conflicting_options", "--json and --jsonl contradict each other.", "Give one of them."
-        )
-    return "json" if flags.json else "jsonl" if flags.jsonl else "text"
-
-
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
-    output, settings = _form_of(flags), read_config()
-    form = _form(flags)
-    flags = form.flags if form else flags
-    talks = output == "text" and not flags.quiet  # there is room for notices on stderr
-    answer_format = _answer_format(flags)
-    begun = _head_start(flags, settings)
-    from mull.commands._session import is_private, offering, open_sessions, set_up
+    form = _output_form(flags)
+    config = read_config()
+    template = _template(flags)
+    flags = template.flags if template else flags
+    run = run_config(flags, config, answer_format=_answer_format(flags), logprobs=flags.logprobs)
+    output = AnswerOutput.of(flags, as_text=form == "text")
+    files = flags.files or ()
+    return _ask(lambda: _read(words, template, files, streams), run, form, output, streams)
 
-    store, problem = open_sessions(private=is_private(flags, settings))
-    with Delivery(flags, streams) as delivery, store:
-        setup = offering(lambda: set_up(flags, settings, store, begun), streams)
-        setup.conversation.preferences.answer_format = answer_format
-        setup.conversation.preferences.logprobs = flags.logprobs
+
+def _ask(
+    read: Callable[[], UserInput], run: RunConfig, form: OutputForm, output: AnswerOutput, streams: Streams
+) -> int:
+    started = _head_start(run)
+    from mull.commands._session import offering, open_sessions, set_up
+
+    talks = form == "text" and not run.quiet  # notices go to stderr
+    store, problem = open_sessions(private=not run.saving.sessions)
+    with Delivery(output, streams) as delivery, store:
+        setup = offering(lambda: set_up(run, store, started), streams)
         try:
-            setup.backend.start()  # it loads while the input is still being read
-            question = (
-                form.question(words, streams) if form else read_question(words, streams, flags.files or ())
-            )
+            setup.backend.start()  # it loads while the input is being read
+            question = read()
             if talks:
                 _announce(setup, question, problem, streams)
             control = TurnControl()
-            done = _answer(setup, question, output, delivery.streams, control, quiet=flags.quiet)
+            done = _answer(setup, question, run, form, delivery.streams, control)
             code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
-    if output == "text" and done.error is not None:
+    if form == "text" and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if talks and (why := _shortfall(done)):
         streams.note(why)
-    if output == "text" and flags.stats:
+    if form == "text" and run.stats:
         streams.note(stats_line(done))
-    return _keep(setup, 128 + control.signal if control.signal else code, streams)
+    return _persist(setup, 128 + control.signal if control.signal else code, streams)
 
 
-def _head_start(flags: AskFlags, settings: Config) -> tuple[RunConfig, ChatBackend] | None:
-    """The model, loading while the rest of mull is still being imported. None where a session says which one it is,
-    and where there is a problem: it will show again where it can be dealt with."""
-    if flags.session or flags.resume:
+def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
+    """The model, loading while the rest of mull is still being imported.
+
+    None if a session decides which model it is, or if there is a problem: it is raised again where it can be handled.
+    """
+    if run.session.name or run.session.resume:
         return None
-    from mull.backends.open import open_backend
-
     try:
-        plan = merge(flags, settings)
+        resolved = run.model.resolve()
+        backend = run.open_backend(resolved)
     except MullError:
         return None
-    backend = open_backend(plan.resolved, plan.engine, prompt_cache=plan.prompt_cache)
     backend.head_start()
-    return plan, backend
+    return resolved, backend
 
 
 def _shortfall(done: Done) -> str | None:
-    """Why there is less of an answer than there could be, and what helps: a word to the exit codes 3 and 4."""
+    """Why the answer is incomplete or missing, and what helps: the sentence for exit codes 3 and 4."""
     if done.finish == "thinking":
-        return "The model thought and never answered. --think-budget N bounds its thinking, --no-reason does without."
+        return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
     if done.finish == "length" and done.limit == "context":
-        return "The answer was cut: the context is full. --ctx N gives more, where the model can."
+        return "The answer was cut: the context is full. --ctx N allows more, up to the model's own limit."
     if done.finish == "length" and done.limit == "default":
         return "The answer was cut at the default limit. --max-tokens N sets another."
     return None
 
 
-def _keep(setup: Setup, code: int, streams: Streams) -> int:
-    """Write for other processes what was computed; whoever reads the answer has all of it by now, and its end."""
+def _persist(setup: Setup, code: int, streams: Streams) -> int:
+    """Write the prompt cache to disk; whoever reads the answer has received it completely by now."""
     if not streams.stdout_tty:
         streams.stdout.flush()
         detach(streams)
@@ -136,11 +134,22 @@ def _keep(setup: Setup, code: int, streams: Streams) -> int:
     return code
 
 
-def _form(flags: AskFlags) -> AppliedTemplate | None:
-    """The template that was asked for. Raises UsageError."""
+# From flags to values.
+
+
+def _output_form(flags: AskFlags) -> OutputForm:
+    if flags.json and flags.jsonl:
+        raise UsageError(
+            "conflicting_options", "--json and --jsonl contradict each other.", "Give only one of them."
+        )
+    return "json" if flags.json else "jsonl" if flags.jsonl else "text"
+
+
+def _template(flags: AskFlags) -> AppliedTemplate | None:
+    """The prompt template, applied. Raises UsageError."""
     if flags.template is None:
         if flags.params:
-            raise UsageError("usage_error", "-p gives a template its values.", "Name the template with -t.")
+            raise UsageError("usage_error", "-p needs a prompt template.", "Name the template with -t.")
         return None
     from mull.commands._prompt_template import AppliedTemplate
 
@@ -148,11 +157,9 @@ def _form(flags: AskFlags) -> AppliedTemplate | None:
 
 
 def _answer_format(flags: AskFlags) -> AnswerFormat | None:
-    """What the answer must look like. Raises UsageError for what is malformed, MullError (exit 5) for the rest."""
+    """The constraint on the answer. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
     if flags.logprobs is not None and not (flags.json or flags.jsonl):
-        raise UsageError(
-            "usage_error", "--logprobs has no place in plain text.", "Give --json or --jsonl with it."
-        )
+        raise UsageError("usage_error", "--logprobs needs JSON output.", "Add --json or --jsonl.")
     if flags.schema is None and flags.grammar is None and flags.format is None:
         return None
     from mull.structured.reading import read_answer_format
@@ -160,25 +167,33 @@ def _answer_format(flags: AskFlags) -> AnswerFormat | None:
     return read_answer_format(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
 
 
+def _read(
+    words: Sequence[str], template: AppliedTemplate | None, files: Sequence[str], streams: Streams
+) -> UserInput:
+    return template.question(words, streams) if template else read_question(words, streams, files)
+
+
+# One answer.
+
+
 def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams) -> None:
     if question.replaced:
-        streams.note("Some bytes of the input were no UTF-8; they were replaced.")
+        streams.note("Some bytes of the input were not UTF-8 and were replaced.")
     for notice in filter(None, (problem, *setup.notices)):
         streams.note(notice)
-    if setup.plan.resolved.chosen_by == "builtin" and streams.stderr_tty:
-        streams.note("pebble answers, the small built-in model; mull pull gpt-oss-20b gets a real one.")
+    if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
+        streams.note("This is pebble, the small built-in model; mull pull gpt-oss-20b gets a real one.")
 
 
 def _answer(
     setup: Setup,
     question: UserInput,
-    output: OutputForm,
+    run: RunConfig,
+    form: OutputForm,
     streams: Streams,
     control: TurnControl,
-    *,
-    quiet: bool,
 ) -> Done:
-    """Load, ask and show. What was said is kept, also when it was stopped."""
+    """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
 
     conversation, backend = setup.conversation, setup.backend
@@ -189,22 +204,22 @@ def _answer(
         yield from conversation.ask(query, backend, control)
 
     def session() -> str | None:
-        kept = conversation.branch.session
-        return kept.id if kept is not None and conversation.branch.store.saved else None
+        branch = conversation.branch
+        return branch.session.id if branch.session is not None and branch.store.saved else None
 
     show = open_view(
-        output,
+        form,
         ViewOptions(
             streams,
             control,
-            thinking=setup.plan.thinking,
-            # A constrained answer is no Markdown: underscores and stars are its own.
-            markdown=setup.plan.markdown and conversation.preferences.answer_format is None,
-            quiet=quiet,
+            thinking=run.preferences.thinking,
+            # A constrained answer is not Markdown: its underscores and asterisks are literal.
+            markdown=run.preferences.markdown and run.preferences.answer_format is None,
+            quiet=run.quiet,
             session=session,
         ),
     )
-    # Closed here, whatever the view did: a turn that nobody reads any more is kept before its store closes.
+    # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
     try:
         with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
             return show(turn)

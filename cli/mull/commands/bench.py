@@ -1,31 +1,27 @@
-"""`mull bench`: how quickly a model reads and writes on this machine, compared with another, or tuned."""
+"""`mull bench`: prompt-processing and generation speed on this machine, compared with another model, or tuned."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mull import config
 from mull.commands._options import Ctx, GpuLayers, Json, KvType, Model, Threads, TurnFlags
-from mull.commands._run_config import RunConfig, merge
-from mull.commands._tune import backend_for_bench, forget_tuned, show_tuned, tune_model
-from mull.config import read_config
+from mull.commands._tune import Subject, backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import EngineSettings, over
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import table
-from mull.terminal.views.json_output import error_fields, write_object
-from mull.terminal.views.progress import ProgressLine
 
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
     from mull.bench.measure import Trial
+    from mull.commands._run_config import RunConfig
+    from mull.terminal.views.progress import ProgressLine
 
     Samples = dict[tuple[int, Trial], list[float]]
 
@@ -83,55 +79,61 @@ def bench(
     pp512 is a prompt of 512 tokens, tg64 an answer of 64; "@ 2048" says that so many tokens came before. With --vs
     two models, or two ways to run one, are measured in turn, so that the ratios hold on a busy machine, too.
     """
+    from mull.commands._run_config import run_config
+    from mull.config import read_config
+    from mull.terminal.views.progress import ProgressLine
+
     streams: Streams = context.obj
     if sum((tune, show, forget, vs is not None)) > 1:
         raise UsageError(
             "conflicting_options",
-            "--vs, --tune, --show and --forget are four different wishes.",
-            "Give one of them.",
+            "--vs, --tune, --show and --forget exclude each other.",
+            "Give only one of them.",
         )
     flags = TurnFlags(model=model, threads=threads, gpu_layers=gpu_layers, kv_type=kv_type, ctx=ctx)
     if show:
         show_tuned(streams, json=json)
         return
-    settings = read_config()
-    plan = merge(flags, settings)
+    run = run_config(flags, read_config())
+    resolved = run.model.resolve()
     if forget:
-        forget_tuned(plan, streams)
+        forget_tuned(resolved, streams)
         return
     control, view = TurnControl(), ProgressLine(streams, quiet=json)
+    subjects = [Subject(resolved.name, resolved, run.engine)]
     with stop_on_interrupt(control):
         if tune:
-            tune_model(plan, control, view, streams, json=json)
+            tune_model(subjects[0], control, view, streams, json=json)
             return
-        subjects = [(plan.resolved.name, plan)]
         if vs is not None:
-            subjects.append(_other(vs, flags, settings, plan))
+            subjects.append(_other(vs, run))
         wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
         _measure(subjects, wanted, rounds, control, view, streams, json=json)
 
 
-def _other(what: str, flags: TurnFlags, settings: config.Config, plan: RunConfig) -> tuple[str, RunConfig]:
-    """The second subject: another model, or the same with other settings."""
+def _other(what: str, run: RunConfig) -> Subject:
+    """The second subject: another model, or the same one with other settings."""
+    from mull import config
+
+    resolved = run.model.resolve(None if "=" in what else what)
     if "=" not in what:
-        other = merge(replace(flags, model=what), settings)
-        return other.resolved.name, other
-    said = {}
+        return Subject(resolved.name, resolved, run.engine)
+    values = {}
     for part in what.replace(",", " ").split():
         name, _, text = part.partition("=")
         if name not in SETTINGS:
             raise UsageError(
-                "usage_error", f'--vs knows no setting "{name}".', f"It takes {', '.join(SETTINGS)}."
+                "usage_error", f'--vs has no setting "{name}".', f"It takes {', '.join(SETTINGS)}."
             )
         try:
-            said[name] = config.parse(name, text)
+            values[name] = config.parse(name, text)
         except ValueError as error:
             raise UsageError("usage_error", f"--vs {error}.") from error
-    return what, replace(plan, engine=over(EngineSettings(**said), plan.engine))
+    return Subject(what, resolved, over(EngineSettings(**values), run.engine))
 
 
 def _measure(
-    subjects: Sequence[tuple[str, RunConfig]],
+    subjects: Sequence[Subject],
     wanted: dict[str, Any],
     count: int,
     control: TurnControl,
@@ -141,23 +143,24 @@ def _measure(
     json: bool,
 ) -> None:
     from mull.bench.measure import rounds, trials
+    from mull.terminal.views.json_output import write_object
 
     samples: Samples = {}
     failure: MullError | None = None
     with ExitStack() as stack:
         backends: list[LocalBackend] = []
-        for _, plan in subjects:
-            backends.append(stack.enter_context(backend_for_bench(plan, control, view, backends)))
+        for subject in subjects:
+            backends.append(stack.enter_context(backend_for_bench(subject, control, view, backends)))
         engines = [backend.engine for backend in backends]
         loads = [backend.load_seconds for backend in backends]
         every = min((trials(engine, **wanted) for engine in engines), key=len)
         try:
             for index, trial, value in rounds(engines, every, count, lambda: control.stopped):
                 if value is None:
-                    view.doing(f"measuring {trial.name} of {subjects[index][0]}")
+                    view.doing(f"measuring {trial.name} of {subjects[index].label}")
                 else:
                     samples.setdefault((index, trial), []).append(value)
-        except MullError as error:  # what was measured before is shown
+        except MullError as error:  # the samples before it are shown
             failure = error
         finally:
             view.clear()
@@ -171,7 +174,7 @@ def _measure(
         raise typer.Exit(failure.exit_code)
 
 
-# what is shown
+# Output.
 
 
 def _figure(trial: Trial, value: float) -> str:
@@ -181,14 +184,15 @@ def _figure(trial: Trial, value: float) -> str:
 
 
 def _table(
-    subjects: Sequence[tuple[str, RunConfig]],
+    subjects: Sequence[Subject],
     loads: Sequence[float],
     samples: Samples,
     streams: Streams,
 ) -> None:
     from mull.bench.measure import Spread
+    from mull.terminal.console.tables import table
 
-    name = subjects[0][1].resolved.name
+    name = subjects[0].resolved.name
     tried = list(dict.fromkeys(trial for _, trial in samples))
     if len(subjects) == 1:
         rows: list[tuple[str, ...]] = [("load", f"{loads[0]:.2f} s", "")]
@@ -208,7 +212,7 @@ def _table(
         first, second = (Spread.of([pair[part] for pair in pairs]).median for part in (0, 1))
         figures = (_figure(trial, first), _figure(trial, second))
         rows.append((trial.name, *figures, f"{ratio.median:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"))
-    table(streams, ("", name, subjects[1][0], "RATIO", "QUARTILES"), rows)
+    table(streams, ("", name, subjects[1].label, "RATIO", "QUARTILES"), rows)
 
 
 def _short(value: float) -> str:
@@ -216,26 +220,27 @@ def _short(value: float) -> str:
 
 
 def _ratios(trial: Trial, pairs: Sequence[tuple[float, float]]) -> list[float]:
-    """How many times as quick the second was: of times the other way round than of rates."""
+    """How many times as fast the second was: the inverse for seconds of what it is for rates."""
     return [one / other if trial.kind == "first" else other / one for one, other in pairs]
 
 
 def _pairs(samples: Samples, trial: Trial) -> list[tuple[float, float]]:
-    """The rounds in which both were measured."""
+    """The samples of the rounds in which both were measured."""
     return list(zip(samples.get((0, trial), []), samples.get((1, trial), []), strict=False))
 
 
 def _object(
-    subjects: Sequence[tuple[str, RunConfig]],
+    subjects: Sequence[Subject],
     loads: Sequence[float],
     samples: Samples,
     failure: MullError | None,
 ) -> dict[str, Any]:
     from mull.bench.measure import Spread
+    from mull.terminal.views.json_output import error_fields
 
     stopped = failure is not None and failure.exit_code == ExitCode.INTERRUPTED
     runs = []
-    for index, ((label, plan), seconds) in enumerate(zip(subjects, loads, strict=True)):
+    for index, (subject, seconds) in enumerate(zip(subjects, loads, strict=True)):
         figures = [
             {
                 "test": trial.name,
@@ -251,8 +256,8 @@ def _object(
         ]
         runs.append(
             {
-                "model": plan.resolved.name,
-                "settings": label if "=" in label else "",
+                "model": subject.resolved.name,
+                "settings": subject.label if "=" in subject.label else "",
                 "load": seconds,
                 "figures": figures,
             }

@@ -1,4 +1,4 @@
-"""`mull eval`: the same questions with and without thinking; what it buys, and what it costs."""
+"""`mull eval`: the same questions with and without thinking: what it improves, and what it costs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from mull.backends.base import ChatBackend
-from mull.batch.lines import Line
-from mull.batch.reader import Feed
-from mull.batch.scheduler import Scheduler
-from mull.commands._options import EffortChoice, Json, TurnFlags, takes_turn_flags
-from mull.commands._run_config import RunConfig, merge, turn_settings
-from mull.commands.batch import NOT_HERE, backend_for_batch
-from mull.config import Config, read_config
+from mull.commands._options import Json, TurnFlags, takes_turn_flags
+from mull.commands.batch import NOT_HERE
 from mull.control import TurnControl, stop_on_interrupt
-from mull.errors import ExitCode, MullError, UsageError
-from mull.evaluation.outcome import EvalOutcome, as_json
-from mull.evaluation.questions import BUILT_IN, EvalQuestion, read_questions
-from mull.events import Asked, BatchProgress, Done
-from mull.messages import Message
-from mull.settings import MAX_PARALLEL, ParallelSettings, TurnSettings
+from mull.errors import ExitCode, UsageError
+from mull.events import Asked, BatchProgress
+from mull.settings import MAX_PARALLEL, ParallelSettings
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import table
-from mull.terminal.views.json_output import write_object
-from mull.terminal.views.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from mull.backends.base import ChatBackend
+    from mull.commands._run_config import RunConfig
+    from mull.errors import MullError
+    from mull.evaluation.outcome import EvalOutcome
+    from mull.evaluation.questions import EvalQuestion
+    from mull.events import Done
+    from mull.terminal.views.progress import ProgressLine
 
 File = Annotated[
     Path | None,
@@ -74,43 +71,51 @@ def eval_(
 ) -> None:
     """Compare a model's answers with and without thinking.
 
-    Shows accuracy, tokens and seconds of each. An answer is right when its last number, or words of its last line,
-    are what was expected.
+    Shows accuracy, tokens and seconds of each mode. An answer is right if its last number, or the words of its last
+    line, are the expected ones.
     """
+    from mull.commands._run_config import run_config
+    from mull.config import read_config
+    from mull.evaluation.questions import BUILT_IN, read_questions
+    from mull.terminal.views.progress import ProgressLine
+
     streams: Streams = context.obj
     asked = _modes(modes)
     questions = read_questions(file or BUILT_IN)
-    settings = read_config()
-    plan = merge(flags, settings)
-    quiet = flags.quiet or json
+    run = run_config(flags, read_config())
+    resolved = run.model.resolve()
+    quiet = run.quiet or json
     view, control = ProgressLine(streams, quiet=quiet), TurnControl()
     outcomes: list[EvalOutcome] = []
     with (
         stop_on_interrupt(control),
-        backend_for_batch(plan, ParallelSettings(parallel, len(questions)), view, control) as backend,
+        closing(run.open_backend(resolved, ParallelSettings(parallel, len(questions)))) as backend,
     ):
+        view.show_loading(backend.load(control))
         for mode in asked:
-            outcome = _ask(questions, mode, backend, (flags, settings, plan), view, control)
+            outcome = _ask(questions, mode, backend, run, view, control)
             if control.stopped:
                 break
             outcomes.append(outcome)
-            if outcome.report.applied == "none":  # it cannot think: asked otherwise it would do the same
+            if outcome.report.applied == "none":  # it cannot think: every other mode would do the same
                 break
-    _show(outcomes, plan, streams, json=json, wrong=wrong)
+    _show(outcomes, resolved.name, streams, json=json, wrong=wrong)
     if len(outcomes) < len(asked) and not control.stopped and not quiet:
-        streams.note(f"{plan.resolved.name} does not think, so it was asked once.")
+        streams.note(f"{resolved.name} has no thinking mode, so it was asked once.")
     raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else ExitCode.OK)
 
 
 def _modes(text: str) -> list[Asked]:
-    """The ways of asking. Raises UsageError for an unknown one."""
+    """The modes of a comma-separated list. Raises UsageError for an unknown one."""
     known: tuple[Asked, ...] = get_args(Asked)
     found = []
     for word in text.split(","):
         mode = next((one for one in known if one == word.strip()), None)
         if mode is None:
             raise UsageError(
-                "usage_error", f'--modes takes {", ".join(known)}; not "{word.strip()}".', "With commas."
+                "usage_error",
+                f'--modes takes {", ".join(known)}; not "{word.strip()}".',
+                "Separate modes with commas.",
             )
         found.append(mode)
     return found
@@ -120,22 +125,33 @@ def _ask(
     questions: Sequence[EvalQuestion],
     mode: Asked,
     backend: ChatBackend,
-    given: tuple[TurnFlags, Config, RunConfig],
+    run: RunConfig,
     view: ProgressLine,
     control: TurnControl,
 ) -> EvalOutcome:
-    """All questions in one way."""
-    flags, settings, plan = given
-    turn = turn_settings(_with(flags, mode), settings, plan.resolved)
-    if turn.sampling.seed is None:
-        turn = dataclasses.replace(turn, sampling=dataclasses.replace(turn.sampling, seed=0))
-    system = [Message("system", plan.system)] if plan.system else []
+    """All questions in one mode."""
+    from mull.batch.lines import Line
+    from mull.batch.reader import Feed
+    from mull.batch.scheduler import Scheduler
+    from mull.evaluation.outcome import EvalOutcome
+    from mull.messages import Message
+
+    sampling = run.preferences.sampling
+    if sampling.seed is None:
+        sampling = dataclasses.replace(sampling, seed=0)  # so that a run can be repeated
+    preferences = dataclasses.replace(
+        run.preferences, reasoning=run.reasoning.with_mode(mode), sampling=sampling
+    )
+    settings = preferences.turn_settings(backend.sampling_advice)
+    system = [Message("system", run.system)] if run.system else []
     lines = [
         Line(number, number, messages=(*system, Message("user", question.prompt)))
         for number, question in enumerate(questions, 1)
     ]
     results: dict[int, Done | MullError] = {}
-    scheduler = Scheduler(Feed(lines), backend, partial(_settled, turn), control, ahead=None)
+    scheduler = Scheduler(
+        Feed(lines), backend, lambda line: (list(line.messages), settings), control, ahead=None
+    )
     began = time.monotonic()
     with closing(scheduler.run()) as answered:
         for one in answered:
@@ -148,24 +164,15 @@ def _ask(
     return EvalOutcome(mode, questions[: len(done)], done, time.monotonic() - began)
 
 
-def _settled(turn: TurnSettings, line: Line) -> tuple[list[Message], TurnSettings]:
-    return list(line.messages), turn
+def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json: bool, wrong: bool) -> None:
+    from mull.evaluation.outcome import as_json
+    from mull.terminal.console.tables import table
+    from mull.terminal.views.json_output import write_object
 
-
-def _with(flags: TurnFlags, mode: Asked) -> TurnFlags:
-    """The flags that ask in this way."""
-    if mode in {"low", "medium", "high"}:
-        return dataclasses.replace(flags, effort=EffortChoice(mode))
-    return dataclasses.replace(flags, reason={"on": True, "off": False}.get(mode))
-
-
-def _show(
-    outcomes: Sequence[EvalOutcome], plan: RunConfig, streams: Streams, *, json: bool, wrong: bool
-) -> None:
     if json:
         count = len(outcomes[0].questions) if outcomes else 0
         runs = [as_json(outcome) for outcome in outcomes]
-        write_object(streams, {"v": 1, "model": plan.resolved.name, "questions": count, "runs": runs})
+        write_object(streams, {"v": 1, "model": model, "questions": count, "runs": runs})
         return
     table(streams, HEADS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands._options import Effort, Json, Reason
+from mull.commands._options import EffortOption, Json, Reason
 from mull.errors import UsageError
 from mull.settings import ReasoningAsk
 from mull.terminal.console.streams import Streams
@@ -33,7 +33,7 @@ def inspect(
     render: Render = None,
     parse: Parse = False,
     reason: Reason = None,
-    effort: Effort = None,
+    effort: EffortOption = None,
     json: Json = False,
     stats: Stats = False,
 ) -> None:

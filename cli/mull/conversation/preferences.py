@@ -1,7 +1,8 @@
-"""What the user of a chat wants of its turns, changeable between any two of them.
+"""How the user wants turns to be generated and shown; in a chat it can change between any two turns.
 
-In: the layers that flags and config have said, then `/set`, `/reason` and `/effort`. Out: a turn's `TurnSettings`,
-merged with what the model's vendor advises. Values are checked against the config's own table of keys.
+In: what flags, environment and config say, then `/set`, `/reason` and `/effort`. Out: a turn's `TurnSettings`, with the
+sampling that the model's vendor recommends where the user has set none. Values are checked against the config's table
+of keys.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mull.errors import UsageError
 from mull.settings import (
     DEFAULT_SAMPLING,
     AnswerFormat,
+    Effort,
     ReasoningAsk,
     Sampling,
     ThinkingView,
@@ -23,15 +25,20 @@ from mull.settings import (
 )
 from mull.suggest import did_you_mean, nearest
 
-Advice = Callable[[bool | None], Sampling]  # thinking on, off, or unsaid → what the vendor advises
+Advice = Callable[
+    [bool | None], Sampling
+]  # thinking on, off, or unset → the sampling that the vendor recommends
 
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
 SETTABLE: tuple[str, ...] = (*_SAMPLING, "max_tokens", "think_budget", "thinking", "markdown", "context_full")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Preferences:
-    """The user's side of the settings. `sampling` holds only what was said; `None` leaves a value to the model."""
+    """The user's side of the settings; what is None is left to the model. Changing one makes a new value.
+
+    `thinking` says how thinking is shown, `context_full` what to do when the context is full.
+    """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
     sampling: Sampling = field(default_factory=Sampling)
@@ -44,50 +51,59 @@ class Preferences:
     context_full: str = "ask"
 
     def turn_settings(self, advice: Advice, once: ReasoningAsk | None = None) -> TurnSettings:
-        """One turn's settings; `once` replaces the standing wish about thinking."""
+        """One turn's settings; `once` replaces the reasoning preference for this turn."""
         reasoning = once or self.reasoning
-        sampling = over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING))
         return TurnSettings(
-            reasoning, sampling, self.max_tokens, self.stop, self.answer_format, self.logprobs
+            reasoning=reasoning,
+            sampling=over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING)),
+            max_tokens=self.max_tokens,
+            stop=self.stop,
+            answer_format=self.answer_format,
+            logprobs=self.logprobs,
         )
 
-    def think(self, on: bool | None) -> None:
-        """Switch the thinking; a budget stays only where thinking stays."""
-        budget = self.reasoning.budget if on is not False else None
-        self.reasoning = ReasoningAsk(on=on, budget=budget)
-
     @property
-    def said(self) -> str:
-        """The wish about thinking in words: `on`, `off`, `low`, `auto`, `on, at most 100 tokens`."""
+    def reasoning_text(self) -> str:
+        """The reasoning preference in words: `on`, `off`, `low`, `auto`, `on, at most 100 tokens`."""
         ask = self.reasoning
         word = "auto" if ask.asked == "default" else ask.asked
         limited = ask.budget is not None and ask.on is not False
         return f"{word}, at most {ask.budget:,} tokens" if limited else word
 
-    def set(self, name: str, text: str) -> None:
-        """Change one setting from its text form; `none` takes it back. Raises UsageError."""
+    def with_thinking(self, on: bool | None) -> Preferences:
+        """Thinking switched on, off, or back to the model's default (None). Switching it off drops the budget."""
+        budget = self.reasoning.budget if on is not False else None
+        return replace(self, reasoning=ReasoningAsk(on=on, budget=budget))
+
+    def with_effort(self, effort: Effort | None) -> Preferences:
+        """Thinking at this effort, without a budget; None: at the model's own."""
+        if effort is None:
+            return replace(self, reasoning=replace(self.reasoning, effort=None))
+        return replace(self, reasoning=ReasoningAsk(on=True, effort=effort))
+
+    def with_setting(self, name: str, text: str) -> Preferences:
+        """One setting changed, from its text form; `none` resets it. Raises UsageError."""
         value = _value(name, text)
         if name in _SAMPLING:
-            self.sampling = replace(self.sampling, **{name: value})
-        elif name == "think_budget":
+            return replace(self, sampling=replace(self.sampling, **{name: value}))
+        if name == "think_budget":
             on = True if value is not None else self.reasoning.on
-            self.reasoning = replace(self.reasoning, budget=value, on=on)
-        else:
-            setattr(self, name, value)
+            return replace(self, reasoning=replace(self.reasoning, budget=value, on=on))
+        return replace(self, **{name: value})
 
-    def shown(self, advice: Advice) -> list[tuple[str, str, bool]]:
-        """Every settable name, the value that holds, and whether the user has said it."""
+    def rows(self, advice: Advice) -> list[tuple[str, str, bool]]:
+        """Every settable name, its effective value, and whether the user has set it."""
         settings = self.turn_settings(advice)
         rows = []
         for name in SETTABLE:
             if name in _SAMPLING:
-                said, value = getattr(self.sampling, name), getattr(settings.sampling, name)
+                own, value = getattr(self.sampling, name), getattr(settings.sampling, name)
             elif name == "think_budget":
-                said = value = self.reasoning.budget
+                own = value = self.reasoning.budget
             else:
                 value = getattr(self, name)
-                said = value if value != config.find_key(name).default else None
-            rows.append((name, config.show_value(value) or "none", said is not None))
+                own = value if value != config.find_key(name).default else None
+            rows.append((name, config.show_value(value) or "none", own is not None))
         return rows
 
 

@@ -7,22 +7,16 @@ from contextlib import suppress
 import typer
 
 from mull.commands._options import TurnFlags, takes_turn_flags
-from mull.commands._session import is_private, offering, open_sessions, set_up
-from mull.commands.chat.loop import run
-from mull.commands.chat.session import Chat
-from mull.config import read_config
 from mull.errors import ExitCode, UsageError
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.keys import Leave
-from mull.terminal.input.typeahead import IdleInput
 
 
 @takes_turn_flags
 def chat(context: typer.Context, *, flags: TurnFlags) -> None:
     """Open an interactive chat.
 
-    Inside it, /help shows the commands and keys. The conversation is kept on disk unless --no-save is given; -c goes on
-    with the last one.
+    Inside it, /help lists the commands and keys. The conversation is saved on disk unless --no-save is given; -c
+    continues the last one.
     """
     raise typer.Exit(start(flags, context.obj))
 
@@ -30,23 +24,30 @@ def chat(context: typer.Context, *, flags: TurnFlags) -> None:
 def start(flags: TurnFlags, streams: Streams) -> int:
     """Open a chat and stay in it; returns the exit code. Raises MullError when it cannot begin."""
     if not (streams.stdin_tty and streams.stdout_tty):
-        hint = "For pipes and scripts there is mull ask."
+        hint = "Use mull ask in pipes and scripts."
         raise UsageError("no_terminal", "A chat needs a terminal.", hint)
-    settings = read_config()
-    private = is_private(flags, settings)
+    from mull.commands._run_config import run_config
+    from mull.commands._session import offering, open_sessions, set_up
+    from mull.commands.chat.loop import run
+    from mull.commands.chat.session import Chat
+    from mull.config import read_config
+    from mull.terminal.input.keys import Leave
+    from mull.terminal.input.typeahead import IdleInput
+
+    config = run_config(flags, read_config())
     with IdleInput(streams) as held:
-        store, problem = open_sessions(private=private)
+        store, problem = open_sessions(private=not config.saving.sessions)
         with store:
-            setup = offering(lambda: set_up(flags, settings, store), streams, held.released)
+            setup = offering(lambda: set_up(config, store), streams, held.released)
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]
-            chat = Chat(setup, settings, streams, private=private, flags=flags, held=held)
+            session = Chat(setup, config, streams, held)
             try:
-                run(chat)
+                run(session)
                 with suppress(KeyboardInterrupt):
-                    chat.backend.persist()
+                    session.backend.persist()
             except Leave:
                 return ExitCode.INTERRUPTED
             finally:
-                chat.backend.close()
-                chat.conversation.branch.close()
+                session.backend.close()
+                session.conversation.branch.close()
     return ExitCode.OK

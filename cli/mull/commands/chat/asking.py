@@ -89,6 +89,6 @@ def _comment(chat: Chat, done: Done) -> None:
         chat.note("The context is full: the answer was cut. /context shows what fills it.")
     elif done.finish == "length":
         chat.note("The answer was cut at the token limit. /set max_tokens changes it.")
-    if chat.flags.stats:
+    if chat.config.stats:
         chat.note(stats_line(done))
     chat.measure()

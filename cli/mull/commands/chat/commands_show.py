@@ -32,7 +32,7 @@ def _help(chat: Chat, argument: str) -> None:
 @action("thinking")
 def _thinking(chat: Chat, argument: str) -> None:
     if argument in _VIEWS:
-        chat.conversation.preferences.set("thinking", argument)
+        chat.conversation.preferences = chat.conversation.preferences.with_setting("thinking", argument)
         chat.note(f"Thinking is shown: {argument}.")
         return
     if argument and not argument.isdecimal():

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
-from mull.backends.open import open_backend
 from mull.commands._completion import installed
 from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
@@ -16,7 +15,6 @@ from mull.commands.chat.session import Chat
 from mull.conversation.conversation import Query
 from mull.errors import MullError
 from mull.fs.text import read_text
-from mull.models.resolve import find
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
 from mull.terminal.console.sanitize import one_line, visible
@@ -36,9 +34,8 @@ def _model(chat: Chat, argument: str) -> None:
             more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
-    folders = chat.settings.model_folders()
-    resolved = offering(lambda: find(argument, "flag", folders), chat.streams, chat.held.released)
-    before, backend = chat.backend, open_backend(resolved, chat.engine, prompt_cache=chat.prompt_cache)
+    resolved = offering(lambda: chat.config.model.resolve(argument), chat.streams, chat.held.released)
+    before, backend = chat.backend, chat.config.open_backend(resolved)
     if backend.location == before.location:
         chat.note(f"{before.name} is in use already.")
         return
@@ -63,26 +60,24 @@ def _model(chat: Chat, argument: str) -> None:
 
 @action("reason")
 def _reason(chat: Chat, argument: str) -> None:
-    preferences = chat.conversation.preferences
     if argument:
-        preferences.think(choice(argument, {"on": True, "off": False, "auto": None}, "/reason"))
-    chat.note(f"Thinking: {preferences.said}.")
+        on = choice(argument, {"on": True, "off": False, "auto": None}, "/reason")
+        chat.conversation.preferences = chat.conversation.preferences.with_thinking(on)
+    chat.note(f"Thinking: {chat.conversation.preferences.reasoning_text}.")
 
 
 @action("effort")
 def _effort(chat: Chat, argument: str) -> None:
-    preferences = chat.conversation.preferences
-    if argument == "auto":
-        preferences.reasoning = dataclasses.replace(preferences.reasoning, effort=None)
-    elif argument:
-        preferences.reasoning = ReasoningAsk(on=True, effort=choice(argument, _EFFORTS, "/effort"))
-    chat.note(f"Thinking: {preferences.said}.")
+    if argument:
+        effort = None if argument == "auto" else choice(argument, _EFFORTS, "/effort")
+        chat.conversation.preferences = chat.conversation.preferences.with_effort(effort)
+    chat.note(f"Thinking: {chat.conversation.preferences.reasoning_text}.")
 
 
 @action("think")
 def _think(chat: Chat, argument: str) -> None:
-    held = chat.conversation.preferences.reasoning
-    ask(chat, chat.conversation.query(needed(argument, "think"), dataclasses.replace(held, on=True)))
+    once = dataclasses.replace(chat.conversation.preferences.reasoning, on=True)
+    ask(chat, chat.conversation.query(needed(argument, "think"), once))
 
 
 @action("nothink")
@@ -102,14 +97,15 @@ def _system(chat: Chat, argument: str) -> None:
 @action("set")
 def _set(chat: Chat, argument: str) -> None:
     name, _, value = argument.partition(" ")
-    preferences = chat.conversation.preferences
+    conversation = chat.conversation
     if value.strip():
-        preferences.set(name, value.strip())
-    shown = [row for row in preferences.shown(chat.backend.sampling_advice) if not name or row[0] == name]
-    if not shown:
-        preferences.set(name, "none")  # says that there is no such setting
-    width = max(len(row[0]) for row in shown)
-    say(chat, *(f"{name:<{width}}  {value}{'' if said else '  (default)'}" for name, value, said in shown))
+        conversation.preferences = conversation.preferences.with_setting(name, value.strip())
+    rows = conversation.preferences.rows(chat.backend.sampling_advice)
+    rows = [row for row in rows if not name or row[0] == name]
+    if not rows:
+        conversation.preferences.with_setting(name, "none")  # raises: there is no such setting
+    width = max(len(row[0]) for row in rows)
+    say(chat, *(f"{name:<{width}}  {value}{'' if own else '  (default)'}" for name, value, own in rows))
 
 
 @action("file")

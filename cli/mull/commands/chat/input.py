@@ -27,13 +27,13 @@ SHORTEST_NAME = 8  # columns of a model's name that always show
 
 def make_prompt(chat: Chat) -> Prompt:
     """The chat's input. A private chat, or one without `history` in the config, leaves no history on the disk."""
-    keeps = chat.settings["history"] and not chat.private
+    keeps = chat.config.saving.input_history and not chat.private
     prompt = Prompt(
         history_path=paths.state_dir() / HISTORY if keeps else None,
         completer=lambda line: suggest(chat, line),
         toolbar=lambda columns: toolbar(chat, columns, prompt.refresh),
         thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
-        vi=chat.settings["keys"] == "vi",
+        vi=chat.config.vi,
         streams=chat.streams,
     )
     return prompt
@@ -44,7 +44,7 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
     # The prompt is being drawn: from here on, loading the model does not delay it.
     chat.backend.start(refresh)
     files = chat.conversation.files
-    name, thinking = one_line(chat.backend.name), f"thinking {chat.conversation.preferences.said}"
+    name, thinking = one_line(chat.backend.name), f"thinking {chat.conversation.preferences.reasoning_text}"
     context = _context(chat, short=columns < ROOMY)
     if columns < ROOMY:
         thinking = thinking.partition(",")[0]

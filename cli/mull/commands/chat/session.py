@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from mull.commands._options import TurnFlags
+from mull.commands._run_config import RunConfig
 from mull.commands._session import Setup
-from mull.config import Config
 from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
 from mull.errors import MullError
@@ -33,22 +32,16 @@ class Chat:
     def __init__(
         self,
         setup: Setup,
-        settings: Config,
+        config: RunConfig,
         streams: Streams,
-        *,
-        private: bool,
-        flags: TurnFlags,
         held: IdleInput,
     ) -> None:
+        self.config = config
         self.conversation = setup.conversation
         self.backend = setup.backend
-        self.is_builtin = setup.plan.resolved.chosen_by == "builtin"  # nobody chose this model
-        self.engine = setup.plan.engine
-        self.prompt_cache = setup.plan.prompt_cache
-        self.settings = settings
+        self.is_builtin = setup.resolved.chosen_by == "builtin"  # the user chose no model
         self.streams = streams
-        self.private = private
-        self.flags = flags
+        self.private = not config.saving.sessions
         self.held = held
         self.typeahead = Typeahead(lines=held.lines, text=held.text)
         self.draft = ""  # what the next prompt is prefilled with
@@ -64,7 +57,7 @@ class Chat:
     def greet(self) -> None:
         """Two lines at most: which model answers, and the session that is resumed."""
         last = self.conversation.last
-        if self.flags.quiet:
+        if self.config.quiet:
             return
         if last is not None:
             session = self.conversation.branch.session
@@ -103,7 +96,7 @@ class Chat:
                 control,
                 thinking=preferences.thinking,
                 markdown=preferences.markdown,
-                quiet=self.flags.quiet,
+                quiet=self.config.quiet,
                 typeahead=self.typeahead,
             ),
         )
