@@ -40,9 +40,7 @@ def open_store(path: Path | None) -> Store:
     connection, notice = schema.open_database(path)
     store = Store(connection, path, notice)
     if path is not None:
-        with suppress(
-            schema.StoreError
-        ):  # a failed recovery of another process's turn is no reason to fail now
+        with suppress(schema.StoreError):  # recovery of another process's turns may fail
             store.recover()
     return store
 
