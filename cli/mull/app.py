@@ -48,7 +48,7 @@ COMMANDS: dict[str, Entry] = {
         "mull.commands.verify:verify", "Compare model files with the published checksums.", _MODELS
     ),
     "inspect": Entry(
-        "mull.commands.inspect:inspect", "Show what a model file or a chat template supports.", _MODELS
+        "mull.commands.inspect:inspect", "Show what a model file or a chat template can do.", _MODELS
     ),
     "sessions": Entry(
         "mull.commands.sessions:app", "List, search, export and remove saved conversations.", _SAVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -58,6 +59,15 @@ def test_the_examples_parse(line: str) -> None:
     program, *words = shlex.split(line.rpartition("| ")[2])
     assert program == "mull"
     parse(ROOT, "mull", words)
+
+
+def test_the_options_of_a_turn_stand_in_groups(mull: Run) -> None:
+    text = mull("ask", "--help").stdout.decode()
+    panels = re.findall(r"^([A-Z][\w ]+):$", text, re.MULTILINE)
+    assert panels[0] == "Arguments"
+    assert panels[-2:] == ["Options", "Examples"]
+    assert {"Model and context", "Thinking", "Sampling", "Output"} <= set(panels)
+    assert text.partition("\nOptions:\n")[2].split("\n")[0].split()[:2] == ["-h,", "--help"]  # alone
 
 
 def test_options_stand_in_their_groups() -> None:

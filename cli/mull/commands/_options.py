@@ -6,6 +6,7 @@ A flag is an `Annotated` type; a command lists those that it takes. `None` means
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import inspect
@@ -249,6 +250,27 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
     return ReasoningAsk(on=True if effort is not None else reason, effort=effort, budget=budget)
 
 
+_PANELS = {
+    "Model and context": "model ctx threads gpu_layers kv_type draft no_draft no_cache",
+    "Prompt": "system files template params",
+    "Thinking": "reason effort think_budget thinking thinking_file",
+    "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
+    "dry_multiplier seed stop",
+    "Answer format": "schema grammar format logprobs",
+    "Conversation": "resume session no_save",
+    "Output": "json jsonl extract extract_last extract_lang output markdown stats quiet",
+}
+"""The groups of a command's options in `--help`, for commands that take all of these; by the names of the fields."""
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names.split()}
+
+
+def _in_panel(name: str, hint: Any) -> Any:
+    """The flag's type, with its group. Copied, as commands with few options show them in one list."""
+    option = copy.copy(hint.__metadata__[0])
+    option.rich_help_panel = _PANEL_OF.get(name, option.rich_help_panel)
+    return Annotated[hint.__origin__, option]
+
+
 def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:
     """Let a command with a parameter `flags: TurnFlags`, or of a kind of it, take all its flags on the command line.
 
@@ -257,7 +279,9 @@ def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] =
     hints = get_type_hints(command, include_extras=True)
     kind = hints["flags"]
     flags = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hint)
+        inspect.Parameter(
+            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=_in_panel(f.name, hint)
+        )
         for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
         if f.name not in without
     ]
