@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -157,6 +158,23 @@ def test_one_final_newline_and_otherwise_the_models_bytes(
 def test_invalid_utf8_from_the_model_becomes_the_replacement_character(mull: Run, tmp_path: Path) -> None:
     model = write_scripted(tmp_path / "m.gguf", ["a", b"\xff", "b", "é".encode()[:1]], template=CHATML)
     assert mull("-m", model, "hi").stdout.decode() == "a\ufffdb\ufffd\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("-m", "nothing.gguf", "hi"), ("list",)])
+def test_a_full_disk_leaves_the_error_on_stderr(home: dict[str, str], words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mull", *words, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=home,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: ")
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("color", ["sometimes", ""])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mull.errors import MullError
-from mull.terminal.console.streams import Streams
+from mull.terminal.console.streams import Streams, detach, is_closed_pipe
 from mull.terminal.views.base import MakeView, OutputForm, TurnView, ViewOptions
 
 
@@ -50,10 +50,16 @@ def show_failure(error: MullError, form: OutputForm, streams: Streams, *, of_tur
     """Show a failure that ended the command: a sentence and a hint on stderr, and with JSON an object on stdout.
 
     `of_turn`: the command shows a turn, whose result has all its keys even then. An interruption needs no sentence.
+    Raises OSError only for a closed pipe, for `streams.quiet_when_closed`.
     """
     if form != "text":
         from mull.terminal.views.json_output import write_failure
 
-        write_failure(error, streams, of_turn=of_turn)
+        try:
+            write_failure(error, streams, of_turn=of_turn)
+        except OSError as failure:
+            if is_closed_pipe(failure):
+                raise
+            detach(streams)  # the disk is full; the sentence on stderr is what is left
     if error.code != "interrupted":
         streams.error(error.message, error.hint)
