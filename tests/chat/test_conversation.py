@@ -332,7 +332,7 @@ def test_a_disk_that_refuses_costs_one_notice_and_no_turn(tmp_path: Path, writes
         ]
         assert [message.content for message in model.seen[-1]] == ["Be brief.", "a", "one", "b", "three", "c"]
         assert len(chat.branch.notices) == 1
-        assert "goes on unsaved" in chat.branch.notices[0]
+        assert "continues unsaved" in chat.branch.notices[0]
         assert not chat.branch.store.saved
         chat.branch.store.close()
 

@@ -64,10 +64,10 @@ def test_a_model_without_thinking_is_evaluated_once(mull: Run, tmp_path: Path, q
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{", "Line 1 is no question."),
-        ('{"prompt": "x"}', "Line 1 is no question."),
-        ('{"prompt": "x", "answer": ""}', "Line 1 is no question."),
-        ('{"prompt": "x", "answer": [true]}', "Line 1 is no question."),
+        ("{", "Line 1 is not a question."),
+        ('{"prompt": "x"}', "Line 1 is not a question."),
+        ('{"prompt": "x", "answer": ""}', "Line 1 is not a question."),
+        ('{"prompt": "x", "answer": [true]}', "Line 1 is not a question."),
         ("\n\n", "has no questions."),
     ],
 )

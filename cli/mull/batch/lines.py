@@ -119,15 +119,15 @@ def _decode(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError:
-        _refuse("invalid_json", "is no UTF-8 text")
+        _refuse("invalid_json", "is not UTF-8 text")
     except json.JSONDecodeError as error:
-        _refuse("invalid_json", f"is no JSON: {error.msg} at column {error.colno}")
+        _refuse("invalid_json", f"is not JSON: {error.msg} at column {error.colno}")
     except (ValueError, RecursionError) as error:
         _refuse("invalid_json", f"cannot be read: {str(error) or 'it is nested too deeply'}")
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _id(said: Mapping[str, Any], number: int) -> Id:
@@ -151,11 +151,11 @@ def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
     if "prompt" in said:
         prompt = said["prompt"]
         if not isinstance(prompt, str) or not prompt.strip():
-            _refuse("missing_prompt", "has a prompt that is no text" if prompt else "has an empty prompt")
+            _refuse("missing_prompt", "has a prompt that is not text" if prompt else "has an empty prompt")
         return (Message("user", prompt),)
     messages = said["messages"]
     if not isinstance(messages, list) or not messages:
-        _refuse("invalid_messages", "has messages that are no list" if messages else "has no messages")
+        _refuse("invalid_messages", "has messages that are not a list" if messages else "has no messages")
     found = tuple(_message(message) for message in messages)
     if found[-1].role != "user":
         _refuse(

@@ -22,7 +22,7 @@ from mull.fs.atomic import open_atomic
 T = TypeVar("T")
 
 _BEGINNING = b'{"v": 1, "id": '
-_AGAIN = "--overwrite begins anew; or give another file with -o."
+_AGAIN = "Use --overwrite to start over, or name another file with -o."
 
 
 @dataclass(frozen=True, slots=True)

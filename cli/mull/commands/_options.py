@@ -161,12 +161,14 @@ Draft = Annotated[
     typer.Option(
         "--draft",
         metavar="NAME",
-        help="A small model of the same family that guesses ahead; this one decides.",
+        help="Speculative decoding with this draft model, a small one of the same family.",
         autocompletion=completes("installed_models"),
         show_default=False,
     ),
 ]
-NoDraft = Annotated[bool, typer.Option("--no-draft", help="Guess nothing ahead, not even from the text.")]
+NoDraft = Annotated[
+    bool, typer.Option("--no-draft", help="Disable speculative decoding, prompt lookup included.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print events as JSON lines; the last is the result.")]
 Stats = Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")]
@@ -177,13 +179,13 @@ Markdown = Annotated[
     bool | None,
     typer.Option("--markdown/--no-markdown", help="Draw Markdown on a terminal.", show_default=False),
 ]
-Resume = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")]
+Resume = Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")]
 Session = Annotated[
     str | None,
     typer.Option(
         "--session",
         metavar="NAME",
-        help="Go on with this conversation; the beginning of its name will do.",
+        help="Continue this conversation; the start of its name is enough.",
         autocompletion=completes("sessions"),
     ),
 ]

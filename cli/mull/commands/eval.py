@@ -51,7 +51,7 @@ Parallel = Annotated[
         metavar="N",
         min=1,
         max=MAX_PARALLEL,
-        help="Questions side by side. Unset: what pays here.",
+        help="Questions decoded in parallel. Unset: what is fastest here.",
     ),
 ]
 Wrong = Annotated[bool, typer.Option("--wrong", help="List the wrong answers, too.")]

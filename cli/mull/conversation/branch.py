@@ -203,7 +203,7 @@ class Branch:
     def _go_unsaved(self, error: StoreError) -> None:
         if not self.store.saved:
             raise error
-        self.notices.append(f"{error.message} The chat goes on unsaved.")
+        self.notices.append(f"{error.message} The chat continues unsaved.")
         memory = open_store(None)
         if self.session is None:
             self.store = memory

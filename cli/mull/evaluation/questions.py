@@ -37,11 +37,11 @@ class EvalQuestion:
 
 
 def read_questions(path: Path) -> list[EvalQuestion]:
-    """Every line of the file. Raises MullError that names the line which is no question."""
+    """Every line of the file. Raises MullError that names the line which is not a question."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise MullError("file_unreadable", f"{path} cannot be read: {reason}.", "Check the path.") from error
     questions = [_question(number, line) for number, line in _numbered(text)]
     if not questions:
@@ -64,7 +64,7 @@ def _question(number: int, line: str) -> EvalQuestion:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MullError(
-            "invalid_question", f"Line {number} is no question.", 'A line is {"prompt": "…", "answer": …}.'
+            "invalid_question", f"Line {number} is not a question.", 'A line is {"prompt": "…", "answer": …}.'
         ) from error
     return EvalQuestion(prompt, tuple(map(str, answers)), kind)
 

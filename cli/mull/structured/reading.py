@@ -150,7 +150,7 @@ def _file(path: Path, what: str) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise UsageError("binary_input", f"{path} is no UTF-8 text.", f"A {what} file is text.") from wrong
+        raise UsageError("binary_input", f"{path} is not UTF-8 text.", f"A {what} file is text.") from wrong
     except OSError as wrong:
         raise UsageError(
             "file_unreadable",

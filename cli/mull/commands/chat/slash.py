@@ -52,7 +52,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "model",
         "[NAME]",
         "show or switch models",
-        "Which model answers, and which others are here; with a name, another one goes on with this conversation. "
+        "Show the model and the other installed ones; with a name, switch this conversation to it. "
         "A name is what `-m` takes: a catalogue name, `owner/repo[:QUANT]` or a path to a .gguf file.",
         completes="model",
     ),
@@ -142,7 +142,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "open",
         "NAME",
         "go to another one",
-        "Go on with another session, by its name, its id, or the beginning of either.",
+        "Continue another session, by its name, its id, or the start of either.",
         completes="session",
     ),
     SlashCommand(
