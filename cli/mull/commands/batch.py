@@ -40,13 +40,21 @@ File = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Write the results here; goes on where it was left."),
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the results to this file; an interrupted batch resumes."
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin the -o file anew.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Discard the results in the -o file and start over.")
+]
 Parallel = Annotated[
     int | None,
     typer.Option(
-        "--parallel", metavar="N", min=1, max=MAX_PARALLEL, help="Lines side by side. Unset: what pays here."
+        "--parallel",
+        metavar="N",
+        min=1,
+        max=MAX_PARALLEL,
+        help="Lines decoded in parallel. Unset: what is fastest here.",
     ),
 ]
 Unordered = Annotated[
