@@ -312,7 +312,7 @@ def test_a_full_disk_is_an_error_and_the_batch_can_resume(mull: Run, thinker: Pa
     done = mull("batch", "-m", thinker, "-o", "/dev/full", stdin=jsonl("hi"))
     assert done.returncode == 1
     assert b"/dev/full could not be written" in done.stderr
-    assert b"same command again to resume" in done.stderr
+    assert b"same command resumes" in done.stderr
 
 
 def test_no_lines_no_results(mull: Run, thinker: Path) -> None:
