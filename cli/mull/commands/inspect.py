@@ -37,7 +37,7 @@ def inspect(
     json: Json = False,
     stats: Stats = False,
 ) -> None:
-    """Show what a model file or a chat template supports.
+    """Show what a model file or a chat template can do.
 
     Its kind and properties, and how its thinking is switched on and off.
     """
