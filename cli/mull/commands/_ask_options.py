@@ -1,4 +1,4 @@
-"""The flags that only a one-shot question has, beside those of every turn: its files, its template, its form."""
+"""The flags of a one-shot question alone: its input, the constraint on its answer, where the output goes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FormatChoice(StrEnum):
 
 Files = Annotated[
     list[str] | None,
-    typer.Option("-f", "--file", metavar="FILE", help="A text file to hand over (repeatable; - is stdin)."),
+    typer.Option("-f", "--file", metavar="FILE", help="Attach a text file (repeatable; - is stdin)."),
 ]
 Template = Annotated[
     str | None,
@@ -28,7 +28,7 @@ Template = Annotated[
         "-t",
         "--template",
         metavar="NAME",
-        help="Ask with a prompt template (mull templates).",
+        help="Use a prompt template (mull templates).",
         autocompletion=completes("templates"),
     ),
 ]
@@ -41,15 +41,15 @@ Schema = Annotated[
     typer.Option(
         "--schema",
         metavar="SCHEMA",
-        help='Answer in JSON of this schema: a file, JSON, or fields ("name, age int, tags[]").',
+        help='Constrain the answer to JSON of this schema: a file, JSON, or fields ("name, age int, tags[]").',
     ),
 ]
 Grammar = Annotated[
-    str | None,
-    typer.Option("--grammar", metavar="FILE", help="Answer in a text of this GBNF grammar."),
+    str | None, typer.Option("--grammar", metavar="FILE", help="Constrain the answer to this GBNF grammar.")
 ]
 Format = Annotated[
-    FormatChoice | None, typer.Option("--format", help="Answer in JSON of any kind.", show_default=False)
+    FormatChoice | None,
+    typer.Option("--format", help="Constrain the answer to JSON.", show_default=False),
 ]
 LogProbs = Annotated[
     int | None,
@@ -58,31 +58,32 @@ LogProbs = Annotated[
         metavar="N",
         min=0,
         max=20,
-        help="With --json: each answer token's log-probability, and the N likeliest.",
+        help="Add each answer token's log probability to JSON output, and those of the N most likely tokens.",
     ),
 ]
 Extract = Annotated[
     bool, typer.Option("-x", "--extract", help="Print only the first fenced code block of the answer.")
 ]
-ExtractLast = Annotated[bool, typer.Option("--extract-last", help="The same, with the last one.")]
+ExtractLast = Annotated[bool, typer.Option("--extract-last", help="Print only the last one.")]
 ExtractLang = Annotated[
     str | None,
-    typer.Option("--extract-lang", metavar="LANG", help="The same, with the first one marked as LANG."),
+    typer.Option("--extract-lang", metavar="LANG", help="Print only the first one in this language."),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write the answer to a file, as a whole or not at all."
+        "-o", "--output", metavar="FILE", help="Write the answer to a file, completely or not at all."
     ),
 ]
 ThinkingFile = Annotated[
-    Path | None, typer.Option("--thinking-file", metavar="FILE", help="Write the thinking to a file.")
+    Path | None,
+    typer.Option("--thinking-file", metavar="FILE", help="Write the thinking to a file."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class AskFlags(TurnFlags):
-    """Everything that `ask` takes. A field is a flag: its type says how it is spelled."""
+    """The flags of `ask`. A field is a flag, defined by its type."""
 
     files: Files = None
     template: Template = None
@@ -101,6 +102,6 @@ class AskFlags(TurnFlags):
 
     @property
     def one_shot(self) -> bool:
-        """Whether a flag was given that makes sense for a single question only."""
+        """A flag was given that is for a single question only."""
         shared = {f.name for f in fields(TurnFlags)}
         return any(getattr(self, f.name) != f.default for f in fields(self) if f.name not in shared)

@@ -1,7 +1,7 @@
-"""The flags that several commands share, each spelled and explained once, and how they become layers of settings.
+"""The flags that several commands share, each defined once, and the layers of settings that they make.
 
-A flag is an `Annotated` type; a command lists those that it takes. `None` means "not said", so that weaker layers
-(environment, config, the model's own defaults) fill in. Nothing here loads a model.
+A flag is an `Annotated` type; a command lists those that it takes. None means unset: weaker layers (environment,
+config, the model's defaults) fill it in. Nothing here loads a model.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class KvChoice(StrEnum):
 
 
 def completes(what: str) -> Callable[[str], Any]:
-    """The function of `completing.py` that the shell's completion calls, imported when it does."""
+    """A function of `_completion.py` for the shell's completion, imported when the shell calls it."""
 
     def complete(incomplete: str) -> Any:
         return getattr(importlib.import_module("mull.commands._completion"), what)(incomplete)
@@ -69,12 +69,14 @@ Model = Annotated[
 ]
 System = Annotated[
     str | None,
-    typer.Option("-s", "--system", metavar="TEXT", help="A system prompt for the model to follow."),
+    typer.Option("-s", "--system", metavar="TEXT", help="The system prompt."),
 ]
 Reason = Annotated[
     bool | None,
     typer.Option(
-        "--reason/--no-reason", help="Think, or don't. Unset: the model's own default.", show_default=False
+        "--reason/--no-reason",
+        help="Switch thinking on or off. Unset: the model's default.",
+        show_default=False,
     ),
 ]
 EffortOption = Annotated[
@@ -87,7 +89,7 @@ Budget = Annotated[
         "--think-budget",
         metavar="N",
         min=0,
-        help="At most N thinking tokens; then the answer begins.",
+        help="End the thinking after N tokens and start the answer.",
         show_default=False,
     ),
 ]
@@ -95,8 +97,8 @@ Thinking = Annotated[
     ThinkingChoice | None,
     typer.Option(
         "--thinking",
-        help="How thinking is shown: auto folds it when the answer begins, show leaves it, fold shows one line, "
-        "hide leaves none.",
+        help="How to show thinking: auto folds it when the answer starts, show leaves it, fold shows one line, "
+        "hide shows nothing.",
         show_default=False,
     ),
 ]
@@ -107,39 +109,59 @@ MaxTokens = Annotated[
     ),
 ]
 Temperature = Annotated[
-    float | None, typer.Option("--temperature", "--temp", metavar="X", min=0.0, help="0 is greedy.")
+    float | None,
+    typer.Option("--temperature", "--temp", metavar="X", min=0.0, help="Randomness; 0 is greedy decoding."),
 ]
 TopK = Annotated[
-    int | None, typer.Option("--top-k", metavar="N", min=0, help="Keep the k likeliest tokens; 0 keeps all.")
+    int | None,
+    typer.Option("--top-k", metavar="N", min=0, help="Sample from the N most likely tokens; 0: from all."),
 ]
 TopP = Annotated[
     float | None,
-    typer.Option("--top-p", metavar="X", min=0.0, max=1.0, help="Keep the likeliest up to this sum."),
+    typer.Option(
+        "--top-p",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+        help="Sample from the most likely tokens up to this total probability.",
+    ),
 ]
 MinP = Annotated[
     float | None,
     typer.Option(
-        "--min-p", metavar="X", min=0.0, max=1.0, help="Drop those below this share of the likeliest."
+        "--min-p",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+        help="Drop tokens below this share of the most likely one's probability.",
     ),
 ]
 RepeatPenalty = Annotated[
-    float | None, typer.Option("--repeat-penalty", metavar="X", min=0.0, help="Above 1: less repetition.")
+    float | None,
+    typer.Option("--repeat-penalty", metavar="X", min=0.0, help="Penalty for recent tokens; 1 is none."),
 ]
 PresencePenalty = Annotated[
-    float | None, typer.Option("--presence-penalty", metavar="X", help="Penalty for tokens that occurred.")
+    float | None,
+    typer.Option("--presence-penalty", metavar="X", help="Penalty for tokens that have occurred."),
 ]
 FrequencyPenalty = Annotated[
-    float | None, typer.Option("--frequency-penalty", metavar="X", help="Penalty per occurrence.")
+    float | None, typer.Option("--frequency-penalty", metavar="X", help="Penalty per occurrence of a token.")
 ]
 Dry = Annotated[
     float | None,
     typer.Option(
-        "--dry-multiplier", "--dry", metavar="X", min=0.0, help="DRY penalty on repeated sequences."
+        "--dry-multiplier",
+        "--dry",
+        metavar="X",
+        min=0.0,
+        help="DRY penalty for repeated sequences; 0 is none.",
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", min=0, max=2**32 - 2, help="The same seed, the same answer."),
+    typer.Option(
+        "--seed", metavar="N", min=0, max=2**32 - 2, help="Random seed: the same seed gives the same answer."
+    ),
 ]
 Stop = Annotated[
     list[str] | None,
@@ -147,21 +169,31 @@ Stop = Annotated[
 ]
 Ctx = Annotated[
     int | None,
-    typer.Option("--ctx", metavar="N", min=8, help="Context size in tokens. Unset: what is needed."),
+    typer.Option(
+        "--ctx",
+        metavar="N",
+        min=8,
+        help="Context size in tokens. Unset: as needed, up to what memory and model allow.",
+    ),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, max=512, help="CPU threads.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, max=512, help="Number of CPU threads."),
+]
 GpuLayers = Annotated[
-    int | None, typer.Option("--gpu-layers", metavar="N", min=-1, help="Layers on the GPU; -1 is all.")
+    int | None,
+    typer.Option("--gpu-layers", metavar="N", min=-1, help="Number of layers on the GPU; -1: all."),
 ]
 KvType = Annotated[
-    KvChoice | None, typer.Option("--kv-type", help="Type of the KV cache.", show_default=False)
+    KvChoice | None,
+    typer.Option("--kv-type", help="Type of the KV cache.", show_default=False),
 ]
 Draft = Annotated[
     str | None,
     typer.Option(
         "--draft",
         metavar="NAME",
-        help="Speculative decoding with this draft model, a small one of the same family.",
+        help="Draft model for speculative decoding: a small model of the same family.",
         autocompletion=completes("installed_models"),
         show_default=False,
     ),
@@ -170,37 +202,44 @@ NoDraft = Annotated[
     bool, typer.Option("--no-draft", help="Disable speculative decoding, prompt lookup included.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
-Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print events as JSON lines; the last is the result.")]
+Jsonl = Annotated[
+    bool,
+    typer.Option("--jsonl", help="Print events as JSON Lines; the last one is the result."),
+]
 Stats = Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")]
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="No notices, no progress: the answer and errors only.")
+    bool,
+    typer.Option("-q", "--quiet", help="Print no notices and no progress."),
 ]
 Markdown = Annotated[
     bool | None,
-    typer.Option("--markdown/--no-markdown", help="Draw Markdown on a terminal.", show_default=False),
+    typer.Option("--markdown/--no-markdown", help="Render Markdown on a terminal.", show_default=False),
 ]
-Resume = Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")]
+Resume = Annotated[
+    bool,
+    typer.Option("-c", "--continue", help="Continue the last conversation."),
+]
 Session = Annotated[
     str | None,
     typer.Option(
         "--session",
         metavar="NAME",
-        help="Continue this conversation; the start of its name is enough.",
+        help="Continue this conversation, or start it; the beginning of its name is enough.",
         autocompletion=completes("sessions"),
     ),
 ]
-NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing of this conversation on disk.")]
-NoCache = Annotated[
+NoSave = Annotated[
     bool,
-    typer.Option(
-        "--no-cache", help="Process the whole prompt; read and keep no processed ones (mull cache)."
-    ),
+    typer.Option("--no-save", help="Save nothing of this conversation on disk."),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Do not use the prompt cache on disk (mull cache).")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnFlags:
-    """Everything that ask, chat and batch have in common. A field is a flag: its type says how it is spelled."""
+    """The flags that ask, chat and batch share. A field is a flag, defined by its type."""
 
     model: Model = None
     system: System = None
@@ -234,7 +273,7 @@ class TurnFlags:
     quiet: Quiet = False
 
     def layer(self, kind: type[LayerT]) -> LayerT:
-        """The flags that bear the names of `kind`'s fields, as a layer of settings."""
+        """The flags named like the fields of `kind`, as a layer of settings."""
         return kind(**{f.name: _plain(getattr(self, f.name, None)) for f in fields(kind)})
 
     def reasoning(self) -> ReasoningAsk:
@@ -274,9 +313,9 @@ def _in_panel(name: str, hint: Any) -> Any:
 
 
 def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:
-    """Let a command with a parameter `flags: TurnFlags`, or of a kind of it, take all its flags on the command line.
+    """Decorate a command that has a parameter `flags: TurnFlags` (or a subclass) so that Typer sees every flag of it.
 
-    `without`: names of fields that are no flags of this command.
+    `without`: fields that are no flags of this command.
     """
     hints = get_type_hints(command, include_extras=True)
     kind = hints["flags"]
@@ -287,6 +326,9 @@ def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] =
         for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
         if f.name not in without
     ]
+    flags.sort(
+        key=lambda flag: list(_PANEL_OF).index(flag.name) if flag.name in _PANEL_OF else len(_PANEL_OF)
+    )
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
 
     @functools.wraps(command)
@@ -294,7 +336,7 @@ def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] =
         command(*args, flags=kind(**{p.name: values.pop(p.name) for p in flags}), **values)
 
     signature = inspect.Signature(
-        sorted([*(p for p in own if p.name != "flags"), *flags], key=lambda p: p.kind)
+        sorted([*flags, *(p for p in own if p.name != "flags")], key=lambda p: p.kind)
     )
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}

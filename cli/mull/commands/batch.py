@@ -41,11 +41,16 @@ File = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write the results to this file; an interrupted batch resumes."
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write the results to a file; an interrupted run resumes there.",
+        rich_help_panel="Output",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Discard the results in the -o file and start over.")
+    bool,
+    typer.Option("--overwrite", help="Replace the -o file instead of resuming.", rich_help_panel="Output"),
 ]
 Parallel = Annotated[
     int | None,
@@ -54,22 +59,32 @@ Parallel = Annotated[
         metavar="N",
         min=1,
         max=MAX_PARALLEL,
-        help="Lines decoded in parallel. Unset: what is fastest here.",
+        help="Number of lines to decode in parallel. Unset: the fastest here.",
     ),
 ]
 Unordered = Annotated[
-    bool, typer.Option("--unordered", help="Results as they finish, not in the input's order.")
+    bool,
+    typer.Option(
+        "--unordered",
+        help="Write results as they finish, not in the input's order.",
+        rich_help_panel="Output",
+    ),
 ]
 NOT_HERE = (
-    *("resume", "session", "no_save", "no_cache"),  # nothing of a batch is kept
-    *("thinking", "markdown", "stats"),  # nothing is drawn
-    *("draft", "no_draft"),  # sequences side by side fill what drafts would
+    *(
+        "resume",
+        "session",
+        "no_save",
+        "no_cache",
+    ),  # a batch saves no session and uses no prompt cache on disk
+    *("thinking", "markdown", "stats"),  # it shows no answers
+    *("draft", "no_draft"),  # parallel sequences already fill the compute that speculative decoding would use
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BatchFlags(TurnFlags):
-    """Everything that lines can have, and how they are answered. A field is a flag."""
+    """The flags of `batch`: what lines can set too, and how they are answered."""
 
     schema: Schema = None
     grammar: Grammar = None

@@ -25,33 +25,59 @@ if TYPE_CHECKING:
 
     Samples = dict[tuple[int, Trial], list[float]]
 
+MEASURING, TUNING = "Measuring", "Tuning"
+
 Vs = Annotated[
     str | None,
     typer.Option(
         "--vs",
         metavar="WHAT",
-        help="Compare, in turn, with another model, or with settings: threads=4,kv_type=q8_0",
+        help="Compare with another model, or with other settings: threads=4,kv_type=q8_0",
         show_default=False,
+        rich_help_panel=MEASURING,
     ),
 ]
-Prompt = Annotated[int, typer.Option("--prompt", metavar="N", min=0, help="Tokens to read.")]
-Tokens = Annotated[int, typer.Option("--tokens", metavar="N", min=0, help="Tokens to write.")]
+Prompt = Annotated[
+    int,
+    typer.Option("--prompt", metavar="N", min=0, help="Tokens of the prompt.", rich_help_panel=MEASURING),
+]
+Tokens = Annotated[
+    int,
+    typer.Option("--tokens", metavar="N", min=0, help="Tokens to generate.", rich_help_panel=MEASURING),
+]
 Depth = Annotated[
     list[int] | None,
     typer.Option(
         "--depth",
         metavar="N",
         min=0,
-        help="Tokens before them (repeatable). Unset: 0 and 2048.",
+        help="Tokens in the context before them (repeatable). Unset: 0 and 2048.",
         show_default=False,
+        rich_help_panel=MEASURING,
     ),
 ]
-Rounds = Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="How often each is measured.")]
-Tune = Annotated[
-    bool, typer.Option("--tune", help="Find the quickest settings for this model here, and remember them.")
+Rounds = Annotated[
+    int,
+    typer.Option(
+        "--rounds", metavar="N", min=1, help="How many times to measure each.", rich_help_panel=MEASURING
+    ),
 ]
-Show = Annotated[bool, typer.Option("--show", help="Show what is remembered, and measure nothing.")]
-Forget = Annotated[bool, typer.Option("--forget", help="Forget what was tuned for this model.")]
+Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune",
+        help="Find the fastest settings for this model on this machine, and store them.",
+        rich_help_panel=TUNING,
+    ),
+]
+Show = Annotated[
+    bool,
+    typer.Option("--show", help="Show the stored settings; measure nothing.", rich_help_panel=TUNING),
+]
+Forget = Annotated[
+    bool,
+    typer.Option("--forget", help="Remove the stored settings of this model.", rich_help_panel=TUNING),
+]
 
 SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "ctx")
 DEPTHS = (0, 2048)
@@ -76,8 +102,9 @@ def bench(
 ) -> None:
     """Measure prompt-processing and generation speed.
 
-    pp512 is a prompt of 512 tokens, tg64 an answer of 64; "@ 2048" says that so many tokens came before. With --vs
-    two models, or two ways to run one, are measured in turn, so that the ratios hold on a busy machine, too.
+    pp512 is the processing of a prompt of 512 tokens, tg64 the generation of 64 tokens; "@ 2048": with 2048 tokens in
+    the context before. With --vs, two models or two settings are measured alternately, so that the ratios hold on a
+    busy machine too.
     """
     from mull.commands._run_config import run_config
     from mull.config import read_config

@@ -34,14 +34,17 @@ File = Annotated[
     Path | None,
     typer.Argument(
         metavar="[FILE]",
-        help='JSON Lines: {"prompt": "…", "answer": …} each, "kind" if you like. Unset: forty small questions.',
+        help='JSON Lines: {"prompt": "…", "answer": …} each, "kind" optional. Unset: forty small questions.',
         show_default=False,
     ),
 ]
 Modes = Annotated[
     str,
     typer.Option(
-        "--modes", metavar="LIST", help="How to ask: off, on, low, medium, high, default; with commas."
+        "--modes",
+        metavar="LIST",
+        help="Ways to think, separated by commas: off, on, low, medium, high, default.",
+        rich_help_panel="Thinking",
     ),
 ]
 Parallel = Annotated[
@@ -51,10 +54,12 @@ Parallel = Annotated[
         metavar="N",
         min=1,
         max=MAX_PARALLEL,
-        help="Questions decoded in parallel. Unset: what is fastest here.",
+        help="Number of questions to decode in parallel. Unset: the fastest here.",
     ),
 ]
-Wrong = Annotated[bool, typer.Option("--wrong", help="List the wrong answers, too.")]
+Wrong = Annotated[
+    bool, typer.Option("--wrong", help="Also list the wrong answers.", rich_help_panel="Output")
+]
 HEADS = ("THINKING", "RIGHT", "SHARE", "UNFINISHED", "TOKENS EACH", "OF THEM THOUGHT", "SECONDS")
 
 
