@@ -1,7 +1,7 @@
-"""What the person at the keyboard wants of a running turn: the counter-current to `events`.
+"""Control of a running turn: stop, and answer now; and the signal handlers that use it.
 
-A key reader, a signal handler or a test sets these from any thread; the turn looks at them between steps and, for
-`stop`, inside prompt processing. It carries no data and never blocks.
+A key reader, a signal handler or a test sets a `TurnControl` from any thread; the turn checks it between steps, and for
+`stop` within prompt processing too. It carries no data and never blocks.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ TWICE = 2.0
 
 
 class TurnControl:
-    """Thread-safe wishes: `stop()` ends the turn, `answer_now()` ends the thinking and starts the answer."""
+    """Thread-safe: `stop()` ends the turn, `answer_now()` ends the thinking and starts the answer."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._answer_now = threading.Event()
-        self.signal = 0  # the number of the signal that ends the process, other than Ctrl+C's
+        self.signal = 0  # the number of the signal that ends the process, if it is not SIGINT
 
     def stop(self) -> None:
-        """End the turn within 200 ms; what was said so far is kept."""
+        """End the turn within 200 ms; the partial answer is stored."""
         self._stop.set()
 
     def answer_now(self) -> None:
-        """Enough thinking: close it and let the answer begin. No effect once the answer has begun."""
+        """End the thinking and start the answer. No effect once the answer has started."""
         self._answer_now.set()
 
     @property
@@ -45,10 +45,10 @@ class TurnControl:
 
 @contextmanager
 def stop_on_interrupt(control: TurnControl, *, terminated: bool = False) -> Iterator[None]:
-    """Ctrl+C stops the turn, so that what was said is kept; a second one within two seconds raises KeyboardInterrupt.
+    """Ctrl+C stops the turn, whose partial answer is stored; a second one within two seconds raises KeyboardInterrupt.
 
-    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and `control.signal` tells.
-    For runs without a key reader. Only the main thread can have signal handlers; elsewhere this does nothing.
+    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and set `control.signal`.
+    For runs without a key reader. Only the main thread can have signal handlers; in others this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -68,8 +68,8 @@ def stop_on_interrupt(control: TurnControl, *, terminated: bool = False) -> Iter
     numbers = [signal.SIGINT]
     if terminated:
         numbers += [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGHUP]
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_interrupt) for number in heard}
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_interrupt) for number in handled}
     try:
         yield
     finally:

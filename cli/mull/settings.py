@@ -1,4 +1,4 @@
-"""What can be set: frozen values, `None` meaning "not said", so that layers merge by `over()`.
+"""Settings as frozen values; None means unset, so that `over()` can merge layers.
 
 Layers, strongest first: flags, environment, config file, the model's catalogue entry, the built-in defaults.
 Nothing here reads a file or knows a flag's spelling.
@@ -23,14 +23,14 @@ LayerT = TypeVar("LayerT", "ReasoningAsk", "Sampling", "EngineSettings")
 
 
 def over(stronger: LayerT, weaker: LayerT) -> LayerT:
-    """The stronger layer where it says something, else the weaker one, field by field."""
-    said = {f.name: getattr(stronger, f.name) for f in fields(stronger)}
-    return replace(weaker, **{name: value for name, value in said.items() if value is not None})
+    """Merge two layers, field by field: the stronger one where it is set, else the weaker one."""
+    values = {f.name: getattr(stronger, f.name) for f in fields(stronger)}
+    return replace(weaker, **{name: value for name, value in values.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningAsk:
-    """What the user asked of the thinking. `on` None: the model's own default. `budget` in tokens."""
+    """How the user wants the model to think. `on` None: the model's default. `budget`: thinking tokens at most."""
 
     on: bool | None = None
     effort: Effort | None = None
@@ -38,7 +38,7 @@ class ReasoningAsk:
 
     @property
     def asked(self) -> Asked:
-        """The word for the JSON result: effort implies on."""
+        """The value of `reasoning.asked` in JSON output; an effort implies on."""
         if self.on is False:
             return "off"
         if self.effort is not None:
@@ -66,7 +66,7 @@ class Sampling:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the same prompt should give the same answer again."""
+        """The same prompt gives the same answer again."""
         return self.seed is not None or self.temperature == 0
 
 
@@ -94,10 +94,9 @@ DRAFT_AUTO, DRAFT_OFF = "auto", "off"
 class EngineSettings:
     """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
 
-    `batch_size`: tokens of a prompt computed at once. What is not said follows the rules of `engine.rules`.
-
-    `cpu_experts`: a mixture's experts stay in main memory while the rest goes to the GPU.
-    `draft` says who guesses ahead: "auto" the text itself, "off" nobody, anything else is the path of a model.
+    `batch_size`: prompt tokens per prefill step. `cpu_experts`: a mixture's experts stay in main memory while the other
+    weights go to the GPU. `draft`: speculative decoding by prompt lookup ("auto"), "off", or a draft model's name or
+    path. What is unset follows the rules of `engine/compute_params.py`.
     """
 
     ctx: int | None = None
@@ -111,7 +110,7 @@ class EngineSettings:
 
 
 MAX_PARALLEL = 256
-"""Sequences that llama.cpp can keep apart in one context (LLAMA_MAX_SEQ)."""
+"""The most sequences in one context of llama.cpp (LLAMA_MAX_SEQ)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,9 @@ class PromptCacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """What the answer must look like: a checked GBNF grammar with a rule `root`.
+    """The constraint on an answer: a validated GBNF grammar with a rule `root`.
 
-    `is_json`: what fits it is JSON, and is read as such once more; `schema` is what that is then checked against.
+    `is_json`: the answer is JSON and is parsed as such; `schema`: it is then validated against this schema.
     """
 
     grammar: str
@@ -146,8 +145,8 @@ class AnswerFormat:
 class TurnSettings:
     """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end.
 
-    `shape` binds the answer, never the thinking. `logprobs`: how many of the likeliest tokens to name beside each token
-    of the answer; None: none at all, 0: only the token itself.
+    `answer_format` constrains the answer, never the thinking. `logprobs`: how many of the most likely tokens to report
+    with each token of the answer; 0: the token alone, None: no log probabilities.
     """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)

@@ -21,7 +21,7 @@ from pathlib import Path
 from mull.backends.base import KeyedEvent, TurnSource
 from mull.backends.load_plan import WIDEST
 from mull.batch.lines import Line, read_lines
-from mull.batch.reader import Feed
+from mull.batch.reader import LineReader
 from mull.batch.scheduler import AHEAD, Asked, Scheduler
 from mull.chat_template.template import Template
 from mull.control import TurnControl
@@ -95,7 +95,7 @@ def answer(loaded: LoadedModel, numbers: Iterable[int], tokens: int, clock: Call
         json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )
     scheduler = Scheduler(
-        Feed(read_lines(BytesIO(lines.encode()))), Decoder(loaded), settle, TurnControl(), ahead=AHEAD
+        LineReader(read_lines(BytesIO(lines.encode()))), Decoder(loaded), settle, TurnControl(), ahead=AHEAD
     )
     began, beside = clock(), time.thread_time()
     answered = [found.result for found in scheduler.run() if found is not None]

@@ -44,7 +44,7 @@ def test_questions_answers_and_figures(chat: Chat, thinker: Path, kept: Store) -
         terminal.say("/context")
         terminal.shows("1. What is it?")
         terminal.say("/thinking 2")
-        terminal.shows("There is no such thinking.")
+        terminal.shows("Fewer turns have thinking.")
         terminal.leave()
     (session,) = kept.sessions()
     (turn,) = kept.branch(session.id)
@@ -435,7 +435,7 @@ def test_nothing_is_kept_of_a_private_chat_unless_saved(
         terminal.say("a secret")
         terminal.shows("Forty-two.")
         terminal.say("/open x")
-        terminal.shows("A private chat opens no sessions.")
+        terminal.shows("A private chat cannot open sessions.")
         terminal.leave()
     assert not database.exists()
     with chat(thinker, "--no-save") as terminal:

@@ -98,7 +98,7 @@ def test_what_was_tuned_is_shown_used_and_forgotten(mull: Run, home: Mapping[str
     assert chosen == ["threads", "flash_attention", "batch_size", "kv_type"]
     (kept,) = json.loads(mull("bench", "--show", "--json").stdout)["tuned"]
     assert kept["model"] == "pebble"
-    assert "→ threads 1: as you said" in done.stderr.decode()  # the tests' config says so
+    assert "→ threads 1: set by you" in done.stderr.decode()  # the tests' config says so
     assert set(kept["reasons"]) == set(tuned.KNOBS) - {"threads"}
     assert mull("ask", "What is 12 + 30?").returncode == 0
     assert b"rules again" in mull("bench", "--forget").stderr

@@ -1,1 +1,1 @@
-"""Backends: whatever turns messages and settings into the event stream of a turn."""
+"""Backends: everything that turns messages and settings into the event stream of a turn. base.py is the protocol."""

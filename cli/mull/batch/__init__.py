@@ -1,1 +1,1 @@
-"""Many prompts at once: lines in, answers out, many of them computed side by side."""
+"""Many prompts from JSON Lines, decoded in parallel: reading them, running them, writing and resuming results."""

@@ -1,8 +1,8 @@
-"""The lines of a batch: bytes in, one `Line` each out, whatever is in them.
+"""Parse the lines of a batch: bytes in, one `Line` each out.
 
-A line is `{"prompt": "…"}`, `{"messages": [{"role", "content"}, …]}` or a JSON string, with an `id` and settings that
-bear the names of the flags. What cannot be used becomes a `Line` with an error; it never raises for what a line says,
-never holds more than one line, and reads no further than it is asked to.
+A line is `{"prompt": "…"}`, `{"messages": [{"role", "content"}, …]}` or a JSON string, with an `id` and settings named
+like the flags. An invalid line becomes a `Line` with an error; nothing is raised for it. One line is in memory at a
+time, and none is read before it is asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Id = str | int | float
 
 _SAMPLING = (f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
 SETTINGS = ("system", "reason", "effort", "think_budget", "max_tokens", *_SAMPLING)
-"""What a line may set that the config can set too: it is checked like that."""
+"""The settings of a line that the config has too; they are validated like the config's."""
 
 _KEYS = ("prompt", "messages", "id", "stop", "schema", "format", *SETTINGS)
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant")
@@ -35,9 +35,9 @@ _SHAPE = 'A line is {"prompt": "…"}, {"messages": […]} or a JSON string; see
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the input, `number` counted from 1. `digest` tells whether it is still the same line in another run.
+    """One line of the input, `number` counted from 1. `digest` identifies its content when a batch is resumed.
 
-    `id` is the line's own, else its number. With an `error` there is nothing to ask.
+    `id` is the line's own, or its number. A line with an `error` has no messages.
     """
 
     number: int
@@ -49,7 +49,7 @@ class Line:
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
-    """The lines that are not blank, one at a time. An id that came before is an error. Raises OSError."""
+    """The lines that are not blank, one at a time. A repeated id is an error of its line. Raises OSError."""
     ids: set[Id] = set()
     for number, data in _numbered(stream):
         line = parse(number, data)
@@ -57,8 +57,8 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
             if line.id in ids:
                 error = MullError(
                     "duplicate_id",
-                    f"Line {number} has the id {line.id!r}, which came before.",
-                    "Give every line an id of its own, or none.",
+                    f"Line {number} repeats the id {line.id!r}.",
+                    "Give every line a different id, or none.",
                 )
                 line = Line(number, line.id, line.digest, error=error)
             ids.add(line.id)
@@ -71,7 +71,7 @@ def count_lines(stream: BinaryIO) -> int:
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Line numbers and lines without blanks around them; of an endless line no more than `MOST` bytes and one."""
+    """Line numbers and stripped lines; an endless line is cut after `MOST` bytes and one."""
     number = 0
     while data := stream.readline(MOST + 1):
         number += 1
@@ -85,18 +85,18 @@ def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def parse(number: int, data: bytes) -> Line:
-    """What a line says, or what is wrong with it."""
+    """A line's messages and settings, or its error."""
     digest = hashlib.sha256(data).hexdigest()[:16]
     id_: Id = number
     try:
-        said = _decode(data)
-        if isinstance(said, str):
-            said = {"prompt": said}
-        if not isinstance(said, dict):
+        value = _decode(data)
+        if isinstance(value, str):
+            value = {"prompt": value}
+        if not isinstance(value, dict):
             _refuse("invalid_line", "is neither an object nor a string")
-        id_ = _id(said, number)
-        messages = _messages(said)
-        return Line(number, id_, digest, messages, _settings(said))
+        id_ = _id(value, number)
+        messages = _messages(value)
+        return Line(number, id_, digest, messages, _settings(value))
     except _Bad as bad:
         return Line(number, id_, digest, error=MullError(bad.code, f"Line {number} {bad.what}.", bad.hint))
 
@@ -114,7 +114,7 @@ def _refuse(code: str, what: str, hint: str = _SHAPE) -> NoReturn:
 def _decode(data: bytes) -> Any:
     if len(data) > MOST:
         _refuse(
-            "line_too_long", f"has more than {MOST:,} bytes", "No context holds so much. Give a part of it."
+            "line_too_long", f"has more than {MOST:,} bytes", "No context is that large. Give a part of it."
         )
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
@@ -130,8 +130,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _id(said: Mapping[str, Any], number: int) -> Id:
-    id_ = said.get("id")
+def _id(value: Mapping[str, Any], number: int) -> Id:
+    id_ = value.get("id")
     if id_ is None:
         return number
     if isinstance(id_, str) or (isinstance(id_, int) and not isinstance(id_, bool)):
@@ -141,19 +141,19 @@ def _id(said: Mapping[str, Any], number: int) -> Id:
     _refuse(
         "invalid_id",
         "has an id that is neither text nor a number",
-        "Leave it out: the line's number is taken.",
+        "Without one, the line's number is its id.",
     )
 
 
-def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
-    if ("prompt" in said) == ("messages" in said):
-        _refuse("invalid_line", "has both prompt and messages" if "prompt" in said else "has no prompt")
-    if "prompt" in said:
-        prompt = said["prompt"]
+def _messages(value: Mapping[str, Any]) -> tuple[Message, ...]:
+    if ("prompt" in value) == ("messages" in value):
+        _refuse("invalid_line", "has both prompt and messages" if "prompt" in value else "has no prompt")
+    if "prompt" in value:
+        prompt = value["prompt"]
         if not isinstance(prompt, str) or not prompt.strip():
             _refuse("missing_prompt", "has a prompt that is not text" if prompt else "has an empty prompt")
         return (Message("user", prompt),)
-    messages = said["messages"]
+    messages = value["messages"]
     if not isinstance(messages, list) or not messages:
         _refuse("invalid_messages", "has messages that are not a list" if messages else "has no messages")
     found = tuple(_message(message) for message in messages)
@@ -166,27 +166,27 @@ def _messages(said: Mapping[str, Any]) -> tuple[Message, ...]:
     return found
 
 
-def _message(said: Any) -> Message:
+def _message(value: Any) -> Message:
     hint = f"A message has a role ({', '.join(_ROLES)}) and a content, which is text."
-    if not isinstance(said, dict) or not isinstance(said.get("content"), str):
+    if not isinstance(value, dict) or not isinstance(value.get("content"), str):
         _refuse("invalid_messages", "has a message without text", hint)
-    role = next((role for role in _ROLES if role == said.get("role")), None)
+    role = next((role for role in _ROLES if role == value.get("role")), None)
     if role is None:
-        _refuse("invalid_messages", f"has a message with the role {said.get('role')!r}", hint)
-    thinking = said.get("thinking") or ""
-    return Message(role, said["content"], thinking if isinstance(thinking, str) else "")
+        _refuse("invalid_messages", f"has a message with the role {value.get('role')!r}", hint)
+    thinking = value.get("thinking") or ""
+    return Message(role, value["content"], thinking if isinstance(thinking, str) else "")
 
 
-def _settings(said: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(value: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not null, checked."""
     settings: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, setting in value.items():
         if name not in _KEYS:
             hint = did_you_mean(nearest(name, _KEYS), f"Known keys: {', '.join(_KEYS)}.")
             _refuse("unknown_key", f'has an unknown key "{name}"', hint)
-        if value is None or name in {"prompt", "messages", "id"}:
+        if setting is None or name in {"prompt", "messages", "id"}:
             continue
-        settings[name] = _OWN[name](value) if name in _OWN else _checked(name, value)
+        settings[name] = _OWN[name](setting) if name in _OWN else _checked(name, setting)
     return settings
 
 
@@ -194,13 +194,13 @@ def _checked(name: str, value: Any) -> Any:
     try:
         return config.check(name, value)
     except ValueError as error:
-        _refuse("invalid_setting", str(error), "It is the value that the flag of that name takes.")
+        _refuse("invalid_setting", str(error), "It takes the same values as the flag of that name.")
 
 
 def _stops(value: Any) -> list[str]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        _refuse("invalid_setting", 'expects text or a list of texts for "stop"', 'For instance: ["\\n\\n"]')
+        _refuse("invalid_setting", 'expects text or a list of texts for "stop"', 'For example: ["\\n\\n"]')
     return stops
 
 

@@ -1,7 +1,7 @@
-"""Lines as they come: read by a thread, a few ahead, so that a slow pipe never holds up what is being computed.
+"""Read lines ahead in a thread, so that a slow pipe never blocks decoding.
 
-In: an iterator of lines that may block. Out: the next line, if there is one by now. It reads ahead `AHEAD` lines and no
-more; a failure to read is raised to whoever takes the next line. The thread dies with the process.
+In: an iterator of lines that may block. Out: the next line, if it has arrived. At most `READ_AHEAD` lines wait; an
+error while reading is raised to the caller that takes the next line. The thread is a daemon.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from collections.abc import Iterable
 
 from mull.batch.lines import Line
 
-AHEAD = 64
-_POLL = 0.1  # seconds until somebody who waits for a line can look whether he is still to wait
+READ_AHEAD = 64
+_POLL = 0.1  # seconds that `take` blocks at most, so that its caller can look for a stop
 
 
-class Feed:
+class LineReader:
     """`take` lines until it has `ended`."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.ended = False
         self._first: Line | None = None
-        self._queue: queue.Queue[Line | BaseException | None] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[Line | BaseException | None] = queue.Queue(READ_AHEAD)
         threading.Thread(target=self._read, args=(lines,), name="mull-lines", daemon=True).start()
 
     def is_empty(self) -> bool:
-        """Whether there is no line at all; returns once that is known."""
+        """Whether there is no line at all; blocks until that is known."""
         while self._first is None and not self.ended:
             self._first = self.take(wait=True)
         return self._first is None
 
     def take(self, *, wait: bool) -> Line | None:
-        """The next line; None when there is none yet (with `wait`: not within a moment), or never again."""
+        """The next line, or None if none has arrived (with `wait`: not within 0.1 s) or the input has ended."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
@@ -53,7 +53,7 @@ class Feed:
         try:
             for line in lines:
                 self._queue.put(line)
-        except BaseException as error:  # noqa: BLE001 - carried to the thread that takes
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that takes
             self._queue.put(error)
         else:
             self._queue.put(None)

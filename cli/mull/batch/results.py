@@ -1,8 +1,8 @@
-"""The file that results go to, and what it tells of an earlier run: kill and resume by id.
+"""The file of a batch's results, and resuming an earlier run by the ids in it.
 
-In: a path, the model's name. Out: the ids that are finished, and a file to append to. A last line that was only half
-written is cut off, and results that are errors are taken out, because those lines are asked again. A file that holds
-anything else than results of this model is refused, never overwritten.
+In: a path, the model's name. Out: the finished ids, and a file to append to. An incomplete last line is cut off, and
+results that are errors are removed, because those lines are asked again. A file with anything but results of this
+model is refused, never overwritten.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ _AGAIN = "Use --overwrite to start over, or name another file with -o."
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What an earlier run left: the finished lines' ids with their digests."""
+    """What an earlier run finished: the ids of its lines, with their digests."""
 
     path: Path
     finished: Mapping[Id, str] = field(default_factory=dict)
 
     def has(self, line: Line) -> bool:
-        """Whether the line has its answer. Raises UsageError when another line had that id then."""
+        """Whether the line has its answer. Raises UsageError if another line had that id in the earlier run."""
         digest = self.finished.get(line.id)
         if digest is None or line.error is not None:
             return False
         if digest != line.digest:
             raise UsageError(
                 "results_input_mismatch",
-                f"{self.path} has an answer with the id {line.id!r}, but line {line.number} asked something else then.",
+                f"{self.path} has an answer with the id {line.id!r}, but line {line.number} was different then.",
                 _AGAIN,
             )
         return True
 
 
 class Unfinished:
-    """The lines that have no answer yet; `skipped` counts the others."""
+    """Iterates over the lines that have no answer yet; `skipped` counts the others."""
 
     def __init__(self, lines: Iterable[Line], earlier: Earlier) -> None:
         self._lines = lines
@@ -63,9 +63,9 @@ class Unfinished:
 
 
 def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Earlier]:
-    """The file, open at its end and without a buffer, and what it holds.
+    """The file, unbuffered and open at its end, and the finished ids in it.
 
-    Raises UsageError for a file of another kind, OSError.
+    Raises UsageError for a file with other content, OSError.
     """
     if overwrite or not path.exists() or not path.is_file():
         return path.open("wb", buffering=0), Earlier(path)
@@ -85,7 +85,7 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Ea
 
 
 def _complete(path: Path, model: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Where each whole result begins and ends, and the result. Raises UsageError."""
+    """Where each complete result starts and ends, and the result. Raises UsageError."""
     with path.open("rb") as file:
         end = 0
         for data in file:
@@ -98,12 +98,12 @@ def _complete(path: Path, model: str) -> Iterator[tuple[int, int, dict[str, Any]
                 if not whole and (start or data.startswith(_BEGINNING[: len(data)])):
                     return  # cut short by a kill
                 raise UsageError(
-                    "invalid_results", f"{path} holds something else than results of a batch.", _AGAIN
+                    "invalid_results", f"{path} has other content than results of a batch.", _AGAIN
                 )
             if result["model"] not in {model, ""}:
                 raise UsageError(
                     "results_model_mismatch",
-                    f"{path} holds answers of {result['model']}, not of {model}.",
+                    f"{path} has answers of {result['model']}, not of {model}.",
                     _AGAIN,
                 )
             if not whole:
@@ -121,7 +121,7 @@ def _result(data: bytes) -> dict[str, Any] | None:
 
 
 def _drop_failures(path: Path, model: str) -> None:
-    """Write the file anew without the results that are errors, in one step."""
+    """Rewrite the file atomically, without the results that are errors."""
     with open_atomic(path, mode=None) as new, path.open("rb") as old:
         for start, end, result in _complete(path, model):
             if result["error"] is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mull.backends.base import ChatBackend, TurnRequest
 from mull.batch.lines import Line
-from mull.batch.reader import Feed
+from mull.batch.reader import LineReader
 from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ThinkingDelta
@@ -45,21 +45,21 @@ class _Running:
 
 
 class Scheduler:
-    """Answers the lines of a feed. `settle` makes messages and settings of a line, or raises MullError.
+    """Answers the lines of a reader. `settle` makes messages and settings of a line, or raises MullError.
 
     `ahead`: the most lines to start after the oldest unfinished one; None: no limit.
     """
 
     def __init__(
         self,
-        feed: Feed,
+        reader: LineReader,
         backend: ChatBackend,
         settle: Callable[[Line], Asked],
         control: TurnControl,
         *,
         ahead: int | None,
     ) -> None:
-        self._feed = feed
+        self._reader = reader
         self._backend = backend
         self._settle = settle
         self._control = control
@@ -99,11 +99,11 @@ class Scheduler:
 
     @property
     def ended(self) -> bool:
-        return self._feed.ended
+        return self._reader.ended
 
     def take(self, *, wait: bool) -> TurnRequest | None:
         while self._may_start():
-            line = self._feed.take(wait=wait)
+            line = self._reader.take(wait=wait)
             if line is None:
                 return None
             index, self._count = self._count, self._count + 1

@@ -1,8 +1,8 @@
-"""How quickly loaded models read and write: prompts and generation, at depths, in turn.
+"""Measure the prompt-processing and generation speed of loaded models, at several context depths.
 
-In: engines under labels, what to measure, how often, and whether to stop. Out: tokens per second, sample by sample, so
-that somebody can watch; then their medians and quartiles. Engines go in turn, who goes first changing with every
-round: on a machine that does other things too, only that makes figures comparable. Drafts and caches are kept out.
+In: engines, what to measure, how often, and a stop. Out: tokens per second, sample by sample, and their medians and
+quartiles (`Spread`). Engines alternate within a round, and every round reverses their order: on a machine with other
+load, only that makes figures comparable. Speculative decoding and the prompt cache are not used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mull.engine.engine import Engine, Piece, Request
-from mull.errors import ExitCode, MullError
+from mull.errors import Interrupted
 from mull.settings import Sampling
 
 GREEDY = Sampling(temperature=0.0)
@@ -23,16 +23,9 @@ QUESTION = 20  # tokens of the question whose first answering token is timed
 Stopped = Callable[[], bool]
 
 
-class BenchInterrupted(MullError):
-    """Stopped while measuring."""
-
-    def __init__(self) -> None:
-        super().__init__("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED)
-
-
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Reading or writing so many tokens after `depth` others. A first token is timed in seconds, not in a rate."""
+    """Processing (read) or generating (write) `tokens` tokens with `depth` tokens before them, or a first token."""
 
     kind: Literal["read", "write", "first"]
     tokens: int
@@ -40,7 +33,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """As llama-bench calls it: pp is prompt processing, tg text generation."""
+        """llama-bench's name: pp is prompt processing, tg text generation."""
         if self.kind == "first":
             return "first token"
         at = f" @ {self.depth}" if self.depth else ""
@@ -64,7 +57,7 @@ class Spread:
 
 
 def trials(engine: Engine, *, prompt: int, tokens: int, depths: Iterable[int]) -> list[Trial]:
-    """What fits the model's context of these."""
+    """The trials that fit the context of the model."""
     room = engine.n_ctx_max
     every = [Trial("first", min(QUESTION, room - 2))]
     for depth in depths:
@@ -78,11 +71,11 @@ def trials(engine: Engine, *, prompt: int, tokens: int, depths: Iterable[int]) -
 def rounds(
     engines: Sequence[Engine], every: Sequence[Trial], count: int, stopped: Stopped
 ) -> Iterator[tuple[int, Trial, float | None]]:
-    """Every engine's sample of every trial, round by round: engine number, trial, value (None before it is measured).
+    """Yield every engine's sample of every trial, round by round: engine index, trial, value (None: about to start).
 
     Raises Interrupted.
     """
-    for engine in engines:  # once for nothing: the first steps of a context are slower
+    for engine in engines:  # a warm-up: the first steps of a context are slower
         measure(engine, Trial("first", 4), stopped)
     for number in range(count):
         order = list(range(len(engines)))
@@ -93,9 +86,9 @@ def rounds(
 
 
 def measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
-    """Tokens per second; seconds for the first token. Raises Interrupted.
+    """Tokens per second, or seconds for a first token. Raises Interrupted.
 
-    What begins a conversation is measured in a context of that size: one that was made for more is slower there.
+    Trials without depth run in a context of just their size: a larger one is slower.
     """
     if trial.depth or trial.kind == "first":
         return _measure(engine, trial, stopped)
@@ -116,11 +109,11 @@ def _measure(engine: Engine, trial: Trial, stopped: Stopped) -> float:
         Request([*before, *fresh], GREEDY, max_tokens=1, ignored_eog=_EVERY), stopped
     )
     with generation:
-        begun = time.perf_counter()
+        began = time.perf_counter()
         read = sum(isinstance(event, Piece) for event in generation)
-        seconds = max(time.perf_counter() - begun, 1e-9)
+        seconds = max(time.perf_counter() - began, 1e-9)
         if not read:
-            raise BenchInterrupted
+            raise Interrupted
         return seconds if trial.kind == "first" else (len(before) + len(fresh) - generation.cached) / seconds
 
 
@@ -132,11 +125,11 @@ def _write(engine: Engine, trial: Trial, stopped: Stopped) -> float:
     with generation:
         pieces = (event for event in generation if isinstance(event, Piece))
         next(pieces, None)
-        begun = time.perf_counter()
+        began = time.perf_counter()
         written = sum(1 for _ in pieces)
         if written < trial.tokens:
-            raise BenchInterrupted
-        return written / max(time.perf_counter() - begun, 1e-9)
+            raise Interrupted
+        return written / max(time.perf_counter() - began, 1e-9)
 
 
 def _run(engine: Engine, prompt: list[int], tokens: int, stopped: Stopped) -> None:
@@ -144,11 +137,11 @@ def _run(engine: Engine, prompt: list[int], tokens: int, stopped: Stopped) -> No
         Request(prompt, GREEDY, max_tokens=tokens, ignored_eog=_EVERY), stopped
     ) as generation:
         if not any(isinstance(event, Piece) for event in generation):
-            raise BenchInterrupted
+            raise Interrupted
 
 
 def words(engine: Engine, count: int, *, seed: int | None) -> list[int]:
-    """Ordinary tokens by chance: the same for a seed, others every time without one."""
+    """Random ordinary tokens: the same ones for a seed, different ones every time without."""
     source, model = random.Random(seed), engine.model
     found: list[int] = []
     while len(found) < count:
@@ -159,7 +152,7 @@ def words(engine: Engine, count: int, *, seed: int | None) -> list[int]:
 
 
 class _Every(frozenset[Any]):
-    """All tokens: nothing ends a measurement but its length."""
+    """The set of all tokens: no end-of-generation token ends a measurement."""
 
     def __contains__(self, _token: object) -> bool:
         return True

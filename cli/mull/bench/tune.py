@@ -1,9 +1,9 @@
-"""Which settings are the quickest for one model on this machine: tried in turn, one knob after the other.
+"""Find the fastest engine settings for one model on this machine, one knob after the other, and store them.
 
-In: a loaded model, what the user said (that stays), how long to look. Out: what was tried and chosen, step by step,
-and in the end a `Tuned` to remember. A setting is only chosen over the rule's own where it was quicker in every round,
-and by more than chance makes it: a busy machine must not leave odd settings behind. Quicker means a typical turn: a
-prompt read and an answer written.
+In: a loaded model, the user's settings (they are fixed), a time budget. Out: what was tried and chosen, step by step,
+then a `Tuned` to store. A setting replaces the built-in rule's only if it was faster in every round, and by more than
+noise: a busy machine must not leave odd settings behind. Faster means a typical turn: a prompt processed and an
+answer generated.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = ["KNOBS", "Tuned", "format_value"]  # of the engine, for the command
 PROMPT, ANSWER = 512, 256  # tokens of a typical turn
 BATCHES = (256, 512, 1024)
 GAIN = {"kv_type": 1.10}
-"""By how much a setting must be quicker; rounding the KV cache costs some of what the model knows of the text."""
+"""By what factor a setting must be faster; a quantized KV cache also costs accuracy."""
 LEAST_GAIN = 1.05
 ROUNDS = 3
-HOPELESS = 2.0  # times as slow as the quickest: not tried again
-STEP = 2.0  # seconds: a prompt is computed in steps that are no longer, whatever the size of a batch may be
+HOPELESS = 2.0  # times as slow as the fastest: not tried again
+STEP = 2.0  # seconds that one prefill step takes at most, whatever the batch size
 SECONDS = 4.0  # that one sample of one setting should take at most
-DEEP = 1024  # tokens before those that are timed, where attention is what is compared
+DEEP = 1024  # tokens in the context before the timed ones, where attention settings are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Trying:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One setting of a knob, its reading and writing speed (medians, tokens per second), and its time against that of
-    the rule's own setting, median and worst: below 1.0 is quicker."""
+    """One setting of a knob: prompt (`reads`) and generation (`writes`) speed, medians in tokens per second; and the
+    time of a turn relative to the built-in rule's setting, median and worst: below 1.0 is faster."""
 
     knob: str
     value: Any
@@ -66,7 +66,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The setting of a knob that is kept, and why."""
+    """The chosen setting of a knob, and why."""
 
     knob: str
     value: Any
@@ -74,16 +74,16 @@ class Chosen:
 
 
 def tune(
-    model: Model, said: EngineSettings, stopped: Stopped, *, rounds: int = ROUNDS, seconds: float = SECONDS
+    model: Model, fixed: EngineSettings, stopped: Stopped, *, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> Iterator[Trying | Tried | Chosen | Tuned]:
-    """Try and choose, then the `Tuned`, last. Raises benchmark.Interrupted, and EngineError where nothing works."""
-    best = replace(said, draft="off")
+    """Yield what is tried and chosen, then the `Tuned`. Raises Interrupted, and EngineError if nothing works."""
+    best = replace(fixed, draft="off")
     chosen: dict[str, Any] = {}
     why: dict[str, str] = {}
     sizes = _sizes(model, best, stopped, seconds)
     for knob in ("threads", "flash_attention", "batch_size", "kv_type"):
-        if getattr(said, knob) is not None:
-            yield Chosen(knob, getattr(said, knob), "as you said")
+        if getattr(fixed, knob) is not None:
+            yield Chosen(knob, getattr(fixed, knob), "set by you")
             continue
         rule = getattr(choose_params(model.n_params, best), knob)
         values = [rule, *(value for value in _candidates(knob, model, best, sizes) if value != rule)]
@@ -110,20 +110,20 @@ def _candidates(knob: str, model: Model, settings: EngineSettings, sizes: _Sizes
     if knob == "flash_attention":
         return (
             attention_for(model, settings, sizes.depth or DEFAULT_BATCH_SIZE).flash is False,
-        )  # beside what the rule says
-    if knob == "batch_size":  # one that is never filled tells nothing
+        )  # the opposite of the built-in rule
+    if knob == "batch_size":  # a batch that is never filled shows nothing
         return [size for size in BATCHES if size <= sizes.batches]
     return ("f16", "q8_0")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """Tokens to read and write in a sample, and before them where attention matters: as many as there is time for."""
+    """Tokens to process and generate per sample, and before them where attention matters: as many as time allows."""
 
     read: int
     write: int
     depth: int
-    batches: int  # to read where the size of a batch is what is compared: what a step takes at this pace
+    batches: int  # to process where batch sizes are compared: what one step does at this speed
 
 
 def _sizes(model: Model, settings: EngineSettings, stopped: Stopped, seconds: float) -> _Sizes:
@@ -151,7 +151,7 @@ def _compare(
     stopped: Stopped,
     rounds: int,
 ) -> Iterator[Trying | Tried]:
-    """All settings of a knob in turn, round by round; those that this model or device refuses are left out."""
+    """All settings of a knob, alternating within each round; those that this model or device refuses are left out."""
     deep = sizes.depth if knob in {"flash_attention", "kv_type"} else 0
     read = sizes.batches if knob == "batch_size" else sizes.read
     reading, writing = Trial("read", read, deep), Trial("write", sizes.write, deep)
@@ -169,11 +169,11 @@ def _compare(
             for value, engine in able if number % 2 == 0 else reversed(able):
                 yield Trying(knob, value)
                 samples[value].append((measure(engine, reading, stopped), measure(engine, writing, stopped)))
-            quickest = min(_turn(samples[value][-1]) for value, _ in able)
+            fastest = min(_turn(samples[value][-1]) for value, _ in able)
             able = [
                 (value, engine)
                 for value, engine in able
-                if value == values[0] or _turn(samples[value][-1]) < HOPELESS * quickest
+                if value == values[0] or _turn(samples[value][-1]) < HOPELESS * fastest
             ]
     if not samples:
         return
@@ -195,10 +195,10 @@ def _choose(knob: str, rule: Any, tried: Sequence[Tried], model: Model) -> Chose
     steady = [one for one in tried if one.worst < 1 and one.ratio * needed <= 1]
     best = min(steady, key=lambda one: one.ratio, default=None)
     if best is None:
-        tail = "; nothing else was clearly quicker" if tried else ""
+        tail = "; nothing else was clearly faster" if tried else ""
         return Chosen(knob, rule, f"{reasons(model.n_params)[knob]}{tail}")
     faster = f"{1 / best.ratio - 1:.0%}"
-    return Chosen(knob, best.value, f"a turn was {faster} quicker than with {format_value(rule)}")
+    return Chosen(knob, best.value, f"a turn was {faster} faster than with {format_value(rule)}")
 
 
 # Tuned settings on disk.

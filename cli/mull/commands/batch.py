@@ -103,7 +103,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     A line can have an id and its own settings, named like the flags: {"id": "a7", "prompt": "…", "max_tokens": 50}
     """
     from mull.batch.lines import read_lines
-    from mull.batch.reader import Feed
+    from mull.batch.reader import LineReader
     from mull.batch.results import Unfinished
     from mull.batch.run import Outcome, run_batch
     from mull.batch.scheduler import AHEAD, Scheduler
@@ -131,7 +131,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
             count = len(earlier.finished)
             streams.note(f"{output} already has {count:,} answers; only the other lines are asked.")
         unfinished = Unfinished(read_lines(source), earlier)
-        feed = Feed(unfinished)
+        feed = LineReader(unfinished)
         if total is not None and feed.is_empty():  # then no model has to be loaded
             if not run.quiet:
                 streams.note("Every line has its answer already.")

@@ -136,7 +136,7 @@ def _ask(
 ) -> EvalOutcome:
     """All questions in one mode."""
     from mull.batch.lines import Line
-    from mull.batch.reader import Feed
+    from mull.batch.reader import LineReader
     from mull.batch.scheduler import Scheduler
     from mull.evaluation.outcome import EvalOutcome
     from mull.messages import Message
@@ -155,7 +155,7 @@ def _ask(
     ]
     results: dict[int, Done | MullError] = {}
     scheduler = Scheduler(
-        Feed(lines), backend, lambda line: (list(line.messages), settings), control, ahead=None
+        LineReader(lines), backend, lambda line: (list(line.messages), settings), control, ahead=None
     )
     began = time.monotonic()
     with closing(scheduler.run()) as answered:
@@ -207,5 +207,5 @@ def _row(outcome: EvalOutcome) -> tuple[str, ...]:
 def _wrong(outcome: EvalOutcome) -> Iterator[str]:
     for index in outcome.wrong():
         question = outcome.questions[index]
-        said = one_line(outcome.said(index)) or "(nothing)"
-        yield f"{outcome.asked}: {one_line(question.prompt)} → {said}; expected {' or '.join(question.answers)}"
+        answer = one_line(outcome.answer(index)) or "(nothing)"
+        yield f"{outcome.asked}: {one_line(question.prompt)} → {answer}; expected {' or '.join(question.answers)}"

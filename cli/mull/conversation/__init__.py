@@ -1,1 +1,1 @@
-"""The logic of a chat, between its commands and the model: branches, wishes, recording, the full context."""
+"""The logic of a chat, between its commands and the backend: branches, preferences, recording, a full context."""

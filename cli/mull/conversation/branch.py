@@ -1,8 +1,8 @@
-"""The branch a conversation stands on, and its copy in a store: every change is kept before it is used.
+"""The current branch of a conversation, and its copy in a store: every change is stored before it is used.
 
-In: the beginning, the running text and the end of each turn. Out: `path`, the turns from the first to the last.
-Where the store refuses (no right to write, a full disk), the branch goes on in memory and a notice says so, once;
-where another process has removed the session, it is put back.
+In: the start, the partial text and the end of each turn. Out: `path`, the turns from the first to the last. If the
+store fails (no permission, a full disk), the branch continues in memory, with one notice; if another process has
+removed the session, it is inserted again.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class Branch:
-    """The turns of a conversation, oldest first, with the session they belong to (None until something is said).
+    """The turns of a conversation, oldest first, with the session they belong to (None before the first turn).
 
-    `behind` is the last turn that no longer reaches the model, `summary` what reaches it instead of those up to there,
-    `reference` what to ask for to get the session's model again (a name or a path).
+    `behind`: the id of the last turn that is left out of the context, with all before it; `summary` is sent in their
+    place. `reference`: what -m takes to get the session's model again.
     """
 
     def __init__(self, store: Store, system: str = "") -> None:
@@ -45,55 +45,55 @@ class Branch:
         return self.path[-1] if self.path else None
 
     def first(self, path: Sequence[TurnRecord]) -> int:
-        """The index of the first turn in `path` that is handed to the model."""
+        """The index of the first turn in `path` that is sent to the model."""
         return next((i + 1 for i, turn in enumerate(path) if turn.id == self.behind), 0)
 
     # Whole conversations.
 
     def clear(self) -> None:
-        """An empty branch, of no session yet."""
+        """Start an empty branch, without a session yet."""
         self.session, self.path = None, []
         self.behind, self.summary = None, ""
 
     def open(self, session: Session) -> None:
-        """Stand where this session of the store stands. Raises StoreError."""
+        """Switch to the current branch of this session. Raises StoreError."""
         self.path = self.store.branch(session.id)
         self.session, self.system = session, session.system
         self.behind, self.summary = session.state.get("behind"), session.state.get("summary", "")
         self.reference = session.state.get("model", "")
 
     def move_to(self, store: Store) -> None:
-        """Copy the whole session, other branches included, into another store, and go on there. Raises StoreError."""
+        """Copy the whole session, other branches included, into another store, and use that one. Raises StoreError."""
         session = self._ensure_session()
         self._adopt(store, self.store.session(session.id), self.store.turns(session.id))
 
     def rename(self, name: str) -> None:
-        """Raises UsageError when the name is taken."""
+        """Name the session. Raises UsageError if the name is taken."""
         self._ensure_session()
-        self._keep(lambda store, session: store.rename(session, name))
+        self._store_change(lambda store, session: store.rename(session, name))
 
     def set_system(self, text: str) -> None:
         """Replace the system prompt."""
         self.system = text
         if self.session is not None:
-            self._keep(lambda store, session: store.update(session, system=text))
+            self._store_change(lambda store, session: store.update(session, system=text))
 
     def set_reference(self, reference: str) -> None:
-        """Remember the model that answers from now on."""
+        """Store which model answers from now on."""
         if reference != self.reference:
             self.reference = reference
             if self.session is not None:
-                self._keep(self._keep_state)
+                self._store_change(self._store_state)
 
     def leave_out(self, path: Sequence[TurnRecord], count: int, summary: str) -> None:
-        """From now on, the first `count` turns of `path` do not reach the model, but this summary does."""
+        """Leave the first `count` turns of `path` out of the context; this summary is sent in their place."""
         if count:
             self.behind, self.summary = path[count - 1].id, summary
             if self.session is not None:
-                self._keep(self._keep_state)
+                self._store_change(self._store_state)
 
     def close(self) -> None:
-        """Leave nothing behind of a session in which nothing was said, and close the store it is in."""
+        """Remove the session if it has no turns, and close its store."""
         if self.session is not None and not self.session.turns:
             with suppress(StoreError, UsageError):
                 self.store.remove(self.session.id)
@@ -109,15 +109,15 @@ class Branch:
         settings: TurnSettings,
         files: Sequence[Attachment] = (),
     ) -> None:
-        """A new turn after those of `base`, kept before the model has seen it."""
+        """Add a turn after those of `base`; it is stored before the model sees it."""
         self.path = list(base)
         self._ensure_session(model)
-        said = _plain(settings)
+        plain = _plain(settings)
 
-        def keep(store: Store, session: str) -> TurnRecord:
+        def change(store: Store, session: str) -> TurnRecord:
             parent = self.path[-1].id if self.path else None
             number = store.begin_turn(
-                session, question, parent=parent, model=model, settings=said, files=files
+                session, question, parent=parent, model=model, settings=plain, files=files
             )
             return TurnRecord(
                 number,
@@ -125,21 +125,21 @@ class Branch:
                 parent,
                 question,
                 model=model,
-                settings=said,
+                settings=plain,
                 files=tuple(files),
                 started=time.time(),
             )
 
-        turn = self._keep(keep)  # which may put another list in the path's place
+        turn = self._store_change(change)  # which may replace `self.path`
         self.path.append(turn)
 
     def partial(self, answer: str, thinking: str) -> None:
-        """Keep what the last turn has said so far; called from another thread, so it never changes the branch."""
-        with suppress(StoreError):  # the end of the turn will meet it too, and say so
+        """Store the last turn's partial answer. Called from another thread, so it never changes the branch."""
+        with suppress(StoreError):  # the end of the turn fails too, and reports it
             self.store.partial(self.path[-1].id, answer, thinking)
 
     def finish(self, done: Done) -> None:
-        """Keep the end of the last turn."""
+        """Store the end of the last turn."""
         self.path[-1] = dataclasses.replace(
             self.path[-1],
             answer=done.answer,
@@ -152,25 +152,25 @@ class Branch:
             timing=done.timing,
             ended=time.time(),
         )
-        self._keep(lambda store, _: store.finish(self.path[-1].id, done))
+        self._store_change(lambda store, _: store.finish(self.path[-1].id, done))
 
     def undo(self) -> TurnRecord:
-        """Take the last turn back; it stays in the store as a branch. Raises UsageError when there is none."""
+        """Take the last turn back; the store retains it as a branch. Raises UsageError without a turn."""
         if not self.path:
             raise UsageError("empty_conversation", "Nothing has been said yet.", "Ask something first.")
         gone = self.path[-1]
 
-        def keep(store: Store, session: str) -> None:
+        def change(store: Store, session: str) -> None:
             store.move(session, self.path[-2].id if len(self.path) > 1 else None)
 
-        self._keep(keep)
+        self._store_change(change)
         self.path.pop()
         return gone
 
     # Inside.
 
-    def _keep(self, operation: Callable[[Store, str], T]) -> T:
-        """Do it in the store; where that refuses, in memory from now on."""
+    def _store_change(self, operation: Callable[[Store, str], T]) -> T:
+        """Run the operation on the store; if that fails, on a store in memory from now on."""
         session = self._ensure_session()
         try:
             result = operation(self.store, session.id)
@@ -180,12 +180,14 @@ class Branch:
         except UsageError as error:
             if error.code != "unknown_session":
                 raise
-            self._adopt(self.store, session, self.path)  # another mull has removed it: this chat still has it
+            self._adopt(
+                self.store, session, self.path
+            )  # another process has removed it; this chat still has it
             result = operation(self.store, self._ensure_session().id)
         self.session = self.store.session(self._ensure_session().id)
         return result
 
-    def _keep_state(self, store: Store, session: str) -> None:
+    def _store_state(self, store: Store, session: str) -> None:
         store.update(session, state=self._state())
 
     def _state(self) -> dict[str, Any]:
@@ -211,17 +213,17 @@ class Branch:
             self._adopt(memory, self.session, self.path)
 
     def _adopt(self, store: Store, session: Session, turns: Sequence[TurnRecord]) -> None:
-        """Put the session into a store, under new numbers, and go on there."""
+        """Insert the session into a store, under new ids, and use that store."""
         first = self.first(self.path)
         leaf = self.path[-1].id if self.path else None
         copy = store.insert(dataclasses.replace(session, leaf=leaf), turns)
         self.store, self.session, self.path = store, copy, store.branch(copy.id)
         self.behind = self.path[first - 1].id if first else None
-        self._keep_state(store, copy.id)
+        self._store_state(store, copy.id)
 
 
 def _plain(settings: TurnSettings) -> dict[str, Any]:
-    """The settings as JSON values, without what was left unsaid."""
+    """The settings as JSON values, without unset ones."""
     values = dataclasses.asdict(settings.sampling) | {
         "reason": settings.reasoning.asked,
         "think_budget": settings.reasoning.budget,

@@ -1,8 +1,8 @@
-"""A turn's events on their way to a view, kept on disk as they pass.
+"""Record a turn's events on their way to a view.
 
-In: the events of one turn and where to keep them. Out: the same events. At least once a second a thread of its own
-saves what was said so far, so that a killed process loses a second and the token path waits for no disk; `finish`
-has returned before the view sees `Done`, and is called exactly once however the turn ends.
+In: the events of one turn, and functions that store. Out: the same events. A thread saves the partial answer about
+once a second, so that a killed process loses at most a second and decoding never waits for the disk. `finish` is called
+exactly once, however the turn ends, and has returned before the view sees `Done`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mull.errors import MullError
 from mull.events import AnswerDelta, Asked, Done, Event, Finish, ReasoningReport, ThinkingDelta, Timing, Usage
 
 SAVE_SECONDS = 0.9  # between two saves of a running turn
-IDLE_SAVES = 5  # a silent turn is saved every so many times too: a sign of life for other processes
+IDLE_SAVES = 5  # an idle turn is saved at every fifth time too: other processes see that it is alive
 
 
 @dataclass(slots=True)
-class _Said:
+class _Partial:
     thinking: list[str] = field(default_factory=list)
     answer: list[str] = field(default_factory=list)
     thinking_tokens: int = 0
@@ -44,23 +44,23 @@ def record(
     partial: Callable[[str, str], None],
     finish: Callable[[Done], None],
 ) -> Iterator[Event]:
-    """Pass the events on. `partial` gets answer and thinking so far, in another thread; `finish` gets the end.
+    """Yield the events. `partial` receives answer and thinking so far, in another thread; `finish` receives the end.
 
-    A turn that ends without a `Done` is given one: an error's, or that of an interruption.
+    For a turn that ends without `Done`, `finish` receives one with the finish `error` or `interrupted`.
     """
-    said, ended = _Said(), False
+    so_far, ended = _Partial(), False
 
     def close(how: Finish, error: MullError | None = None) -> None:
         report = ReasoningReport(asked, "default", "")
-        usage = Usage(thinking=said.thinking_tokens, answer=said.answer_tokens)
-        answer, thinking = "".join(said.answer), "".join(said.thinking)
+        usage = Usage(thinking=so_far.thinking_tokens, answer=so_far.answer_tokens)
+        answer, thinking = "".join(so_far.answer), "".join(so_far.thinking)
         finish(Done(model, answer, thinking, report, how, usage, Timing(), error=error))
 
-    saver = _Saver(said, partial)
+    saver = _Saver(so_far, partial)
     try:
         with saver:
             for event in events:
-                said.take(event)
+                so_far.take(event)
                 if isinstance(event, Done):
                     saver.stop()
                     ended = True
@@ -72,15 +72,15 @@ def record(
             close("error", error)
         raise
     finally:
-        if not ended:  # the view has left, or something broke: what was said is kept all the same
+        if not ended:  # the view stopped reading, or something failed: the partial answer is stored
             close("interrupted")
 
 
 class _Saver:
     """The thread that saves. `partial` must not raise."""
 
-    def __init__(self, said: _Said, partial: Callable[[str, str], None]) -> None:
-        self._said = said
+    def __init__(self, so_far: _Partial, partial: Callable[[str, str], None]) -> None:
+        self._so_far = so_far
         self._partial = partial
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mull-saver", daemon=True)
@@ -101,8 +101,8 @@ class _Saver:
     def _run(self) -> None:
         saved, idle = 0, 0
         while not self._over.wait(SAVE_SECONDS):
-            pieces = len(self._said.answer) + len(self._said.thinking)
+            pieces = len(self._so_far.answer) + len(self._so_far.thinking)
             idle += 1
             if pieces != saved or idle >= IDLE_SAVES:
                 saved, idle = pieces, 0
-                self._partial("".join(self._said.answer[:]), "".join(self._said.thinking[:]))
+                self._partial("".join(self._so_far.answer[:]), "".join(self._so_far.thinking[:]))

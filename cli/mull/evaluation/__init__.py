@@ -1,1 +1,1 @@
-"""The same questions with and without thinking: what it buys, and what it costs."""
+"""Compare answers with and without thinking: accuracy, and cost in tokens and seconds."""

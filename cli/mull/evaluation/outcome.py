@@ -1,6 +1,6 @@
-"""What came of asking the questions once: how many were right, at which cost in tokens and seconds.
+"""The outcome of asking the questions in one mode: accuracy, and cost in tokens and seconds.
 
-In: questions and the ends of their turns. Out: an `EvalOutcome`, and the same as JSON values. It asks nobody.
+In: questions and the `Done` of their turns. Out: an `EvalOutcome`, and its JSON values. It runs no model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _UNFINISHED = {"length", "thinking"}
 
 @dataclass(frozen=True, slots=True)
 class EvalOutcome:
-    """One way of asking. `results[i]` belongs to `questions[i]`; `seconds` are those of all together."""
+    """One mode. `results[i]` belongs to `questions[i]`; `seconds` is the time of all together."""
 
     asked: Asked
     questions: Sequence[EvalQuestion]
@@ -27,7 +27,7 @@ class EvalOutcome:
 
     @property
     def report(self) -> ReasoningReport:
-        """What was asked of the thinking, what was applied, and how; the same in every turn."""
+        """How the model was asked to think, what was applied, and how; the same in every turn."""
         nothing = ReasoningReport(self.asked, "none", "")
         return next((result.reasoning for result in self._ended), nothing)
 
@@ -42,7 +42,7 @@ class EvalOutcome:
 
     @property
     def unfinished(self) -> int:
-        """Answers that were cut, or never came."""
+        """How many answers were cut, or never started."""
         return sum(result.finish in _UNFINISHED for result in self._ended)
 
     @property
@@ -58,15 +58,15 @@ class EvalOutcome:
         return sum(result.usage.answer for result in self._ended)
 
     def is_right(self, index: int) -> bool:
-        return self.questions[index].is_right(self.said(index))
+        return self.questions[index].is_right(self.answer(index))
 
-    def said(self, index: int) -> str:
-        """The answer; empty where there was none."""
+    def answer(self, index: int) -> str:
+        """The answer; empty if there was none."""
         result = self.results[index]
         return "" if isinstance(result, MullError) else result.answer
 
     def kinds(self) -> Mapping[str, tuple[int, int]]:
-        """Of each kind of question how many there were and how many were right."""
+        """For each kind of question, how many there were and how many were answered right."""
         counts: dict[str, tuple[int, int]] = {}
         for index, question in enumerate(self.questions):
             total, right = counts.get(question.kind, (0, 0))
@@ -83,7 +83,7 @@ class EvalOutcome:
 
 
 def as_json(outcome: EvalOutcome) -> dict[str, Any]:
-    """The values of one run in the JSON of `mull eval`."""
+    """One mode in the JSON of `mull eval`."""
     report = outcome.report
     return {
         "asked": outcome.asked,
@@ -103,7 +103,7 @@ def as_json(outcome: EvalOutcome) -> dict[str, Any]:
             {
                 "prompt": outcome.questions[index].prompt,
                 "expected": list(outcome.questions[index].answers),
-                "answer": outcome.said(index),
+                "answer": outcome.answer(index),
             }
             for index in outcome.wrong()
         ],

@@ -1,7 +1,7 @@
-"""Questions with known answers, and whether what a model said is one of them.
+"""Questions with known answers, and whether a model's answer is right.
 
 In: JSON Lines, `{"prompt": "…", "answer": …}` with an optional `kind`; the answer is a text, a number, or a list of
-those that count. Out: `EvalQuestion` values. Judging is strict enough for figures and needs no model: see `is_right`.
+accepted ones. Out: `EvalQuestion` values. Answers are compared by rule, without a model: see `EvalQuestion.is_right`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _SEPARATORS = re.compile(r"(?<=\d)[,_\u202f\u00a0'](?=\d{3}(?!\d))")  # between 
 
 @dataclass(frozen=True, slots=True)
 class EvalQuestion:
-    """`answers`: any of them is right. `kind`: what it asks for, to count by."""
+    """`answers`: any of them is right. `kind`: a category, for the counts."""
 
     prompt: str
     answers: tuple[str, ...]
     kind: str = ""
 
-    def is_right(self, said: str) -> bool:
-        """A number has to be the last that was said, a list of numbers those of the last line, a text words of it."""
-        return any(_agrees(said, answer) for answer in self.answers)
+    def is_right(self, reply: str) -> bool:
+        """A number must be the last one of the reply, a list those of its last line, a text words of its last line."""
+        return any(_agrees(reply, answer) for answer in self.answers)
 
 
 def read_questions(path: Path) -> list[EvalQuestion]:
@@ -55,8 +55,8 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
 
 def _question(number: int, line: str) -> EvalQuestion:
     try:
-        said = json.loads(line)
-        prompt, answer, kind = said["prompt"], said["answer"], said.get("kind", "")
+        value = json.loads(line)
+        prompt, answer, kind = value["prompt"], value["answer"], value.get("kind", "")
         answers = answer if isinstance(answer, list) else [answer]
         if not (isinstance(prompt, str) and prompt.strip() and isinstance(kind, str) and answers):
             raise ValueError
@@ -73,11 +73,11 @@ def _is_answer(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool) and bool(_words(str(value)))
 
 
-def _agrees(said: str, answer: str) -> bool:
+def _agrees(reply: str, answer: str) -> bool:
     wanted = _words(answer)
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
+    last = next((line for line in reversed(reply.splitlines()) if line.strip()), "")
     if all(map(_NUMBER.fullmatch, wanted)):
-        numbers = _numbers(said)[-1:] if len(wanted) == 1 else _numbers(last)
+        numbers = _numbers(reply)[-1:] if len(wanted) == 1 else _numbers(last)
         return numbers == [_value(word) for word in wanted]
     return f" {' '.join(wanted)} " in f" {' '.join(_words(last))} "
 

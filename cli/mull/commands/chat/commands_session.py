@@ -1,4 +1,4 @@
-"""The slash commands about conversations as a whole, and what leaves them: sessions, exports, the clipboard."""
+"""The slash commands on whole conversations: sessions, exports, the clipboard."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _open(chat: Chat, argument: str) -> None:
     needed(argument, "open")
     if chat.private:
         raise UsageError(
-            "private_chat", "A private chat opens no sessions.", "Leave it, then: mull chat --session NAME"
+            "private_chat", "A private chat cannot open sessions.", "Leave it, then: mull chat --session NAME"
         )
     chat.conversation.open(chat.conversation.branch.store.find(argument))
     chat.greet()
@@ -69,7 +69,7 @@ def _save(chat: Chat, argument: str) -> None:
     if argument:
         branch.rename(argument)
     session = _session(chat)
-    chat.note(f"Kept as {session.id}, “{session.title}”.")
+    chat.note(f"Saved as {session.id}, “{session.title}”.")
 
 
 @action("sessions")
@@ -80,20 +80,20 @@ def _sessions(chat: Chat, argument: str) -> None:
         for hit in hits:
             print_hit(chat.streams, hit)
         if not hits:
-            chat.note("Nothing was found.")
+            chat.note("No turn matches.")
         return
     rows = [(one.id, one_line(one.title), str(one.turns), one.model) for one in store.sessions(LISTED)]
     if rows:
         table(chat.streams, ("Session", "Title", "Turns", "Model"), rows)
     else:
-        chat.note("Nothing has been kept yet.")
+        chat.note("No conversation has been saved yet.")
 
 
 @action("export")
 def _export(chat: Chat, argument: str) -> None:
     form, _, where = argument.partition(" ")
     form, kind = form or "md", Path(argument).suffix[1:]
-    if form not in FORMS and kind in FORMS:  # a path says it too
+    if form not in FORMS and kind in FORMS:  # the path's suffix names the format
         form, where = kind, argument
     if form not in FORMS:
         raise UsageError(

@@ -49,7 +49,7 @@ def _thinking(chat: Chat, argument: str) -> None:
         )
     if not 1 <= back <= len(thoughts):
         raise UsageError(
-            "no_thinking", "There is no such thinking.", f"/thinking takes 1 to {len(thoughts)}."
+            "no_thinking", "Fewer turns have thinking.", f"/thinking takes 1 to {len(thoughts)}."
         )
     turn = thoughts[-back]
     chat.note(f"> {one_line(turn.question)}")

@@ -1,6 +1,6 @@
-"""What the prompt of a chat shows and completes: its toolbar, past thoughts, and suggestions for each command.
+"""The prompt of a chat: its toolbar, past thinking, and completions for each command.
 
-In: the chat. Out: a `Prompt` whose callbacks look at the chat as it is at that moment.
+In: the chat. Out: a `Prompt` whose callbacks read the chat's current state.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SHORTEST_NAME = 8  # columns of a model's name that always show
 
 
 def make_prompt(chat: Chat) -> Prompt:
-    """The chat's input. A private chat, or one without `history` in the config, leaves no history on the disk."""
-    keeps = chat.config.saving.input_history and not chat.private
+    """The chat's input. A private chat, or one without `history` in the config, writes no history to disk."""
+    writes_history = chat.config.saving.input_history and not chat.private
     prompt = Prompt(
-        history_path=paths.state_dir() / HISTORY if keeps else None,
+        history_path=paths.state_dir() / HISTORY if writes_history else None,
         completer=lambda line: suggest(chat, line),
         toolbar=lambda columns: toolbar(chat, columns, prompt.refresh),
         thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
@@ -57,7 +57,7 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",
         "/help",
-        "Ctrl+O thoughts" if any(turn.thinking for turn in chat.conversation.path) else "",
+        "Ctrl+O thinking" if any(turn.thinking for turn in chat.conversation.path) else "",
     ]
 
 
@@ -119,7 +119,7 @@ def _settings(argument: str) -> Iterator[Suggestion]:
 
 
 def _models() -> Iterator[tuple[str, str]]:
-    """What is on this disk; the disk is looked through at most once per prompt line by the file system's own cache."""
+    """The installed models."""
     try:
         yield from installed()
     except (MullError, OSError):

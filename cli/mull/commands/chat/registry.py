@@ -1,7 +1,7 @@
-"""The binding between the table of slash commands and the functions that do what it says.
+"""The registry that binds the table of slash commands to functions, and helpers of these functions.
 
-In: the chat and the text after a command. Out: changes to the chat, and words on the screen; failures are MullErrors.
-The functions are in `asking.py`, `keeping.py` and `looking.py`; what each does is said once, in `terminal/slash.py`.
+A function gets the chat and the text after the command, changes the chat or prints; failures are MullErrors. The
+functions are in `commands_turn.py`, `commands_session.py` and `commands_show.py`; the table is in `slash.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def action(name: str) -> Callable[[Action], Action]:
-    """Bind a function to the table's entry of that name."""
+    """Register a function for the command of that name."""
 
     def bind(function: Action) -> Action:
         ACTIONS[name] = function
@@ -32,7 +32,7 @@ def action(name: str) -> Callable[[Action], Action]:
 
 
 def say(chat: Chat, *lines: str, style: str = "") -> None:
-    """Lines of the chat itself; they hold nothing unsanitized."""
+    """Print lines of the chat itself; their content must be sanitized."""
     streams = chat.streams
     streams.stdout.write("".join(streams.stdout_style(line, style) + "\n" for line in lines))
     streams.stdout.flush()
@@ -51,7 +51,7 @@ def needed(argument: str, name: str) -> str:
 
 
 def choice(text: str, choices: Mapping[str, T], command: str) -> T:
-    """What a word stands for. Raises UsageError that names the choices."""
+    """The value of a choice. Raises UsageError that names the choices."""
     if text.lower() not in choices:
         words = ", ".join(choices)
         raise UsageError(
@@ -61,7 +61,7 @@ def choice(text: str, choices: Mapping[str, T], command: str) -> T:
 
 
 def user_path(text: str) -> Path:
-    """A path as the user typed it, quoted or not; `~` is home where there is one."""
+    """A path as typed, with quotes removed and `~` expanded where there is a home folder."""
     path = Path(text.strip().strip("\"'"))
     try:
         return path.expanduser()
@@ -70,7 +70,7 @@ def user_path(text: str) -> Path:
 
 
 def wait_for_model(chat: Chat) -> None:
-    """Until it is loaded; Ctrl+C gives up. Raises what loading raises."""
+    """Block until the model is loaded. Raises what loading raises, KeyboardInterrupt for Ctrl+C."""
     if not chat.backend.ready:
         chat.note(f"Loading {chat.backend.name} …")
     for _ in chat.backend.load(TurnControl()):

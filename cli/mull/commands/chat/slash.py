@@ -1,7 +1,7 @@
 """The slash commands of the chat: one table for parsing, help, completion and the docs page.
 
-In: a line the user typed. Out: a question, a call of a command, or an unknown word with the nearest known one.
-`commands/chat.py` binds each entry's `name` to what it does; a command that is not here does not exist.
+In: a line typed by the user. Out: a question, a call of a command, or an unknown word. `registry.py` binds each entry's
+`name` to a function.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
-    """One command. `help` fits half a screen's width, `about` is for `/help NAME` and the docs."""
+    """One command. `help` fits half a screen's width; `about` is for `/help NAME` and the docs."""
 
     name: str
     arguments: str
@@ -60,7 +60,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "reason",
         "[on|off]",
         "think, or don't",
-        "Switch the thinking on or off from the next question on; `auto` leaves it to the model.",
+        "Switch thinking on or off from the next question on; `auto` restores the model's default.",
         completes="choice",
         choices=("on", "off", "auto"),
     ),
@@ -68,7 +68,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "effort",
         "[LEVEL]",
         "low, medium or high",
-        "How much to think: `low`, `medium` or `high`; `auto` takes it back. It switches the thinking on.",
+        "How much to think: `low`, `medium` or `high`; `auto` resets it. An effort switches thinking on.",
         completes="choice",
         choices=("low", "medium", "high", "auto"),
     ),
@@ -87,9 +87,9 @@ COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand(
         "thinking",
         "[N]",
-        "a turn's thoughts",
+        "a turn's thinking",
         "Print the thinking of the last turn, or of the Nth last. "
-        "With `auto`, `show`, `fold` or `hide`: how thinking is shown from now on.",
+        "With `auto`, `show`, `fold` or `hide`: how to show thinking from now on.",
         completes="choice",
         choices=("auto", "show", "fold", "hide"),
     ),
@@ -105,8 +105,8 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "file",
         "PATH",
         "add a text file",
-        "Hand a text file to the model with the next question. Says how many tokens it is, and refuses one that does "
-        "not fit. `none` takes waiting files back.",
+        "Attach a text file to the next question, with its size in tokens; one that does not fit is refused. "
+        "`none` removes the attached files.",
         completes="path",
     ),
     SlashCommand(
@@ -136,20 +136,20 @@ COMMANDS: tuple[SlashCommand, ...] = (
         choices=("code",),
     ),
     SlashCommand(
-        "new", "", "a new conversation", "Start a new conversation; this one is kept.", aliases=("clear",)
+        "new", "", "a new conversation", "Start a new conversation; this one stays saved.", aliases=("clear",)
     ),
     SlashCommand(
         "open",
         "NAME",
-        "go to another one",
+        "open another one",
         "Continue another session, by its name, its id, or the start of either.",
         completes="session",
     ),
     SlashCommand(
         "save",
         "[NAME]",
-        "keep under a name",
-        "Give this conversation a name. A private one (--no-save) is written to the disk by this.",
+        "save under a name",
+        "Name this conversation. A private one (--no-save) is saved on disk from then on.",
     ),
     SlashCommand(
         "sessions", "[TEXT]", "list or search", "The last sessions; with a text, the turns that contain it."
@@ -158,7 +158,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "export",
         "[FORMAT]",
         "md, html, json file",
-        "Write this conversation to a file: `md`, `html` or `json`, then perhaps a path; or a path alone that ends so.",
+        "Write this conversation to a file: a format and perhaps a path, or a path that ends in .md, .html or .json.",
         completes="choice",
         choices=("md", "html", "json"),
     ),
@@ -173,16 +173,16 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "stats",
         "",
         "tokens and times",
-        "What the last answer and the whole conversation took, in tokens and seconds.",
+        "Tokens and seconds of the last answer and of the whole conversation.",
     ),
-    SlashCommand("context", "", "what fills it", "What the context holds, part by part, in tokens."),
+    SlashCommand("context", "", "what fills it", "The parts of the context, in tokens."),
     SlashCommand("quit", "", "leave (also Ctrl+D)", "Leave the chat.", aliases=("bye", "exit")),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("While it answers", "Ctrl+O folds thinking · Tab: answer now · Ctrl+C, Esc: stop"),
-    ("At the prompt", "Ctrl+O thoughts · Alt+Enter new line · Ctrl+X Ctrl+E editor"),
+    ("At the prompt", "Ctrl+O thinking · Alt+Enter new line · Ctrl+X Ctrl+E editor"),
 )
 
 
@@ -203,14 +203,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A slash and a word that is no command; `nearest` is what was probably meant."""
+    """A slash and a word that is no command; `nearest` is the most similar command."""
 
     word: str
     nearest: str | None
 
 
 def parse(line: str) -> PlainText | Call | Unknown:
-    """What a line means. `//` begins a question with a slash, and a path like `/etc/hosts` is no command."""
+    """Parse a line. `//` starts a question with a slash; a path like `/etc/hosts` is no command."""
     text = line.strip()
     if text.startswith("//"):
         return PlainText(text[1:])
@@ -224,19 +224,19 @@ def parse(line: str) -> PlainText | Call | Unknown:
 
 
 def unknown(word: str) -> UsageError:
-    """What to tell a user whose word is no command."""
+    """The error for a word that is no command."""
     near = _nearest(word.lower())
     hint = did_you_mean([f"/{near}"] if near else [], "/help lists the commands.")
     return UsageError("unknown_command", f"There is no command /{word}.", hint)
 
 
 def _nearest(word: str) -> str | None:
-    """The command that begins like the word, else the one that is spelled most like it."""
+    """The command that starts like the word, else the most similar one."""
     return next(iter(nearest(word, BY_NAME, cutoff=0.5, prefixes=True)), None)
 
 
 def help_lines(columns: int) -> list[str]:
-    """The help as lines of at most `columns` characters: one screen of 24 rows where there are 80 columns."""
+    """The help as lines of at most `columns` characters: at 80 columns it fits 24 rows."""
     half = -(-len(COMMANDS) // 2) if columns >= _WIDE else len(COMMANDS)
     left, right = _entries(COMMANDS[:half]), _entries(COMMANDS[half:])
     width = max(map(len, left)) + _GAP
@@ -246,14 +246,14 @@ def help_lines(columns: int) -> list[str]:
 
 
 def help_on(name: str, columns: int) -> list[str]:
-    """All about one command (its name with or without the slash); raises KeyError when there is none."""
+    """The help of one command (its name with or without the slash). Raises KeyError for an unknown one."""
     command = BY_NAME[name.removeprefix("/").lower()]
     also = f" Also: {', '.join('/' + alias for alias in command.aliases)}." if command.aliases else ""
     return _wrapped(command.usage, columns) + _wrapped(command.about.replace("`", "") + also, columns)
 
 
 def completions(line: str) -> Iterator[tuple[str, str]]:
-    """Names that complete the command being typed, each with its help. Arguments are the caller's business."""
+    """The names that complete the command being typed, each with its help. The caller completes arguments."""
     if line.startswith("/") and not re.search(r"\s", line):
         for command in COMMANDS:
             if command.name.startswith(line[1:].lower()):
