@@ -141,6 +141,25 @@ def test_underscored_modules_are_imported_from_their_own_folder_only() -> None:
     assert not found, "\n".join(found)
 
 
+ABOVE_BACKENDS = (
+    *("mull.conversation", "mull.batch", "mull.evaluation"),
+    *(
+        f"mull.commands.{name}"
+        for name in ("ask", "chat", "batch", "bench", "eval", "_run_config", "_session", "_tune")
+    ),
+)
+
+
+def test_what_asks_a_model_knows_only_the_backend_protocol() -> None:
+    graph = MULL.inner()
+    found = {
+        name: [other for other in others if lies_in(other, "mull.engine", "mull.turn")]
+        for name, others in graph.items()
+        if lies_in(name, *ABOVE_BACKENDS)
+    }
+    assert not {name: others for name, others in found.items() if others}
+
+
 def test_libraries_stay_in_their_rooms() -> None:
     found = list(libraries_outside(MULL, LIBRARIES))
     assert not found, "\n".join(found)

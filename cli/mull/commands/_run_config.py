@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mull.commands._options import TurnFlags, reasoning_ask
+from mull.commands._prompt_cache import prompt_cache_settings
 from mull.config import Config
 from mull.conversation.preferences import Preferences
 from mull.errors import UsageError
 from mull.events import Asked
-from mull.fs import paths
 from mull.models.resolve import Resolved, resolve
 from mull.settings import (
     DRAFT_OFF,
@@ -34,7 +34,6 @@ from mull.settings import (
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
-    from mull.engine.kv.state_store import StateStore
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
@@ -199,18 +198,3 @@ def _engine(flags: TurnFlags, config: Config) -> EngineSettings:
         )
     merged = over(flags.layer(EngineSettings), config.engine())
     return replace(merged, draft=DRAFT_OFF) if flags.no_draft else merged
-
-
-def prompt_cache_settings(config: Config) -> PromptCacheSettings:
-    """Where prompts are cached between runs, and how many bytes they may take."""
-    gigabytes = config["prefix_cache_gb"]
-    limit = None if gigabytes is None else int(gigabytes * 1e9)
-    return PromptCacheSettings(paths.cache_dir() / "prefixes", limit)
-
-
-def open_state_store(config: Config) -> StateStore:
-    """The prompt cache on disk."""
-    from mull.engine.kv.state_store import StateStore
-
-    settings = prompt_cache_settings(config)
-    return StateStore(settings.folder, settings.limit)

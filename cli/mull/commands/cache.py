@@ -38,7 +38,7 @@ def root(context: typer.Context, json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from mull.commands._run_config import open_state_store
+    from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
 
     streams: Streams = context.obj
@@ -64,7 +64,7 @@ def root(context: typer.Context, json: Json = False) -> None:
 @app.command("clear")
 def clear(context: typer.Context, model: Model = None, json: Json = False) -> None:
     """Remove all cached prompts, or those of one model."""
-    from mull.commands._run_config import open_state_store
+    from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
 
     streams: Streams = context.obj

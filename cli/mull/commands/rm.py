@@ -26,7 +26,7 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
 
     Files that belong to LM Studio, Ollama or llama.cpp are never touched.
     """
-    from mull.commands._run_config import open_state_store
+    from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
     from mull.models.remove import remove
     from mull.terminal.views.json_output import write_object
