@@ -27,6 +27,7 @@ FLOORS = {
     "suggest": 1,
     "fs": 2,
     "events": 2,
+    "job_events": 3,
     "chat_template": 2,
     "settings": 3,
     "store": 3,
@@ -243,6 +244,27 @@ def test_starting_imports_nothing_heavy() -> None:
     code = f"import sys, mull.app, mull.commands.ask; print([n for n in {HEAVY!r} if n in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+# What `mull ask` does, beside its flags: the help and completion are shown without it.
+WORK = (
+    "config",
+    "control",
+    "conversation",
+    "events",
+    "models",
+    "backends",
+    "store",
+    "terminal.views",
+    "turn",
+)
+
+
+def test_the_flags_of_ask_import_none_of_its_work() -> None:
+    code = "import sys, mull.commands.ask; print(*[n for n in sys.modules if n.startswith('mull.')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "mull.commands._ask_options" in loaded.split()
+    assert not [name for name in loaded.split() if lies_in(name, *(f"mull.{room}" for room in WORK))]
 
 
 def test_files_are_short() -> None:

@@ -1,20 +1,16 @@
-"""Every event: what a turn, a download and a batch report while they run. The only interface to a screen.
+"""The events of a turn: what it reports while it runs. The only interface between a model and a screen.
 
 A turn is an iterator of `Event`: any number of the first five, then exactly one `Done`, last. No delta is empty; the
 deltas joined equal `Done.thinking` and `Done.answer`; text is decoded UTF-8, never cut inside a character.
-A download is an iterator of `PullEvent`: one `PullStarted` before the first byte, then exactly one `PullDone`, last;
-failures are raised, not yielded. A batch reports `BatchProgress`. A view is a function of these values alone.
+A view is a function of these values alone. The events of downloads and batches are in `job_events.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mull.errors import ExitCode, MullError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Finish = Literal["stop", "length", "thinking", "interrupted", "schema", "error"]
 Limit = Literal["max_tokens", "default", "context"]
@@ -154,72 +150,3 @@ _EXIT: dict[Finish, ExitCode] = {
 
 Event = Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done
 """What a turn yields."""
-
-
-@dataclass(frozen=True, slots=True)
-class PullStarted:
-    """The plan of a download: its files and bytes. An earlier, interrupted pull left `present` of these bytes."""
-
-    model: str
-    files: int
-    bytes: int
-    present: int
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadProgress:
-    """`done` of `total` bytes. `doing`: "downloading", or what delays it ("checking what is here", "waiting …")."""
-
-    done: int
-    total: int
-    doing: str = "downloading"
-
-
-@dataclass(frozen=True, slots=True)
-class PullDone:
-    """The model is on disk. `fetched` of its bytes were downloaded; `verified`: its digest matched the published one.
-
-    `already`: it was complete before. `source`: which tool's copy it is, where that is not the Hub's cache.
-    """
-
-    model: str
-    path: Path
-    bytes: int
-    fetched: int
-    seconds: float
-    verified: bool
-    sha256: tuple[str, ...] = ()
-    already: bool = False
-    source: str = "hub"
-
-
-PullEvent = Notice | PullStarted | DownloadProgress | PullDone
-"""What a download yields."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchProgress:
-    """`done` lines of `total` have a result (total None: unknown), `failed` of them an error.
-
-    `skipped` of the done ones were finished by an earlier run. This run generated `tokens` in `seconds`.
-    """
-
-    done: int = 0
-    total: int | None = None
-    failed: int = 0
-    skipped: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Generated tokens per second over all lines; 0.0 while unknown."""
-        return self.tokens / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Remaining seconds at this run's pace; None while unknown."""
-        here = self.done - self.skipped
-        if self.total is None or not here:
-            return None
-        return (self.total - self.done) * self.seconds / here

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mull.control import TurnControl
-from mull.events import Notice, PullDone, PullEvent
+from mull.events import Notice
+from mull.job_events import PullDone, PullEvent
 from mull.models.hub.client import RetryPolicy
 from mull.models.hub.pull import pull
 from tests.conftest import COVERAGE

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
-from mull.events import DownloadProgress, PullStarted
+from mull.job_events import DownloadProgress, PullStarted
 from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub import transfer
 from tests.models.conftest import Puller, blobs, environment

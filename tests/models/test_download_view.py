@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
-from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
+from mull.events import Notice
 from mull.fs.size import size_text
+from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
 from mull.terminal.console.quantities import duration
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style

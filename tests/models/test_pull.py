@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError, UsageError
-from mull.events import PullStarted
+from mull.job_events import PullStarted
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
 from mull.models.hub import xet

@@ -14,8 +14,8 @@ import pytest
 
 from mull.control import TurnControl
 from mull.errors import MullError, UsageError
-from mull.events import DownloadProgress
 from mull.fs.paths import config_dir
+from mull.job_events import DownloadProgress
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.models.disk import records
 from mull.models.disk.discover import installed

@@ -14,7 +14,7 @@ from typing import Any
 from mull.batch.results import InOrder, Unfinished
 from mull.batch.scheduler import Answered, Scheduler
 from mull.errors import ExitCode, MullError
-from mull.events import BatchProgress
+from mull.job_events import BatchProgress
 from mull.terminal.views.json_output import error_object, result_object
 from mull.terminal.views.progress import ProgressLine
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError
-from mull.events import PullDone
 from mull.fs import paths
+from mull.job_events import PullDone
 from mull.models.hub.pull import pull
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.download import download_view

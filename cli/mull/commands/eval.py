@@ -16,7 +16,8 @@ from mull.commands._options import Json, TurnFlags, takes_turn_flags
 from mull.commands.batch import NOT_HERE
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, UsageError
-from mull.events import Asked, BatchProgress
+from mull.events import Asked
+from mull.job_events import BatchProgress
 from mull.settings import MAX_PARALLEL, ParallelSettings
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams

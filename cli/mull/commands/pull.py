@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mull.commands._options import Json, completes
-from mull.events import PullDone
 from mull.fs.size import size_text
+from mull.job_events import PullDone
 from mull.terminal.console.streams import Streams
 
 Names = Annotated[

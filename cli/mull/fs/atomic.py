@@ -9,7 +9,6 @@ old or the new content may be lost. Raises OSError; `OutFile` raises MullError (
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -164,7 +163,7 @@ class OutFile:
 
 def _temporary(path: Path) -> Path:
     stem = path.name.encode("utf-8", "ignore")[:_LONGEST_STEM].decode("utf-8", "ignore")
-    return path.with_name(f".{stem}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    return path.with_name(f".{stem}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}")
 
 
 def _mode_of(path: Path) -> int | None:

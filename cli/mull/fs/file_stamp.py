@@ -6,7 +6,6 @@ A file that was replaced or edited has another stamp; whoever caches an answer a
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,6 +46,8 @@ def versioned(path: Path) -> str:
 
 def fingerprint(path: Path) -> str:
     """A hexadecimal digest of size, time of change and some of the bytes: fast even for 100 GB. Raises OSError."""
+    import hashlib  # here, as a question that is answered from caches needs no digest
+
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         found = _of(os.fstat(file.fileno()))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from mull.control import TurnControl
 from mull.errors import ModelFileError
-from mull.events import DownloadProgress
+from mull.job_events import DownloadProgress
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry
 from mull.models.disk import records
 from mull.models.disk.discover import LocalModel, blob_digest

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mull.control import TurnControl
 from mull.errors import ExitCode, MullError
-from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
+from mull.events import Notice
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
 from mull.fs.size import size_text
+from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache

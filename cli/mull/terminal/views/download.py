@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from mull.errors import MullError
-from mull.events import DownloadProgress, Notice, PullDone, PullEvent, PullStarted
+from mull.events import Notice
 from mull.fs.size import size_text
+from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
 from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams

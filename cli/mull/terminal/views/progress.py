@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from mull.events import BatchProgress, Event, Loading, Notice
+from mull.events import Event, Loading, Notice
+from mull.job_events import BatchProgress
 from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams

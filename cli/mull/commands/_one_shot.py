@@ -1,0 +1,214 @@
+"""One question, one answer on stdout, an exit code: the work of `mull ask` and of `mull PROMPT`.
+
+In: the words and flags. Out: the exit code, when the answer has been shown and stored. Raises MullError before there is
+anything to show. The model begins to load before the modules that only its answer needs are imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from mull.commands._output import AnswerOutput, Delivery
+from mull.commands._run_config import run_config
+from mull.config import read_config
+from mull.control import TurnControl, stop_on_interrupt
+from mull.errors import ExitCode, MullError, UsageError
+from mull.terminal.console.streams import detach
+
+if TYPE_CHECKING:
+    from mull.backends.base import ChatBackend
+    from mull.commands._ask_options import AskFlags
+    from mull.commands._input import UserInput
+    from mull.commands._prompt_template import AppliedTemplate
+    from mull.commands._run_config import RunConfig
+    from mull.commands._session import Setup
+    from mull.events import Done, Event
+    from mull.models.resolve import Resolved
+    from mull.settings import AnswerFormat
+    from mull.terminal.console.streams import Streams
+    from mull.terminal.views.base import OutputForm
+
+
+def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
+    """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
+    form = _output_form(flags)
+    config = read_config()
+    template = _template(flags)
+    flags = template.flags if template else flags
+    run = run_config(flags, config, answer_format=_answer_format(flags), logprobs=flags.logprobs)
+    output = AnswerOutput.of(flags, as_text=form == "text")
+    files = flags.files or ()
+    return _ask(lambda: _read(words, template, files, streams), run, form, output, streams)
+
+
+def _ask(
+    read: Callable[[], UserInput], run: RunConfig, form: OutputForm, output: AnswerOutput, streams: Streams
+) -> int:
+    started = _head_start(run)
+    from mull.commands._session import offering, open_sessions, set_up
+
+    talks = form == "text" and not run.quiet  # notices go to stderr
+    store, problem = open_sessions(private=not run.saving.sessions)
+    with Delivery(output, streams) as delivery, store:
+        setup = offering(lambda: set_up(run, store, started), streams)
+        try:
+            setup.backend.start()  # it loads while the input is being read
+            question = read()
+            if talks:
+                _announce(setup, question, problem, streams)
+            control = TurnControl()
+            done = _answer(setup, question, run, form, delivery.streams, control)
+            code = delivery.deliver(done)
+        finally:
+            setup.conversation.branch.close()
+    if form == "text" and done.error is not None:
+        streams.error(done.error.message, done.error.hint)
+    if talks and (why := _shortfall(done)):
+        streams.note(why)
+    if form == "text" and run.stats:
+        from mull.terminal.views.stats import stats_line
+
+        streams.note(stats_line(done))
+    return _persist(setup, 128 + control.signal if control.signal else code, streams)
+
+
+def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
+    """The model, loading while the rest of mull is still being imported.
+
+    None if a session decides which model it is, or if there is a problem: it is raised again where it can be handled.
+    """
+    if run.session.name or run.session.resume:
+        return None
+    try:
+        resolved = run.model.resolve()
+        backend = run.open_backend(resolved)
+    except MullError:
+        return None
+    backend.head_start()
+    return resolved, backend
+
+
+def _shortfall(done: Done) -> str | None:
+    """Why the answer is incomplete or missing, and what helps: the sentence for exit codes 3 and 4."""
+    if done.finish == "thinking":
+        return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
+    if done.finish == "length" and done.limit == "context":
+        return "The answer was cut: the context is full. --ctx N allows more, up to the model's own limit."
+    if done.finish == "length" and done.limit == "default":
+        return "The answer was cut at the default limit. --max-tokens N sets another."
+    return None
+
+
+def _persist(setup: Setup, code: int, streams: Streams) -> int:
+    """Write the prompt cache to disk; whoever reads the answer has received it completely by now."""
+    if not streams.stdout_tty:
+        streams.stdout.flush()
+        detach(streams)
+    try:
+        setup.backend.persist()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code
+
+
+# From flags to values.
+
+
+def _output_form(flags: AskFlags) -> OutputForm:
+    if flags.json and flags.jsonl:
+        raise UsageError(
+            "conflicting_options", "--json and --jsonl contradict each other.", "Give only one of them."
+        )
+    return "json" if flags.json else "jsonl" if flags.jsonl else "text"
+
+
+def _template(flags: AskFlags) -> AppliedTemplate | None:
+    """The prompt template, applied. Raises UsageError."""
+    if flags.template is None:
+        if flags.params:
+            raise UsageError("usage_error", "-p needs a prompt template.", "Name the template with -t.")
+        return None
+    from mull.commands._prompt_template import AppliedTemplate
+
+    return AppliedTemplate(flags)
+
+
+def _answer_format(flags: AskFlags) -> AnswerFormat | None:
+    """The constraint on the answer. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
+    if flags.logprobs is not None and not (flags.json or flags.jsonl):
+        raise UsageError("usage_error", "--logprobs needs JSON output.", "Add --json or --jsonl.")
+    if flags.schema is None and flags.grammar is None and flags.format is None:
+        return None
+    from mull.structured.reading import read_answer_format
+
+    return read_answer_format(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
+
+
+def _read(
+    words: Sequence[str], template: AppliedTemplate | None, files: Sequence[str], streams: Streams
+) -> UserInput:
+    if template:
+        return template.question(words, streams)
+    from mull.commands._input import read_question
+
+    return read_question(words, streams, files)
+
+
+# One answer.
+
+
+def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams) -> None:
+    if question.replaced:
+        streams.note("Some bytes of the input were not UTF-8 and were replaced.")
+    for notice in filter(None, (problem, *setup.notices)):
+        streams.note(notice)
+    if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
+        streams.note("This is pebble, the small built-in model; mull pull gpt-oss-20b gets a real one.")
+
+
+def _answer(
+    setup: Setup,
+    question: UserInput,
+    run: RunConfig,
+    form: OutputForm,
+    streams: Streams,
+    control: TurnControl,
+) -> Done:
+    """Load, ask and show. The answer is stored, also when it was stopped."""
+    from mull.conversation.conversation import Query
+    from mull.terminal.views.base import ViewOptions
+    from mull.terminal.views.open import open_view
+
+    conversation, backend = setup.conversation, setup.backend
+
+    def events() -> Generator[Event, None, None]:
+        yield from backend.load(control)
+        query = Query(question.text, question.files, material=question.material)
+        yield from conversation.ask(query, backend, control)
+
+    def session() -> str | None:
+        branch = conversation.branch
+        return branch.session.id if branch.session is not None and branch.store.saved else None
+
+    show = open_view(
+        form,
+        ViewOptions(
+            streams,
+            control,
+            thinking=run.preferences.thinking,
+            # A constrained answer is not Markdown: its underscores and asterisks are literal.
+            markdown=run.preferences.markdown and run.preferences.answer_format is None,
+            quiet=run.quiet,
+            session=session,
+        ),
+    )
+    # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
+    try:
+        with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
+            return show(turn)
+    except MullError as stopped:
+        if control.signal and stopped.code == "interrupted":
+            stopped.exit_code = 128 + control.signal
+        raise

@@ -1,0 +1,85 @@
+"""The events of jobs that are not a turn: a download, and the progress of a batch.
+
+A download is an iterator of `PullEvent`: one `PullStarted` before the first byte, then exactly one `PullDone`, last;
+failures are raised, not yielded. A batch reports `BatchProgress`. They are apart from `events.py` because a question
+needs none of them, and creating a dataclass costs its start-up up to a millisecond.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mull.events import Notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PullStarted:
+    """The plan of a download: its files and bytes. An earlier, interrupted pull left `present` of these bytes."""
+
+    model: str
+    files: int
+    bytes: int
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """`done` of `total` bytes. `doing`: "downloading", or what delays it ("checking what is here", "waiting …")."""
+
+    done: int
+    total: int
+    doing: str = "downloading"
+
+
+@dataclass(frozen=True, slots=True)
+class PullDone:
+    """The model is on disk. `fetched` of its bytes were downloaded; `verified`: its digest matched the published one.
+
+    `already`: it was complete before. `source`: which tool's copy it is, where that is not the Hub's cache.
+    """
+
+    model: str
+    path: Path
+    bytes: int
+    fetched: int
+    seconds: float
+    verified: bool
+    sha256: tuple[str, ...] = ()
+    already: bool = False
+    source: str = "hub"
+
+
+PullEvent = Notice | PullStarted | DownloadProgress | PullDone
+"""What a download yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """`done` lines of `total` have a result (total None: unknown), `failed` of them an error.
+
+    `skipped` of the done ones were finished by an earlier run. This run generated `tokens` in `seconds`.
+    """
+
+    done: int = 0
+    total: int | None = None
+    failed: int = 0
+    skipped: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Generated tokens per second over all lines; 0.0 while unknown."""
+        return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Remaining seconds at this run's pace; None while unknown."""
+        here = self.done - self.skipped
+        if self.total is None or not here:
+            return None
+        return (self.total - self.done) * self.seconds / here
