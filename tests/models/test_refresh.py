@@ -29,6 +29,11 @@ PAGES = {
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/ftp":
+            self.send_response(302)
+            self.send_header("Location", "ftp://127.0.0.1:1/models.toml")
+            self.end_headers()
+            return
         body = PAGES.get(self.path)
         self.send_response(200 if body else 404)
         self.end_headers()
@@ -94,3 +99,8 @@ def test_an_older_catalogue_is_refused_because_it_would_not_be_used(
     with pytest.raises(MullError, match=says):
         refresh(str(tmp_path / "old.toml"), tmp_path / "config")
     assert not (tmp_path / "config" / "catalogue.toml").exists()
+
+
+def test_a_redirect_to_another_kind_of_address_is_not_followed(address: str, tmp_path: Path) -> None:
+    with pytest.raises(MullError, match="it redirects to ftp, which is not secure"):
+        refresh(f"{address}/ftp", tmp_path)

@@ -7,6 +7,7 @@ leaves the old file unchanged.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
@@ -59,10 +60,21 @@ def _read(source: str) -> bytes:
 
 
 def _fetch(address: str) -> bytes:
-    from urllib.request import urlopen
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class SafeRedirects(HTTPRedirectHandler):
+        """Follows redirects to http and https, but not from https to http."""
+
+        def redirect_request(
+            self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        ) -> Any:
+            scheme = urlsplit(newurl).scheme.lower()
+            if scheme not in {"http", "https"} or (req.type == "https" and scheme == "http"):
+                raise URLError(f"it redirects to {scheme}, which is not secure")
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     try:
-        with urlopen(address, timeout=_SECONDS) as answer:  # noqa: S310 - the scheme was checked by the caller
+        with build_opener(SafeRedirects).open(address, timeout=_SECONDS) as answer:
             data: bytes = answer.read(LARGEST + 1)
             return data
     except (URLError, OSError, ValueError) as error:

@@ -2,13 +2,14 @@
 
 In: a path of its API, or a call that asks it something. Out: the answer. Raises HubError. Transient failures (429, 5xx,
 timeouts) are retried after the pause that the Hub asks for. Everything goes through huggingface_hub, imported when
-first needed, which reads HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
+first needed, which reads HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE. Only the origin of the endpoint gets the token.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -68,7 +69,7 @@ def endpoint() -> str:
     if (chosen := os.environ.get("HF_ENDPOINT")) and not _is_address(chosen):
         raise HubError(
             "invalid_endpoint",
-            f'HF_ENDPOINT is "{chosen}", which is not a web address.',
+            f'HF_ENDPOINT is "{_without_password(chosen)}", which is not a web address.',
             "Set it to an address like https://huggingface.co, or unset it.",
         )
     from huggingface_hub import constants
@@ -83,18 +84,58 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return (
-            parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and " " not in text
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not set(text) & set(" \\?#")
         )
     except ValueError:
         return False
 
 
+def _without_password(address: str) -> str:
+    """The address for a message: user name and password of HF_ENDPOINT are not shown."""
+    return re.sub(r"(?<=//)[^/]*@", "", address)
+
+
+def session() -> Any:
+    """The HTTP client of huggingface_hub, which sends the token to the Hub only, redirects included.
+
+    Call it before any function of huggingface_hub that sends requests: they share this client.
+    """
+    from huggingface_hub import get_session
+
+    client = get_session()
+    hooks = client.event_hooks
+    if _withhold_token not in hooks["request"]:
+        client.event_hooks = {**hooks, "request": [*hooks["request"], _withhold_token]}
+    return client
+
+
+def is_hub(url: Any) -> bool:
+    """Whether this URL of the HTTP client has the endpoint's origin: the same scheme, host and port.
+
+    Also for the same host's https where the endpoint is http, each at its default port: an upgrade loses nothing.
+    Both addresses are parsed by the client that connects to them, so that no two parsers can disagree.
+    """
+    hub = type(url)(endpoint())
+    if (url.raw_host, url.port) != (hub.raw_host, hub.port):  # the client's port is None for a default one
+        return False
+    return url.scheme == hub.scheme or (url.port is None and url.scheme == "https")
+
+
+def _withhold_token(request: Any) -> None:
+    """Called by the client before each request, also before each one that follows a redirect."""
+    if not is_hub(request.url):
+        request.headers.pop("authorization", None)
+
+
 def get(path: str, **parameters: str | list[str]) -> Any:
-    """The Hub's response to one GET: `path` below the endpoint, or the full address of a further page.
+    """The Hub's response to one GET: `path` below the endpoint, or the full address of a further page on the Hub.
 
     Raises what huggingface_hub raises, for `explain`. Its own API calls are not used: they print messages on retries.
     """
-    from huggingface_hub import constants, get_session
+    from huggingface_hub import constants
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
@@ -102,7 +143,7 @@ def get(path: str, **parameters: str | list[str]) -> Any:
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
     address = f"{endpoint()}{path}" if path.startswith("/") else path
     headers = build_hf_headers(library_name="mull")
-    answer = get_session().get(address, params=parameters or None, headers=headers, timeout=REQUEST_SECONDS)
+    answer = session().get(address, params=parameters or None, headers=headers, timeout=REQUEST_SECONDS)
     hf_raise_for_status(answer)
     return answer
 
@@ -146,7 +187,7 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
 
     if isinstance(error, HubError):
         return error
-    hub = endpoint()
+    hub = _without_password(endpoint())
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError(
             "offline_mode", "HF_HUB_OFFLINE is set, so nothing is downloaded.", "Unset it to reach the Hub."

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mull.models.hub.client import REQUEST_SECONDS, HubError, RetryPolicy, endpoint, get, with_retries
+from mull.models.hub.client import (
+    REQUEST_SECONDS,
+    HubError,
+    RetryPolicy,
+    endpoint,
+    get,
+    is_hub,
+    session,
+    with_retries,
+)
 from mull.models.naming.filenames import is_safe, is_weights
 
 PAGES = 50  # of a tree, 1000 files each; a limit for a server whose listing never ends
@@ -106,15 +115,29 @@ def _tree(repo: str, commit: str) -> Iterator[tuple[str, SizeAndHash]]:
         for one in answer.json():
             if one["type"] == "file":
                 yield str(one["path"]), _size_and_hash(one)
-        address, parameters = answer.links.get("next", {}).get("url", ""), {}
-        if not address.startswith(endpoint()):  # the last page, or another host, which must not get the token
+        link = answer.links.get("next", {}).get("url")
+        if not link:
             return
+        following = _next_page(answer.url, link)
+        if following is None:  # on another server, which has no say in what the Hub's repository contains
+            return
+        address, parameters = following, {}
+
+
+def _next_page(page: Any, link: str) -> str | None:
+    """The address of the next page of a listing, from the URL of this one; None if it is not on the Hub."""
+    try:
+        following = page.join(link)
+    except Exception:  # noqa: BLE001 - the HTTP client's own error for an invalid address, of a class it may rename
+        return None
+    return str(following) if is_hub(following) and not following.userinfo else None
 
 
 def _headers(repo: str, commit: str, name: str) -> SizeAndHash:
     """Size and hash from the HTTP headers of the file itself."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
+    session()
     url = hf_hub_url(repo, name, revision=commit, endpoint=endpoint())
     found = get_hf_file_metadata(url, timeout=REQUEST_SECONDS, library_name="mull", endpoint=endpoint())
     return found.size, found.etag

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header, read_header
-from mull.models.hub.client import endpoint, explain
+from mull.models.hub.client import endpoint, explain, is_hub, session
 
 MIB = 1 << 20
 STEPS = (3 * MIB, 5 * MIB, 7 * MIB)  # a vocabulary of 150,000 tokens with its merges takes about 6 MB
@@ -105,9 +105,10 @@ class RangeFile(io.RawIOBase):
                 skip = max(0, skip - len(chunk))
                 if len(self._data) >= start + size:
                     break
-            if response.history:  # later requests go to the redirect's target directly, without the token
+            if response.history:  # later requests go to the redirect's target directly
                 self._url = str(response.url)
-                self._headers.pop("authorization", None)
+                if not all(is_hub(hop.url) for hop in (*response.history, response)):
+                    self._headers.pop("authorization", None)  # the Hub itself did not choose where they go
             self.total = _total(response, whole) or self.total
         if len(self._data) < start + size or len(self._data) >= (self.total or LONGEST + 1):
             self._ended = True
@@ -115,14 +116,14 @@ class RangeFile(io.RawIOBase):
 
 def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeFile:
     """The beginning of a file on the Hub, requested on the first read. HF_ENDPOINT and HF_TOKEN apply."""
-    from huggingface_hub import constants, get_session, hf_hub_url
+    from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
     url = hf_hub_url(repo, filename, revision=revision, endpoint=endpoint())
-    return RangeFile(get_session(), url, build_hf_headers(library_name="mull"))
+    return RangeFile(session(), url, build_hf_headers(library_name="mull"))
 
 
 def remote_header(repo: str, filename: str, revision: str | None = None) -> Header:

@@ -19,7 +19,7 @@ from mull.models.disk import records
 from mull.models.disk.errors import os_errors_as_mull_errors
 from mull.models.disk.hf_cache import RepositoryFolder, link_into_snapshot
 from mull.models.hub import xet
-from mull.models.hub.client import LONGEST_WAIT, HubError, RetryPolicy, endpoint, explain
+from mull.models.hub.client import LONGEST_WAIT, HubError, RetryPolicy, endpoint, explain, session
 from mull.models.hub.digest import CHUNK, Digest
 from mull.models.hub.listing import RemoteFile
 
@@ -181,14 +181,14 @@ class FileTransfer:
 
     def _request(self, sink: BinaryIO, digest: Digest) -> Digest:
         """Request the rest of the file once, and write it as it arrives."""
-        from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
+        from huggingface_hub import hf_hub_url, hf_raise_for_status
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
         url = hf_hub_url(self.folder.repo, self.file.filename, revision=self.commit, endpoint=endpoint())
         headers = {**build_hf_headers(library_name="mull"), "Accept-Encoding": "identity"}
         if self.done:
             headers["Range"] = f"bytes={self.done}-"
-        with get_session().stream(
+        with session().stream(
             "GET", url, headers=headers, follow_redirects=True, timeout=READ_SECONDS
         ) as response:
             if response.status_code == 416:  # the Hub's file is shorter than the partial one

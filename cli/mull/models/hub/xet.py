@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub.background import run_in_background
-from mull.models.hub.client import endpoint, explain
+from mull.models.hub.client import endpoint, explain, session
 from mull.models.hub.listing import RemoteFile
 
 HTTP_LIMIT = 50 * 10**9  # bytes; the Hub serves larger files through Xet only
@@ -28,6 +28,7 @@ def fetch(
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined] # exported, lazily
 
     disable_progress_bars()
+    session()
 
     def download() -> Path:
         path = hf_hub_download(
