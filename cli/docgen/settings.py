@@ -21,6 +21,6 @@ def page() -> str:
 
 
 def _row(key: config.ConfigKey) -> str:
-    values = ", ".join(f"`{choice}`" for choice in key.choices) or config.WORDS[key.kind]
+    values = ", ".join(f"`{choice}`" for choice in key.choices) or key.values
     default = config.show_value(key.default)
     return f"| `{key.name}` | {values} | {f'`{default}`' if default else ''} | {key.help} |\n"

@@ -7,8 +7,10 @@ comments and order, and is atomic. `check` validates a typed value of a key, `pa
 
 from __future__ import annotations
 
-import math
+import itertools
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,52 +21,67 @@ from typing import Any, TypeVar
 from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
-from mull.settings import EngineSettings, ReasoningAsk, Sampling
+from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
 from mull.suggest import did_you_mean, nearest
 
 CONFIG_FILE = "config.toml"  # in the config folder
+_MOST_LINES = 20  # that look as if they set a key
+_LONGEST_SHOWN = 60  # characters of a wrong value in a message
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """One setting: its name, type, allowed values, default, least value, and a line of help."""
+    """One setting: its name, type, a line of help, allowed values, and default."""
 
     name: str
     kind: type
     help: str
     choices: tuple[str, ...] = ()
     default: Any = None
-    low: float | None = None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The least and the greatest value of a number."""
+        return LIMITS.get(self.name)
+
+    @property
+    def values(self) -> str:
+        """The values that it takes, in words: "a whole number from 1 to 512"."""
+        if self.choices:
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+        if self.limits is None:
+            return WORDS[self.kind]
+        low, high = self.limits
+        return f"{WORDS[self.kind]} from {low:,} to {high:,}"
 
 
 KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("model", str, "the model to use when neither -m nor MULL_MODEL names one"),
     ConfigKey("reason", bool, "turn thinking on or off; unset: the model's default"),
     ConfigKey("effort", str, "reasoning effort", ("low", "medium", "high")),
-    ConfigKey("think_budget", int, "limit on thinking tokens", low=0),
+    ConfigKey("think_budget", int, "limit on thinking tokens"),
     ConfigKey("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
     ConfigKey("system", str, "system prompt of every new conversation"),
     ConfigKey("markdown", bool, "render answers as Markdown on a terminal", default=True),
-    ConfigKey("max_tokens", int, "limit on generated tokens, thinking included", low=1),
-    ConfigKey("temperature", float, "sampling temperature; 0 is greedy", low=0),
-    ConfigKey("top_k", int, "sample from the k most likely tokens; 0 is off", low=0),
+    ConfigKey("max_tokens", int, "limit on generated tokens, thinking included"),
+    ConfigKey("temperature", float, "sampling temperature; 0 is greedy"),
+    ConfigKey("top_k", int, "sample from the k most likely tokens; 0 is off"),
     ConfigKey(
         "top_p",
         float,
         "nucleus sampling: the most likely tokens up to this total probability",
-        low=0,
     ),
-    ConfigKey("min_p", float, "drop tokens less likely than this share of the most likely one", low=0),
-    ConfigKey("repeat_penalty", float, "penalty on repeated tokens; 1 is off", low=0),
+    ConfigKey("min_p", float, "drop tokens less likely than this share of the most likely one"),
+    ConfigKey("repeat_penalty", float, "penalty on repeated tokens; 1 is off"),
     ConfigKey("presence_penalty", float, "penalty on every token that has occurred"),
     ConfigKey("frequency_penalty", float, "penalty on a token for each time it has occurred"),
-    ConfigKey("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off", low=0),
-    ConfigKey("seed", int, "random seed; the same seed gives the same answer", low=0),
-    ConfigKey("ctx", int, "context size in tokens; unset: as large as the conversation needs", low=1),
-    ConfigKey("threads", int, "CPU threads; unset: one per physical core", low=1),
-    ConfigKey("gpu_layers", int, "layers to offload to the GPU; -1 is all", low=-1),
+    ConfigKey("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off"),
+    ConfigKey("seed", int, "random seed; the same seed gives the same answer"),
+    ConfigKey("ctx", int, "context size in tokens; unset: as large as the conversation needs"),
+    ConfigKey("threads", int, "CPU threads; unset: one per physical core"),
+    ConfigKey("gpu_layers", int, "layers to offload to the GPU; -1 is all"),
     ConfigKey("kv_type", str, "KV cache quantization", ("f16", "q8_0", "q4_0")),
-    ConfigKey("batch_size", int, "prompt tokens per batch; unset: 512", low=128),
+    ConfigKey("batch_size", int, "prompt tokens per batch; unset: 512"),
     ConfigKey(
         "flash_attention",
         bool,
@@ -82,7 +99,6 @@ KEYS: tuple[ConfigKey, ...] = (
         "prefix_cache_gb",
         float,
         "prompt cache limit in GB; unset: 4, or a tenth of the free disk if less",
-        low=0,
     ),
     ConfigKey("history", bool, "save the chat's input history to disk", default=True),
     ConfigKey("keys", str, "key bindings of the prompt", ("emacs", "vi"), "emacs"),
@@ -149,15 +165,36 @@ def read_config() -> Config:
 def load(path: Path) -> Config:
     """Read and validate the file; a missing one is an empty one. Raises MullError (invalid_config)."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return Config(path)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise _invalid(path, f"cannot be read: {error}") from error
-    try:
-        return Config(path, {name: check(name, value) for name, value in values.items()})
-    except ValueError as error:
-        raise _invalid(path, str(error)) from error
+    checked = {}
+    for name, value in values.items():
+        try:
+            checked[name] = check(name, value)
+        except ValueError as error:
+            line = line_of(text, name)
+            raise _invalid(path, str(error), f"line {line} of {path}" if line else "") from error
+    return Config(path, checked)
+
+
+def line_of(text: str, name: str, table: str = "") -> int | None:
+    """The line, counted from 1, on which a valid TOML text sets this key, at its top or in `table`; None if not found.
+
+    `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
+    """
+    pattern = rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*="""
+    for found in itertools.islice(re.finditer(pattern, text, re.MULTILINE), _MOST_LINES):
+        try:
+            values: Any = tomllib.loads(f"{text[: found.start()]}\n{json.dumps(name)} = 0")
+        except (ValueError, RecursionError):
+            continue
+        if name in (values.get(table, {}) if table else values):
+            return text.count("\n", 0, found.start()) + 1
+    return None
 
 
 def save_value(path: Path, name: str, text: str | None) -> None:
@@ -168,7 +205,7 @@ def save_value(path: Path, name: str, text: str | None) -> None:
     key = find_key(name)
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, ParseError) as error:
+    except (OSError, ValueError, RecursionError, ParseError) as error:
         raise _invalid(path, f"cannot be read: {error}") from error
     if text is None:
         document.pop(name, None)
@@ -224,15 +261,22 @@ def check(name: str, value: Any) -> Any:
         near = nearest(name, _BY_NAME)
         raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
     if key.kind is float and type(value) is int:
-        value = float(value)
-    if not _has_kind(key.kind, value) or (key.kind is float and not math.isfinite(value)):
-        raise ValueError(f'expects {WORDS[key.kind]} for "{name}", not {value!r}')
-    if key.choices and value not in key.choices:
-        allowed = f"{', '.join(key.choices[:-1])} or {key.choices[-1]}"
-        raise ValueError(f'expects {allowed} for "{name}", not {value!r}')
-    if key.low is not None and not value >= key.low:
-        raise ValueError(f'expects at least {key.low:g} for "{name}", not {value!r}')
+        with suppress(OverflowError):
+            value = float(value)
+    allowed = _has_kind(key.kind, value) and not (key.choices and value not in key.choices)
+    if allowed and key.limits is not None:
+        allowed = key.limits[0] <= value <= key.limits[1]  # False for NaN
+    if not allowed:
+        raise ValueError(f'expects {key.values} for "{name}", not {_shown(value)}')
     return value
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python converts no integer of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _has_kind(kind: type, value: Any) -> bool:
@@ -241,5 +285,5 @@ def _has_kind(kind: type, value: Any) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _invalid(path: Path, what: str) -> MullError:
-    return MullError("invalid_config", f"The config {what}.", f"mull config edit opens it: {path}")
+def _invalid(path: Path, what: str, place: str = "") -> MullError:
+    return MullError("invalid_config", f"The config {what}.", f"mull config edit opens it: {place or path}")

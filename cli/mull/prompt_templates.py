@@ -130,20 +130,21 @@ def all_files(here: Path) -> list[Path]:
 def read(path: Path) -> PromptTemplate:
     """Read and check one file. Raises MullError (invalid_prompt_template) that names what is wrong."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except FileNotFoundError as error:
         raise UsageError(
             "unknown_prompt_template", f"There is no template {path}.", "Check the path."
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise _invalid(path, f"cannot be read: {error}") from error
     try:
-        return PromptTemplate(name=path.stem, path=path, **_checked(path, values))
+        return PromptTemplate(name=path.stem, path=path, **_checked(path, text, values))
     except ValueError as error:
         raise _invalid(path, str(error)) from error
 
 
-def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(path: Path, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The file's keys as fields. Raises ValueError with a predicate that follows "The template NAME"."""
     wanted: dict[str, type | tuple[type, ...]] = {
         "description": str,
@@ -173,10 +174,18 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in settings:
         if name not in SETTINGS:
             raise ValueError(f'has a setting "{name}" that a template cannot set')
-    checked["settings"] = {name: config.check(name, value) for name, value in settings.items()}
+    checked["settings"] = {name: _setting(text, name, value) for name, value in settings.items()}
     if isinstance(schema := values.get("schema"), str) and (beside := path.parent / schema).is_file():
         checked["schema"] = str(beside)
     return checked
+
+
+def _setting(text: str, name: str, value: Any) -> Any:
+    try:
+        return config.check(name, value)
+    except ValueError as error:
+        line = config.line_of(text, name, "settings")
+        raise ValueError(f"{error} (line {line})" if line else str(error)) from error
 
 
 def _invalid(path: Path, what: str) -> MullError:

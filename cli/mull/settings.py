@@ -109,6 +109,30 @@ class EngineSettings:
     flash_attention: bool | None = None
 
 
+_INT = 2**31 - 1  # llama.cpp takes 32-bit numbers
+_LARGE = 1_000_000  # beyond any useful value, and well within a 32-bit float
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "think_budget": (0, _INT),
+    "max_tokens": (1, _INT),
+    "temperature": (0, _LARGE),
+    "top_k": (0, _INT),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "repeat_penalty": (0, _LARGE),
+    "presence_penalty": (-_LARGE, _LARGE),
+    "frequency_penalty": (-_LARGE, _LARGE),
+    "dry_multiplier": (0, _LARGE),
+    "seed": (0, 2**32 - 2),  # 2**32 - 1 means "a random seed" to llama.cpp
+    "ctx": (8, _INT),
+    "threads": (1, 512),  # llama.cpp aborts the process above it (GGML_MAX_N_THREADS)
+    "gpu_layers": (-1, _LARGE),
+    "batch_size": (128, 65_536),
+    "prefix_cache_gb": (0, _LARGE),
+}
+"""The least and the greatest value of every setting that is a number, the same in flags, config file, prompt templates,
+batch lines and the chat's `/set`."""
+
 MAX_PARALLEL = 256
 """The most sequences in one context of llama.cpp (LLAMA_MAX_SEQ)."""
 

@@ -77,7 +77,7 @@ def test_a_model_with_a_short_context_is_measured_where_it_can_be(mull: Run) -> 
     ("arguments", "words"),
     [
         (("--vs", "thread=2"), b'--vs has no setting "thread".'),
-        (("--vs", "threads=many"), b'--vs expects a whole number for "threads"'),
+        (("--vs", "threads=many"), b'--vs expects a whole number from 1 to 512 for "threads"'),
         (("--vs", "kv_type=q1"), b"--vs expects f16, q8_0 or q4_0"),
         (("--tune", "--show"), b"exclude each other"),
     ],

@@ -35,7 +35,7 @@ def test_listing_names_every_setting(mull: Run) -> None:
         ("temprature", "1", "temperature"),
         ("effort", "huge", "low"),
         ("ctx", "many", "whole number"),
-        ("ctx", "0", "at least 1"),
+        ("ctx", "0", "from 8 to"),
         ("markdown", "perhaps", "true or false"),
     ],
 )

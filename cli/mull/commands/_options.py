@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from mull.errors import UsageError
-from mull.settings import Effort, EngineSettings, ReasoningAsk, Sampling
+from mull.settings import LIMITS, Effort, EngineSettings, ReasoningAsk, Sampling
 
 LayerT = TypeVar("LayerT", Sampling, EngineSettings)
 
@@ -57,6 +57,12 @@ def completes(what: str) -> Callable[[str], Any]:
     return complete
 
 
+def _number(name: str, *spellings: str, metavar: str = "N", help: str) -> Any:  # noqa: A002 - typer's word
+    """An option that is a number, within the limits of the setting of that name."""
+    low, high = LIMITS[name]
+    return typer.Option(*spellings, metavar=metavar, min=low, max=high, help=help, show_default=False)
+
+
 Model = Annotated[
     str | None,
     typer.Option(
@@ -85,13 +91,7 @@ EffortOption = Annotated[
 ]
 Budget = Annotated[
     int | None,
-    typer.Option(
-        "--think-budget",
-        metavar="N",
-        min=0,
-        help="End the thinking after N tokens and start the answer.",
-        show_default=False,
-    ),
+    _number("think_budget", "--think-budget", help="End the thinking after N tokens and start the answer."),
 ]
 Thinking = Annotated[
     ThinkingChoice | None,
@@ -104,64 +104,63 @@ Thinking = Annotated[
 ]
 MaxTokens = Annotated[
     int | None,
-    typer.Option(
-        "--max-tokens", metavar="N", min=1, help="Stop after N generated tokens, thinking included."
-    ),
+    _number("max_tokens", "--max-tokens", help="Stop after N generated tokens, thinking included."),
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option("--temperature", "--temp", metavar="X", min=0.0, help="Randomness; 0 is greedy decoding."),
+    _number("temperature", "--temperature", "--temp", metavar="X", help="Randomness; 0 is greedy decoding."),
 ]
 TopK = Annotated[
     int | None,
-    typer.Option("--top-k", metavar="N", min=0, help="Sample from the N most likely tokens; 0: from all."),
+    _number("top_k", "--top-k", help="Sample from the N most likely tokens; 0: from all."),
 ]
 TopP = Annotated[
     float | None,
-    typer.Option(
+    _number(
+        "top_p",
         "--top-p",
         metavar="X",
-        min=0.0,
-        max=1.0,
         help="Sample from the most likely tokens up to this total probability.",
     ),
 ]
 MinP = Annotated[
     float | None,
-    typer.Option(
+    _number(
+        "min_p",
         "--min-p",
         metavar="X",
-        min=0.0,
-        max=1.0,
         help="Drop tokens below this share of the most likely one's probability.",
     ),
 ]
 RepeatPenalty = Annotated[
     float | None,
-    typer.Option("--repeat-penalty", metavar="X", min=0.0, help="Penalty for recent tokens; 1 is none."),
+    _number("repeat_penalty", "--repeat-penalty", metavar="X", help="Penalty for recent tokens; 1 is none."),
 ]
 PresencePenalty = Annotated[
     float | None,
-    typer.Option("--presence-penalty", metavar="X", help="Penalty for tokens that have occurred."),
+    _number(
+        "presence_penalty", "--presence-penalty", metavar="X", help="Penalty for tokens that have occurred."
+    ),
 ]
 FrequencyPenalty = Annotated[
-    float | None, typer.Option("--frequency-penalty", metavar="X", help="Penalty per occurrence of a token.")
+    float | None,
+    _number(
+        "frequency_penalty", "--frequency-penalty", metavar="X", help="Penalty per occurrence of a token."
+    ),
 ]
 Dry = Annotated[
     float | None,
-    typer.Option(
+    _number(
+        "dry_multiplier",
         "--dry-multiplier",
         "--dry",
         metavar="X",
-        min=0.0,
         help="DRY penalty for repeated sequences; 0 is none.",
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--seed", metavar="N", min=0, max=2**32 - 2, help="Random seed: the same seed gives the same answer."
-    ),
+    _number("seed", "--seed", help="Random seed: the same seed gives the same answer."),
 ]
 Stop = Annotated[
     list[str] | None,
@@ -169,20 +168,17 @@ Stop = Annotated[
 ]
 Ctx = Annotated[
     int | None,
-    typer.Option(
-        "--ctx",
-        metavar="N",
-        min=8,
-        help="Context size in tokens. Unset: as needed, up to what memory and model allow.",
+    _number(
+        "ctx", "--ctx", help="Context size in tokens. Unset: as needed, up to what memory and model allow."
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, max=512, help="Number of CPU threads."),
+    _number("threads", "--threads", help="Number of CPU threads."),
 ]
 GpuLayers = Annotated[
     int | None,
-    typer.Option("--gpu-layers", metavar="N", min=-1, help="Number of layers on the GPU; -1: all."),
+    _number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all."),
 ]
 KvType = Annotated[
     KvChoice | None,

@@ -1,0 +1,139 @@
+"""Every number has the same limits in flags, config file, prompt templates, batch lines and `/set`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mull import config, prompt_templates
+from mull.batch import lines
+from mull.commands._options import TurnFlags
+from mull.conversation.preferences import SETTABLE, Preferences
+from mull.errors import MullError, UsageError
+from mull.settings import LIMITS
+from tests.conftest import Run
+
+NUMBERS = [key for key in config.KEYS if key.kind in {int, float}]
+NUMBER = st.one_of(
+    st.sampled_from(
+        [edge + step for low, high in LIMITS.values() for edge in (low, high) for step in (-1, 0, 1)]
+    ),
+    st.integers(-(10**30), 10**30),
+    st.integers(-(10**400), 10**400),
+    st.floats(),
+)
+
+
+def allowed(key: config.ConfigKey, value: float) -> bool:
+    low, high = LIMITS[key.name]
+    return low <= value <= high and (key.kind is float or isinstance(value, int))
+
+
+def test_every_number_has_limits() -> None:
+    assert {key.name for key in NUMBERS} == set(LIMITS)
+
+
+def test_flags_have_the_limits_of_their_settings() -> None:
+    hints = get_type_hints(TurnFlags, include_extras=True)
+    flags = {name: get_args(hint)[1] for name, hint in hints.items() if name in LIMITS}
+    assert len(flags) == 14
+    for name, option in flags.items():
+        assert isinstance(option, typer.models.OptionInfo)
+        assert (option.min, option.max) == LIMITS[name]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(NUMBERS), NUMBER)
+def test_all_ways_take_the_same_numbers(key: config.ConfigKey, value: float) -> None:
+    expected = allowed(key, value)
+    as_line = lines.parse(1, json.dumps({"prompt": "x", key.name: value}).encode())
+    if key.name in lines.SETTINGS:
+        assert (as_line.error is None) == expected
+    text = json.dumps(value)
+    if key.name in SETTABLE:
+        try:
+            Preferences().with_setting(key.name, text)
+        except UsageError:
+            assert not expected
+        else:
+            assert expected
+    if expected:
+        assert config.parse(key.name, text) == value
+    else:
+        with pytest.raises(ValueError, match=r"^expects .{,150}$"):
+            config.parse(key.name, text)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(NUMBERS), NUMBER)
+def test_the_files_take_the_same_numbers(
+    tmp_path_factory: pytest.TempPathFactory, key: config.ConfigKey, value: float
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    text = str(value)  # TOML's nan and inf are spelled as Python's
+    for read, path, before in (
+        (config.load, folder / "config.toml", ""),
+        (prompt_templates.read, folder / "template.toml", "[settings]\n"),
+    ):
+        if before and key.name not in prompt_templates.SETTINGS:
+            continue
+        write(path, f"{before}{key.name} = {text}\n")
+        if allowed(key, value):
+            read(path)  # type: ignore[operator]
+            continue
+        with pytest.raises(MullError) as refused:
+            read(path)  # type: ignore[operator]
+        assert f"line {1 + bool(before)}" in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_a_wrong_value_is_named_with_line_and_range(mull: Run, home: dict[str, str]) -> None:
+    path = Path(home["MULL_CONFIG_DIR"]) / "config.toml"
+    write(path, '# mine\nsystem = """\nthreads = 2\n"""\nthreads = 1000000\n')
+    done = mull("--no-save", "hi")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    message = done.stderr.decode()
+    assert '"threads"' in message
+    assert "from 1 to 512" in message
+    assert f"line 5 of {path}" in message
+    for arguments in (["config", "path"], ["--version"], ["--help"], ["config", "set", "threads", "2"]):
+        assert mull(*arguments).returncode == 0
+    assert mull("config", "get", "threads").stdout == b"2\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "threads = 0x" + "f" * 6000,
+        "temperature = " + "9" * 400,
+        "seed = " + "9" * 5000,
+        "ctx = " + "[" * 20_000,
+    ],
+)
+def test_absurd_texts_are_a_sentence(tmp_path: Path, text: str) -> None:
+    with pytest.raises(MullError) as refused:
+        config.load(write(tmp_path / "config.toml", text))
+    assert len(refused.value.message) < 250
+
+
+def test_a_line_with_a_number_out_of_range_is_an_error_of_the_line(mull: Run) -> None:
+    given_lines = [
+        {"prompt": "hi", "top_k": 2**31},
+        {"prompt": "hi", "temperature": 1e30},
+        {"prompt": "hi", "seed": -1},
+    ]
+    data = "\n".join(map(json.dumps, given_lines)).encode()
+    done = mull("batch", "-", stdin=data)
+    found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["error"]["code"] for answer in found] == ["invalid_setting"] * 3
