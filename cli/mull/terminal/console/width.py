@@ -18,7 +18,7 @@ _WIDE = (
     "\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
 )
 # Chinese and Japanese text breaks between any two characters, but not before a closing mark.
-_TOKEN = re.compile(rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+")
+_TOKEN = rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+"
 _VARIATION_16 = "\ufe0f"
 
 
@@ -71,7 +71,7 @@ def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int,
     lines: list[tuple[int, int]] = []
     start = end = 0  # the current line so far: text[start:end]
     used = 0
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text):
         at, stop = token.span()
         size = width(text[at:stop])
         if text[at] == " ":
