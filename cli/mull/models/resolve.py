@@ -187,9 +187,7 @@ def check_gguf(path: Path) -> None:
 
 
 def _builtin(chosen_by: ChosenBy) -> Resolved:
-    import importlib.resources
-
-    path = Path(str(importlib.resources.files("mull") / "data" / "pebble.gguf"))
+    path = Path(__file__).parents[1] / "data" / "pebble.gguf"
     if not is_file(path):
         raise ModelFileError(
             "builtin_missing", "The built-in model is missing from this installation.", "Reinstall mull."

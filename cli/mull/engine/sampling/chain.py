@@ -9,7 +9,7 @@ thinking before it.
 from __future__ import annotations
 
 import ctypes
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self
@@ -151,8 +151,8 @@ class Chain:
             self._add(self._llama.llama_sampler_init_min_p(chosen.min_p, 1))
         self._add(self._llama.llama_sampler_init_temp(temperature))
         # 2**32 - 1 means "a random seed" to llama.cpp, so it is never drawn here nor passed on.
-        seed = secrets.randbelow(2**32 - 1) if chosen.seed is None else chosen.seed % (2**32 - 1)
-        self._add(self._llama.llama_sampler_init_dist(seed))
+        seed = int.from_bytes(os.urandom(8)) if chosen.seed is None else chosen.seed
+        self._add(self._llama.llama_sampler_init_dist(seed % (2**32 - 1)))
 
 
 def _checked(chosen: Sampling) -> Sampling:

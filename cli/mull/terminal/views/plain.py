@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
@@ -28,9 +29,10 @@ from mull.terminal.console.sanitize import Sanitizer
 from mull.terminal.console.streams import Streams, is_closed_pipe
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.views.base import TurnView, ViewOptions, ended
-from mull.terminal.views.live import LiveScreen
 from mull.terminal.views.stderr_thinking import StderrThinking
-from mull.terminal.views.thinking_panel import ThinkingPanel
+
+if TYPE_CHECKING:
+    from mull.terminal.views.thinking_panel import ThinkingPanel
 
 
 def plain_view(options: ViewOptions) -> TurnView:
@@ -44,6 +46,8 @@ def plain_view(options: ViewOptions) -> TurnView:
     def show(events: Iterable[Event]) -> Done:
         panel = None
         if streams.stderr_live and (thinking == "show" or not quiet):
+            from mull.terminal.views.live import LiveScreen
+
             panel = LiveScreen(
                 streams.stderr, streams, streams.stderr_style, panel=thinking, body=None, quiet=quiet
             )
@@ -102,6 +106,8 @@ class _Plain:
 
     def _think(self, event: ThinkingDelta) -> None:
         if self._thoughts is None:
+            from mull.terminal.views.thinking_panel import ThinkingPanel
+
             style = self._streams.stderr_style
             self._thoughts = ThinkingPanel(
                 self._view,
