@@ -12,15 +12,15 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.fs import paths
-from mull.fs.atomic import write_atomic
+from mull.fs.atomic import create_atomic, write_atomic
 from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
 from mull.suggest import did_you_mean, nearest
 
@@ -198,7 +198,37 @@ def line_of(text: str, name: str, table: str = "") -> int | None:
 
 
 def save_value(path: Path, name: str, text: str | None) -> None:
-    """Set one key from its text form (None: remove it), preserving comments and order. Raises MullError, OSError."""
+    """Set one key from its text form (None: remove it), preserving comments and order. Raises MullError, OSError.
+
+    Several processes may do so at once: each sees what the others have written.
+    """
+    import tomlkit  # noqa: F401 - it takes a while, and the others wait
+
+    with _sole_writer(path):
+        _save_value(path, name, text)
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[None]:
+    """Create the file with every key as a comment, if missing, and be its only writer meanwhile. Raises as above."""
+    with _sole_writer(path):
+        create_atomic(path, "".join(f"# {key.name} = …   # {key.help}\n" for key in KEYS))
+        yield
+
+
+@contextmanager
+def _sole_writer(path: Path) -> Iterator[None]:
+    from mull.fs.lock import FileInUse, locked
+
+    paths.private_dir(path.parent)
+    try:
+        with locked(path):
+            yield
+    except FileInUse as error:
+        raise MullError("file_in_use", f"{error.strerror}.", "Close the editor that has it open.") from error
+
+
+def _save_value(path: Path, name: str, text: str | None) -> None:
     import tomlkit
     from tomlkit.exceptions import ParseError
 
@@ -214,7 +244,6 @@ def save_value(path: Path, name: str, text: str | None) -> None:
             document[name] = parse(name, text)
         except ValueError as error:
             raise MullError("invalid_setting", f"mull config set {error}.", f"{name}: {key.help}.") from error
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomic(path, tomlkit.dumps(document))
 
 

@@ -127,6 +127,8 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         earlier, write = stack.enter_context(
             _output(file, output, resolved.name, streams, overwrite=flags.overwrite)
         )
+        for notice in earlier.notices:
+            streams.note(notice)
         if earlier.finished and not run.quiet:
             count = len(earlier.finished)
             streams.note(f"{output} already has {count:,} answers; only the other lines are asked.")
@@ -184,6 +186,7 @@ def _output(
     """The results of an earlier run, and a function that writes one more."""
     from mull.batch.results import Earlier, open_results
     from mull.commands._input import STDIN
+    from mull.fs.lock import FileInUse
     from mull.terminal.views.json_output import write_object
 
     if output is None:
@@ -197,6 +200,10 @@ def _output(
         raise UsageError("same_file", f"{output} is the input.", "Give another file with -o.")
     try:
         results, earlier = open_results(output, model, overwrite=overwrite)
+    except FileInUse as failure:
+        raise MullError(
+            "file_in_use", f"{failure.strerror}.", "Wait until it has ended, or give another file with -o."
+        ) from failure
     except OSError as failure:
         reason = failure.strerror or failure
         raise MullError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -71,10 +70,8 @@ def edit(context: typer.Context) -> None:
     """Open the config file in $VISUAL or $EDITOR, then check it."""
     streams: Streams = context.obj
     file = _file()
-    paths.private_dir(file.parent)
-    with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
-        new.write("".join(f"# {key.name} = …   # {key.help}\n" for key in config.KEYS))
-    open_file(file)
+    with config.edited(file):
+        open_file(file)
     config.load(file)
     streams.note("The config file is valid.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from mull import prompt_templates
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
+from mull.fs.atomic import create_atomic
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 
@@ -94,8 +94,7 @@ def edit(context: typer.Context, name: Name) -> None:
         file = prompt_templates.find(name, Path.cwd()).path
     except UsageError:
         file = prompt_templates.new_file(name)
-        with contextlib.suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
-            new.write(NEW)
+        create_atomic(file, NEW)
     except MullError:  # invalid: open it so that the user can correct it
         file = prompt_templates.locate(name, Path.cwd())
     open_file(file)

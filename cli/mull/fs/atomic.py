@@ -33,6 +33,16 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int | None = PRIVATE
         file.write(data)
 
 
+def create_atomic(path: Path, content: str) -> bool:
+    """Create the file with this content, for its owner only; False if there is one, which stays as it is."""
+    new = AtomicFile(path)
+    try:
+        new.create().write(content.encode())
+        return new.commit_new()
+    finally:
+        new.discard()
+
+
 @contextmanager
 def open_atomic(path: Path, *, mode: int | None = PRIVATE) -> Iterator[BinaryIO]:
     """A binary file to write to; it replaces `path` when the block ends, unless the block raises."""
@@ -88,6 +98,21 @@ class AtomicFile:
             self._file.close()
             self._temporary.replace(self._path)
             self._temporary = None
+
+    def commit_new(self) -> bool:
+        """Close the file and give it the path, unless that exists: then False."""
+        if self._file is None or self._temporary is None:
+            return False
+        self._file.close()
+        try:
+            os.link(self._temporary, self._path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            if self._path.exists():
+                return False
+            self.commit()
+        return True
 
     def discard(self) -> None:
         """Close and remove the file; after `commit` this does nothing."""

@@ -1,19 +1,21 @@
 """A small cache of answers in one JSON file, by key.
 
 In: a key that names everything the answer depends on (file stamps, library versions). Out: the answer, a JSON object,
-or None. Only the newest 200 are stored. A damaged or unwritable file only costs later processes the answers: within
-this process they are remembered all the same. `save` and `remove` raise OSError; nothing else raises.
+or None. Only the newest 200 are stored. Processes that write at once lose nothing of each other. A damaged or
+unwritable file only costs later processes the answers: within this process they are remembered all the same. `save` and
+`remove` raise OSError; nothing else raises.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mull.fs.atomic import write_atomic
+from mull.fs.lock import locked
 from mull.fs.paths import private_dir
 
 _LIMIT = 200  # answers
@@ -47,24 +49,23 @@ class JsonCache:
         """Store an answer; if the disk refuses, for this process only."""
         _memory[self._path, key] = answer
         with contextlib.suppress(OSError):
-            self._write({**self._read(), key: answer})
+            self._change(lambda stored: {**stored, key: answer})
 
     def save(self, key: str, answer: dict[str, Any]) -> None:
         """Store an answer. Raises OSError if the disk refuses."""
-        self._write({**self._read(), key: answer})
+        self._change(lambda stored: {**stored, key: answer})
         _memory[self._path, key] = answer
 
     def replace(self, answers: Mapping[str, dict[str, Any]]) -> None:
         """Store these answers in place of all others, if the disk allows."""
         with contextlib.suppress(OSError):
-            self._write(dict(answers))
+            self._change(lambda _: dict(answers))
 
     def remove(self, key: str) -> bool:
         """Remove an answer; whether there was one. Raises OSError if the disk refuses."""
-        stored = self._read()
-        found = stored.pop(key, None) is not None
+        found = key in self._read()
         if found:
-            self._write(stored)
+            self._change(lambda stored: {other: stored[other] for other in stored if other != key})
         return _memory.pop((self._path, key), None) is not None or found
 
     def values(self) -> list[Any]:
@@ -78,8 +79,9 @@ class JsonCache:
             return {}
         return data if isinstance(data, dict) else {}
 
-    def _write(self, answers: dict[str, Any]) -> None:
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         private_dir(self._path.parent)
-        newest = dict(list(answers.items())[-_LIMIT:])
-        write_atomic(self._path, json.dumps(newest, indent=1))
+        with locked(self._path):
+            newest = dict(list(change(self._read()).items())[-_LIMIT:])
+            write_atomic(self._path, json.dumps(newest, indent=1))
         self._stored = newest

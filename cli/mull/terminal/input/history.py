@@ -1,17 +1,20 @@
 """The prompt's history, saved between chats.
 
 In: a path, or None to save nothing. Out: prompt_toolkit's history. The file is readable by its owner only (0600); if it
-cannot be written, the history lasts as long as the chat. A file over the limit is cut when a chat begins.
+cannot be written, the history lasts as long as the chat. A file over the limit is cut when a chat begins. Chats that
+write at once lose nothing of each other.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull.fs.atomic import write_atomic
+from mull.fs.lock import locked
 from mull.terminal.console.sanitize import valid_unicode
 
 if TYPE_CHECKING:
@@ -26,17 +29,21 @@ def open_history(path: Path | None) -> History:
 
     class _PrivateHistory(FileHistory):
         def store_string(self, string: str) -> None:
-            with suppress(OSError):
-                super().store_string(valid_unicode(string))
+            lines = valid_unicode(string).split("\n")
+            entry = f"\n# {datetime.now()}\n" + "".join(f"+{line}\n" for line in lines)
+            with suppress(OSError), locked(file), file.open("ab", buffering=0) as stored:
+                stored.write(entry.encode())
 
     if path is None:
         return InMemoryHistory()
+    file = path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         path.chmod(0o600)
         if path.stat().st_size > LIMIT:
-            _shorten(path)
+            with locked(path):
+                _shorten(path)
     except OSError:
         return InMemoryHistory()
     return _PrivateHistory(str(path))
