@@ -31,6 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_has_all_data_files_and_no_other_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"mull/app.py", "mull/models.toml", "mull/data/pebble.gguf", "mull/data/amx_tiles.h"} <= set(names)
+    assert "mull/session.schema.json" in names
     shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert {"share/man/man1/mull.1", "share/bash-completion/completions/mull"} <= shared
     assert {"share/zsh/site-functions/_mull", "share/fish/vendor_completions.d/mull.fish"} <= shared

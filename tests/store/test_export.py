@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html.parser
 import json
+import sqlite3
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mull.commands._session_text import time_text
 from mull.errors import MullError
 from mull.events import Done, Finish, ReasoningReport, Timing, Usage
-from mull.store import export
+from mull.store import export, session_file
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import open_store
 
@@ -188,3 +193,143 @@ def test_exports_are_atomic_and_overwrite_nothing_by_default(tmp_path: Path) -> 
     assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["new\n", "text\n", "text\n"]
     with pytest.raises(OSError, match="o"):
         export.write_export(tmp_path / "nowhere" / "x.md", "text")
+
+
+def hostile(place: str, value: object) -> str:
+    """An export with one value replaced; `place` is a path like `turns/0/usage/prompt`."""
+    session, turns = conversation("hello")
+    data = json.loads(export.to_json(session, turns))
+    part, *steps = place.split("/")
+    at: Any = data
+    for step in steps:
+        at = at[int(part) if isinstance(at, list) else part]
+        part = step
+    at[int(part) if isinstance(at, list) else part] = value
+    return json.dumps(data)
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("session/updated", 1e20),
+        ("session/updated", -1e20),
+        ("session/created", True),
+        ("session/created", float("nan")),
+        ("turns/0/started", float("inf")),
+        ("turns/0/ended", "yesterday"),
+        ("session/id", ""),
+        ("session/id", "a\n"),
+        ("session/id", "../x"),
+        ("session/id", "-y"),
+        ("session/id", "x" * 1000),
+        ("session/auto_title", ["t"]),
+        ("session/auto_title", "t" * 100_000),
+        ("session/leaf", "1"),
+        ("session/leaf", 77),
+        ("session/leaf", [1]),
+        ("session/state", {"summary": 1}),
+        ("session/state", {"model": {}}),
+        ("turns/1/id", 1),
+        ("turns/1/id", 2.0),
+        ("turns/1/id", 1 << 63),
+        ("turns/1/id", -2),
+        ("turns/1/parent", 2),
+        ("turns/0/parent", 3),
+        ("turns/0/finish", {}),
+        ("turns/0/finish", "exploded"),
+        ("turns/0/limit", 7),
+        ("turns/0/model", None),
+        ("turns/0/settings", None),
+        ("turns/0/reasoning", {"asked": "on"}),
+        ("turns/0/reasoning", {"asked": 1, "applied": [], "how": None}),
+        ("turns/0/usage", {"prompt": "many"}),
+        ("turns/0/usage/thinking", 1.5),
+        ("turns/0/timing/thinking", "long"),
+        ("turns/0/timing/thinking", 1e300),
+        ("turns/0/files", [[]]),
+        ("turns", [None]),
+    ],
+)
+def test_the_place_of_a_fault_is_named(place: str, value: object) -> None:
+    with pytest.raises(MullError) as caught:
+        export.from_json(hostile(place, value))
+    assert caught.value.code == "invalid_session_file"
+    assert f"(at /{place}" in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10_000_000,
+        '{"a":' * 5_000_000,
+        "[" + "1," * 5_000_000 + "1]",
+        '"' + '\\"' * 5_000_000,
+        '"' * 5_000_001,
+        '{"v": ' + "9" * 5000 + "}",
+        '{"v": 1e999}',
+        " " * (session_file.LONGEST + 1),
+        "\ufeff{}",
+        "\ud800",
+    ],
+    ids=["lists", "objects", "values", "escapes", "quotes", "digits", "exponent", "long", "bom", "surrogate"],
+)
+def test_what_would_take_long_or_much_memory_is_refused_first(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(MullError, match="not an exported session"):
+        export.from_json(text)
+    assert time.process_time() - began < 2
+
+
+def test_half_surrogate_pairs_become_the_replacement_character() -> None:
+    session, turns = export.from_json(hostile("turns/0/files/0/name", "\ud800.txt"))
+    assert turns[0].files[0].name == "\ufffd.txt"
+    session, _ = export.from_json(hostile("session/state", {"\udfff": ["\ud800"]}))
+    assert session.state == {"\ufffd": ["\ufffd"]}
+
+
+def test_an_import_replaces_nothing_and_keeps_what_it_refers_to() -> None:
+    session, turns = export.from_json(
+        hostile("session/state", {"behind": 2, "summary": "so far", "model": "m"})
+    )
+    with open_store(None) as store:
+        store.start(name=session.id)
+        for _ in range(2):
+            copy = store.insert(dataclasses.replace(session, name=session.name and "x" * 500), turns)
+            assert copy.id != session.id
+            assert copy.name is None
+            assert copy.state["behind"] == store.turns(copy.id)[1].id
+
+
+@pytest.mark.parametrize("levels", [3, 90, 900, 50_000])
+@pytest.mark.parametrize("when", [1e20, -1e20, "never", None])
+def test_what_an_old_import_left_in_the_database_is_shown(tmp_path: Path, levels: int, when: object) -> None:
+    with open_store(tmp_path / "x.db") as store:
+        session = store.start(name="x")
+        turn = store.begin_turn(session.id, "what")
+    deep = '{"a":' * levels + "1" + "}" * levels
+    details = json.dumps(
+        {"usage": {"prompt": "x", "thinking": -1, "new": 1}, "timing": [], "reasoning": {"how": 1}}
+    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as db, db:
+        db.execute("UPDATE sessions SET state = ?", (deep,))
+        if when is not None:
+            db.execute("UPDATE sessions SET updated = ?, created = ?", (when, when))
+            db.execute("UPDATE turns SET started = ?, ended = ?", (when, when))
+        db.execute("UPDATE turns SET details = ?, finish = 'odd', cut = 'odd'", (details,))
+    with open_store(tmp_path / "x.db") as store:
+        (session,) = store.sessions()
+        assert export.exported(store, session, "json")
+        assert export.exported(store, session, "md")
+        assert export.exported(store, session, "html")
+        assert store.turns(session.id)[0].usage == Usage()
+        assert store.search("what")[0].turn == turn
+        if when is not None:
+            assert time_text(session.updated)

@@ -79,6 +79,22 @@ def test_shows_exports_and_imports(mull: Run, sessions: Path, tmp_path: Path) ->
     assert b"Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_a_hostile_file_is_refused_as_a_whole(mull: Run, sessions: Path, tmp_path: Path, way: str) -> None:
+    before = mull("sessions", "list").stdout
+    data = json.loads(mull("sessions", "export", "work", "-f", "json").stdout)
+    data["turns"][-1]["started"] = 1e20  # all that comes before it is right
+    file = tmp_path / "work.json"
+    file.write_text(json.dumps(data))
+    if way == "file":
+        refused = mull("sessions", "import", file)
+    else:
+        refused = mull("sessions", "import", "-", stdin=file.read_bytes())
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert b"(at /turns/1/started)" in refused.stderr
+    assert mull("sessions", "list").stdout == before
+
+
 def test_renames_and_removes(mull: Run, sessions: Path) -> None:
     assert mull("sessions", "rename", "How", "berries").returncode == 0
     taken = mull("sessions", "rename", "work", "BERRIES")

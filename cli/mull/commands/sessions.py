@@ -182,15 +182,7 @@ def import_(
     from mull.store.export import from_json
 
     streams: Streams = context.obj
-    try:
-        text = streams.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise MullError(
-            "binary_input",
-            f"{file} is not a text file.",
-            "Give a JSON file from mull sessions export.",
-        ) from error
-    session, turns = from_json(text)
+    session, turns = from_json(_import_text(streams, file))
     with _store(streams) as store:
         copy = store.insert(session, turns)
     streams.stdout.write(f"{copy.id}\n")
@@ -227,6 +219,30 @@ def remove(
                 raise typer.Exit(1)
         for session in found:
             store.remove(session.id)
+
+
+def _import_text(streams: Streams, file: Path) -> str:
+    """The text of a file to import, or of stdin, up to the limit. Raises MullError."""
+    from mull.fs.text import read_text
+    from mull.store.session_file import LONGEST, too_large
+
+    if str(file) == "-":
+        return streams.stdin.read(LONGEST + 1)
+    try:
+        text, replaced = read_text(file, most=LONGEST, pipes=True)
+    except MullError as error:
+        if error.code == "file_too_long":
+            raise too_large() from error
+        if error.code != "binary_input":
+            raise
+        text, replaced = "", True
+    if replaced:
+        raise MullError(
+            "binary_input",
+            f"{file} is not a text file.",
+            "Give a JSON file from mull sessions export.",
+        )
+    return text
 
 
 @contextmanager

@@ -14,12 +14,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
 from typing import Any, TypeVar
 
-from mull.errors import MullError
 from mull.events import ReasoningReport, Timing, Usage
 from mull.fs.atomic import write_atomic
+from mull.store import session_file
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import Store
 
@@ -112,25 +111,11 @@ def to_json(session: Session, turns: Sequence[TurnRecord]) -> str:
 
 
 def from_json(text: str) -> tuple[Session, list[TurnRecord]]:
-    """Parse the output of `to_json`. Unknown fields are ignored. Raises MullError for anything else."""
-    try:
-        data = json.loads(text)
-        if data["format"] != FORMAT or data["v"] > VERSION:
-            raise ValueError(f"version {data['v']} of “{data['format']}”")
-        turns = [_turn(values) for values in data["turns"]]
-        session = _make(Session, data["session"] | {"turns": len(turns)})
-        for word in (session.id, session.auto_title, session.name or "", session.system, session.model):
-            _demand(word, str)
-        for moment in (session.created, session.updated):
-            _demand(moment, float | int)
-        _demand(session.state, Mapping)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise MullError(
-            "invalid_session_file",
-            f"This is not an exported session: {error}.",
-            "mull sessions export --format json writes one.",
-        ) from error
-    return session, turns
+    """Read the output of `to_json`. Unknown fields are ignored. Raises MullError for anything else."""
+    data = session_file.parse(text)
+    turns = [_turn(values) for values in data["turns"]]
+    names = {"name": _title(data["session"]["name"]), "auto_title": _title(data["session"]["auto_title"])}
+    return _make(Session, data["session"] | names | {"turns": len(turns)}), turns
 
 
 def exported(store: Store, session: Session, form: str) -> str:
@@ -168,18 +153,11 @@ def _turn(values: Mapping[str, Any]) -> TurnRecord:
         "reasoning": _make(ReasoningReport, values["reasoning"]) if values["reasoning"] else None,
         "files": tuple(_make(Attachment, file) for file in values["files"]),
     }
-    turn = _make(TurnRecord, {**values, **parts})
-    texts = (turn.question, turn.answer, turn.thinking, turn.model)
-    _demand(turn.id, int)
-    _demand(turn.started, float | int)
-    for text in (*texts, *(part for file in turn.files for part in (file.name, file.text))):
-        _demand(text, str)
-    return turn
+    return _make(TurnRecord, {"session": "", **values, **parts})
 
 
-def _demand(value: object, kind: type | UnionType) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"unexpected value {value!r}")
+def _title(text: str | None) -> Any:
+    return text and _one_line(text)
 
 
 def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:

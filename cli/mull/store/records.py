@@ -11,10 +11,11 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mull.events import Done, Finish, Limit, ReasoningReport, Timing, Usage
 from mull.messages import Message
+from mull.store.session_file import DEEPEST, LARGEST, structure_fault, valid_unicode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,6 +24,9 @@ TITLE_LENGTH = 60
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, without the easily confused i, l, o, u
 _EPOCH = 1_577_836_800  # 2020-01-01: six digits last until 2054
 _COMPLETE: tuple[Finish, ...] = ("stop", "schema")
+_FINISHES = (*get_args(Finish), None)
+_LIMITS = get_args(Limit)
+LAST_MOMENT = 253_402_214_400.0  # the last day of the year 9999, which every time zone can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,31 @@ def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> in
     return db.execute(sql, _storable(columns)).lastrowid or 0
 
 
+def insert_session(
+    db: sqlite3.Connection, session: Session, turns: Iterable[TurnRecord], identity: str, name: str | None
+) -> None:
+    """Insert a session with all its turns, under another id and name; the turns get new ids."""
+    columns = {
+        "id": identity,
+        "name": name,
+        "auto_title": session.auto_title if name == session.name else session.title,
+        "system": session.system,
+        "model": session.model,
+        "created": session.created,
+        "updated": session.updated,
+    }
+    insert(db, "sessions", columns)
+    numbers: dict[int, int] = {}
+    for turn in sorted(turns, key=lambda turn: turn.id):  # parents are older than their children
+        place = {"session": identity, "parent": numbers.get(turn.parent or 0)}
+        numbers[turn.id] = insert(db, "turns", place | from_turn(turn))
+    state = dict(session.state)
+    if state.get("behind"):
+        state["behind"] = numbers.get(state["behind"])
+    place = {"leaf": numbers.get(session.leaf or 0), "turns": len(numbers), "state": json.dumps(state)}
+    update(db, "sessions", identity, place)
+
+
 def update(db: sqlite3.Connection, table: str, identity: int | str, columns: Mapping[str, Any]) -> None:
     """Update one row by its id."""
     changes = ",".join(f"{name} = ?" for name in columns)
@@ -161,13 +190,20 @@ def _storable(columns: Mapping[str, Any]) -> list[Any]:
 def to_session(row: sqlite3.Row) -> Session:
     """The session of a row of `sessions`."""
     state = row["state"]
-    return Session(**{**dict(row), "state": {} if state == "{}" else json.loads(state)})
+    values = {
+        **dict(row),
+        "created": moment(row["created"]),
+        "updated": moment(row["updated"]),
+        "state": {} if state == "{}" else _state(state),
+    }
+    return Session(**values)
 
 
 def to_turn(row: sqlite3.Row) -> TurnRecord:
     """The turn of a row of `turns`."""
-    details = json.loads(row["details"])
-    reasoning = details.get("reasoning")
+    details = _object(row["details"])
+    reasoning = _known(ReasoningReport, details.get("reasoning"))
+    settings = details.get("settings")
     return TurnRecord(
         id=row["id"],
         session=row["session"],
@@ -175,17 +211,56 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
         question=row["question"],
         answer=row["answer"],
         thinking=row["thinking"],
-        finish=row["finish"],
-        limit=row["cut"],
+        finish=row["finish"] if row["finish"] in _FINISHES else "error",
+        limit=row["cut"] if row["cut"] in _LIMITS else None,
         model=row["model"],
-        settings=details.get("settings") or {},
-        reasoning=ReasoningReport(**reasoning) if reasoning else None,
-        usage=Usage(**(details.get("usage") or {})),
-        timing=Timing(**(details.get("timing") or {})),
+        settings=settings if isinstance(settings, dict) else {},
+        reasoning=ReasoningReport(**reasoning) if {"asked", "applied", "how"} <= reasoning.keys() else None,
+        usage=Usage(**_known(Usage, details.get("usage"))),
+        timing=Timing(**_known(Timing, details.get("timing"))),
         files=tuple(Attachment(**file) for file in json.loads(row["files"])),
-        started=row["started"],
-        ended=row["ended"],
+        started=moment(row["started"]),
+        ended=None if row["ended"] is None else moment(row["ended"]),
     )
+
+
+def moment(value: object) -> float:
+    """A time that a calendar can show: the year 1970 or 9999 for one out of range, as old imports let in."""
+    if not isinstance(value, int | float) or not value >= 0:  # also NaN
+        return 0.0
+    return min(float(value), LAST_MOMENT)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON column; empty for one that is damaged, or so deep that Python cannot process it."""
+    if text.count("{") + text.count("[") > DEEPEST and structure_fault(text):
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if "\\ud" in text:
+        found = valid_unicode(found)
+    return found if isinstance(found, dict) else {}
+
+
+def _state(text: str) -> dict[str, Any]:
+    """What a chat resumes with; a value of the wrong type is dropped."""
+    kinds: dict[str, type] = {"behind": int, "summary": str, "model": str}
+    found = _object(text)
+    return {name: value for name, value in found.items() if isinstance(value, kinds.get(name, object))}
+
+
+def _known(kind: type[ReasoningReport | Usage | Timing], values: object) -> dict[str, Any]:
+    """The values that this class has a field for, of the right type: text, or numbers that are not negative."""
+    known: dict[str, Any] = {}
+    if isinstance(values, dict):
+        for each in dataclasses.fields(kind):
+            value = values.get(each.name)
+            number = isinstance(value, int if each.type == "int" else int | float) and 0 <= value < LARGEST
+            if isinstance(value, str) if kind is ReasoningReport else number:
+                known[each.name] = value
+    return known
 
 
 def from_turn(turn: TurnRecord) -> dict[str, Any]:

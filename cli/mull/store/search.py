@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mull.errors import UsageError
-from mull.store.records import Hit, Session, title_of
+from mull.store.records import Hit, Session, moment, title_of
 
 LONGEST_NAME = 80
 _NAMED = 4  # candidates that an error lists
@@ -86,7 +86,7 @@ def _hit(row: sqlite3.Row, texts: dict[str, str]) -> Hit:
         turn=row["turn"],
         field=field,
         snippet=_clipped(texts[field]) if OPEN in texts[field] else title_of(texts[field]),
-        when=row["started"],
+        when=moment(row["started"]),
     )
 
 

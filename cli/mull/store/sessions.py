@@ -270,27 +270,16 @@ class Store:
 
     def insert(self, session: Session, turns: Iterable[TurnRecord]) -> Session:
         """Import a session with all its branches. Its id and name stay if they are free."""
-        numbers: dict[int, int] = {}
         with self._writing():
-            taken = self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session.id,)).fetchone()
+            taken = self._db.execute(
+                "SELECT 1 FROM sessions WHERE id = ?1 OR name = ?1", (session.id,)
+            ).fetchone()
             chosen = self._free_id(time.time()) if taken else session.id
-            named = self._db.execute("SELECT 1 FROM sessions WHERE name = ?", (session.name,)).fetchone()
-            columns = {
-                "id": chosen,
-                "name": None if named else session.name,
-                "auto_title": session.title if named else session.auto_title,
-                "system": session.system,
-                "model": session.model,
-                "created": session.created,
-                "updated": session.updated,
-                "state": json.dumps(dict(session.state)),
-            }
-            records.insert(self._db, "sessions", columns)
-            for turn in sorted(turns, key=lambda turn: turn.id):  # parents are older than their children
-                place = {"session": chosen, "parent": numbers.get(turn.parent or 0)}
-                numbers[turn.id] = records.insert(self._db, "turns", place | records.from_turn(turn))
-            place = {"leaf": numbers.get(session.leaf or 0), "turns": len(numbers)}
-            records.update(self._db, "sessions", chosen, place)
+            name = None
+            if session.name is not None:
+                with suppress(UsageError):
+                    name = self._free_name(session.name, chosen)
+            records.insert_session(self._db, session, turns, chosen, name)
         return self.session(chosen)
 
     # Internals.
