@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -20,9 +20,6 @@ from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
 from mull.help import HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
-
-if TYPE_CHECKING:
-    from mull.terminal.views.base import OutputForm
 
 
 class Entry(NamedTuple):
@@ -219,17 +216,13 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
         streams.stdout.flush()
     except OSError:  # the error itself is reported below; the interpreter's own flush would fail again
         detach(streams)
+    from mull.terminal.views.base import requested_forms
     from mull.terminal.views.open import show_failure
 
     of_turn = not words or words[0] not in COMMANDS or words[0] in ("ask", "chat")
-    show_failure(error, output_form(words), streams, of_turn=of_turn)
+    flags = words[: words.index("--")] if "--" in words else words  # raw: usage errors have the form too
+    show_failure(error, requested_forms(flags)[0], streams, of_turn=of_turn)
     return error.exit_code
-
-
-def output_form(words: Sequence[str]) -> OutputForm:
-    """The requested form of stdout. It is read from the raw words, as usage errors have to be shown in it too."""
-    flags = words[: words.index("--")] if "--" in words else words
-    return "json" if "--json" in flags else "jsonl" if "--jsonl" in flags else "text"
 
 
 def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:

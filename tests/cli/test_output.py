@@ -173,3 +173,55 @@ def test_an_interrupted_answer_does_not_change_the_file(
         assert process.wait(20) == 128 + number
     assert out.read_text() == "old"
     assert not list(tmp_path.glob(".out.*.part"))
+
+
+# A form of output that is neither text nor JSON, in place of --jsonl: a line per event.
+TRACING = """
+from mull.__main__ import main
+from mull.terminal.views import open as table
+from mull.terminal.views.base import show_each
+
+def trace(options):
+    return lambda events: show_each(events, lambda event: options.streams.write(type(event).__name__ + "\\n"))
+
+table.VIEWS["jsonl"] = table.ViewEntry(trace)
+main()
+"""
+
+
+def traced(home: dict[str, str], *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", TRACING, "--jsonl", *map(str, words)]
+    return subprocess.run(
+        command, input="", capture_output=True, env=home, text=True, timeout=60, check=False
+    )
+
+
+def test_another_form_gets_figures_and_notices_on_stderr(home: dict[str, str], thinker: Path) -> None:
+    done = traced(home, "-m", thinker, "--stats", "--max-tokens", "2", "hi")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (4, "Done")
+    assert "The model thought but never answered." in done.stderr
+    assert " tokens/s " in done.stderr
+
+
+@pytest.mark.parametrize("words", [("-m", "./missing.gguf", "hi"), ("--no-such-flag",)])
+def test_another_form_gets_its_errors_on_stderr(home: dict[str, str], words: tuple[str, ...]) -> None:
+    done = traced(home, *words)
+    assert done.returncode
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("-x",), "-x and --jsonl exclude each other."),
+        (("--json",), "--json and --jsonl contradict each other."),
+        (("--logprobs", "1"), "--logprobs needs JSON output."),
+    ],
+)
+def test_what_another_form_excludes_is_named(
+    home: dict[str, str], flags: tuple[str, ...], message: str
+) -> None:
+    done = traced(home, *flags, "hi")
+    assert done.returncode == 2
+    assert message in done.stderr

@@ -177,6 +177,23 @@ def test_a_full_disk_leaves_the_error_on_stderr(home: dict[str, str], words: tup
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["--no-markdown", "--json", "--jsonl", "-o/dev/stdout"])
+def test_a_full_disk_is_named_whatever_the_form(home: dict[str, str], thinker: Path, form: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mull", "-m", thinker, "--no-reason", form, "hi"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=home,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"could not be written: No space left on device." in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("color", ["sometimes", ""])
 def test_an_unknown_color_is_a_usage_error(mull: Run, color: str) -> None:
     done = mull("--color", color, "hi")

@@ -85,7 +85,7 @@ def test_ctrl_c_in_a_pipe_keeps_the_answer_so_far(play: Play, tmp_path: Path) ->
 def test_a_full_disk_is_an_error_and_a_closed_pipe_is_not(play: Play, tmp_path: Path) -> None:
     full = play(("answer", "Anything."), stdout=Path("/dev/full"), stderr=tmp_path / "err")
     assert full.exit() == 1
-    assert "The answer could not be written: No space left on device." in (tmp_path / "err").read_text()
+    assert "The output could not be written: No space left on device." in (tmp_path / "err").read_text()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.terminal.console.streams import detach
+from mull.terminal.views.base import requested_forms
+from mull.terminal.views.open import VIEWS, open_view
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
@@ -37,8 +39,8 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     config = read_config()
     template = _template(flags)
     flags = template.flags if template else flags
-    run = run_config(flags, config, answer_format=_answer_format(flags), logprobs=flags.logprobs)
-    output = AnswerOutput.of(flags, as_text=form == "text")
+    run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
+    output = AnswerOutput.of(flags, form)
     files = flags.files or ()
     return _ask(lambda: _read(words, template, files, streams), run, form, output, streams)
 
@@ -49,25 +51,26 @@ def _ask(
     started = _head_start(run)
     from mull.commands._session import offering, open_sessions, set_up
 
-    talks = form == "text" and not run.quiet  # notices go to stderr
+    on_stderr = not VIEWS[form].is_json  # errors, notices and figures
+    notices = on_stderr and not run.quiet
     store, problem = open_sessions(private=not run.saving.sessions)
     with Delivery(output, streams) as delivery, store:
         setup = offering(lambda: set_up(run, store, started), streams)
         try:
             setup.backend.start()  # it loads while the input is being read
             question = read()
-            if talks:
+            if notices:
                 _announce(setup, question, problem, streams)
             control = TurnControl()
             done = _answer(setup, question, run, form, delivery.streams, control)
             code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
-    if form == "text" and done.error is not None:
+    if on_stderr and done.error is not None:
         streams.error(done.error.message, done.error.hint)
-    if talks and (why := _shortfall(done)):
+    if notices and (why := _shortfall(done)):
         streams.note(why)
-    if form == "text" and run.stats:
+    if on_stderr and run.stats:
         from mull.terminal.views.stats import stats_line
 
         streams.note(stats_line(done))
@@ -117,11 +120,14 @@ def _persist(setup: Setup, code: int, streams: Streams) -> int:
 
 
 def _output_form(flags: AskFlags) -> OutputForm:
-    if flags.json and flags.jsonl:
+    forms = requested_forms({f"--{form}" for form in VIEWS if getattr(flags, form, False)})
+    if len(forms) > 1:
         raise UsageError(
-            "conflicting_options", "--json and --jsonl contradict each other.", "Give only one of them."
+            "conflicting_options",
+            f"--{forms[0]} and --{forms[1]} contradict each other.",
+            "Give only one of them.",
         )
-    return "json" if flags.json else "jsonl" if flags.jsonl else "text"
+    return forms[0]
 
 
 def _template(flags: AskFlags) -> AppliedTemplate | None:
@@ -135,9 +141,9 @@ def _template(flags: AskFlags) -> AppliedTemplate | None:
     return AppliedTemplate(flags)
 
 
-def _answer_format(flags: AskFlags) -> AnswerFormat | None:
+def _answer_format(flags: AskFlags, form: OutputForm) -> AnswerFormat | None:
     """The constraint on the answer. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
-    if flags.logprobs is not None and not (flags.json or flags.jsonl):
+    if flags.logprobs is not None and not VIEWS[form].is_json:
         raise UsageError("usage_error", "--logprobs needs JSON output.", "Add --json or --jsonl.")
     if flags.schema is None and flags.grammar is None and flags.format is None:
         return None
@@ -179,7 +185,6 @@ def _answer(
     """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
     from mull.terminal.views.base import ViewOptions
-    from mull.terminal.views.open import open_view
 
     conversation, backend = setup.conversation, setup.backend
 

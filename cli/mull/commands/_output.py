@@ -12,14 +12,17 @@ import io
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from mull.commands._ask_options import AskFlags
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done
 from mull.fs.atomic import OutFile
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
+
+if TYPE_CHECKING:
+    from mull.commands._ask_options import AskFlags
+    from mull.terminal.views.base import OutputForm
 
 _DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is written to a file
 
@@ -28,7 +31,7 @@ _DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is wr
 class AnswerOutput:
     """What of an answer is written, and where: all of it, or a code block (`last`: the last; `language`: of that one).
 
-    `file` None: to stdout. `as_text` False: JSON, in which no code block can be extracted.
+    `file` None: to stdout. `as_text` False: another output form, of which all is written even when the turn failed.
     """
 
     as_text: bool = True
@@ -39,19 +42,21 @@ class AnswerOutput:
     thinking_file: Path | None = None
 
     @classmethod
-    def of(cls, flags: AskFlags, *, as_text: bool) -> AnswerOutput:
+    def of(cls, flags: AskFlags, form: OutputForm) -> AnswerOutput:
         """From the command's flags. Raises UsageError for conflicting ones."""
         extract = bool(flags.extract or flags.extract_last or flags.extract_lang)
-        if extract and not as_text:
+        if extract and form != "text":
             raise UsageError(
                 "conflicting_options",
-                "-x and JSON output exclude each other.",
-                "Give only one; jq extracts the answer from the JSON.",
+                f"-x and --{form} exclude each other.",
+                "Give only one; -x takes a code block out of an answer that is printed as text.",
             )
         file = None if flags.output == Path("-") else flags.output
         if file and file == flags.thinking_file:
             raise UsageError("same_file", "-o and --thinking-file name the same file.", "Name two files.")
-        return cls(as_text, extract, flags.extract_last, flags.extract_lang or "", file, flags.thinking_file)
+        return cls(
+            form == "text", extract, flags.extract_last, flags.extract_lang or "", file, flags.thinking_file
+        )
 
 
 class Delivery:
@@ -91,8 +96,7 @@ class Delivery:
                 return self._no_block(done)
             text = _with_newline(block)
         if self._output is None:
-            self._streams.stdout.write(visible(text) if self._streams.stdout_tty else text)
-            self._streams.stdout.flush()
+            self._streams.write_stdout(text)
         elif done.finish in _DELIVERED or not self._wanted.as_text:
             self._write(self._output, text)
         return done.exit_code

@@ -109,9 +109,30 @@ class Streams:
         """One dim line on stderr; a terminal gets it wrapped at words."""
         self._write_message(one_line(text), "dim")
 
+    def write(self, text: str) -> None:
+        """Write to stdout at once, without any change.
+
+        Raises MullError (write_failed) where it cannot be written, on a full disk for instance; a closed pipe stays an
+        OSError, for `quiet_when_closed`.
+        """
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except OSError as failure:
+            if is_closed_pipe(failure):
+                raise
+            raise MullError(
+                "write_failed",
+                f"The output could not be written: {failure.strerror or failure}.",
+                "Free some space, or send the output elsewhere.",
+            ) from failure
+
     def write_stdout(self, text: str) -> None:
-        """Write text of a model or a file to stdout: a terminal gets no control characters, a pipe the same bytes."""
-        self.stdout.write(visible(text) if self.stdout_tty else text)
+        """Write text of a model or a file to stdout: a terminal gets no control characters, a pipe the same bytes.
+
+        Raises what `write` raises.
+        """
+        self.write(visible(text) if self.stdout_tty else text)
 
     def write_stderr(self, text: str) -> None:
         """Write to stderr without any change."""

@@ -2,14 +2,15 @@
 
 A view is a function of an event stream: it shows the events as they come and returns the stream's result. A view of
 a turn returns the turn's `Done`; it raises what the turn raises, and MullError when its output cannot be written.
-`views/open.py` is the table of the views of a turn. To add one: write its maker, add it to that table.
+`views/open.py` is the table of the views of a turn. To add one: write its maker, add it to that table and its name to
+`OutputForm`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 from mull.control import TurnControl
 from mull.errors import MullError
@@ -24,6 +25,8 @@ EventT_contra = TypeVar("EventT_contra", contravariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 OutputForm = Literal["text", "json", "jsonl"]
+"""What stdout carries. Every form but text has the flag of its name, such as `--json`."""
+
 SessionId = Callable[[], str | None]  # the conversation's id, known once the turn has ended
 
 
@@ -56,8 +59,18 @@ class ViewOptions:
 MakeView = Callable[[ViewOptions], TurnView]
 
 
-def ended(done: Done | None) -> Done:
-    """The result of a turn that has ended. Raises MullError for a stream without a `Done`."""
+def requested_forms(flags: Container[str]) -> list[OutputForm]:
+    """The output forms whose flags are among these, such as `--json`; text alone where none is."""
+    return [form for form in get_args(OutputForm) if f"--{form}" in flags] or ["text"]
+
+
+def show_each(events: Iterable[Event], show: Callable[[Event], object]) -> Done:
+    """Pass every event to `show`; return the turn's `Done`. Raises MullError for a stream without one."""
+    done: Done | None = None
+    for event in events:
+        show(event)
+        if isinstance(event, Done):
+            done = event
     if done is None:
         raise MullError(
             "internal_error", "The turn ended without a result.", "This is a bug in mull; please report it."

@@ -8,7 +8,7 @@ stdout, and nothing to stderr: notices are events.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -28,7 +28,7 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams
-from mull.terminal.views.base import TurnView, ViewOptions, ended
+from mull.terminal.views.base import TurnView, ViewOptions, show_each
 
 VERSION = 1
 _SECONDS_DIGITS = 4
@@ -50,7 +50,7 @@ def json_view(options: ViewOptions) -> TurnView:
     """Wait for the end of the turn, then print its object."""
 
     def show(events: Iterable[Event]) -> Done:
-        done = _last(events)
+        done = show_each(events, lambda _: None)
         write_object(options.streams, result_object(done, options.session()))
         return done
 
@@ -60,14 +60,14 @@ def json_view(options: ViewOptions) -> TurnView:
 def jsonl_view(options: ViewOptions) -> TurnView:
     """Print one object per event as it happens, `event_object`'s; the result is the last one."""
 
-    def printed(events: Iterable[Event]) -> Iterator[Event]:
-        for event in events:
-            if not isinstance(event, Done):
-                write_object(options.streams, event_object(event))
-            yield event
+    def line(event: Event) -> None:
+        if not isinstance(event, Done):
+            write_object(options.streams, event_object(event))
 
     def show(events: Iterable[Event]) -> Done:
-        return json_view(options)(printed(events))
+        done = show_each(events, line)
+        write_object(options.streams, result_object(done, options.session()))
+        return done
 
     return show
 
@@ -121,9 +121,8 @@ def event_object(event: Loading | PromptProgress | ThinkingDelta | AnswerDelta |
 
 
 def write_object(streams: Streams, value: Mapping[str, Any]) -> None:
-    """One line, flushed, so that a reader in a pipe sees it at once."""
-    streams.stdout.write(dumps(value) + "\n")
-    streams.stdout.flush()
+    """One line, flushed, so that a reader in a pipe sees it at once. Raises what `Streams.write` raises."""
+    streams.write(dumps(value) + "\n")
 
 
 def dumps(value: Mapping[str, Any]) -> str:
@@ -134,14 +133,6 @@ def dumps(value: Mapping[str, Any]) -> str:
         .encode("utf-8", errors="surrogatepass")
         .decode("utf-8", "replace")
     )
-
-
-def _last(events: Iterable[Event]) -> Done:
-    done: Done | None = None
-    for event in events:
-        if isinstance(event, Done):
-            done = event
-    return ended(done)
 
 
 def _failed(error: MullError) -> Finish:

@@ -20,7 +20,7 @@ from mull.terminal.console.width import clip, wrap
 from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.input.typeahead import Typeahead
-from mull.terminal.views.base import TurnView, ViewOptions, ended
+from mull.terminal.views.base import TurnView, ViewOptions, show_each
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import ThinkingPanel, spinner
@@ -58,15 +58,14 @@ def live_view(options: ViewOptions) -> TurnView:
             typeahead=options.typeahead,
         )
         raw_thinking = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
-        done: Done | None = None
         with TurnInput(streams, options.control, screen, keys=True) as turn_input:
-            for event in events:
+
+            def take(event: Event) -> None:
                 turn_input.put(event)
                 if raw_thinking is not None:
                     raw_thinking.take(event)
-                if isinstance(event, Done):
-                    done = event
-        return ended(done)
+
+            return show_each(events, take)
 
     return show
 

@@ -7,9 +7,10 @@ view has seen, is shown here too, in the same form.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from mull.errors import MullError
-from mull.terminal.console.streams import Streams, detach, is_closed_pipe
+from mull.terminal.console.streams import Streams, detach
 from mull.terminal.views.base import MakeView, OutputForm, TurnView, ViewOptions
 
 
@@ -37,13 +38,29 @@ def _jsonl(options: ViewOptions) -> TurnView:
     return jsonl_view(options)
 
 
-VIEWS: Mapping[str, MakeView] = {"text": _text, "live": _live, "json": _json, "jsonl": _jsonl}
+class ViewEntry(NamedTuple):
+    """A view of the table.
+
+    `is_json`: stdout carries objects for programs, failures included, and the notices and figures are in them. With
+    any other view, errors, notices and --stats go to stderr.
+    """
+
+    make: MakeView
+    is_json: bool = False
+
+
+VIEWS: Mapping[str, ViewEntry] = {
+    "text": ViewEntry(_text),
+    "live": ViewEntry(_live),
+    "json": ViewEntry(_json, is_json=True),
+    "jsonl": ViewEntry(_jsonl, is_json=True),
+}
 
 
 def open_view(form: OutputForm, options: ViewOptions) -> TurnView:
     """The view for an output form. Text on a terminal whose cursor can be moved is drawn by the live view."""
     live = form == "text" and options.streams.stdout_live
-    return VIEWS["live" if live else form](options)
+    return VIEWS["live" if live else form].make(options)
 
 
 def show_failure(error: MullError, form: OutputForm, streams: Streams, *, of_turn: bool) -> None:
@@ -52,14 +69,12 @@ def show_failure(error: MullError, form: OutputForm, streams: Streams, *, of_tur
     `of_turn`: the command shows a turn, whose result has all its keys even then. An interruption needs no sentence.
     Raises OSError only for a closed pipe, for `streams.quiet_when_closed`.
     """
-    if form != "text":
+    if VIEWS[form].is_json:
         from mull.terminal.views.json_output import write_failure
 
         try:
             write_failure(error, streams, of_turn=of_turn)
-        except OSError as failure:
-            if is_closed_pipe(failure):
-                raise
+        except MullError:
             detach(streams)  # the disk is full; the sentence on stderr is what is left
     if error.code != "interrupted":
         streams.error(error.message, error.hint)

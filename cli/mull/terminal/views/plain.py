@@ -22,13 +22,12 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import Sanitizer
-from mull.terminal.console.streams import Streams, is_closed_pipe
+from mull.terminal.console.streams import Streams
 from mull.terminal.input.turn_input import TurnInput
-from mull.terminal.views.base import TurnView, ViewOptions, ended
+from mull.terminal.views.base import TurnView, ViewOptions, show_each
 from mull.terminal.views.stderr_thinking import StderrThinking
 
 if TYPE_CHECKING:
@@ -53,13 +52,15 @@ def plain_view(options: ViewOptions) -> TurnView:
             )
         view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
         with TurnInput(streams, options.control, panel, keys=False) as turn_input:
-            for event in events:
+
+            def take(event: Event) -> None:
                 if panel is not None:
                     turn_input.put(event)
                     if view.changes_phase(event):
                         turn_input.settle()  # remove the panel before the answer: both may be on one screen
                 view.take(event)
-        return ended(view.done)
+
+            return show_each(events, take)
 
     return show
 
@@ -68,7 +69,6 @@ class _Plain:
     """The text on stdout, and a summary of the thinking."""
 
     def __init__(self, streams: Streams, thinking: ThinkingView, *, quiet: bool, panelled: bool) -> None:
-        self.done: Done | None = None
         self._streams = streams
         self._view = thinking
         self._quiet = quiet
@@ -99,7 +99,6 @@ class _Plain:
                 self._streams.note(event.text)
         elif isinstance(event, Done):
             self._end_thinking()
-            self.done = event
             self._write(self._out.finish() if self._out else "")
             if self._last not in {"", "\n"}:
                 self._write("\n")
@@ -127,17 +126,6 @@ class _Plain:
             self._streams.note(thoughts.summary())
 
     def _write(self, text: str) -> None:
-        if not text:
-            return
-        try:
-            self._streams.stdout.write(text)
-            self._streams.stdout.flush()
-        except OSError as failure:
-            if is_closed_pipe(failure):
-                raise
-            raise MullError(
-                "write_failed",
-                f"The answer could not be written: {failure.strerror or failure}.",
-                "Free some space, or send the output elsewhere.",
-            ) from failure
-        self._last = text[-1]
+        if text:
+            self._streams.write(text)
+            self._last = text[-1]
