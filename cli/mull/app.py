@@ -18,6 +18,7 @@ import typer
 
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
+from mull.fs.os_failures import refused, used_up
 from mull.help import HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
 
@@ -167,10 +168,9 @@ def root(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words in (["--version"], ["-V"]):
-        sys.stdout.write(f"mull {__version__}\n")
-        return
     streams = Streams.detect()
+    if sys.stdout is None:  # closed by the shell; Click writes help there
+        sys.stdout = streams.stdout
     with quiet_when_closed(streams):
         try:
             color, words = _take_color(words)
@@ -184,22 +184,28 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(words: Sequence[str], streams: Streams) -> int:
     """Parse and run; returns the exit code. Raises every failure as a MullError."""
     try:
-        result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
+        with quiet_when_closed(
+            streams
+        ):  # in here, so that a last write which fails is reported like any other
+            if words in (["--version"], ["-V"]):
+                streams.stdout.write(f"mull {__version__}\n")
+                return ExitCode.OK
+            result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
     except typer.Exit as exit_:
         return exit_.exit_code
     except (typer.Abort, KeyboardInterrupt) as stop:
         raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED) from stop
     except _ClickException as usage:
         raise UsageError("usage_error", usage.format_message().rstrip("."), _help_line(usage)) from usage
-    except MemoryError as full:
-        raise MullError("out_of_memory", "Not enough memory.", "Try a smaller model or --ctx.") from full
     except OSError as failure:
-        raise MullError(
-            "system_error", f"{failure}.", "Check the path, the permissions and the free disk space."
-        ) from failure
-    except MullError:
+        raise refused(failure) from failure
+    except MullError as error:
+        if limit := used_up(error):
+            error.hint = limit.hint
         raise
     except Exception as bug:
+        if limit := used_up(bug):
+            raise limit from bug
         raise MullError(
             "internal_error", f"Something went wrong inside mull: {bug!r}.", "MULL_DEBUG=1 shows where."
         ) from bug

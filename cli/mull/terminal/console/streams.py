@@ -50,7 +50,8 @@ class Streams:
     def detect(cls, color: ColorChoice = "auto", environ: Mapping[str, str] | None = None) -> Streams:
         """Examine the process's own streams and prepare them: UTF-8 in pipes, unwritable characters replaced."""
         environ = os.environ if environ is None else environ
-        stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
+        stdin, stderr = _open(sys.stdin, "r"), _open(sys.stderr, "w")
+        stdout = _open(sys.stdout, "w", refuses=True)
         moves = environ.get("TERM", "" if sys.platform != "win32" else "windows") not in {
             "",
             "dumb",
@@ -190,10 +191,12 @@ def detach(streams: Streams) -> None:
         os.close(null)
 
 
-def _open(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
-    """A stream that the shell closed (`>&-`) is None in Python: use the null device."""
+def _open(stream: TextIO | None, mode: Literal["r", "w"], *, refuses: bool = False) -> TextIO:
+    """A stream that the shell closed (`>&-`) is None in Python: use the null device instead, which also keeps its
+    descriptor from becoming that of a file that mull opens. `refuses`: writes to it fail, as to a closed stream."""
     if stream is None:
-        return open(os.devnull, mode, encoding="utf-8")
+        flags = os.O_RDONLY if mode == "r" or refuses else os.O_WRONLY
+        return open(os.open(os.devnull, flags), mode, encoding="utf-8")
     return stream
 
 

@@ -1,0 +1,114 @@
+"""Say in a sentence what the operating system refused: a limit that is used up, a folder that is gone, any other fault.
+
+In: the exception that ended a command. Out: a MullError whose hint names the limit and how to raise it, or None for an
+exception that is not the operating system's. Looks through the exceptions that an exception was raised from.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from mull.errors import MullError
+
+_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+_FULL = frozenset(
+    number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None
+)
+_DESCRIPTORS_TEXTS = ("Too many open files",)
+# The loader of shared libraries and the threads report only a text.
+_MEMORY_TEXTS = (
+    "Cannot allocate memory",
+    "cannot allocate memory",
+    "failed to map segment",
+    "start new thread",
+)
+
+
+def used_up(failure: BaseException) -> MullError | None:
+    """The error for a failure whose cause is a lack of file descriptors or of memory; None for any other."""
+    for cause in _causes(failure):
+        number = cause.errno if isinstance(cause, OSError) else None
+        # A MullError's text may quote a file or a model; its causes are looked at instead.
+        text = "" if isinstance(cause, MullError) else str(cause)
+        if number in _DESCRIPTORS or any(known in text for known in _DESCRIPTORS_TEXTS):
+            return MullError("too_many_files", "Too many files are open.", _descriptors_hint())
+        if (
+            isinstance(cause, MemoryError)
+            or number == errno.ENOMEM
+            or (
+                isinstance(cause, OSError | ImportError | RuntimeError)
+                and any(known in text for known in _MEMORY_TEXTS)
+            )
+        ):
+            return MullError("out_of_memory", "Not enough memory.", _memory_hint())
+    return None
+
+
+def refused(failure: OSError) -> MullError:
+    """The error for anything that the operating system refused."""
+    if found := used_up(failure):
+        return found
+    if isinstance(failure, FileNotFoundError) and working_folder_is_gone():
+        return MullError(
+            "no_working_folder", "The working folder no longer exists.", "Change to another folder: cd"
+        )
+    if failure.errno == errno.EBADF and failure.filename is None:  # `>&-`; see `Streams.detect`
+        return MullError("write_failed", "stdout is closed.", "Send the output to a file, or to /dev/null.")
+    if failure.errno in _FULL and failure.filename is None:  # a write, to stdout as a rule; files have names
+        return MullError(
+            "write_failed",
+            f"The output could not be written: {failure.strerror}.",
+            "Free some space, or send the output elsewhere.",
+        )
+    reason = failure.strerror or str(failure) or type(failure).__name__
+    names = [
+        os.fsdecode(name) for name in (failure.filename, failure.filename2) if isinstance(name, str | bytes)
+    ]
+    about = f"{' → '.join(names)}: " if names else ""
+    return MullError(
+        "system_error", f"{about}{reason}.", "Check the path, the permissions and the free disk space."
+    )
+
+
+def working_folder_is_gone() -> bool:
+    """Whether the folder that the process works in was deleted, or a folder above it."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether it fails
+    except OSError:
+        return True
+    return False
+
+
+def _causes(failure: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while failure is not None and id(failure) not in seen:
+        seen.add(id(failure))
+        yield failure
+        failure = failure.__cause__ or failure.__context__
+
+
+def _descriptors_hint() -> str:
+    limit = _limit("RLIMIT_NOFILE")
+    known = f"The limit is {limit}. " if limit is not None else ""
+    return f"{known}Raise it (ulimit -n 1024), or close other programs."
+
+
+def _memory_hint() -> str:
+    limit = next(
+        (found for name in ("RLIMIT_AS", "RLIMIT_DATA") if (found := _limit(name)) is not None), None
+    )
+    if limit is None:
+        return "Try a smaller model or --ctx."
+    return f"This process may use {limit // 1_000_000:,} MB; ulimit -v raises that. Or try a smaller model or --ctx."
+
+
+def _limit(name: str) -> int | None:
+    """This process's limit; None where there is none."""
+    try:
+        import resource
+    except ImportError:  # Windows, or nothing is left to import it with
+        return None
+    limit = resource.getrlimit(getattr(resource, name))[0]
+    return None if limit == resource.RLIM_INFINITY else limit
