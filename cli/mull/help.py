@@ -80,6 +80,7 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
     ),
     "mull templates": (
         ("mull templates edit review", "write a template"),
+        ("mull templates trust", "let this project's templates set a model or files"),
         ("git diff | mull -t review", "use it"),
     ),
     "mull cache": (("mull cache clear", "delete every cached prompt"),),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 if sys.platform == "win32":
     pytest.skip("needs a POSIX shell", allow_module_level=True)
 

@@ -51,16 +51,19 @@ def test_a_flag_overrides_the_template(mull: Run, thinker: Path) -> None:
     assert json.loads(done.stdout)["thinking"] == "Let me see."
 
 
-def test_a_projects_template_comes_first(mull: Run, thinker: Path, review: Path, tmp_path: Path) -> None:
+def test_ones_own_template_comes_before_a_projects(
+    mull: Run, thinker: Path, review: Path, tmp_path: Path
+) -> None:
     (tmp_path / ".git").mkdir()
     folder = tmp_path / ".mull" / "templates"
     folder.mkdir(parents=True)
-    (folder / "review.toml").write_text('prompt = "Ours:"')
-    assert mull("-m", thinker, "-t", "review", "the change").returncode == 0
+    for name in ("review", "ours"):
+        (folder / f"{name}.toml").write_text('prompt = "Ours:"')
+    assert mull("-m", thinker, "-t", "ours", "the change").returncode == 0
     assert last_turn(mull)["question"] == "the change\n\nOurs:"  # without $input the input comes first
     listed = json.loads(mull("templates", "list", "--json").stdout)["templates"]
-    assert [one["path"] for one in listed] == [str(folder / "review.toml")]
-    assert mull("-m", thinker, "-t", str(review), "-p", "focus=all", "x").returncode == 0
+    assert [one["path"] for one in listed] == [str(folder / "ours.toml"), str(review)]
+    assert mull("-m", thinker, "-t", "review", "-p", "focus=all", "x").returncode == 0
 
 
 @pytest.mark.parametrize(

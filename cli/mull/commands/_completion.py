@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from pathlib import Path
 
 from mull.config import read_config
 from mull.errors import MullError
@@ -53,9 +52,9 @@ def sessions(incomplete: str) -> Found:
 
 def templates(incomplete: str) -> Found:
     """Prompt templates available in this folder."""
-    from mull.prompt_templates import all_files
+    from mull.prompt_templates.files import all_files, working_folder
 
-    return _matching(incomplete, ((path.stem, str(path)) for path in all_files(Path.cwd())))
+    return _matching(incomplete, ((path.stem, str(path)) for path in all_files(working_folder())))
 
 
 def _matching(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:

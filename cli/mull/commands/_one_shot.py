@@ -37,7 +37,7 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
     form = _output_form(flags)
     config = read_config()
-    template = _template(flags)
+    template = _template(flags, streams)
     flags = template.flags if template else flags
     run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
     output = AnswerOutput.of(flags, form)
@@ -130,15 +130,15 @@ def _output_form(flags: AskFlags) -> OutputForm:
     return forms[0]
 
 
-def _template(flags: AskFlags) -> AppliedTemplate | None:
-    """The prompt template, applied. Raises UsageError."""
+def _template(flags: AskFlags, streams: Streams) -> AppliedTemplate | None:
+    """The prompt template, applied. Raises UsageError, MullError."""
     if flags.template is None:
         if flags.params:
             raise UsageError("usage_error", "-p needs a prompt template.", "Name the template with -t.")
         return None
     from mull.commands._prompt_template import AppliedTemplate
 
-    return AppliedTemplate(flags)
+    return AppliedTemplate(flags, streams)
 
 
 def _answer_format(flags: AskFlags, form: OutputForm) -> AnswerFormat | None:

@@ -1,25 +1,32 @@
 """Apply a prompt template (-t NAME) to a one-shot command: its settings to the flags, its texts to the input.
 
 In: the flags, with the template's name and the `-p` values. Out: flags in which unset ones have the template's values,
-and the question. Reads no file but the template and the input.
+and the question. Settings that reach beyond the prompt need a trusted folder: a terminal is asked, elsewhere it is an
+error. Reads no file but the template and the input.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
 import string
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mull import prompt_templates
 from mull.commands._ask_options import AskFlags
 from mull.commands._input import UserInput, read_question
 from mull.commands._options import EffortChoice, KvChoice, ThinkingChoice
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
+from mull.prompt_templates import files, trust
+from mull.prompt_templates.template import PromptTemplate
+from mull.structured.reading import names_a_file
 from mull.terminal.console.streams import Streams
 
+_LONGEST_SHOWN = 200  # characters of a setting's value in a question
 _ENUMS: dict[str, Callable[[str], Any]] = {
     "effort": EffortChoice,
     "thinking": ThinkingChoice,
@@ -43,13 +50,19 @@ def values_of(params: Sequence[str]) -> dict[str, str]:
 class AppliedTemplate:
     """A template and its values. `flags`: the command's flags, completed by the template.
 
-    Raises UsageError for an unknown template and for a missing value, MullError for an invalid template file.
+    Raises UsageError for an unknown template and for a missing value, MullError for an invalid template file, or for
+    one that is not trusted with what it sets.
     """
 
-    def __init__(self, flags: AskFlags) -> None:
-        self._template = prompt_templates.find(flags.template or "", Path.cwd())
+    def __init__(self, flags: AskFlags, streams: Streams) -> None:
+        self._template = files.find(flags.template or "", files.working_folder())
+        if streams.stderr_tty and not (flags.quiet or flags.json or flags.jsonl):
+            streams.note(f"Template: {self._template.path}")
         self._values = self._template.values(values_of(flags.params or ()))
-        self.flags = apply_settings(flags, self._template, self._values)
+        settings = settings_of(flags, self._template, self._values)
+        if reaching := beyond_the_prompt(settings):
+            need_trust(self._template, reaching, streams)
+        self.flags = dataclasses.replace(flags, **settings)
 
     def question(self, words: Sequence[str], streams: Streams) -> UserInput:
         """Read the input and insert it into the template. Raises UsageError when the template needs input and there is
@@ -59,10 +72,8 @@ class AppliedTemplate:
         return dataclasses.replace(question, text=self._template.question(question.text, self._values))
 
 
-def apply_settings(
-    flags: AskFlags, template: prompt_templates.PromptTemplate, values: Mapping[str, str]
-) -> AskFlags:
-    """The flags, with the template's settings where they are unset.
+def settings_of(flags: AskFlags, template: PromptTemplate, values: Mapping[str, str]) -> dict[str, Any]:
+    """What the template sets: the flags that are unset, with their values.
 
     --no-reason overrides a template's effort and thinking budget; --effort and --think-budget override its `reason`.
     """
@@ -78,12 +89,47 @@ def apply_settings(
         settings["schema"] = schema if isinstance(schema, str) else json.dumps(schema)
     if template.system is not None:
         settings["system"] = string.Template(template.system).substitute(values)
-    return dataclasses.replace(flags, **_unset(flags, settings))
-
-
-def _unset(flags: AskFlags, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _ENUMS[name](value) if name in _ENUMS else value
         for name, value in settings.items()
         if getattr(flags, name) is None
     }
+
+
+def beyond_the_prompt(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Those that reach beyond the prompt and its sampling, in words: other models, files, this machine's resources."""
+    reaching = {
+        name: str(value)
+        for name, value in settings.items()
+        if name not in trust.HARMLESS or (name == "schema" and names_a_file(value))
+    }
+    return {name: value[:_LONGEST_SHOWN] for name, value in reaching.items()}
+
+
+def need_trust(template: PromptTemplate, reaching: Mapping[str, str], streams: Streams) -> None:
+    """Return if the template is trusted, or becomes so on a terminal. Raises MullError (untrusted_template)."""
+    path = template.path
+    if trust.is_trusted(path):
+        return
+    place = Path(os.path.realpath(path)).parent
+    why = trust.cannot_be_trusted(place)
+    if why is None and streams.stdin_tty and streams.stderr_tty:
+        streams.note(f"The template {path} sets more than the prompt:")
+        for name, value in reaching.items():
+            streams.note(f"  {name} = {value}")
+        if streams.confirm(f"Trust the templates in {place}?"):
+            with suppress(OSError):  # a disk that refuses only costs the same question next time
+                trust.trust(place)
+            return
+    names = ", ".join(reaching)
+    raise MullError(
+        "untrusted_template",
+        f"The template {path} sets {names}, and its folder is not trusted.",
+        f"It cannot be: {why}." if why else f"If it may: mull templates trust {shlex.quote(_project(place))}",
+    )
+
+
+def _project(place: Path) -> str:
+    """What to name in `mull templates trust` for this folder of templates."""
+    around = place.parent.parent
+    return str(around if place == around / files.PROJECT else place)

@@ -1,4 +1,4 @@
-"""`mull templates`: list, show and edit prompt templates, and print the folders that are searched for them."""
+"""`mull templates`: list, show and edit prompt templates, trust folders, and print the folders that are searched."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mull import prompt_templates
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
 from mull.fs.atomic import create_atomic
+from mull.fs.text import MOST, decode, read_bytes
+from mull.prompt_templates import files, trust
+from mull.prompt_templates.template import PromptTemplate, read
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 
@@ -22,6 +24,11 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME", help="A template's name, or a path to one.", autocompletion=completes("templates")
     ),
+]
+
+Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FOLDER]", help="The project's folder.", show_default="this project"),
 ]
 
 NEW = (
@@ -37,7 +44,7 @@ prompt = """
 # style = "short"
 
 [settings]
-# model = "qwen3-8b"
+# model = "qwen3-8b"   # a project's template may set a model only in a trusted folder
 # temperature = 0.2
 # reason = false
 """
@@ -49,7 +56,8 @@ def root(context: typer.Context) -> None:
     """List and edit prompt templates for mull -t NAME.
 
     A template is a small TOML file. Your own lie in the config folder, a project's in its
-    .mull/templates. Without a subcommand the templates are listed.
+    .mull/templates; of two with the same name yours is used. A project's may set a model or
+    files only once you trust its folder. Without a subcommand the templates are listed.
     """
     if context.invoked_subcommand is None:
         listing(context)
@@ -59,21 +67,30 @@ def root(context: typer.Context) -> None:
 def listing(context: typer.Context, *, json: Json = False) -> None:
     """List the templates available in this folder."""
     streams: Streams = context.obj
+    here = files.working_folder()
     found, problems = [], []
-    for path in prompt_templates.all_files(Path.cwd()):
+    for path in files.all_files(here):
         try:
-            found.append(prompt_templates.read(path))
+            found.append(read(path))
         except MullError as error:
             problems.append(error)
+    folders = sorted(trust.trusted_folders())
     if json:
         from mull.terminal.views.json_output import write_object
 
-        write_object(streams, {"v": 1, "templates": [_object(one) for one in found]})
+        listed = [_object(one) for one in found]
+        write_object(streams, {"v": 1, "templates": listed, "trusted_folders": folders})
     elif found:
-        rows = [(one.name, one.description, ", ".join(one.variables), one.path) for one in found]
-        table(streams, ("NAME", "FOR", "VALUES", "FILE"), rows)
+        rows = [
+            (one.name, one.description, ", ".join(one.variables), _trust(one.path), one.path) for one in found
+        ]
+        table(streams, ("NAME", "FOR", "VALUES", "TRUSTED", "FILE"), rows)
     elif not problems:
         streams.note("No templates found. Create one with: mull templates edit NAME")
+    if folders and not json:
+        streams.note(f"Trusted folders: {', '.join(folders)}")
+    for why in files.left_out(here):
+        streams.note(why)
     for problem in problems:
         streams.error(problem.message, problem.hint)
 
@@ -82,7 +99,8 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
 def show(context: typer.Context, name: Name) -> None:
     """Print a template."""
     streams: Streams = context.obj
-    text = prompt_templates.find(name, Path.cwd()).path.read_text(encoding="utf-8")
+    path = files.find(name, files.working_folder()).path
+    text, _ = decode(read_bytes(path, most=MOST))
     streams.write_stdout(text)
 
 
@@ -90,29 +108,68 @@ def show(context: typer.Context, name: Name) -> None:
 def edit(context: typer.Context, name: Name) -> None:
     """Open a template in $VISUAL or $EDITOR, then check it. A new name creates a template."""
     streams: Streams = context.obj
+    here = files.working_folder()
     try:
-        file = prompt_templates.find(name, Path.cwd()).path
+        file = files.find(name, here).path
     except UsageError:
-        file = prompt_templates.new_file(name)
+        file = files.new_file(name)
         create_atomic(file, NEW)
     except MullError:  # invalid: open it so that the user can correct it
-        file = prompt_templates.locate(name, Path.cwd())
+        file = files.locate(name, here)
     open_file(file)
-    prompt_templates.read(file)
+    read(file)
     streams.note(f"The template is valid. Use it with: mull -t {name}")
+
+
+@app.command("trust")
+def trust_(context: typer.Context, folder: Folder = None) -> None:
+    """Let a project's templates set a model, files and the machine's resources.
+
+    Without that they may set texts, thinking, sampling and the length of the answer. Trust ends
+    when the folder moves or changes its owner. Prints the folder that is trusted.
+    """
+    streams: Streams = context.obj
+    place = trust.trust(folder or _this_project())
+    streams.stdout.write(f"{place}\n")
+
+
+@app.command("untrust")
+def untrust(context: typer.Context, folder: Folder = None) -> None:
+    """Trust a project's templates no longer."""
+    streams: Streams = context.obj
+    place = folder or _this_project()
+    if not trust.untrust(place):
+        streams.note(f"{place} was not trusted.")
 
 
 @app.command("path")
 def path(context: typer.Context) -> None:
     """Print the folders that are searched for templates, in that order."""
     streams: Streams = context.obj
-    streams.stdout.write("".join(f"{folder}\n" for folder in prompt_templates.folders(Path.cwd())))
+    streams.stdout.write("".join(f"{folder}\n" for folder in files.folders(files.working_folder())))
 
 
-def _object(template: prompt_templates.PromptTemplate) -> dict[str, Any]:
+def _this_project() -> Path:
+    """The folder around the nearest `.mull/templates`. Raises UsageError."""
+    project = files.project(Path.cwd())
+    if project is None:
+        raise UsageError(
+            "untrustable_folder",
+            "There is no .mull/templates here.",
+            "Name the folder: mull templates trust FOLDER",
+        )
+    return project
+
+
+def _trust(path: Path) -> str:
+    return "yes" if trust.is_trusted(path) else "no"
+
+
+def _object(template: PromptTemplate) -> dict[str, Any]:
     return {
         "name": template.name,
         "description": template.description,
         "values": list(template.variables),
         "path": str(template.path),
+        "trusted": trust.is_trusted(template.path),
     }

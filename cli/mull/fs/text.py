@@ -1,13 +1,14 @@
-"""Read a text file that the user attaches to a question, or raise MullError with its name.
+"""Read files as a whole and within limits: bytes, UTF-8 text, or the text that a user attaches to a question.
 
-In: a path. Out: the text, and whether invalid UTF-8 was replaced by U+FFFD. A binary file or a folder is an error; a
-pipe (`<(git diff)`, a FIFO) is read to its end if `pipes` allows it. At most `most` bytes are read, whatever size the
-file claims.
+In: a path and the most bytes to read. Out: the content. `read_bytes` and `read_utf8` raise OSError and
+UnicodeDecodeError for the caller to word (`reason`); `read_text` replaces invalid UTF-8 by U+FFFD and raises MullError.
+Pipes (`<(git diff)`, a FIFO) are read to their end where `pipes` allows it; other devices and folders never.
 """
 
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import stat
 from pathlib import Path
@@ -25,31 +26,87 @@ _BINARY_SHARE = (
 def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str, bool]:
     """The file's text, without a byte order mark. Raises MullError: file_unreadable, binary_input, file_too_long."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise MullError("file_unreadable", f"{path} is a folder.", "Give the path of a text file.")
-        if not (stat.S_ISREG(mode) or (pipes and _is_stream(mode))):
-            raise MullError(
-                "file_unreadable", f"{path} is not a regular file.", "Give the path of a text file."
-            )
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-            size = max(os.fstat(file.fileno()).st_size, len(data))
+        data = read_bytes(path, most=most, pipes=pipes)
+    except TooLongError as error:
+        raise too_long(path.name, error.size, least=error.least) from error
     except FileNotFoundError as error:
         raise MullError("file_unreadable", f"No such file: {path}", "Check the path.") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
+    except NoFileError as error:
         raise MullError(
-            "file_unreadable", f"{path} cannot be read: {reason}.", "Check its permissions."
+            "file_unreadable", f"{path} is {error.what}.", "Give the path of a text file."
         ) from error
-    if len(data) > most:
-        raise too_long(path.name, size)
+    except OSError as error:
+        raise MullError(
+            "file_unreadable", f"{path} cannot be read: {reason(error)}.", "Check its permissions."
+        ) from error
     text, replaced = decode(data)
     if "\0" in text or (replaced and is_garbled(text)):
         raise MullError(
             "binary_input", f"{path.name} is not a text file.", "Only text files can be attached."
         )
     return text, replaced
+
+
+class NoFileError(OSError):
+    """What is at the path is not to be read: a folder, a device, and a pipe where none makes sense."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(errno.EINVAL, f"it is {what}", str(path))
+        self.what = what
+
+
+class TooLongError(OSError):
+    """The file is longer than what may be read of it. `size` in bytes; with `least` it is what was read so far."""
+
+    def __init__(self, path: Path, most: int, size: int, *, least: bool) -> None:
+        super().__init__(errno.EFBIG, f"it is longer than {most:,} bytes", str(path))
+        self.size, self.least = size, least
+
+
+def read_bytes(path: Path, *, most: int, pipes: bool = False) -> bytes:
+    """The whole file, at most `most` bytes whatever size it claims. `pipes`: `<(command)` and other streams, too.
+
+    Raises OSError, whose `strerror` says what is wrong. Opening a file never blocks; a pipe is waited for until its
+    writer comes, or Ctrl+C.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:  # a NUL in the path
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    if stat.S_ISDIR(mode):
+        raise NoFileError(path, "a folder")
+    stream = pipes and _is_stream(mode)
+    if not stat.S_ISREG(mode) and not stream:
+        raise NoFileError(path, "not a regular file")
+    flags = (
+        os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+    )
+    # The file may be another one by now: a pipe that nobody writes to must not block where none is expected.
+    descriptor = os.open(path, flags if stream else flags | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not (stat.S_ISREG(found.st_mode) or (stream and _is_stream(found.st_mode))):
+            raise NoFileError(path, "not a regular file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLongError(path, most, max(found.st_size, len(data)), least=len(data) > found.st_size)
+    return data
+
+
+def read_utf8(path: Path, *, most: int, pipes: bool = False) -> str:
+    """The file as UTF-8 without a byte order mark. Raises what `read_bytes` raises, and UnicodeDecodeError."""
+    return read_bytes(path, most=most, pipes=pipes).decode("utf-8-sig")
+
+
+def reason(error: BaseException) -> str:
+    """What is wrong with a file, in a few words without its name, for a failure to read, decode or parse it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) or type(error).__name__
 
 
 def too_long(name: str, size: int, *, least: bool = False) -> MullError:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import UsageError
+from mull.fs.json_text import parse_json
+from mull.fs.text import TooLongError, read_utf8, reason
 from mull.settings import AnswerFormat
 from mull.structured import gbnf_check, schema_to_gbnf
 
-_LONGEST = 2_000_000  # characters of a schema or grammar
+_LONGEST = 2_000_000  # bytes of a schema or grammar
 _SHORT_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _SHORT_FIELD = re.compile(
     r"(?P<name>[^\s\[\]:,]+)(?P<list>\[\])?(?:\s+(?P<type>[a-z]+)(?P<list2>\[\])?)?\s*(?::(?P<about>.*))?"
@@ -50,11 +52,23 @@ def read_schema(text: str) -> Any:
     written = text.strip()
     if written.startswith("{"):
         return _json(written, "The schema")
-    path = Path(written)
-    is_path = path.suffix.lower() == ".json" or "/" in written or "\\" in written
-    if is_path or ("\n" not in written and _is_file(path)):
-        return _json(_file(path, "schema"), written)
+    if names_a_file(written):
+        return _json(_file(Path(written), "schema"), written)
     return short_schema(written)
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a schema is given as the path of a file: it looks like one, or a file of that name exists."""
+    written = text.strip()
+    if written.startswith("{"):
+        return False
+    path = Path(written)
+    return (
+        path.suffix.lower() == ".json"
+        or "/" in written
+        or "\\" in written
+        or ("\n" not in written and _is_file(path))
+    )
 
 
 def short_schema(text: str) -> dict[str, Any]:
@@ -135,31 +149,30 @@ def _check(schema: Mapping[str, Any]) -> None:
 
 def _json(text: str, name: str) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError as wrong:
         raise UsageError(
             "invalid_schema",
             f"{name} is not valid JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno}).",
             "Correct it there.",
         ) from wrong
-    except (RecursionError, ValueError) as wrong:
+    except ValueError as wrong:
         raise UsageError("invalid_schema", f"{name} cannot be read: {wrong}.", "Simplify it.") from wrong
 
 
 def _file(path: Path, what: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return read_utf8(path, most=_LONGEST, pipes=True)
     except UnicodeDecodeError as wrong:
         raise UsageError("binary_input", f"{path} is not UTF-8 text.", f"A {what} file is text.") from wrong
+    except TooLongError as wrong:
+        raise UsageError(
+            "file_too_long", f"{path} is longer than {_LONGEST:,} bytes.", "Simplify it."
+        ) from wrong
     except OSError as wrong:
         raise UsageError(
-            "file_unreadable",
-            f"{path} cannot be read: {wrong.strerror or wrong}.",
-            f"Give the path of a {what} file.",
+            "file_unreadable", f"{path} cannot be read: {reason(wrong)}.", f"Give the path of a {what} file."
         ) from wrong
-    if len(text) > _LONGEST:
-        raise UsageError("file_too_long", f"{path} is longer than {_LONGEST:,} characters.", "Simplify it.")
-    return text
 
 
 def _is_file(path: Path) -> bool:

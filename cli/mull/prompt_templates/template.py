@@ -1,27 +1,26 @@
-"""Prompt templates: small TOML files for recurring questions (`mull -t commit`).
+"""One prompt template: a TOML file with text and settings, no code.
 
-In: a name or a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. A repository's
-templates are in its `.mull/templates`, the user's own in the config folder; the repository's take precedence. A file
-has text and settings, no code. (Chat templates of models are in `chat_template/`.)
+In: a path. Out: a `PromptTemplate` whose texts are filled with the input and named values. Raises UsageError,
+MullError (invalid_prompt_template) that names what is wrong. (Chat templates of models are in `chat_template/`.)
 """
 
 from __future__ import annotations
 
 import string
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from mull import config
 from mull.errors import MullError, UsageError
-from mull.fs import paths
+from mull.fs.text import read_utf8, reason
 from mull.settings import EngineSettings, Sampling
-from mull.suggest import did_you_mean, nearest
+from mull.suggest import nearest
 
 SUFFIX = ".toml"
-REPOSITORY = Path(".mull", "templates")
+_LONGEST = 1 << 20  # bytes of a file
 INPUT = "input"
 SETTINGS = frozenset(
     {"model", "reason", "effort", "think_budget", "thinking", "max_tokens", "markdown"}
@@ -80,64 +79,17 @@ class PromptTemplate:
         return "\n\n".join(part.strip("\r\n") for part in parts if part.strip())
 
 
-def find(name: str, here: Path) -> PromptTemplate:
-    """The template of that name, looked up from the folder `here`, or of that path. Raises UsageError, MullError."""
-    return read(locate(name, here))
-
-
-def locate(name: str, here: Path) -> Path:
-    """The path of that template, not read. Raises UsageError for an unknown name."""
-    if _is_path(name):
-        return Path(name)
-    for folder in folders(here):
-        if (path := folder / (name + SUFFIX)).is_file():
-            return path
-    known = [path.stem for path in all_files(here)]
-    hint = did_you_mean(nearest(name, known), "mull templates lists them.")
-    raise UsageError("unknown_prompt_template", f'There is no template "{name}".', hint)
-
-
-def new_file(name: str) -> Path:
-    """The path for a new template of that name or path; its folder is created. Raises OSError."""
-    if _is_path(name):
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-    return paths.private_dir(paths.config_dir() / "templates") / (name + SUFFIX)
-
-
-def _is_path(name: str) -> bool:
-    return name.endswith(SUFFIX) or "/" in name or "\\" in name
-
-
-def folders(here: Path) -> Iterator[Path]:
-    """The template folders in order of precedence: from `here` up to the repository's root, then the user's."""
-    around = [here, *here.parents]
-    root = next((i for i, folder in enumerate(around) if (folder / ".git").exists()), 0)
-    yield from (folder / REPOSITORY for folder in around[: root + 1])
-    yield paths.config_dir() / "templates"
-
-
-def all_files(here: Path) -> list[Path]:
-    """The files of all templates, by name; of two with the same name the one with precedence."""
-    found: dict[str, Path] = {}
-    for folder in folders(here):
-        for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
-            found.setdefault(path.stem, path)
-    return [found[name] for name in sorted(found)]
-
-
 def read(path: Path) -> PromptTemplate:
     """Read and check one file. Raises MullError (invalid_prompt_template) that names what is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, most=_LONGEST)
         values = tomllib.loads(text)
     except FileNotFoundError as error:
         raise UsageError(
             "unknown_prompt_template", f"There is no template {path}.", "Check the path."
         ) from error
     except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
-        raise _invalid(path, f"cannot be read: {error}") from error
+        raise _invalid(path, f"cannot be read: {reason(error)}") from error
     try:
         return PromptTemplate(name=path.stem, path=path, **_checked(path, text, values))
     except ValueError as error:
