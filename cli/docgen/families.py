@@ -2,10 +2,10 @@
 
     python -m docgen.families                  writes the page from docs/families.json
     python -m docgen.families --check          fails when the page is stale
-    python -m docgen.families --measure DIR…   profiles published templates into docs/families.json
+    python -m docgen.families --measure DIR…   profiles the templates in these folders into docs/families.json
 
-The templates themselves are not part of the project; the measured facts are. A family keeps the version in which it was
-first measured.
+The templates themselves are not part of the project; the measured facts are. A row is replaced when its family is
+measured again; all other rows, and the version in which a family was first measured, stay.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mull.reasoning.switches import BUDGETS
 DOCS = Path(__file__).parents[2] / "docs"
 DATA, PAGE = DOCS / "families.json", DOCS / "reasoning.md"
 
-# Maps the beginning of a published template's file name to its family.
+# Maps the beginning of a published template's file name to the name of its family in the table.
 FAMILIES = {
     "Apertus": "Apertus",
     "Apriel-1.6": "Apriel 1.6",
@@ -183,21 +183,31 @@ an *empty block* of it, or a *bare end* tag; without a word the model does every
 """
 
 
-def family_of(stem: str) -> str:
-    """The family of a template's file name: the one with the longest matching prefix."""
+def family_of(stem: str) -> str | None:
+    """The family of a template's file name: the one with the longest matching prefix, None where there is none."""
     fitting = [begin for begin in FAMILIES if stem.startswith(begin)]
-    return FAMILIES[max(fitting, key=len)] if fitting else stem
+    return FAMILIES[max(fitting, key=len)] if fitting else None
 
 
-def measure(folders: Iterable[Path]) -> list[dict[str, Any]]:
-    """One row per family, from all templates in the folders; families without one are not in the result."""
-    known = {row["family"]: row["since"] for row in load()} if DATA.is_file() else {}
+def measure(folders: Iterable[Path]) -> tuple[list[dict[str, Any]], list[Path]]:
+    """One row per family with a template in the folders, and the templates whose file name no family matches."""
+    since = {row["family"]: row["since"] for row in load()}
     rows: dict[str, dict[str, Any]] = {}
+    unknown = []
     for path in sorted(path for folder in folders for path in folder.glob("*.jinja")):
         family = family_of(path.stem)
+        if family is None:
+            unknown.append(path)
+            continue
         found = profile(path.read_text(encoding="utf-8"), name=path.stem)
-        rows[family] = {"family": family, **_row(found), "since": known.get(family, __version__)}
-    return sorted(rows.values(), key=lambda row: str(row["family"]).lower())
+        rows[family] = {"family": family, **_row(found), "since": since.get(family, __version__)}
+    return list(rows.values()), unknown
+
+
+def merged(measured: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stored rows with the measured ones added, or put in their place; sorted by family."""
+    rows = {row["family"]: row for row in (*load(), *measured)}
+    return [rows[family] for family in sorted(rows, key=str.lower)]
 
 
 FACTS = ("kind", "default", "switch", "switch_place", "prefill", "off", "effort_argument", "effort", "note")
@@ -214,6 +224,9 @@ def _row(found: Profile) -> dict[str, Any]:
 
 
 def load() -> list[dict[str, Any]]:
+    """The stored rows; none where there is no file yet."""
+    if not DATA.is_file():
+        return []
     rows: list[dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))
     return rows
 
@@ -278,8 +291,11 @@ def _effort(row: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     if "--measure" in arguments:
-        folders = [Path(word) for word in arguments if not word.startswith("--")]
-        DATA.write_text(json.dumps(measure(folders), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        rows, unknown = measure(Path(word) for word in arguments if not word.startswith("--"))
+        DATA.write_text(json.dumps(merged(rows), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        print(f"measured: {', '.join(row['family'] for row in rows) or 'nothing'}")
+        for path in unknown:
+            print(f"skipped, no entry in FAMILIES of cli/docgen/families.py matches its name: {path.name}")
     if "--check" in arguments:
         if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
             return 0

@@ -44,7 +44,8 @@ def as_json(profile: Profile) -> dict[str, Any]:
 
 def as_lines(profile: Profile) -> list[tuple[str, str]]:
     """Pairs of label and sentence, for a screen."""
-    lines = [("Thinking", _kind(profile))]
+    lines = [("Family", profile.family)] if profile.family else []
+    lines.append(("Thinking", _kind(profile)))
     if profile.kind == "switchable":
         lines.append(("On", on(profile)))
     if profile.reasons:
