@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mull.reasoning.markers import chunks
+from mull.reasoning.profiler import profile
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates as t
@@ -29,14 +31,18 @@ ENDLESS = [f" so{number}" for number in range(60)]
 class Case:
     """A chat template, a script, flags, and the expected result."""
 
-    template: str | None
-    script: Sequence[str]
-    thinking: str
+    template: str  # one of tests/reasoning/templates
+    script: Sequence[
+        str
+    ]  # what the model generates after the prompt, one token each; the prompt may open the thinking
+    thinking: str  # what the thinking starts with; "" for none
     answer: str
-    flags: Sequence[str] = ()
-    applied: str = "default"
-    finish: str = "stop"
-    code: int = 0
+    flags: Sequence[str] = ()  # of `mull ask` and `mull chat`
+    applied: str = "default"  # `reasoning.applied` in the result: default, on, off, low … high, always, none
+    finish: str = "stop"  # `finish` in the result
+    code: int = 0  # the exit code of `mull ask`
+    # Arguments of `write_scripted`: `user_defined` makes markers tokens (else they are plain text), `starts` gives a
+    # script to a prompt's last token (thinking switched off, for instance), `control` replaces the tokens of CHAT.
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -98,6 +104,15 @@ CASES = {
 }
 
 
+def markers(case: Case) -> set[str]:
+    """What must never be on the screen: the markers of the case's own profile, whole and in parts."""
+    known = {key: case.options[key] for key in ("name", "architecture") if key in case.options}
+    found = profile(case.template, **known)
+    spelled = (found.start, found.end, found.answer_start, found.answer_end, found.header, found.restart)
+    texts = [text.strip() for text in (*spelled, *found.turn_ends, *THINK) if text]
+    return {marker for text in texts for marker in (text, *chunks(text))}
+
+
 def model(tmp_path: Path, case: Case) -> Path:
     options = {"control": CHAT, **case.options}
     return write_scripted(tmp_path / "scripted.gguf", case.script, template=case.template, **options)
@@ -141,6 +156,6 @@ def test_chat(home: dict[str, str], tmp_path: Path, name: str) -> None:
         if case.finish == "thinking":
             terminal.wait("never answered")
         assert not case.thinking or case.thinking not in terminal.lines  # folded, or hidden
-        assert not any(marker in terminal.text for marker in (*THINK, *HARMONY))
+        assert not any(marker in terminal.text for marker in markers(case))
         terminal.press("\x04")
         assert terminal.exit() == 0

@@ -64,6 +64,18 @@ def test_the_text_describes_what_off_does(mull: Run, template: Path) -> None:
     assert float(done.stderr.split()[0]) > 0
 
 
+def test_the_family_is_shown_where_a_rule_knows_it(mull: Run, tmp_path: Path) -> None:
+    path = tmp_path / "chat_template.jinja"
+    path.write_text(t.CHANNELS, encoding="utf-8")
+    assert ["Family", "gpt-oss"] in [
+        line.split() for line in mull("inspect", path).stdout.decode().splitlines()
+    ]
+    assert json.loads(mull("inspect", path, "--json").stdout)["reasoning"]["family"] == "gpt-oss"
+    path.write_text(t.CLOSED, encoding="utf-8")
+    assert "Family" not in mull("inspect", path).stdout.decode()
+    assert json.loads(mull("inspect", path, "--json").stdout)["reasoning"]["family"] is None
+
+
 @pytest.mark.parametrize(
     ("flags", "prefill"), [([], ""), (["--reason"], ""), (["--no-reason"], "<think>\n\n</think>\n\n")]
 )

@@ -284,5 +284,6 @@ def test_every_profile_has_a_description_and_data(source: str) -> None:
     data = as_json(found)
     assert list(data)[:7] == ["kind", "default", "switch", "effort", "markers", "prefill", "off"]
     lines = as_lines(found)
-    assert lines[0][0] == "Thinking"
+    labels = [label for label, _ in lines]
+    assert labels[: labels.index("Thinking")] == (["Family"] if found.family else [])
     assert all(label and text for label, text in lines)

@@ -29,10 +29,10 @@ class Switch:
     system message (`place`); `custom system`: the presence of a system message switches thinking off.
     """
 
-    argument: str | None
-    on: Any
+    argument: str | None  # the template argument's name (`enable_thinking`)
+    on: Any  # the argument's value, or the words; "" for nothing to insert
     off: Any
-    place: SwitchPlace = "user"
+    place: SwitchPlace = "user"  # where the words go; without effect where there is an argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class EffortControl:
     """
 
     argument: str
-    values: Mapping[Effort, Any]
+    values: Mapping[Effort, Any]  # all three levels; None: leave the argument out
     budget: frozenset[Effort] = frozenset()
 
 
@@ -61,32 +61,40 @@ class GenerationPrompts:
 class Profile:
     """What a template can do. Markers are spelled as in the template, without white space at their ends."""
 
-    template: Template | None
+    template: Template | None  # None: a base model, which has no chat template
+    # Whether it thinks, and how that is controlled.
+    # No thinking; always thinks; can be switched; always thinks, and only the effort can be chosen.
     kind: Kind = "none"
-    default: Default = "none"
-    switch: Switch | None = None
-    effort: EffortControl | None = None
-    start: str | None = None
-    end: str | None = None
-    answer_start: str | None = None
-    answer_end: str | None = None
-    turn_ends: tuple[str, ...] = ()  # literal texts that end the turn
+    default: Default = "none"  # thinking when nothing is requested; "none" also for "the model decides"
+    switch: Switch | None = None  # what switches it; None where nothing does, or only `off_prefill`
+    effort: EffortControl | None = None  # the family's own control; None: an effort is a budget of tokens
+    off: OffMethod = "cannot"  # what --no-reason does: an argument, words in a message, a prefill, or nothing
+    off_prefill: str = ""  # with off="prefill": the text that mull prefills, where that is known to work
+    # Markers in the output.
+    start: str | None = None  # opens the thinking (`<think>`); None where nothing does
+    end: str | None = None  # closes the thinking (`</think>`); None where the model does not think
+    answer_start: str | None = None  # opens the answer, in families that wrap it (`<answer>`)
+    answer_end: str | None = None  # and closes it
+    turn_ends: tuple[str, ...] = ()  # literal texts that end the turn (`<|im_end|>`)
     header: str | None = None  # in families with headers: closes a header and opens a body (`<|message|>`)
-    restart: str | None = None  # and begins the next message of the same turn
+    restart: str | None = None  # and begins the next message of the same turn (`<|start|>assistant`)
     opens_thinking: bool = False  # thinking begins with the first token, without a marker
-    tool_start: str | None = None
-    tool_end: str | None = None
-    between: str = ""  # the text between thinking and answer, white space included
+    tool_start: str | None = None  # opens a tool call, which mull never requests and thus splits off
+    tool_end: str | None = None  # and closes it; None where only the turn's end does
+    # What mull writes.
+    between: str = ""  # the text between thinking and answer, white space included; closes the thinking early
+    # The sentence before `between` when mull closes the thinking early.
+    bridge: str = "\n\nThat is enough thinking; now the answer."
+    # How the template begins the assistant's turn.
     prompts: GenerationPrompts = field(default_factory=GenerationPrompts)
-    off: OffMethod = "cannot"
-    off_prefill: str = ""  # text that mull prefills to switch thinking off, where that is known to work
-    history_field: str | None = None  # the field of an assistant message for past thinking
+    # Which conversations the template accepts.
+    history_field: str | None = None  # where past thinking goes: a message's field, or `content.…`
     system: bool = True  # the template accepts a system message
     system_blocks_switch: bool = False  # the switch works only without a system message
     parts: bool = False  # contents must be lists of parts, not strings
     alternates: bool = False  # two consecutive messages of one role are refused
-    bridge: str = "\n\nThat is enough thinking; now the answer."
-    family: str = ""
+    # What is known besides.
+    family: str = ""  # the name of the rule in `families.py` that applied last; set by it
     note: str = ""  # a fact for `mull inspect`
     special: frozenset[str] = frozenset()  # spellings of special tokens, where the tokenizer is known
 
