@@ -131,7 +131,7 @@ def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
         terminal.say(f"/export html {tmp_path / 'talk.html'}")
         terminal.shows("Written:")
         terminal.say("/export docx")
-        terminal.shows("/export takes md, html or json")
+        terminal.shows("/export takes md, html, json; not “docx”")
         terminal.say(f"/export {tmp_path / 'talk.json'}")
         terminal.count("Written:", 2)
         terminal.leave()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import Sanitizer, one_line, visible
 from mull.terminal.console.width import breaks, clip, width, wrap
 from mull.terminal.input.keys import Key, KeyParser
@@ -16,6 +17,14 @@ from mull.terminal.views.wrapping import TextStream, WrappedText
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 turns"), (1, "1 turn"), (2, "2 turns"), (1312, "1,312 turns")]
+)
+def test_a_count_agrees_with_its_noun(number: int, text: str) -> None:
+    assert counted(number, "turn") == text
+    assert token_count(number) == text.replace("turn", "token")
 
 
 @given(ANY_TEXT | KINDS)

@@ -198,13 +198,14 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
 def _refresh(streams: Streams, source: str, *, json: bool) -> None:
     from mull.fs import paths
     from mull.models.catalogue.refresh import refresh
+    from mull.terminal.console.quantities import counted
     from mull.terminal.views.json_output import write_object
 
     count, updated = refresh(source, paths.config_dir())
     if json:
         write_object(streams, {"v": 1, "models": count, "updated": updated})
         return
-    streams.note(f"The catalogue now has {count} models, as of {updated or 'an unknown date'}.")
+    streams.note(f"The catalogue now has {counted(count, 'model')}, as of {updated or 'an unknown date'}.")
 
 
 def _layout_for(columns: int | None) -> Layout:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,8 @@ import typer
 
 from mull.commands._options import Json, completes
 from mull.errors import MullError
+from mull.store.formats import ExportFormat
+from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 _SHOWN = 30  # sessions listed on a terminal without -n
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-
-class ExportFormat(StrEnum):
-    """The values of --format."""
-
-    md = "md"
-    json = "json"
-    html = "html"
 
 
 Name = Annotated[
@@ -212,7 +205,9 @@ def remove(
     with _store(streams) as store:
         found = list({session.id: session for session in map(store.find, names)}.values())
         if not yes and streams.stdin_tty and streams.stderr_tty:
-            titles = ", ".join(f"{each.id} ({one_line(each.title)}, {each.turns} turns)" for each in found)
+            titles = ", ".join(
+                f"{each.id} ({one_line(each.title)}, {counted(each.turns, 'turn')})" for each in found
+            )
             streams.stderr.write(f"Remove {titles}? [y/N] ")
             streams.stderr.flush()
             if streams.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from mull.commands._session_text import print_hit
-from mull.commands.chat.registry import action, needed, user_path
+from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
 from mull.store.export import exported, file_name, free_path, write_export
+from mull.store.formats import ExportFormat
 from mull.store.records import Session
 from mull.store.sessions import default_path, open_store
 from mull.terminal.console.clipboard import copy as to_clipboard
+from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.tables import table
 
-FORMS = ("md", "html", "json")
 LISTED = 10  # sessions and hits that the chat shows
 
 
@@ -38,8 +39,7 @@ def _copy(chat: Chat, argument: str) -> None:
     taken = to_clipboard(text, chat.streams)
     if taken is None:
         raise MullError("no_clipboard", "There is no clipboard to copy to.", "/export writes a file.")
-    lines = len(text.splitlines())
-    chat.note(f"Copied {lines} line{'s' if lines > 1 else ''} by {taken}.")
+    chat.note(f"Copied {counted(len(text.splitlines()), 'line')} by {taken}.")
 
 
 @action("new")
@@ -92,13 +92,10 @@ def _sessions(chat: Chat, argument: str) -> None:
 @action("export")
 def _export(chat: Chat, argument: str) -> None:
     form, _, where = argument.partition(" ")
-    form, kind = form or "md", Path(argument).suffix[1:]
-    if form not in FORMS and kind in FORMS:  # the path's suffix names the format
-        form, where = kind, argument
-    if form not in FORMS:
-        raise UsageError(
-            "invalid_argument", f"/export takes md, html or json, not “{form}”.", "/export html talk.html"
-        )
+    formats, suffix = list(ExportFormat), Path(argument).suffix[1:]
+    if form not in formats and suffix in formats:  # the path's suffix names the format
+        form, where = suffix, argument
+    form = choice(form or ExportFormat.md, {each.value: each.value for each in formats}, "/export")
     session = _session(chat)
     path = user_path(where) if where.strip() else Path()
     if not where.strip() or path.is_dir():

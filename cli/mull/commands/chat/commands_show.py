@@ -11,6 +11,7 @@ from mull.commands.chat.session import Chat
 from mull.errors import UsageError
 from mull.settings import ThinkingView
 from mull.store.records import TurnRecord
+from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.tables import card
 from mull.terminal.console.width import clip
@@ -71,17 +72,20 @@ def _stats(chat: Chat, _argument: str) -> None:
             "reasoning",
             f"asked {report.asked}, applied {report.applied}: {report.how}" if report else "unknown",
         ),
-        ("prompt", f"{usage.prompt:,} tokens{cached}, {times.prompt:.2f} s"),
-        ("thinking", f"{usage.thinking:,} tokens, {times.thinking:.2f} s"),
-        ("answer", f"{usage.answer:,} tokens, {times.answer:.2f} s"),
+        ("prompt", f"{token_count(usage.prompt)}{cached}, {times.prompt:.2f} s"),
+        ("thinking", f"{token_count(usage.thinking)}, {times.thinking:.2f} s"),
+        ("answer", f"{token_count(usage.answer)}, {times.answer:.2f} s"),
         ("speed", f"{times.tokens_per_second:,.1f} tokens/s, the first after {times.first_token:.2f} s"),
         ("", ""),
         ("turns", f"{len(path):,}"),
         (
             "all thinking",
-            f"{_sum(path, 'thinking'):,} tokens, {sum(turn.timing.thinking for turn in path):.1f} s",
+            f"{token_count(_sum(path, 'thinking'))}, {sum(turn.timing.thinking for turn in path):.1f} s",
         ),
-        ("all answers", f"{_sum(path, 'answer'):,} tokens, {sum(turn.timing.answer for turn in path):.1f} s"),
+        (
+            "all answers",
+            f"{token_count(_sum(path, 'answer'))}, {sum(turn.timing.answer for turn in path):.1f} s",
+        ),
     )
     card(chat.streams, rows)
 
@@ -94,7 +98,7 @@ def _context(chat: Chat, _argument: str) -> None:
     say(chat, usage.text if usage.limit is None else f"{usage.text}, {usage.percent}%")
     left = chat.conversation.left_out
     if left:
-        say(chat, f"  the first {len(left)} turns are left out", style="dim")
+        say(chat, f"  left out from the beginning: {counted(len(left), 'turn')}", style="dim")
     parts = chat.conversation.context_parts(chat.backend)
     number = max((len(f"{size:,}") for _, size in parts), default=1)
     bar = min(_BAR, chat.streams.width // 4)

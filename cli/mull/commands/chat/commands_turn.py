@@ -17,6 +17,7 @@ from mull.errors import MullError
 from mull.fs.text import read_text
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
+from mull.terminal.console.quantities import token_count
 from mull.terminal.console.sanitize import one_line, visible
 
 LISTED = 12  # models that /model names
@@ -129,11 +130,11 @@ def _file(chat: Chat, argument: str) -> None:
     if after.full:
         raise MullError(
             "file_too_long",
-            f"{new.name} is {size:,} tokens; the context has {before.free:,} left.",
+            f"{new.name} is {token_count(size)}; the context has {before.free:,} left.",
             "Attach a part of it, or allow more context with --ctx.",
         )
     attached.append(new)
-    chat.note(f"Attached {new.name} ({size:,} tokens) to the next question.")
+    chat.note(f"Attached {new.name} ({token_count(size)}) to the next question.")
 
 
 @action("retry")

@@ -14,6 +14,7 @@ from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
 from mull.errors import ContextOverflow
 from mull.store.records import TurnRecord, title_of
+from mull.terminal.console.quantities import counted
 
 CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
 
@@ -59,7 +60,9 @@ def summarize(chat: Chat, query: Query) -> None:
     if not gone:
         usage = chat.conversation.context_usage(chat.backend, query)
         raise usage.overflow("The summary was not finished; /new starts a new conversation.")
-    chat.note(f"This summary now replaces {gone} turns in the context; the session still has them.")
+    chat.note(
+        f"This summary now replaces {counted(gone, 'turn')} in the context; the session still has them."
+    )
 
 
 def overflow(usage: ContextUsage) -> ContextOverflow:

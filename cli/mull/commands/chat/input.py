@@ -14,6 +14,7 @@ from mull.commands.chat.session import Chat
 from mull.conversation.preferences import SETTABLE
 from mull.errors import MullError
 from mull.fs import paths
+from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.width import clip
 from mull.terminal.input.completion import Suggestion
@@ -53,7 +54,7 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
         name,
         thinking,
         context,
-        f"{len(files)} file{'s' if len(files) > 1 else ''} attached" if files else "",
+        f"{counted(len(files), 'file')} attached" if files else "",
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",
         "/help",

@@ -17,7 +17,7 @@ from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord, title_of
 from mull.store.sessions import Store
-from mull.terminal.console.quantities import duration, token_count
+from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import wrap
@@ -62,8 +62,8 @@ class Chat:
         if last is not None:
             session = self.conversation.branch.session
             title = session.title if session else ""
-            turns = len(self.conversation.path)
-            self.note(f"Resumed “{title}” ({turns:,} turn{'s' if turns > 1 else ''}, {self.backend.name}).")
+            turns = counted(len(self.conversation.path), "turn")
+            self.note(f"Resumed “{title}” ({turns}, {self.backend.name}).")
             self.show_turn(last)
         elif self.is_builtin:
             self.note("This is pebble, mull's small built-in model: it does sums, counts and sorts.")

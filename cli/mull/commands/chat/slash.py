@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from mull.errors import UsageError
+from mull.store.formats import ExportFormat
 from mull.suggest import did_you_mean, nearest
 
 Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
@@ -160,7 +161,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "md, html, json file",
         "Write this conversation to a file: a format and perhaps a path, or a path that ends in .md, .html or .json.",
         completes="choice",
-        choices=("md", "html", "json"),
+        choices=tuple(form.value for form in ExportFormat),
     ),
     SlashCommand(
         "set",

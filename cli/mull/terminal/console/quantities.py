@@ -1,4 +1,4 @@
-"""Durations and token counts in words, for every view."""
+"""Durations and counts in words, for everything that is shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ def duration(seconds: float, digits: int = 1) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 line`, `1,312 lines`, `0 lines`; the noun is given in the singular and takes an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def token_count(tokens: int) -> str:
     """`1 token`, `1,312 tokens`."""
-    return f"{tokens:,} token{'' if tokens == 1 else 's'}"
+    return counted(tokens, "token")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from mull.events import Event, Loading, Notice
 from mull.job_events import BatchProgress
-from mull.terminal.console.quantities import duration
+from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
@@ -60,8 +60,10 @@ class ProgressLine:
 
 def _facts(progress: BatchProgress) -> list[str]:
     """The most important first: a narrow window cuts off the rest."""
-    of = "" if progress.total is None else f"/{progress.total:,}"
-    facts = [f"{progress.done:,}{of} lines"]
+    if progress.total is None:
+        facts = [counted(progress.done, "line")]
+    else:
+        facts = [f"{progress.done:,}/{counted(progress.total, 'line')}"]
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
     if progress.rate:
@@ -75,9 +77,9 @@ def _sentence(progress: BatchProgress) -> str:
     """`64 lines in 31 s, 4,096 tokens, 132 tokens/s; 3 failed.`"""
     here = progress.done - progress.skipped
     time_ = duration(progress.seconds, 1 if progress.seconds < 10 else 0)
-    words = f"{here:,} {'line' if here == 1 else 'lines'} in {time_}"
+    words = f"{counted(here, 'line')} in {time_}"
     if progress.tokens:
-        words += f", {progress.tokens:,} tokens, {progress.rate:.0f} tokens/s"
+        words += f", {token_count(progress.tokens)}, {progress.rate:.0f} tokens/s"
     if progress.failed:
         words += f"; {progress.failed:,} failed"
     return words + "."
