@@ -17,9 +17,9 @@ from tests.imports import Sources, circles
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
 LONGEST = 350  # lines of a file
-MOST_ROOMS = 26
+MOST_MODULES = 26
 
-# Each room, a top-level module or package of mull, and its floor: a room imports from lower floors and from itself.
+# Each module or package at the top level of mull, and its floor: it imports from lower floors and from itself only.
 FLOORS = {
     "errors": 1,
     "messages": 1,
@@ -71,7 +71,7 @@ def lies_in(module: str, *packages: str) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def rooms(sources: Sources) -> set[str]:
+def top_level(sources: Sources) -> set[str]:
     return {name.split(".")[1] for name in sources.paths if "." in name and not name.endswith(".__main__")}
 
 
@@ -95,10 +95,10 @@ def upward_imports(sources: Sources, floors: dict[str, int]) -> Iterator[str]:
             continue
         own = name.split(".")[1]
         for other in sorted(others):
-            room = other.split(".")[1] if "." in other else own
-            if room != own and not floors[room] < floors[own]:
+            top = other.split(".")[1] if "." in other else own
+            if top != own and not floors[top] < floors[own]:
                 where = sources.lines(name, other)
-                yield f"{own} (floor {floors[own]}) must not import {other} (floor {floors[room]}): {where}"
+                yield f"{own} (floor {floors[own]}) must not import {other} (floor {floors[top]}): {where}"
 
 
 def strangers_to_helpers(sources: Sources) -> Iterator[str]:
@@ -132,9 +132,9 @@ def test_imports_go_downward() -> None:
     assert not found, "\n".join(found)
 
 
-def test_floors_name_the_rooms_that_there_are() -> None:
-    assert FLOORS.keys() == rooms(MULL)
-    assert len(FLOORS) <= MOST_ROOMS
+def test_every_module_at_the_top_level_has_a_floor() -> None:
+    assert FLOORS.keys() == top_level(MULL)
+    assert len(FLOORS) <= MOST_MODULES
 
 
 def test_underscored_modules_are_imported_from_their_own_folder_only() -> None:
@@ -161,7 +161,7 @@ def test_what_asks_a_model_knows_only_the_backend_protocol() -> None:
     assert not {name: others for name, others in found.items() if others}
 
 
-def test_libraries_stay_in_their_rooms() -> None:
+def test_libraries_are_imported_only_where_they_belong() -> None:
     found = list(libraries_outside(MULL, LIBRARIES))
     assert not found, "\n".join(found)
 

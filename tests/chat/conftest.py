@@ -24,7 +24,7 @@ ENDLESS = 12_000  # tokens that such a model says at least
 
 @pytest.fixture(scope="session")
 def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thinks "Let me see." and answers "Forty-two."; without thinking it answers "Just 42."."""
+    """Thinks "Let me see." and answers "Forty-two."; without thinking it answers "Just 42!"."""
     return write_scripted(
         tmp_path_factory.mktemp("models") / "thinker.gguf",
         ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],

@@ -34,7 +34,7 @@ EXAMPLE: dict[str, Any] = {
 """The result as the contract shows it."""
 
 DOUBLING = 'root ::= s\ns ::= "(" s "a" | "(" s "b" | "x"\n'
-"""Every "(" doubles the ways to go on, until llama.cpp is stopped: a failure in the midst of an answer."""
+"""Every "(" doubles the possible continuations, until llama.cpp is stopped: a failure during the answer."""
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +79,17 @@ CASES = {
     "a folder as the model": Case(1, "error", ("-m", ".", "hi"), None, "model_is_folder"),
     "a prompt too long": Case(1, "error", ("--ctx", "64", "word " * 200), error="context_overflow"),
     "a binary input": Case(1, "error", ("hi",), error="binary_input", stdin=b"\xff\x00\xfe"),
-    "a failure in the midst": Case(1, "error", ("--grammar", "g.gbnf", "hi"), "brackets", "grammar_ambiguous"),
+    "a failure during the answer": Case(1, "error", ("--grammar", "g.gbnf", "hi"), "brackets", "grammar_ambiguous"),
     "no prompt": Case(2, "error", (), error="missing_prompt"),
     "an unknown flag": Case(2, "error", ("--resaon", "hi"), error="usage_error"),
     "contradictions": Case(2, "error", ("--no-reason", "--effort", "low", "hi"), error="conflicting_options"),
     "a malformed schema": Case(2, "error", ("--schema", '{"type": 3}', "hi"), error="invalid_schema"),
     "a malformed grammar": Case(2, "error", ("--grammar", "bad.gbnf", "hi"), error="invalid_grammar"),
-    "two shapes": Case(2, "error", ("--format", "json", "--schema", "a", "hi"), error="conflicting_options"),
+    "two output formats": Case(2, "error", ("--format", "json", "--schema", "a", "hi"), error="conflicting_options"),
     "the context's end": Case(3, "length", ("--ctx", "256", "hi"), "endless"),
     "thinking without an answer": Case(4, "thinking", ("--max-tokens", "3", "hi")),
     "an answer that was cut": Case(5, "schema", ("--schema", "a", "--max-tokens", "9", "hi"), error="schema_cut"),
-    "a schema that cannot be held to": Case(
+    "a schema that cannot be enforced": Case(
         5, "schema", ("--schema", '{"type": "array", "uniqueItems": true}', "hi"), error="schema_unsupported"
     ),
     "an answer that does not fit": Case(
@@ -164,10 +164,8 @@ def test_interrupted(home: dict[str, str], slow: Path, form: str, number: signal
             process.send_signal(number)
             out, said = process.communicate(timeout=30)
         if not out:
-            assert process.returncode in {
-                -number,
-                130,
-            }  # before mull could hear it: the signal itself, or Python's
+            # Before mull's own code ran: the signal itself ended the process, or Python did.
+            assert process.returncode in {-number, 130}
             continue
         lines = [json.loads(line) for line in out.splitlines()]
         for line in lines:

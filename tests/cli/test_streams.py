@@ -215,7 +215,7 @@ def test_the_panel_is_shown_while_the_answer_goes_to_a_file(
 
 
 def test_a_hangup_saves_the_answer_and_exits(home: dict[str, str], slow: Path) -> None:
-    """The window is closed in the midst of an answer."""
+    """The window is closed during an answer."""
     import os
     import signal
 

@@ -1,6 +1,6 @@
 """llama.cpp in this process: models, contexts, the KV cache, sampling, and the one decode loop (`engine.py`).
 
-Imports go in one direction, from right to left; this is the only room that imports `llama_cpp`:
+Imports go in one direction, from right to left; this is the only package that imports `llama_cpp`:
 
     native <- compute_params, model <- context <- kv, sampling <- speculative
            <- sequence <- scheduler, generation <- resizable_context <- engine
