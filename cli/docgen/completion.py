@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typer.completion import get_completion_script
+from mull.commands.shell_completion import script
 
-SHELLS = {"mull.bash": "bash", "_mull": "zsh", "mull.fish": "fish", "mull.ps1": "pwsh"}
+SHELLS = {"mull.bash": "bash", "_mull": "zsh", "mull.fish": "fish", "mull.ps1": "powershell"}
 
 
 def pages() -> dict[str, str]:
     """File name to script."""
-    return {
-        name: str(get_completion_script(prog_name="mull", complete_var="_MULL_COMPLETE", shell=shell)) + "\n"
-        for name, shell in SHELLS.items()
-    }
+    return {name: script(shell) for name, shell in SHELLS.items()}

@@ -11,7 +11,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -140,10 +140,21 @@ class _Commands(HelpGroup):
 app = typer.Typer(
     name="mull",
     cls=_Commands,
+    add_completion=False,  # Typer's scripts evaluate what they get
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=HELP_FLAGS,
 )
+
+
+def _completion(action: str) -> Callable[[typer.Context, bool], None]:
+    """A function of `commands/shell_completion.py`, imported when its option was given."""
+
+    def run(context: typer.Context, asked: bool) -> None:
+        if asked and not context.resilient_parsing:  # else the shell completes a line that has the option
+            getattr(importlib.import_module("mull.commands.shell_completion"), action)()
+
+    return run
 
 
 @app.callback()
@@ -158,6 +169,24 @@ def root(
             show_default=False,
         ),
     ] = "auto",
+    _install: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            help="Install completion for the current shell.",
+            callback=_completion("install"),
+            is_eager=True,
+        ),
+    ] = False,
+    _show: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            help="Show completion for the current shell, to copy it or customize the installation.",
+            callback=_completion("show"),
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
     """Run open-weights models in the terminal, and control how much they reason.
 
@@ -168,6 +197,10 @@ def root(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if os.environ.get("_MULL_COMPLETE"):
+        from mull.commands import shell_completion
+
+        sys.exit(shell_completion.answer(lambda: typer.main.get_command(app), words))
     streams = Streams.detect()
     if sys.stdout is None:  # closed by the shell; Click writes help there
         sys.stdout = streams.stdout

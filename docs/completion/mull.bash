@@ -1,10 +1,9 @@
 _mull_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _MULL_COMPLETE=complete_bash $1 ) )
-    return 0
+    local line
+    COMPREPLY=()
+    while IFS= read -r line; do
+        COMPREPLY+=("$line")
+    done < <(env _MULL_COMPLETE=bash mull "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
 }
 
 complete -o default -F _mull_completion mull

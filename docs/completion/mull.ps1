@@ -1,19 +1,19 @@
 Import-Module PSReadLine
 Set-PSReadLineKeyHandler -Chord Tab -Function MenuComplete
-$scriptblock = {
+Register-ArgumentCompleter -Native -CommandName mull -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
-    $Env:_MULL_COMPLETE = "complete_powershell"
-    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
-    mull | ForEach-Object {
-        $commandArray = $_ -Split ":::"
-        $command = $commandArray[0]
-        $helpString = $commandArray[1]
-        [System.Management.Automation.CompletionResult]::new(
-            $command, $command, 'ParameterValue', $helpString)
+    $line = $commandAst.ToString()
+    $length = [Math]::Max(0, [Math]::Min($line.Length, $cursorPosition - $commandAst.Extent.StartOffset))
+    $program = Get-Command -Name mull -CommandType Application | Select-Object -First 1
+    try {
+        $Env:_MULL_COMPLETE = 'powershell'
+        $Env:_MULL_LINE = $line.Substring(0, $length)
+        $Env:_MULL_WORD = $wordToComplete
+        & $program 2>$null | ForEach-Object {
+            $text, $shown, $help = $_.Split([char]9)
+            [System.Management.Automation.CompletionResult]::new($text, $shown, 'ParameterValue', $help)
+        }
+    } finally {
+        Remove-Item -ErrorAction Ignore -Path Env:_MULL_COMPLETE, Env:_MULL_LINE, Env:_MULL_WORD
     }
-    $Env:_MULL_COMPLETE = ""
-    $Env:_TYPER_COMPLETE_ARGS = ""
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = ""
 }
-Register-ArgumentCompleter -Native -CommandName mull -ScriptBlock $scriptblock

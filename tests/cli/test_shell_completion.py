@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import shellingham
+import typer
 
 from docgen import man
+from mull.commands import shell_completion
+from mull.commands._completion_scripts import SCRIPTS, script
+from mull.errors import MullError
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +75,95 @@ def test_zsh_fish_and_powershell(mull: Run) -> None:
     assert mull(env=fish).stdout.startswith(b"gpt-oss-120b")
     power = {**zsh, "_MULL_COMPLETE": "complete_pwsh", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "gpt-oss-1"}
     assert mull(env=power).stdout.startswith(b"gpt-oss-120b")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> None:
+    """Templates that a shell would like to run, and two that are harmless."""
+    folder = tmp_path / ".mull" / "templates"
+    folder.mkdir(parents=True)
+    for name in ("x\\$(touch pwned)", "x`y`", "x y", "x'y", "x:y", "x*", "x\ny", "xX-1.b", "xx"):
+        (folder / f"{name}.toml").touch()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_a_script_that_typer_wrote_gets_harmless_names_only(mull: Run, hostile: None, shell: str) -> None:
+    line = {"COMP_WORDS": "mull -t x", "COMP_CWORD": "2", "_TYPER_COMPLETE_ARGS": "mull -t x"}
+    if shell == "fish":
+        line["_TYPER_COMPLETE_FISH_ACTION"] = "get-args"
+    if shell.startswith("p"):
+        line["_TYPER_COMPLETE_WORD_TO_COMPLETE"] = "x"
+    out = mull(env={"_MULL_COMPLETE": f"complete_{shell}", **line}).stdout.decode()
+    if shell == "zsh":
+        assert out in {f"_arguments '*: :(({names}))'\n" for names in ('"xX-1.b" "xx"', '"xx" "xX-1.b"')}
+    else:
+        assert {line.removesuffix("::: ") for line in out.splitlines()} == {"xX-1.b", "xx"}
+
+
+def test_powershell_gets_names_quoted(mull: Run, hostile: None) -> None:
+    typed = {"_MULL_COMPLETE": "powershell", "_MULL_LINE": "mull -t x", "_MULL_WORD": "x"}
+    rows = [line.split("\t") for line in mull(env=typed).stdout.decode().splitlines()]
+    assert {text: shown for text, shown, help_ in rows if help_.endswith(".toml")} == {
+        "'x\\$(touch pwned)'": "x\\$(touch pwned)",
+        "'x`y`'": "x`y`",
+        "'x y'": "x y",
+        "'x''y'": "x'y",
+        "'x:y'": "x:y",
+        "'x*'": "x*",
+        "xX-1.b": "xX-1.b",
+        "xx": "xx",
+    }
+
+
+def test_no_script_evaluates_what_it_gets() -> None:
+    assert not [shell for shell in SCRIPTS if re.search(r"\beval\b|Invoke-Expression|iex\b", script(shell))]
+
+
+def test_a_line_that_asks_for_the_script_is_completed_and_installs_nothing(
+    mull: Run, home: dict[str, str]
+) -> None:
+    before = sorted(Path(home["HOME"]).rglob("*"))
+    for option in ("--install-completion", "--show-completion"):
+        typed = mull(option, "show", "gpt-oss-1", env={"_MULL_COMPLETE": "zsh"}).stdout
+        assert typed.startswith(b"gpt-oss-120b\t")
+    assert sorted(Path(home["HOME"]).rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("shell", "files"),
+    [
+        ("bash", {".bash_completions/mull.sh", ".bashrc"}),
+        ("zsh", {".zfunc/_mull", ".zshrc"}),
+        ("fish", {".config/fish/completions/mull.fish"}),
+    ],
+)
+def test_installing_twice_changes_each_file_once(
+    shell: str, files: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "it's $(home)"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(shellingham, "detect_shell", lambda: (shell, f"/bin/{shell}"))
+    contents = []
+    for _ in range(2):
+        with pytest.raises(typer.Exit):
+            shell_completion.install()
+        contents.append({path: path.read_bytes() for path in home.rglob("*") if path.is_file()})
+    assert contents[0] == contents[1]
+    assert {str(path.relative_to(home)) for path in contents[0]} == files
+    if shell == "bash":
+        checked = subprocess.run(
+            ["bash", "-c", f". {shlex.quote(str(home / '.bashrc'))}; complete -p mull"],
+            capture_output=True,
+            check=False,
+        )
+        assert b"_mull_completion" in checked.stdout
+
+
+def test_a_shell_that_mull_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shellingham, "detect_shell", lambda: ("tcsh", "/bin/tcsh"))
+    with pytest.raises(MullError, match="tcsh"):
+        shell_completion.show()
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

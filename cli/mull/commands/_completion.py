@@ -1,7 +1,7 @@
 """Shell completion of the names of models, sessions and prompt templates.
 
-In: the incomplete word. Out: pairs of a name and a description. It returns nothing on any error, uses no network and
-opens no model, because the shell waits for it at every press of Tab.
+In: the incomplete word. Out: pairs of a name and a description; a name that cannot be typed is left out. It returns
+nothing on any error, uses no network and opens no model, because the shell waits for it at every press of Tab.
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ def _matching(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
     except (MullError, OSError):
         return []
     return [
-        (one_line(name), one_line(about))
+        (name, one_line(about))
         for name, about in named.items()
         if name.lower().startswith(incomplete.lower())
+        and name.isprintable()
+        and not name.startswith("-")  # the command line would take it for an option
     ]
 
 
