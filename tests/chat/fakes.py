@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ from mull.events import (
 )
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
+from mull.turn.stop_strings import StopFilter
+
+WIDTH = 3  # turns that `stream_many` runs at a time
 
 
 @dataclass
@@ -68,38 +72,68 @@ class FakeBackend:
         prompt = self.count_tokens(messages, settings).value
         if prompt > self.context_tokens:
             raise ContextOverflow(prompt, self.context_tokens)
-        thinking, _, answer = self.script.pop(0).rpartition("|")
-        if settings.reasoning.on is False:
-            thinking = ""
-        said: list[str] = []
-        if thinking:
-            yield ThinkingDelta(thinking, len(thinking.split()))
-        finish: Finish = "stop"
-        for word in answer.split(" "):
-            if control.stopped:
-                finish = "interrupted"
+        thoughts, _, words = self.script.pop(0).rpartition("|")
+        thinks = bool(thoughts) and settings.reasoning.on is not False
+        most, budget = settings.max_tokens, settings.reasoning.budget
+        thinking: list[str] = []
+        for word in _words(thoughts) if thinks else ():
+            if control.stopped or control.wants_answer or len(thinking) in {budget, most}:
                 break
-            said.append(word if not said else " " + word)
-            yield AnswerDelta(said[-1], len(said))
-        report = ReasoningReport(settings.reasoning.asked, "on" if thinking else "off", "fake")
-        usage = Usage(prompt=prompt, thinking=len(thinking.split()), answer=len(said))
-        yield Done(self.name, "".join(said), thinking, report, finish, usage, Timing(answer=0.5))
+            thinking.append(word)
+            yield ThinkingDelta(word, len(thinking))
+        answer, tokens, cut, stops = "", 0, False, StopFilter(settings.stop)
+        for word in _words(words):
+            cut = len(thinking) + tokens == most
+            if control.stopped or stops.stopped or cut:
+                break
+            tokens += 1
+            if text := stops.feed(word):
+                answer += text
+                yield AnswerDelta(text, tokens)
+        if rest := stops.finish():
+            answer += rest
+            yield AnswerDelta(rest, tokens)
+        finish: Finish = "length" if cut and answer else "thinking" if cut else "stop"
+        yield Done(
+            model=self.name,
+            answer=answer,
+            thinking="".join(thinking),
+            reasoning=ReasoningReport(settings.reasoning.asked, "on" if thinks else "off", "fake"),
+            finish="interrupted" if control.stopped else finish,
+            usage=Usage(prompt=prompt, thinking=len(thinking), answer=tokens),
+            timing=Timing(answer=0.5),
+            limit="max_tokens" if cut else None,
+        )
 
     def stream_many(
         self, turns: TurnSource, control: TurnControl
     ) -> Generator[KeyedEvent | None, None, None]:
-        while not control.stopped and not turns.ended:
-            if (request := turns.take(wait=True)) is None:
-                yield None
-                continue
-            try:
-                for event in self.stream(request.messages, request.settings, control):
-                    yield request.key, event
-            except MullError as error:
-                yield request.key, error
+        running: dict[int, Iterator[Event]] = {}
+        while running or not turns.ended:
+            while len(running) < WIDTH and (request := turns.take(wait=not running)):
+                running[request.key] = self.stream(request.messages, request.settings, control)
+            for key in list(running):
+                event: Event | MullError
+                try:
+                    event = next(running[key])
+                except MullError as error:
+                    event = error
+                if control.stopped:
+                    return  # the turns that still run are dropped
+                if isinstance(event, Done | MullError):
+                    del running[key]
+                yield key, event
+            if control.stopped:
+                return
+            yield None
 
     def persist(self) -> None:
         pass
 
     def close(self) -> None:
         self.ready = False
+
+
+def _words(text: str) -> list[str]:
+    """The tokens of a text: its words, each with the white space before it."""
+    return re.findall(r"\s*\S+(?:\s+$)?", text)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from mull.backends.base import Capabilities
 from mull.control import TurnControl
 from mull.conversation.conversation import Conversation, Query
 from mull.errors import ContextOverflow, EngineError, UsageError
-from mull.events import Done, Event
+from mull.events import Done, Event, Notice
 from mull.messages import Message
-from mull.settings import ReasoningAsk, Sampling
+from mull.settings import ReasoningAsk, Sampling, TurnSettings
 from mull.store.records import Attachment
 from mull.store.sessions import Store, open_store
 from tests.chat.fakes import FakeBackend
@@ -376,3 +377,25 @@ def test_the_running_answer_is_saved_every_second(store: Store, monkeypatch: pyt
     assert tmp is not None
     assert row == ("a b c", "hm", None)
     events.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_a_backend_that_cannot_answer_now_says_so_once(able: bool) -> None:
+    chat, control = Conversation(open_store(None)), TurnControl()
+    model = FakeBackend(["one two three|four"], capabilities=Capabilities(answer_now=able))
+    control.answer_now()
+    notices = [event for event in chat.ask(chat.query("Hi"), model, control) if isinstance(event, Notice)]
+    assert notices == []  # it did answer at once
+
+    class Deaf(FakeBackend):
+        def stream(
+            self,
+            messages: Sequence[Message],
+            settings: TurnSettings,
+            control: TurnControl,  # noqa: ARG002 - that is what it cannot do
+        ) -> Iterator[Event]:
+            return super().stream(messages, settings, TurnControl())
+
+    model = Deaf(["one two three|four"], capabilities=Capabilities(answer_now=able))
+    notices = [event for event in chat.ask(chat.query("Hi"), model, control) if isinstance(event, Notice)]
+    assert [notice.code for notice in notices] == ([] if able else ["not_supported"])

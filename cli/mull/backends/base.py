@@ -7,18 +7,27 @@ Importing this module loads neither the engine nor a network library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mull.control import TurnControl
-from mull.errors import MullError
-from mull.events import Event
+from mull.errors import MullError, UsageError
+from mull.events import Event, Notice, ThinkingDelta
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 from mull.turn.request import TurnRequest, TurnSource
 
-__all__ = ["Capabilities", "ChatBackend", "KeyedEvent", "TokenCount", "TurnRequest", "TurnSource"]
+__all__ = [
+    "Capabilities",
+    "ChatBackend",
+    "KeyedEvent",
+    "TokenCount",
+    "TurnRequest",
+    "TurnSource",
+    "check_supported",
+    "noticed",
+]
 
 KeyedEvent = tuple[int, Event | MullError]
 """The key of a turn, and one of its events, or the error that ended it before its first token."""
@@ -26,16 +35,50 @@ KeyedEvent = tuple[int, Event | MullError]
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do. A request for anything else is refused or answered with a notice, never ignored."""
+    """What a backend can do. A request for anything else is refused or answered with a notice, never ignored.
+
+    The callers see to that, with `check_supported` and `noticed`: a backend only has to declare what is true.
+    """
 
     exact_token_count: bool = False
     prompt_cache: bool = False  # prompts are cached across turns, and across processes by `persist`
     prompt_progress: bool = False  # `PromptProgress` events report on the prefill
-    grammar: bool = False  # GBNF
-    json_schema: bool = False
+    grammar: bool = False  # the answer is constrained by `AnswerFormat.grammar`, whatever that was made from
+    json_schema: bool = (
+        False  # the answer is constrained by `AnswerFormat.schema`, or is some JSON without one
+    )
     logprobs: bool = False
     answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
     parallel: bool = False  # `stream_many` runs more than one turn at a time
+
+
+def check_supported(backend: ChatBackend, settings: TurnSettings, *, parallel: int | None = None) -> None:
+    """Refuse what the backend does not declare: raises UsageError (not_supported) that names it.
+
+    `parallel`: how many turns at a time the user wants; None: the backend decides.
+    """
+    able, wanted = backend.capabilities, settings.answer_format
+    if wanted is not None and not (able.grammar or (wanted.is_json and able.json_schema)):
+        what, hint = "constrain its answer", "Leave out the schema, grammar or format"
+    elif settings.logprobs is not None and not able.logprobs:
+        what, hint = "report log probabilities", "Leave out --logprobs"
+    elif parallel is not None and parallel > 1 and not able.parallel:
+        what, hint = f"answer {parallel} at a time", "Leave out --parallel"
+    else:
+        return
+    raise UsageError(
+        "not_supported", f"{backend.name} cannot {what}.", f"{hint}, or choose another model with -m."
+    )
+
+
+def noticed(events: Iterable[Event], backend: ChatBackend, control: TurnControl) -> Iterator[Event]:
+    """The events of a turn, with one notice where the user requests the answer of a backend that cannot do that."""
+    said = backend.capabilities.answer_now
+    for event in events:
+        if not said and control.wants_answer and isinstance(event, ThinkingDelta):
+            said = True
+            yield Notice("not_supported", f"{backend.name} cannot end its thinking early.")
+        yield event
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +94,7 @@ class ChatBackend(Protocol):
 
     @property
     def name(self) -> str:
-        """The model's name, for people and for `Done.model`."""
+        """The model's name, for people and for `Done.model`; known before the model is loaded."""
 
     @property
     def reference(self) -> str:
@@ -62,7 +105,8 @@ class ChatBackend(Protocol):
         """Where the model is: the path of its file, or a URL."""
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What it can do; known before the model is loaded."""
 
     @property
     def context_tokens(self) -> int | None:
@@ -101,7 +145,12 @@ class ChatBackend(Protocol):
     def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
-        """Run one turn. Raises MullError before its first token; a later error is in its `Done`."""
+        """Run one turn. Raises MullError before its first token; a later error is in its `Done`.
+
+        Every field of `settings` counts: `max_tokens` limits thinking and answer together, no text from a stop string
+        on is shown, and a thinking budget is kept or answered with a `ReasoningReport.notice`. The text of such a
+        notice comes as a `Notice` event too. `control.stopped` is obeyed between any two events.
+        """
 
     def stream_many(
         self, turns: TurnSource, control: TurnControl

@@ -102,6 +102,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
 
     A line can have an id and its own settings, named like the flags: {"id": "a7", "prompt": "…", "max_tokens": 50}
     """
+    from mull.backends.base import check_supported
     from mull.batch.lines import read_lines
     from mull.batch.reader import LineReader
     from mull.batch.results import Unfinished
@@ -118,14 +119,17 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None
     )
     run = run_config(flags, read_config(), answer_format=answer_format, logprobs=flags.logprobs)
-    resolved = run.model.resolve()
     output, in_order = flags.output, not flags.unordered
     view = ProgressLine(streams, quiet=run.quiet)
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(control, terminated=True))
         source, total = _input(file, streams)
+        parallel = ParallelSettings(flags.parallel, turns=total)
+        backend = stack.enter_context(closing(run.open_backend(run.model.resolve(), parallel)))
+        standing = run.preferences.turn_settings(backend.sampling_advice)
+        check_supported(backend, standing, parallel=flags.parallel)
         earlier, write = stack.enter_context(
-            _output(file, output, resolved.name, streams, overwrite=flags.overwrite)
+            _output(file, output, backend.name, streams, overwrite=flags.overwrite)
         )
         for notice in earlier.notices:
             streams.note(notice)
@@ -138,8 +142,6 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
             if not run.quiet:
                 streams.note("Every line has its answer already.")
             raise typer.Exit(ExitCode.OK)
-        parallel = ParallelSettings(flags.parallel, turns=total)
-        backend = stack.enter_context(closing(run.open_backend(resolved, parallel)))
         view.show_loading(backend.load(control))
         settle = partial(settle_line, run, backend)
         scheduler = Scheduler(feed, backend, settle, control, ahead=AHEAD if in_order else None)
@@ -230,6 +232,7 @@ def _append(results: FileIO, path: Path, value: dict[str, Any]) -> None:
 
 def settle_line(run: RunConfig, backend: ChatBackend, line: Line) -> Asked:
     """A line's messages and settings: its own where it has some, else the command's. Raises MullError."""
+    from mull.backends.base import check_supported
     from mull.messages import Message
     from mull.settings import Sampling, over
 
@@ -247,7 +250,9 @@ def settle_line(run: RunConfig, backend: ChatBackend, line: Line) -> Asked:
         stop=tuple(own.get("stop", standing.stop)),
         answer_format=_line_format(own, standing.answer_format),
     )
-    return messages, preferences.turn_settings(backend.sampling_advice)
+    settings = preferences.turn_settings(backend.sampling_advice)
+    check_supported(backend, settings)
+    return messages, settings
 
 
 def _line_format(own: Mapping[str, Any], standing: AnswerFormat | None) -> AnswerFormat | None:

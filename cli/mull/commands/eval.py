@@ -18,7 +18,7 @@ from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, UsageError
 from mull.events import Asked
 from mull.job_events import BatchProgress
-from mull.settings import MAX_PARALLEL, ParallelSettings
+from mull.settings import MAX_PARALLEL, ParallelSettings, TurnSettings
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 
@@ -80,6 +80,7 @@ def eval_(
     Shows accuracy, tokens and seconds of each mode. An answer is right if its last number, or the words of its last
     line, are the expected ones.
     """
+    from mull.backends.base import check_supported
     from mull.commands._run_config import run_config
     from mull.config import read_config
     from mull.evaluation.questions import BUILT_IN, read_questions
@@ -89,14 +90,14 @@ def eval_(
     asked = _modes(modes)
     questions = read_questions(file or BUILT_IN)
     run = run_config(flags, read_config())
-    resolved = run.model.resolve()
     quiet = run.quiet or json
     view, control = ProgressLine(streams, quiet=quiet), TurnControl()
     outcomes: list[EvalOutcome] = []
     with (
         stop_on_interrupt(control),
-        closing(run.open_backend(resolved, ParallelSettings(parallel, len(questions)))) as backend,
+        closing(run.open_backend(run.model.resolve(), ParallelSettings(parallel, len(questions)))) as backend,
     ):
+        check_supported(backend, TurnSettings(), parallel=parallel)
         view.show_loading(backend.load(control))
         for mode in asked:
             outcome = _ask(questions, mode, backend, run, view, control)
@@ -105,9 +106,9 @@ def eval_(
             outcomes.append(outcome)
             if outcome.report.applied == "none":  # it cannot think: every other mode would do the same
                 break
-    _show(outcomes, resolved.name, streams, json=json, wrong=wrong)
+    _show(outcomes, backend.name, streams, json=json, wrong=wrong)
     if len(outcomes) < len(asked) and not control.stopped and not quiet:
-        streams.note(f"{resolved.name} has no thinking mode, so it was asked once.")
+        streams.note(f"{backend.name} has no thinking mode, so it was asked once.")
     raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else ExitCode.OK)
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from mull.backends.base import ChatBackend
+from mull.backends.base import ChatBackend, check_supported, noticed
 from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch
@@ -80,6 +80,7 @@ class Conversation:
         """Ask and store. Raises what the backend raises; the question is stored even then."""
         base = self._base(query)
         settings = self.preferences.turn_settings(backend.sampling_advice, query.once)
+        check_supported(backend, settings)
         messages = self._messages(base, query)
         _reject_oversized(
             messages, backend.context_tokens
@@ -87,7 +88,7 @@ class Conversation:
         self.branch.begin(query.text, base, backend.name, settings, query.files)
         self.files = []
         yield from record(
-            backend.stream(messages, settings, control),
+            noticed(backend.stream(messages, settings, control), backend, control),
             model=backend.name,
             asked=settings.reasoning.asked,
             partial=self.branch.partial,
