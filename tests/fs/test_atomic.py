@@ -52,6 +52,25 @@ def test_permissions(tmp_path: Path) -> None:
 
 
 @POSIX
+def test_a_private_file_is_replaced_by_one_that_is_private_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "secret")
+    created, real = [], os.open
+
+    def watched(name: Path, flags: int, mode: int = 0o777) -> int:
+        created.append((flags & os.O_EXCL, flags & os.O_NOFOLLOW, mode))
+        return real(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", watched)
+    with OutFile(path) as out:
+        out.write("secret, too")
+    assert created == [(os.O_EXCL, os.O_NOFOLLOW, 0o600)]
+    assert mode(path) == 0o600
+
+
+@POSIX
 def test_a_symbolic_link_at_the_path_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to("target")

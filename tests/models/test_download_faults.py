@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -311,11 +312,13 @@ def test_too_little_disk_space_is_reported_before_the_first_byte(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_disk_that_fills_up_during_the_download(tiny: Hub, fetch: Puller) -> None:
-    folder = RepositoryFolder.of(REPO)
-    digest = tiny.digest(MODEL)[0]
-    (folder.folder / "blobs").mkdir(parents=True)
-    (folder.folder / "blobs" / f"{digest}.incomplete").symlink_to("/dev/full")
+def test_a_disk_that_fills_up_during_the_download(
+    tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, *, new: bool) -> BinaryIO:
+        return Path("/dev/full").open("r+b", buffering=0)
+
+    monkeypatch.setattr(transfer, "_open_partial", full)
     assert "is resumed" in fails(fetch, "disk_full").hint
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -444,3 +445,29 @@ def test_sizes_beyond_four_gigabytes(hub: Hub, fetch: Puller, user: Path) -> Non
     with pulled.path.open("rb") as file:
         file.seek(-len(tail), 2)
         assert file.read() == tail
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX links and permission bits")
+@pytest.mark.parametrize("kind", ["symbolic", "hard", "dangling", "directory"])
+def test_a_link_in_the_place_of_the_partial_file_is_not_written_through(
+    hub: Hub, fetch: Puller, tmp_path: Path, kind: str
+) -> None:
+    content = gguf(50_000)
+    hub.add(REPO, {"tiny-Q4_K_M.gguf": content})
+    blobs = hub_cache() / f"models--{REPO.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    partial = blobs / f"{hub.digest(content)[0]}.incomplete"
+    victim = tmp_path / "victim"
+    if kind != "dangling":
+        victim.write_bytes(content[:100])
+    if kind == "hard":
+        partial.hardlink_to(victim)
+    else:
+        partial.symlink_to(tmp_path if kind == "directory" else victim)
+    modes: list[int] = []
+    hub.fault(before=lambda: modes.append(partial.lstat().st_mode))
+    assert fetch(REPO).verified
+    assert modes == [stat.S_IFREG | 0o600]
+    assert (victim.read_bytes() if victim.exists() else b"") == (b"" if kind == "dangling" else content[:100])
+    blob = blobs / hub.digest(content)[0]
+    assert stat.S_IMODE(blob.stat().st_mode) == stat.S_IMODE(blobs.stat().st_mode) & 0o666

@@ -186,9 +186,12 @@ def test_exports_are_atomic_and_overwrite_nothing_by_default(tmp_path: Path) -> 
     path = tmp_path / export.file_name(session, "md")
     assert path.name == "mull-what-s-up-doc.md"
     for expected in ("mull-what-s-up-doc.md", "mull-what-s-up-doc-2.md", "mull-what-s-up-doc-3.md"):
-        free = export.free_path(path)
-        assert free.name == expected
-        export.write_export(free, "text\n")
+        assert export.write_free(path, "text\n").name == expected
+    (tmp_path / "mull-what-s-up-doc-4.md").symlink_to("nowhere-yet")
+    assert export.write_free(path, "text\n").name == "mull-what-s-up-doc-5.md"
+    assert not (tmp_path / "nowhere-yet").exists()
+    (tmp_path / "mull-what-s-up-doc-4.md").unlink()
+    (tmp_path / "mull-what-s-up-doc-5.md").unlink()
     export.write_export(path, "new\n")
     assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["new\n", "text\n", "text\n"]
     with pytest.raises(OSError, match="o"):

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from mull.errors import MullError
+from mull.fs.atomic import create_atomic
 
 
 def editor() -> str | None:
@@ -35,6 +36,6 @@ def edit_text(text: str) -> str:
     """Let the user edit the text; returns the edited text. Raises MullError (editor)."""
     with tempfile.TemporaryDirectory(prefix="mull-") as folder:  # mode 0700: other users cannot read it
         file = Path(folder) / "question.md"
-        file.write_text(text, encoding="utf-8")
+        create_atomic(file, text)
         open_file(file)
         return file.read_text(encoding="utf-8", errors="replace")

@@ -86,7 +86,9 @@ class AtomicFile:
         """Create the file, empty. Raises OSError, after which it must be discarded, too."""
         copied = _mode_of(self._path) if self._mode is None else None
         self._temporary = _temporary(self._path)
-        descriptor = os.open(self._temporary, _FLAGS, 0o666 if self._mode is None else self._mode)
+        mode = 0o666 if self._mode is None else self._mode
+        # Nobody can open it before it has the bits of a private file that it replaces.
+        descriptor = os.open(self._temporary, _FLAGS, mode if copied is None else copied & PRIVATE)
         self._file = os.fdopen(descriptor, "wb")
         if copied is not None:
             self._temporary.chmod(copied)

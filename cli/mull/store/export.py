@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.events import ReasoningReport, Timing, Usage
-from mull.fs.atomic import write_atomic
+from mull.fs.atomic import create_atomic, write_atomic
 from mull.store import session_file
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import Store
@@ -132,10 +132,12 @@ def file_name(session: Session, form: str) -> str:
     return f"mull-{words or session.id}.{form}"
 
 
-def free_path(path: Path) -> Path:
-    """This path, or one with a number if it exists."""
-    names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
-    return path if not path.exists() else next(name for name in names if not name.exists())
+def write_free(path: Path, text: str) -> Path:
+    """Write an export to this path, or to one with a number if it exists; returns the path. Raises OSError."""
+    numbers, chosen = itertools.count(2), path
+    while not create_atomic(chosen, text):
+        chosen = path.with_stem(f"{path.stem}-{next(numbers)}")
+    return chosen
 
 
 def write_export(path: Path, text: str) -> None:

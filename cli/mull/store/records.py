@@ -218,7 +218,7 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
         reasoning=ReasoningReport(**reasoning) if {"asked", "applied", "how"} <= reasoning.keys() else None,
         usage=Usage(**_known(Usage, details.get("usage"))),
         timing=Timing(**_known(Timing, details.get("timing"))),
-        files=tuple(Attachment(**file) for file in json.loads(row["files"])),
+        files=_files(row["files"]),
         started=moment(row["started"]),
         ended=None if row["ended"] is None else moment(row["ended"]),
     )
@@ -242,6 +242,13 @@ def _object(text: str) -> dict[str, Any]:
     if "\\ud" in text:
         found = valid_unicode(found)
     return found if isinstance(found, dict) else {}
+
+
+def _files(text: str) -> tuple[Attachment, ...]:
+    found = json.loads(text)
+    if "\\ud" in text:  # the name of a file that is not UTF-8
+        found = valid_unicode(found)
+    return tuple(Attachment(**file) for file in found)
 
 
 def _state(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from mull.commands._session_text import print_hit
 from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
-from mull.store.export import exported, file_name, free_path, write_export
+from mull.store.export import exported, file_name, write_export, write_free
 from mull.store.formats import ExportFormat
 from mull.store.records import Session
 from mull.store.sessions import default_path, open_store
@@ -98,10 +98,12 @@ def _export(chat: Chat, argument: str) -> None:
     form = choice(form or ExportFormat.md, {each.value: each.value for each in formats}, "/export")
     session = _session(chat)
     path = user_path(where) if where.strip() else Path()
-    if not where.strip() or path.is_dir():
-        path = free_path(path / file_name(session, form))
+    text = exported(chat.conversation.branch.store, session, form)
     try:
-        write_export(path, exported(chat.conversation.branch.store, session, form))
+        if not where.strip() or path.is_dir():
+            path = write_free(path / file_name(session, form), text)
+        else:
+            write_export(path, text)
     except OSError as error:
         raise MullError(
             "write_failed", f"{path} was not written: {error.strerror}.", "Give another path."

@@ -13,6 +13,8 @@ import re
 import time
 from pathlib import Path
 
+from mull.fs.paths import private_dir
+
 LIMIT = 1_000_000  # bytes; about two hundred model loads
 
 # ggml.h, enum ggml_log_level
@@ -32,9 +34,10 @@ class Log:
         self._file: int | None = None
         self._size = 0
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_dir(path.parent)
             # A bare descriptor: open until the process ends, and nothing is buffered when the library crashes it.
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+            self._file = os.open(path, flags, 0o600)
             self._size = os.fstat(self._file).st_size
         self._write(time.strftime("--- %Y-%m-%d %H:%M:%S\n").encode())
 

@@ -7,7 +7,9 @@ huggingface_hub uses, serializes downloads of the same file. (huggingface_hub's 
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,10 +66,9 @@ class FileTransfer:
 
     def present(self) -> int:
         """Bytes of the whole or partial file on the disk."""
-        for path in (self.blob, self.partial):
-            with suppress(OSError):
-                return min(path.stat().st_size, self.file.bytes)
-        return 0
+        with suppress(OSError):
+            return min(self.blob.stat().st_size, self.file.bytes)
+        return min(_own_size(self.partial), self.file.bytes)
 
     def run(self) -> None:
         """Download, verify and link the file. Raises HubError, MullError, DownloadStopped."""
@@ -115,17 +116,19 @@ class FileTransfer:
 
     def _fetch(self) -> None:
         """Complete the partial file, verify it, and rename it to its blob."""
-        have = self.partial.stat().st_size if self.partial.is_file() else 0
+        have = _own_size(self.partial)
         if have > self.file.bytes:
             have = 0
         try:
-            with self.partial.open("r+b" if have else "wb", buffering=0) as sink:
+            with _open_partial(self.partial, new=not have) as sink:
                 found = self._complete(sink, have)
         finally:
             with suppress(OSError):
                 if self.partial.stat().st_size == 0:
                     self.partial.unlink()
         self._check(found, self.partial)
+        # As open to others as the cache is: only its owner could read the file until now.
+        self.partial.chmod(stat.S_IMODE(self.blob.parent.stat().st_mode) & 0o666)
         self.partial.replace(self.blob)
 
     def _complete(self, sink: BinaryIO, have: int) -> str:
@@ -314,3 +317,26 @@ class FileTransfer:
         if xet.fetch(self.folder, self.commit, self.file, on_progress) is None:
             raise DownloadStopped
         self.fetched = self.file.bytes
+
+
+def _own_size(path: Path) -> int:
+    """The size of a partial file that can be resumed; 0 for anything else.
+
+    Its name is known before it exists (other tools and a later run find it). In a cache that several users share, what
+    is there may be a link to a file of the user, or somebody else's file.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0
+    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and mine else 0
+
+
+def _open_partial(path: Path, *, new: bool) -> BinaryIO:
+    """The partial file, unbuffered; `new`: what is there is removed first. Raises OSError."""
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    if new:
+        path.unlink(missing_ok=True)
+        flags |= os.O_CREAT | os.O_EXCL
+    return open(os.open(path, flags, 0o600), "r+b", buffering=0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mull.fs.atomic import write_atomic
 from mull.fs.lock import locked
+from mull.fs.paths import private_dir
 from mull.terminal.console.sanitize import valid_unicode
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def open_history(path: Path | None) -> History:
         return InMemoryHistory()
     file = path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_dir(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         path.chmod(0o600)
         if path.stat().st_size > LIMIT:
