@@ -8,7 +8,7 @@
 # make bench        ratios to a bare llama.cpp loop, measured in one run
 # make bench-peers  build llama.cpp's own tools once, for make bench to compare with
 # make coverage     run the fast tests, print the share of lines that ran and the files with too few
-# make lock         the newest versions that pyproject.toml allows, with hashes, into requirements.lock
+# make lock         the newest versions that pyproject.toml allows, with hashes, into the requirements.lock files
 # make clean        remove .venv and everything generated
 
 PYTHON ?= python3
@@ -71,6 +71,9 @@ coverage: setup
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
+	@$(BIN)/uv pip compile --group llama-build --universal --python-version 3.11 --upgrade --quiet \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  -o cli/llama_build/requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

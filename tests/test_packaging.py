@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import shutil
 import site
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -114,6 +116,32 @@ def test_lock_file_pins_the_native_library_with_its_hash(build: ModuleType) -> N
     assert pinned.startswith("llama-cpp-python==")
     assert "--hash=sha256:" in pinned
     assert pinned.count("==") == 1
+
+
+def test_the_build_requirements_are_pinned_with_hashes_and_nothing_else_is_installed(
+    build: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = build.BUILD_LOCK.read_text()
+    pins = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)[1:]
+    assert {"scikit-build-core", "cmake", "ninja"} <= {pin.partition("==")[0] for pin in pins}
+    assert all("--hash=sha256:" in pin for pin in pins)
+
+    commands: list[list[str]] = []
+
+    def run(command: Sequence[str | Path], _environment: dict[str, str] | None = None) -> None:
+        commands.append([str(word) for word in command])
+        if "wheel" in commands[-1]:
+            Path(commands[-1][-1], "llama_cpp_python-1-py3-none-any.whl").touch()
+
+    monkeypatch.setattr(build, "run", run)
+    pinned = "llama-cpp-python==1 --hash=sha256:0"
+    assert build.build(Path(sys.executable), pinned, "", tmp_path).parent == tmp_path
+    environment, install, wheel = commands
+    assert environment[:3] == [sys.executable, "-m", "venv"]
+    assert install[0] == wheel[0]
+    assert Path(install[0]).is_relative_to(environment[3])
+    assert {"--require-hashes", "--only-binary", "--no-deps", str(build.BUILD_LOCK)} <= set(install)
+    assert {"--require-hashes", "--no-build-isolation", "--no-deps"} <= set(wheel)
 
 
 AMX = """

@@ -2,7 +2,8 @@
 
 In: the interpreter of that environment, the version and hash pinned in the lock file, CMAKE_ARGS and CXXFLAGS. Out: the
 wheel, built with the right flags for this compiler and CPU, and installed. Does nothing when the same build is
-installed already. Uses the standard library only: nothing of the project is installed yet.
+installed already. Uses the standard library only: nothing of the project is installed yet. What the build needs is
+installed into an environment of its own, pinned and hashed as well (requirements.lock beside this file).
 
     python cli/llama_build --python .venv/bin/python
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parents[1] / "requirements.lock"
+BUILD_LOCK = HERE / "requirements.lock"
 HEADER = HERE.parent / "mull" / "data" / "amx_tiles.h"
 PACKAGE = "llama-cpp-python"
 STAMP = "llama-build.json"  # in the virtual environment: the key of the installed build
@@ -133,10 +135,25 @@ def build(python: Path, pinned: str, flags: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         requirement = Path(scratch, "requirement.txt")
         requirement.write_text(pinned)
-        options = ["--no-cache-dir", "--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
-        run([python, "-m", "pip", "wheel", *options, "-r", requirement, "-w", scratch], environment)
+        builder = build_environment(python, Path(scratch, "environment"))
+        environment["PATH"] = os.pathsep.join([str(builder.parent), environment.get("PATH", os.defpath)])
+        # pip's isolated build would install the newest build requirements, without hashes.
+        options = ["--no-cache-dir", "--no-deps", "--no-build-isolation", "--no-binary", PACKAGE]
+        pip = [builder, "-m", "pip", "--disable-pip-version-check"]
+        run([*pip, "wheel", *options, "--require-hashes", "-r", requirement, "-w", scratch], environment)
         wheel = next(Path(scratch).glob("*.whl"))
         return wheel.replace(folder / wheel.name)
+
+
+def build_environment(python: Path, folder: Path) -> Path:
+    """Make a virtual environment with what the build needs; returns its interpreter."""
+    run([python, "-m", "venv", folder])
+    builder = folder / ("Scripts/python.exe" if platform.system() == "Windows" else "bin/python")
+    options = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+    run(
+        [builder, "-m", "pip", "install", "-q", "--disable-pip-version-check", *options, "-r", BUILD_LOCK],
+    )
+    return builder
 
 
 def run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
