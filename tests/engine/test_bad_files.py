@@ -12,9 +12,10 @@ import gguf
 import numpy as np
 import pytest
 
+from mull.engine import file_check
 from mull.engine.engine import Engine
 from mull.engine.model import load
-from mull.engine.native import isolated, selfcheck
+from mull.engine.native import isolated
 from mull.errors import ModelFileError
 from mull.fs import json_cache
 from tests.engine.conftest import ONE_THREAD, run
@@ -157,13 +158,13 @@ def test_a_file_is_opened_once(good: Path, state_dir: Path) -> None:
 
     def command(arguments: object) -> object:
         commands.append(arguments)
-        return selfcheck.checker(arguments)  # type: ignore[arg-type]
+        return file_check.checker(arguments)  # type: ignore[arg-type]
 
     for _ in range(3):
-        selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
+        file_check.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
     json_cache.forget_memory()  # another process
-    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
+    file_check.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 1
 
 
@@ -172,19 +173,19 @@ def test_a_changed_file_is_opened_again(good: Path, state_dir: Path) -> None:
 
     def command(arguments: object) -> object:
         commands.append(arguments)
-        return selfcheck.checker(arguments)  # type: ignore[arg-type]
+        return file_check.checker(arguments)  # type: ignore[arg-type]
 
-    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
+    file_check.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     shutil.copy(write_scripted(good.with_name("other.gguf"), ["Something", " else"]), good)
-    selfcheck.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
+    file_check.check_file(good, state_dir, command=command)  # type: ignore[arg-type]
     assert len(commands) == 2
 
 
 def test_no_child_no_verdict(good: Path, state_dir: Path) -> None:
-    selfcheck.check_file(good, state_dir, command=lambda _: ["/no/such/python"])
-    selfcheck.check_file(good, state_dir, command=lambda _: [""])
-    selfcheck.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
-    selfcheck.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
+    file_check.check_file(good, state_dir, command=lambda _: ["/no/such/python"])
+    file_check.check_file(good, state_dir, command=lambda _: [""])
+    file_check.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
+    file_check.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
 
 
 def test_the_child_does_not_import_from_the_working_directory(
@@ -193,7 +194,7 @@ def test_the_child_does_not_import_from_the_working_directory(
     (tmp_path / "llama_cpp.py").write_text("raise SystemExit('wrong')")
     (tmp_path / "mull.py").write_text("raise SystemExit('wrong')")
     monkeypatch.chdir(tmp_path)
-    outcome = isolated.run(selfcheck.checker(["--file", str(good)]))
+    outcome = isolated.run(file_check.checker([str(good)]))
     assert outcome is not None
     assert outcome.answer == {"loaded": True}
 

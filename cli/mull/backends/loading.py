@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mull.engine.compute_params import SMALL_FILE
+from mull.engine.file_check import was_checked
 from mull.engine.model import check_header
 from mull.engine.model import load as load_model
 from mull.engine.native import library, selfcheck
@@ -216,7 +217,7 @@ def _read(
         _import_for_first_token()
         return best
 
-    checked = trusted or selfcheck.was_checked(path, state_dir())
+    checked = trusted or was_checked(path, state_dir())
     if not checked or library.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
         return weights(best), best

@@ -6,12 +6,14 @@ Exits with 1 when llama.cpp cannot be used.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mull.commands._options import Json
 from mull.errors import ExitCode
+from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card
 
@@ -21,17 +23,29 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 
 
-def doctor(context: typer.Context, json: Json = False) -> None:
+ClearVerdicts = Annotated[
+    bool,
+    typer.Option(
+        "--clear-verdicts", help="Forget the results of earlier checks of llama.cpp and of model files."
+    ),
+]
+
+
+def doctor(context: typer.Context, json: Json = False, clear_verdicts: ClearVerdicts = False) -> None:
     """Check this machine and this build of llama.cpp.
 
     Shows which CPU features and devices llama.cpp uses, the result of the self-check, and a command that fixes what is
-    wrong.
+    wrong. A model file that crashed llama.cpp is refused for a week, or until mull or llama.cpp changes; such files are
+    listed, and --clear-verdicts lets them be checked again at once.
     """
-    from mull.engine.diagnostics import diagnose
+    from mull.engine import diagnostics
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
-    found = diagnose()
+    if clear_verdicts:
+        count = diagnostics.clear_verdicts()
+        streams.note(f"{count} stored result{'' if count == 1 else 's'} removed.")
+    found = diagnostics.diagnose()
     if json:
         write_object(streams, {"v": 1, **asdict(found)})
     else:
@@ -56,6 +70,21 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
         facts.append(("Device", f"{device.name}: {device.description}, {memory}"))
     facts += [(name, place) for name, place in found.places.items()]
     facts.append(("Self-check", found.verdict))
+    facts.append(("Model files", _files(found)))
+    for verdict in found.verdicts:
+        if not verdict["ok"]:
+            day = datetime.fromtimestamp(verdict["time"]).astimezone().date()
+            facts.append(
+                (
+                    "Refused" if "kinds" in verdict else "Fallback",
+                    one_line(f"{verdict.get('subject')} ({day}: {verdict.get('reason')})"),
+                )
+            )
     if found.fix:
         facts.append(("Fix", found.fix))
     return facts
+
+
+def _files(found: Diagnosis) -> str:
+    files = [verdict["ok"] for verdict in found.verdicts if "kinds" in verdict]
+    return f"{sum(files)} checked and fine, {len(files) - sum(files)} refused"

@@ -11,10 +11,11 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mull import __version__
 from mull.engine.native import library as native
-from mull.engine.native import selfcheck
+from mull.engine.native import selfcheck, verdicts
 from mull.engine.native.library import Device
 from mull.engine.threads import default_threads
 from mull.errors import MullError
@@ -46,7 +47,8 @@ class Diagnosis:
     """Facts for `mull doctor`.
 
     `unused`: CPU features that llama.cpp has kernels for, but was built without; `verdict`: the result of the
-    self-check; `fix`: a shell command, empty when nothing is wrong; `places`: label and path.
+    self-check; `fix`: a shell command, empty when nothing is wrong; `verdicts`: the stored results of checks in a child
+    process, as `native/verdicts.py` stores them; `places`: label and path.
     """
 
     mull: str
@@ -63,6 +65,7 @@ class Diagnosis:
     verdict: str
     fix: str = ""
     devices: tuple[Device, ...] = ()
+    verdicts: tuple[dict[str, Any], ...] = ()
     places: dict[str, str] = field(default_factory=dict)
 
 
@@ -99,8 +102,14 @@ def diagnose() -> Diagnosis:
         verdict=verdict,
         fix="" if healthy and not unused else rebuild_command(),
         devices=devices,
+        verdicts=tuple(verdicts.stored(paths.state_dir(), selfcheck.library_identity())),
         places=_places(),
     )
+
+
+def clear_verdicts() -> int:
+    """Remove the stored verdicts on the library and on model files; returns how many there were. Raises OSError."""
+    return verdicts.clear(paths.state_dir())
 
 
 def cpu_features(identity: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """A loaded model: its weights, its vocabulary and its metadata.
 
 In: a path to a GGUF file. Out: a `Model` (a context manager) that tokenizes text and spells tokens. Raises
-ModelFileError, with llama.cpp's own reason, for an unusable file. An untrusted file is first opened in a child process
-(`native/selfcheck.py`), because a malformed one can abort the process. Loading blocks; to handle signals meanwhile,
+ModelFileError, with llama.cpp's own reason, for an unusable file. An untrusted file is first used in a child process
+(`file_check.py`), because a malformed one can abort the process. Loading blocks; to handle signals meanwhile,
 load in a thread.
 """
 
@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from mull.engine import placement
+from mull.engine.file_check import check_file, refused
 from mull.engine.native import library, selfcheck
 from mull.engine.special_tokens import find_special_tokens
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
@@ -53,7 +54,7 @@ def load(
     check_header(path)
     verdict = selfcheck.check_library(state_dir)
     if not trusted:
-        selfcheck.check_file(path, state_dir)
+        check_file(path, state_dir, settings, use_extra_bufts=verdict.use_extra_bufts)
     llama = library.prepare(state_dir)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
@@ -66,7 +67,7 @@ def load(
     stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
     handle = _load(llama, path, params, on_progress)
     if not handle:
-        raise _refused(path)
+        raise refused(path, library.last_log_error())
     model = Model(handle, path, stamp, state_dir)
     try:
         model.require_generation()
@@ -101,15 +102,6 @@ def check_header(path: Path) -> None:
         )
     if len(head) < _SMALLEST:
         raise ModelFileError("model_damaged", f"{path} ends in its header.", "Download it again.")
-
-
-def _refused(path: Path) -> ModelFileError:
-    reason = library.last_log_error() or "llama.cpp gave no reason"
-    return ModelFileError(
-        "model_refused",
-        f"{path} cannot be loaded: {reason.rstrip('.')}.",
-        "If the file is truncated or damaged, download it again; newer models may need a newer llama.cpp.",
-    )
 
 
 def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> int | None:

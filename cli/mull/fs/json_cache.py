@@ -68,6 +68,15 @@ class JsonCache:
             self._change(lambda stored: {other: stored[other] for other in stored if other != key})
         return _memory.pop((self._path, key), None) is not None or found
 
+    def clear(self) -> int:
+        """Remove all answers; returns how many there were. Raises OSError if the disk refuses."""
+        stored = self._read()
+        if stored:
+            self._change(lambda _: {})
+        for place in [place for place in _memory if place[0] == self._path]:
+            del _memory[place]
+        return len(stored)
+
     def values(self) -> list[Any]:
         """Everything in the file, oldest first; not only objects if somebody else wrote it."""
         return list(self._read().values())

@@ -1,8 +1,8 @@
 """Run code that may crash in a child process, and report the outcome.
 
 In: the command line of a child that prints one JSON object as its last line of output. Out: a `ChildOutcome`: that
-object, or how the child crashed; None where no child could run. Raises nothing. The child does not depend on the
-working directory, imports this same package, and inherits no stdin.
+object, how the child crashed, or what stopped it from outside; None where no child could run. Raises nothing.
+The child does not depend on the working directory, imports this same package, and inherits no stdin.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ from typing import Any
 
 TIMEOUT = 60.0  # seconds; a check takes a fifth of one
 
+_FAULTS = frozenset({"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP"})
+"""Signals that a process raises by what it does. All others come from outside: from the user, from the system when it
+is out of memory (SIGKILL), from a limit on CPU time."""
+
+_NO_MEMORY = ("bad_alloc", "insufficient memory", "out of memory", "failed to allocate", "MemoryError")
+
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """`crashed`: how it crashed ("SIGILL", "did not end within 60 s", ...), empty when it did not.
+    """`crashed`: how it crashed ("SIGILL"), empty when it did not.
 
+    `stopped`: what ended it that is not its own fault, as a predicate ("did not end within 60 s"); else empty.
     `answer`: the object that it printed. `last_words`: its last line on stderr, or its failed assertion.
     """
 
     crashed: str = ""
+    stopped: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
     last_words: str = ""
 
@@ -51,14 +59,22 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | N
             env=_environment(),
             check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            start_new_session=True,  # Ctrl+C in the terminal is not for the child
         )
     except subprocess.TimeoutExpired:
-        return ChildOutcome(crashed=f"did not end within {timeout:.0f} s")
+        return ChildOutcome(stopped=f"did not end within {timeout:.0f} s")
     except OSError:
         return None
     errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
     last_words = next((line for line in reversed(errors) if "ASSERT" in line), errors[-1] if errors else "")
-    if name := _crash(done.returncode):
+    name = _crash(done.returncode)
+    if done.returncode and any(word in line for word in _NO_MEMORY for line in errors):
+        return ChildOutcome(stopped="ended for lack of memory", last_words=last_words)
+    if name == "SIGKILL":
+        return ChildOutcome(stopped="was killed (SIGKILL), perhaps for lack of memory", last_words=last_words)
+    if name.startswith(("SIG", "signal")) and name not in _FAULTS:
+        return ChildOutcome(stopped=f"was stopped by {name}", last_words=last_words)
+    if name:
         return ChildOutcome(crashed=name, last_words=last_words)
     try:
         answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])

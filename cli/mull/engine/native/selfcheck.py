@@ -1,8 +1,8 @@
-"""The self-check: the native library and untrusted model files are tried in a child process before they are used.
+"""The self-check: the native library computes in a child process before it is used in this one.
 
-In: the state folder, and a model file. Out: a `SelfCheckVerdict` on the library; nothing for a file that is fine.
-Raises EngineError when the library crashes, ModelFileError when opening the file does. Results are cached in the state
-folder, by library files and CPU, and by file stamp. So a native crash never takes down the user's first command.
+In: the state folder. Out: a `SelfCheckVerdict`. Raises EngineError when the library crashes (native_crash), or when
+something else stopped the child (check_stopped). Verdicts are cached in the state folder, by library files and CPU
+(`verdicts.py`). So a native crash never takes down the user's first command.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import functools
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mull.engine.native import isolated
 from mull.engine.native import library as native
-from mull.errors import EngineError, ModelFileError
+from mull.engine.native.verdicts import LIBRARY, Verdicts
+from mull.errors import EngineError
 from mull.fs.file_stamp import stamp
-from mull.fs.json_cache import JsonCache
 
 PEBBLE = Path(__file__).resolve().parents[2] / "data" / "pebble.gguf"
 
-_FORMAT = 1  # of the cached verdicts; older ones are ignored
+_FORMAT = 1  # of the digests, which other caches use too
 
 Command = Callable[[Sequence[str]], Sequence[str]]
 
@@ -51,18 +51,27 @@ def check_library(state_dir: Path, *, model: Path = PEBBLE, command: Command = c
     """
     if not model.is_file():
         return SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="not checked: no model to check with")
-    cache = JsonCache(state_dir / "native-check.json")
-    key = _digest(library_identity(), str(model.stat().st_size))
-    verdict = cache.get(key)
-    if verdict is None:
+    identity = library_identity()
+    verdicts, key = Verdicts(state_dir, LIBRARY, identity), _digest(identity, str(model.stat().st_size))
+    stored = verdicts.get(key)
+    if stored is not None:
+        fallback = bool(stored.get("fallback"))
+        result = SelfCheckVerdict(stored["ok"] or fallback, stored["ok"], str(stored.get("reason")))
+    else:
         found = _try_library(str(model), command)
         if found is None:
             return SelfCheckVerdict(
                 ok=True, use_extra_bufts=True, detail="not checked: no child process could be run"
             )
-        cache.put(key, asdict(found))
-        verdict = {**asdict(found), "new": True}
-    result = SelfCheckVerdict(**verdict)
+        # Weight repacking that crashes is a bad verdict too: it is tried again after a while.
+        verdicts.put(
+            key,
+            "the llama.cpp library",
+            ok=found.use_extra_bufts,
+            reason=found.detail,
+            fallback=found.ok and not found.use_extra_bufts,
+        )
+        result = replace(found, new=True)
     if not result.ok:
         raise EngineError(
             "native_crash",
@@ -73,13 +82,13 @@ def check_library(state_dir: Path, *, model: Path = PEBBLE, command: Command = c
 
 
 def _try_library(model: str, command: Command) -> SelfCheckVerdict | None:
-    plain = isolated.run(command(["--model", model]))
+    plain = _run(command(["--model", model]))
     if plain is None:
         return None
     problem = plain.crashed or _wrong_results(plain)
     if not problem:
         return SelfCheckVerdict(ok=True, use_extra_bufts=True, detail="passed")
-    slower = isolated.run(command(["--model", model, "--no-extra-buffers"]))
+    slower = _run(command(["--model", model, "--no-extra-buffers"]))
     if slower is not None and not slower.crashed and not _wrong_results(slower):
         return SelfCheckVerdict(
             ok=True, use_extra_bufts=False, detail=f"{problem} with repacked weights, passed without"
@@ -87,46 +96,20 @@ def _try_library(model: str, command: Command) -> SelfCheckVerdict | None:
     return SelfCheckVerdict(ok=False, use_extra_bufts=False, detail=problem)
 
 
+def _run(command: Sequence[str]) -> isolated.ChildOutcome | None:
+    """Run a child. Raises EngineError when something else than the library ended it."""
+    outcome = isolated.run(command)
+    if outcome is not None and outcome.stopped:
+        raise EngineError(
+            "check_stopped",
+            f"The self-check of the llama.cpp library {outcome.stopped}.",
+            "Free memory or wait until the machine is less busy, and try again.",
+        )
+    return outcome
+
+
 def _wrong_results(outcome: isolated.ChildOutcome) -> str:
     return "" if outcome.answer.get("finite", True) else "results that are not numbers"
-
-
-def was_checked(path: Path, state_dir: Path) -> bool:
-    """Whether this file was opened in a child process before, without a crash."""
-    try:
-        verdict = _files(state_dir).get(_file_identity(path))
-    except OSError:
-        return False
-    return verdict is not None and not verdict.get("crashed", True)
-
-
-def check_file(path: Path, state_dir: Path, *, command: Command = checker) -> None:
-    """Open a file in a child process, once per file. Raises ModelFileError when that crashes the child."""
-    cache, key = _files(state_dir), _file_identity(path)
-    verdict = cache.get(key)
-    if verdict is None:
-        outcome = isolated.run(command(["--file", str(path)]))
-        if outcome is None:
-            return
-        verdict = {"crashed": outcome.crashed, "last_words": outcome.last_words}
-        cache.put(key, verdict)
-    if verdict["crashed"]:
-        why = _assertion(str(verdict["last_words"])) or str(verdict["crashed"])
-        raise ModelFileError(
-            "model_crash",
-            f"{path} is malformed: opening it crashes llama.cpp ({why}).",
-            "Get the file from another source, or convert it again.",
-        )
-
-
-def _files(state_dir: Path) -> JsonCache:
-    return JsonCache(state_dir / "file-check.json")
-
-
-def _assertion(last_words: str) -> str:
-    """ "/src/llama-vocab.cpp:2012: GGML_ASSERT(a == b) failed" without the path of the build folder."""
-    _, found, rest = last_words.partition("GGML_ASSERT")
-    return found + rest
 
 
 @functools.cache
@@ -150,11 +133,6 @@ def library_identity() -> str:
     stamps = ((path, stamp(path)) for path in native.library_files())
     facts = [f"{path}:{found.size}:{found.mtime_ns}" for path, found in stamps]
     return _digest("library", *facts, cpu_identity())
-
-
-def _file_identity(path: Path) -> str:
-    found = stamp(path)
-    return _digest("file", path.resolve(), found.size, found.mtime_ns, found.inode)
 
 
 def _digest(*facts: object) -> str:

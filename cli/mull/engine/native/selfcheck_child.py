@@ -1,6 +1,6 @@
-"""The child process of `selfcheck.py`: does what may crash, and prints one JSON object if it did not.
+"""The child process of `selfcheck.py`: computes with a model, and prints one JSON object if that did not crash.
 
-In: `--model FILE [--no-extra-buffers]` computes with a model, `--file FILE` opens a file without its weights.
+In: `--model FILE [--no-extra-buffers]`.
 Out: exit code 0 and a JSON object on stdout, or a crash, which the parent reports.
 """
 
@@ -53,33 +53,15 @@ def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
     return {"finite": finite}
 
 
-def open_file(llama: Any, path: str) -> dict[str, Any]:
-    """Do everything that loading does except reading the weights. An error is not a crash: the caller sees it later."""
-    params = llama.llama_model_default_params()
-    params.no_alloc = True
-    params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a memory-mapped file would be read
-    params.n_gpu_layers = 0
-    model = llama.llama_model_load_from_file(os.fsencode(path), params)
-    if model:
-        settings = llama.llama_context_default_params()
-        settings.n_ctx = 64
-        llama.llama_init_from_model(model, settings)
-    return {"loaded": bool(model)}
-
-
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model")
+    parser.add_argument("--model", required=True)
     parser.add_argument("--no-extra-buffers", action="store_true")
-    parser.add_argument("--file")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         llama = library.prepare(Path(folder))
-        if asked.file:
-            answer = open_file(llama, asked.file)
-        else:
-            answer = compute(llama, asked.model, extra_buffers=not asked.no_extra_buffers)
+        answer = compute(llama, asked.model, extra_buffers=not asked.no_extra_buffers)
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
