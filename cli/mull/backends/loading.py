@@ -84,12 +84,14 @@ def load(
     settings: EngineSettings,
     *,
     trusted: bool = False,
+    vouched: bool = False,
     state_store: StateStore | None = None,
     parallel: ParallelSettings | None = None,
     report: Report = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LoadedModel:
     """Load `path` as `name`. `trusted`: the file's bytes are those that were published.
+    `vouched`: mull answers for its chat template, see `Template`.
 
     `state_store`: where prompts are cached on disk (None: nowhere). `parallel`: how many turns at a time (None: one).
     `report` receives progress from this thread, notices from another one too. Raises Interrupted once `stopped()`.
@@ -102,16 +104,22 @@ def load(
     try:
         if notice := _library_notice():
             report(notice)
-        return _load(
-            name,
-            path,
-            settings,
-            progress,
-            report,
-            trusted=trusted,
-            state_store=state_store,
-            parallel=parallel,
-        )
+        from mull.chat_template.process import prestart, stoppable
+
+        if not vouched:
+            prestart()
+        with stoppable(stopped):
+            return _load(
+                name,
+                path,
+                settings,
+                progress,
+                report,
+                trusted=trusted,
+                vouched=vouched,
+                state_store=state_store,
+                parallel=parallel,
+            )
     except MullError:
         if stopped():
             raise Interrupted from None
@@ -138,6 +146,7 @@ def _load(
     report: Report,
     *,
     trusted: bool,
+    vouched: bool,
     state_store: StateStore | None,
     parallel: ParallelSettings | None,
 ) -> LoadedModel:
@@ -156,7 +165,11 @@ def _load(
         from mull.reasoning.profiler import profile
         from mull.turn.loaded_model import LoadedModel
 
-        template = Template(model.template, bos=model.bos, eos=model.eos) if model.template else None
+        template = (
+            Template(model.template, bos=model.bos, eos=model.eos, vouched=vouched)
+            if model.template
+            else None
+        )
         ability = profile(
             model.template,
             special=model.special_tokens,
@@ -164,6 +177,7 @@ def _load(
             name=model.name,
             bos=model.bos,
             eos=model.eos,
+            vouched=vouched,
         )
         draft_model = None
         if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:

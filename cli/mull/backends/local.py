@@ -137,6 +137,7 @@ class LocalBackend:
                 resolved.path,
                 self._settings,
                 trusted=resolved.trusted,
+                vouched=resolved.vouched,
                 state_store=state_store,
                 parallel=self._parallel,
                 report=partial(self._report, abort),

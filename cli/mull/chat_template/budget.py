@@ -19,17 +19,22 @@ from jinja2.parser import Parser
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
+from mull.chat_template.limits import TEXT_FACTOR, TEXT_FLOOR
+
 # Seconds of this thread's processor time, and of wall-clock time; both grow with the input, see `Budget`.
 SECONDS, WALL = 0.8, 2.0
-TEXT_FLOOR, TEXT_FACTOR = 1_000_000, 4  # most characters of one text: a floor, plus a multiple of the input
 MADE_FLOOR, MADE_FACTOR = 24_000_000, 200  # characters of all intermediate texts together
 ITEMS = 100_000  # members of a list, parts of a split, nodes of a nested value
 BITS = 4096  # of an integer
 WIDTH = 10_000  # of padding and indentation
+SHORT = 1_000  # characters to strip, digits of a text that becomes a number, decimals to round to
+LAZY = 50  # filters in a chain that hand on one item at a time
 VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-NESTED: tuple[Any, ...] = (list, tuple, dict, *VIEWS, Namespace)
+LISTS: tuple[Any, ...] = (list, tuple, *VIEWS)
+NESTED: tuple[Any, ...] = (*LISTS, dict, Namespace)
 # Widths of five digits, widths passed as arguments, and nested formats.
 WIDE_FORMAT = re.compile(r"\d{5}|\*|\{[^{}]*\{")
+FORMAT_NUMBER = re.compile(r"\d+")  # widths and precisions among others
 
 
 class LimitError(Exception):
@@ -126,7 +131,8 @@ class Budget:
             too_large()
         members = values.values() if isinstance(values, Mapping) else values
         longest = max((len(str(self.bounded(member))) for member in members), default=0)
-        self.text((pattern.count("%") + pattern.count("{")) * longest)
+        widths = sum(map(int, FORMAT_NUMBER.findall(pattern)))
+        self.text((pattern.count("%") + pattern.count("{")) * longest + widths)
 
     def replacing(self, text: str, old: Any, new: Any) -> None:
         """Check before `old` is replaced by `new`."""
@@ -138,9 +144,29 @@ class Budget:
         if len(text) > ITEMS:
             items(text.count(separator) if separator else len(text.split(None, ITEMS + 1)))
 
+    def nesting(self, value: Any) -> None:
+        """Check before nested values are written with indentation: lines times depth."""
+        lines, deepest = 0, 1
+        heap: list[tuple[Any, int]] = [(value, 1)]
+        while heap:
+            item, depth = heap.pop()
+            lines, deepest = lines + 1, max(deepest, depth)
+            members: Any = item.values() if isinstance(item, dict) else item
+            if isinstance(members, LISTS):
+                heap += [(member, depth + 1) for member in members]
+            if lines + len(heap) > ITEMS:
+                too_large()
+        self.text(lines * deepest * 8)
+
+    def parsing(self, text: str) -> None:
+        """Check before JSON is parsed: every comma and bracket can become a value of some 60 bytes."""
+        items(sum(map(text.count, ",[{")))
+
     def padding(self, text: str, width: Any) -> None:
         """Check before every line of the text is padded."""
         amount = len(width) if isinstance(width, str) else width
+        if not isinstance(amount, (int, float)):
+            return  # the filter refuses it
         if amount > WIDTH or amount * (text.count("\n") + 1) > TEXT_FLOOR:
             too_large()
 
@@ -151,6 +177,30 @@ class Budget:
         elif isinstance(value, int):
             items(value)
         self.bounded(value)
+
+
+class Lazy:
+    """The items of a lazy filter, each counted. A chain of filters is recursion in C, so its length is limited."""
+
+    def __init__(self, budget: Budget, source: Iterator[Any], arguments: Iterable[Any]) -> None:
+        self.depth: int = 1 + max((value.depth for value in arguments if isinstance(value, Lazy)), default=0)
+        if self.depth > LAZY:
+            too_large()
+        self._budget = budget
+        self._source = source
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        self._budget.tick()
+        return next(self._source)
+
+
+def short(value: Any) -> None:
+    """Check before every character of a text, or every digit of a number, costs time."""
+    if (isinstance(value, str) and len(value) > SHORT) or (isinstance(value, int) and abs(value) > SHORT):
+        too_large()
 
 
 def items(count: int) -> None:
@@ -209,6 +259,11 @@ class Counting(NodeTransformer):
         self._body(node)
         if node.test is not None:
             node.test = nodes.And(TICK, node.test)
+        return node
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Const:  # noqa: N802
+        if isinstance(node.value, int):
+            bits(node.value.bit_length())  # a number in hexadecimal can be as long as the source
         return node
 
     def visit_Name(self, node: nodes.Name) -> nodes.Name:  # noqa: N802

@@ -21,7 +21,7 @@ from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from mull.chat_template.budget import Budget, Counting, GenerationTag, too_large
+from mull.chat_template.budget import Budget, Counting, GenerationTag, Lazy, items, short, too_large
 
 
 def _names(words: str) -> frozenset[str]:
@@ -79,7 +79,12 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             self.filters.pop(name, None)
         self.filters |= {
             "tojson": self._tojson,
-            "from_json": json.loads,
+            "from_json": self._from_json,
+            "int": _short_text(self.filters["int"]),
+            "float": _short_text(self.filters["float"]),
+            "round": _short_option("precision", self.filters["round"]),
+            "trim": _short_option("chars", self.filters["trim"]),
+            "sum": _without_start(self.filters["sum"]),
             "string": lambda value: str(self.bounded(value)),
             "join": self._join,
             "replace": self._replace,
@@ -161,8 +166,13 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         if owner is __self:  # inserted by `Counting`
             return __obj(*args)
         __self.budget.tick()
-        if isinstance(__obj, types.BuiltinMethodType) and owner is not None:
-            __self._check_method(owner, __obj.__name__, args)
+        if isinstance(owner, str) and any(isinstance(arg, Lazy) for arg in args):
+            args = tuple([*arg] if isinstance(arg, Lazy) else arg for arg in args)  # for `join`
+        # Methods in C, and those that `Markup` wraps around them.
+        if (isinstance(__obj, types.BuiltinMethodType) and owner is not None) or (
+            isinstance(__obj, types.MethodType) and isinstance(owner, str)
+        ):
+            __self._check_method(owner, __obj.__name__, (*args, *kwargs.values()))
         elif __obj is dict:
             __self.bounded((args, kwargs))
         return __self.budget.made(super().call(__context, __obj, *args, **kwargs))
@@ -177,10 +187,14 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
                 self.bounded(args)
             case "replace", [old, new, *_]:
                 self.budget.replacing(owner, old, new)
-            case "join", [list() | tuple() | dict() | str() as values, *_]:
+            case "join", [list() | tuple() | dict() | str() | range() as values, *_]:
                 self.budget.joined(owner, values)
             case (("split" | "rsplit"), _):
-                self.budget.splitting(owner, args[0] if args else None)
+                self.budget.splitting(owner, next((arg for arg in args if isinstance(arg, str)), None))
+            case "splitlines", _:
+                items(owner.count("\n") + owner.count("\r"))
+            case (("strip" | "lstrip" | "rstrip"), [characters, *_]):
+                short(characters)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # A fast path for the common cases: a key of a message, a variable of a namespace or loop.
@@ -192,6 +206,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        self.budget.tick()  # also for each part of an attribute's dotted path
         if type(argument) is str and type(obj) is dict and argument in obj:
             return obj[argument]
         return super().getitem(obj, self.bounded(argument))
@@ -222,10 +237,13 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         sort_keys: bool = False,
     ) -> str:
         """As in Hugging Face's configuration: no HTML escapes, non-ASCII letters unchanged."""
-        if isinstance(indent, int) and indent > MAX_INDENT:
-            too_large()
-        if isinstance(value, types.GeneratorType):
+        for option in (indent, *(separators or ())):
+            if (option if isinstance(option, int) else len(str(option))) > MAX_INDENT:
+                too_large()
+        if isinstance(value, (types.GeneratorType, Lazy)):
             value = list(value)
+        if indent:
+            self.budget.nesting(value)
         return json.dumps(
             self.bounded(value),
             ensure_ascii=ensure_ascii,
@@ -249,6 +267,10 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.budget.pattern(pattern, args or kwargs)
         return pattern % (kwargs or args)
 
+    def _from_json(self, value: Any) -> Any:
+        self.budget.parsing(str(value))
+        return json.loads(value)
+
     def _padded(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def filtered(value: Any, width: Any = 4, *args: Any, **kwargs: Any) -> Any:
             self.budget.padding(str(self.bounded(value)), width)
@@ -262,9 +284,12 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         def filtered(*args: Any, **kwargs: Any) -> Any:
             self.budget.tick()
             if walking:
-                for value in args[passed is not None :]:
+                for value in (*args[passed is not None :], *kwargs.values()):
                     self.budget.walking(value)
-            return self.budget.made(original(*args, **kwargs))
+            result = original(*args, **kwargs)
+            if isinstance(result, types.GeneratorType):
+                return Lazy(self.budget, result, args)
+            return self.budget.made(result)
 
         if passed is not None:
             filtered.jinja_pass_arg = passed  # type: ignore[attr-defined]
@@ -282,3 +307,36 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
 def _raise(message: Any = "") -> NoReturn:
     raise RaisedError(str(message)[:500])
+
+
+def _short_text(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that makes a number of its value: its time grows with the square of the digits."""
+
+    def filtered(value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            short(value)
+        return original(value, *args, **kwargs)
+
+    return filtered
+
+
+def _short_option(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter whose first option costs time for each digit or character."""
+
+    def filtered(value: Any, *args: Any, **kwargs: Any) -> Any:
+        short(kwargs.get(name, args[0] if args else None))
+        return original(value, *args, **kwargs)
+
+    return filtered
+
+
+def _without_start(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`sum` of numbers only: sums of lists copy everything so far at each step."""
+
+    def filtered(environment: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(kwargs.get("start", args[2] if len(args) > 2 else 0), (int, float)):
+            too_large()
+        return original(environment, *args, **kwargs)
+
+    filtered.jinja_pass_arg = original.jinja_pass_arg  # type: ignore[attr-defined]
+    return filtered

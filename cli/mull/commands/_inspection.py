@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mull.chat_template.process import prestart
 from mull.chat_template.render import Segment, render
 from mull.errors import ModelFileError, TemplateError, UsageError
 from mull.messages import Message
@@ -50,6 +51,7 @@ class Inspected:
     @classmethod
     def open(cls, path: Path) -> Inspected:
         """Read and profile the file."""
+        prestart()
         source = _read(path)
         name = path.resolve().parent.name if path.stem in GENERIC else path.stem
         if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":

@@ -50,6 +50,14 @@ class Resolved:
     entry: CatalogueEntry | None
     source: Source | Literal["builtin", "file"]
 
+    @property
+    def vouched(self) -> bool:
+        """Whether mull's authors answer for its chat template: pebble, or a verified file that the catalogue lists.
+
+        What anybody may publish on the Hub is not vouched for by a matching digest.
+        """
+        return self.source == "builtin" or (self.trusted and self.entry is not None)
+
     def sampling(self, thinking: bool | None) -> Sampling:
         """The sampling defaults with or without thinking: from the catalogue, else from the file's header.
 

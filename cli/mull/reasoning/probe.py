@@ -22,6 +22,7 @@ CALL: Mapping[str, Any] = {
     "id": "123456789",
     "function": {"name": TOOL, "arguments": {"arg": VALUE}},
 }
+MAX_TEXT = 100_000  # characters; the longest published default system prompts have some 10,000
 FIELDS = ("reasoning_content", "reasoning", "thinking")
 # Thinking as typed pieces of the content: blocks as in Apertus, chunks as in Ministral.
 BLOCKS, CHUNKS = "content.blocks", "content.thinking"
@@ -51,17 +52,19 @@ class TemplateProbe:
         *,
         prompt: bool = True,
     ) -> str | None:
-        """The rendering, or None where the template raises."""
+        """The rendering, or None where the template raises or writes far more than its instructions."""
         key = (repr(messages), repr(sorted(arguments.items())), prompt)
         if key not in self._made:
             try:
-                self._made[key] = self.template.render(
+                text = self.template.render(
                     [in_parts(message) for message in messages] if self.parts else messages,
                     add_generation_prompt=prompt,
                     arguments=arguments,
                 )
             except TemplateError:
                 self._made[key] = None
+            else:
+                self._made[key] = text if len(text) <= MAX_TEXT else None
         return self._made[key]
 
     def generation_prompt(

@@ -19,9 +19,9 @@ from mull.reasoning.profile import Profile
 
 @lru_cache(maxsize=32)
 def _profile(
-    source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str
+    source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str, vouched: bool
 ) -> Profile:
-    found = detect(Template(source, bos=bos, eos=eos))
+    found = detect(Template(source, bos=bos, eos=eos, vouched=vouched))
     return corrected(replace(found, special=special), source, architecture=architecture, name=name)
 
 
@@ -33,12 +33,13 @@ def profile(
     name: str = "",
     bos: str = "",
     eos: str = "",
+    vouched: bool = False,
 ) -> Profile:
     """The profile of a model with this chat template (None: a base model without one).
 
     `special` holds the spellings of the tokenizer's control and user-defined tokens; `architecture` and `name` come
-    from the GGUF. Raises `TemplateError`.
+    from the GGUF; `vouched` as for `Template`. Raises `TemplateError`.
     """
     if source is None:
         return Profile(None)
-    return _profile(source, frozenset(special), architecture, name, bos, eos)
+    return _profile(source, frozenset(special), architecture, name, bos, eos, vouched)

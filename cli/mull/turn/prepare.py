@@ -5,9 +5,10 @@ Raises `TemplateError`, and `ContextOverflow` for messages that cannot fit the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mull.chat_template.process import stoppable
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
 from mull.errors import ContextOverflow
@@ -34,12 +35,21 @@ class RenderedPrompt:
         return last.text if last and last.trusted else ""
 
 
-def prepare(loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings) -> RenderedPrompt:
-    """Decide, render and tokenize. Raises TemplateError, and ContextOverflow where the messages cannot fit."""
+def prepare(
+    loaded: LoadedModel,
+    messages: Sequence[Message],
+    settings: TurnSettings,
+    stopped: Callable[[], bool] = lambda: False,
+) -> RenderedPrompt:
+    """Decide, render and tokenize.
+
+    Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`.
+    """
     reject_oversized(messages, loaded.engine.n_ctx_max)
     decision = decide(settings.reasoning, loaded.profile)
     chat = to_chat(messages, loaded.profile, decision)
-    segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
+    with stoppable(stopped):
+        segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
     return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
 
 

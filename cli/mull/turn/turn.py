@@ -50,9 +50,13 @@ BASE_LIMIT = 256
 def run(
     loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
 ) -> Iterator[Event]:
-    """Generate one answer. Raises ContextOverflow, TemplateError or EngineError before the first token only."""
+    """Generate one answer.
+
+    Raises ContextOverflow, TemplateError, EngineError or Interrupted, before the first token only.
+    """
     began = time.perf_counter()
-    turn = begin(loaded, prepare(loaded, messages, settings), settings, control, began)
+    prompt = prepare(loaded, messages, settings, lambda: control.stopped)
+    turn = begin(loaded, prompt, settings, control, began)
     failure: MullError | None = None
     try:
         yield from turn.opening()
