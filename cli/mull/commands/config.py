@@ -43,7 +43,7 @@ def get(context: typer.Context, name: Name) -> None:
     streams: Streams = context.obj
     value = config.show_value(read_config()[config.find_key(name).name])
     if value:
-        streams.stdout.write(value + "\n")
+        streams.write_stdout(value + "\n")
 
 
 @app.command("set")
@@ -62,7 +62,7 @@ def unset(name: Name) -> None:
 def path(context: typer.Context) -> None:
     """Print the path of the config file."""
     streams: Streams = context.obj
-    streams.stdout.write(f"{_file()}\n")
+    streams.write_stdout(f"{_file()}\n")
 
 
 @app.command("edit")

@@ -186,7 +186,7 @@ def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json
         if notice := outcome.report.notice:
             streams.note(notice)
         for line in _wrong(outcome) if wrong else ():
-            streams.stdout.write(line + "\n")
+            streams.write_stdout(line + "\n")
 
 
 def _row(outcome: EvalOutcome) -> tuple[str, ...]:
@@ -210,4 +210,5 @@ def _wrong(outcome: EvalOutcome) -> Iterator[str]:
     for index in outcome.wrong():
         question = outcome.questions[index]
         answer = one_line(outcome.answer(index)) or "(nothing)"
-        yield f"{outcome.asked}: {one_line(question.prompt)} → {answer}; expected {' or '.join(question.answers)}"
+        expected = " or ".join(question.answers)
+        yield one_line(f"{outcome.asked}: {question.prompt} → {answer}; expected {expected}")

@@ -56,7 +56,7 @@ def inspect(
     if render is not None:
         decision, segments = inspected.prompt(read_messages(render), ask)
         if decision.notice:
-            streams.stderr.write(decision.notice + "\n")
+            streams.note(decision.notice)
         text = "".join(segment.text for segment in segments)
         streams.write_stdout(text)
     elif parse:

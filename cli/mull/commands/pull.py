@@ -72,8 +72,7 @@ def _report(pulled: PullDone, streams: Streams, *, quiet: bool, json: bool) -> N
         return
     if not quiet:
         streams.note(_sentence(pulled))
-    streams.stdout.write(f"{pulled.path}\n")
-    streams.stdout.flush()
+    streams.write_stdout(f"{pulled.path}\n")
 
 
 def _sentence(pulled: PullDone) -> str:

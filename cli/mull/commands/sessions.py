@@ -14,7 +14,6 @@ from mull.commands._options import Json, completes
 from mull.errors import MullError
 from mull.store.formats import ExportFormat
 from mull.terminal.console.quantities import counted
-from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
 from mull.terminal.views.json_output import write_object
@@ -178,7 +177,7 @@ def import_(
     session, turns = from_json(_import_text(streams, file))
     with _store(streams) as store:
         copy = store.insert(session, turns)
-    streams.stdout.write(f"{copy.id}\n")
+    streams.write_stdout(f"{copy.id}\n")
 
 
 @app.command("rename")
@@ -205,12 +204,8 @@ def remove(
     with _store(streams) as store:
         found = list({session.id: session for session in map(store.find, names)}.values())
         if not yes and streams.stdin_tty and streams.stderr_tty:
-            titles = ", ".join(
-                f"{each.id} ({one_line(each.title)}, {counted(each.turns, 'turn')})" for each in found
-            )
-            streams.stderr.write(f"Remove {titles}? [y/N] ")
-            streams.stderr.flush()
-            if streams.stdin.readline().strip().lower() not in {"y", "yes"}:
+            titles = ", ".join(f"{each.id} ({each.title}, {counted(each.turns, 'turn')})" for each in found)
+            if not streams.confirm(f"Remove {titles}?"):
                 raise typer.Exit(1)
         for session in found:
             store.remove(session.id)

@@ -130,7 +130,7 @@ def trust_(context: typer.Context, folder: Folder = None) -> None:
     """
     streams: Streams = context.obj
     place = trust.trust(folder or _this_project())
-    streams.stdout.write(f"{place}\n")
+    streams.write_stdout(f"{place}\n")
 
 
 @app.command("untrust")
@@ -146,7 +146,7 @@ def untrust(context: typer.Context, folder: Folder = None) -> None:
 def path(context: typer.Context) -> None:
     """Print the folders that are searched for templates, in that order."""
     streams: Streams = context.obj
-    streams.stdout.write("".join(f"{folder}\n" for folder in files.folders(files.working_folder())))
+    streams.write_stdout("".join(f"{folder}\n" for folder in files.folders(files.working_folder())))
 
 
 def _this_project() -> Path:

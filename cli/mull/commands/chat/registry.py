@@ -14,7 +14,7 @@ from mull.commands.chat import slash
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
 from mull.errors import UsageError
-from mull.terminal.console.sanitize import one_line
+from mull.terminal.console.sanitize import one_line, visible
 
 Action = Callable[[Chat, str], None]
 ACTIONS: Final[dict[str, Action]] = {}
@@ -32,9 +32,9 @@ def action(name: str) -> Callable[[Action], Action]:
 
 
 def say(chat: Chat, *lines: str, style: str = "") -> None:
-    """Print lines of the chat itself; their content must be sanitized."""
+    """Print lines of the chat itself, sanitized."""
     streams = chat.streams
-    streams.stdout.write("".join(streams.stdout_style(line, style) + "\n" for line in lines))
+    streams.stdout.write("".join(streams.stdout_style(visible(line), style) + "\n" for line in lines))
     streams.stdout.flush()
 
 
