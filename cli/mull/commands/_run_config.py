@@ -106,6 +106,11 @@ class SessionChoice:
     name: str | None = None
     system: str | None = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier conversation is asked for."""
+        return self.resume or self.name is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:

@@ -35,13 +35,18 @@ class Setup:
     notices: tuple[str, ...] = ()
 
 
-def open_sessions(*, private: bool) -> tuple[Store, str]:
-    """The session store on disk, or one in memory if private or if the disk refuses; then also a notice."""
+def open_sessions(*, private: bool, resumes: bool = False) -> tuple[Store, str]:
+    """The session store on disk, or one in memory if private or if the disk refuses; then also a notice.
+
+    `resumes`: an earlier conversation was asked for. Raises StoreError then, rather than answer without it.
+    """
     if private:
         return open_store(None), ""
     try:
         return open_store(default_path()), ""
     except StoreError as error:
+        if resumes:
+            raise
         return open_store(None), f"{error.message} This conversation is not saved."
 
 
@@ -83,7 +88,7 @@ def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] |
         if run.session.system is not None:
             conversation.branch.set_system(run.session.system)
     elif run.session.name:
-        conversation.branch.rename(run.session.name)
+        conversation.branch.join(run.session.name)
     conversation.branch.set_reference(backend.reference)
     return Setup(resolved, conversation, backend, (problem,) if problem else ())
 
@@ -99,6 +104,8 @@ def _resumed(store: Store, choice: SessionChoice) -> Session | None:
             raise
     if choice.resume:
         last = store.last()
+        if last is None and store.notice:
+            raise MullError("store_damaged", store.notice, "There is no conversation to continue in the new one.")
         if last is None:
             raise UsageError(
                 "unknown_session", "There is no conversation to continue.", "Start one: mull chat"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from mull.backends.base import ChatBackend, check_supported, noticed
 from mull.control import TurnControl
 from mull.conversation import context_budget
-from mull.conversation.branch import Branch
+from mull.conversation.branch import Branch, changed_elsewhere
 from mull.conversation.context_budget import ContextUsage
 from mull.conversation.preferences import Preferences
 from mull.conversation.recording import record
@@ -24,6 +24,9 @@ from mull.messages import Message, least_tokens
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
+
+
+_MOST_RESERVED = 1 << 20  # characters: a longer question waits until the model knows whether it fits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,8 +79,32 @@ class Conversation:
             raise UsageError("empty_conversation", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
+    def catch_up(self, query: Query | None = None) -> bool:
+        """Take over what another process has added to the session; whether there was anything.
+
+        Raises UsageError (session_changed) if the query would replace the last turn, which is another one now.
+        """
+        if query is not None and self.branch.reserved_base(query.text) is not None:
+            return False
+        changed = self.branch.catch_up()
+        if changed and query is not None and query.replace:
+            raise changed_elsewhere()
+        return changed
+
+    def reserve(self, query: Query, backend: ChatBackend) -> None:
+        """Store the question while the model still loads; `ask` continues, `discard` removes it. Raises UsageError."""
+        if backend.ready or not self.branch.store.saved or len(query.message.content) > _MOST_RESERVED:
+            return
+        self.catch_up(query)
+        self.branch.reserve(query.text, self._base(query), backend.name, query.files)
+
+    def discard(self) -> None:
+        """Remove a reserved question that was not asked."""
+        self.branch.discard()
+
     def ask(self, query: Query, backend: ChatBackend, control: TurnControl) -> Iterator[Event]:
         """Ask and store. Raises what the backend raises; the question is stored even then."""
+        self.catch_up(query)
         base = self._base(query)
         settings = self.preferences.turn_settings(backend.sampling_advice, query.once)
         check_supported(backend, settings)
@@ -199,6 +226,8 @@ class Conversation:
     # Inside.
 
     def _base(self, query: Query | None) -> Sequence[TurnRecord]:
+        if query is not None and (reserved := self.branch.reserved_base(query.text)) is not None:
+            return reserved
         return self.path[:-1] if query is not None and query.replace else self.path
 
     def _messages(

@@ -1,22 +1,25 @@
 """The database file: opening, schema migrations, and recovery from damage.
 
 In: a path, or None for a database in memory. Out: a connection with the newest schema, and a notice or None. A damaged
-file is moved aside, never emptied; a file of a newer mull is rejected unchanged. Files have mode 0600. Raises
-StoreError.
+file is moved aside, never emptied; a file of a newer mull is rejected unchanged. Where the file or its folder cannot be
+written, the connection can only read. Files have mode 0600. Raises StoreError.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from mull.errors import MullError
+from mull.fs.lock import locked
 
-BUSY_SECONDS = 5.0  # how long one process waits for another's write
+BUSY_SECONDS = 15.0  # how long one process waits for another's write
 QUICK_CHECK_BYTES = 8 << 20  # a smaller file is always checked: that takes some 10 ms
 
 # Only finished turns are in the full-text index: a running one is saved every second.
@@ -90,10 +93,12 @@ def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            aside = _move_aside(path)
-            make_private(path)
-            return _open_checked(path), f"The session database was damaged; it was moved to {aside}."
+            return _open_after_damage(path)
     except (OSError, sqlite3.Error) as error:
+        if not (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
+            with contextlib.suppress(OSError, sqlite3.Error):
+                if (readable := _open_read_only(path)) is not None:
+                    return readable, None
         raise store_error(error, path) from error
 
 
@@ -169,6 +174,55 @@ def _open_checked(path: Path) -> sqlite3.Connection:
             suspect(path).unlink(missing_ok=True)
         if version < len(MIGRATIONS):
             _migrate(connection)
+        connection.execute("SELECT id, leaf FROM sessions ORDER BY updated DESC LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_after_damage(path: Path) -> tuple[sqlite3.Connection, str | None]:
+    """Move the damaged file aside and start a new one, unless another process has just done so."""
+    with locked(path):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            return _open_checked(path), None
+        aside = _move_aside(path)
+        make_private(path)
+        return _open_checked(path), f"The session database was damaged; it was moved to {aside}."
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection | None:
+    """A connection that can only read, to a database of this version; None if there is no such file.
+
+    SQLite reads a database with a write-ahead log only where it can create files beside it, or if the log may be
+    ignored. With turns in that log, a copy is read into memory.
+    """
+    if not path.is_file():
+        return None
+    log = path.with_name(path.name + "-wal")
+    logged = log.exists() and log.stat().st_size > 0
+    for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
+        with contextlib.suppress(sqlite3.Error):
+            return _open_current(f"{path.absolute().as_uri()}?{how}")
+    with tempfile.TemporaryDirectory(prefix="mull-") as folder:
+        copy = Path(shutil.copy(path, folder))
+        if logged:
+            shutil.copy(log, folder)
+        with contextlib.closing(_open_current(copy.as_uri())) as connection:
+            memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            connection.backup(memory)
+    memory.execute("PRAGMA query_only = ON")
+    return _configure(memory)
+
+
+def _open_current(address: str) -> sqlite3.Connection:
+    """Open the database at this URI, if it has the newest schema. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+    )
+    try:
+        if _configure(connection).execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
+            raise sqlite3.DatabaseError("its schema is an older one")
         connection.execute("SELECT id, leaf FROM sessions ORDER BY updated DESC LIMIT 1").fetchone()
     except BaseException:
         connection.close()

@@ -7,24 +7,21 @@ and several processes one file. Raises StoreError where the disk fails; callers 
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any
 
 from mull.errors import UsageError
 from mull.events import Done
 from mull.fs import paths
-from mull.messages import Message
 from mull.store import records, schema
-from mull.store.records import Attachment, Hit, Session, TurnRecord, session_id, title_of, to_messages
-from mull.store.search import choose, proper_name, search_words
+from mull.store.queries import LEAF, Queries
+from mull.store.records import Attachment, Session, TurnRecord, session_id, title_of
+from mull.store.search import proper_name
 
 STALE_SECONDS = 30.0  # a running turn is saved every second: the process of an older one has died
-_LEAF: Final = -1  # begin_turn's default parent: the session's current turn
 
 
 def default_path() -> Path:
@@ -45,29 +42,8 @@ def open_store(path: Path | None) -> Store:
     return store
 
 
-class Store:
+class Store(Queries):
     """Sessions and their turns. A context manager; `close` may be called twice."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path | None, notice: str | None) -> None:
-        self.path = path
-        self.notice = notice
-        self._db = connection
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @property
-    def saved(self) -> bool:
-        """Whether the store is on the disk."""
-        return self.path is not None
 
     # Turns: a chat calls begin_turn, partial (every second) and finish.
 
@@ -80,6 +56,21 @@ class Store:
         state: Mapping[str, Any] | None = None,
     ) -> Session:
         """Create an empty session. Raises UsageError if the name is taken."""
+        with self._writing():
+            return self._start(model, system, name, state)
+
+    def named(
+        self, name: str, *, model: str = "", system: str = "", state: Mapping[str, Any] | None = None
+    ) -> Session:
+        """The session of exactly this name or id, created if there is none. Of several processes, one creates it."""
+        name = proper_name(name)
+        with self._writing():
+            found = self._db.execute(
+                "SELECT * FROM sessions WHERE name = ? OR id = ? ORDER BY name IS NULL", (name, name.lower())
+            ).fetchone()
+            return self._start(model, system, name, state) if found is None else records.to_session(found)
+
+    def _start(self, model: str, system: str, name: str | None, state: Mapping[str, Any] | None) -> Session:
         now = time.time()
         with self._writing():
             chosen = self._free_id(now)
@@ -94,28 +85,34 @@ class Store:
                 "updated": now,
             }
             records.insert(self._db, "sessions", columns | {"state": json.dumps(dict(state or {}))})
-        return self.session(chosen)
+            return self.session(chosen)
 
     def begin_turn(
         self,
         session: str,
         question: str,
         *,
-        parent: int | None = _LEAF,
+        parent: int | None = LEAF,
+        known: Collection[int] | None = None,
         model: str = "",
         settings: Mapping[str, Any] | None = None,
         files: Sequence[Attachment] = (),
     ) -> int:
-        """Save a question as the session's current turn. `parent` None starts a new tree."""
+        """Save a question as the session's current turn. `parent` None starts a new tree.
+
+        `known`: the turns that the caller has seen. If the current turn is another one, another process has added it:
+        then it becomes the parent, so that no turn ends up on a branch that is not shown.
+        """
         now = time.time()
         with self._writing():
             row = self._session_row(session)
+            moved = known is not None and row["leaf"] is not None and row["leaf"] not in known
             turn = records.insert(
                 self._db,
                 "turns",
                 {
                     "session": session,
-                    "parent": row["leaf"] if parent == _LEAF else parent,
+                    "parent": row["leaf"] if moved or parent == LEAF else parent,
                     "started": now,
                     "saved": now,
                     "model": model,
@@ -134,6 +131,41 @@ class Store:
             records.update(self._db, "sessions", session, changes)
         return turn
 
+    def resume_turn(self, turn: int, model: str, settings: Mapping[str, Any]) -> bool:
+        """Continue a turn that was begun before its model and settings were known; False if it is gone."""
+        columns = {"model": model, "details": json.dumps({"settings": dict(settings)})}
+        columns |= {"saved": time.time(), "finish": None, "ended": None}
+        with self._writing():
+            if self._db.execute("SELECT 1 FROM turns WHERE id = ?", (turn,)).fetchone() is None:
+                return False
+            records.update(self._db, "turns", turn, columns)
+            return True
+
+    def take_back(self, turn: int) -> None:
+        """Delete a turn that was begun and not asked; turns that another process added after it stay."""
+        with self._writing():
+            found = self._db.execute(
+                "SELECT session, parent FROM turns WHERE id = ? AND answer = ''", (turn,)
+            ).fetchone()
+            if found is None:
+                return
+            row = self._session_row(found["session"])
+            self._db.execute("UPDATE turns SET parent = ? WHERE parent = ?", (found["parent"], turn))
+            self._db.execute("DELETE FROM turns WHERE id = ?", (turn,))
+            changes: dict[str, Any] = {"turns": row["turns"] - 1}
+            if row["leaf"] == turn:
+                changes["leaf"] = found["parent"]
+            if row["turns"] == 1:
+                changes["auto_title"] = ""
+            records.update(self._db, "sessions", row["id"], changes)
+
+    def interrupt(self, turn: int) -> None:
+        """Mark a turn as interrupted, unless it has ended."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE turns SET finish = 'interrupted', ended = saved WHERE id = ? AND finish IS NULL", (turn,)
+            )
+
     def partial(self, turn: int, answer: str, thinking: str) -> None:
         """Save the text of a running turn. Cheap: no wait for the disk, no indexing."""
         with self._writing():
@@ -142,14 +174,15 @@ class Store:
                 (answer, thinking, time.time(), turn),
             )
 
-    def finish(self, turn: int, done: Done) -> None:
-        """Save the end of a turn durably: it survives a power cut after this returns."""
+    def finish(self, turn: int, done: Done) -> bool:
+        """Save the end of a turn durably: it survives a power cut after this returns. False if the turn is gone."""
         now = time.time()
         with self._lock, self._errors(), schema.durable(self._db), self._writing():
             row = self._db.execute("SELECT session, details FROM turns WHERE id = ?", (turn,)).fetchone()
             if row is not None:  # otherwise another process has removed the session
                 records.update(self._db, "turns", turn, records.from_done(done, row["details"], now))
                 records.update(self._db, "sessions", row["session"], {"updated": now})
+            return row is not None
 
     def recover(self) -> int:
         """Mark the turns whose process died as interrupted, with their last saved text. Returns how many.
@@ -166,72 +199,6 @@ class Store:
                 "UPDATE turns SET finish = 'interrupted', ended = saved WHERE finish IS NULL AND saved < ?",
                 (stale,),
             ).rowcount
-
-    # Queries.
-
-    def session(self, identity: str) -> Session:
-        """The session with exactly this id. Raises UsageError."""
-        with self._reading():
-            return records.to_session(self._session_row(identity))
-
-    def sessions(self, limit: int | None = None) -> list[Session]:
-        """All sessions, the last used first."""
-        with self._reading():
-            found = self._db.execute(
-                "SELECT * FROM sessions ORDER BY updated DESC, id DESC LIMIT ?",
-                (-1 if limit is None else limit,),
-            )
-            return [records.to_session(row) for row in found]
-
-    def count(self) -> int:
-        """The number of sessions."""
-        with self._reading():
-            return int(self._db.execute("SELECT count(*) FROM sessions").fetchone()[0])
-
-    def last(self) -> Session | None:
-        """The session that any process used last."""
-        found = self.sessions(limit=1)
-        return found[0] if found else None
-
-    def find(self, wanted: str) -> Session:
-        """The session of that id or name, or of its unique beginning. Raises UsageError."""
-        wanted = wanted.strip()
-        with self._reading():
-            exact = self._db.execute(
-                "SELECT * FROM sessions WHERE id = ? OR name = ?", (wanted.lower(), wanted)
-            ).fetchall()
-        return choose(
-            [records.to_session(row) for row in exact] or self.sessions(), wanted, exact=bool(exact)
-        )
-
-    def turns(self, session: str) -> list[TurnRecord]:
-        """Every turn of every branch, oldest first."""
-        with self._reading():
-            found = self._db.execute("SELECT * FROM turns WHERE session = ? ORDER BY id", (session,))
-            return [records.to_turn(row) for row in found]
-
-    def branch(self, session: str, leaf: int | None = _LEAF) -> list[TurnRecord]:
-        """The turns from the first to `leaf`; default: the session's current turn."""
-        with self._reading():
-            if leaf == _LEAF:
-                leaf = self._session_row(session)["leaf"]
-            found = self._db.execute(
-                "WITH RECURSIVE up (id, parent) AS ("
-                " SELECT id, parent FROM turns WHERE id = ? AND session = ?"
-                " UNION SELECT turns.id, turns.parent FROM turns JOIN up ON turns.id = up.parent)"
-                " SELECT turns.* FROM turns JOIN up USING (id) ORDER BY turns.id",
-                (leaf, session),
-            )
-            return [records.to_turn(row) for row in found]
-
-    def messages(self, session: str) -> list[Message]:
-        """The messages for the model when the session is resumed, partial answers included."""
-        return to_messages(self.branch(session), self.session(session).system)
-
-    def search(self, query: str, limit: int = 20) -> list[Hit]:
-        """Turns that contain every word of the query in question, thinking or answer; the newest first."""
-        with self._reading():
-            return search_words(self._db, query, limit)
 
     # Changing a session.
 
@@ -254,15 +221,19 @@ class Store:
         model: str | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Save a changed system prompt, model or chat state; None: unchanged."""
+        """Save a changed system prompt, model or chat state; None, or a key that `state` lacks: unchanged."""
         changes: dict[str, Any] = {"system": system, "model": model}
-        changes["state"] = None if state is None else json.dumps(dict(state))
-        self._update(session, **{name: value for name, value in changes.items() if value is not None})
-
-    def remove(self, session: str) -> None:
-        """Delete a session with all its branches, also from the search index."""
         with self._writing():
-            self._session_row(session)
+            if state is not None:
+                stored = records.to_session(self._session_row(session)).state
+                changes["state"] = json.dumps({**stored, **state})
+            self._update(session, **{name: value for name, value in changes.items() if value is not None})
+
+    def remove(self, session: str, *, if_empty: bool = False) -> None:
+        """Delete a session with all its branches, also from the search index; `if_empty`: only one without turns."""
+        with self._writing():
+            if self._session_row(session)["turns"] and if_empty:
+                return
             # Without parents the cascade does not recurse deeply.
             self._db.execute("UPDATE turns SET parent = NULL WHERE session = ?", (session,))
             self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
@@ -283,13 +254,6 @@ class Store:
         return self.session(chosen)
 
     # Internals.
-
-    def _session_row(self, identity: str) -> sqlite3.Row:
-        row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()
-        if row is None:
-            raise UsageError("unknown_session", f"No such session: “{identity}”.", "It was removed.")
-        found: sqlite3.Row = row
-        return found
 
     def _update(self, session: str, **columns: Any) -> None:
         with self._writing():
@@ -312,11 +276,6 @@ class Store:
         return session_id(seconds)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        with self._lock, self._errors():
-            yield
-
-    @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction; nested uses join the outer one."""
         with self._lock, self._errors():
@@ -325,13 +284,3 @@ class Store:
             else:
                 with schema.transaction(self._db):
                     yield
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            if self.path is not None and isinstance(error, sqlite3.DatabaseError) and schema.is_damage(error):
-                with suppress(OSError):
-                    schema.suspect(self.path).touch()
-            raise schema.store_error(error, self.path) from error

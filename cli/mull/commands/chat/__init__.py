@@ -36,7 +36,7 @@ def start(flags: TurnFlags, streams: Streams) -> int:
 
     config = run_config(flags, read_config())
     with IdleInput(streams) as held:
-        store, problem = open_sessions(private=not config.saving.sessions)
+        store, problem = open_sessions(private=not config.saving.sessions, resumes=config.session.resumes)
         with store:
             setup = offering(lambda: set_up(config, store), streams, held.released)
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]

@@ -25,6 +25,7 @@ def ask(chat: Chat, query: Query) -> None:
         attempt.run()
     except MullError as error:
         if not attempt.sent:
+            chat.conversation.discard()
             chat.draft, chat.replacing = query.text, query.replace
         if not isinstance(error, Interrupted):
             raise
@@ -63,8 +64,11 @@ class _Attempt:
 
     def _events(self, control: TurnControl, policy: str) -> Iterator[Event]:
         chat, query = self._chat, self._query
-        yield from chat.backend.load(control)
         conversation = chat.conversation
+        conversation.reserve(query, chat.backend)
+        yield from chat.backend.load(control)
+        if conversation.catch_up(query):
+            yield Notice("session_changed", "Another mull has added turns to this session; they are part of it now.")
         usage = conversation.context_usage(chat.backend, query)
         if usage.full and policy == "stop":
             raise context_full.overflow(usage)
