@@ -63,6 +63,10 @@ class Notice:
     text: str
 
 
+NOT_SAVED = "not_saved"
+"""The code of a notice that the conversation could not be read or saved."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReasoningReport:
     """How the model was asked to think, what was applied, by which means (`how`), and a notice for the user."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -345,6 +346,126 @@ def test_a_session_removed_elsewhere_is_put_back(store: Store) -> None:
     take(chat, model, "b")
     assert [turn.answer for turn in store.branch(chat.path[0].session)] == ["one", "two"]
     assert chat.branch.notices == []
+
+
+@pytest.fixture
+def duo(tmp_path: Path) -> Iterator[tuple[Conversation, Conversation]]:
+    """Two chats, as of two processes, in one session that has a turn."""
+    with open_store(tmp_path / "duo.db") as one, open_store(tmp_path / "duo.db") as other:
+        first, second = Conversation(one), Conversation(other)
+        first.branch.join("duo")
+        take(first, FakeBackend(["one"]), "a")
+        second.branch.join("duo")
+        yield first, second
+
+
+def asked_in(store: Store) -> list[str]:
+    return [turn.question for turn in store.branch(store.find("duo").id)]
+
+
+def test_two_chats_in_one_session_continue_each_other(duo: tuple[Conversation, Conversation]) -> None:
+    first, second = duo
+    take(second, FakeBackend(["two"]), "b")
+    model = FakeBackend(["three"])
+    assert first.catch_up(first.query("c"))
+    assert not first.catch_up(first.query("c"))
+    take(first, model, "c")
+    assert [message.content for message in model.seen[0]] == ["a", "one", "b", "two", "c"]
+    take(second, FakeBackend(["four"]), "d")
+    assert asked_in(first.branch.store) == [turn.question for turn in second.path] == ["a", "b", "c", "d"]
+
+
+def test_turns_that_run_at_once_are_on_one_branch(duo: tuple[Conversation, Conversation]) -> None:
+    first, second = duo
+    running = first.ask(first.query("b"), FakeBackend(["two words"]), TurnControl())
+    next(running)
+    late = second.ask(second.query("c"), FakeBackend(["three words"]), TurnControl())
+    next(late)
+    list(running)
+    list(late)
+    assert asked_in(first.branch.store) == ["a", "b", "c"]
+    answers = [turn.answer for turn in first.branch.store.branch(first.path[0].session)]
+    assert answers == ["one", "two words", "three words"]
+
+
+def test_a_turn_added_between_looking_and_storing_stays_visible(
+    duo: tuple[Conversation, Conversation],
+) -> None:
+    first, second = duo
+    second.branch.begin("b", second.path, "fake", TurnSettings())
+    first.branch.begin("c", first.path, "fake", TurnSettings())
+    assert asked_in(first.branch.store) == [turn.question for turn in first.path] == ["a", "b", "c"]
+
+
+def test_another_chats_turn_is_neither_replaced_nor_taken_back(
+    duo: tuple[Conversation, Conversation],
+) -> None:
+    first, second = duo
+    for attempt in (lambda: take(first, FakeBackend(["x"]), first.again()), first.branch.undo):
+        take(second, FakeBackend(["two"]), "b")
+        with pytest.raises(UsageError) as caught:
+            attempt()
+        assert caught.value.code == "session_changed"
+        assert first.path[-1].question == "b"
+    assert asked_in(first.branch.store) == ["a", "b", "b"]
+    take(first, FakeBackend(["again"]), first.again())
+    assert asked_in(first.branch.store) == ["a", "b", "b"]
+    assert first.path[-1].answer == "again"
+
+
+def test_one_chat_does_not_undo_what_another_left_out(duo: tuple[Conversation, Conversation]) -> None:
+    first, second = duo
+    second.branch.leave_out(second.path, 1, "a summary")
+    first.branch.set_reference("another model")
+    state = first.branch.store.find("duo").state
+    assert (state["summary"], state["model"]) == ("a summary", "another model")
+
+
+def test_a_session_removed_during_an_answer_is_put_back(store: Store) -> None:
+    chat = Conversation(store)
+    running = chat.ask(chat.query("a"), FakeBackend(["one two"]), TurnControl())
+    next(running)
+    store.remove(chat.path[0].session)
+    list(running)
+    assert [turn.answer for turn in store.branch(chat.path[0].session)] == ["one two"]
+
+
+def test_an_empty_session_is_left_to_who_still_uses_it(duo: tuple[Conversation, Conversation]) -> None:
+    first, second = duo
+    first.branch.store.remove(first.path[0].session)
+    for chat in duo:
+        chat.new()
+        chat.branch.join("another")
+    first.branch.close()  # without a turn: it removes the session
+    take(second, FakeBackend(["two"]), "b")
+    assert second.branch.store.find("another").turns == 1
+
+
+def test_a_reserved_question_becomes_the_turn(store: Store) -> None:
+    chat, model = Conversation(store), FakeBackend(["one"])
+    query = chat.query("a")
+    chat.reserve(query, model)
+    (session,) = store.sessions()
+    assert [(turn.question, turn.finish) for turn in store.turns(session.id)] == [("a", None)]
+    take(chat, model, query)
+    (turn,) = store.turns(session.id)
+    assert (turn.answer, turn.finish, turn.settings["temperature"]) == ("one", "stop", 0.7)
+    assert list(chat.path) == [
+        dataclasses.replace(turn, started=chat.path[0].started, ended=chat.path[0].ended)
+    ]
+
+
+def test_a_reserved_question_can_be_taken_back(store: Store) -> None:
+    chat, model = Conversation(store), FakeBackend(["one", "two"], ready=True)
+    take(chat, model, "a")
+    model.ready = False
+    chat.reserve(chat.query("b"), model)
+    chat.discard()
+    assert [turn.question for turn in store.branch(chat.path[0].session)] == ["a"]
+    chat.reserve(chat.query("c"), model)
+    take(chat, model, "d")  # the user asks something else
+    assert [turn.question for turn in store.turns(chat.path[0].session)] == ["a", "d"]
+    assert store.sessions()[0].turns == 2
 
 
 def test_a_private_chat_can_be_saved_after_all(store: Store) -> None:

@@ -211,3 +211,65 @@ def test_lines_of_history_are_neither_lost_nor_torn(home: dict[str, str], tmp_pa
     for entry in entries:
         lines = entry.split("\n")
         assert lines == lines[:1] * 4
+
+
+# Sessions
+
+
+def questions(mull: Run, session: str) -> list[str]:
+    """What `mull sessions show` prints of the questions."""
+    lines = mull("sessions", "show", session).stdout.decode().splitlines()
+    return [line[2:] for line in lines if line.startswith("> ")]
+
+
+def test_many_asks_into_one_new_session_are_all_in_it(mull: Run, start: Start, thinker: Path) -> None:
+    asked = [f"question {number}" for number in range(8)]
+    at_once(*(start("ask", "--session", "new", "-m", thinker, "--no-reason", question) for question in asked))
+    assert sorted(questions(mull, "new")) == asked
+    assert len(json.loads(mull("sessions", "list", "--json").stdout)["sessions"]) == 1
+    exported = mull("sessions", "export", "new", "--format", "md").stdout.decode()
+    assert all(f"> {question}\n" in exported for question in asked)
+    after = json.loads(mull("ask", "--session", "new", "-m", thinker, "--json", "and then?").stdout)
+    assert after["usage"]["prompt"] > 8 * len("question 0")
+    assert len(questions(mull, "new")) == 9
+
+
+def test_renames_at_once_have_one_winner(mull: Run, start: Start, thinker: Path) -> None:
+    for name in ("one", "two", "three"):
+        assert mull("ask", "--session", name, "-m", thinker, "hi").returncode == 0
+    running = [start("sessions", "rename", name, "best") for name in ("one", "two", "three")]
+    assert sorted((process.communicate(), process.returncode)[1] for process in running) == [0, 2, 2]
+    names = [each["name"] for each in json.loads(mull("sessions", "list", "--json").stdout)["sessions"]]
+    assert names.count("best") == 1
+    assert len(names) == 3
+
+
+def test_the_question_of_a_process_killed_while_loading_is_in_the_session(
+    mull: Run, start: Start, thinker: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    assert mull("ask", "--session", "x", "-m", thinker, "the first?").returncode == 0
+    pipe = tmp_path / "model.gguf"  # whoever reads it waits for ever
+    os.mkfifo(pipe)
+    (tmp_path / "slow.py").write_text(
+        "import sys\n"
+        "from mull.backends import local\n"
+        "from mull.__main__ import main\n"
+        f"local.load = lambda *a, **k: open({str(pipe)!r}, 'rb').read()\n"
+        "sys.argv = ['mull', 'ask', '--session', 'x', 'the second?']\n"
+        "main()\n"
+    )
+    with subprocess.Popen([sys.executable, tmp_path / "slow.py"], env=home, cwd=tmp_path) as process:
+        wait_for(lambda: "the second?" in questions(mull, "x"))
+        process.kill()
+    assert questions(mull, "x") == ["the first?", "the second?"]
+    assert mull("ask", "--session", "x", "-m", thinker, "the third?").returncode == 0
+    assert questions(mull, "x") == ["the first?", "the second?", "the third?"]
+
+
+def test_a_model_that_does_not_load_leaves_no_question(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    assert mull("ask", "--session", "x", "-m", thinker, "one?").returncode == 0
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(100))
+    assert mull("ask", "--session", "x", "-m", tmp_path / "bad.gguf", "two?").returncode == 1
+    assert mull("ask", "-m", tmp_path / "bad.gguf", "three?").returncode == 1
+    assert questions(mull, "x") == ["one?"]
+    assert len(json.loads(mull("sessions", "list", "--json").stdout)["sessions"]) == 1

@@ -53,19 +53,23 @@ def _ask(
 
     on_stderr = not VIEWS[form].is_json  # errors, notices and figures
     notices = on_stderr and not run.quiet
-    store, problem = open_sessions(private=not run.saving.sessions)
+    store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
     with Delivery(output, streams) as delivery, store:
         setup = offering(lambda: set_up(run, store, started), streams)
         try:
             setup.backend.start()  # it loads while the input is being read
             question = read()
+            setup.conversation.branch.notices += [problem] if problem else []
             if notices:
-                _announce(setup, question, problem, streams)
+                _announce(setup, question, streams)
             control = TurnControl()
             done = _answer(setup, question, run, form, delivery.streams, control)
             code = delivery.deliver(done)
         finally:
             setup.conversation.branch.close()
+    if on_stderr:
+        for notice in setup.conversation.branch.notices:  # with -q, too: an answer is missing in the history
+            streams.note(notice)
     if on_stderr and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if notices and (why := _shortfall(done)):
@@ -165,10 +169,10 @@ def _read(
 # One answer.
 
 
-def _announce(setup: Setup, question: UserInput, problem: str, streams: Streams) -> None:
+def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were not UTF-8 and were replaced.")
-    for notice in filter(None, (problem, *setup.notices)):
+    for notice in setup.notices:
         streams.note(notice)
     if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
         streams.note("This is pebble, the small built-in model; mull pull gpt-oss-20b gets a real one.")
@@ -184,14 +188,25 @@ def _answer(
 ) -> Done:
     """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
+    from mull.events import NOT_SAVED, Done, Notice
     from mull.terminal.views.base import ViewOptions
 
     conversation, backend = setup.conversation, setup.backend
 
     def events() -> Generator[Event, None, None]:
-        yield from backend.load(control)
         query = Query(question.text, question.files, material=question.material)
-        yield from conversation.ask(query, backend, control)
+        conversation.reserve(query, backend)
+        try:
+            yield from backend.load(control)
+            with closing(conversation.ask(query, backend, control)) as turn:
+                for event in turn:
+                    if isinstance(event, Done) and VIEWS[form].is_json:
+                        yield from (Notice(NOT_SAVED, text) for text in conversation.branch.notices)
+                    yield event
+        except MullError as error:
+            if error.code != "interrupted":
+                conversation.discard()
+            raise
 
     def session() -> str | None:
         branch = conversation.branch

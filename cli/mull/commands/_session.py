@@ -105,7 +105,9 @@ def _resumed(store: Store, choice: SessionChoice) -> Session | None:
     if choice.resume:
         last = store.last()
         if last is None and store.notice:
-            raise MullError("store_damaged", store.notice, "There is no conversation to continue in the new one.")
+            raise MullError(
+                "store_damaged", store.notice, "There is no conversation to continue in the new one."
+            )
         if last is None:
             raise UsageError(
                 "unknown_session", "There is no conversation to continue.", "Start one: mull chat"

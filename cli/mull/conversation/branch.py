@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from mull.conversation.preferences import plain_settings
 from mull.errors import UsageError
 from mull.events import Done
 from mull.settings import TurnSettings
@@ -178,12 +179,11 @@ class Branch:
         files: Sequence[Attachment] = (),
     ) -> None:
         """Add a turn after those of `base`; it is stored before the model sees it."""
-        plain = _plain(settings)
-        known = {turn.id for turn in self.path}
+        plain = plain_settings(settings)
+        known = frozenset(turn.id for turn in self.path)
         self.path = list(base)
         if self._continue_reserved(question, model, plain):
             return
-        self.discard()
         insert = self._insertion(question, len(self.path), known, model, plain, files)
         turn = self._store_change(insert)  # which may replace `self.path`
         if turn.parent != (self.path[-1].id if self.path else None):
@@ -207,7 +207,7 @@ class Branch:
         self,
         question: str,
         length: int,
-        known: Set[int],
+        known: frozenset[int],
         model: str,
         settings: dict[str, Any],
         files: Sequence[Attachment],
@@ -340,14 +340,3 @@ def changed_elsewhere() -> UsageError:
         "Another mull has added turns to this session; the last turn is another one now.",
         "Those turns are part of the conversation now; the same command acts on the last of them.",
     )
-
-
-def _plain(settings: TurnSettings) -> dict[str, Any]:
-    """The settings as JSON values, without unset ones."""
-    values = dataclasses.asdict(settings.sampling) | {
-        "reason": settings.reasoning.asked,
-        "think_budget": settings.reasoning.budget,
-        "max_tokens": settings.max_tokens,
-        "stop": list(settings.stop) or None,
-    }
-    return {name: value for name, value in values.items() if value is not None}

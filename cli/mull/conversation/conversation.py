@@ -8,7 +8,7 @@ It knows neither a screen nor a command.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from mull.backends.base import ChatBackend, check_supported, noticed
@@ -24,7 +24,6 @@ from mull.messages import Message, least_tokens
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
-
 
 _MOST_RESERVED = 1 << 20  # characters: a longer question waits until the model knows whether it fits
 
@@ -79,15 +78,16 @@ class Conversation:
             raise UsageError("empty_conversation", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
-    def catch_up(self, query: Query | None = None) -> bool:
+    def catch_up(self, query: Query) -> bool:
         """Take over what another process has added to the session; whether there was anything.
 
         Raises UsageError (session_changed) if the query would replace the last turn, which is another one now.
         """
-        if query is not None and self.branch.reserved_base(query.text) is not None:
+        if self.branch.reserved_base(query.text) is not None:
             return False
+        self.branch.discard()  # another question was reserved
         changed = self.branch.catch_up()
-        if changed and query is not None and query.replace:
+        if changed and query.replace:
             raise changed_elsewhere()
         return changed
 
@@ -102,7 +102,7 @@ class Conversation:
         """Remove a reserved question that was not asked."""
         self.branch.discard()
 
-    def ask(self, query: Query, backend: ChatBackend, control: TurnControl) -> Iterator[Event]:
+    def ask(self, query: Query, backend: ChatBackend, control: TurnControl) -> Generator[Event, None, None]:
         """Ask and store. Raises what the backend raises; the question is stored even then."""
         self.catch_up(query)
         base = self._base(query)

@@ -8,7 +8,7 @@ of keys.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from mull import config
@@ -121,3 +121,14 @@ def _value(name: str, text: str) -> Any:
         return config.parse(name, text)
     except ValueError as error:
         raise UsageError("invalid_setting", f"/set {error}.", f"{name}: {key.help}.") from error
+
+
+def plain_settings(settings: TurnSettings) -> dict[str, Any]:
+    """The settings as JSON values, without unset ones."""
+    values = asdict(settings.sampling) | {
+        "reason": settings.reasoning.asked,
+        "think_budget": settings.reasoning.budget,
+        "max_tokens": settings.max_tokens,
+        "stop": list(settings.stop) or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -8,7 +8,7 @@ exactly once, however the turn ends, and has returned before the view sees `Done
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -43,7 +43,7 @@ def record(
     asked: Asked,
     partial: Callable[[str, str], None],
     finish: Callable[[Done], None],
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Yield the events. `partial` receives answer and thinking so far, in another thread; `finish` receives the end.
 
     For a turn that ends without `Done`, `finish` receives one with the finish `error` or `interrupted`.

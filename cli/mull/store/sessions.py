@@ -133,7 +133,7 @@ class Store(Queries):
 
     def resume_turn(self, turn: int, model: str, settings: Mapping[str, Any]) -> bool:
         """Continue a turn that was begun before its model and settings were known; False if it is gone."""
-        columns = {"model": model, "details": json.dumps({"settings": dict(settings)})}
+        columns: dict[str, Any] = {"model": model, "details": json.dumps({"settings": dict(settings)})}
         columns |= {"saved": time.time(), "finish": None, "ended": None}
         with self._writing():
             if self._db.execute("SELECT 1 FROM turns WHERE id = ?", (turn,)).fetchone() is None:
@@ -163,7 +163,8 @@ class Store(Queries):
         """Mark a turn as interrupted, unless it has ended."""
         with self._writing():
             self._db.execute(
-                "UPDATE turns SET finish = 'interrupted', ended = saved WHERE id = ? AND finish IS NULL", (turn,)
+                "UPDATE turns SET finish = 'interrupted', ended = saved WHERE id = ? AND finish IS NULL",
+                (turn,),
             )
 
     def partial(self, turn: int, answer: str, thinking: str) -> None:

@@ -68,7 +68,9 @@ class _Attempt:
         conversation.reserve(query, chat.backend)
         yield from chat.backend.load(control)
         if conversation.catch_up(query):
-            yield Notice("session_changed", "Another mull has added turns to this session; they are part of it now.")
+            yield Notice(
+                "session_changed", "Another mull has added turns to this session; they are part of it now."
+            )
         usage = conversation.context_usage(chat.backend, query)
         if usage.full and policy == "stop":
             raise context_full.overflow(usage)

@@ -14,6 +14,7 @@ from typing import Any
 
 from mull.errors import ExitCode, MullError
 from mull.events import (
+    NOT_SAVED,
     AnswerDelta,
     Done,
     Event,
@@ -50,8 +51,17 @@ def json_view(options: ViewOptions) -> TurnView:
     """Wait for the end of the turn, then print its object."""
 
     def show(events: Iterable[Event]) -> Done:
-        done = show_each(events, lambda _: None)
-        write_object(options.streams, result_object(done, options.session()))
+        notices: list[Notice] = []
+
+        def take(event: Event) -> None:
+            if isinstance(event, Notice) and event.code == NOT_SAVED:  # no other key of the result says so
+                notices.append(event)
+
+        done = show_each(events, take)
+        result = result_object(done, options.session())
+        if notices:
+            result["notices"] = [asdict(notice) for notice in notices]
+        write_object(options.streams, result)
         return done
 
     return show
