@@ -188,7 +188,7 @@ def _answer(
 ) -> Done:
     """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
-    from mull.events import NOT_SAVED, Done, Notice
+    from mull.events import Done, Notice
     from mull.terminal.views.base import ViewOptions
 
     conversation, backend = setup.conversation, setup.backend
@@ -201,7 +201,7 @@ def _answer(
             with closing(conversation.ask(query, backend, control)) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:
-                        yield from (Notice(NOT_SAVED, text) for text in conversation.branch.notices)
+                        yield from (Notice("not_saved", text) for text in conversation.branch.notices)
                     yield event
         except MullError as error:
             if error.code != "interrupted":
