@@ -149,3 +149,42 @@ def test_results_carry_the_name_of_the_backend(
         assert done.returncode == 0, done.stderr
     assert {json.loads(line)["model"] for line in out.read_text().splitlines()} == {"fake"}
     assert json.loads(other("eval", questions, "--modes", "off", "--json").stdout)["model"] == "fake"
+
+
+# A model without a file.
+ORACLE = """
+from pathlib import Path
+from mull.models import resolve
+
+find = resolve.find
+
+def found(name, chosen_by="flag", *others, **more):
+    if name == "oracle":
+        return resolve.Resolved(name, Path(name), chosen_by, trusted=False, entry=None, source="other")
+    return find(name, chosen_by, *others, **more)
+
+resolve.find = found
+from mull.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "show oracle",
+        "verify oracle",
+        "rm oracle",
+        "bench -m oracle",
+        "bench --tune -m oracle",
+        "bench --forget -m oracle",
+        "bench --vs oracle",
+        "--draft oracle hi",
+        "-m oracle hi",
+    ],
+)
+def test_what_needs_a_model_file_names_the_model_without_one(home: dict[str, str], words: str) -> None:
+    command = [sys.executable, "-c", ORACLE, *words.split()]
+    done = subprocess.run(command, input=b"", capture_output=True, env=home, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"oracle is not a model file." in done.stderr

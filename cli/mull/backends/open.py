@@ -32,6 +32,7 @@ def open_backend(
     """
     from mull.backends.local import LocalBackend
 
+    _ = resolved.file  # raises where no branch above knows a backend for the model
     if engine.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
-        engine = replace(engine, draft=str(find(engine.draft or "", folders=folders).path))
+        engine = replace(engine, draft=str(find(engine.draft or "", folders=folders).file))
     return LocalBackend(resolved, engine, prompt_cache=prompt_cache, parallel=parallel)

@@ -31,6 +31,9 @@ class Subject:
     resolved: Resolved
     engine: EngineSettings
 
+    def __post_init__(self) -> None:
+        _ = self.resolved.file  # raises UsageError for a model that mull does not run itself
+
 
 @contextmanager
 def backend_for_bench(
@@ -128,7 +131,7 @@ def forget_tuned(resolved: Resolved, streams: Streams) -> None:
     from mull.bench.tune import remove_tuned
 
     try:
-        found = remove_tuned(resolved.path)
+        found = remove_tuned(resolved.file)
     except OSError as error:
         raise MullError(
             "write_failed", f"The settings could not be removed: {error.strerror or error}."

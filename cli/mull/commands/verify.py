@@ -92,7 +92,7 @@ def _chosen(names: Sequence[str], folders: Sequence[Path]) -> list[LocalModel]:
     for name in names:
         found = matching(name, folders)
         if not found:
-            found = [of_file(find(name, folders=folders).path)]
+            found = [of_file(find(name, folders=folders).file)]
         models += found
     return models
 

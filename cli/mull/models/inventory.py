@@ -134,7 +134,7 @@ def find_item(
         quant = reference.quant
     if here is None and entry is not None:
         return _of_quant(entry, quant, machine)
-    model = here or of_file(find(name, folders=folders, catalogue=catalogue).path)
+    model = here or of_file(find(name, folders=folders, catalogue=catalogue).file)
     real = os.path.realpath(model.path)
     for row in rows:
         if row.local is not None and os.path.realpath(row.local.path) == real:

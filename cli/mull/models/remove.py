@@ -60,7 +60,7 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
         if repo and (freed := remove_partials(RepositoryFolder.of(repo))) is not None:
             return [Removed(name, freed, partial=True)]
         with suppress(NotInstalled):
-            find(name, folders=folders)
+            _ = find(name, folders=folders).file
         if repo is None:
             raise unknown(name, catalogue, folders)
         raise MullError("not_installed", f"{name} is not installed.", "mull list shows what is.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mull.errors import ModelFileError, MullError
+from mull.errors import ModelFileError, MullError, UsageError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from mull.models.disk import records
@@ -41,14 +41,28 @@ class NotInstalled(MullError):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A model to load. `trusted`: verified against a published digest, unchanged since. `source`: whose file it is."""
+    """A model to load. `trusted`: verified against a published digest, unchanged since. `source`: whose file it is.
+
+    `source` "other": no file that llama.cpp runs. Another backend answers, and `path` is what it reads, if anything.
+    """
 
     name: str
     path: Path
     chosen_by: ChosenBy
     trusted: bool
     entry: CatalogueEntry | None
-    source: Source | Literal["builtin", "file"]
+    source: Source | Literal["builtin", "file", "other"]
+
+    @property
+    def file(self) -> Path:
+        """The model's file, for what needs one. Raises UsageError (no_model_file) where there is none."""
+        if self.source == "other":
+            raise UsageError(
+                "no_model_file",
+                f"{self.name} is not a model file.",
+                "mull ask, chat, batch and eval take it; this needs a GGUF file.",
+            )
+        return self.path
 
     @property
     def vouched(self) -> bool:
@@ -65,6 +79,8 @@ class Resolved:
         """
         if self.source == "builtin":
             return GREEDY  # without loading the catalogue: a tenth of the time to its answer
+        if self.source == "other":
+            return Sampling()
         if self.entry is None:
             return file_sampling_defaults(self.path)
         facts = self.entry.reasoning
