@@ -28,8 +28,7 @@ def start_up(state: Path, *, runs: int) -> None:
         a, b = alternate(ours, typer, runs)
         ratio = quartiles([x / y for x, y in zip(a, b, strict=True)])
         line(f'{name} / python -c "import typer"', str(ratio), "<= 1.5")
-    press = {"_MULL_COMPLETE": "complete_bash", "COMP_WORDS": "mull show gpt", "COMP_CWORD": "2"}
-    tab, _ = alternate(command("-m", "mull", **env, **press), typer, runs)
+    tab, _ = alternate(command("-m", "mull", "show", "gpt", **env, _MULL_COMPLETE="bash"), typer, runs)
     line("Tab after a model's name, seconds (best, median)", _best(tab), "<= 0.15")
     walls, bare = alternate(ask, command("-c", "pass"), runs)
     line("mull ask, pebble, no thinking, seconds (best, median)", _best(walls), "<= 1.0")

@@ -17,6 +17,7 @@ from docgen import man
 from mull.commands import shell_completion
 from mull.commands._completion_scripts import SCRIPTS, script
 from mull.errors import MullError
+from mull.store.sessions import open_store
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,13 @@ def test_sessions_by_name(mull: Run, thinker: Path) -> None:
     mull("-m", thinker, "--session", "fix", "hi")
     assert completed(mull, "mull ask --session fi") == ["fix"]
     assert completed(mull, "mull sessions show fi") == ["fix"]
+
+
+def test_a_session_whose_name_cannot_be_typed_is_offered_by_id(mull: Run, home: dict[str, str]) -> None:
+    with open_store(Path(home["MULL_STATE_DIR"]) / "sessions.db") as store:
+        ids = [store.start(name=name).id for name in ("x\u202ey", "-rf")]
+    found = mull("sessions", "show", "", env={"_MULL_COMPLETE": "zsh"}).stdout.decode()
+    assert {line.partition("\t")[0] for line in found.splitlines()} == {*ids}
 
 
 def test_templates(mull: Run, tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def sessions(incomplete: str) -> Found:
     def found() -> Iterator[tuple[str, str]]:
         if default_path().exists():
             with open_store(default_path()) as store:
-                yield from ((session.name or session.id, session.title) for session in store.sessions())
+                yield from (
+                    (_typed(session.name) or session.id, session.title) for session in store.sessions()
+                )
 
     return _matching(incomplete, found())
 
@@ -65,10 +67,13 @@ def _matching(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
     return [
         (name, one_line(about))
         for name, about in named.items()
-        if name.lower().startswith(incomplete.lower())
-        and name.isprintable()
-        and not name.startswith("-")  # the command line would take it for an option
+        if name.lower().startswith(incomplete.lower()) and _typed(name)
     ]
+
+
+def _typed(name: str | None) -> str | None:
+    """A name that can be typed: no control characters, and nothing that the command line would take for an option."""
+    return name if name and name.isprintable() and not name.startswith("-") else None
 
 
 @cache
