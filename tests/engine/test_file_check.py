@@ -54,7 +54,7 @@ def tokens(path: Path) -> list[str]:
         (EPSILON, "FLOAT32", -1.0),
         (EPSILON, "FLOAT32", math.nan),
         (EPSILON, "STRING", "small"),
-        ("llama.rope.freq_base", "FLOAT32", 0.0),
+        ("llama.rope.freq_base", "FLOAT32", -1.0),
         ("llama.rope.scaling.factor", "FLOAT32", math.inf),
         ("llama.attention.clamp_kqv", "FLOAT32", math.nan),
         ("llama.attention.head_count", "UINT32", 0),

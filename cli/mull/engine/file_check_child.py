@@ -75,13 +75,20 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
     with suppress(MullError):
         model.require_generation()
         tokens = use_vocabulary(model)
+        compute = not asked.no_decode
         flash = None if asked.flash is None else asked.flash == "on"
         settings = EngineSettings(
             threads=asked.threads, kv_type=asked.kv_type, gpu_layers=0, flash_attention=flash
         )
         both = flash is None and asked.kv_type in {None, "f16"}
-        for attention in (True, False) if both else (flash,):
-            decode(model, replace(settings, flash_attention=attention), tokens, compute=not asked.no_decode)
+        decode(
+            model,
+            settings if not both else replace(settings, flash_attention=True),
+            tokens,
+            steps=2 * compute,
+        )
+        if both:  # only the attention differs: one short step
+            decode(model, replace(settings, flash_attention=False), tokens[:2], steps=1 * compute)
     return {"loaded": True}
 
 
@@ -129,17 +136,15 @@ def texts(spellings: list[str]) -> Iterator[str]:
         yield "x".join(some)
 
 
-def decode(model: Model, settings: EngineSettings, tokens: list[int], *, compute: bool) -> None:
-    """A batch, then one token that was sampled from it. `compute` False: only reserve the memory."""
+def decode(model: Model, settings: EngineSettings, tokens: list[int], *, steps: int) -> None:
+    """A batch, then single tokens that were sampled; `steps` in all. 0: only reserve the memory."""
     with suppress(MullError):
         context = Context(model, settings, CONTEXT, 1)
-        if not compute:
-            return
         with Chain(model, SAMPLING) as chain:
             chain.accept(tokens)
             context.batch.clear()
             row = context.batch.add(tokens, 0, 0, logits=1)
-            for position in range(len(tokens), len(tokens) + 2):
+            for position in range(len(tokens), len(tokens) + steps):
                 if context.decode(lambda: False):
                     break
                 token = chain.sample(context, row)

@@ -83,10 +83,9 @@ def _wrong_number(key: str, value: Any) -> Iterator[str]:
         least = int(key in _POSITIVE)
         if not all(type(number) is int and least <= number <= _COUNTS[key] for number in numbers):
             yield f"{_shown(value)}, not a whole number from {least} to {_COUNTS[key]:,}"
-    elif key in {"rope.freq_base", "rope.freq_base_swa"}:
-        if not all(_is_number(number) and number > 0 for number in numbers):
-            yield f"{_shown(value)}, not a number above 0"
-    elif key == "rope.scaling.factor" and not all(_is_number(number) and number >= 0 for number in numbers):
+    elif key.startswith(("rope.freq_base", "rope.scaling.factor")) and not all(
+        _is_number(number) and number >= 0 for number in numbers
+    ):
         yield f"{_shown(value)}, not a number of at least 0"
 
 
