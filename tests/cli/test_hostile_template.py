@@ -1,0 +1,79 @@
+"""A model whose chat template turns hostile at the question: a sentence in every command, and a stop at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.model_files.scripted import write_scripted
+from tests.reasoning import templates
+
+SLOW = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It answers, but a question of 15 characters runs in circles; one of 16 takes 40 million list members."""
+    template = (
+        f"{{% if messages[-1].content | length == 15 %}}{SLOW}{{% endif %}}"
+        "{% if messages[-1].content | length == 16 %}{{ [1] | batch(linecount=40000000, fill_with=1) }}{% endif %}"
+        + templates.PLAIN
+    )
+    return write_scripted(
+        tmp_path_factory.mktemp("hostile") / "hostile.gguf", ["Forty", "-two", "."], template=template
+    )
+
+
+def mull(home: dict[str, str], *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mull", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        env=home,
+        timeout=60,
+    )
+
+
+def test_a_one_shot_ends_with_a_sentence(home: dict[str, str], hostile: Path) -> None:
+    done = mull(home, "ask", "--no-save", "-m", str(hostile), "123456789012345")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The model's chat template was stopped: it runs too long.")
+    assert done.stdout == ""
+
+
+def test_a_batch_goes_past_the_lines_that_are_stopped(home: dict[str, str], hostile: Path) -> None:
+    lines = [json.dumps({"prompt": text}) for text in ("1234567890123456", "Well?!?", "1234567890123456", "Really?")]
+    done = mull(home, "batch", "-m", str(hostile), text="\n".join(lines))
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result.get("answer") or result["error"]["code"] for result in results] == [
+        "chat_template_limit",
+        "Forty-two.",
+        "chat_template_limit",
+        "Forty-two.",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_renders_ends_mull(
+    home: dict[str, str], hostile: Path, number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-m", "mull", "--jsonl", "--no-save", "-m", str(hostile), "123456789012345"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home)
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it loads
+        time.sleep(0.4)
+        process.send_signal(number)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=20)
+        assert time.monotonic() - began < 2
+        assert process.returncode in (code, 1)  # 1: it had been stopped for its time already
+        assert "Traceback" not in errors
