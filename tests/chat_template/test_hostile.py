@@ -17,7 +17,8 @@ import pytest
 from mull.chat_template import process
 from mull.chat_template.process import stoppable
 from mull.chat_template.template import Template
-from mull.errors import Interrupted, TemplateError
+from mull.commands._inspection import Inspected, read_messages
+from mull.errors import Interrupted, ModelFileError, TemplateError, UsageError
 from mull.models.catalogue.catalogue import CatalogueEntry, load_catalogue
 from mull.models.resolve import Resolved
 from mull.reasoning.profiler import profile
@@ -243,6 +244,29 @@ def test_a_value_that_nests_too_deep_is_a_sentence() -> None:
             [{"role": "user", "content": "Hi"}], arguments={"x": deep}
         )
     assert error.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("python", ["", "/nowhere/python"])
+def test_a_renderer_that_cannot_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch, python: str) -> None:
+    process._renderer._end()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", python)
+        process.prestart()  # raises nothing
+        with pytest.raises(TemplateError) as error:
+            Template("x")
+    assert error.value.code == "renderer_unavailable"
+    assert Template("x").render(USER) == "x"
+
+
+def test_deep_json_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text('{"chat_template": ' + "[" * 100_000)
+    with pytest.raises(UsageError) as messages:
+        read_messages(path)
+    assert messages.value.code == "invalid_messages"
+    with pytest.raises(ModelFileError) as file:
+        Inspected.open(path)
+    assert file.value.code == "no_chat_template"
 
 
 PUBLISHED = corpus.sources()

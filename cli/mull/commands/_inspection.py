@@ -198,7 +198,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, str]:
     """The same from a tokenizer's JSON, which may have several named templates."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     found = value if isinstance(value, Mapping) else {}
     template = found.get("chat_template")
@@ -226,6 +226,8 @@ def read_messages(path: Path) -> list[Message]:
         ) from error
     except ValueError as error:
         raise UsageError("invalid_messages", f"{path} is not valid JSON: {error}.", FORM) from error
+    except RecursionError as error:
+        raise UsageError("invalid_messages", f"{path} is nested too deep.", FORM) from error
     if not isinstance(value, list) or not value:
         raise UsageError("invalid_messages", f"{path} is not a list of messages.", FORM)
     return [_message(item) for item in value]
