@@ -7,6 +7,7 @@
 # make screens      take the pictures of docs/screens/ from real chats
 # make bench        ratios to a bare llama.cpp loop, measured in one run
 # make bench-peers  build llama.cpp's own tools once, for make bench to compare with
+# make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time
 # make coverage     run the fast tests, print the share of lines that ran and the files with too few
 # make lock         the newest versions that pyproject.toml allows, with hashes, into the requirements.lock files
 # make clean        remove .venv and everything generated
@@ -22,7 +23,7 @@ STAMP  := $(VENV)/setup.stamp
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast check docs screens bench bench-peers coverage lock clean
+.PHONY: setup try test fast check docs screens bench bench-peers fuzz coverage lock clean
 
 setup: $(STAMP)
 
@@ -62,6 +63,9 @@ bench: setup
 bench-peers: setup
 	@$(BIN)/python -m tests.bench.peers
 
+fuzz: setup
+	@FUZZ_JOBS=$(JOBS) $(BIN)/python -m tests.fuzz
+
 coverage: setup
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) -m "not slow"
@@ -76,4 +80,4 @@ lock: setup
 	  -o cli/llama_build/requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

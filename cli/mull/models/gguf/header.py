@@ -186,7 +186,7 @@ def _read(file: BinaryIO, source: Path | BinaryIO, *, whole: bool) -> Header:
     if size == 0:
         raise ModelFileError("model_empty", f"{_name(source)} is empty.", AGAIN)
     reader = Reader(file, size, 0)
-    if reader.take(4) != MAGIC:
+    if size < len(MAGIC) or reader.take(4) != MAGIC:
         raise ModelFileError(
             "model_not_gguf", f"{_name(source)} is not a GGUF file.", "mull runs models in the GGUF format."
         )

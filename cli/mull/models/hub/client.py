@@ -135,13 +135,14 @@ def get(path: str, **parameters: str | list[str]) -> Any:
 
     Raises what huggingface_hub raises, for `explain`. Its own API calls are not used: they print messages on retries.
     """
+    hub = endpoint()  # before huggingface_hub is imported, which fails halfway for an endpoint that is none
     from huggingface_hub import constants
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-    address = f"{endpoint()}{path}" if path.startswith("/") else path
+    address = f"{hub}{path}" if path.startswith("/") else path
     headers = build_hf_headers(library_name="mull")
     answer = session().get(address, params=parameters or None, headers=headers, timeout=REQUEST_SECONDS)
     hf_raise_for_status(answer)
