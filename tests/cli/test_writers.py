@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -273,3 +274,56 @@ def test_a_model_that_does_not_load_leaves_no_question(mull: Run, thinker: Path,
     assert mull("ask", "-m", tmp_path / "bad.gguf", "three?").returncode == 1
     assert questions(mull, "x") == ["one?"]
     assert len(json.loads(mull("sessions", "list", "--json").stdout)["sessions"]) == 1
+
+
+# A state folder that cannot be written, or read
+
+
+@pytest.fixture
+def read_only(home: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run mull with a state folder on a file system that is mounted read-only."""
+    state = home["MULL_STATE_DIR"]
+    mount = f'mount --bind "{state}" "{state}" && mount -o remount,ro,bind "{state}" && exec "$@"'
+    inside = ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, "sh"]
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("needs namespaces")
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        command = [*inside, sys.executable, "-m", "mull", *map(str, arguments)]
+        return subprocess.run(command, env=home, cwd=tmp_path, input=b"", capture_output=True, check=False)
+
+    return run
+
+
+def test_sessions_of_a_read_only_folder_are_read_and_continued(
+    mull: Run, read_only: Run, thinker: Path
+) -> None:
+    assert mull("ask", "--session", "x", "-m", thinker, "one?").returncode == 0
+    assert b"one?" in read_only("sessions", "show", "x").stdout
+    text = read_only("ask", "-c", "-q", "-m", thinker, "two?")
+    assert (text.returncode, text.stdout) == (0, b"Forty-two.\n")
+    assert b"cannot be saved" in text.stderr
+    result = json.loads(read_only("ask", "-c", "--json", "-m", thinker, "two?").stdout)
+    alone = json.loads(read_only("ask", "--no-save", "--json", "-m", thinker, "two?").stdout)
+    assert result["usage"]["prompt"] > alone["usage"]["prompt"]  # the first turn is part of it
+    assert "notices" not in alone
+    assert [notice["code"] for notice in result["notices"]] == ["not_saved"]
+    assert result["session"] is None
+    assert questions(mull, "x") == ["one?"]
+
+
+def test_without_its_history_a_session_is_not_continued(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("no folder")
+    blocked = {"MULL_STATE_DIR": str(tmp_path / "blocked" / "state")}
+    for flags in (["-c"], ["--session", "x"]):
+        done = mull("ask", *flags, "-m", thinker, "one?", env=blocked)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"Sessions cannot be saved" in done.stderr
+    done = mull("ask", "--jsonl", "-m", thinker, "one?", env=blocked)
+    lines = results(done.stdout)
+    assert lines[-1]["answer"] == "Forty-two."
+    assert "not_saved" in [line.get("code") for line in lines]
+    assert b"not saved" in mull("ask", "-q", "-m", thinker, "one?", env=blocked).stderr

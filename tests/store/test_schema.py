@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,3 +159,44 @@ def test_every_store_error_is_a_sentence_and_a_hint() -> None:
     assert isinstance(error, MullError)
     assert error.message == "Sessions cannot be saved in /somewhere/sessions.db: No space left on device."
     assert error.hint
+
+
+def refuse(_path: Path) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_database_that_cannot_be_written_is_read(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, closed: bool
+) -> None:
+    """Also one whose last process was killed, with turns in the write-ahead log alone."""
+    with open_store(path) as store:
+        store.finish(store.begin_turn(store.start(name="last").id, "the last question"), DONE)
+        if not closed:
+            copy = tmp_path / "killed" / "sessions.db"
+            copy.parent.mkdir()
+            for suffix in ("", "-wal"):
+                shutil.copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+            path = copy
+    monkeypatch.setattr(schema, "make_private", refuse)
+    with open_store(path) as store:
+        assert [turn.question for turn in store.branch(store.find("last").id)] == ["the last question"]
+        assert store.search("last")
+        with pytest.raises(StoreError):
+            store.start()
+    monkeypatch.undo()
+    with open_store(path) as store:
+        assert len(store.sessions()) == 21
+
+
+def test_processes_that_find_damage_at_once_lose_nothing(path: Path) -> None:
+    path.write_bytes(b"this is no database\n" * 300)
+    script = (
+        "import sys; from pathlib import Path; from mull.store.sessions import open_store\n"
+        "with open_store(Path(sys.argv[1])) as store: store.begin_turn(store.start().id, 'hi')"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, path]) for _ in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len(asides(path)) == 1
+    with open_store(path) as store:
+        assert len(store.sessions()) == 4
