@@ -54,6 +54,10 @@ class TemplateError(MullError):
     """A chat template that cannot be rendered: it raises, exceeds its limits, or leaves the sandbox."""
 
 
+RAISE_CTX = "Shorten the input, start a new conversation, or raise --ctx."
+"""The hint of a `ContextOverflow` where --ctx sets the size of the context."""
+
+
 class ContextOverflow(MullError):
     """The prompt does not fit the context window. Both sizes are in tokens.
 
@@ -69,7 +73,7 @@ class ContextOverflow(MullError):
         super().__init__(
             "context_overflow",
             f"The prompt has {least}{prompt_tokens:,} tokens, the context {context_tokens:,}.",
-            hint or "Shorten the input, start a new conversation, or raise --ctx.",
+            hint or "Shorten the input, or start a new conversation.",
         )
 
 

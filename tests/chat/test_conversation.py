@@ -520,3 +520,16 @@ def test_a_backend_that_cannot_answer_now_says_so_once(able: bool) -> None:
     model = Deaf(["one two three|four"], capabilities=Capabilities(answer_now=able))
     notices = [event for event in chat.ask(chat.query("Hi"), model, control) if isinstance(event, Notice)]
     assert [notice.code for notice in notices] == ([] if able else ["not_supported"])
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_a_hint_names_ctx_where_that_has_an_effect(able: bool) -> None:
+    chat = Conversation(open_store(None))
+    model = FakeBackend(context_tokens=5, capabilities=Capabilities(context_size=able))
+    for question in ("far too long for it " * 1000, "one two three four five six seven"):
+        with pytest.raises(ContextOverflow) as overflow:
+            chat.drop(model, chat.query(question))
+        assert ("--ctx" in overflow.value.hint) is able
+    with pytest.raises(ContextOverflow) as overflow:
+        list(chat.ask(chat.query("far too long for it " * 1000), model, TurnControl()))
+    assert ("--ctx" in overflow.value.hint) is able

@@ -49,6 +49,7 @@ class Capabilities:
     )
     logprobs: bool = False
     answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
+    context_size: bool = False  # --ctx sets the size of the context
     parallel: bool = False  # `stream_many` runs more than one turn at a time
 
 

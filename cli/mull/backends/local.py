@@ -37,6 +37,7 @@ CAPABILITIES = Capabilities(
     json_schema=True,
     logprobs=True,
     answer_now=True,
+    context_size=True,
     parallel=True,
 )
 

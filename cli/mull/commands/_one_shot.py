@@ -72,7 +72,7 @@ def _ask(
             streams.note(notice)
     if on_stderr and done.error is not None:
         streams.error(done.error.message, done.error.hint)
-    if notices and (why := _shortfall(done)):
+    if notices and (why := _shortfall(done, setup.backend)):
         streams.note(why)
     if on_stderr and run.stats:
         from mull.terminal.views.stats import stats_line
@@ -97,12 +97,15 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
     return resolved, backend
 
 
-def _shortfall(done: Done) -> str | None:
+def _shortfall(done: Done, backend: ChatBackend) -> str | None:
     """Why the answer is incomplete or missing, and what helps: the sentence for exit codes 3 and 4."""
     if done.finish == "thinking":
         return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
     if done.finish == "length" and done.limit == "context":
-        return "The answer was cut: the context is full. --ctx N allows more, up to the model's own limit."
+        more = (
+            " --ctx N allows more, up to the model's own limit." if backend.capabilities.context_size else ""
+        )
+        return f"The answer was cut: the context is full.{more}"
     if done.finish == "length" and done.limit == "default":
         return "The answer was cut at the default limit. --max-tokens N sets another."
     return None

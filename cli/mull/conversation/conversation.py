@@ -18,7 +18,7 @@ from mull.conversation.branch import Branch, changed_elsewhere
 from mull.conversation.context_budget import ContextUsage
 from mull.conversation.preferences import Preferences
 from mull.conversation.recording import record
-from mull.errors import ContextOverflow, TemplateError, UsageError
+from mull.errors import RAISE_CTX, ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event
 from mull.messages import Message, least_tokens
 from mull.settings import ReasoningAsk, TurnSettings
@@ -109,9 +109,7 @@ class Conversation:
         settings = self.preferences.turn_settings(backend.sampling_advice, query.once)
         check_supported(backend, settings)
         messages = self._messages(base, query)
-        _reject_oversized(
-            messages, backend.context_tokens
-        )  # before it is stored: it may be a hundred megabytes
+        _reject_oversized(messages, backend)  # before it is stored: it may be a hundred megabytes
         self.branch.begin(query.text, base, backend.name, settings, query.files)
         self.files = []
         yield from record(
@@ -163,7 +161,7 @@ class Conversation:
         if count is None:  # all of them, if the question alone fits: that leaves few tokens for the answer
             alone = self._usage(backend, self._messages(base, query, len(base)))
             if alone.limit is not None and alone.used >= alone.limit:
-                raise alone.overflow()
+                raise alone.overflow(_overflow_hint(backend))
             count = len(base) - first
         self.branch.leave_out(base, first + count, self.branch.summary)
         return base[first : first + count]
@@ -262,8 +260,12 @@ class Conversation:
         return context_budget.summary_request(old[skipped:], self.branch.summary)
 
 
-def _reject_oversized(messages: Sequence[Message], context_tokens: int | None) -> None:
+def _reject_oversized(messages: Sequence[Message], backend: ChatBackend) -> None:
     """Raises ContextOverflow for messages that are too long whatever the tokenizer does."""
-    least = least_tokens(messages)
+    least, context_tokens = least_tokens(messages), backend.context_tokens
     if context_tokens is not None and least > context_tokens:
-        raise ContextOverflow(least, context_tokens, at_least=True)
+        raise ContextOverflow(least, context_tokens, _overflow_hint(backend), at_least=True)
+
+
+def _overflow_hint(backend: ChatBackend) -> str:
+    return RAISE_CTX if backend.capabilities.context_size else ""

@@ -33,7 +33,7 @@ from mull.engine.sampling.chain import Chain
 from mull.engine.scheduler import Scheduler, Share
 from mull.engine.sequence import LiveSequence, PieceTable
 from mull.engine.speculative.drafting import Drafting
-from mull.errors import ContextOverflow, EngineError
+from mull.errors import RAISE_CTX, ContextOverflow, EngineError
 from mull.settings import EngineSettings
 
 __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
@@ -113,7 +113,7 @@ class Engine:
         if not prompt:
             raise EngineError("empty_prompt", "There is nothing to answer.", "Give a prompt.")
         if len(prompt) >= self.n_ctx_max:
-            raise ContextOverflow(len(prompt), self.n_ctx_max)
+            raise ContextOverflow(len(prompt), self.n_ctx_max, RAISE_CTX)
         slot = self._scheduler.idle_slot(prompt)
         if slot is None:
             raise EngineError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mull.chat_template.process import stoppable
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
-from mull.errors import ContextOverflow
+from mull.errors import RAISE_CTX, ContextOverflow
 from mull.messages import Message, least_tokens
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
@@ -57,4 +57,4 @@ def reject_oversized(messages: Sequence[Message], context_tokens: int) -> None:
     """Raise ContextOverflow, with a lower bound of the tokens, for messages that cannot fit the context."""
     least = least_tokens(messages)
     if least > context_tokens:
-        raise ContextOverflow(least, context_tokens, at_least=True)
+        raise ContextOverflow(least, context_tokens, RAISE_CTX, at_least=True)

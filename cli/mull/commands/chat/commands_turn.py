@@ -128,10 +128,11 @@ def _file(chat: Chat, argument: str) -> None:
     after = chat.conversation.context_usage(chat.backend, Query("", (*attached, new)))
     size = after.used - before.used
     if after.full:
+        more = ", or allow more context with --ctx" if chat.backend.capabilities.context_size else ""
         raise MullError(
             "file_too_long",
             f"{new.name} is {token_count(size)}; the context has {before.free:,} left.",
-            "Attach a part of it, or allow more context with --ctx.",
+            f"Attach a part of it{more}.",
         )
     attached.append(new)
     chat.note(f"Attached {new.name} ({token_count(size)}) to the next question.")
