@@ -223,6 +223,8 @@ def _run(words: Sequence[str], streams: Streams) -> int:
             if words in (["--version"], ["-V"]):
                 streams.stdout.write(f"mull {__version__}\n")
                 return ExitCode.OK
+            if not {*HELP_FLAGS["help_option_names"]} & {*words} and "_MULL_COMPLETE" not in os.environ:
+                _warn(streams)
             result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
     except typer.Exit as exit_:
         return exit_.exit_code
@@ -243,6 +245,17 @@ def _run(words: Sequence[str], streams: Streams) -> int:
             "internal_error", f"Something went wrong inside mull: {bug!r}.", "MULL_DEBUG=1 shows where."
         ) from bug
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _warn(streams: Streams) -> None:
+    """Say in a line that others could change what mull reads from its folders, and that it is not obeyed."""
+    from mull.fs import ownership, paths
+
+    if found := paths.weaknesses():
+        streams.note(
+            f"Not safe: {'; '.join(found)}. What it says of models, folders, templates and prompts is not used."
+            f" {ownership.remedy(found[0])}"
+        )
 
 
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:

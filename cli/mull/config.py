@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.errors import MullError
-from mull.fs import paths
+from mull.fs import ownership, paths
 from mull.fs.atomic import create_atomic, write_atomic
+from mull.fs.text import read_utf8, reason
 from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
 from mull.suggest import did_you_mean, nearest
 
 CONFIG_FILE = "config.toml"  # in the config folder
+_LONGEST = 1 << 20  # bytes of the file
 _MOST_LINES = 20  # that look as if they set a key
 _LONGEST_SHOWN = 60  # characters of a wrong value in a message
 
@@ -158,19 +160,31 @@ class Config:
 
 
 def read_config() -> Config:
-    """The user's config file. Raises MullError (invalid_config)."""
-    return load(paths.config_dir() / CONFIG_FILE)
+    """The user's config file. Raises MullError (invalid_config).
+
+    From a file that others could have written, only switches, numbers and choices are taken: no text or list, which
+    could name a model to load or a folder to search, or be a command one day.
+    """
+    config = load(paths.config_dir() / CONFIG_FILE)
+    if not config.values or ownership.weakness(config.path) is None:
+        return config
+    harmless = {name: value for name, value in config.values.items() if _is_harmless(_BY_NAME[name])}
+    return Config(config.path, harmless)
+
+
+def _is_harmless(key: ConfigKey) -> bool:
+    return bool(key.choices) or key.kind not in {str, list}
 
 
 def load(path: Path) -> Config:
     """Read and validate the file; a missing one is an empty one. Raises MullError (invalid_config)."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, most=_LONGEST)
         values = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return Config(path)
     except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
-        raise _invalid(path, f"cannot be read: {error}") from error
+        raise _invalid(path, f"cannot be read: {reason(error)}") from error
     checked = {}
     for name, value in values.items():
         try:
@@ -234,9 +248,9 @@ def _save_value(path: Path, name: str, text: str | None) -> None:
 
     key = find_key(name)
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(read_utf8(path, most=_LONGEST)) if path.exists() else tomlkit.document()
     except (OSError, ValueError, RecursionError, ParseError) as error:
-        raise _invalid(path, f"cannot be read: {error}") from error
+        raise _invalid(path, f"cannot be read: {reason(error)}") from error
     if text is None:
         document.pop(name, None)
     else:

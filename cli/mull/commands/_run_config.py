@@ -19,6 +19,7 @@ from mull.config import Config
 from mull.conversation.preferences import Preferences
 from mull.errors import UsageError
 from mull.events import Asked
+from mull.fs import ownership, paths
 from mull.models.resolve import Resolved, resolve
 from mull.settings import (
     DRAFT_OFF,
@@ -167,6 +168,8 @@ def run_config(
     reasoning = ReasoningLayers(flags.reasoning(), config.reasoning())
     sessions = config["save"] and not flags.no_save
     caches = config["prefix_cache"] and sessions and not flags.no_cache
+    # llama.cpp reads the states back without checks: others must not be able to write them.
+    caches = caches and ownership.weakness(paths.cache_dir()) is None
     return RunConfig(
         model=ModelChoice(
             flag=flags.model,

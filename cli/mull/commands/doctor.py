@@ -69,6 +69,7 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
         memory = f"{device.memory_free / GIB:.1f} of {device.memory_total / GIB:.1f} GiB free"
         facts.append(("Device", f"{device.name}: {device.description}, {memory}"))
     facts += [(name, place) for name, place in found.places.items()]
+    facts += [("Not safe", why) for why in found.weaknesses]
     facts.append(("Self-check", found.verdict))
     facts.append(("Model files", _files(found)))
     for verdict in found.verdicts:

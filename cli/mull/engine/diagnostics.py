@@ -48,7 +48,8 @@ class Diagnosis:
 
     `unused`: CPU features that llama.cpp has kernels for, but was built without; `verdict`: the result of the
     self-check; `fix`: a shell command, empty when nothing is wrong; `verdicts`: the stored results of checks in a child
-    process, as `native/verdicts.py` stores them; `places`: label and path.
+    process, as `native/verdicts.py` stores them; `places`: label and path; `weaknesses`: why others could change what
+    mull reads from there.
     """
 
     mull: str
@@ -67,6 +68,7 @@ class Diagnosis:
     devices: tuple[Device, ...] = ()
     verdicts: tuple[dict[str, Any], ...] = ()
     places: dict[str, str] = field(default_factory=dict)
+    weaknesses: tuple[str, ...] = ()
 
 
 def diagnose() -> Diagnosis:
@@ -104,6 +106,7 @@ def diagnose() -> Diagnosis:
         devices=devices,
         verdicts=tuple(verdicts.stored(paths.state_dir(), selfcheck.library_identity())),
         places=_places(),
+        weaknesses=tuple(paths.weaknesses()),
     )
 
 

@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mull.fs import ownership
 from mull.fs.atomic import write_atomic
+from mull.fs.json_text import read_json
 from mull.fs.lock import locked
 from mull.fs.paths import private_dir
 
 _LIMIT = 200  # answers
+_LONGEST = 32 << 20  # bytes of the file
 
 _memory: dict[tuple[Path, str], dict[str, Any]] = {}
 """What this process has put into any cache."""
@@ -83,8 +86,10 @@ class JsonCache:
 
     def _read(self) -> dict[str, Any]:
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
+            data = read_json(self._path, most=_LONGEST)
         except (OSError, ValueError):
+            return {}
+        if ownership.weakness(self._path) is not None:  # others could have written it
             return {}
         return data if isinstance(data, dict) else {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -32,10 +33,10 @@ def weakness(path: Path, owners: Collection[int] = ()) -> str | None:
     """Why others than this user, root and `owners` could change what is at `path`. A missing file has no weakness.
 
     A group that has no other member than the user may write. In a folder with the sticky bit (/tmp) others can create
-    files, and not replace those of the user: that suffices above a folder, not for the last one.
+    files, and not replace those of the user: that suffices above the path, not for a folder at the path itself.
     """
     trusted = _trusted(owners)
-    if not trusted:
+    if not trusted or _lstat(path) is None:
         return None
     for place, last in _chain(path):
         found = _lstat(place)
@@ -54,13 +55,19 @@ def weakness(path: Path, owners: Collection[int] = ()) -> str | None:
     return None
 
 
+def remedy(why: str) -> str:
+    """What helps against such a weakness."""
+    place = why.rpartition(" can write to ")[2]
+    return f"chmod go-w {shlex.quote(place)}" if place != why else "Check who owns it."
+
+
 def _trusted(owners: Collection[int]) -> frozenset[int]:
     """Empty where files have no owner."""
     return frozenset({os.geteuid(), 0, *owners}) if hasattr(os, "geteuid") else frozenset()
 
 
 def _chain(path: Path) -> Iterator[tuple[Path, bool]]:
-    """The path as it is spelled and with links followed, with all folders above; and whether it is the last folder."""
+    """The path as it is spelled and with links followed, with all folders above; and whether it is the path itself."""
     try:
         spellings = (os.path.abspath(path), os.path.realpath(path))  # noqa: PTH100 - `..` taken off
     except OSError:  # a relative path, and the working folder is gone
@@ -68,11 +75,10 @@ def _chain(path: Path) -> Iterator[tuple[Path, bool]]:
     seen = set()
     for spelling in spellings:
         top = Path(spelling)
-        folder = top if top.is_dir() else top.parent
         for place in (top, *top.parents):
             if place not in seen:
                 seen.add(place)
-                yield place, place in {top, folder}
+                yield place, place == top
 
 
 def _lstat(path: Path) -> os.stat_result | None:

@@ -13,6 +13,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from mull.fs import ownership
+
 
 def config_dir() -> Path:
     """The folder of `config.toml`, catalogues and prompt templates."""
@@ -27,6 +29,13 @@ def state_dir() -> Path:
 def cache_dir() -> Path:
     """The folder of files that can be recomputed: the prompt cache."""
     return _platform_folder("user_cache_path", "MULL_CACHE_DIR", "cache")
+
+
+def weaknesses() -> list[str]:
+    """Why others could change what mull reads from its folders, as clauses, each once; empty when nobody can."""
+    files = (config_dir(), config_dir() / "config.toml", state_dir(), cache_dir())
+    found = (ownership.weakness(path) for path in files)
+    return list(dict.fromkeys(why for why in found if why))
 
 
 def private_dir(path: Path) -> Path:

@@ -77,7 +77,7 @@ def trust(folder: Path) -> Path:
     """Trust the templates of a project, or those that lie in the folder; returns the folder that is trusted now."""
     place = folder_of(folder)
     if why := cannot_be_trusted(place):
-        raise UsageError("untrustable_folder", f"{folder} cannot be trusted: {why}.", fix(why))
+        raise UsageError("untrustable_folder", f"{folder} cannot be trusted: {why}.", ownership.remedy(why))
     _write({**trusted_folders(), str(place): _owner(place)})
     return place
 
@@ -102,13 +102,6 @@ def cannot_be_trusted(place: Path) -> str | None:
     if file.parent.exists() and (why := ownership.weakness(file if file.exists() else file.parent)):
         return f"the list of trusted folders is not safe, as {why}"
     return None
-
-
-def fix(why: str) -> str:
-    """What helps against a weakness."""
-    if "can write to" in why:
-        return f"Only you should be able to write there: chmod go-w {why.rpartition(' to ')[2]}"
-    return "Check the folder and who owns it."
 
 
 def _file() -> Path:

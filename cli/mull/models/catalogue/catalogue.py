@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.errors import MullError
+from mull.fs import ownership
+from mull.fs.text import read_utf8, reason
 from mull.models.catalogue.entry import (
     Benchmark,
     CatalogueEntry,
@@ -27,6 +29,7 @@ from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
 from mull.suggest import nearest
 
+_LONGEST = 4 << 20  # bytes; the bundled one has a fortieth of that
 FORMAT = 1  # of the file; a catalogue with a higher one needs a newer mull
 FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, from --refresh
 OWN = "models.toml"  # in the config folder: the user's entries and overrides
@@ -109,6 +112,8 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
     tables, updated = _read(bundled_path())
     entries = dict(parse_entries(tables, "models.toml"))
     notices: list[str] = []
+    if config_dir is not None and any(ownership.weakness(config_dir / name) for name in (FETCHED, OWN)):
+        config_dir = None  # others could have written it: an entry names what is downloaded
     if config_dir is not None and (config_dir / FETCHED).is_file():
         try:
             newer, its_date = _read(config_dir / FETCHED)
@@ -130,8 +135,8 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     """The raw tables and the date of a catalogue. Raises CatalogueError with the place."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogueError(where, str(error)) from error
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
+        raise CatalogueError(where, reason(error)) from error
     if data.get("format", FORMAT) != FORMAT:
         raise CatalogueError(
             where, f"its format is {data['format']!r}; this version of mull reads format {FORMAT}"
@@ -170,9 +175,9 @@ def _over(own: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, most=_LONGEST)
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(str(path), f"cannot be read ({error})") from error
+        raise CatalogueError(str(path), f"cannot be read ({reason(error)})") from error
     return parse_text(text, str(path))
 
 

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mull.fs import paths
+from mull.fs import ownership, paths
 from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import stamp
+from mull.fs.json_text import read_json
 
+_LONGEST = 1 << 20  # bytes of a record
 _VERIFIED = "verified"
 _LAST_PULLED = "last_pulled.json"
 
@@ -128,11 +130,12 @@ def _record_path(path: Path, state_dir: Path | None) -> Path:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    """The record, {} without one, and for one that others could have written: it names a model to load."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, most=_LONGEST)
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}
+    return values if isinstance(values, dict) and ownership.weakness(path) is None else {}
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
