@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from mull import config
 from mull.errors import MullError
+from mull.fs.json_text import parse_json
 from mull.fs.text import MOST
 from mull.messages import Message, Role
 from mull.settings import Sampling
@@ -117,17 +118,13 @@ def _decode(data: bytes) -> Any:
             "line_too_long", f"has more than {MOST:,} bytes", "No context is that large. Give a part of it."
         )
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        return parse_json(data)
     except UnicodeDecodeError:
         _refuse("invalid_json", "is not UTF-8 text")
     except json.JSONDecodeError as error:
         _refuse("invalid_json", f"is not JSON: {error.msg} at column {error.colno}")
-    except (ValueError, RecursionError) as error:
-        _refuse("invalid_json", f"cannot be read: {str(error) or 'it is nested too deeply'}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+    except ValueError as error:
+        _refuse("invalid_json", f"cannot be read: {error}")
 
 
 def _id(value: Mapping[str, Any], number: int) -> Id:

@@ -6,7 +6,6 @@ In: a `.gguf`, a template, or a tokenizer's JSON with one. Out: an `Inspected` f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 from mull.chat_template.process import prestart
 from mull.chat_template.render import Segment, render
 from mull.errors import ModelFileError, TemplateError, UsageError
+from mull.fs.json_text import parse_json, read_json
+from mull.fs.text import read_bytes, reason
 from mull.messages import Message
 from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.reasoning.chat_messages import to_chat
@@ -27,6 +28,7 @@ from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 
 MAX_TEXT = 8 << 20  # bytes of a template file
+MAX_MESSAGES = 64 << 20  # bytes of a conversation, more than any context holds
 PIECE = 4096  # bytes fed at once
 OTHER = "Give a .gguf or a .jinja file."
 GENERIC = (
@@ -168,15 +170,16 @@ def _text(value: Any) -> str:
 def _read(path: Path) -> bytes:
     """The first bytes of a GGUF, all of a template file."""
     try:
-        with path.open("rb") as file:
-            start = file.read(len(MAGIC))
-            return start if start == MAGIC or path.suffix.lower() == ".gguf" else start + file.read(MAX_TEXT)
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(len(MAGIC))
+            if start == MAGIC or path.suffix.lower() == ".gguf":
+                return start
+        return read_bytes(path, most=MAX_TEXT, pipes=True)
     except FileNotFoundError as error:
         raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
-        raise ModelFileError(
-            "model_unreadable", f"{path} cannot be read: {error.strerror or error}.", OTHER
-        ) from error
+        raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason(error)}.", OTHER) from error
 
 
 def _template(path: Path, data: bytes) -> tuple[str, str, str]:
@@ -197,8 +200,8 @@ def _template(path: Path, data: bytes) -> tuple[str, str, str]:
 def _from_json(path: Path, text: str) -> tuple[str, str, str]:
     """The same from a tokenizer's JSON, which may have several named templates."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except ValueError:
         value = None
     found = value if isinstance(value, Mapping) else {}
     template = found.get("chat_template")
@@ -219,15 +222,11 @@ def _spelled(token: Any) -> str:
 def read_messages(path: Path) -> list[Message]:
     """A conversation from a JSON list of objects with role, content, and optionally thinking. Raises `UsageError`."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path, most=MAX_MESSAGES, pipes=True)
     except OSError as error:
-        raise UsageError(
-            "file_unreadable", f"{path} cannot be read: {error.strerror or error}.", FORM
-        ) from error
+        raise UsageError("file_unreadable", f"{path} cannot be read: {reason(error)}.", FORM) from error
     except ValueError as error:
-        raise UsageError("invalid_messages", f"{path} is not valid JSON: {error}.", FORM) from error
-    except RecursionError as error:
-        raise UsageError("invalid_messages", f"{path} is nested too deep.", FORM) from error
+        raise UsageError("invalid_messages", f"{path} is not valid JSON: {reason(error)}.", FORM) from error
     if not isinstance(value, list) or not value:
         raise UsageError("invalid_messages", f"{path} is not a list of messages.", FORM)
     return [_message(item) for item in value]

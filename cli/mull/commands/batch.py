@@ -121,9 +121,9 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     run = run_config(flags, read_config(), answer_format=answer_format, logprobs=flags.logprobs)
     output, in_order = flags.output, not flags.unordered
     view = ProgressLine(streams, quiet=run.quiet)
+    source, total = _input(file, streams)  # may wait for a pipe's writer, until Ctrl+C
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(control, terminated=True))
-        source, total = _input(file, streams)
         parallel = ParallelSettings(flags.parallel, turns=total)
         backend = stack.enter_context(closing(run.open_backend(run.model.resolve(), parallel)))
         standing = run.preferences.turn_settings(backend.sampling_advice)

@@ -10,6 +10,7 @@ import typer
 
 from mull.commands._options import EffortOption, Json, Reason
 from mull.errors import UsageError
+from mull.fs.text import MOST, too_long
 from mull.settings import ReasoningAsk
 from mull.terminal.console.streams import Streams
 
@@ -61,7 +62,11 @@ def inspect(
         streams.write_stdout(text)
     elif parse:
         output = getattr(streams.stdin, "buffer", None)
-        data = output.read() if output is not None else streams.stdin.read().encode("utf-8", "replace")
+        data = (
+            output.read(MOST + 1) if output is not None else streams.stdin.read().encode("utf-8", "replace")
+        )
+        if len(data) > MOST:
+            raise too_long("The input", len(data), least=True)
         write_object(streams, inspected.parse(data, ask))
     elif json:
         write_object(streams, inspected.as_json())

@@ -9,6 +9,7 @@ import typer
 
 from mull.commands._options import Json, completes
 from mull.errors import MullError
+from mull.fs.text import decode, read_bytes
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mull.models.inventory import InventoryItem
     from mull.models.memory.layout import MemoryLayout
 
+_LONGEST = 4 << 20  # bytes of a README
 _MAX_WIDTH = 100  # columns; longer lines are hard to read
 _WITH_README = frozenset({"hub", "lmstudio"})  # sources that store a repository's files together
 
@@ -105,7 +107,7 @@ def _readme(row: InventoryItem) -> str | None:
         return None
     top = row.local.path.parents[row.local.filename.count("/")]
     try:
-        text = (top / "README.md").read_text(encoding="utf-8", errors="replace")
+        text, _ = decode(read_bytes(top / "README.md", most=_LONGEST))
     except OSError:
         return None
     if text.startswith("---\n"):

@@ -6,7 +6,6 @@ accepted ones. Out: `EvalQuestion` values. Answers are compared by rule, without
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mull.errors import MullError
+from mull.fs.json_text import parse_json
+from mull.fs.text import read_utf8, reason
 
 BUILT_IN = Path(__file__).parents[1] / "data" / "eval.jsonl"
 """Forty small questions, written for mull: arithmetic, letters, order, word problems."""
 
+_LONGEST = 64 << 20  # bytes of a file of questions
 _NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?")
 _WORD = re.compile(rf"{_NUMBER.pattern}|\w+")
 _SEPARATORS = re.compile(r"(?<=\d)[,_\u202f\u00a0'](?=\d{3}(?!\d))")  # between thousands
@@ -39,10 +41,11 @@ class EvalQuestion:
 def read_questions(path: Path) -> list[EvalQuestion]:
     """Every line of the file. Raises MullError that names the line which is not a question."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, most=_LONGEST, pipes=True)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise MullError("file_unreadable", f"{path} cannot be read: {reason}.", "Check the path.") from error
+        raise MullError(
+            "file_unreadable", f"{path} cannot be read: {reason(error)}.", "Check the path."
+        ) from error
     questions = [_question(number, line) for number, line in _numbered(text)]
     if not questions:
         raise MullError("empty_file", f"{path} has no questions.", "One JSON object per line; see --help.")
@@ -55,14 +58,14 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
 
 def _question(number: int, line: str) -> EvalQuestion:
     try:
-        value = json.loads(line)
+        value = parse_json(line)
         prompt, answer, kind = value["prompt"], value["answer"], value.get("kind", "")
         answers = answer if isinstance(answer, list) else [answer]
         if not (isinstance(prompt, str) and prompt.strip() and isinstance(kind, str) and answers):
             raise ValueError
         if not all(_is_answer(one) for one in answers):
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MullError(
             "invalid_question", f"Line {number} is not a question.", 'A line is {"prompt": "…", "answer": …}.'
         ) from error

@@ -1,7 +1,8 @@
 """Parse JSON that others wrote: any text becomes a value that the rest of mull can handle, or a ValueError in words.
 
 In: text or bytes. Out: the value. Refused: nesting deeper than `DEEPEST` (code that walks the value would fail later),
-NaN and Infinity (no JSON), numbers of thousands of digits, half a surrogate pair (no UTF-8 can hold it).
+more than `MOST_VALUES` (Python needs thirty times the text for them), NaN and Infinity (no JSON), numbers of thousands
+of digits, half a surrogate pair (no UTF-8 can hold it).
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from mull.fs.text import read_bytes
 
 DEEPEST = 200
 """Levels of lists and objects. Python's own limit is about a thousand calls, and some walk two or three for a level."""
+MOST_VALUES = 2_000_000
 
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+# A string as a whole, or what begins another value. Linear also for a string without an end.
+_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 
 
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text; bytes are UTF-8. Raises ValueError (JSONDecodeError where it has a place)."""
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
+    if _most_values(text) > MOST_VALUES and _values(text) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
@@ -37,6 +43,15 @@ def parse_json(text: str | bytes) -> Any:
 def read_json(path: Path, *, most: int, pipes: bool = False) -> Any:
     """The value of a JSON file of at most `most` bytes. Raises OSError, ValueError."""
     return parse_json(read_bytes(path, most=most, pipes=pipes))
+
+
+def _most_values(text: str) -> int:
+    """No text has more values than this; fast."""
+    return text.count(",") + text.count("[") + text.count("{") + 1
+
+
+def _values(text: str) -> int:
+    return 1 + sum(1 for found in _STRUCTURE.finditer(text) if not found[0].startswith('"'))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mull.errors import ExitCode, MullError
+from mull.fs.json_text import parse_json
 from mull.settings import AnswerFormat
 
 _LONGEST = 160  # characters of a reason
@@ -21,11 +22,11 @@ def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     if not answer_format.is_json:
         return None
     try:
-        data = json.loads(answer)
-    except ValueError as wrong:
+        data = parse_json(answer)
+    except json.JSONDecodeError as wrong:
         return f"it is not valid JSON ({wrong})" if answer.strip() else "it is empty"
-    except RecursionError:
-        return "it is nested too deeply"
+    except ValueError as wrong:
+        return str(wrong)
     if answer_format.schema is None:
         return None
     return _first_error(data, answer_format.schema)

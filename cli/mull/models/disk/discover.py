@@ -6,7 +6,6 @@ In: the folders of LM Studio, Ollama and llama.cpp, and those of the config. Out
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mull.fs.json_text import read_json
+from mull.fs.text import read_utf8
 from mull.models.disk.hf_cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
 from mull.models.naming.filenames import group_parts, is_weights, part_paths, quantization, whole_name
 
@@ -218,7 +219,7 @@ def _lmstudio_roots() -> list[Path]:
     base = home()
     roots = [base / ".lmstudio", base / ".cache" / "lm-studio"]
     with suppress(OSError, ValueError):
-        pointed = (base / ".lmstudio-home-pointer").read_text(encoding="utf-8").strip()
+        pointed = read_utf8(base / ".lmstudio-home-pointer", most=_MANIFEST_LIMIT).strip()
         if pointed:
             roots.insert(0, Path(pointed))
     models = []
@@ -262,9 +263,8 @@ def _ollama_weights(manifest: Path) -> str | None:
 
 def _json(path: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        if path.stat().st_size <= _MANIFEST_LIMIT:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return values if isinstance(values, dict) else {}
+        values = read_json(path, most=_MANIFEST_LIMIT)
+        return values if isinstance(values, dict) else {}
     return {}
 
 

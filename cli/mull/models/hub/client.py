@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from mull.errors import MullError
+from mull.models.hub.answer import ENCODINGS, whole
 
 REQUEST_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds; a longer Retry-After is reported instead of waited for
@@ -143,8 +144,10 @@ def get(path: str, **parameters: str | list[str]) -> Any:
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
     address = f"{hub}{path}" if path.startswith("/") else path
-    headers = build_hf_headers(library_name="mull")
-    answer = session().get(address, params=parameters or None, headers=headers, timeout=REQUEST_SECONDS)
+    headers = {**build_hf_headers(library_name="mull"), **ENCODINGS}
+    request = {"params": parameters or None, "headers": headers, "timeout": REQUEST_SECONDS}
+    with session().stream("GET", address, **request) as response:
+        answer = whole(response)
     hf_raise_for_status(answer)
     return answer
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from mull.models.hub.answer import json_of
 from mull.models.hub.client import (
     REQUEST_SECONDS,
     HubError,
@@ -77,7 +78,7 @@ def look_up(
 
 
 def _repository(repo: str, revision: str) -> Repository:
-    info = get(f"/api/models/{quote(repo)}/revision/{quote(revision, safe='')}", blobs="true").json()
+    info = json_of(get(f"/api/models/{quote(repo)}/revision/{quote(revision, safe='')}", blobs="true"))
     commit = info["sha"]
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise ValueError("no commit")
@@ -112,7 +113,7 @@ def _tree(repo: str, commit: str) -> Iterator[tuple[str, SizeAndHash]]:
             if error.response.status_code == 404:
                 return
             raise
-        for one in answer.json():
+        for one in json_of(answer):
             if one["type"] == "file":
                 yield str(one["path"]), _size_and_hash(one)
         link = answer.links.get("next", {}).get("url")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mull.models.hub.answer import json_of
 from mull.models.hub.client import explain, get
 
 _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
@@ -30,7 +31,7 @@ def search(words: str, limit: int = 20) -> list[SearchHit]:
     asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
     try:
         answer = get("/api/models", **asked, expand=_FIELDS)
-        return [_found(info) for info in answer.json()[:limit]]
+        return [_found(info) for info in json_of(answer)[:limit]]
     except Exception as error:
         explained = explain(error, words)
         if explained is None:
