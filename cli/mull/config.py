@@ -8,7 +8,6 @@ comments and order, and is atomic. `check` validates a typed value of a key, `pa
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import tomllib
@@ -200,6 +199,8 @@ def line_of(text: str, name: str, table: str = "") -> int | None:
 
     `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
     """
+    import json
+
     pattern = rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*="""
     for found in itertools.islice(re.finditer(pattern, text, re.MULTILINE), _MOST_LINES):
         try:
@@ -246,14 +247,16 @@ def _save_value(path: Path, name: str, text: str | None) -> None:
     import tomlkit
     from tomlkit.exceptions import ParseError
 
-    key = find_key(name)
     try:
         document = tomlkit.parse(read_utf8(path, most=_LONGEST)) if path.exists() else tomlkit.document()
     except (OSError, ValueError, RecursionError, ParseError) as error:
         raise _invalid(path, f"cannot be read: {reason(error)}") from error
     if text is None:
+        if name not in document:  # an unknown key in the file is removed too: it makes the file invalid
+            find_key(name)
         document.pop(name, None)
     else:
+        key = find_key(name)
         try:
             document[name] = parse(name, text)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -11,11 +12,12 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mull import config, prompt_templates
+from mull import config
 from mull.batch import lines
 from mull.commands._options import TurnFlags
 from mull.conversation.preferences import SETTABLE, Preferences
 from mull.errors import MullError, UsageError
+from mull.prompt_templates import template
 from mull.settings import LIMITS
 from tests.conftest import Run
 
@@ -84,9 +86,9 @@ def test_the_files_take_the_same_numbers(
     text = str(value)  # TOML's nan and inf are spelled as Python's
     for read, path, before in (
         (config.load, folder / "config.toml", ""),
-        (prompt_templates.read, folder / "template.toml", "[settings]\n"),
+        (template.read, folder / "template.toml", "[settings]\n"),
     ):
-        if before and key.name not in prompt_templates.SETTINGS:
+        if before and key.name not in template.SETTINGS:
             continue
         write(path, f"{before}{key.name} = {text}\n")
         if allowed(key, value):
@@ -110,6 +112,19 @@ def test_a_wrong_value_is_named_with_line_and_range(mull: Run, home: dict[str, s
     for arguments in (["config", "path"], ["--version"], ["--help"], ["config", "set", "threads", "2"]):
         assert mull(*arguments).returncode == 0
     assert mull("config", "get", "threads").stdout == b"2\n"
+
+
+def test_a_broken_config_can_be_mended(mull: Run, home: dict[str, str]) -> None:
+    path = Path(home["MULL_CONFIG_DIR"]) / "config.toml"
+    write(path, "thread = 2\nthreads = 513\n")
+    assert mull("config", "unset", "thread").returncode == 0
+    assert mull("config", "unset", "threads").returncode == 0
+    assert mull("config", "unset", "thread").returncode == 1
+    assert path.read_text() == ""
+    write(path, "threads = \n")
+    editor = f"{sys.executable} -c \"import sys; open(sys.argv[1], 'w').close()\""
+    assert mull("config", "edit", env={"EDITOR": editor, "VISUAL": ""}).returncode == 0
+    assert mull("config", "list").returncode == 0
 
 
 @pytest.mark.parametrize(
