@@ -95,6 +95,11 @@ RELATIVES = {
     "a long output for every question": "{{ messages[0].content ~ '<think>[x](' * 90000 }}",
     "brackets without end": "{{ messages[0].content ~ '<' * 900000 }}",
     "a long output with markers": "{{ '<|a|>' * 180000 ~ messages[0].content ~ '</think>' }}",
+    "a variable with many values": "{{ messages[0].content }}{% if reasoning_effort in ["
+    + ",".join(f"'e{number}'" for number in range(3000))
+    + "] %}{{ reasoning_effort }}<think>{% endif %}",
+    "many variables": "{{ messages[0].content }}"
+    + "".join(f"{{% if thinking{number} %}}<think>{{% endif %}}" for number in range(900)),
     "work only after the profile": "{% if messages | length > 5 %}{{ 5|round(-1000000000) }}{% endif %}"
     "{{ messages[0].content }}",
 }

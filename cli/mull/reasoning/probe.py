@@ -23,6 +23,7 @@ CALL: Mapping[str, Any] = {
     "function": {"name": TOOL, "arguments": {"arg": VALUE}},
 }
 MAX_TEXT = 100_000  # characters; the longest published default system prompts have some 10,000
+MAX_RENDERINGS = 300  # different ones; published templates take up to 70
 FIELDS = ("reasoning_content", "reasoning", "thinking")
 # Thinking as typed pieces of the content: blocks as in Apertus, chunks as in Ministral.
 BLOCKS, CHUNKS = "content.blocks", "content.thinking"
@@ -52,9 +53,14 @@ class TemplateProbe:
         *,
         prompt: bool = True,
     ) -> str | None:
-        """The rendering, or None where the template raises or writes far more than its instructions."""
+        """The rendering, or None where the template raises or writes far more than its instructions.
+
+        Also None after `MAX_RENDERINGS`: a template may compare a variable with thousands of words.
+        """
         key = (repr(messages), repr(sorted(arguments.items())), prompt)
         if key not in self._made:
+            if len(self._made) == MAX_RENDERINGS:
+                return None
             try:
                 text = self.template.render(
                     [in_parts(message) for message in messages] if self.parts else messages,
