@@ -177,12 +177,14 @@ class LocalBackend:
     def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
+        from mull.engine.native.heap import release_freed_memory
         from mull.turn.turn import run, save_prompt_cache
 
         for event in run(self._loaded, messages, settings, control):
             if isinstance(event, Done):
                 self._persist = partial(save_prompt_cache, self._loaded, messages, settings, event)
             yield event
+        release_freed_memory()
 
     def stream_many(
         self, turns: TurnSource, control: TurnControl

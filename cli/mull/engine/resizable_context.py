@@ -14,6 +14,7 @@ from mull.engine.context import Context, attention_for
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot
 from mull.engine.model import Model
+from mull.engine.native.heap import release_freed_memory
 from mull.engine.scheduler import Scheduler
 from mull.errors import EngineError
 from mull.settings import EngineSettings
@@ -80,6 +81,8 @@ class ResizableContext:
             for sequence in self._scheduler.live:
                 if sequence.slot is slot:
                     sequence.pending[:0] = lost
+        states.clear()
+        release_freed_memory()
         return True
 
     def close(self) -> None:
