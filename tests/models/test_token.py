@@ -9,9 +9,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mull.errors import MullError
-from mull.models.hub import remote_header
+from mull.models.hub import client, remote_header
 from mull.models.hub.listing import look_up
 from tests.models.conftest import Puller
 from tests.models.hub_server import TOKEN, Hub, gguf
@@ -166,3 +168,32 @@ def test_an_endpoint_with_more_than_a_path_is_refused(
     with pytest.raises(MullError) as caught:
         look_up(REPO)
     assert caught.value.code == "invalid_endpoint"
+
+
+HOSTS = [
+    "127.0.0.1",
+    "localhost",
+    "hub.example",
+    "hub.example.",
+    "hub.example.evil.example",
+    "xn--hb-xka.example",
+]
+
+
+@given(
+    scheme=st.sampled_from(["http", "HTTP", "https"]),
+    person=st.sampled_from(["", "hub.example@", "hub.example:80@", "a:b@"]),
+    host=st.sampled_from([*HOSTS, "HUB.Example", "hüb.example"]),
+    port=st.sampled_from(["", ":80", ":443", ":8080"]),
+    rest=st.sampled_from(["", "/", "/hub.example", "/@hub.example", "?hub.example", "#@hub.example"]),
+)
+def test_only_the_same_scheme_host_and_port_is_the_hub(
+    scheme: str, person: str, host: str, port: str, rest: str
+) -> None:
+    url = type(client.session().base_url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", "http://Hub.example/prefix")
+        secure = scheme == "https"
+        number = int(port[1:] or 0) or (443 if secure else 80)
+        same = host.lower() == "hub.example" and number == (443 if secure else 80)  # https: an upgrade
+        assert client.is_hub(url(f"{scheme}://{person}{host}{port}{rest}")) is same

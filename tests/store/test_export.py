@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mull.commands._session_text import time_text
 from mull.errors import MullError
@@ -336,3 +338,39 @@ def test_what_an_old_import_left_in_the_database_is_shown(tmp_path: Path, levels
         assert store.search("what")[0].turn == turn
         if when is not None:
             assert time_text(session.updated)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(data=st.data(), value=JUNK)
+@settings(max_examples=60, deadline=None)
+def test_whatever_stands_anywhere_is_refused_or_imported_exported_and_listed(
+    data: st.DataObject, value: object
+) -> None:
+    session, turns = conversation("hello")
+    document = json.loads(export.to_json(session, turns))
+    part: Any = document[data.draw(st.sampled_from(["session", "turns"]))]
+    while True:
+        keys = range(len(part)) if isinstance(part, list) else sorted(part)
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(part[key], list | dict) or not part[key] or data.draw(st.booleans()):
+            break
+        part = part[key]
+    part[key] = value
+    try:
+        read, read_turns = export.from_json(json.dumps(document))
+    except MullError as error:
+        assert "(at /" in error.message  # noqa: PT017 - one of two outcomes
+        return
+    with open_store(None) as store:
+        copy = store.insert(read, read_turns)
+        assert time_text(store.sessions()[0].updated)
+        assert copy.updated <= time.time()
+        text = export.exported(store, copy, "json")
+        assert export.from_json(text) == (copy, store.turns(copy.id))
+        assert export.exported(store, copy, "html").encode()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
@@ -159,7 +160,7 @@ def insert_session(
         "system": session.system,
         "model": session.model,
         "created": session.created,
-        "updated": session.updated,
+        "updated": min(session.updated, time.time()),  # one from the future would be the last used for ever
     }
     insert(db, "sessions", columns)
     numbers: dict[int, int] = {}
