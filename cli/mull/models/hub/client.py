@@ -119,10 +119,12 @@ def is_hub(url: Any) -> bool:
     Also for the same host's https where the endpoint is http, each at its default port: an upgrade loses nothing.
     Both addresses are parsed by the client that connects to them, so that no two parsers can disagree.
     """
-    hub = type(url)(endpoint())
-    if (url.raw_host, url.port) != (hub.raw_host, hub.port):  # the client's port is None for a default one
-        return False
-    return url.scheme == hub.scheme or (url.port is None and url.scheme == "https")
+    hub, here = _origin(type(url)(endpoint())), _origin(url)
+    return here == hub or (hub[0], hub[2], *here) == ("http", 80, "https", hub[1], 443)
+
+
+def _origin(url: Any) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 def _withhold_token(request: Any) -> None:
