@@ -1,6 +1,7 @@
 """Run fuzz targets, two at a time: `python -m tests.fuzz [NAME…]`, or one input: `python -m tests.fuzz NAME FILE`.
 
-FUZZ_SECONDS (default 60) is for each target, FUZZ_JOBS (default 2) the number at a time. What a run learns is kept in
+FUZZ_SECONDS (default 60) is for each target, FUZZ_JOBS (default 2) the number at a time. FUZZ_SEED repeats the inputs
+of a run: CI sets it, so that a change fails for what it changed and not by chance. What a run learns is kept in
 .fuzz/corpus, an input that fails in .fuzz/failures; the command that repeats it is printed. Exit code 1 on a failure.
 """
 
@@ -27,8 +28,9 @@ def main(arguments: list[str]) -> int:
         print("Skipped: atheris is for Python 3.11 to 3.13 on Linux (x86-64) only.", file=sys.stderr)
         return 0
     seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
+    seed = int(os.environ.get("FUZZ_SEED", "0"))
     with ThreadPoolExecutor(int(os.environ.get("FUZZ_JOBS", "2"))) as pool:
-        results = list(pool.map(lambda name: fuzz(name, seconds), arguments or NAMES))
+        results = list(pool.map(lambda name: fuzz(name, seconds, seed=seed), arguments or NAMES))
     return 0 if all(results) else 1
 
 

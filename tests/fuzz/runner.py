@@ -7,6 +7,7 @@ repeats it are printed. Run by itself, this module is that child: `python -m tes
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,8 +32,8 @@ def seeds(name: str) -> list[Path]:
     return sorted((HERE / "corpus" / name).iterdir())
 
 
-def fuzz(name: str, seconds: int, work: Path = WORK) -> bool:
-    """Run a target for that long; whether nothing failed."""
+def fuzz(name: str, seconds: int, work: Path = WORK, *, seed: int = 0) -> bool:
+    """Run a target for that long; whether nothing failed. `seed` 0: another sequence of inputs at each run."""
     learned, failures = work / "corpus" / name, work / "failures"
     for folder in (learned, failures):
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +45,7 @@ def fuzz(name: str, seconds: int, work: Path = WORK) -> bool:
         "rss_limit_mb": LARGEST_MIB,
         "artifact_prefix": f"{failures}/{name}-",
         "print_final_stats": 1,
+        "seed": seed,
     }
     command = [
         sys.executable,
@@ -53,7 +55,10 @@ def fuzz(name: str, seconds: int, work: Path = WORK) -> bool:
         *(f"-{flag}={value}" for flag, value in flags.items()),
     ]
     command += [str(learned), str(HERE / "corpus" / name)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)} if seed else None
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False
+    )
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     tried = next((line.split()[-1] for line in lines if "number_of_executed_units" in line), "?")
     if done.returncode == 0:
