@@ -116,8 +116,16 @@ class Shell:
 
     def give_up(self) -> None:
         before = self.terminal.bytes.count(b"ready> ")
-        self.terminal.press("\x03")
-        self.terminal.wait(lambda: self.terminal.bytes.count(b"ready> ") > before, "a new prompt")
+        pressed = 0.0
+
+        def prompted() -> bool:
+            nonlocal pressed
+            if time.monotonic() - pressed > 2:  # a shell that is still drawing its candidates may swallow one
+                self.terminal.press("\x03")
+                pressed = time.monotonic()
+            return self.terminal.bytes.count(b"ready> ") > before
+
+        self.terminal.wait(prompted, "a new prompt")
 
     def accepts(self, offered: str, line: str) -> list[str]:
         """Press Tab and Enter after a line while `offered` is the only candidate; the words that mull gets."""
