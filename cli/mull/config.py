@@ -21,6 +21,7 @@ from mull.errors import MullError
 from mull.fs import ownership, paths
 from mull.fs.atomic import create_atomic, write_atomic
 from mull.fs.text import read_utf8, reason
+from mull.fs.toml_text import check_toml, loads
 from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
 from mull.suggest import did_you_mean, nearest
 
@@ -179,7 +180,7 @@ def load(path: Path) -> Config:
     """Read and validate the file; a missing one is an empty one. Raises MullError (invalid_config)."""
     try:
         text = read_utf8(path, most=_LONGEST)
-        values = tomllib.loads(text)
+        values = loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return Config(path)
     except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
@@ -248,7 +249,9 @@ def _save_value(path: Path, name: str, text: str | None) -> None:
     from tomlkit.exceptions import ParseError
 
     try:
-        document = tomlkit.parse(read_utf8(path, most=_LONGEST)) if path.exists() else tomlkit.document()
+        text_now = read_utf8(path, most=_LONGEST) if path.exists() else ""
+        check_toml(text_now)
+        document = tomlkit.parse(text_now)
     except (OSError, ValueError, RecursionError, ParseError) as error:
         raise _invalid(path, f"cannot be read: {reason(error)}") from error
     if text is None:

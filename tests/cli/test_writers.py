@@ -89,6 +89,15 @@ def test_a_second_batch_into_the_same_file_is_refused(
     assert ids(out.read_bytes()) == [1, 2]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_without_a_reader_is_not_waited_for(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "in.jsonl").write_text('"hi"\n')
+    done = mull("batch", tmp_path / "in.jsonl", "-m", thinker, "-o", tmp_path / "pipe", timeout=20)
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+
+
 def test_a_killed_batch_leaves_no_lock(mull: Run, start: Start, thinker: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     with writing(start, thinker, out) as first:

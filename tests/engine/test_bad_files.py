@@ -16,7 +16,7 @@ from mull.engine import file_check
 from mull.engine.engine import Engine
 from mull.engine.model import load
 from mull.engine.native import isolated
-from mull.errors import ModelFileError
+from mull.errors import EngineError, ModelFileError
 from mull.fs import json_cache
 from tests.engine.conftest import ONE_THREAD, run
 from tests.model_files.random_model import TINY, write_random
@@ -181,11 +181,23 @@ def test_a_changed_file_is_opened_again(good: Path, state_dir: Path) -> None:
     assert len(commands) == 2
 
 
-def test_no_child_no_verdict(good: Path, state_dir: Path) -> None:
-    file_check.check_file(good, state_dir, command=lambda _: ["/no/such/python"])
-    file_check.check_file(good, state_dir, command=lambda _: [""])
-    file_check.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "raise SystemExit(1)"])
-    file_check.check_file(good, state_dir, command=lambda _: [sys.executable, "-c", "print('chatter')"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["/no/such/python"],
+        [""],
+        [sys.executable, "-c", "raise SystemExit(1)"],
+        [sys.executable, "-c", "print('chatter')"],
+    ],
+    ids=["missing", "unknown", "failing", "chatting"],
+)
+def test_without_a_child_there_is_no_verdict_and_the_file_stays_closed(
+    good: Path, state_dir: Path, command: list[str]
+) -> None:
+    with pytest.raises(EngineError) as stopped:
+        file_check.check_file(good, state_dir, command=lambda _: command)
+    assert stopped.value.code == "check_stopped"
+    file_check.check_file(good, state_dir)
 
 
 def test_the_child_does_not_import_from_the_working_directory(

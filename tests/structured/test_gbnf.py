@@ -105,3 +105,8 @@ def test_integers_are_exactly_those_between_the_bounds(least: int | None, greate
         inside = (least is None or number >= least) and (greatest is None or number <= greatest)
         assert matches(grammar, str(number)) == inside
     assert not any(matches(grammar, text) for text in ("", "-", "-0", "007", "1.0", "+1"))
+
+
+def test_a_grammar_of_too_many_alternatives_is_refused() -> None:
+    with pytest.raises(GrammarError, match="more than 10,000 alternatives"):
+        check("root ::= " + '"a" | ' * 200_000 + '"b"')

@@ -108,7 +108,7 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Ea
 def _open_locked(path: Path) -> tuple[FileIO, tuple[str, ...]]:
     """The file, open for appending and locked if it is a regular one, and a notice where locks do not work."""
     while True:
-        file = path.open("ab", buffering=0)
+        file = _open_to_append(path)
         try:
             opened = os.fstat(file.fileno())
             if not stat.S_ISREG(opened.st_mode):
@@ -121,6 +121,15 @@ def _open_locked(path: Path) -> tuple[FileIO, tuple[str, ...]]:
             file.close()
             raise
         file.close()  # its last writer has replaced it since it was opened
+
+
+def _open_to_append(path: Path) -> FileIO:
+    """Open without a wait: a named pipe without a reader raises OSError, for nothing could interrupt the wait."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, 0o666)
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(descriptor, True)
+    return FileIO(descriptor, "ab")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def check_file(
     """Check a file, once for each KV type and kind of attention.
 
     `use_extra_bufts`: whether the library may repack weights. `command`: makes the command line to run of the child's
-    arguments. A child that cannot be run, or fails without a crash, is no verdict: the file is opened unchecked.
+    arguments. A child that cannot run, or fails without a crash, is no verdict: the file is not opened.
     """
     settings = settings or EngineSettings()
     verdicts, key = _verdicts(state_dir), _identity(path)
@@ -68,7 +68,12 @@ def check_file(
             timeout=isolated.TIMEOUT + _size(path) / SLOWEST,
         )
         if outcome is None:
-            return
+            raise EngineError(
+                "check_stopped",
+                f"{path} could not be checked: the child process that checks model files cannot run.",
+                "This says nothing about the file. Check the limits of processes and open files (ulimit -a), and the "
+                "temporary folder.",
+            )
         if outcome.stopped:
             raise EngineError(
                 "check_stopped",

@@ -7,7 +7,6 @@ MullError (invalid_prompt_template) that names what is wrong. (Chat templates of
 from __future__ import annotations
 
 import string
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from mull import config
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_utf8, reason
+from mull.fs.toml_text import loads
 from mull.settings import EngineSettings, Sampling
 from mull.suggest import nearest
 
@@ -83,7 +83,7 @@ def read(path: Path) -> PromptTemplate:
     """Read and check one file. Raises MullError (invalid_prompt_template) that names what is wrong."""
     try:
         text = read_utf8(path, most=_LONGEST)
-        values = tomllib.loads(text)
+        values = loads(text)
     except FileNotFoundError as error:
         raise UsageError(
             "unknown_prompt_template", f"There is no template {path}.", "Check the path."

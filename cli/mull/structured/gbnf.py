@@ -15,6 +15,7 @@ from mull.errors import UsageError
 
 MOST_REPEATED = 2000  # llama-grammar.cpp, MAX_REPETITION_THRESHOLD
 _DEEPEST = 100  # nested brackets
+_MOST_ALTERNATIVES = 10_000  # llama.cpp's setup takes time quadratic in them: some 3 s, deaf to Ctrl+C
 _MOST_ELEMENTS = 400_000  # characters, classes and references with repetitions expanded: some 10 MB
 
 _NAME = re.compile(r"[a-zA-Z0-9-]+")
@@ -67,6 +68,7 @@ class _Reader:
         self._rules: dict[str, Rule] = {}
         self._symbols = 0
         self._seen: set[str] = set()
+        self._alternatives = 0
         self._elements = 0
 
     def rules(self) -> dict[str, Rule]:
@@ -91,6 +93,9 @@ class _Reader:
         choices = [self._sequence()]
         while self._next == "|":
             self._at += 1
+            self._alternatives += 1
+            if self._alternatives > _MOST_ALTERNATIVES:
+                raise self._error(f"the grammar has more than {_MOST_ALTERNATIVES:,} alternatives")
             self._skip(_SPACE_AND_LINES)
             choices.append(self._sequence())
         return choices

@@ -7,7 +7,6 @@ for unknown keys too. No network.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.text import read_utf8, reason
+from mull.fs.toml_text import loads
 from mull.models.catalogue.entry import (
     Benchmark,
     CatalogueEntry,
@@ -134,7 +134,7 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
 def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     """The raw tables and the date of a catalogue. Raises CatalogueError with the place."""
     try:
-        data = tomllib.loads(text)
+        data = loads(text)
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise CatalogueError(where, reason(error)) from error
     if data.get("format", FORMAT) != FORMAT:
