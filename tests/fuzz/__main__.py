@@ -1,8 +1,9 @@
 """Run fuzz targets, two at a time: `python -m tests.fuzz [NAME…]`, or one input: `python -m tests.fuzz NAME FILE`.
 
 FUZZ_SECONDS (default 60) is for each target, FUZZ_JOBS (default 2) the number at a time. FUZZ_SEED repeats the inputs
-of a run: CI sets it, so that a change fails for what it changed and not by chance. What a run learns is kept in
-.fuzz/corpus, an input that fails in .fuzz/failures; the command that repeats it is printed. Exit code 1 on a failure.
+of a run: CI sets it, so that a change fails for what it changed and not by chance. What a run without it learns is
+kept in .fuzz/corpus, an input that fails in .fuzz/failures; the command that repeats it is printed. Exit code 1 on a
+failure.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +34,22 @@ def seeds(name: str) -> list[Path]:
 
 
 def fuzz(name: str, seconds: int, work: Path = WORK, *, seed: int = 0) -> bool:
-    """Run a target for that long; whether nothing failed. `seed` 0: another sequence of inputs at each run."""
-    learned, failures = work / "corpus" / name, work / "failures"
-    for folder in (learned, failures):
-        folder.mkdir(parents=True, exist_ok=True)
+    """Run a target for that long; whether nothing failed.
+
+    `seed` 0: another sequence of inputs at each run. Otherwise the sequence is the same each time, so the run begins
+    with the committed seeds alone, and what it learns is forgotten.
+    """
+    failures = work / "failures"
+    failures.mkdir(parents=True, exist_ok=True)
+    if seed:
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+            return _fuzz(name, seconds, Path(folder), failures, seed)
+    learned = work / "corpus" / name
+    learned.mkdir(parents=True, exist_ok=True)
+    return _fuzz(name, seconds, learned, failures, seed)
+
+
+def _fuzz(name: str, seconds: int, learned: Path, failures: Path, seed: int) -> bool:
     before = set(failures.iterdir())
     flags = {
         "max_total_time": seconds,

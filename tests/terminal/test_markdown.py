@@ -48,7 +48,16 @@ def test_committed_blocks_equal_the_whole_documents_render_for_many(seed: int) -
 
 
 @pytest.mark.parametrize(
-    "source", ["- a\n- b\n\n- c\n\ntext\n", "1. a\n2. b\n\n   c\n\n# H\n", "a\n***\n***b***\n"]
+    "source",
+    [
+        "- a\n- b\n\n- c\n\ntext\n",
+        "1. a\n2. b\n\n   c\n\n# H\n",
+        "a\n***\n***b***\n",
+        "- a\n- b | c\n|-|-|\n",  # a line that begins an item is no header
+        "1. a\n2. b | c\n|-|-|\n\ntext\n",
+        "a\n# b | c\n|-|-|\n",
+        "a\n> b | c\n|-|-|\n",
+    ],
 )
 def test_every_chunking_gives_the_same_lines(source: str) -> None:
     whole = render(source, 40, PLAIN)

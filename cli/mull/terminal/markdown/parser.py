@@ -12,7 +12,7 @@ import re
 from functools import cache, lru_cache
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
@@ -60,15 +60,16 @@ def _inline(text: str) -> tuple[Token, ...]:
 
 def _parser() -> MarkdownIt:
     markdown = (
-        MarkdownIt("commonmark", {"html": False})
-        .enable(["strikethrough", "table"])
-        .disable(["reference", "lheading"])
+        MarkdownIt("commonmark", {"html": False}).enable(["strikethrough"]).disable(["reference", "lheading"])
     )
     markdown.inline.ruler.before("escape", "math", _math_inline)
     markdown.inline.ruler.before("autolink", "break", _line_break)
     markdown.block.ruler.before(
         "fence", "math_block", _math_block, {"alt": ["paragraph", "blockquote", "list"]}
     )
+    # As in GFM, a line that begins a list item or a heading is no table header. markdown-it tries tables first, so
+    # that the same line would be an item in a list and a table header at the start of a streamed rest.
+    markdown.block.ruler.after("heading", "gfm_table", table, {"alt": ["paragraph", "reference"]})
     return markdown
 
 
