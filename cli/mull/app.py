@@ -6,6 +6,7 @@ once, and passed down as `context.obj`. A command's module is imported when that
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
 import os
@@ -20,7 +21,9 @@ from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
 from mull.fs.os_failures import refused, used_up
 from mull.help import HELP_FLAGS, HelpGroup, with_help, write_section
-from mull.terminal.console.streams import ColorChoice, Streams, detach, quiet_when_closed
+from mull.terminal.console.appearance import named_theme, take_appearance
+from mull.terminal.console.streams import Streams, detach, quiet_when_closed
+from mull.terminal.console.theme import THEMES, ThemeChoice, ThemeName
 
 
 class Entry(NamedTuple):
@@ -66,7 +69,6 @@ import the commands."""
 
 DEFAULT = "mull.commands.ask:ask_or_chat"
 DEFAULT_NAME = "ask-or-chat"  # hidden: what `mull WORDS…` runs
-COLORS: tuple[ColorChoice, ...] = ("auto", "always", "never")
 # Click's classes, wherever this Typer keeps them: the base of usage errors, and a completion.
 _ClickException: Any = typer.BadParameter.__mro__[2]
 _CompletionItem: Any = vars(typer.core)["CompletionItem"]
@@ -169,6 +171,15 @@ def root(
             show_default=False,
         ),
     ] = "auto",
+    _theme: Annotated[  # for the help, too
+        str,
+        typer.Option(
+            "--theme",
+            metavar="NAME",
+            help=f"{', '.join(THEMES[:-1])} or {THEMES[-1]}; works with every command.",
+            show_default=False,
+        ),
+    ] = "auto",
     _install: Annotated[
         bool,
         typer.Option(
@@ -206,8 +217,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout = streams.stdout
     with quiet_when_closed(streams):
         try:
-            color, words = _take_color(words)
-            streams = streams if color == "auto" else Streams.detect(color)
+            color, theme, words = take_appearance(words)
+            streams = Streams.detect(color, theme=lambda: _chosen_theme(theme))
             code = _run(words, streams)
         except MullError as error:
             code = _report(error, words, streams)
@@ -277,27 +288,16 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     return error.exit_code
 
 
-def _take_color(words: list[str]) -> tuple[ColorChoice, list[str]]:
-    """Take --color off the words, anywhere before `--`, as usage errors obey it too. Raises UsageError."""
-    end = words.index("--") if "--" in words else len(words)
-    rest, color = [], "auto"
-    position = 0
-    while position < end:
-        name, equals, value = words[position].partition("=")
-        if name != "--color":
-            rest.append(words[position])
-        else:
-            if not equals:
-                position += 1
-                value = words[position] if position < end else ""
-            color = value
-        position += 1
-    for choice in COLORS:
-        if color == choice:
-            return choice, [*rest, *words[end:]]
-    raise UsageError(
-        "usage_error", f'--color is auto, always or never, not "{color}"', "mull --help shows the options."
-    )
+def _chosen_theme(flag: ThemeName | None) -> ThemeChoice:
+    """The theme of the flag, the environment or the config, with the config's styles. Raises UsageError."""
+    from mull.config import read_config
+
+    try:
+        choice = read_config().theme()
+    except MullError:  # the command itself says what is wrong
+        choice = ThemeChoice()
+    named = flag or named_theme("MULL_THEME", os.environ.get("MULL_THEME") or None)
+    return dataclasses.replace(choice, name=named) if named else choice
 
 
 def _help_line(usage: Any) -> str:

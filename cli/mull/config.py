@@ -7,10 +7,7 @@ comments and order, and is atomic. `check` validates a typed value of a key, `pa
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
@@ -21,13 +18,13 @@ from mull.errors import MullError
 from mull.fs import ownership, paths
 from mull.fs.atomic import create_atomic, write_atomic
 from mull.fs.text import read_utf8, reason
-from mull.fs.toml_text import check_toml, loads
+from mull.fs.toml_text import check_toml, line_of, loads
 from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
 from mull.suggest import did_you_mean, nearest
+from mull.terminal.console.theme import THEMES, Override, ThemeChoice, check_overrides
 
 CONFIG_FILE = "config.toml"  # in the config folder
 _LONGEST = 1 << 20  # bytes of the file
-_MOST_LINES = 20  # that look as if they set a key
 _LONGEST_SHOWN = 60  # characters of a wrong value in a message
 
 
@@ -111,6 +108,8 @@ KEYS: tuple[ConfigKey, ...] = (
         ("ask", "stop", "drop", "summarize"),
         "ask",
     ),
+    ConfigKey("theme", str, "colours of the terminal; [theme] changes single styles", THEMES, "auto"),
+    ConfigKey("code_theme", str, "a theme of Pygments for source code; unset: the theme's own styles"),
     ConfigKey("model_folders", list, "further folders with .gguf files", default=()),
 )
 _BY_NAME = {key.name: key for key in KEYS}
@@ -131,10 +130,11 @@ SettingsT = TypeVar("SettingsT", ReasoningAsk, Sampling, EngineSettings)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The values of one config file; a key that is not set has its default."""
+    """The values of one config file; a key that is not set has its default. `styles`: those of `[theme]`."""
 
     path: Path
     values: Mapping[str, Any] = field(default_factory=dict)
+    styles: Mapping[str, Override] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, _BY_NAME[name].default)
@@ -154,6 +154,10 @@ class Config:
     def model_folders(self) -> list[Path]:
         """The folders to search for .gguf files, beside the caches of known tools."""
         return [Path(folder) for folder in self["model_folders"]]
+
+    def theme(self) -> ThemeChoice:
+        """The theme, and the styles that differ from it."""
+        return ThemeChoice(self["theme"], self.styles, self["code_theme"] or "")
 
     def _layer(self, layer: type[SettingsT]) -> SettingsT:
         return layer(**{f.name: self.values.get(f.name) for f in fields(layer)})
@@ -185,6 +189,9 @@ def load(path: Path) -> Config:
         return Config(path)
     except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise _invalid(path, f"cannot be read: {reason(error)}") from error
+    styles: dict[str, Override] = {}
+    if isinstance(values.get("theme"), dict):
+        styles, values["theme"] = _styles(path, text, values["theme"])
     checked = {}
     for name, value in values.items():
         try:
@@ -192,25 +199,21 @@ def load(path: Path) -> Config:
         except ValueError as error:
             line = line_of(text, name)
             raise _invalid(path, str(error), f"line {line} of {path}" if line else "") from error
-    return Config(path, checked)
+    return Config(path, checked, styles)
 
 
-def line_of(text: str, name: str, table: str = "") -> int | None:
-    """The line, counted from 1, on which a valid TOML text sets this key, at its top or in `table`; None if not found.
-
-    `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
-    """
-    import json
-
-    pattern = rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*="""
-    for found in itertools.islice(re.finditer(pattern, text, re.MULTILINE), _MOST_LINES):
+def _styles(path: Path, text: str, table: dict[str, Any]) -> tuple[dict[str, Override], Any]:
+    """The styles of the table `[theme]` with their places, and the name of the theme that they change (`base`)."""
+    places = {}
+    for name, value in table.items():
+        line = line_of(text, name, "theme")
+        places[name] = f"line {line} of {path}" if line else str(path)
         try:
-            values: Any = tomllib.loads(f"{text[: found.start()]}\n{json.dumps(name)} = 0")
-        except (ValueError, RecursionError):
-            continue
-        if name in (values.get(table, {}) if table else values):
-            return text.count("\n", 0, found.start()) + 1
-    return None
+            check_overrides({name: value})
+        except ValueError as error:
+            raise _invalid(path, str(error), places[name]) from error
+    base = table.pop("base", _BY_NAME["theme"].default)
+    return {name: Override(value, places[name]) for name, value in table.items()}, base
 
 
 def save_value(path: Path, name: str, text: str | None) -> None:
@@ -255,13 +258,20 @@ def _save_value(path: Path, name: str, text: str | None) -> None:
     except (OSError, ValueError, RecursionError, ParseError) as error:
         raise _invalid(path, f"cannot be read: {reason(error)}") from error
     if text is None:
-        if name not in document:  # an unknown key in the file is removed too: it makes the file invalid
+        if name == "theme" and isinstance(document.get(name), dict):
+            document[name].pop("base", None)  # the single styles stay
+        elif name in document:  # an unknown key in the file is removed too: it makes the file invalid
+            document.pop(name)
+        else:
             find_key(name)
-        document.pop(name, None)
     else:
         key = find_key(name)
         try:
-            document[name] = parse(name, text)
+            value = parse(name, text)
+            if name == "theme" and isinstance(document.get(name), dict):  # [theme] has single styles
+                document[name]["base"] = value
+            else:
+                document[name] = value
         except ValueError as error:
             raise MullError("invalid_setting", f"mull config set {error}.", f"{name}: {key.help}.") from error
     write_atomic(path, tomlkit.dumps(document))

@@ -34,6 +34,7 @@ CONTRACT = [
     "sessions",
     "export",
     "set",
+    "theme",
     "stats",
     "context",
     "quit",

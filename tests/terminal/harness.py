@@ -30,7 +30,11 @@ _LAUNCH = "import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR)); os.execv(s
 
 
 class Terminal:
-    """A context manager. `stdin`, `stdout`, `stderr`: None for the terminal, else a file (or /dev/null)."""
+    """A context manager. `stdin`, `stdout`, `stderr`: None for the terminal, else a file (or /dev/null).
+
+    `background`: what the terminal says of its colour when it is asked (OSC 11), "rgb:ffff/ffff/ffff\\a" for instance;
+    empty: nothing.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class Terminal:
         stdin: Path | None = None,
         stdout: Path | None = None,
         stderr: Path | None = None,
+        background: str = "",
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
         self.screen.write_process_input = self.press  # answers to questions like "where is the cursor?"
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = b""
+        self._background = background
         self._lock = threading.Lock()
         self._master, slave = pty.openpty()
         self._slave = slave
@@ -151,6 +157,8 @@ class Terminal:
         except OSError:  # the other side is closed
             self._closing.set()
             return False
+        if self._background and b"\x1b]11;?" in data:
+            self.press(f"\x1b]11;{self._background}")
         with self._lock:
             self.bytes += data
             self._stream.feed(data)

@@ -192,6 +192,7 @@ def _answer(
     """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
     from mull.events import Done, Notice
+    from mull.terminal.input.background import settle_theme
     from mull.terminal.views.base import ViewOptions
 
     conversation, backend = setup.conversation, setup.backend
@@ -230,6 +231,8 @@ def _answer(
     # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
     try:
         with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
+            if form == "text" and streams.stdout_live:
+                settle_theme(streams)
             return show(turn)
     except MullError as stopped:
         if control.signal and stopped.code == "interrupted":

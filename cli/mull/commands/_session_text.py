@@ -21,27 +21,30 @@ def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord
     style, write = streams.stdout_style, streams.stdout.write
     write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
     about = f"session {session.id} · {session.model} · {time_text(session.updated)}"
-    write(style(_safe(streams, about), "dim") + "\n")
+    write(style(_safe(streams, about), "muted") + "\n")
     for turn in turns:
         asked = _safe(streams, turn.question).splitlines() or [""]
         write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
         for file in turn.files:
-            write(style(f"  with {_safe(streams, file.name)}", "dim") + "\n")
+            write(style(f"  with {_safe(streams, file.name)}", "muted") + "\n")
         if thinking and turn.thinking:
             write(
                 "\n"
-                + "\n".join(style(line, "dim") for line in _safe(streams, turn.thinking).splitlines())
+                + "\n".join(style(line, "thinking") for line in _safe(streams, turn.thinking).splitlines())
                 + "\n"
             )
         write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
-            write(style("(stopped)", "dim") + "\n")
+            write(style("(stopped)", "muted") + "\n")
 
 
 def print_hit(streams: Streams, hit: Hit) -> None:
     """Print where a match is, and the text around it with the matches in bold."""
     head = [
-        (_safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {time_text(hit.when)}"), "dim")
+        (
+            _safe(streams, f"{hit.session}  {one_line(hit.title)} · {hit.field}, {time_text(hit.when)}"),
+            "muted",
+        )
     ]
     parts = hit.snippet.replace(OPEN, CLOSE).split(CLOSE)
     words = [(_safe(streams, part), "bold" if number % 2 else "") for number, part in enumerate(parts)]

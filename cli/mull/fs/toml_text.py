@@ -1,4 +1,4 @@
-"""Parse TOML that others may have written, within limits of nesting.
+"""Parse TOML that others may have written, within limits of nesting, and find the line of a key.
 
 In: a text. Out: what `tomllib.loads` returns. Raises tomllib.TOMLDecodeError, for a text beyond the limits too.
 tomllib takes memory and time quadratic in the parts of a dotted key: 20,000 of them, 40 kB, take 1.6 GB.
@@ -6,12 +6,14 @@ tomllib takes memory and time quadratic in the parts of a dotted key: 20,000 of 
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from typing import Any
 
 MOST_PARTS = 64
 """Parts of a dotted key."""
+_MOST_LINES = 20  # that look as if they set a key
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
 _LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_PART}(?:\.[ \t]*{_PART}){{{MOST_PARTS}}}", re.MULTILINE)
@@ -28,3 +30,21 @@ def loads(text: str) -> dict[str, Any]:
     """The document as a dict. Raises tomllib.TOMLDecodeError."""
     check_toml(text)
     return tomllib.loads(text)
+
+
+def line_of(text: str, name: str, table: str = "") -> int | None:
+    """The line, counted from 1, on which a valid TOML text sets this key, at its top or in `table`; None if not found.
+
+    `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
+    """
+    import json
+
+    pattern = rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*="""
+    for found in itertools.islice(re.finditer(pattern, text, re.MULTILINE), _MOST_LINES):
+        try:
+            values: Any = tomllib.loads(f"{text[: found.start()]}\n{json.dumps(name)} = 0")
+        except (ValueError, RecursionError):
+            continue
+        if name in (values.get(table, {}) if table else values):
+            return text.count("\n", 0, found.start()) + 1
+    return None

@@ -15,7 +15,7 @@ from typing import Any
 from mull import config
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_utf8, reason
-from mull.fs.toml_text import loads
+from mull.fs.toml_text import line_of, loads
 from mull.settings import EngineSettings, Sampling
 from mull.suggest import nearest
 
@@ -136,7 +136,7 @@ def _setting(text: str, name: str, value: Any) -> Any:
     try:
         return config.check(name, value)
     except ValueError as error:
-        line = config.line_of(text, name, "settings")
+        line = line_of(text, name, "settings")
         raise ValueError(f"{error} (line {line})" if line else str(error)) from error
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import get_args
 
 from mull.commands.chat import slash
-from mull.commands.chat.registry import action, say, wait_for_model
+from mull.commands.chat.registry import action, choice, say, wait_for_model
 from mull.commands.chat.session import Chat
 from mull.errors import UsageError
 from mull.settings import ThinkingView
@@ -14,7 +15,9 @@ from mull.store.records import TurnRecord
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.tables import card
+from mull.terminal.console.theme import ABOUT, THEMES
 from mull.terminal.console.width import clip
+from mull.terminal.input.background import use_theme
 
 _BAR = 24  # columns at most of the bars of /context
 _VIEWS = get_args(ThinkingView)
@@ -54,7 +57,17 @@ def _thinking(chat: Chat, argument: str) -> None:
         )
     turn = thoughts[-back]
     chat.note(f"> {one_line(turn.question)}")
-    say(chat, *visible(turn.thinking.strip()).splitlines(), style="dim")
+    say(chat, *visible(turn.thinking.strip()).splitlines(), style="thinking")
+
+
+@action("theme")
+def _theme(chat: Chat, argument: str) -> None:
+    palette = chat.streams.palette
+    if argument:
+        name = choice(argument, {theme: theme for theme in THEMES}, "/theme")
+        use_theme(chat.streams, dataclasses.replace(palette.choice, name=name))
+    by = " (auto)" if palette.choice.name == "auto" else ""
+    chat.note(f"The theme is {palette.name}{by}: {ABOUT[palette.name]}.")
 
 
 @action("stats")
@@ -98,7 +111,7 @@ def _context(chat: Chat, _argument: str) -> None:
     say(chat, usage.text if usage.limit is None else f"{usage.text}, {usage.percent}%")
     left = chat.conversation.left_out
     if left:
-        say(chat, f"  left out from the beginning: {counted(len(left), 'turn')}", style="dim")
+        say(chat, f"  left out from the beginning: {counted(len(left), 'turn')}", style="muted")
     parts = chat.conversation.context_parts(chat.backend)
     number = max((len(f"{size:,}") for _, size in parts), default=1)
     bar = min(_BAR, chat.streams.width // 4)

@@ -16,6 +16,7 @@ from typing import Literal
 from mull.errors import UsageError
 from mull.store.formats import ExportFormat
 from mull.suggest import did_you_mean, nearest
+from mull.terminal.console.theme import THEMES
 
 Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
 
@@ -169,6 +170,15 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "all the settings",
         "Show the settings, or change one for this chat: `/set temperature 0.2`, `/set seed none`.",
         completes="setting",
+    ),
+    SlashCommand(
+        "theme",
+        "[NAME]",
+        "the colours",
+        "Show the theme; with a name, use it for this chat: `auto`, `dark`, `light`, `ansi` or `mono`. "
+        "`mull config set theme NAME` keeps it.",
+        completes="choice",
+        choices=THEMES,
     ),
     SlashCommand(
         "stats",

@@ -12,15 +12,17 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
+from mull.terminal.console.palette import Depth, Palette
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.style import Style
+from mull.terminal.console.theme import ThemeChoice
 from mull.terminal.console.width import breaks
 
 ColorChoice = Literal["auto", "always", "never"]
@@ -47,8 +49,16 @@ class Streams:
     unicode: bool
 
     @classmethod
-    def detect(cls, color: ColorChoice = "auto", environ: Mapping[str, str] | None = None) -> Streams:
-        """Examine the process's own streams and prepare them: UTF-8 in pipes, unwritable characters replaced."""
+    def detect(
+        cls,
+        color: ColorChoice = "auto",
+        environ: Mapping[str, str] | None = None,
+        theme: Callable[[], ThemeChoice] = ThemeChoice,
+    ) -> Streams:
+        """Examine the process's own streams and prepare them: UTF-8 in pipes, unwritable characters replaced.
+
+        `theme` says what the user chose; it is called when something is first drawn in colour.
+        """
         environ = os.environ if environ is None else environ
         stdin, stderr = _open(sys.stdin, "r"), _open(sys.stderr, "w")
         stdout = _open(sys.stdout, "w", refuses=True)
@@ -62,7 +72,8 @@ class Streams:
             moves = _enable_escapes()
         for stream, is_tty in ((stdout, tty[1]), (stderr, tty[2])):
             _prepare(stream, is_tty)
-        styles = [_style(color, environ, is_tty, moves) for is_tty in tty[1:]]
+        palette = Palette(theme, depth=_depth(environ), environ=environ)
+        styles = [_style(color, environ, is_tty, moves, palette) for is_tty in tty[1:]]
         return cls(
             stdin=stdin,
             stdout=stdout,
@@ -91,6 +102,11 @@ class Streams:
     def width(self) -> int:
         return self.size()[0]
 
+    @property
+    def palette(self) -> Palette:
+        """The styles of both streams."""
+        return self.stdout_style.palette
+
     def read_stdin(self) -> tuple[str, bool]:
         """All of standard input, without a byte order mark, and whether bytes that are not UTF-8 became U+FFFD.
 
@@ -107,8 +123,8 @@ class Streams:
         return text, replaced
 
     def note(self, text: str) -> None:
-        """One dim line on stderr; a terminal gets it wrapped at words."""
-        self._write_message(one_line(text), "dim")
+        """One muted line on stderr; a terminal gets it wrapped at words."""
+        self._write_message(one_line(text), "muted")
 
     def write(self, text: str) -> None:
         """Write to stdout at once, without any change.
@@ -149,9 +165,9 @@ class Streams:
 
     def error(self, message: str, hint: str = "") -> None:
         """One sentence and, on the next line, what to do about it."""
-        self._write_message(one_line(message), "", self.stderr_style("Error:", "error") + " ")
+        self._write_message(one_line(message), "", self.stderr_style.message("Error:", "error") + " ")
         if hint:
-            self._write_message(one_line(hint), "dim")
+            self._write_message(one_line(hint), "muted")
 
     def _write_message(self, text: str, style: str, head: str = "") -> None:
         lines = [text]
@@ -159,7 +175,7 @@ class Streams:
             room = max(10, self.width - 1)
             ranges = breaks(text, room, room - len("Error: ") if head else None)
             lines = [text[start:end] for start, end in ranges]
-        shown = head + "\n".join(self.stderr_style(line, style) for line in lines) + "\n"
+        shown = head + "\n".join(self.stderr_style.message(line, style) for line in lines) + "\n"
         with suppress(OSError, ValueError):  # closed, or the disk is full: not worth failing for
             self.stderr.write(shown)
             self.stderr.flush()
@@ -224,16 +240,30 @@ def _prepare(stream: TextIO, is_tty: bool) -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
-def _style(color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool) -> Style:
+def _style(
+    color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool, palette: Palette
+) -> Style:
     """NO_COLOR wins over FORCE_COLOR, as in CPython; a flag wins over both."""
     if color == "always":
-        return Style(color=True)
+        return Style(color=True, palette=palette)
     plain = not (is_tty and moves)
     if color == "never" or environ.get("NO_COLOR"):
-        return Style(color=False, plain=plain)
+        return Style(color=False, plain=plain, palette=palette)
     if environ.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
-        return Style(color=True)
-    return Style(color=not plain, plain=plain)
+        return Style(color=True, palette=palette)
+    return Style(color=not plain, plain=plain, palette=palette)
+
+
+def _depth(environ: Mapping[str, str]) -> Depth:
+    """How many colours the terminal has, by the conventions that rich follows; every current Windows has them all."""
+    if environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or sys.platform == "win32":
+        return "truecolor"
+    term = environ.get("TERM", "")
+    return (
+        "256"
+        if term.endswith("256color") or term in {"xterm-kitty", "xterm-ghostty", "alacritty"}
+        else "standard"
+    )
 
 
 def _enable_escapes() -> bool:  # pragma: no cover

@@ -1,54 +1,29 @@
-"""Named styles as SGR codes.
+"""Named styles as SGR codes, for text that is written without rich.
 
-In: text and style names separated by spaces ("dim", "heading code"). Out: the text between the codes that
-switch them on and off. `color` off keeps bold, dim and the like (NO_COLOR is about colour); `plain` writes no
-codes. Colours are the terminal's own sixteen, so that every theme, dark or light, stays readable.
+In: text and style names separated by spaces ("muted", "heading code"). Out: the text between the codes that switch them
+on and off. The names are those of the theme (`theme.py`) and attributes such as "bold". `color` off keeps the
+attributes (NO_COLOR is about colour); `plain` writes no codes. rich is imported with the first style of the theme.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-_ATTRIBUTES = {
-    "bold": "1",
-    "dim": "2",
-    "italic": "3",
-    "underline": "4",
-    "strike": "9",
-    "heading": "1",
-    "title": "1;4",
-}
-_COLORS = {
-    "heading": "35",
-    "title": "35",
-    "code": "36",
-    "math": "32",
-    "link": "34",
-    "url": "2;34",
-    "accent": "36",
-    "good": "32",
-    "warning": "33",
-    "error": "1;31",
-    "keyword": "35",
-    "string": "32",
-    "number": "36",
-    "comment": "2",
-    "name": "34",
-    "deleted": "31",
-    "inserted": "32",
-}
+from mull.terminal.console.palette import Palette
+
+_ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "strike": "9"}
+_MESSAGES = {"error": "1;31", "muted": "2"}  # messages look like this until something is drawn
 RESET = "\x1b[0m"
 
 
-@lru_cache(maxsize=1024)
-def _codes(style: str, color: bool) -> str:
-    """The SGR sequence that begins `style`; empty if nothing of it can be shown."""
+@lru_cache(maxsize=64)
+def _attributes(style: str) -> str | None:
+    """The codes of a style that has attributes only; None for any other."""
     names = style.split()
-    wanted = [_ATTRIBUTES[name] for name in names if name in _ATTRIBUTES]
-    if color:
-        wanted += [_COLORS[name] for name in names if name in _COLORS]
-    return f"\x1b[{';'.join(wanted)}m" if wanted else ""
+    if not all(name in _ATTRIBUTES for name in names):
+        return None
+    return f"\x1b[{';'.join(_ATTRIBUTES[name] for name in names)}m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +32,20 @@ class Style:
 
     color: bool = True
     plain: bool = False
+    palette: Palette = field(default_factory=Palette, compare=False)
 
     def __call__(self, text: str, style: str) -> str:
         """`text` in `style`; it must have no newline, since a style must not extend past its line."""
-        codes = "" if self.plain or not style else _codes(style, self.color)
-        return f"{codes}{text}{RESET}" if codes and text else text
+        if self.plain or not style or not text:
+            return text
+        codes = _attributes(style)
+        if codes is None:
+            codes = self.palette.codes(style, color=self.color)
+        return f"{codes}{text}{RESET}" if codes else text
+
+    def message(self, text: str, style: str) -> str:
+        """The same for an error or a notice: it does not import rich, which a failing command never needs."""
+        if self.palette.ready or style not in _MESSAGES:
+            return self(text, style)
+        codes = _MESSAGES[style] if self.color else "1" if style == "error" else "2"
+        return text if self.plain or not text else f"\x1b[{codes}m{text}{RESET}"

@@ -20,6 +20,7 @@ from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
 from mull.terminal.console.streams import Streams
+from mull.terminal.input.background import take_typed
 
 KeyName = Literal[
     "interrupt",
@@ -181,6 +182,8 @@ class Keyboard:
 
     def read(self, seconds: float) -> list[Key]:
         """The next keys and signals, after at most `seconds`; empty at the timeout or after `wake`."""
+        if self._fd >= 0 and (typed := take_typed()):
+            return self._parser.feed(typed)
         if self._parser.waiting:
             seconds = min(seconds, ESCAPE_SECONDS)
         if sys.platform == "win32":  # pragma: no cover

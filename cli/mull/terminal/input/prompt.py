@@ -23,6 +23,7 @@ from mull.terminal.console.width import clip, fitting, wrap
 from mull.terminal.input.completion import Suggest
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
+from mull.terminal.input.prompt_style import prompt_style
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import ColorDepth
 
 MARK = "> "
 MENU_ROWS = 6
@@ -80,7 +82,7 @@ class Prompt:
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
         first, *more = visible(line).split("\n")
-        mark = self._streams.stdout_style(MARK, "bold")
+        mark = self._streams.stdout_style(MARK, "prompt")
         self._streams.stdout.write(
             mark + "\n".join([first, *(" " * len(MARK) + text for text in more)]) + "\n"
         )
@@ -97,8 +99,6 @@ class Prompt:
         from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
         from prompt_toolkit.enums import EditingMode
         from prompt_toolkit.filters import Condition
-        from prompt_toolkit.output import ColorDepth
-        from prompt_toolkit.styles import Style
 
         @Condition
         def names_a_command() -> bool:
@@ -120,10 +120,8 @@ class Prompt:
             enable_open_in_editor=True,
             enable_suspend=True,
             tempfile_suffix=".md",
-            color_depth=None if self._streams.stdout_style.color else ColorDepth.DEPTH_1_BIT,
-            style=Style.from_dict(
-                {"bottom-toolbar": "noreverse", "bar": "ansibrightblack", "thought": "ansibrightblack"}
-            ),
+            color_depth=_depth(self._streams),
+            style=prompt_style(self._streams.stdout_style),
             include_default_pygments_style=False,
         )
         session.default_buffer.on_text_changed += self._typed
@@ -138,7 +136,7 @@ class Prompt:
     def _message(self) -> StyleAndTextTuples:
         columns, rows = self._streams.size()
         above = self._viewer.lines(columns, max(3, rows // 2))
-        return [*(("class:thought", line + "\n") for line in above), ("bold", MARK)]
+        return [*(("class:thought", line + "\n") for line in above), ("class:mark", MARK)]
 
     def _bottom(self) -> StyleAndTextTuples:
         columns = self._streams.width
@@ -275,6 +273,16 @@ def _restored_handlers() -> Iterator[None]:
         for number, handler in before.items():
             with suppress(ValueError, TypeError):  # not the main thread; not set from Python
                 signal.signal(number, handler)
+
+
+def _depth(streams: Streams) -> ColorDepth:
+    """As many colours as everything else that is drawn has."""
+    from prompt_toolkit.output import ColorDepth
+
+    if not streams.stdout_style.color:
+        return ColorDepth.DEPTH_1_BIT
+    depths = {"standard": ColorDepth.DEPTH_4_BIT, "256": ColorDepth.DEPTH_8_BIT}
+    return depths.get(streams.palette.depth, ColorDepth.DEPTH_24_BIT)
 
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001

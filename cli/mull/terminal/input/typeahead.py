@@ -1,8 +1,9 @@
 """Keys that are typed before anything reads them: between a chat's start, its turns and its prompts.
 
 In: the streams. Out: a terminal that neither echoes such keys nor turns Enter into a line feed, so that the next prompt
-gets them as they were typed. `IdleInput.released` restores the terminal's mode for other readers: a turn (which sets
-its own), an editor, a question. The context manager restores the mode at its end.
+gets them as they were typed. Its begin settles the theme, as the terminal's answer is read like keys.
+`IdleInput.released` restores the terminal's mode for other readers: a turn (which sets its own), an editor, a question.
+The context manager restores the mode at its end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.console.streams import Streams
+from mull.terminal.input.background import settle_theme, take_typed
 from mull.terminal.input.keys import Key
 
 
@@ -50,6 +52,7 @@ class IdleInput:
     """Keep the terminal from echoing keys that nothing reads yet. A context manager around a whole chat."""
 
     def __init__(self, streams: Streams) -> None:
+        self._streams = streams
         self._fd = streams.stdin.fileno() if streams.stdin_tty and sys.platform != "win32" else -1
         self._before: list[Any] | None = None
         self._signals: set[int] = set()  # those with a handler that ends the chat by an exception
@@ -59,6 +62,11 @@ class IdleInput:
 
     def __enter__(self) -> Self:
         self._hold()
+        try:
+            settle_theme(self._streams)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         self._take_waiting()
         return self
 
@@ -80,10 +88,13 @@ class IdleInput:
 
     def _take_waiting(self) -> None:
         """Read keys typed before the chat: in the terminal's own mode their Enter has become a newline."""
-        if self._fd < 0 or sys.platform == "win32" or not select.select([self._fd], [], [], 0)[0]:
+        if self._fd < 0 or sys.platform == "win32":
             return
+        data = take_typed()
         with suppress(OSError):
-            typed = os.read(self._fd, 65536).decode("utf-8", "ignore").replace("\r", "\n")
+            if select.select([self._fd], [], [], 0)[0]:
+                data += os.read(self._fd, 65536)
+            typed = data.decode("utf-8", "ignore").replace("\r", "\n")
             typed, end, _ = typed.replace("\0", "\x04").partition(
                 "\x04"
             )  # Linux delivers a pending Ctrl+D as NUL

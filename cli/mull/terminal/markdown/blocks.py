@@ -126,10 +126,10 @@ class BlockLayout:
                     put(_INDENT, "", line) for code in math for line in chop(code, columns - len(_INDENT))
                 ]
             case "hr":
-                return [[(("-" if self.ascii_only else "─") * columns, "dim")]]
+                return [[(("-" if self.ascii_only else "─") * columns, "border")]]
             case "blockquote_open":
                 inner = self._siblings(group.inside, columns - 2, depth)
-                return [put("| " if self.ascii_only else "│ ", "dim", line) for line in inner]
+                return [put("| " if self.ascii_only else "│ ", "border", line) for line in inner]
             case "bullet_list_open" | "ordered_list_open":
                 return self._list(group, columns, depth, resume)
             case "table_open":
@@ -186,7 +186,7 @@ class BlockLayout:
         if not resumed:
             lines += self._row([bold(cell) for cell in rows[0]], widths, aligns)
             lines.append(
-                [(("-+-" if self.ascii_only else "─┼─").join(self._rule(size) for size in widths), "dim")]
+                [(("-+-" if self.ascii_only else "─┼─").join(self._rule(size) for size in widths), "border")]
             )
         for row in rows[1:]:
             lines += self._row(row, widths, aligns)
@@ -209,7 +209,7 @@ class BlockLayout:
                 free = size - sum(width(text) for text, _ in spans)
                 left = free if "right" in aligns[index] else free // 2 if "center" in aligns[index] else 0
                 if index:
-                    line.append((" | " if self.ascii_only else " │ ", "dim"))
+                    line.append((" | " if self.ascii_only else " │ ", "border"))
                 line += [(" " * left, ""), *spans, (" " * (free - left), "")]
             lines.append(stripped(line))
         return lines

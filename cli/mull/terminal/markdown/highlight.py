@@ -11,27 +11,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from mull.terminal.console.code_styles import CODE
 from mull.terminal.markdown.spans import Line
 
 SHORT_CHUNK, LONG_CHUNK = 12, 40  # lines
-# By pygments' short names of token types; the longest prefix wins.
-_STYLES = {
-    "k": "keyword",
-    "kt": "name",
-    "s": "string",
-    "m": "number",
-    "c": "comment",
-    "nf": "name",
-    "nc": "name",
-    "nb": "name",
-    "nt": "keyword",
-    "na": "name",
-    "ow": "keyword",
-    "gd": "deleted",
-    "gi": "inserted",
-    "gh": "heading",
-    "gu": "comment",
-}
 
 
 def chunk_end(lines: Sequence[str], start: int) -> int:
@@ -78,12 +61,12 @@ def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
 
 @lru_cache(maxsize=256)
 def _style(kind: Any) -> str:
+    """The palette's name of the style for a type of token."""
     from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped,unused-ignore]
 
     while kind not in STANDARD_TYPES:
         kind = kind.parent
-    short = STANDARD_TYPES[kind]
-    return next((_STYLES[short[:size]] for size in range(len(short), 0, -1) if short[:size] in _STYLES), "")
+    return f"{CODE}{STANDARD_TYPES[kind]}"
 
 
 @lru_cache(maxsize=32)

@@ -193,7 +193,9 @@ class LiveScreen:
         if self._view is None:
             self._streams.note(event.text)
         else:
-            self._above += [self._style(line, "dim") for line in wrap(one_line(event.text), self._columns())]
+            self._above += [
+                self._style(line, "muted") for line in wrap(one_line(event.text), self._columns())
+            ]
 
     def _fold_panel(self) -> None:
         if self._panel is not None and self._panel.ended is None:
@@ -246,12 +248,12 @@ class LiveScreen:
         if self._typeahead is None or not (self._typeahead.text or self._typeahead.lines):
             return []
         text = self._typeahead.text or self._typeahead.lines[-1]
-        return [self._style(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "dim")]
+        return [self._style(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "muted")]
 
     def _spin(self, text: str, columns: int, now: float) -> str:
         text = text if self._streams.unicode else text.replace("·", "-")
         return self._style(
-            clip(f"{spinner(now - self._began, self._streams.unicode)} {text}", columns - 1), "dim"
+            clip(f"{spinner(now - self._began, self._streams.unicode)} {text}", columns - 1), "muted"
         )
 
     @staticmethod

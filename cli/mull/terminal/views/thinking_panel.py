@@ -85,18 +85,18 @@ class ThinkingPanel:
 
     def reopened(self, columns: int, rows: int) -> list[str]:
         """After the thinking, opened again: the summary, and below it the text's last lines."""
-        lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "dim")]
+        lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "muted")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
     def left(self, columns: int) -> list[str]:
         """The lines that stay in the scrollback: a summary, or the whole text if the panel is open."""
         if self.fold == "open":
-            head = self.style(f"{self._mark('▾')} {self.summary()}", "dim")
+            head = self.style(f"{self._mark('▾')} {self.summary()}", "muted")
             lines = self._gutter(self._text.all(columns - GUTTER))
             return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
         if self.view == "hide":
             return []
-        return [self.style(f"{self._mark('▸')} {self.summary()}", "dim"), ""]
+        return [self.style(f"{self._mark('▸')} {self.summary()}", "muted"), ""]
 
     def summary(self) -> str:
         """`Thought for 4.2 s · 312 tokens`."""
@@ -117,13 +117,13 @@ class ThinkingPanel:
         head = fitting(parts, room, f" {self._mark('·')} ")
         hint = fitting(hints, room - width(head) - 2, ", ", clipped=False)
         name = "accent" if self.answer_now else "bold"
-        return self.style(prefix + head, name) + (self.style("  " + hint, "dim") if hint else "")
+        return self.style(prefix + head, name) + (self.style("  " + hint, "muted") if hint else "")
 
     def _newest(self, columns: int, rows: int) -> list[str]:
         return self._gutter(self._text.newest(columns - GUTTER, rows))
 
     def _gutter(self, lines: Sequence[str]) -> list[str]:
-        return [self.style(f"{self._mark('│')} {line}", "dim") for line in lines]
+        return [self.style(f"{self._mark('│')} {line}", "thinking") for line in lines]
 
     def _mark(self, char: str) -> str:
         return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]
