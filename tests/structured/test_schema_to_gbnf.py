@@ -193,7 +193,7 @@ def test_five_hundred_fields(write: Write) -> None:
                 | {"d40": {"type": "integer"}},
                 "$ref": "#/$defs/d0",
             },
-            "50,000 parts",
+            "20,000 parts",
         ),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from mull.errors import UsageError
 
 MOST_REPEATED = 2000  # llama-grammar.cpp, MAX_REPETITION_THRESHOLD
 _DEEPEST = 100  # nested brackets
-_MOST_ALTERNATIVES = 10_000  # llama.cpp's setup takes time quadratic in them: some 3 s, deaf to Ctrl+C
+MOST_ALTERNATIVES = 10_000  # llama.cpp's setup takes time quadratic in them: some 3 s, deaf to Ctrl+C
 _MOST_ELEMENTS = 400_000  # characters, classes and references with repetitions expanded: some 10 MB
 
 _NAME = re.compile(r"[a-zA-Z0-9-]+")
@@ -94,8 +94,8 @@ class _Reader:
         while self._next == "|":
             self._at += 1
             self._alternatives += 1
-            if self._alternatives > _MOST_ALTERNATIVES:
-                raise self._error(f"the grammar has more than {_MOST_ALTERNATIVES:,} alternatives")
+            if self._alternatives > MOST_ALTERNATIVES:
+                raise self._error(f"the grammar has more than {MOST_ALTERNATIVES:,} alternatives")
             self._skip(_SPACE_AND_LINES)
             choices.append(self._sequence())
         return choices

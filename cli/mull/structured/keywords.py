@@ -6,7 +6,7 @@ that is not listed here is an annotation, as the standard requires.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mull.errors import ExitCode, MullError
@@ -95,6 +95,20 @@ def _properties(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, A
     return both
 
 
+def _common(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    theirs = set(map(_hashable, other))
+    return [value for value in one if _hashable(value) in theirs]
+
+
+def _hashable(value: Any) -> Any:
+    """Equal where JSON Schema takes two values for equal: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _hashable(each)) for name, each in value.items())
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    return (type(value), value) if isinstance(value, bool) else value
+
+
 def _types(one: Any, other: Any) -> list[str]:
     mine, theirs = ([declared] if isinstance(declared, str) else list(declared) for declared in (one, other))
     wide = [*theirs, *(["integer"] if "number" in theirs else [])]
@@ -105,7 +119,7 @@ def _types(one: Any, other: Any) -> list[str]:
 _MERGE: Mapping[str, Callable[[Any, Any], Any]] = {
     "type": _types,
     "required": lambda one, other: [*one, *(name for name in other if name not in one)],
-    "enum": lambda one, other: [value for value in one if value in other],
+    "enum": lambda one, other: _common(one, other),
     "allOf": lambda one, other: [*one, *other],
     **dict.fromkeys(("minLength", "minItems", "minimum", "exclusiveMinimum"), max),
     **dict.fromkeys(("maxLength", "maxItems", "maximum", "exclusiveMaximum"), min),

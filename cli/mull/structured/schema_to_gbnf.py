@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mull.structured import text
-from mull.structured.gbnf import GrammarError
+from mull.structured.gbnf import MOST_ALTERNATIVES, GrammarError
 from mull.structured.gbnf_check import check
 from mull.structured.keywords import OF_TYPE, Schema, UnsupportedSchema, constraints, merged, types
 from mull.structured.pattern import UnsupportedPattern, pattern, whole_numbers
@@ -21,7 +21,10 @@ from mull.structured.pattern import UnsupportedPattern, pattern, whole_numbers
 _DEEPEST = 100  # nested schemas
 _BLOCK = 1000  # llama.cpp allows 2000 repetitions; more are made of blocks
 _DIGITS = 64  # of a bound
-_MOST_PARTS = 50_000  # nested alternatives multiply
+_MOST_PARTS = (
+    20_000  # schemas, values and properties that are translated: combinations and references multiply them
+)
+_MOST_CHARACTERS = 4_000_000  # of the rules
 
 _BUILT_IN = {
     "ws": r'| " " | "\n" [ \t]{0,20}',
@@ -42,6 +45,7 @@ _BUILT_IN = {
     "date-time": 'date "T" time',
     "uuid": '[0-9a-f]{8} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{12}',
 }
+_LISTS = ("enum", "properties", "required")  # keywords whose values are merged one by one
 _FORMATS = ("date", "time", "date-time", "uuid")
 
 
@@ -70,13 +74,14 @@ class _Writer:
         self._root = root
         self._targets: dict[str, str] = {}
         self._names = 0
-        self._visits = 0
+        self._parts = 0
+        self._characters = 0
         self.rules: dict[str, str] = {}
 
     def visit(self, schema: Schema | bool, place: str, depth: int = 0) -> str:
-        self._visits += 1
-        if depth > _DEEPEST or self._visits > _MOST_PARTS:
-            raise UnsupportedSchema(f"more than {_DEEPEST} levels or {_MOST_PARTS:,} parts", place)
+        self._count(1, place)
+        if depth > _DEEPEST:
+            raise UnsupportedSchema(f"more than {_DEEPEST} levels", place)
         if isinstance(schema, Mapping) and set(constraints(schema, place)) == {"$ref"}:
             return self._target(schema["$ref"], place, depth)
         declared = self._flat(schema, place, depth)
@@ -103,7 +108,11 @@ class _Writer:
         declared = constraints(schema, place)
         parts = [self._resolved(declared.pop("$ref"), place)] if "$ref" in declared else []
         for part in [*parts, *declared.pop("allOf", [])]:
-            declared = merged(declared, self._flat(part, place, depth + 1), place)
+            other = self._flat(part, place, depth + 1)
+            self._count(
+                1 + sum(len(side.get(name, ())) for side in (declared, other) for name in _LISTS), place
+            )
+            declared = merged(declared, other, place)
         return declared
 
     def _choices(self, schemas: Sequence[Schema | bool], place: str, depth: int) -> str:
@@ -154,10 +163,13 @@ class _Writer:
             for key, value in declared.items()
             if key != ("const" if "const" in declared else "enum")
         }
+        if len(values) > MOST_ALTERNATIVES:
+            raise UnsupportedSchema(f"an enum with more than {MOST_ALTERNATIVES:,} values", place)
+        self._count(len(values), place)
         if rest:
-            from mull.structured.validate import fits
+            from mull.structured.validate import fitting
 
-            values = [value for value in values if fits(value, rest, self._root)]
+            values = fitting(values, rest, self._root)
         if not values:
             raise UnsupportedSchema("an enum without a valid value", place)
         return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
@@ -258,6 +270,13 @@ class _Writer:
 
     # rules
 
+    def _count(self, parts: int, place: str) -> None:
+        self._parts += parts
+        if self._parts > _MOST_PARTS or self._characters > _MOST_CHARACTERS:
+            raise UnsupportedSchema(
+                f"combinations or references with more than {_MOST_PARTS:,} parts in all", place
+            )
+
     def _repeat(self, expression: str, least: int, most: int | None) -> str:
         """Repeat an expression that needs no brackets."""
         if (least, most) in ((0, None), (1, None), (0, 1)):
@@ -287,6 +306,7 @@ class _Writer:
     def _rule(self, body: str) -> str:
         name = self._name()
         self.rules[name] = body
+        self._characters += len(body)
         return name
 
     def _name(self) -> str:

@@ -7,7 +7,7 @@ In: an answer's text and its format. Out: None, or the reason for a mismatch in 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mull.errors import ExitCode, MullError
@@ -52,9 +52,10 @@ def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: bool) -> Mu
     )
 
 
-def fits(data: Any, part: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
-    """Whether a value satisfies `part` of the schema `root`, to which the part may refer."""
-    return not any(True for _ in _checker(root).evolve(schema=part).iter_errors(data))
+def fitting(values: Sequence[Any], part: Mapping[str, Any], root: Mapping[str, Any]) -> list[Any]:
+    """The values that satisfy `part` of the schema `root`, to which the part may refer."""
+    checker = _checker(root).evolve(schema=part)
+    return [value for value in values if checker.is_valid(value)]
 
 
 def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
