@@ -18,6 +18,7 @@ from mull.fs.json_text import parse_json, read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
 from mull.models.gguf.header import MAGIC, Header, read_header
+from mull.models.gguf.values import first_problem
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.reasoning.describe import as_json, as_lines
@@ -87,7 +88,7 @@ class Inspected:
             "format": "gguf" if self.header else "template",
             "model": _model(self.header) if self.header else None,
             "reasoning": as_json(self.profile),
-            "problem": self.problem.message if self.problem else None,
+            "problem": self.problem.message if self.problem else _sentence(_damage(self.header)),
         }
 
     def as_lines(self) -> list[tuple[str, str]]:
@@ -99,6 +100,8 @@ class Inspected:
             facts = _model(self.header)
             lines.append(("Kind", f"a GGUF model, version {self.header.version}"))
             lines += [(label, _text(facts[key])) for label, key in LABELS if facts[key] not in (None, "")]
+            if problem := _damage(self.header):
+                lines.append(("Damaged", f"{problem}; mull does not load the file"))
             if self.problem is not None:
                 return [*lines, ("Template", f"cannot be used. {self.problem.message}")]
             if self.profile.template is None:
@@ -130,6 +133,15 @@ class Inspected:
         if self.profile.opens_thinking and thinking == answer:  # without the final marker it was the answer
             thinking = ""
         return {"thinking": thinking, "answer": answer}
+
+
+def _damage(header: Header | None) -> str:
+    """What is wrong with a model's header; empty for nothing, and for files without a vocabulary (a projector)."""
+    return first_problem(header) if header is not None and header.has_tokenizer else ""
+
+
+def _sentence(predicate: str) -> str | None:
+    return f"{predicate[0].upper()}{predicate[1:]}." if predicate else None
 
 
 LABELS = (

@@ -98,7 +98,7 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
 
 
 def _shortfall(done: Done, backend: ChatBackend) -> str | None:
-    """Why the answer is incomplete or missing, and what helps: the sentence for exit codes 3 and 4."""
+    """Why the answer is incomplete or missing, and what helps: for exit codes 3 and 4, and an answer without text."""
     if done.finish == "thinking":
         return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
     if done.finish == "length" and done.limit == "context":
@@ -108,6 +108,8 @@ def _shortfall(done: Done, backend: ChatBackend) -> str | None:
         return f"The answer was cut: the context is full.{more}"
     if done.finish == "length" and done.limit == "default":
         return "The answer was cut at the default limit. --max-tokens N sets another."
+    if done.finish == "stop" and not done.answer.strip():
+        return "The answer is empty: the model ended its turn at once."
     return None
 
 

@@ -105,8 +105,11 @@ class Context:
         decode."""
         import numpy as np
 
-        pointer = self._llama.llama_get_logits_ith(self.handle, row)
-        return np.ctypeslib.as_array(pointer, shape=(n_vocab,))
+        return np.ctypeslib.as_array(self.logits_pointer(row), shape=(n_vocab,))
+
+    def logits_pointer(self, row: int) -> Any:
+        """The same as a ctypes pointer, without numpy."""
+        return self._llama.llama_get_logits_ith(self.handle, row)
 
     def save(self, seq: int) -> Any | None:
         """One sequence's state as bytes (a ctypes array), None when it cannot be saved."""

@@ -82,12 +82,20 @@ def check_file(
             )
         if not outcome.crashed and not outcome.answer.get("loaded", True):
             raise refused(path, outcome.answer.get("reason"))
+        damage = "" if outcome.crashed else outcome.answer.get("damage", "")
         verdict = verdicts.put(
             key,
             str(path),
-            ok=not outcome.crashed,
-            reason=outcome.crashed and (_assertion(outcome.last_words) or outcome.crashed),
+            ok=not outcome.crashed and not damage,
+            reason=damage or (outcome.crashed and (_assertion(outcome.last_words) or outcome.crashed)),
+            crashed=bool(outcome.crashed),
             kinds=[*(verdict.get("kinds", ()) if verdict else ()), kind],
+        )
+    if not verdict["ok"] and not verdict.get("crashed", True):
+        raise ModelFileError(
+            "model_damaged",
+            f"{path} is damaged: it {verdict.get('reason')}.",
+            "Get the file from another source, or convert it again.",
         )
     if not verdict["ok"]:
         raise ModelFileError(

@@ -1,8 +1,9 @@
 """The child process of `file_check.py`: uses a model file as a chat would, and prints a JSON object if nothing crashed.
 
 In: options and the file's path. Out: exit code 0 and `{"loaded": true}`, or `{"loaded": false, "reason": "…"}` where
-llama.cpp refuses the file; a crash otherwise, which the parent reports. An error that mull reports itself, for want of
-memory for instance, is no crash: the parent meets it again.
+llama.cpp refuses the file, or `{"loaded": true, "damage": "…"}` where what it computes is of no use; a crash otherwise,
+which the parent reports. An error that mull reports itself, for want of memory for instance, is no crash: the parent
+meets it again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from mull.engine.context import Context
 from mull.engine.model import Model
 from mull.engine.native import library
+from mull.engine.sampling import logits
 from mull.engine.sampling.chain import Chain
 from mull.errors import MullError
 from mull.settings import EngineSettings, Sampling
@@ -74,37 +76,47 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
     model = Model(handle, Path(asked.file))
     with suppress(MullError):
         model.require_generation()
-        tokens = use_vocabulary(model)
+        try:
+            tokens = use_vocabulary(model)
+        except Damage as found:
+            return {"loaded": True, "damage": str(found)}
         compute = not asked.no_decode
         flash = None if asked.flash is None else asked.flash == "on"
         settings = EngineSettings(
             threads=asked.threads, kv_type=asked.kv_type, gpu_layers=0, flash_attention=flash
         )
         both = flash is None and asked.kv_type in {None, "f16"}
-        decode(
-            model,
-            settings if not both else replace(settings, flash_attention=True),
-            tokens,
-            steps=2 * compute,
-        )
+        first = settings if not both else replace(settings, flash_attention=True)
+        damage = decode(model, first, tokens, steps=2 * compute)
         if both:  # only the attention differs: one short step
-            decode(model, replace(settings, flash_attention=False), tokens[:2], steps=1 * compute)
+            damage = decode(model, replace(settings, flash_attention=False), tokens[:2], steps=1 * compute)
+        if damage:
+            return {"loaded": True, "damage": damage}
     return {"loaded": True}
 
 
+class Damage(Exception):
+    """What is wrong with the file, as a predicate."""
+
+
 def use_vocabulary(model: Model) -> list[int]:
-    """Tokenize all kinds of text and spell tokens; returns some tokens to decode."""
+    """Tokenize all kinds of text and spell tokens; returns some tokens to decode. Raises Damage."""
     spellings = list(model.special_tokens)
     tokens: list[int] = []
     for text in texts(spellings):
         for special in (False, True):
             for bos in (False, True):
                 tokens = model.tokenize(text, special=special, bos=bos) or tokens
+                if wrong := [token for token in tokens if not 0 <= token < model.n_vocab]:
+                    raise Damage(f"makes token {wrong[0]} of a text, which is none of its {model.n_vocab:,}")
                 for token in tokens[:CONTEXT]:
                     model.piece(token)
+    spelled = False
     for token in (*range(0, model.n_vocab, model.n_vocab // PIECES + 1), model.n_vocab - 1):
-        model.piece(token)
+        spelled = bool(model.piece(token)) or spelled
         model.is_eog(token)
+    if not spelled:
+        raise Damage("has no token with a text")
     for end in (model.bos, model.eos):
         model.tokenize(end, special=True)
     return (model.tokenize("Hello, 世界 🙂!\n", special=False, bos=True) or tokens or [0])[:BATCH]
@@ -136,8 +148,12 @@ def texts(spellings: list[str]) -> Iterator[str]:
         yield "x".join(some)
 
 
-def decode(model: Model, settings: EngineSettings, tokens: list[int], *, steps: int) -> None:
-    """A batch, then single tokens that were sampled; `steps` in all. 0: only reserve the memory."""
+def decode(model: Model, settings: EngineSettings, tokens: list[int], *, steps: int) -> str:
+    """A batch, then single tokens that were sampled; `steps` in all. 0: only reserve the memory.
+
+    Returns what is wrong with the logits of the last step, as a predicate; empty if they are usable.
+    """
+    damage = ""
     with suppress(MullError):
         context = Context(model, settings, CONTEXT, 1)
         with Chain(model, SAMPLING) as chain:
@@ -147,11 +163,13 @@ def decode(model: Model, settings: EngineSettings, tokens: list[int], *, steps: 
             for position in range(len(tokens), len(tokens) + steps):
                 if context.decode(lambda: False):
                     break
+                damage = logits.fault(context, row, model.n_vocab)
                 token = chain.sample(context, row)
                 model.piece(token)
                 context.batch.clear()
                 row = context.batch.add([token], position, 0, logits=1)
         context.close()
+    return damage
 
 
 if __name__ == "__main__":

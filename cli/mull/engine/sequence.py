@@ -18,6 +18,7 @@ from mull.engine.kv.prefill import next_chunk
 from mull.engine.kv.slot import Slot
 from mull.engine.model import Model
 from mull.engine.request import Ended, GrammarSpec, Piece, Prefill, Request
+from mull.engine.sampling import logits
 from mull.engine.sampling.chain import Chain
 from mull.engine.speculative.base import Drafter
 from mull.engine.speculative.drafting import Drafting
@@ -229,13 +230,17 @@ class LiveSequence:
         context, row = self._context, self._row
         if context is None:  # never while there are rows
             return
+        if not self.generated and (found := logits.fault(context, row, self._pieces.model.n_vocab)):
+            raise logits.unusable(found)
         token = self._chain.sample(context, row)
+        if not logits.is_chosen_for_good(context, row, token):
+            raise logits.unusable("computes logits that are not numbers (NaN or infinite)")
         piece = self._pieces[token]
         if self.top_logprobs is not None:
             from mull.engine.sampling.logprobs import log_probs
 
-            logits = context.logits(row, self._pieces.model.n_vocab)
-            piece = replace(piece, logprobs=log_probs(logits, token, self.top_logprobs))
+            every = context.logits(row, self._pieces.model.n_vocab)
+            piece = replace(piece, logprobs=log_probs(every, token, self.top_logprobs))
         if token in self._request.stop_tokens:
             self.finish("stop")
         elif piece.is_eog and token not in self._request.ignored_eog:

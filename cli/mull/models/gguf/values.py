@@ -32,6 +32,18 @@ _COUNTS: Final[Mapping[str, int]] = {
 }
 """Counts of an architecture, and the most that is possible."""
 _POSITIVE: Final = frozenset({"block_count", "context_length", "embedding_length"})
+_FROM_ONE: Final = (
+    "rope.freq_base",
+)  # powers of it divide: 0 gives NaN, and a small one gives it after some tokens
+_FROM_ZERO: Final = (
+    "rope.scaling.factor",
+    "attention.scale",
+    "clamp_kqv",
+    "logit_softcapping",
+    "logit_scale",
+)
+"""Numbers that llama.cpp divides by or limits with; 0 is off."""
+_TEXT_TYPES: Final = frozenset({1, 4, 6})  # normal, user-defined and byte tokens; others are not shown
 _RECURRENT: Final = (
     "ssm.",
     "wkv.",
@@ -51,12 +63,17 @@ _BYTES: Final = frozenset(f"<0x{byte:02X}>" for byte in range(256))
 
 def check_values(header: Header, where: str) -> None:
     """Check the header of a language model; `where` names the file in the message. Raises ModelFileError."""
-    for problem in _problems(header):
+    if problem := first_problem(header):
         raise ModelFileError(
             "model_damaged",
             f"{where} is damaged: {problem}.",
             "Get the file from another source, or convert it again.",
         )
+
+
+def first_problem(header: Header) -> str:
+    """What is wrong with the header of a language model ("its … is …"); empty if nothing is."""
+    return next(_problems(header), "")
 
 
 def _problems(header: Header) -> Iterator[str]:
@@ -83,7 +100,9 @@ def _wrong_number(key: str, value: Any) -> Iterator[str]:
         least = int(key in _POSITIVE)
         if not all(type(number) is int and least <= number <= _COUNTS[key] for number in numbers):
             yield f"{_shown(value)}, not a whole number from {least} to {_COUNTS[key]:,}"
-    elif key.startswith(("rope.freq_base", "rope.scaling.factor")) and not all(
+    elif key.startswith(_FROM_ONE) and not all(_is_number(number) and number >= 1 for number in numbers):
+        yield f"{_shown(value)}, not a number of at least 1"
+    elif (key.startswith(_FROM_ZERO) or key.endswith(_FROM_ZERO)) and not all(
         _is_number(number) and number >= 0 for number in numbers
     ):
         yield f"{_shown(value)}, not a number of at least 0"
@@ -100,6 +119,8 @@ def _wrong_heads(own: Mapping[str, Any], prefix: str) -> Iterator[str]:
     used, experts = own.get("expert_used_count"), own.get("expert_count")
     if type(used) is int and type(experts) is int and used > experts:
         yield f"{prefix}expert_used_count is {used:,}, above its expert_count ({experts:,})"
+    if used == 0 and type(experts) is int and experts > 0:
+        yield f"{prefix}expert_used_count is 0, of {experts:,} experts"
 
 
 def _wrong_tokenizer(header: Header) -> Iterator[str]:
@@ -115,6 +136,9 @@ def _wrong_tokenizer(header: Header) -> Iterator[str]:
             yield f"its tokenizer.ggml.{key} is not a list of numbers"
         elif (count := found.count if isinstance(found, LongArray) else len(found)) < header.n_vocab:
             yield f"its tokenizer.ggml.{key} has {count:,} values for {header.n_vocab:,} tokens"
+    kinds = header.metadata.get("tokenizer.ggml.token_type")
+    if kinds is not None and not _TEXT_TYPES.intersection(header.array("tokenizer.ggml.token_type")):
+        yield "its tokenizer.ggml.token_type makes no token a text"
     yield from _wrong_ends(header)
     if header.metadata.get("tokenizer.ggml.model") == "llama":
         texts = {text for text in header.array("tokenizer.ggml.tokens") if len(text) in {1, 6}}
