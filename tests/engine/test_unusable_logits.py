@@ -82,6 +82,15 @@ def test_a_token_that_turns_the_rest_into_nan_ends_the_answer(
     assert failed.value.code == "unusable_logits"
 
 
+def generated(path: Path, state_dir: Path) -> str:
+    """The code of the error, or "tokens" for a model that generates some."""
+    try:
+        with load(path, ONE_THREAD, state_dir=state_dir) as model, Engine(model, ONE_THREAD) as engine:
+            return "tokens" if run(engine, "hi", max_tokens=8).pieces else ""
+    except MullError as error:
+        return error.code
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_weights_are_broken_an_answer_is_made_of_numbers(
     tiny_path: Path, tmp_path: Path, seed: int
@@ -93,17 +102,7 @@ def test_whatever_weights_are_broken_an_answer_is_made_of_numbers(
     path = with_weights(
         tiny_path, tmp_path / "bad.gguf", chance.choice(names), value, part=chance.choice([..., 0, 7])
     )
-    try:
-        with (
-            load(path, ONE_THREAD, state_dir=tmp_path / "state") as model,
-            Engine(model, ONE_THREAD) as engine,
-        ):
-            generated = run(engine, "hi", max_tokens=8)
-    except MullError as error:
-        assert error.code in {"model_damaged", "unusable_logits"}
-        assert "\n" not in error.message
-    else:
-        assert generated.pieces
+    assert generated(path, tmp_path / "state") in {"model_damaged", "unusable_logits", "tokens"}
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def _types(one: Any, other: Any) -> list[str]:
 
 _MERGE: Mapping[str, Callable[[Any, Any], Any]] = {
     "type": _types,
-    "required": lambda one, other: [*one, *(name for name in other if name not in one)],
-    "enum": lambda one, other: _common(one, other),
+    "required": lambda one, other: list(dict.fromkeys([*one, *other])),
+    "enum": _common,
     "allOf": lambda one, other: [*one, *other],
     **dict.fromkeys(("minLength", "minItems", "minimum", "exclusiveMinimum"), max),
     **dict.fromkeys(("maxLength", "maxItems", "maximum", "exclusiveMaximum"), min),
