@@ -136,8 +136,8 @@ def _wrong_tokenizer(header: Header) -> Iterator[str]:
             yield f"its tokenizer.ggml.{key} is not a list of numbers"
         elif (count := found.count if isinstance(found, LongArray) else len(found)) < header.n_vocab:
             yield f"its tokenizer.ggml.{key} has {count:,} values for {header.n_vocab:,} tokens"
-    kinds = header.metadata.get("tokenizer.ggml.token_type")
-    if kinds is not None and not _TEXT_TYPES.intersection(header.array("tokenizer.ggml.token_type")):
+    shown = header.metadata.get("tokenizer.ggml.token_type")
+    if shown is not None and not _TEXT_TYPES.intersection(header.array("tokenizer.ggml.token_type")):
         yield "its tokenizer.ggml.token_type makes no token a text"
     yield from _wrong_ends(header)
     if header.metadata.get("tokenizer.ggml.model") == "llama":
