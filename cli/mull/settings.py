@@ -88,6 +88,7 @@ DEFAULT_SAMPLING = Sampling(
 
 
 DRAFT_AUTO, DRAFT_OFF = "auto", "off"
+DEVICE_NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ class EngineSettings:
     """How a model is loaded. `ctx` in tokens; `gpu_layers` -1 means all; `kv_type` is f16, q8_0 or q4_0.
 
     `batch_size`: prompt tokens per prefill step. `cpu_experts`: a mixture's experts stay in main memory while the other
-    weights go to the GPU. `draft`: speculative decoding by prompt lookup ("auto"), "off", or a draft model's name or
-    path. What is unset follows the rules of `engine/compute_params.py`.
+    weights go to the GPU. `device`: names of GPUs with commas between them, or "none". `draft`: speculative decoding by
+    prompt lookup ("auto"), "off", or a draft model's name or path. What is unset follows the rules of
+    `engine/compute_params.py`.
     """
 
     ctx: int | None = None
@@ -107,6 +109,7 @@ class EngineSettings:
     draft: str | None = None
     batch_size: int | None = None
     flash_attention: bool | None = None
+    device: str | None = None
 
 
 _INT = 2**31 - 1  # llama.cpp takes 32-bit numbers

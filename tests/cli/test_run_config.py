@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mull.commands._options import EffortChoice, TurnFlags
+from mull.commands._choices import EffortChoice
+from mull.commands._options import TurnFlags
 from mull.commands._run_config import ReasoningLayers, run_config
 from mull.config import Config
 from mull.errors import UsageError

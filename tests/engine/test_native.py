@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mull.engine import threads
-from mull.engine.native import library
+from mull.engine.native import devices, library
 from mull.engine.native.log import Log
 from tests.model_files.scripted import write_scripted
 
@@ -80,6 +80,17 @@ def test_the_log_stays_small(tmp_path: Path) -> None:
     assert data.endswith(b"line 199\n")
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_lines_of_level_debug_are_written_on_request_only(tmp_path: Path, debug: bool) -> None:
+    log = Log(tmp_path / "llama.log", debug=debug)
+    log(1, b"a detail, ")
+    log(5, b"continued\n")
+    log(2, b"a fact, ")
+    log(5, b"continued too\n")
+    lines = (tmp_path / "llama.log").read_text().splitlines()[1:]
+    assert lines == ["a detail, continued", "a fact, continued too"][not debug :]
+
+
 def test_the_reason_of_a_failure(tmp_path: Path) -> None:
     log = Log(tmp_path / "llama.log")
     assert log.reason() is None
@@ -140,10 +151,11 @@ def test_a_missing_library_is_an_error_with_a_hint(tmp_path: Path) -> None:
 
 def test_devices_have_names_and_memory(state_dir: Path) -> None:
     library.prepare(state_dir)
-    devices = library.devices()
-    cpus = [device for device in devices if device.kind == "cpu"]
+    found = devices.devices()
+    cpus = [device for device in found if device.kind == "cpu"]
     assert cpus
-    assert all(device.name and device.memory_total >= device.memory_free >= 0 for device in devices)
+    assert all(device.backend and device.memory_total > 0 for device in cpus)
+    assert all(device.name and device.memory_total >= device.memory_free >= 0 for device in found)
 
 
 def test_system_info_and_version(state_dir: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mull.engine import tuned
 from mull.engine.compute_params import SMALL_FILE
-from mull.engine.native import library
+from mull.engine.native import devices, library
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
 from mull.models.gguf.header import DAMAGED, read_header
@@ -37,14 +37,17 @@ TYPICAL = 1024
 other and compute their prompts again; single longer ones are fine."""
 
 
-def this_machine(*, speed: bool = True) -> Machine:
-    """Memory and devices of this machine. `speed` False: skip the memory bandwidth, which takes 30 ms to measure."""
-    devices: Sequence[DeviceLike] = ()
-    if library.has_gpu_backend():
+def this_machine(settings: EngineSettings | None = None, *, speed: bool = True) -> Machine:
+    """Memory of this machine, and the devices that llama.cpp uses with these settings (None: the defaults).
+
+    `speed` False: skip the memory bandwidth, which takes 30 ms to measure.
+    """
+    usable: Sequence[DeviceLike] = ()
+    if devices.has_gpu_backend():
         with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
             library.prepare(paths.private_dir(paths.state_dir()))
-            devices = library.devices()
-    return measure(devices, state_file("bandwidth"), speed=speed)
+            usable = devices.chosen(settings or EngineSettings())
+    return measure(usable, state_file("bandwidth"), speed=speed)
 
 
 def planned(
@@ -58,7 +61,7 @@ def planned(
     """
     try:
         if path.stat().st_size >= SMALL_FILE:  # a smaller one's header is not worth reading
-            best, plan = load_settings(path, this_machine(speed=False), settings)
+            best, plan = load_settings(path, this_machine(settings, speed=False), settings)
             return tuned.apply(_remembered(path, as_tuned), settings, best), plan
         if not trusted:
             read_header(path)
@@ -80,7 +83,7 @@ def parallel_plan(path: Path, settings: EngineSettings, parallel: ParallelSettin
     The second is None where it cannot be determined: then the context window is the only limit.
     """
     try:
-        room = shared_context(path, this_machine(speed=False), settings, parallel.width or WIDEST)
+        room = shared_context(path, this_machine(settings, speed=False), settings, parallel.width or WIDEST)
     except (MullError, OSError):
         room = None
     return parallel.width or best_width(path.stat().st_size, room, parallel.turns), room

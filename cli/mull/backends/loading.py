@@ -18,7 +18,7 @@ from mull.engine.compute_params import SMALL_FILE
 from mull.engine.file_check import was_checked
 from mull.engine.model import check_header
 from mull.engine.model import load as load_model
-from mull.engine.native import library, selfcheck
+from mull.engine.native import devices, library, selfcheck
 from mull.errors import Interrupted, MullError
 from mull.events import Loading, Notice
 from mull.fs.paths import state_dir
@@ -232,7 +232,7 @@ def _read(
         return best
 
     checked = trusted or was_checked(path, state_dir())
-    if not checked or library.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
+    if not checked or devices.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
         return weights(best), best
     library.bindings()  # imported before the threads part: imports run one at a time

@@ -238,7 +238,7 @@ class LocalBackend:
 
         best, _ = planned(self.resolved.path, settings, trusted=self.resolved.trusted)
         old = self._loaded.engine.settings
-        if (old.gpu_layers, old.cpu_experts) != (best.gpu_layers, best.cpu_experts):
+        if (old.gpu_layers, old.cpu_experts, old.device) != (best.gpu_layers, best.cpu_experts, best.device):
             return None
         other = LocalBackend(self.resolved, settings)
         loaded = replace(self._loaded, engine=Engine(self._loaded.engine.model, best))

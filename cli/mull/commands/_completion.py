@@ -59,6 +59,25 @@ def templates(incomplete: str) -> Found:
     return _matching(incomplete, ((path.stem, str(path)) for path in all_files(working_folder())))
 
 
+def devices(incomplete: str) -> Found:
+    """Devices of this build, each with its description; of a list with commas, the last name is completed."""
+    from mull.engine.native import devices as native
+    from mull.engine.native import library
+    from mull.settings import DEVICE_NONE
+
+    head, comma, last = incomplete.rpartition(",")
+
+    def found() -> Iterator[tuple[str, str]]:
+        if not comma:
+            yield DEVICE_NONE, "the CPU alone"
+        if native.has_gpu_backend():
+            library.prepare(paths.state_dir())
+            named = (device for device in native.devices() if device.kind in {"gpu", "igpu"})
+            yield from ((device.name, device.description) for device in named)
+
+    return [(head + comma + name, about) for name, about in _matching(last, found())]
+
+
 def _matching(incomplete: str, candidates: Iterable[tuple[str, str]]) -> Found:
     try:
         named = dict(candidates)

@@ -17,35 +17,11 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.errors import UsageError
 from mull.settings import LIMITS, Effort, EngineSettings, ReasoningAsk, Sampling
 
 LayerT = TypeVar("LayerT", Sampling, EngineSettings)
-
-
-class EffortChoice(StrEnum):
-    """The values of --effort."""
-
-    low = "low"
-    medium = "medium"
-    high = "high"
-
-
-class ThinkingChoice(StrEnum):
-    """The values of --thinking."""
-
-    auto = "auto"
-    show = "show"
-    fold = "fold"
-    hide = "hide"
-
-
-class KvChoice(StrEnum):
-    """The values of --kv-type."""
-
-    f16 = "f16"
-    q8_0 = "q8_0"
-    q4_0 = "q4_0"
 
 
 def completes(what: str) -> Callable[[str], Any]:
@@ -178,7 +154,17 @@ Threads = Annotated[
 ]
 GpuLayers = Annotated[
     int | None,
-    _number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all."),
+    _number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all, 0: the CPU alone."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME,…",
+        help="GPUs to use, as mull doctor names them; none: the CPU alone.",
+        autocompletion=completes("devices"),
+        show_default=False,
+    ),
 ]
 KvType = Annotated[
     KvChoice | None,
@@ -257,6 +243,7 @@ class TurnFlags:
     ctx: Ctx = None
     threads: Threads = None
     gpu_layers: GpuLayers = None
+    device: Device = None
     kv_type: KvType = None
     draft: Draft = None
     no_draft: NoDraft = False
@@ -288,7 +275,7 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
 
 
 _PANELS = {
-    "Model and context": "model ctx threads gpu_layers kv_type draft no_draft no_cache",
+    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft no_cache",
     "Prompt": "system files template params",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mull.commands._ask_options import AskFlags
+from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._input import UserInput, read_question
-from mull.commands._options import EffortChoice, KvChoice, ThinkingChoice
 from mull.errors import MullError, UsageError
 from mull.prompt_templates import files, trust
 from mull.prompt_templates.template import PromptTemplate

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mull.commands._options import Ctx, GpuLayers, Json, KvType, Model, Threads, TurnFlags
+from mull.commands._options import Ctx, Device, GpuLayers, Json, KvType, Model, Threads, TurnFlags
 from mull.commands._tune import Subject, backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
@@ -79,7 +79,7 @@ Forget = Annotated[
     typer.Option("--forget", help="Remove the stored settings of this model.", rich_help_panel=TUNING),
 ]
 
-SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "ctx")
+SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "device", "ctx")
 DEPTHS = (0, 2048)
 
 
@@ -96,6 +96,7 @@ def bench(
     forget: Forget = False,
     threads: Threads = None,
     gpu_layers: GpuLayers = None,
+    device: Device = None,
     kv_type: KvType = None,
     ctx: Ctx = None,
     json: Json = False,
@@ -117,7 +118,9 @@ def bench(
             "--vs, --tune, --show and --forget exclude each other.",
             "Give only one of them.",
         )
-    flags = TurnFlags(model=model, threads=threads, gpu_layers=gpu_layers, kv_type=kv_type, ctx=ctx)
+    flags = TurnFlags(
+        model=model, threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx
+    )
     if show:
         show_tuned(streams, json=json)
         return

@@ -18,9 +18,12 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import card
 
 if TYPE_CHECKING:
-    from mull.engine.diagnostics import Diagnosis
+    from mull.engine.diagnostics.cards import Card
+    from mull.engine.diagnostics.diagnose import Diagnosis
+    from mull.engine.native.devices import Device
 
 GIB = 1 << 30
+_SPELLED = {"cuda": "CUDA", "vulkan": "Vulkan", "hip": "ROCm (HIP)", "sycl": "SYCL", "metal": "Metal"}
 
 
 ClearVerdicts = Annotated[
@@ -34,18 +37,18 @@ ClearVerdicts = Annotated[
 def doctor(context: typer.Context, json: Json = False, clear_verdicts: ClearVerdicts = False) -> None:
     """Check this machine and this build of llama.cpp.
 
-    Shows which CPU features and devices llama.cpp uses, the result of the self-check, and a command that fixes what is
-    wrong. A model file that crashed llama.cpp is refused for a week, or until mull or llama.cpp changes; such files are
-    listed, and --clear-verdicts lets them be checked again at once.
+    Shows which CPU features and devices llama.cpp uses, graphics cards that another build would use, the result of the
+    self-check, and a command that fixes what is wrong. A model file that crashed llama.cpp is refused for a week, or
+    until mull or llama.cpp changes; such files are listed, and --clear-verdicts lets them be checked again at once.
     """
-    from mull.engine import diagnostics
+    from mull.engine.diagnostics import diagnose
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
     if clear_verdicts:
-        count = diagnostics.clear_verdicts()
+        count = diagnose.clear_verdicts()
         streams.note(f"{count} stored result{'' if count == 1 else 's'} removed.")
-    found = diagnostics.diagnose()
+    found = diagnose.diagnose()
     if json:
         write_object(streams, {"v": 1, **asdict(found)})
     else:
@@ -65,9 +68,8 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
         ("Not compiled in", " ".join(found.unused) or "nothing"),
         ("Threads", str(found.threads)),
     ]
-    for device in found.devices:
-        memory = f"{device.memory_free / GIB:.1f} of {device.memory_total / GIB:.1f} GiB free"
-        facts.append(("Device", f"{device.name}: {device.description}, {memory}"))
+    facts += [("Device", f"{one.name}: {one.description}, {_memory(one)}") for one in found.devices]
+    facts += [("Unused card", one_line(_advice(card))) for card in found.unused_cards]
     facts += [(name, place) for name, place in found.places.items()]
     facts += [("Not safe", why) for why in found.weaknesses]
     facts.append(("Self-check", found.verdict))
@@ -84,6 +86,21 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
     if found.fix:
         facts.append(("Fix", found.fix))
     return facts
+
+
+def _memory(device: Device) -> str:
+    total = f"{device.memory_total / GIB:.1f} GiB"
+    if not device.memory_free:
+        return f"{total}, free memory not reported"
+    return f"{device.memory_free / GIB:.1f} of {total} free"
+
+
+def _advice(card: Card) -> str:
+    where = f" ({card.id})" if card.id else ""
+    if card.problem:
+        return f"{card.name}{where}: {card.problem}"
+    builds = " or ".join(_SPELLED.get(build, build) for build in card.builds)
+    return f"{card.name}{where}: a {builds} build of llama.cpp would use it"
 
 
 def _files(found: Diagnosis) -> str:

@@ -34,7 +34,7 @@ NO_KV_SLOT = 1
 
 def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
     """Flash attention and micro-batch of a context of this size."""
-    on_cpu = platform.machine().lower() in _X86 and not library.offloads(settings.gpu_layers)
+    on_cpu = platform.machine().lower() in _X86 and not model.on_gpu
     return compute_params.choose_attention(
         compute_params.choose_params(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
     )
@@ -67,6 +67,7 @@ class Context:
         params.swa_full = (
             False  # a sliding-window model needs cells for its window only; the memory plan counts no more
         )
+        params.offload_kqv = params.op_offload = model.on_gpu
         params.n_threads = params.n_threads_batch = chosen.threads
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data

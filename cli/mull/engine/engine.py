@@ -76,7 +76,7 @@ class Engine:
         self._chunk = ChunkSize(
             choose_params(model.n_params, settings).batch_size,
             n_parallel,
-            on_gpu=library.offloads(settings.gpu_layers),
+            on_gpu=model.on_gpu,
         )
         self._pieces = PieceTable(model)
 

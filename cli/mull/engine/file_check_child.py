@@ -20,13 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mull.engine import placement
 from mull.engine.context import Context
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling import logits
 from mull.engine.sampling.chain import Chain
 from mull.errors import MullError
-from mull.settings import EngineSettings, Sampling
+from mull.settings import DEVICE_NONE, EngineSettings, Sampling
 
 CONTEXT = 64  # tokens
 BATCH = 8  # tokens of the prompt: some weights are read once for all of them
@@ -66,7 +67,8 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
     """Load the model, use its vocabulary, decode and sample with each kind of attention that may be used."""
     params = llama.llama_model_default_params()
     params.use_extra_bufts = not asked.no_extra_buffers
-    params.n_gpu_layers = 0
+    on_cpu = placement.devices_for(EngineSettings(device=DEVICE_NONE))
+    params.devices = ctypes.cast(on_cpu, ctypes.c_void_p)
     if asked.no_decode:
         params.no_alloc = True
         params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a memory-mapped file would be read
@@ -83,7 +85,7 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
         compute = not asked.no_decode
         flash = None if asked.flash is None else asked.flash == "on"
         settings = EngineSettings(
-            threads=asked.threads, kv_type=asked.kv_type, gpu_layers=0, flash_attention=flash
+            threads=asked.threads, kv_type=asked.kv_type, device=DEVICE_NONE, flash_attention=flash
         )
         both = flash is None and asked.kv_type in {None, "f16"}
         first = settings if not both else replace(settings, flash_attention=True)

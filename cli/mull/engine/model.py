@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from mull.engine import placement
 from mull.engine.file_check import check_file, refused
-from mull.engine.native import library, selfcheck
+from mull.engine.native import devices, library, selfcheck
 from mull.engine.special_tokens import find_special_tokens
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.fs.file_stamp import FileStamp, stamps
@@ -60,6 +60,9 @@ def load(
     params.use_extra_bufts = verdict.use_extra_bufts
     if settings.gpu_layers is not None:
         params.n_gpu_layers = settings.gpu_layers
+    on_devices = placement.devices_for(settings)
+    if on_devices is not None:
+        params.devices = ctypes.cast(on_devices, ctypes.c_void_p)
     overrides = placement.experts_in_main_memory() if settings.cpu_experts else None
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
@@ -68,7 +71,7 @@ def load(
     handle = _load(llama, path, params, on_progress)
     if not handle:
         raise refused(path, library.last_log_error())
-    model = Model(handle, path, stamp, state_dir)
+    model = Model(handle, path, stamp, state_dir, on_gpu=devices.offloads(settings))
     try:
         model.require_generation()
     except ModelFileError:
@@ -132,11 +135,18 @@ class Model:
     """A loaded model. Tokens are ints; `piece` returns their bytes, control tokens spelled out."""
 
     def __init__(
-        self, handle: int, path: Path, stamp: tuple[FileStamp, ...] = (), state_dir: Path | None = None
+        self,
+        handle: int,
+        path: Path,
+        stamp: tuple[FileStamp, ...] = (),
+        state_dir: Path | None = None,
+        *,
+        on_gpu: bool = False,
     ) -> None:
         self._llama = library.bindings()
         self.handle: int | None = handle
         self.path = path
+        self.on_gpu = on_gpu  # whether a GPU computes some of its layers
         self.stamp = stamp  # of its files when it was loaded
         self._state_dir = state_dir
         self.vocabulary = self._llama.llama_model_get_vocab(handle)

@@ -38,6 +38,7 @@ def family(model: Model, settings: EngineSettings, *, long: bool, flash: bool | 
         flash,
         settings.gpu_layers,
         settings.cpu_experts,
+        settings.device,
         long,
     )
     return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """The llama.cpp library: found, loaded and initialized once, with its log in a file.
 
-In: the state folder. Out: the low-level ctypes bindings, and what the library says about itself and its devices. Raises
+In: the state folder. Out: the low-level ctypes bindings, and what the library says about itself. Raises
 EngineError when it is missing or does not load. Only the bindings are imported, not the package around them, whose
 import takes longer than pebble's whole answer. Nothing is written to the screen. Crashes are found by `selfcheck.py`,
 in a child process, before the library is used.
@@ -23,9 +23,6 @@ from mull.engine.native.log import Log
 from mull.errors import EngineError
 
 _PACKAGE = "llama_cpp"
-_KINDS = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, enum ggml_backend_dev_type
-
-_GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
 
 _ENVIRONMENT = {
     # On a failed assertion ggml would start a debugger, which prints a backtrace to the screen.
@@ -45,17 +42,6 @@ _started: _Started | None = None
 class _Started:
     log: Log
     callback: Any  # the library holds a pointer to it
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device that llama.cpp can compute on. Memory in bytes; 0 where the backend does not report it."""
-
-    name: str
-    description: str
-    kind: str
-    memory_free: int
-    memory_total: int
 
 
 @functools.cache
@@ -106,8 +92,8 @@ def prepare(state_dir: Path) -> Any:
     global _started  # noqa: PLW0603 - llama.cpp has one log callback per process
     llama = bindings()
     if _started is None:
-        log = Log(state_dir / "llama.log")
-        callback = llama.llama_log_callback(lambda level, text, _data: log(level, text))
+        log = Log(state_dir / "llama.log", debug=bool(os.environ.get("MULL_DEBUG")))
+        callback = llama.llama_log_callback(log)
         # Threads of the library may log until the process ends, after Python has cleared this module.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
         llama.llama_log_set(callback, None)
@@ -136,20 +122,6 @@ def library_files() -> list[Path]:
 
 
 @functools.cache
-def has_gpu_backend() -> bool:
-    """Whether llama.cpp's libraries include a GPU backend, judged by their file names."""
-    names = [path.name.lower() for path in library_files()]
-    return any("ggml-" in name and backend in name for name in names for backend in _GPU_LIBRARIES)
-
-
-def offloads(gpu_layers: int | None) -> bool:
-    """Whether a GPU computes layers with this setting (None: as many layers as fit)."""
-    if gpu_layers == 0 or not has_gpu_backend():
-        return False
-    return any(device.kind in {"gpu", "igpu"} for device in devices())
-
-
-@functools.cache
 def _package_places() -> list[str]:
     """The package's folders; looked up once, because a stub replaces the package during the import."""
     spec = importlib.util.find_spec(_PACKAGE)
@@ -165,49 +137,3 @@ def version() -> str:
     """The version of llama.cpp itself, empty when the library does not report it."""
     llama_version = getattr(bindings(), "llama_version", None)
     return llama_version().decode("utf-8", "replace") if llama_version else ""
-
-
-def devices() -> list[Device]:
-    """Every device that llama.cpp can compute on; empty where its ggml libraries lack the functions."""
-    libraries = _ggml()
-    if libraries is None:
-        return []
-    registry, base = libraries
-    return [_device(registry, base, index) for index in range(registry.ggml_backend_dev_count())]
-
-
-def _device(registry: Any, base: Any, index: int) -> Device:
-    device = ctypes.c_void_p(registry.ggml_backend_dev_get(ctypes.c_size_t(index)))
-    free, total = ctypes.c_size_t(0), ctypes.c_size_t(0)
-    base.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-    kind = base.ggml_backend_dev_type(device)
-    return Device(
-        name=(base.ggml_backend_dev_name(device) or b"").decode("utf-8", "replace"),
-        description=(base.ggml_backend_dev_description(device) or b"").decode("utf-8", "replace").strip(),
-        kind=_KINDS[kind] if 0 <= kind < len(_KINDS) else "other",
-        memory_free=free.value,
-        memory_total=total.value,
-    )
-
-
-@functools.cache
-def _ggml() -> tuple[Any, Any] | None:
-    """The ggml libraries beside libllama: the one with the device registry, and the one with the device functions.
-
-    The bindings lack both. In builds that link ggml into one library, both are that one.
-    """
-    for path in library_files():
-        if path.name.split(".")[0] not in {"libggml", "ggml"}:
-            continue
-        base_path = path.with_name(path.name.replace("ggml", "ggml-base", 1))
-        try:
-            registry = ctypes.CDLL(str(path))
-            base = ctypes.CDLL(str(base_path)) if base_path.exists() else registry
-            registry.ggml_backend_dev_count.restype = ctypes.c_size_t
-            registry.ggml_backend_dev_get.restype = ctypes.c_void_p
-            for name in ("ggml_backend_dev_name", "ggml_backend_dev_description"):
-                getattr(base, name).restype = ctypes.c_char_p
-        except (OSError, AttributeError):
-            continue
-        return registry, base
-    return None

@@ -1,8 +1,10 @@
 """llama.cpp's log: written to a file of the state folder, never to the screen.
 
 In: log events from any thread of the library. Out: lines in `llama.log` (at most about a megabyte), and the error line
-that explains why the last operation failed. Raises nothing: on a full, read-only or missing disk there is no file, but
-the errors are still remembered in memory.
+that explains why the last operation failed. Lines of level debug, four of five, are written with `MULL_DEBUG` only.
+Raises nothing: on a full, read-only or missing disk there is no file, but the errors are still remembered in memory.
+
+llama.cpp has no threshold, so the callback is entered for every line, and returns at once for one that is dropped.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from pathlib import Path
 
 from mull.fs.paths import private_dir
 
-LIMIT = 1_000_000  # bytes; about two hundred model loads
+LIMIT = 1_000_000  # bytes; more than a hundred model loads
 
 # ggml.h, enum ggml_log_level
+_DEBUG = 1
 _ERROR = 4
 _CONTINUED = 5
 
@@ -25,9 +28,10 @@ _MAX_ERRORS = 32
 
 
 class Log:
-    """A callable for `llama_log_set`, with level and text; it never raises."""
+    """A callable for `llama_log_set`; it never raises. `debug`: write lines of that level too."""
 
-    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+    def __init__(self, path: Path, limit: int = LIMIT, *, debug: bool = False) -> None:
+        self._dropped = 0 if debug else _DEBUG  # no line has the level 0
         self._limit = limit
         self._errors: list[str] = []
         self._level = 0
@@ -41,11 +45,11 @@ class Log:
             self._size = os.fstat(self._file).st_size
         self._write(time.strftime("--- %Y-%m-%d %H:%M:%S\n").encode())
 
-    def __call__(self, level: int, text: bytes | None) -> None:
-        if not text:
-            return
+    def __call__(self, level: int, text: bytes | None, _data: object = None) -> None:
         if level != _CONTINUED:
             self._level = level
+        if self._level == self._dropped or not text:
+            return
         if self._level == _ERROR:
             self._remember(text.decode("utf-8", "replace"), continued=level == _CONTINUED)
         self._write(text)

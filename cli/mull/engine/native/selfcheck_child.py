@@ -26,7 +26,8 @@ def compute(llama: Any, path: str, *, extra_buffers: bool) -> dict[str, Any]:
     """Decode a prompt and a few single tokens on the CPU. `finite`: whether all logits were numbers."""
     params = llama.llama_model_default_params()
     params.use_extra_bufts = extra_buffers
-    params.n_gpu_layers = 0
+    no_devices = (ctypes.c_void_p * 1)()  # only an end: the CPU is checked
+    params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise SystemExit(f"cannot load {path}: {library.last_log_error()}")

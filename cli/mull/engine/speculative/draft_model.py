@@ -69,7 +69,9 @@ class DraftModel:
     def __init__(self, model: Model, settings: EngineSettings, n_vocab: int) -> None:
         self.model = model
         self.seconds = 0.0  # per drafted token
-        self._settings = EngineSettings(threads=settings.threads, gpu_layers=settings.gpu_layers)
+        self._settings = EngineSettings(
+            threads=settings.threads, gpu_layers=settings.gpu_layers, device=settings.device
+        )
         self._n_vocab = n_vocab
         self._slot = Slot(0, model.window)
         self._context: Context | None = None

@@ -48,7 +48,7 @@ _THREADS_GAIN = 2.0  # several threads read about twice as fast as one
 
 
 class DeviceLike(Protocol):
-    """What `mull.engine.native.library.devices()` returns; `kind` is cpu, gpu, igpu or accelerator."""
+    """What `mull.engine.native.devices` returns; `kind` is cpu, gpu, igpu or accelerator."""
 
     @property
     def name(self) -> str: ...

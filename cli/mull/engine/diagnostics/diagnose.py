@@ -1,4 +1,4 @@
-"""The facts that `mull doctor` shows: the machine, the build of llama.cpp, the self-check, and how to fix the build.
+"""The facts that `mull doctor` shows: the machine, the build of llama.cpp, the self-check, and the command that fixes the build.
 
 Out: a frozen `Diagnosis`. `diagnose` runs the library's self-check in a child process; it loads no model here and
 raises nothing.
@@ -9,17 +9,21 @@ from __future__ import annotations
 import platform
 import re
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mull import __version__
+from mull.engine.diagnostics.cards import Card, find_cards, unused
+from mull.engine.diagnostics.repair import CPU, rebuild_command
+from mull.engine.native import devices as native_devices
 from mull.engine.native import library as native
 from mull.engine.native import selfcheck, verdicts
-from mull.engine.native.library import Device
+from mull.engine.native.devices import Device
 from mull.engine.threads import default_threads
 from mull.errors import MullError
 from mull.fs import paths
+from mull.models.memory.machine import measure
 
 FEATURES = {
     # the spelling of /proc/cpuinfo: that of llama_print_system_info() (ggml-cpu.cpp, ggml_cpu_get_features)
@@ -39,7 +43,6 @@ FEATURES = {
     "i8mm": "MATMUL_INT8",
     "sve": "SVE",
 }
-HEADER = Path(__file__).parents[1] / "data" / "amx_tiles.h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Diagnosis:
     """Facts for `mull doctor`.
 
     `unused`: CPU features that llama.cpp has kernels for, but was built without; `verdict`: the result of the
-    self-check; `fix`: a shell command, empty when nothing is wrong; `verdicts`: the stored results of checks in a child
-    process, as `native/verdicts.py` stores them; `places`: label and path; `weaknesses`: why others could change what
-    mull reads from there.
+    self-check; `fix`: a shell command, empty when nothing is wrong; `unused_cards`: graphics cards that this build does
+    not use; `verdicts`: the stored results of checks in a child process, as `native/verdicts.py` stores them; `places`:
+    label and path; `weaknesses`: why others could change what mull reads from there.
     """
 
     mull: str
@@ -66,6 +69,7 @@ class Diagnosis:
     verdict: str
     fix: str = ""
     devices: tuple[Device, ...] = ()
+    unused_cards: tuple[Card, ...] = ()
     verdicts: tuple[dict[str, Any], ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     weaknesses: tuple[str, ...] = ()
@@ -79,16 +83,17 @@ def diagnose() -> Diagnosis:
     compiled: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
     try:
-        library = str(next(iter(native.library_files()), ""))
+        library = _llama_library()
         healthy, verdict = (
             _self_check()
         )  # first: the calls below crash this process when the library is broken
         native.prepare(paths.state_dir())
         compiled, llama = compiled_features(native.system_info()), native.version()
-        devices = tuple(native.devices())
+        devices = tuple(map(_with_free_memory, native_devices.devices()))
     except MullError as error:
         healthy, verdict = False, error.message
-    unused = tuple(name for name in features if name not in compiled) if compiled else ()
+    missing = tuple(name for name in features if name not in compiled) if compiled else ()
+    cards = tuple(unused(find_cards(), devices))
     return Diagnosis(
         mull=__version__,
         python=f"{platform.python_version()} ({sys.executable})",
@@ -96,14 +101,15 @@ def diagnose() -> Diagnosis:
         cpu=_cpu_name(identity),
         cpu_features=features,
         compiled_in=compiled,
-        unused=unused,
+        unused=missing,
         threads=default_threads(),
         llama=llama,
         library=library,
         healthy=healthy,
         verdict=verdict,
-        fix="" if healthy and not unused else rebuild_command(),
+        fix=_fix(cards, mend=not healthy or bool(missing)),
         devices=devices,
+        unused_cards=cards,
         verdicts=tuple(verdicts.stored(paths.state_dir(), selfcheck.library_identity())),
         places=_places(),
         weaknesses=tuple(paths.weaknesses()),
@@ -126,15 +132,26 @@ def compiled_features(info: str) -> tuple[str, ...]:
     return tuple(re.findall(r"(\w+) = 1\b", info))
 
 
-def rebuild_command() -> str:
-    """The command that rebuilds llama-cpp-python for this CPU; GCC on x86-64 needs the header that mull ships."""
-    flags = f"CXXFLAGS='-include {HEADER}' " if _needs_header() else ""
-    pip = f"{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir"
-    return f"{flags}{pip} --no-binary llama-cpp-python llama-cpp-python"
+def _fix(cards: Sequence[Card], *, mend: bool) -> str:
+    """The command for a build that uses the first usable card too; for the CPU alone where that needs one."""
+    usable = next((card.builds[0] for card in cards if not card.problem), None)
+    if usable is None:
+        return rebuild_command(CPU) if mend else ""
+    return rebuild_command(usable)
 
 
-def _needs_header() -> bool:
-    return platform.system() == "Linux" and platform.machine() == "x86_64"
+def _llama_library() -> str:
+    """The library that the bindings load."""
+    names = {"libllama", "llama"}
+    return next((str(path) for path in native.library_files() if path.name.split(".")[0] in names), "")
+
+
+def _with_free_memory(device: Device) -> Device:
+    """A CPU's free memory is the system's, which llama.cpp does not report."""
+    if device.kind != "cpu":
+        return device
+    free = measure(speed=False).ram_free
+    return replace(device, memory_free=min(free, device.memory_total))
 
 
 def _self_check() -> tuple[bool, str]:
