@@ -1,4 +1,4 @@
-"""The command that builds llama.cpp anew, for each way to install mull, judged by made-up environments."""
+"""The command that builds llama.cpp again, for each way to install mull, judged by made-up environments."""
 
 from __future__ import annotations
 

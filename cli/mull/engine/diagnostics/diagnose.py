@@ -1,4 +1,4 @@
-"""The facts that `mull doctor` shows: the machine, the build of llama.cpp, the self-check, and the command that fixes the build.
+"""The facts that `mull doctor` shows: the machine, the build of llama.cpp, the self-check, and the command for a fix.
 
 Out: a frozen `Diagnosis`. `diagnose` runs the library's self-check in a child process; it loads no model here and
 raises nothing.
@@ -107,7 +107,7 @@ def diagnose() -> Diagnosis:
         library=library,
         healthy=healthy,
         verdict=verdict,
-        fix=_fix(cards, mend=not healthy or bool(missing)),
+        fix=_fix(cards, repair=not healthy or bool(missing)),
         devices=devices,
         unused_cards=cards,
         verdicts=tuple(verdicts.stored(paths.state_dir(), selfcheck.library_identity())),
@@ -132,11 +132,11 @@ def compiled_features(info: str) -> tuple[str, ...]:
     return tuple(re.findall(r"(\w+) = 1\b", info))
 
 
-def _fix(cards: Sequence[Card], *, mend: bool) -> str:
+def _fix(cards: Sequence[Card], *, repair: bool) -> str:
     """The command for a build that uses the first usable card too; for the CPU alone where that needs one."""
     usable = next((card.builds[0] for card in cards if not card.problem), None)
     if usable is None:
-        return rebuild_command(CPU) if mend else ""
+        return rebuild_command(CPU) if repair else ""
     return rebuild_command(usable)
 
 

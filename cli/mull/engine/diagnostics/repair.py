@@ -1,4 +1,4 @@
-"""The command that builds llama.cpp anew, where and how mull is installed.
+"""The command that builds llama.cpp again, where and how mull is installed.
 
 In: the environment's folder and what is installed in it. Out: a line for the user's shell. It is the line for a clone
 (`make setup`), for `uv tool`, for pipx, for pip, or for an environment that uv made without pip.
