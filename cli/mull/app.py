@@ -20,7 +20,7 @@ import typer
 from mull import __version__
 from mull.errors import ExitCode, MullError, UsageError
 from mull.fs.os_failures import refused, used_up
-from mull.help import HELP_FLAGS, HelpGroup, with_help, write_section
+from mull.help import ALIASES, HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.appearance import named_theme, take_appearance
 from mull.terminal.console.streams import Streams, detach, quiet_when_closed
 from mull.terminal.console.theme import THEMES, ThemeChoice, ThemeName
@@ -63,6 +63,8 @@ COMMANDS: dict[str, Entry] = {
     "config": Entry("mull.commands.config:app", "Show and change the settings.", _SETUP),
     "cache": Entry("mull.commands.cache:app", "List and clear the prompt cache on disk.", _SETUP),
     "doctor": Entry("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp.", _SETUP),
+    "help": Entry("mull.commands.help:help_", "Show the help of mull or of a command.", _SETUP),
+    "version": Entry("mull.commands.help:version", "Show the version.", _SETUP),
 }
 """Every command. Dispatch, `mull --help`, Tab and the generated pages read this table, so that none of them needs to
 import the commands."""
@@ -82,6 +84,7 @@ class _Commands(HelpGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         target = DEFAULT if cmd_name == DEFAULT_NAME else ""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name in COMMANDS:
             target = COMMANDS[cmd_name].target
         if not target:
@@ -130,7 +133,8 @@ class _Commands(HelpGroup):
             for parameter in self.get_params(ctx)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
-        if not args or (args[0] not in COMMANDS and args[0].partition("=")[0] not in own):
+        named = args and args[0] in {*COMMANDS, *ALIASES}
+        if not args or not (named or args[0].partition("=")[0] in own):
             args = [DEFAULT_NAME, *args]
         return super().parse_args(ctx, args)
 
@@ -282,7 +286,7 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     from mull.terminal.views.base import requested_forms
     from mull.terminal.views.open import show_failure
 
-    of_turn = not words or words[0] not in COMMANDS or words[0] in ("ask", "chat")
+    of_turn = not words or words[0] not in {*COMMANDS, *ALIASES} or words[0] in ("ask", "chat")
     flags = words[: words.index("--")] if "--" in words else words  # raw: usage errors have the form too
     show_failure(error, requested_forms(flags)[0], streams, of_turn=of_turn)
     return error.exit_code

@@ -90,10 +90,18 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull config unset thinking", "back to the default"),
     ),
     "mull doctor": (("mull doctor --json", "for a bug report"),),
+    "mull help": (
+        ("mull help models", "the help of one command"),
+        ("mull help sessions search", "of a command below it"),
+    ),
+    "mull version": (("mull version --json", "for scripts"),),
 }
 """What each command's help shows at its end: command lines, each with a few words on it."""
 
 HELP_FLAGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+ALIASES = {"ls": "list"}
+"""Other names of commands, in every group that has the command."""
+LIST = "list"  # what a group with such a command runs when none is named
 _WIDEST = 46  # columns; a wider example has its remark on the next line
 
 
@@ -111,7 +119,25 @@ class HelpCommand(TyperCommand):
 
 
 class HelpGroup(TyperGroup):
-    """The same for a command with commands below it; they stand before the options."""
+    """The same for a command with commands below it; they stand before the options. Without a name it lists."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if LIST in self.commands and not ctx.resilient_parsing:
+            args = self._named(args)
+        return super().parse_args(ctx, args)
+
+    def _named(self, args: list[str]) -> list[str]:
+        """The words with the command's name first; options without a name are those of `list`."""
+        if args and (not args[0].startswith("-") or args[0] in HELP_FLAGS["help_option_names"]):
+            return args
+        rest = [*args]
+        named = next((word for word in args if word in {*self.commands, *ALIASES}), LIST)
+        if named in rest:
+            rest.remove(named)
+        return [named, *rest]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)

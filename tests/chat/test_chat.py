@@ -52,6 +52,15 @@ def test_questions_answers_and_figures(chat: Chat, thinker: Path, kept: Store) -
     assert (turn.finish, turn.model) == ("stop", "thinker")
 
 
+def test_words_that_mean_a_command_need_no_slash(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("?")
+        terminal.shows("/think TEXT")
+        terminal.say("exit")
+        assert terminal.exit() == 0, terminal.text
+    assert kept.count() == 0
+
+
 def test_thinking_is_switched(chat: Chat, thinker: Path, kept: Store) -> None:
     with chat(thinker) as terminal:
         terminal.say("/reason off")

@@ -56,6 +56,13 @@ def test_the_table_holds_the_contract_s_commands_and_each_does_something() -> No
         ("/exit", "quit", ""),
         ("/think why\nso?", "think", "why\nso?"),
         ("/think\nwhy?", "think", "why?"),
+        ("exit", "quit", ""),
+        (" Quit ", "quit", ""),
+        ("exit()", "quit", ""),
+        (":q", "quit", ""),
+        ("bye", "quit", ""),
+        ("help", "help", ""),
+        ("?", "help", ""),
     ],
 )
 def test_commands(line: str, name: str, argument: str) -> None:
@@ -73,6 +80,11 @@ def test_commands(line: str, name: str, argument: str) -> None:
         ("a /help", "a /help"),
         ("/etc/hosts", "/etc/hosts"),
         ("/2 is a half?", "/2 is a half?"),
+        ("exit code 3?", "exit code 3?"),
+        ("help me", "help me"),
+        ("help\nexit", "help\nexit"),
+        ("quit?", "quit?"),
+        ("//exit", "/exit"),
         ("", ""),
     ],
 )

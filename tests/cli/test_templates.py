@@ -91,7 +91,6 @@ def test_an_invalid_template_is_an_error_that_names_the_place(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["-t", "reviw", "hi"], "Did you mean review?"),
         (["-t", "review", "hi"], 'needs a value for "focus"'),
         (["-t", "review", "-p", "fokus=x", "hi"], 'no value named "fokus"'),
         (["-t", "review", "-p", "focus", "hi"], "NAME=VALUE"),
@@ -103,6 +102,12 @@ def test_wrong_arguments_are_exit_2(mull: Run, thinker: Path, words: list[str], 
     done = mull("-m", thinker, *words)
     assert done.returncode == 2
     assert says in done.stderr.decode()
+
+
+def test_an_unknown_name_names_the_nearest(mull: Run, review: Path) -> None:
+    done = mull("-t", "reviw", "hi")
+    assert done.returncode == 1
+    assert "Did you mean review?" in done.stderr.decode()
 
 
 def test_a_template_may_need_no_input(mull: Run, thinker: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mull.engine.native.devices import Device, chosen, named, offloads, used_by_default
-from mull.errors import UsageError
+from mull.errors import MullError
 from mull.models.memory.machine import GIB, measure
 from mull.settings import EngineSettings
 
@@ -60,8 +60,8 @@ def test_devices_are_named_without_regard_to_case_in_the_order_given() -> None:
     [("CUDA2", "CUDA"), ("vulcan1", "Vulkan1?"), ("zz", "CUDA0, CUDA1, Vulkan1"), ("CPU", "none"), ("", "none"),
      ("CUDA0,", "none")],
 )  # fmt: skip
-def test_an_unknown_name_is_a_usage_error_that_names_the_devices(name: str, hint: str) -> None:
-    with pytest.raises(UsageError) as raised:
+def test_an_unknown_name_is_an_error_that_names_the_devices(name: str, hint: str) -> None:
+    with pytest.raises(MullError) as raised:
         named(name, [CARD, SECOND, INTEGRATED, CPU])
     assert raised.value.code == "unknown_device"
     assert hint in raised.value.hint
@@ -75,5 +75,5 @@ def test_without_layers_or_with_none_no_device_is_used() -> None:
 
 
 def test_a_device_of_a_build_without_any_is_unknown() -> None:
-    with pytest.raises(UsageError, match='"Vulkan7"'):
+    with pytest.raises(MullError, match='"Vulkan7"'):
         chosen(EngineSettings(device="Vulkan7", gpu_layers=0))

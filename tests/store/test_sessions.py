@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.events import Done, Finish, ReasoningReport, Timing, Usage
 from mull.messages import Message
 from mull.store.records import Attachment, session_id, title_of
@@ -209,9 +209,9 @@ def test_sessions_are_found_by_id_name_and_unique_beginning(store: Store) -> Non
     assert store.find("fix the build").id == second.id
     assert store.find("fix").id == second.id
     assert store.find("explain").id == first.id
-    with pytest.raises(UsageError, match="no session"):
+    with pytest.raises(MullError, match="no session"):
         store.find("banana")
-    with pytest.raises(UsageError, match="no session"):
+    with pytest.raises(MullError, match="no session"):
         store.find(" ")
     with pytest.raises(UsageError) as caught:
         store.find(first.id[:3])
@@ -251,7 +251,7 @@ def test_changes_to_a_session_are_saved(store: Store) -> None:
     assert (changed.system, changed.model, changed.state) == ("Be kind.", "pebble", {"start": 4})
     store.update(session.id, system="")
     assert store.session(session.id).system == ""
-    with pytest.raises(UsageError):
+    with pytest.raises(MullError):
         store.update("nowhere", system="x")
 
 

@@ -103,7 +103,7 @@ def test_renames_and_removes(mull: Run, sessions: Path) -> None:
     assert mull("sessions", "rm", "berries", "work").returncode == 0
     assert mull("sessions", "list").stdout == b""
     missing = mull("sessions", "show", "berries", "--json")
-    assert missing.returncode == 2
+    assert missing.returncode == 1
     assert json.loads(missing.stdout)["error"]["code"] == "unknown_session"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mull.chat_template.process import prestart
 from mull.chat_template.render import Segment, render
-from mull.errors import ModelFileError, TemplateError, UsageError
+from mull.errors import ModelFileError, MullError, TemplateError, UsageError
 from mull.fs.json_text import parse_json, read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
@@ -236,7 +236,7 @@ def read_messages(path: Path) -> list[Message]:
     try:
         value = read_json(path, most=MAX_MESSAGES, pipes=True)
     except OSError as error:
-        raise UsageError("file_unreadable", f"{path} cannot be read: {reason(error)}.", FORM) from error
+        raise MullError("file_unreadable", f"{path} cannot be read: {reason(error)}.", FORM) from error
     except ValueError as error:
         raise UsageError("invalid_messages", f"{path} is not valid JSON: {reason(error)}.", FORM) from error
     if not isinstance(value, list) or not value:

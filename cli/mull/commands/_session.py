@@ -14,7 +14,7 @@ from typing import TypeVar
 from mull.backends.base import ChatBackend
 from mull.commands._run_config import RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
-from mull.errors import MullError, UsageError
+from mull.errors import MullError
 from mull.fs.size import size_text
 from mull.models.resolve import NotInstalled, Resolved
 from mull.store.records import Session
@@ -98,7 +98,7 @@ def _resumed(store: Store, choice: SessionChoice) -> Session | None:
     if choice.name:
         try:
             return store.find(choice.name)
-        except UsageError as error:
+        except MullError as error:
             if error.code == "unknown_session":
                 return None  # a new one, of that name
             raise
@@ -109,7 +109,7 @@ def _resumed(store: Store, choice: SessionChoice) -> Session | None:
                 "store_damaged", store.notice, "There is no conversation to continue in the new one."
             )
         if last is None:
-            raise UsageError(
+            raise MullError(
                 "unknown_session", "There is no conversation to continue.", "Start one: mull chat"
             )
         return last

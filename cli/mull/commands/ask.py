@@ -5,7 +5,7 @@ What they do is in `_one_shot.py`, which is imported when one of them runs: `--h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,11 @@ def ask(context: typer.Context, words: Words = None, *, flags: AskFlags) -> None
 def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags) -> None:
     """Ask, when there is a prompt or piped input; otherwise, on a terminal, chat."""
     streams: Streams = context.obj
+    if flags.template is None:  # a template may well want a single word
+        from mull.commands._lone_word import check
+
+        root: Any = context.find_root().command
+        check(words or [], root.list_commands(context))
     if words or flags.one_shot or not (streams.stdin_tty and streams.stdout_tty):
         from mull.commands._one_shot import ask_once
 

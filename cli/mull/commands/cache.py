@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mull.commands._options import Json
-from mull.errors import UsageError
+from mull.errors import MullError
 from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.tables import table
@@ -28,16 +28,19 @@ Model = Annotated[
 ]
 
 
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context, json: Json = False) -> None:
+@app.callback()
+def root() -> None:
     """List and clear the prompt cache on disk.
 
     mull caches on disk the KV state of long prompts: a file or a system prompt that several questions share, and the
     last state of a conversation. A cached prompt is not processed again. Without a subcommand the entries are listed,
     most recently used first.
     """
-    if context.invoked_subcommand is not None:
-        return
+
+
+@app.command("list")
+def listing(context: typer.Context, *, json: Json = False) -> None:
+    """List the cached prompts, most recently used first."""
     from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
 
@@ -73,7 +76,7 @@ def clear(context: typer.Context, model: Model = None, json: Json = False) -> No
         removed = state_store.entries()
         state_store.clear()
     elif not (removed := state_store.remove_model(model)):
-        raise UsageError(
+        raise MullError(
             "no_cache_entry", f'No prompt of "{model}" is cached.', "mull cache lists the entries."
         )
     freed = sum(entry.bytes for entry in removed)

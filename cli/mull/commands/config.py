@@ -9,6 +9,7 @@ import typer
 
 from mull import config
 from mull.commands._editor import open_file
+from mull.commands._options import Json
 from mull.config import CONFIG_FILE, read_config
 from mull.fs import paths
 from mull.terminal.console.streams import Streams
@@ -19,20 +20,24 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting's name; mull config lists them.")]
 
 
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+@app.callback()
+def root() -> None:
     """Show and change the settings.
 
     Without a subcommand all settings are listed.
     """
-    if context.invoked_subcommand is None:
-        listing(context)
 
 
 @app.command("list")
-def listing(context: typer.Context) -> None:
+def listing(context: typer.Context, *, json: Json = False) -> None:
     """List every setting with its value and meaning."""
     settings = read_config()
+    if json:
+        from mull.terminal.views.json_output import write_object
+
+        listed = [{"name": key.name, "value": settings[key.name], "help": key.help} for key in config.KEYS]
+        write_object(context.obj, {"v": 1, "settings": listed, "error": None})
+        return
     rows = [(key.name, config.show_value(settings[key.name]) or "–", key.help) for key in config.KEYS]
     table(context.obj, ("Setting", "Value", "Meaning"), rows)
 

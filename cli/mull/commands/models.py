@@ -80,7 +80,7 @@ def models(
     The list holds the models of the catalogue and those on this disk. mull models search WORDS searches the Hub.
     """
     streams: Streams = context.obj
-    words = words or []
+    words = [] if words in (["list"], ["ls"]) else words or []
     if refresh is not None:
         _refresh(streams, refresh, json=json)
     elif words[:1] == ["search"]:

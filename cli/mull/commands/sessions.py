@@ -37,14 +37,12 @@ Name = Annotated[
 ]
 
 
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+@app.callback()
+def root() -> None:
     """List, search, export and remove saved conversations.
 
     Without a subcommand the sessions are listed.
     """
-    if context.invoked_subcommand is None:
-        listing(context)
 
 
 @app.command("list")

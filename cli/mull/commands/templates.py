@@ -51,16 +51,14 @@ prompt = """
 )
 
 
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+@app.callback()
+def root() -> None:
     """List and edit prompt templates for mull -t NAME.
 
     A template is a small TOML file. Your own lie in the config folder, a project's in its
     .mull/templates; of two with the same name yours is used. A project's may set a model or
     files only once you trust its folder. Without a subcommand the templates are listed.
     """
-    if context.invoked_subcommand is None:
-        listing(context)
 
 
 @app.command("list")
@@ -111,11 +109,12 @@ def edit(context: typer.Context, name: Name) -> None:
     here = files.working_folder()
     try:
         file = files.find(name, here).path
-    except UsageError:
-        file = files.new_file(name)
-        create_atomic(file, NEW)
-    except MullError:  # invalid: open it so that the user can correct it
-        file = files.locate(name, here)
+    except MullError as error:
+        if error.code == "unknown_prompt_template":
+            file = files.new_file(name)
+            create_atomic(file, NEW)
+        else:  # invalid: open it so that the user can correct it
+            file = files.locate(name, here)
     open_file(file)
     read(file)
     streams.note(f"The template is valid. Use it with: mull -t {name}")

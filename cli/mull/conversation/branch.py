@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from mull.conversation.preferences import plain_settings
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.events import Done
 from mull.settings import TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord
@@ -280,12 +280,12 @@ class Branch:
         except StoreError as error:
             self._go_unsaved(error)
             result = operation(self.store, self._ensure_session().id)
-        except UsageError as error:
+        except MullError as error:
             if error.code != "unknown_session":
                 raise
             self._restore()
             result = operation(self.store, self._ensure_session().id)
-        with suppress(UsageError):  # removed just now: the next change deals with it
+        with suppress(MullError):  # removed just now: the next change deals with it
             self.session = self.store.session(self._ensure_session().id)
         return result
 

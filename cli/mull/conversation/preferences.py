@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from mull import config
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.settings import (
     DEFAULT_SAMPLING,
     AnswerFormat,
@@ -109,7 +109,7 @@ class Preferences:
 
 def _value(name: str, text: str) -> Any:
     if name not in SETTABLE:
-        raise UsageError(
+        raise MullError(
             "unknown_setting",
             f"There is no setting “{name}”.",
             did_you_mean(nearest(name, SETTABLE, prefixes=True), "/set alone lists them."),

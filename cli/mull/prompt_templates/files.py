@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mull.errors import UsageError
+from mull.errors import MullError
 from mull.fs import paths
 from mull.prompt_templates import trust
 from mull.prompt_templates.template import SUFFIX, PromptTemplate, read
@@ -41,7 +41,7 @@ def locate(name: str, here: Path | None) -> Path:
     known = [path.stem for path in all_files(here)]
     hidden = next((why for path, why in _left_out(here) if path.stem == name or path.suffix != SUFFIX), "")
     hint = did_you_mean(nearest(name, known), "mull templates lists them.")
-    raise UsageError("unknown_prompt_template", f'There is no template "{name}".', hidden or hint)
+    raise MullError("unknown_prompt_template", f'There is no template "{name}".', hidden or hint)
 
 
 def new_file(name: str) -> Path:

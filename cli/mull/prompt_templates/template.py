@@ -85,7 +85,7 @@ def read(path: Path) -> PromptTemplate:
         text = read_utf8(path, most=_LONGEST)
         values = loads(text)
     except FileNotFoundError as error:
-        raise UsageError(
+        raise MullError(
             "unknown_prompt_template", f"There is no template {path}.", "Check the path."
         ) from error
     except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
-from mull.errors import UsageError
+from mull.errors import MullError
 from mull.messages import Message
 from mull.store import records, schema
 from mull.store.records import Hit, Session, TurnRecord, to_messages
@@ -120,7 +120,7 @@ class Queries:
     def _session_row(self, identity: str) -> sqlite3.Row:
         row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()
         if row is None:
-            raise UsageError("unknown_session", f"No such session: “{identity}”.", "It was removed.")
+            raise MullError("unknown_session", f"No such session: “{identity}”.", "It was removed.")
         found: sqlite3.Row = row
         return found
 

@@ -11,7 +11,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.store.records import Hit, Session, moment, title_of
 
 LONGEST_NAME = 80
@@ -128,7 +128,7 @@ def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> 
         return found[0]
     if not found:
         hint = "mull sessions list shows what there is."
-        raise UsageError("unknown_session", f"There is no session “{wanted}”.", hint)
+        raise MullError("unknown_session", f"There is no session “{wanted}”.", hint)
     names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     raise UsageError("ambiguous_session", f"“{wanted}” matches {names}{more}.", "Give more of its name.")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.fs.json_text import parse_json
 from mull.fs.text import TooLongError, read_utf8, reason
 from mull.settings import AnswerFormat
@@ -183,7 +183,7 @@ def _file(path: Path, what: str) -> str:
             "file_too_long", f"{path} is longer than {_LONGEST:,} bytes.", "Simplify it."
         ) from wrong
     except OSError as wrong:
-        raise UsageError(
+        raise MullError(
             "file_unreadable", f"{path} cannot be read: {reason(wrong)}.", f"Give the path of a {what} file."
         ) from wrong
 

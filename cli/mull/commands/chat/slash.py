@@ -191,6 +191,12 @@ COMMANDS: tuple[SlashCommand, ...] = (
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
+ALONE = {
+    **dict.fromkeys(("exit", "quit", "bye", ":q", ":q!", ":wq", ":quit", "exit()", "quit()"), "quit"),
+    **dict.fromkeys(("help", "?", ":help", ":h", "help()"), "help"),
+}
+"""Whole lines that mean a command, as people of other programs type them."""
+
 KEYS: tuple[tuple[str, str], ...] = (
     ("While it answers", "Ctrl+O folds thinking · Tab: answer now · Ctrl+C, Esc: stop"),
     ("At the prompt", "Ctrl+O thinking · Alt+Enter new line · Ctrl+X Ctrl+E editor"),
@@ -223,6 +229,8 @@ class Unknown:
 def parse(line: str) -> PlainText | Call | Unknown:
     """Parse a line. `//` starts a question with a slash; a path like `/etc/hosts` is no command."""
     text = line.strip()
+    if name := ALONE.get(text.lower()):
+        return Call(BY_NAME[name], "")
     if text.startswith("//"):
         return PlainText(text[1:])
     match = re.match(r"/([A-Za-z?][\w-]*)?(?:\s+(.*)|$)", text, re.DOTALL)

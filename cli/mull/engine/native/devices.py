@@ -1,7 +1,7 @@
 """The devices that llama.cpp can compute on, and which of them a model uses.
 
 In: llama.cpp's device registry, and the user's choice by name. Out: `Device` values, in llama.cpp's order. Raises
-UsageError for a name that no device has. `library.prepare` must have been called, except for `has_gpu_backend`.
+MullError for a name that no device has. `library.prepare` must have been called, except for `has_gpu_backend`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.engine.native import library
-from mull.errors import UsageError
+from mull.errors import MullError
 from mull.settings import DEVICE_NONE, EngineSettings
 from mull.suggest import did_you_mean, nearest
 
@@ -89,7 +89,7 @@ def used_by_default(found: Sequence[Device]) -> list[Device]:
 
 
 def named(names: str, found: Sequence[Device]) -> list[Device]:
-    """The devices of a list "Vulkan0,CUDA1", in its order, without regard to case. Raises UsageError."""
+    """The devices of a list "Vulkan0,CUDA1", in its order, without regard to case. Raises MullError."""
     gpus = {device.name.casefold(): device for device in found if device.kind in {"gpu", "igpu"}}
     wanted = [name.strip() for name in names.split(",")]
     for name in wanted:
@@ -98,20 +98,20 @@ def named(names: str, found: Sequence[Device]) -> list[Device]:
     return [gpus[name] for name in dict.fromkeys(name.casefold() for name in wanted)]
 
 
-def _unknown(name: str, gpus: Mapping[str, Device]) -> UsageError:
+def _unknown(name: str, gpus: Mapping[str, Device]) -> MullError:
     if not gpus:
         hint = "llama.cpp finds no GPU here; mull doctor shows the devices, and which build would use more."
     else:
         known = ", ".join(device.name for device in gpus.values())
         likely = [gpus[one].name for one in nearest(name.casefold(), gpus)]
         hint = did_you_mean(likely, f"Give names from {known}, or {DEVICE_NONE} for the CPU alone.")
-    return UsageError("unknown_device", f'There is no device "{name}".', hint)
+    return MullError("unknown_device", f'There is no device "{name}".', hint)
 
 
 def chosen(settings: EngineSettings) -> list[Device]:
     """The devices that layers go to with these settings; none: the CPU computes everything.
 
-    Raises UsageError for a device that does not exist, on a build without a GPU backend too.
+    Raises MullError for a device that does not exist, on a build without a GPU backend too.
     """
     if settings.device == DEVICE_NONE or (settings.gpu_layers == 0 and settings.device is None):
         return []

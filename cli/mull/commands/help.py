@@ -1,0 +1,52 @@
+"""`mull help` and `mull version`, for those who type them instead of --help and --version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mull import __version__
+from mull.commands._options import Json
+from mull.errors import UsageError
+from mull.suggest import did_you_mean, within_two_edits
+from mull.terminal.console.streams import Streams
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[COMMAND]...", help="A command, with the command below it if there is one."),
+]
+
+
+def help_(context: typer.Context, words: Words = None) -> None:
+    """Show the help of mull or of a command."""
+    inner: Any = context.parent
+    for position, word in enumerate(words or []):
+        command = inner.command
+        names = command.list_commands(inner) if hasattr(command, "list_commands") else []
+        below = command.get_command(inner, word) if names else None
+        if below is None or below.hidden:
+            raise _unknown(words or [], position, names)
+        inner = below.make_context(word, [], parent=inner, resilient_parsing=True)
+    streams: Streams = context.obj
+    streams.write_stdout(inner.get_help() + "\n")
+
+
+def version(context: typer.Context, *, json: Json = False) -> None:
+    """Show the version."""
+    streams: Streams = context.obj
+    if json:
+        from mull.terminal.views.json_output import write_object
+
+        write_object(streams, {"v": 1, "version": __version__, "error": None})
+    else:
+        streams.write_stdout(f"mull {__version__}\n")
+
+
+def _unknown(words: list[str], position: int, names: list[str]) -> UsageError:
+    """The error for a word that names no command; the words before it do."""
+    before = " ".join(["mull help", *words[:position]])
+    near = [f"{before} {name}" for name in within_two_edits(words[position], names)]
+    wanted = " ".join(["mull", *words[: position + 1]])
+    otherwise = f"{before} lists the commands; mull ask {' '.join(['help', *words])} asks the model."
+    return UsageError("unknown_command", f"There is no command {wanted}.", did_you_mean(near, otherwise))
