@@ -1,4 +1,5 @@
 # make setup        make .venv with llama.cpp compiled for this machine; every other target does it where it is missing
+#                   BACKEND=cpu|cuda|vulkan|metal|hip|sycl chooses what llama.cpp computes on; later runs keep it
 # make try          answer a question with visible thinking
 # make test         the whole test suite
 # make fast         the test suite without what takes long
@@ -20,17 +21,21 @@ else
 BIN    := $(VENV)/bin
 endif
 STAMP  := $(VENV)/setup.stamp
+BACKEND ?=
+# Compiles and installs llama.cpp; at once where it is installed.
+LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --backend "$(BACKEND)"
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
 .PHONY: setup try test fast check docs screens bench bench-peers fuzz coverage lock clean
 
 setup: $(STAMP)
+	@$(LLAMA)
 
-$(STAMP): requirements.lock pyproject.toml cli/llama_build/__main__.py cli/mull/data/amx_tiles.h
+$(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: for instance make setup PYTHON=python3.12')"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PYTHON) cli/llama_build --python $(BIN)/python
+	@$(LLAMA)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,102 +1,142 @@
-"""llama.cpp's own tools, built from the sources that the llama-cpp-python source package carries.
+"""llama.cpp's own tools, built from the sources of llama-cpp-python and linked to the libraries that mull uses.
 
-`python -m tests.bench.peers` (make bench-peers) compiles them once with the flags of the installed library, and stores
-them beside its wheel; `tool(name)` finds one. mull needs none of them to run or to be tested.
+`python -m tests.bench.peers` (make bench-peers) compiles them once and stores them in mull's cache folder; `tool(name)`
+finds one. llama and ggml are not compiled again: a tool that is measured runs the very same library. mull needs none
+of the tools to run or to be tested.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
-import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 
-from llama_build.__main__ import (
-    LOCK,
-    PACKAGE,
-    build_key,
-    compiler_flags,
-    compiler_macros,
-    pinned_requirement,
-    run,
-    wheel_folder,
-)
+from llama_build import sources, store
+from llama_build.build import tools
+from llama_build.errors import BuildError
+from llama_build.lock import locked
+from llama_build.progress import Progress
+from llama_build.recipe import LOCK, pinned_requirement
+from llama_build.step import Steps
 
-TOOLS = ("llama-bench", "llama-cli", "llama-completion", "llama-batched-bench")
+STAMP = Path(sys.prefix, "llama-build.json")
+TOOLS = (
+    "llama-bench",
+    "llama-cli",
+    "llama-completion",
+    "llama-batched-bench",
+    "llama-server",
+    "llama-perplexity",
+)
+# In place of llama.cpp's own CMakeLists.txt: the libraries are there already.
+PREBUILT = """
+add_library({name} INTERFACE)
+target_include_directories({name} INTERFACE "{headers}")
+target_link_libraries({name} INTERFACE {libraries})
+"""
+SETTINGS = {
+    "CMAKE_BUILD_TYPE": "Release",
+    "CMAKE_BUILD_RPATH_USE_ORIGIN": "ON",
+    "CMAKE_BUILD_RPATH": "$ORIGIN/../lib",
+    "CMAKE_SKIP_INSTALL_RULES": "ON",
+    "BUILD_SHARED_LIBS": "OFF",
+    "LLAMA_OPENSSL": "OFF",
+    "LLAMA_BUILD_TESTS": "OFF",
+    "LLAMA_BUILD_EXAMPLES": "OFF",
+    "LLAMA_BUILD_APP": "OFF",
+    "LLAMA_USE_PREBUILT_UI": "OFF",  # no download
+}
 
 
 def folder() -> Path:
-    """Where the tools built for this library, compiler and CPU are stored."""
-    key = build_key(pinned_requirement(LOCK.read_text(encoding="utf-8")), compiler_flags(compiler_macros()))
-    return wheel_folder(key).parent.with_name("peers") / key
+    """Where the tools for the installed build of llama.cpp are stored. Raises BuildError where none is installed."""
+    try:
+        return store.base() / "peers" / str(json.loads(STAMP.read_text(encoding="utf-8"))["key"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BuildError("No llama.cpp is installed in this environment.", "Run: make setup") from error
 
 
 def tool(name: str) -> Path | None:
     """The path of a built tool; None where `make bench-peers` was not run."""
-    path = folder() / "bin" / name
+    try:
+        path = folder() / "bin" / name
+    except BuildError:
+        return None
     return path if path.is_file() else None
 
 
 def build() -> None:
-    """Compile what is missing. Raises SystemExit with the code of the step that failed."""
+    """Compile what is missing. Raises BuildError, OSError."""
     target = folder()
-    if all((target / "bin" / name).is_file() for name in TOOLS):
-        return
     target.mkdir(parents=True, exist_ok=True)
-    flags = compiler_flags(compiler_macros())
-    with tempfile.TemporaryDirectory(dir=target) as scratch:
-        source = _source(Path(scratch))
-        cmake = [shutil.which("cmake")] if shutil.which("cmake") else ["uv", "tool", "run", "cmake"]
-        configure = [
-            *cmake,
-            "-S",
-            source,
-            "-B",
-            f"{scratch}/build",
-            "-DCMAKE_BUILD_TYPE=Release",
-            "-DBUILD_SHARED_LIBS=OFF",
-            f"-DCMAKE_CXX_FLAGS={flags}",
-            "-DLLAMA_CURL=OFF",
-            "-DLLAMA_OPENSSL=OFF",
-            "-DLLAMA_BUILD_TESTS=OFF",
-            "-DLLAMA_BUILD_EXAMPLES=OFF",
-            "-DLLAMA_BUILD_TOOLS=ON",
-            "-DLLAMA_BUILD_SERVER=ON",
-        ]
-        run([str(word) for word in configure])
-        jobs = os.environ.get("JOBS", str(os.cpu_count() or 2))
-        run([*map(str, cmake), "--build", f"{scratch}/build", "-j", jobs, "--target", *TOOLS])
+    with locked(
+        target / "lock", lambda process: print(f"Waiting for process {process}.", file=sys.stderr)
+    ) as held:
+        if all(tool(name) for name in TOOLS):
+            return
+        libraries = shutil.copytree(_libraries(), target / "lib", dirs_exist_ok=True)
+        work = target / "work"
+        work.mkdir(exist_ok=True)
+        steps = Steps(target / "build.log", [held])
+        python = tools(Path(sys.executable), work / "tools", steps)
+        environment = {**os.environ}
+        environment["PATH"] = os.pathsep.join([str(python.parent), environment.get("PATH", os.defpath)])
+        pinned = pinned_requirement(LOCK.read_text(encoding="utf-8"))
+        source = sources.fetch(python, pinned, work, environment, steps) / "vendor" / "llama.cpp"
+        _use_libraries(source, libraries)
+        _compile(source, work / "build", environment, steps)
         (target / "bin").mkdir(exist_ok=True)
         for name in TOOLS:
-            shutil.move(f"{scratch}/build/bin/{name}", target / "bin" / name)
+            (work / "build" / "bin" / name).replace(target / "bin" / name)
+        shutil.rmtree(work)
 
 
-def _source(scratch: Path) -> Path:
-    """Fetch and unpack the pinned source package; the llama.cpp in it."""
-    requirement = scratch / "requirement.txt"
-    requirement.write_text(pinned_requirement(LOCK.read_text(encoding="utf-8")))
-    options = ["--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
-    fetch = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        *options,
-        "-r",
-        str(requirement),
-        "-d",
-        str(scratch),
-    ]
-    subprocess.run(fetch, check=True)
-    with tarfile.open(next(scratch.glob("*.tar.gz"))) as archive:
-        archive.extractall(scratch, filter="data")
-    return next(scratch.glob("*/vendor/llama.cpp"))
+def _libraries() -> Path:
+    """The folder of the installed libraries."""
+    found = importlib.util.find_spec("llama_cpp")
+    places = list(found.submodule_search_locations or ()) if found else []
+    if not places:
+        raise BuildError("llama-cpp-python is not installed in this environment.", "Run: make setup")
+    return Path(places[0], "lib")
+
+
+def _use_libraries(source: Path, libraries: Path) -> None:
+    """Make CMake's targets `llama` and `ggml` stand for the libraries that are there."""
+
+    def write(folder: str, name: str, headers: Path, files: list[Path]) -> None:
+        linked = " ".join(f'"{file}"' for file in files)
+        text = PREBUILT.format(name=name, headers=headers, libraries=linked)
+        (source / folder / "CMakeLists.txt").write_text(text, encoding="utf-8")
+
+    ggml = sorted(
+        path for path in libraries.iterdir() if path.name.startswith("libggml") and path.suffix == ".so"
+    )
+    write("ggml", "ggml", source / "ggml" / "include", ggml)
+    write("src", "llama", source / "include", [libraries / "libllama.so", *ggml])
+
+
+def _compile(source: Path, place: Path, environment: dict[str, str], steps: Steps) -> None:
+    """Configure and compile the tools and what they share (llama-common, mtmd)."""
+    settings = [f"-D{name}={value}" for name, value in SETTINGS.items()]
+    steps.run(
+        "Configuring llama.cpp's tools",
+        ["cmake", "-G", "Ninja", "-S", source, "-B", place, *settings],
+        environment,
+    )
+    progress = Progress()
+    command = ["cmake", "--build", place, "--target", *TOOLS]
+    try:
+        steps.run("Compiling llama.cpp's tools", command, environment, None, progress.line)
+    finally:
+        progress.close()
 
 
 if __name__ == "__main__":
-    build()
+    try:
+        build()
+    except BuildError as error:
+        sys.exit(f"{error.sentence}\n{error.hint}")
     print(folder() / "bin")

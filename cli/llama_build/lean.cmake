@@ -1,0 +1,38 @@
+# Read by CMake right after llama.cpp's project() (CMAKE_PROJECT_llama.cpp_INCLUDE). Normal variables set here win over
+# the cache variables that llama-cpp-python forces.
+
+# The library of llama.cpp's own programs: 51 of 178 units, never loaded by the bindings.
+set(LLAMA_BUILD_COMMON OFF)
+
+# Thousands of lines in a log in which a reader looks for one error.
+set(LLAMA_ALL_WARNINGS OFF)
+
+# libllama.so instead of libllama.so -> libllama.so.0 -> libllama.so.0.5.0: a wheel has no links, so that each of the
+# three names would be a copy.
+set(CMAKE_PLATFORM_NO_VERSIONED_SONAME ON)
+
+if(MULL_BACKEND STREQUAL "cpu")
+  set(GGML_METAL OFF) # forced ON on every Mac
+endif()
+
+# Computing on other machines: the backend and its server (3 units).
+if(NOT EMSCRIPTEN)
+  set(GGML_RPC ON)
+  set(GGML_RPC_RDMA OFF) # else it depends on what happens to be installed
+  add_subdirectory(tools/rpc)
+  set_target_properties(ggml-rpc-server PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN")
+  install(TARGETS ggml-rpc-server RUNTIME DESTINATION "${SKBUILD_PLATLIB_DIR}/llama_cpp/lib")
+endif()
+
+# ggml-vulkan exists when this file's directory has been read to its end.
+if(MULL_BACKEND STREQUAL "vulkan" AND NOT MSVC)
+  cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE
+    "SHELL:-include \"${CMAKE_CURRENT_LIST_DIR}/vulkan_layer_settings.h\"")
+endif()
+
+# What nearly every source of llama includes, read once instead of 42 times.
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  cmake_language(DEFER CALL target_precompile_headers llama PRIVATE
+    <algorithm> <array> <cmath> <functional> <fstream> <map> <memory> <queue> <random> <regex> <set> <sstream> <string>
+    <unordered_map> <unordered_set> <vector> <ggml-cpp.h> <llama.h>)
+endif()
