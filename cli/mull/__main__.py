@@ -1,19 +1,48 @@
-"""The entry point of `mull` and `python -m mull`. Ctrl+C ends the process without a traceback, also during imports.
-A process without file descriptors or memory left ends with a sentence."""
+"""The entry point of `mull` and `python -m mull`.
 
+A process that a signal interrupted dies of that signal once everything is tidied up, so that the shell that started it
+stops, too (a loop, a script). Until the arguments have been read there is nothing to tidy up, and Ctrl+C ends the
+process at once. A process without file descriptors or memory left ends with a sentence.
+"""
+
+import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # `control.raise_on_signals` changes it
     try:
         from mull import app
 
         app.main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        _die_of(signal.SIGINT)
+    except SystemExit as ended:
+        if isinstance(ended.code, int) and ended.code > 128:
+            _die_of(ended.code - 128)
+        raise
     except (OSError, ImportError, MemoryError) as failure:
         _give_up(failure)
+
+
+def _die_of(number: int) -> None:
+    """End the process by the signal: the shell's `$?` is 128 + `number` then. Exits with that code on Windows."""
+    if sys.platform == "win32":
+        sys.exit(128 + number)
+    import atexit
+
+    signal.signal(number, signal.SIG_DFL)
+    atexit._run_exitfuncs()  # what the interpreter would do now, but its own end cannot be a signal
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # closed
+            pass
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # the signal is blocked
 
 
 def _give_up(failure: BaseException) -> None:

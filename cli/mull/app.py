@@ -17,8 +17,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from mull import __version__
-from mull.errors import ExitCode, MullError, UsageError
+from mull import __version__, control
+from mull.errors import ExitCode, Interrupted, MullError, UsageError
 from mull.fs.os_failures import refused, used_up
 from mull.help import ALIASES, HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.appearance import named_theme, take_appearance
@@ -139,8 +139,13 @@ class _Commands(HelpGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        with quiet_when_closed(ctx.obj):  # in here, because Click would turn a closed pipe into a failure
-            return super().invoke(ctx)
+        control.raise_on_signals()  # from here on an interrupted command owes its JSON, and tidies up
+        # In here, because Click would turn a closed pipe into a failure, and Ctrl+C into an exit code without JSON.
+        with quiet_when_closed(ctx.obj):
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as stop:
+                raise Interrupted from stop
 
 
 app = typer.Typer(
@@ -243,8 +248,8 @@ def _run(words: Sequence[str], streams: Streams) -> int:
             result = app(args=list(words), prog_name="mull", standalone_mode=False, obj=streams)
     except typer.Exit as exit_:
         return exit_.exit_code
-    except (typer.Abort, KeyboardInterrupt) as stop:
-        raise MullError("interrupted", "Interrupted.", exit_code=ExitCode.INTERRUPTED) from stop
+    except (typer.Abort, KeyboardInterrupt, control.Terminated) as stop:
+        raise Interrupted from stop
     except _ClickException as usage:
         raise UsageError("usage_error", usage.format_message().rstrip("."), _help_line(usage)) from usage
     except OSError as failure:
@@ -311,6 +316,8 @@ def _help_line(usage: Any) -> str:
 
 def _leave(code: int) -> None:
     """End the process with the code, even while a thread that was asked to stop is still loading a model."""
+    if code == ExitCode.INTERRUPTED:
+        sys.exit(control.exit_code())
     if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)

@@ -6,6 +6,7 @@ A key reader, a signal handler or a test sets a `TurnControl` from any thread; t
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
@@ -14,8 +15,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals that ask the process to end."""
+
 TWICE = 2.0
 """Seconds within which a second Ctrl+C leaves at once."""
+
+
+_IMPORTING = "<frozen importlib."  # how the file names of Python's own import code begin
+_PAUSE = 0.01  # seconds until a signal that came at a bad moment is raised again
+
+_received: list[int] = []  # the signals that have been handled
+_waiting: set[int] = set()  # those that came at a bad moment
+
+
+class Terminated(SystemExit):
+    """SIGTERM or SIGHUP asked the process to end. Its code is the exit code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
 
 
 class TurnControl:
@@ -24,7 +42,6 @@ class TurnControl:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._answer_now = threading.Event()
-        self.signal = 0  # the number of the signal that ends the process, if it is not SIGINT
 
     def stop(self) -> None:
         """End the turn within 200 ms; the partial answer is stored."""
@@ -43,11 +60,49 @@ class TurnControl:
         return self._answer_now.is_set()
 
 
-@contextmanager
-def stop_on_interrupt(control: TurnControl, *, terminated: bool = False) -> Iterator[None]:
-    """Ctrl+C stops the turn, whose partial answer is stored; a second one within two seconds raises KeyboardInterrupt.
+def exit_code() -> int:
+    """The exit code of a process that was interrupted, by the last signal or by a key: 130, 143 or 129."""
+    return 128 + (_received[-1] if _received else signal.SIGINT)
 
-    With `terminated`, SIGTERM and SIGHUP do the same, unless they are ignored (nohup), and set `control.signal`.
+
+def raise_on_signals() -> None:
+    """Let signals that are not ignored raise in the main thread: SIGINT KeyboardInterrupt, the others Terminated.
+
+    Python's own handler raises wherever the main thread is. Within an import that can leave a module's lock taken, or
+    the exception is lost in a callback; this one waits until the code of the import system has been left.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING:
+            if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
+                signal.signal(number, _raise)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    if frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):
+        if number not in _waiting:
+            _waiting.add(number)
+            threading.Thread(target=_again, args=(number, len(_received)), daemon=True).start()
+        return
+    _received.append(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def _again(number: int, received: int) -> None:
+    """Send the signal to the main thread until it has handled one: between two attempts it may begin to wait."""
+    while len(_received) == received:
+        time.sleep(_PAUSE)
+        if sys.platform == "win32":
+            _thread.interrupt_main(number)
+        else:
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+    _waiting.discard(number)
+
+
+@contextmanager
+def stop_on_interrupt(control: TurnControl) -> Iterator[None]:
+    """A signal that asks to end stops the turn, whose partial answer is stored; a second one within two seconds raises
+    KeyboardInterrupt. Ignored signals stay ignored (nohup).
+
     For runs without a key reader. Only the main thread can have signal handlers; in others this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -57,18 +112,14 @@ def stop_on_interrupt(control: TurnControl, *, terminated: bool = False) -> Iter
 
     def on_interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal last
-        if number != signal.SIGINT:
-            control.signal = number
+        _received.append(number)
         now = time.monotonic()
         if now - last < TWICE:
             raise KeyboardInterrupt
         last = now
         control.stop()
 
-    numbers = [signal.SIGINT]
-    if terminated:
-        numbers += [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGHUP]
-    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_interrupt) for number in handled}
     try:
         yield

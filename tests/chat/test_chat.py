@@ -354,7 +354,7 @@ def test_two_interrupts_leave_with_130(chat: Chat, endless: Path, kept: Store) -
         terminal.say("go on and on")
         terminal.shows("w20")
         terminal.press("\x03\x03")
-        assert terminal.exit() == 130
+        assert terminal.exit() == -signal.SIGINT
         assert terminal.mode == terminal.mode_before
     (turn,) = kept.branch(kept.sessions()[0].id)
     assert "Well w0 w1" in turn.answer

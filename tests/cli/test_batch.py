@@ -396,7 +396,7 @@ class TestPipes:
             while (not out.exists() or not out.read_bytes()) and time.monotonic() < deadline:
                 time.sleep(0.02)
             process.send_signal(number)
-            assert process.wait(20) == 130
+            assert process.wait(20) == -number
             said = process.stderr.read().decode()
         assert "same command resumes" in said
         assert "Traceback" not in said
@@ -418,7 +418,7 @@ class TestPipes:
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["id"] == 1
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
+            assert process.wait(20) == -signal.SIGINT
             assert process.stderr is not None
             assert b"Interrupted" in process.stderr.read()
 
@@ -438,7 +438,7 @@ class TestPipes:
             assert json.loads(batch.stdout.readline())["error"]["code"] == "invalid_json"
             batch.send_signal(signal.SIGINT)
             batch.stdout.read()
-            assert batch.wait(20) == 130
+            assert batch.wait(20) == -signal.SIGINT
             yes.kill()
 
     def test_a_kill_loses_only_the_running_lines(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_the_status_line_is_updated_and_ctrl_c_stops(
         terminal.wait("tokens/s", "the rate")
         assert len(terminal.lines) == 1
         terminal.press("\x03")
-        assert terminal.exit() == 130
+        assert terminal.exit() == -signal.SIGINT
         said = " ".join(terminal.everything)
         assert "2 lines in" in said
         assert "same command resumes" in said

@@ -124,7 +124,7 @@ def test_a_stop_shows_what_was_measured_so_far(home: Mapping[str, str], tmp_path
     time.sleep(3)
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert json.loads(out)["finish"] == "interrupted"
 
 

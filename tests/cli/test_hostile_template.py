@@ -65,9 +65,9 @@ def test_a_batch_goes_past_the_lines_that_are_stopped(home: dict[str, str], host
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_it_renders_ends_mull(
-    home: dict[str, str], hostile: Path, number: signal.Signals, code: int
+    home: dict[str, str], hostile: Path, number: signal.Signals
 ) -> None:
     command = [sys.executable, "-m", "mull", "--jsonl", "--no-save", "-m", str(hostile), "123456789012345"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home)
@@ -79,5 +79,5 @@ def test_a_signal_while_it_renders_ends_mull(
         began = time.monotonic()
         _, errors = process.communicate(timeout=20)
         assert time.monotonic() - began < 2
-        assert process.returncode in (code, 1)  # 1: it had been stopped for its time already
+        assert process.returncode in (-number, 1)  # 1: it had been stopped for its time already
         assert "Traceback" not in errors

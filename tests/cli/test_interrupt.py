@@ -1,8 +1,11 @@
-"""Signals at any moment of a one-shot turn: the partial answer is saved, the exit code is right, nothing crashes."""
+"""Signals at any moment of a one-shot turn: the partial answer is saved, mull dies of the signal, nothing crashes."""
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +16,13 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+if sys.platform == "win32":
+    pytest.skip("sends POSIX signals", allow_module_level=True)
+
+import fcntl
+import termios
+
+from tests.terminal.harness import Terminal
 
 
 class Running:
@@ -79,7 +88,7 @@ def test_interrupt_while_generating(
             if deltas == 5:
                 run.interrupt()
     code, stderr = run.end()
-    assert (code, stderr) == (130, "")
+    assert (code, stderr) == (-signal.SIGINT, "")
     assert last["finish"] == "interrupted"
     assert last[field]
     assert last["usage"]["thinking"] + last["usage"]["answer"] < 1500
@@ -96,21 +105,24 @@ def test_interrupt_while_processing_the_prompt(home: dict[str, str], slow: Path)
             interrupted = True
             run.interrupt()
     code, stderr = run.end()
-    assert (code, stderr) == (130, "")
+    assert (code, stderr) == (-signal.SIGINT, "")
     assert (last["finish"], last["answer"], last["thinking"]) == ("interrupted", "", "")
 
 
 INTERRUPTED_AT_AN_IMPORT = """
 import os, runpy, signal, sys
 
+FINDER = \'\'\'
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
         if name == MODULE:
             sys.meta_path.remove(self)
             print("interrupted", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGINT)
+\'\'\'
 
-MODULE = sys.argv.pop(1)
+MODULE, FILE = sys.argv.pop(1), sys.argv.pop(1)
+exec(compile(FINDER, FILE, "exec"))
 sys.meta_path.insert(0, Interrupt())
 runpy.run_module("mull", run_name="__main__", alter_sys=True)
 """
@@ -119,16 +131,19 @@ runpy.run_module("mull", run_name="__main__", alter_sys=True)
 @pytest.mark.parametrize(
     "module", ["mull.app", "typer.main", "mull.commands.ask", "mull.backends.local", "mull.commands._session"]
 )
-def test_interrupt_while_starting(home: dict[str, str], slow: Path, module: str) -> None:
-    """Ctrl+C while the main thread imports something: exit code 130, and no traceback.
+@pytest.mark.parametrize("file", ["finder.py", "<frozen importlib._bootstrap>"])
+def test_interrupt_while_starting(home: dict[str, str], slow: Path, module: str, file: str) -> None:
+    """Ctrl+C while the main thread imports something: mull dies of it, without a traceback.
 
-    Before mull's own code runs, it is Python that is interrupted: nothing here is about that.
+    Before mull's own code runs, it is Python that is interrupted: nothing here is about that. `file`: the code that is
+    interrupted; within that of the import system an exception could be lost, or leave a lock taken.
     """
     command = [
         sys.executable,
         "-c",
         INTERRUPTED_AT_AN_IMPORT,
         module,
+        file,
         "--jsonl",
         "--no-save",
         "-m",
@@ -137,9 +152,64 @@ def test_interrupt_while_starting(home: dict[str, str], slow: Path, module: str)
     done = subprocess.run(
         [*command, "hi"], stdin=subprocess.DEVNULL, capture_output=True, env=home, check=False
     )
-    assert (done.returncode, done.stderr.decode()) == (130, "interrupted\n")
+    assert (done.returncode, done.stderr.decode()) == (-signal.SIGINT, "interrupted\n")
     for line in done.stdout.splitlines()[-1:]:
         assert json.loads(line)["finish"] == "interrupted"
+
+
+class Waiting:
+    """A mull that has read what is on its stdin and waits for more."""
+
+    def __init__(self, home: dict[str, str], *words: str) -> None:
+        read, self._write = os.pipe()
+        os.write(self._write, b"hi")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mull", *words],
+            stdin=read,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=home,
+        )
+        left = ctypes.c_int(1)
+        until = time.monotonic() + 20
+        while left.value and time.monotonic() < until:
+            time.sleep(0.02)
+            fcntl.ioctl(read, termios.FIONREAD, left)
+        os.close(read)
+
+    def end(self, number: signal.Signals) -> tuple[int, bytes, bytes]:
+        """Send the signal; returns the exit code and what it printed on stdout and stderr."""
+        self.process.send_signal(number)
+        printed = self.process.communicate(timeout=20)
+        os.close(self._write)
+        return self.process.returncode, *printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_stdin_is_read(home: dict[str, str], number: signal.Signals) -> None:
+    """The arguments are known by then: with --json there is an object."""
+    code, out, said = Waiting(home, "--no-save", "--json").end(number)
+    assert (code, json.loads(out)["finish"], said) == (-number, "interrupted", b"")
+    assert Waiting(home, "--no-save").end(number) == (-number, b"", b"")
+
+
+def test_other_commands_die_of_the_signal_as_well(home: dict[str, str]) -> None:
+    assert Waiting(home, "sessions", "import", "-").end(signal.SIGTERM)[0] == -signal.SIGTERM
+    assert Waiting(home, "batch", "-").end(signal.SIGHUP)[0] == -signal.SIGHUP
+
+
+@pytest.mark.parametrize("shown", [["--thinking", "show"], ["-q", "--jsonl"]])
+def test_ctrl_c_ends_a_loop_of_the_shell(home: dict[str, str], slow: Path, shown: list[str]) -> None:
+    """A shell goes on after a program that exits with 130, and stops after one that died of SIGINT."""
+    mull = shlex.join([sys.executable, "-m", "mull", "-m", str(slow), "--no-save", *shown, "hi"])
+    script = f'for round in 1 2 3; do echo "ROUND $round"; {mull}; done; echo "IT WENT ON"'
+    with Terminal(["/bin/bash", "--norc", "-i", "-c", script], environ=home) as terminal:
+        terminal.wait("thought40")
+        terminal.press("\x03")
+        terminal.exit()
+        assert "ROUND 1" in "".join(terminal.everything)
+        assert "ROUND 2" not in "".join(terminal.everything)
+        assert "WENT ON" not in "".join(terminal.everything)
 
 
 def test_interrupt_while_loading(home: dict[str, str], slow: Path) -> None:
@@ -149,7 +219,7 @@ def test_interrupt_while_loading(home: dict[str, str], slow: Path) -> None:
         if event.get("event") == "loading" and last.get("event") != "loading":
             run.interrupt()
         last = event
-    assert run.end() == (130, "")
+    assert run.end() == (-signal.SIGINT, "")
     assert last["finish"] == "interrupted"
 
 
@@ -160,7 +230,7 @@ def test_a_second_interrupt_exits_at_once(home: dict[str, str], slow: Path) -> N
             run.interrupt()
             run.interrupt()
             break
-    assert run.end()[0] == 130
+    assert run.end()[0] == -signal.SIGINT
 
 
 def saved_turn(home: dict[str, str], name: str) -> dict[str, Any]:
@@ -184,7 +254,7 @@ def test_a_signal_saves_the_partial_answer_in_the_session(
         time.sleep(0.1)
     run.interrupt(number)
     code, stderr = run.end()
-    assert (code, stderr) == (128 + number, "")
+    assert (code, stderr) == (-number, "")
     turn = saved_turn(home, "night")
     assert turn["finish"] == "interrupted"
     assert turn["answer"].startswith(" word0 word1")

@@ -318,7 +318,7 @@ def test_ctrl_c_keeps_the_partial_file_and_says_how_to_resume(hub: Hub, user: Pa
     wait_for(lambda: partial_bytes(user) > 100_000, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert out == ""
     assert "are on the disk" in err
     assert f"mull pull {REPO} resumes from there." in err
@@ -353,7 +353,7 @@ def test_ctrl_c_while_the_hub_is_silent(hub: Hub, user: Path) -> None:
     wait_for(lambda: hub.requests, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert "Nothing was downloaded" in err
 
 

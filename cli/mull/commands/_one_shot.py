@@ -78,7 +78,7 @@ def _ask(
         from mull.terminal.views.stats import stats_line
 
         streams.note(stats_line(done))
-    return _persist(setup, 128 + control.signal if control.signal else code, streams)
+    return _persist(setup, code, streams)
 
 
 def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
@@ -231,12 +231,7 @@ def _answer(
         ),
     )
     # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
-    try:
-        with stop_on_interrupt(control, terminated=True), closing(events()) as turn:
-            if form == "text" and streams.stdout_live:
-                settle_theme(streams)
-            return show(turn)
-    except MullError as stopped:
-        if control.signal and stopped.code == "interrupted":
-            stopped.exit_code = 128 + control.signal
-        raise
+    with stop_on_interrupt(control), closing(events()) as turn:
+        if form == "text" and streams.stdout_live:
+            settle_theme(streams)
+        return show(turn)

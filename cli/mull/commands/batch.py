@@ -123,7 +123,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     view = ProgressLine(streams, quiet=run.quiet)
     source, total = _input(file, streams)  # may wait for a pipe's writer, until Ctrl+C
     with ExitStack() as stack:
-        stack.enter_context(stop_on_interrupt(control, terminated=True))
+        stack.enter_context(stop_on_interrupt(control))
         parallel = ParallelSettings(flags.parallel, turns=total)
         backend = stack.enter_context(closing(run.open_backend(run.model.resolve(), parallel)))
         standing = run.preferences.turn_settings(backend.sampling_advice)
