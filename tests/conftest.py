@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-# A background job of a shell ignores SIGINT, and its children would inherit that.
+# A background job of a shell ignores SIGINT, nohup SIGHUP, and their children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # `make coverage` measures child processes through these.
 COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")

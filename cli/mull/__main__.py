@@ -33,14 +33,13 @@ def _die_of(number: int) -> None:
     if sys.platform == "win32":
         sys.exit(128 + number)
     import atexit
+    from contextlib import suppress
 
     signal.signal(number, signal.SIG_DFL)
-    atexit._run_exitfuncs()  # what the interpreter would do now, but its own end cannot be a signal
+    atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter's own end, which calls it, cannot be a signal
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(AttributeError, OSError, ValueError):  # closed
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # closed
-            pass
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # the signal is blocked
 

@@ -367,12 +367,12 @@ def test_a_signal_at_any_time_leaves_the_terminal_as_it_was(
     with chat(thinker) as terminal:
         terminal.wait(lambda: terminal.mode != terminal.mode_before, "the chat to take the terminal")
         os.kill(terminal.process.pid, number)
-        assert terminal.exit() == 128 + number
+        assert terminal.exit() == -number
         assert terminal.mode == terminal.mode_before
     with chat(thinker) as terminal:
         terminal.wait(lambda: terminal.ready)
         os.kill(terminal.process.pid, number)
-        assert terminal.exit() == 128 + number
+        assert terminal.exit() == -number
         assert terminal.mode == terminal.mode_before
 
 

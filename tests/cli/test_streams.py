@@ -218,7 +218,6 @@ def test_the_panel_is_shown_while_the_answer_goes_to_a_file(
 def test_a_hangup_saves_the_answer_and_exits(home: dict[str, str], slow: Path) -> None:
     """The window is closed during an answer."""
     import os
-    import signal
 
     with start(home, "-m", str(slow), "--no-reason", "--session", "night", "hi") as terminal:
         terminal.wait("word5")

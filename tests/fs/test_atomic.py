@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
-from mull.fs.atomic import TEMPORARY_SUFFIX, AtomicFile, OutFile, open_atomic, symlink_atomic, write_atomic
+from mull.fs.atomic import TEMPORARY_SUFFIX, AtomicFile, open_atomic, symlink_atomic, write_atomic
+from mull.fs.out_file import OutFile
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permission bits and links")
 
@@ -137,7 +138,8 @@ def test_a_path_that_cannot_be_replaced(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from mull.fs.atomic import OutFile, write_atomic
+from mull.fs.atomic import write_atomic
+from mull.fs.out_file import OutFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

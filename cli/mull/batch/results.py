@@ -22,6 +22,7 @@ from mull.batch.lines import Id, Line
 from mull.errors import UsageError
 from mull.fs.atomic import PRIVATE, open_atomic
 from mull.fs.lock import lock_file
+from mull.fs.out_file import descriptor, duplicate
 
 T = TypeVar("T")
 
@@ -74,6 +75,8 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Ea
 
     Raises UsageError for a file with other content, FileInUse, OSError.
     """
+    if (opened := descriptor(path)) is not None:  # a stream, like stdout: nothing in it is read or cut off
+        return FileIO(duplicate(opened), "wb"), Earlier(path)
     file, notices = _open_locked(path)
     try:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

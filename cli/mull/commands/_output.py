@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import Done
-from mull.fs.atomic import OutFile
+from mull.fs.out_file import OutFile, descriptor
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mull.commands._ask_options import AskFlags
     from mull.terminal.views.base import OutputForm
 
+STDOUT = 1  # its descriptor
 _DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is written to a file
 
 
@@ -51,7 +52,9 @@ class AnswerOutput:
                 f"-x and --{form} exclude each other.",
                 "Give only one; -x takes a code block out of an answer that is printed as text.",
             )
-        file = None if flags.output == Path("-") else flags.output
+        file = flags.output
+        if file and (file == Path("-") or descriptor(file) == STDOUT):
+            file = None
         if file and file == flags.thinking_file:
             raise UsageError("same_file", "-o and --thinking-file name the same file.", "Name two files.")
         return cls(

@@ -145,11 +145,14 @@ def export(
         Path | None,
         typer.Option("-o", "--output", metavar="PATH", help="Write to this file instead of stdout."),
     ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the -o file if it exists.")] = False,
 ) -> None:
     """Export a conversation as Markdown, JSON or HTML.
 
     JSON is complete, and import reads it. HTML is a single self-contained page.
     """
+    from mull.fs.out_file import would_replace
     from mull.store.export import exported, write_export
 
     streams: Streams = context.obj
@@ -158,9 +161,11 @@ def export(
         text = exported(store, session, form)
     if output is None:
         streams.write_stdout(text)
-    else:
-        write_export(output, text)
-        streams.note(f"Written: {output}")
+        return
+    if would_replace(output) and not force and streams.stdin_tty and streams.stderr_tty:
+        force = streams.confirm(f"{output} exists. Replace it?")
+    write_export(output, text, replace=force, hint="--force replaces it.")
+    streams.note(f"Written: {output}")
 
 
 @app.command("import")

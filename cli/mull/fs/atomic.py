@@ -2,8 +2,8 @@
 
 In: a path and the new content. It is written to a new file in the same folder, with an unpredictable name that ends in
 `TEMPORARY_SUFFIX`, which is then renamed to the path; on failure, Ctrl+C included, the new file is removed. A symbolic
-link at the path is replaced, not followed; `OutFile` follows it. Nothing is synced to the disk: after a power cut the
-old or the new content may be lost. Raises OSError; `OutFile` raises MullError (write_failed).
+link at the path is replaced, not followed; `out_file.OutFile` follows it. Nothing is synced to the disk: after a power
+cut the old or the new content may be lost. Raises OSError.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
-
-from mull.errors import MullError
+from typing import BinaryIO
 
 TEMPORARY_SUFFIX = ".part"
 """By which files left behind by a killed process are recognized."""
@@ -124,68 +121,6 @@ class AtomicFile:
                     self._file.close()
             _remove(self._temporary)
             self._temporary = None
-
-
-class OutFile:
-    """The file of `-o FILE`: checked and created at once, written as a whole at the end.
-
-    A context manager; leaving it without `write` leaves everything as it was. The file behind a symbolic link is
-    replaced, with its permission bits. What is not a regular file (`/dev/null`, a pipe) is written to directly.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._named = path
-        self._new: AtomicFile | None = None
-        self._file: BinaryIO | None = None
-        try:
-            self.path = Path(os.path.realpath(path))
-            found = self.path.stat() if self.path.exists() else None
-            if found is not None and stat.S_ISDIR(found.st_mode):
-                raise IsADirectoryError(0, "it is a folder")
-            if found is not None and not os.access(self.path, os.W_OK):
-                raise PermissionError(0, "Permission denied")
-            if found is None or stat.S_ISREG(found.st_mode):
-                self._new = AtomicFile(self.path, mode=None)
-                self._file = self._new.create()
-        except (OSError, ValueError) as failure:  # ValueError: a NUL in the path
-            self._discard()
-            reason = getattr(failure, "strerror", None) or failure
-            raise MullError(
-                "write_failed",
-                f"{path} cannot be written: {reason}.",
-                "Check the path and its permissions.",
-            ) from failure
-        except BaseException:
-            self._discard()
-            raise
-
-    def write(self, text: str) -> None:
-        """Replace the content by this text, as UTF-8."""
-        data = text.encode("utf-8", errors="backslashreplace")
-        try:
-            if self._new is None or self._file is None:
-                self.path.write_bytes(data)
-            else:
-                self._file.write(data)
-                self._new.commit()
-        except OSError as failure:
-            raise MullError(
-                "write_failed",
-                f"{self._named} could not be written: {failure.strerror or failure}.",
-                "Free some space, or give another file.",
-            ) from failure
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._discard()
-
-    def _discard(self) -> None:
-        if self._new is not None:
-            self._new.discard()
 
 
 def _temporary(path: Path) -> Path:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.events import ReasoningReport, Timing, Usage
-from mull.fs.atomic import create_atomic, write_atomic
+from mull.fs.atomic import PRIVATE, create_atomic
+from mull.fs.out_file import OutFile
 from mull.store import session_file
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import Store
@@ -140,12 +141,13 @@ def write_free(path: Path, text: str) -> Path:
     return chosen
 
 
-def write_export(path: Path, text: str) -> None:
-    """Write an export, atomically and readable by its owner only; a pipe is written to. Raises OSError."""
-    if path.exists() and not path.is_file():  # a pipe, a terminal
-        path.write_text(text, encoding="utf-8", newline="\n")
-        return
-    write_atomic(path, text)
+def write_export(path: Path, text: str, *, replace: bool, hint: str) -> None:
+    """Write an export, atomically and readable by its owner only; a pipe is written to.
+
+    Raises MullError (write_failed); without `replace` also for a file that exists (file_exists), with the hint.
+    """
+    with OutFile(path, mode=PRIVATE, replace=replace, hint=hint) as file:
+        file.write(text)
 
 
 def _turn(values: Mapping[str, Any]) -> TurnRecord:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from mull.commands._session_text import print_hit
 from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
+from mull.fs.out_file import would_replace
 from mull.store.export import exported, file_name, write_export, write_free
 from mull.store.formats import ExportFormat
 from mull.store.records import Session
@@ -103,12 +105,21 @@ def _export(chat: Chat, argument: str) -> None:
         if not where.strip() or path.is_dir():
             path = write_free(path / file_name(session, form), text)
         else:
-            write_export(path, text)
+            write_export(path, text, replace=_may_replace(chat, path), hint="Give another path.")
     except OSError as error:
         raise MullError(
             "write_failed", f"{path} was not written: {error.strerror}.", "Give another path."
         ) from error
     chat.note(f"Written: {path}")
+
+
+def _may_replace(chat: Chat, path: Path) -> bool:
+    """Ask, where a file is at that path. Ctrl+C is no."""
+    if not would_replace(path):
+        return False
+    with chat.held.released(), suppress(KeyboardInterrupt):
+        return chat.streams.confirm(f"{path} exists. Replace it?")
+    return False
 
 
 @action("quit")
