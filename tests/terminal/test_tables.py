@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from mull.terminal.console.palette import Palette
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Style
-from mull.terminal.console.tables import card, table
+from mull.terminal.console.style import Style, Styled
+from mull.terminal.console.tables import Column, Group, card, grouped, table
+from mull.terminal.console.theme import ThemeChoice
 from mull.terminal.console.width import width
 
 HEADS = ("Model", "Size")
@@ -26,7 +28,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Streams:
 
 @pytest.fixture
 def terminal(pipe: Streams) -> Streams:
-    return replace(pipe, stdout_tty=True, stdout_style=Style(plain=True))
+    return replace(pipe, stdout_tty=True, stdout_style=Style(plain=True), unicode=True)
 
 
 def shown(streams: Streams) -> list[str]:
@@ -44,7 +46,7 @@ def test_a_terminal_gets_columns(terminal: Streams) -> None:
     lines = shown(terminal)
     assert lines[0].split() == ["Model", "Size"]
     assert len({width(line) for line in lines}) == 1  # numbers end in the last column
-    assert lines[2].startswith("日本語 ")
+    assert lines[3].startswith("日本語 ")
 
 
 def test_long_cells_wrap_within_the_width(terminal: Streams) -> None:
@@ -52,7 +54,7 @@ def test_long_cells_wrap_within_the_width(terminal: Streams) -> None:
     lines = shown(terminal)
     assert len(lines) > 3
     assert all(len(line) < 80 for line in lines)
-    assert " ".join(lines[1:]).split().count("word") == 60
+    assert " ".join(lines[2:]).split().count("word") == 60
 
 
 @pytest.fixture
@@ -85,10 +87,90 @@ def test_a_card_with_long_names_puts_the_values_below_them(narrow: Streams) -> N
 
 def test_no_rows(terminal: Streams, pipe: Streams) -> None:
     table(terminal, HEADS, [])
-    assert shown(terminal) == ["Model  Size"]
+    assert shown(terminal) == ["Model  Size", "───────────"]
 
 
 def test_a_card(terminal: Streams, pipe: Streams) -> None:
     rows = [("CPU", "fast"), ("", ""), ("", "and many"), ("Devices", "none")]
     card(terminal, rows)
     assert shown(terminal) == ["CPU      fast", "", "         and many", "Devices  none"]
+
+
+LEAVING = (Column("Name"), Column("Size", 1), Column("Licence", 3), Column("Verdict", 2))
+MODELS = [("deepseek-r1-distill-qwen", "1.1 GB", "a long licence text", "fits in memory")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "heads"),
+    [
+        (80, ["Name", "Size", "Licence", "Verdict"]),
+        (60, ["Name", "Size", "Verdict"]),
+        (40, ["Name", "Size"]),
+        (30, ["Name"]),
+    ],
+)
+def test_columns_leave_in_their_order(
+    terminal: Streams, monkeypatch: pytest.MonkeyPatch, columns: int, heads: list[str]
+) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (columns, 24))
+    table(terminal, LEAVING, MODELS)
+    lines = shown(terminal)
+    assert lines[0].split() == heads
+    assert lines[2].startswith("deepseek-r1-distill-qwen")
+    assert all(width(line) < columns for line in lines)
+
+
+def test_a_column_wraps_at_words_before_one_leaves(
+    terminal: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
+    table(terminal, ("Name", Column("About", 1)), [("qwen3-8b", "a model that thinks when it is asked to")])
+    lines = shown(terminal)
+    assert lines[2:] == ["qwen3-8b  a model that thinks when it", "          is asked to"]
+
+
+def test_groups_have_titles_and_long_lists_repeat_their_headings(terminal: Streams) -> None:
+    many = [(f"model-{number}", number) for number in range(30)]
+    grouped(terminal, HEADS, [Group("Runs well", many), Group("Slow", [("big", 9)])])
+    lines = shown(terminal)
+    assert lines[2] == "Runs well"
+    assert lines[33:36] == ["", "Slow", "big          9"]
+    assert lines[-1] == lines[0]
+    grouped(terminal, HEADS, [Group("Slow", [("big", 9)])])
+    assert shown(terminal)[-1] == "big       9"
+
+
+def test_a_pipe_gets_the_rows_of_groups_alone(pipe: Streams) -> None:
+    grouped(pipe, LEAVING, [Group("Well", MODELS), Group("Slow", [("x", Styled("y", "good", "*"), "", "")])])
+    assert shown(pipe) == [
+        "deepseek-r1-distill-qwen\t1.1 GB\ta long licence text\tfits in memory",
+        "x\ty\t\t",
+    ]
+
+
+def test_marks_align_the_texts(terminal: Streams) -> None:
+    table(terminal, ("Name",), [(Styled("best", "accent", "★"),), (Styled("other", "", " "),)])
+    assert shown(terminal)[2:] == ["★ best", "  other"]
+
+
+def test_without_utf_8_lines_and_joints_are_ascii(narrow: Streams) -> None:
+    ascii_only = replace(narrow, unicode=False)
+    table(ascii_only, ("A", "B"), [("x", "y")])
+    card(ascii_only, [("a", "b")], "Title")
+    table(ascii_only, ("A", "B", "C"), [("x" * 30, "y" * 20, "z")])
+    assert "".join(shown(ascii_only)).isascii()
+
+
+def test_styles_are_those_of_the_theme_and_lines_end_without_spaces(terminal: Streams) -> None:
+    style = Style(palette=Palette(lambda: ThemeChoice("dark"), depth="truecolor"))
+    table(
+        replace(terminal, stdout_style=style), ("A", "B"), [(Styled("yes", "bold good"), ""), ("no", "long")]
+    )
+    lines = shown(terminal)
+    assert lines[2] == "\x1b[1;38;2;69;183;107myes\x1b[0m"
+    assert lines[3] == "no   long"
+
+
+def test_text_like_markup_stays_text(terminal: Streams) -> None:
+    table(terminal, ("A",), [("[bold]x[/bold] :smile:",)])
+    assert shown(terminal)[2] == "[bold]x[/bold] :smile:"

@@ -220,7 +220,7 @@ def _table(
     streams: Streams,
 ) -> None:
     from mull.bench.measure import Spread
-    from mull.terminal.console.tables import table
+    from mull.terminal.console.tables import Column, table
 
     name = subjects[0].resolved.name
     tried = list(dict.fromkeys(trial for _, trial in samples))
@@ -231,7 +231,7 @@ def _table(
             rows.append(
                 (trial.name, _figure(trial, spread.median), f"{_short(spread.low)} to {_short(spread.high)}")
             )
-        table(streams, (name, "MEDIAN", "QUARTILES"), rows)
+        table(streams, (name, Column("MEDIAN", right=True), Column("QUARTILES", 1)), rows)
         return
     rows = [("load", f"{loads[0]:.2f} s", f"{loads[1]:.2f} s", "", "")]
     for trial in tried:
@@ -242,7 +242,8 @@ def _table(
         first, second = (Spread.of([pair[part] for pair in pairs]).median for part in (0, 1))
         figures = (_figure(trial, first), _figure(trial, second))
         rows.append((trial.name, *figures, f"{ratio.median:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"))
-    table(streams, ("", name, subjects[1].label, "RATIO", "QUARTILES"), rows)
+    compared = [Column(head, right=True) for head in (name, subjects[1].label)]
+    table(streams, ("", *compared, Column("RATIO", right=True), Column("QUARTILES", 1)), rows)
 
 
 def _short(value: float) -> str:

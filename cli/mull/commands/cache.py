@@ -13,7 +13,7 @@ from mull.commands._options import Json
 from mull.errors import MullError
 from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import table
+from mull.terminal.console.tables import Column, table
 from mull.terminal.views.json_output import write_object
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
         for entry in entries
     ]
     if rows:
-        table(streams, ("Model", "Tokens", "Size", "Used"), rows)
+        table(
+            streams,
+            (Column("Model"), Column("Tokens", 1), Column("Size", right=True), Column("Used", 2)),
+            rows,
+        )
     total = size_text(sum(entry.bytes for entry in entries))
     streams.note(f"{total} of at most {size_text(state_store.effective_limit())}, in {state_store.folder}")
     if problem:

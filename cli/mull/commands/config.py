@@ -13,6 +13,7 @@ from mull.commands._options import Json
 from mull.config import CONFIG_FILE, read_config
 from mull.fs import paths
 from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -38,8 +39,14 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
         listed = [{"name": key.name, "value": settings[key.name], "help": key.help} for key in config.KEYS]
         write_object(context.obj, {"v": 1, "settings": listed, "error": None})
         return
-    rows = [(key.name, config.show_value(settings[key.name]) or "–", key.help) for key in config.KEYS]
+    rows = [(key.name, _value(key, settings), Styled(key.help, "muted")) for key in config.KEYS]
     table(context.obj, ("Setting", "Value", "Meaning"), rows)
+
+
+def _value(key: config.ConfigKey, settings: config.Config) -> Styled:
+    """The value; one that the file sets stands out."""
+    text = config.show_value(settings[key.name]) or "–"
+    return Styled(text, "bold accent" if key.name in settings.values else "muted")
 
 
 @app.command("get")

@@ -15,6 +15,7 @@ from mull.commands._options import Json
 from mull.errors import ExitCode
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import card
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 _SPELLED = {"cuda": "CUDA", "vulkan": "Vulkan", "hip": "ROCm (HIP)", "sycl": "SYCL", "metal": "Metal"}
-
+_STYLES = {
+    **dict.fromkeys(("Not safe", "Refused", "Fallback", "Unused card"), "warning"),
+    "Fix": "bold accent",
+}
 
 ClearVerdicts = Annotated[
     bool,
@@ -52,7 +56,11 @@ def doctor(context: typer.Context, json: Json = False, clear_verdicts: ClearVerd
     if json:
         write_object(streams, {"v": 1, **asdict(found)})
     else:
-        card(streams, _rows(found))
+        card(
+            streams,
+            [(name, Styled(value, _STYLES.get(name, ""))) for name, value in _rows(found)],
+            "This machine",
+        )
     raise typer.Exit(ExitCode.OK if found.healthy else ExitCode.FAILURE)
 
 

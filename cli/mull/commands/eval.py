@@ -61,7 +61,8 @@ Parallel = Annotated[
 Wrong = Annotated[
     bool, typer.Option("--wrong", help="Also list the wrong answers.", rich_help_panel="Output")
 ]
-HEADS = ("THINKING", "RIGHT", "SHARE", "UNFINISHED", "TOKENS EACH", "OF THEM THOUGHT", "SECONDS")
+HEADS = (("THINKING", 0), ("RIGHT", 0), ("SHARE", 0), ("UNFINISHED", 4), ("TOKENS EACH", 2), ("OF THEM THOUGHT", 3),
+         ("SECONDS", 1))  # fmt: skip
 
 
 @partial(takes_turn_flags, without=(*NOT_HERE, "reason", "effort"))
@@ -173,7 +174,7 @@ def _ask(
 
 def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json: bool, wrong: bool) -> None:
     from mull.evaluation.outcome import as_json
-    from mull.terminal.console.tables import table
+    from mull.terminal.console.tables import Column, table
     from mull.terminal.views.json_output import write_object
 
     if json:
@@ -181,7 +182,9 @@ def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json
         runs = [as_json(outcome) for outcome in outcomes]
         write_object(streams, {"v": 1, "model": model, "questions": count, "runs": runs})
         return
-    table(streams, HEADS, [_row(outcome) for outcome in outcomes])
+    best = max((outcome.accuracy for outcome in outcomes), default=0.0)
+    rows = [_row(outcome, best) for outcome in outcomes]
+    table(streams, [Column(head, leaves, right=head != "THINKING") for head, leaves in HEADS], rows)
     for outcome in outcomes:
         if notice := outcome.report.notice:
             streams.note(notice)
@@ -189,7 +192,9 @@ def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json
             streams.write_stdout(line + "\n")
 
 
-def _row(outcome: EvalOutcome) -> tuple[str, ...]:
+def _row(outcome: EvalOutcome, best: float) -> tuple[object, ...]:
+    from mull.terminal.console.style import Styled
+
     report, count = outcome.report, max(len(outcome.questions), 1)
     shown = (
         outcome.asked if report.applied == outcome.asked else f"{outcome.asked} (applied: {report.applied})"
@@ -198,7 +203,7 @@ def _row(outcome: EvalOutcome) -> tuple[str, ...]:
     return (
         shown,
         f"{outcome.right}/{len(outcome.questions)}",
-        f"{outcome.accuracy:.0%}",
+        Styled(f"{outcome.accuracy:.0%}", "bold good" if outcome.accuracy == best else ""),
         str(outcome.unfinished + outcome.failed),
         f"{tokens / count:.0f}",
         f"{outcome.thinking_tokens / max(tokens, 1):.0%}",

@@ -1,13 +1,9 @@
-"""`mull models` and `mull list`: catalogue and installed models, judged for this machine; search the Hub; refresh.
-
-The table has three layouts, by the terminal's width; a pipe gets the wide one. On a narrow terminal the cells are
-stacked without heads, so each cell names its unit.
-"""
+"""`mull models` and `mull list`: catalogue and installed models, judged for this machine; search the Hub; refresh."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,20 +14,9 @@ from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.models.catalogue.catalogue import Catalogue
-    from mull.models.inventory import InventoryItem
-    from mull.models.memory.fit import MemoryPlan
     from mull.models.memory.machine import Machine
 
 _FOUND_HEADS = ("REPOSITORY", "DOWNLOADS", "LIKES", "UPDATED", "LICENCE")
-Layout = Literal["wide", "usual", "narrow"]
-
-_LEGEND = "✓ permissive licence, CTX context that fits, T/S tokens per second (estimate)."
-_SHORT_LEGEND = "✓ permissive licence, ~ estimate."
-_WIDE, _USUAL = 118, 72  # least terminal width of each layout, in columns
-_HEADS = ("NAME", "SIZE", "LICENCE", "THINKS", "HERE", "THIS MACHINE", "CTX", "T/S")
-_SHORT_HEADS = ("NAME", "SIZE", "✓", "THINKS", "HERE", "FITS", "CTX", "T/S")
-_THINKS = {"none": "no", "always": "always", "switchable": "on/off"}
-_FITS = {"gpu": "GPU", "memory": "memory", "slow": "slow", "no": "no"}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -100,9 +85,10 @@ def _list(
     streams: Streams, words: Sequence[str], licence: str | None, *, installed: bool, json: bool
 ) -> None:
     from mull.commands._inventory import all_rows
+    from mull.commands._models_table import show_models
+    from mull.models.catalogue import recommend
     from mull.models.disk.discover import unfinished
     from mull.models.inventory import record, select
-    from mull.terminal.console.tables import table
     from mull.terminal.views.json_output import write_object
 
     catalogue, machine = _catalogue_and_machine(streams)
@@ -115,12 +101,9 @@ def _list(
         write_object(streams, value)
         return
     if rows:
-        layout = _layout_for(streams.width if streams.stdout_tty else None)
-        heads = _SHORT_HEADS if layout == "usual" else _HEADS
-        table(streams, heads, [_cells(row, layout) for row in rows])
-        if streams.stdout_tty:
-            legend = _SHORT_LEGEND if layout == "narrow" else _LEGEND
-            streams.note(f"{legend} Details: mull show NAME")
+        best = recommend.best(catalogue.entries, machine)
+        narrowed = bool(words or licence or installed)
+        show_models(streams, rows, best[0].entry.name if best else "", all_rows=narrowed)
     else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
@@ -206,66 +189,3 @@ def _refresh(streams: Streams, source: str, *, json: bool) -> None:
         write_object(streams, {"v": 1, "models": count, "updated": updated})
         return
     streams.note(f"The catalogue now has {counted(count, 'model')}, as of {updated or 'an unknown date'}.")
-
-
-def _layout_for(columns: int | None) -> Layout:
-    """The layout for a terminal of that width; None: stdout is not a terminal."""
-    if columns is None or columns >= _WIDE:
-        return "wide"
-    return "usual" if columns >= _USUAL else "narrow"
-
-
-def _cells(row: InventoryItem, layout: Layout) -> Sequence[str]:
-    """One row of the table. Unknown values are empty."""
-    entry, plan = row.entry, row.plan
-    licence, thinks = "", ""
-    if entry is not None:
-        mark = "✓" if entry.licence.permissive else ""
-        spdx = entry.licence.spdx.removeprefix("LicenseRef-")
-        licence = mark if layout == "usual" else f"{spdx} {mark}".rstrip()
-        thinks = _THINKS[entry.reasoning.kind]
-    here = "yes" if row.installed else ""
-    context = _tokens(plan.ctx) if plan and plan.fits else ""
-    speed = _speed(plan.speed) if plan and plan.speed else ""
-    if layout == "narrow":
-        thinks = f"thinks: {thinks}" if thinks else ""
-        here = "installed" if here else ""
-        context = f"{context} context" if context else ""
-        speed = f"{speed} tokens/s" if speed else ""
-    return _pull_name(row), _size(row), licence, thinks, here, _verdict(plan, layout), context, speed
-
-
-def _pull_name(row: InventoryItem) -> str:
-    """The name to pull; it includes the quantization when a smaller one than the default is recommended."""
-    if row.entry is None or row.file is None or row.file.quant == row.entry.default_quant:
-        return row.name
-    return f"{row.name}:{row.file.quant}"
-
-
-def _verdict(plan: MemoryPlan | None, layout: Layout) -> str:
-    if plan is None:
-        return ""
-    if layout != "usual":
-        return plan.words
-    if plan.expert_offload and plan.verdict == "partial":
-        return "experts"
-    return _FITS.get(plan.verdict, f"{plan.gpu_layers} layers")
-
-
-def _speed(speed: float) -> str:
-    from mull.models.memory.fit import FAST
-
-    if speed > FAST:
-        return f"{FAST:.0f}+"
-    return f"~{speed:.{0 if speed >= 10 else 1}f}"
-
-
-def _size(row: InventoryItem) -> str:
-    if not row.bytes:
-        return "?"
-    size = f"{row.bytes / 1e9:.1f} GB" if row.bytes >= 1e8 else f"{row.bytes / 1e6:.0f} MB"
-    return f"~{size}" if row.approximate else size
-
-
-def _tokens(count: int) -> str:
-    return f"{count // 1024}k" if count >= 1024 else str(count)

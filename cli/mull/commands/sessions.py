@@ -15,7 +15,8 @@ from mull.errors import MullError
 from mull.store.formats import ExportFormat
 from mull.terminal.console.quantities import counted
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import table
+from mull.terminal.console.style import Styled
+from mull.terminal.console.tables import Column, table
 from mull.terminal.views.json_output import write_object
 
 if TYPE_CHECKING:
@@ -71,9 +72,19 @@ def listing(
     if json:
         write_object(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
         return
-    rows = [(each.id, each.title, str(each.turns), each.model, time_text(each.updated)) for each in found]
+    heads = (Column("Session"), Column("Title"), Column("Turns", 2), Column("Model", 3), Column("Used", 1))
+    rows = [
+        (
+            Styled(each.id, "accent"),
+            each.title,
+            str(each.turns),
+            Styled(each.model, "muted"),
+            Styled(time_text(each.updated), "muted"),
+        )
+        for each in found
+    ]
     if rows:
-        table(streams, ("Session", "Title", "Turns", "Model", "Used"), rows)
+        table(streams, heads, rows)
     else:
         streams.note("No conversation has been saved yet.")
     if len(found) < count:

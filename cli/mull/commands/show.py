@@ -70,13 +70,23 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
 def _show_card(streams: Streams, row: InventoryItem, facts: list[tuple[str, str]]) -> None:
     """Print the facts; on a terminal open the pager when there is a README to show below them."""
     from mull.terminal.console.pager import page
+    from mull.terminal.console.style import Styled
     from mull.terminal.console.tables import card, card_lines
 
     text = _readme(row) if streams.stdout_live else None
+    shown = [(name, Styled(value, _style(name, row))) for name, value in facts]
     if text is None:
-        card(streams, facts)
+        card(streams, shown, row.name)
     else:
-        page(streams, [*card_lines(streams, facts), "", *_drawn(streams, text)])
+        page(streams, [*card_lines(streams, shown, row.name), "", *_drawn(streams, text)])
+
+
+def _style(name: str, row: InventoryItem) -> str:
+    if name != "This machine" or row.plan is None:
+        return ""
+    from mull.commands._models_table import VERDICT_STYLES
+
+    return VERDICT_STYLES[row.plan.verdict]
 
 
 def _show_readme(streams: Streams, row: InventoryItem) -> None:

@@ -15,7 +15,8 @@ from mull.fs.text import MOST, decode, read_bytes
 from mull.prompt_templates import files, trust
 from mull.prompt_templates.template import PromptTemplate, read
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.tables import table
+from mull.terminal.console.style import Styled
+from mull.terminal.console.tables import Column, table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -80,9 +81,23 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
         write_object(streams, {"v": 1, "templates": listed, "trusted_folders": folders})
     elif found:
         rows = [
-            (one.name, one.description, ", ".join(one.variables), _trust(one.path), one.path) for one in found
+            (
+                Styled(one.name, "accent"),
+                one.description,
+                ", ".join(one.variables),
+                _trust(one.path),
+                Styled(str(one.path), "muted"),
+            )
+            for one in found
         ]
-        table(streams, ("NAME", "FOR", "VALUES", "TRUSTED", "FILE"), rows)
+        heads = (
+            Column("NAME"),
+            Column("FOR"),
+            Column("VALUES", 2),
+            Column("TRUSTED", 1),
+            Column("FILE", 3),
+        )
+        table(streams, heads, rows)
     elif not problems:
         streams.note("No templates found. Create one with: mull templates edit NAME")
     if folders and not json:

@@ -12,12 +12,20 @@ from mull.commands._options import Json, completes
 from mull.errors import ExitCode, MullError
 from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Styled
+from mull.terminal.console.tables import Column, table
 
 if TYPE_CHECKING:
     from mull.models.disk.discover import LocalModel
     from mull.models.verify import Verification
 
-_HEADS = ("MODEL", "SIZE", "SHA-256", "COMPARED WITH", "VERDICT")
+_HEADS = (
+    Column("MODEL"),
+    Column("SIZE", 1, right=True),
+    Column("SHA-256", 3),
+    Column("COMPARED WITH", 2),
+    Column("VERDICT"),
+)
 _AGAINST = {
     "hub": "the Hub's record",
     "ollama": "Ollama's record",
@@ -25,6 +33,7 @@ _AGAINST = {
     "earlier": "an earlier check",
     "nothing": "nothing: first check",
 }
+_STYLES = {True: "good", False: "error", None: "muted"}
 _VERDICTS = {True: "ok", False: "CHANGED", None: "recorded"}
 
 Names = Annotated[
@@ -65,7 +74,6 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
 
 def _report(streams: Streams, verdicts: Sequence[Verification], *, json: bool) -> None:
     """Print a line or an object for each file. Raises typer.Exit with 1 when a file differs."""
-    from mull.terminal.console.tables import table
     from mull.terminal.views.json_output import error_fields, write_object
 
     failure = _failure(verdicts)
@@ -109,12 +117,18 @@ def _failure(verdicts: Sequence[Verification]) -> MullError | None:
     )
 
 
-def _row(verdict: Verification) -> tuple[str, ...]:
+def _row(verdict: Verification) -> tuple[object, ...]:
     word = _VERDICTS[verdict.same]
     if verdict.catalogue is False and verdict.same is not False:
         word += ", but not the catalogue's"
     digest = f"{verdict.sha256[:12]}…"
-    return verdict.model, size_text(verdict.bytes), digest, _AGAINST[verdict.against], word
+    return (
+        verdict.model,
+        size_text(verdict.bytes),
+        digest,
+        _AGAINST[verdict.against],
+        Styled(word, _STYLES[verdict.same]),
+    )
 
 
 def _object(verdict: Verification) -> dict[str, object]:

@@ -69,6 +69,14 @@ class Palette:
         assert self._theme is not None
         return self._theme
 
+    def current(self, *, color: bool) -> Theme:
+        """The theme in use; without colours for a stream that takes none."""
+        if color:
+            return self.theme
+        if self._colorless is None:
+            self._colorless = _build("mono", self.choice.overrides, self.depth)
+        return self._colorless
+
     def use(self, choice: ThemeChoice, background: ThemeName | None = None) -> None:
         """Switch to this theme; `background` is what "auto" means: dark or light, None where it is not known."""
         name: ThemeName = choice.name
@@ -95,7 +103,7 @@ class Palette:
     def _named(self, name: str, *, color: bool) -> RichStyle:
         from rich.style import Style as RichStyle
 
-        styles = (self.theme if color else self._mono()).styles
+        styles = self.current(color=color).styles
         if name in styles:
             return styles[name]
         if not name.startswith(CODE):
@@ -104,12 +112,6 @@ class Palette:
         if self._code is None:
             return theme_style(short, styles)
         return _fitted(pygments_style(short, self._code), self.depth)
-
-    def _mono(self) -> Theme:
-        """The theme without colours, for a stream that takes none."""
-        if self._colorless is None:
-            self._colorless = _build("mono", self.choice.overrides, self.depth)
-        return self._colorless
 
     def codes(self, names: str, *, color: bool = True) -> str:
         """The SGR sequence that begins the style; empty if nothing of it can be shown."""

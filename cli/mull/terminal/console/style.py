@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from mull.terminal.console.palette import Palette
 
@@ -49,3 +50,15 @@ class Style:
             return self(text, style)
         codes = _MESSAGES[style] if self.color else "1" if style == "error" else "2"
         return text if self.plain or not text else f"\x1b[{codes}m{text}{RESET}"
+
+
+class Styled(NamedTuple):
+    """A text and the names of its style. `mark`: one character to stand before it on a terminal; a space aligns the
+    texts that have none."""
+
+    text: str
+    style: str = ""
+    mark: str = ""
+
+    def __str__(self) -> str:
+        return self.text

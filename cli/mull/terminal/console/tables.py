@@ -1,119 +1,201 @@
-"""Tables and cards for the commands that list things.
+"""Tables and cards for the commands that list and report: they pass data, this module draws it.
 
-In: headings and rows of text. Out: on a terminal, aligned columns that fit its width, with long cells wrapped; if a
-column would get too narrow for words, each row as a block of lines. In a pipe, one line per row with tabs between the
-cells and no headings, for `cut` and `awk`. Text is sanitized.
+In: headings and rows of text, in groups perhaps. Out: on a terminal, aligned columns that fit its width, drawn with
+rich; columns that don't fit are left out in the order that they name, the others wrap at words, and where even that
+does not do, each row is a block of lines. In a pipe, one line per row with tabs between the cells and no headings, for
+`cut` and `awk`; rich is not imported. Text is sanitized.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Styled
 from mull.terminal.console.width import width, wrap
+from mull.terminal.input.background import settle_theme
 
-GAP = "  "
-NARROWEST = 16  # cells: where a column would get narrower, rows become blocks of lines
+GAP = 2  # cells between columns
+NARROWEST = 16  # cells: no column that wraps gets narrower
 CARD = 20  # cells for the values of a card beside their names; with less, values go below the names
 INDENT = "  "
 JOINT = " · "
 
 
-def table(streams: Streams, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+class Column(NamedTuple):
+    """A heading. `leaves`: where columns don't fit, the one with the highest number is left out first; 0: none is.
+
+    `right`: aligned right, as columns of bare numbers are without it.
+    """
+
+    head: str
+    leaves: int = 0
+    right: bool = False
+
+
+class Group(NamedTuple):
+    """Rows under a title."""
+
+    title: str
+    rows: Sequence[Sequence[object]]
+    style: str = "heading"
+
+
+def table(streams: Streams, heads: Sequence[str | Column], rows: Iterable[Sequence[object]]) -> None:
     """Rows under headings, on stdout. Columns of numbers are aligned right. A pipe gets no headings, as in `ls`."""
-    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+    grouped(streams, heads, [Group("", list(rows))])
+
+
+def grouped(streams: Streams, heads: Sequence[str | Column], groups: Sequence[Group]) -> None:
+    """The same in groups; a pipe gets the rows alone. Headings that would scroll away are repeated at the end."""
     if not streams.stdout_tty:
+        cells = [[one_line(str(cell)) for cell in row] for group in groups for row in group.rows]
         streams.stdout.write("".join("\t".join(row) + "\n" for row in cells))
         return
-    style = streams.stdout_style
-    natural = [max(width(line[index]) for line in [heads, *cells]) for index in range(len(heads))]
-    right = [bool(cells) and all(_is_number(row[index]) for row in cells) for index in range(len(heads))]
-    widths = _fit(natural, streams.width - 1 - len(GAP) * (len(heads) - 1))
-    if widths is None:
-        named = [[_named(*cell) for cell in zip(row, heads, right, strict=True)] for row in cells]
-        streams.stdout.write("".join(f"{line}\n" for line in _stacked(streams, named, "bold")))
-        return
-    for number, row in enumerate([list(heads), *cells]):
-        name = "bold" if number == 0 else ""
-        for line in _lines(row, widths, right):
-            streams.stdout.write(style(line, name) + "\n")
+    settle_theme(streams)
+    columns = [head if isinstance(head, Column) else Column(head) for head in heads]
+    _write(streams, _table_lines(streams, columns, groups))
 
 
-def card(streams: Streams, rows: Iterable[tuple[str, object]]) -> None:
+def card(streams: Streams, rows: Iterable[tuple[str, object]], title: str = "") -> None:
     """Names and values on stdout, one below the other. An empty name continues the value above; ("", "") is a
-    blank line."""
-    streams.stdout.write("".join(f"{line}\n" for line in card_lines(streams, rows)))
+    blank line. A pipe gets no title."""
+    _write(streams, card_lines(streams, rows, title))
 
 
-def card_lines(streams: Streams, rows: Iterable[tuple[str, object]]) -> list[str]:
+def card_lines(streams: Streams, rows: Iterable[tuple[str, object]], title: str = "") -> list[str]:
     """The lines of a card."""
-    pairs = [(one_line(name), one_line(str(value))) for name, value in rows]
+    pairs = [(one_line(name), _cell(value)) for name, value in rows]
     if not streams.stdout_tty:
-        return [f"{name}\t{value}" if name or value else "" for name, value in pairs]
+        return [f"{name}\t{value.text}" if name or value.text else "" for name, value in pairs]
+    settle_theme(streams)
+    from mull.terminal.console import drawing
+
+    head = drawing.lines(streams, drawing.rule(streams, one_line(title))) if title else []
     left = min(max((width(name) for name, _ in pairs), default=0), 24)
-    room = streams.width - 1 - left - len(GAP)
+    room = streams.width - 1 - left - GAP
     if room < CARD:
-        return _stacked(streams, [pair for pair in pairs if pair[1]], "dim")
-    lines = []
-    for name, value in pairs:
-        for number, line in enumerate(wrap(value, room)):
-            head = name if number == 0 else ""
-            space = " " * max(0, left - width(head))
-            lines.append(f"{streams.stdout_style(head, 'dim')}{space}{GAP}{line}".rstrip(" "))
-    return lines
+        return head + _stacked(
+            streams, [[Styled(name, "muted"), value] for name, value in pairs if value.text]
+        )
+    widest = max((width(value.text) for _, value in pairs), default=0)
+    cells = [(Styled(name, "muted"), value) for name, value in pairs]
+    return head + drawing.lines(
+        streams, drawing.grid(streams, (left, min(room, widest)), (False, False), cells, GAP)
+    )
 
 
-def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
-    """One row as lines; cells that don't fit continue on the next line."""
-    wrapped = [wrap(cell, size) for cell, size in zip(row, widths, strict=True)]
-    lines = []
-    for number in range(max(map(len, wrapped))):
-        parts = []
-        for cell, size, to_right in zip(wrapped, widths, right, strict=True):
-            text = cell[number] if number < len(cell) else ""
-            space = " " * max(0, size - width(text))
-            parts.append(space + text if to_right else text + space)
-        lines.append(GAP.join(parts).rstrip(" "))
-    return lines
+def _write(streams: Streams, lines: Iterable[str]) -> None:
+    streams.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def _named(cell: str, head: str, is_number: bool) -> str:
-    """A number needs its column's heading."""
-    return f"{head.lower()} {cell}" if is_number else cell
+def _cell(value: object) -> Styled:
+    if not isinstance(value, Styled):
+        return Styled(one_line(str(value)))
+    text = one_line(value.text)
+    return Styled(f"{value.mark} {text}" if value.mark else text, value.style)
 
 
-def _stacked(streams: Streams, rows: Sequence[Sequence[str]], first_style: str) -> list[str]:
-    """The first cell on its own line, the others below it, as many to a line as fit."""
-    room = max(1, streams.width - 1 - len(INDENT))
-    lines = []
-    for first, *others in rows:
-        lines += [streams.stdout_style(line, first_style) for line in wrap(first, room)] if first else []
-        lines += [f"{INDENT}{line}" for line in _packed([cell for cell in others if cell], room)]
-    return lines
+def _table_lines(streams: Streams, columns: Sequence[Column], groups: Sequence[Group]) -> list[str]:
+    from mull.terminal.console import drawing
 
-
-def _packed(cells: Sequence[str], room: int) -> list[str]:
-    """Cells joined into lines; a cell is broken only if it is wider than a line."""
+    cells = [[[_cell(value) for value in row] for row in group.rows] for group in groups]
+    every = [row for rows in cells for row in rows]
+    numeric = [_is_numeric(index, every) for index in range(len(columns))]
+    fitting = _fit(columns, every, streams.width - 1)
     lines: list[str] = []
-    for cell in cells:
-        if lines and width(lines[-1] + JOINT + cell) <= room:
-            lines[-1] += JOINT + cell
-        else:
-            lines += wrap(cell, room)
+    if fitting is None:
+        for group, rows in zip(groups, cells, strict=True):
+            named = [[_named(*cell) for cell in zip(row, columns, numeric, strict=True)] for row in rows]
+            lines += _titled(streams, group, _stacked(streams, named, "bold"), first=not lines)
+        return lines
+    kept, widths = fitting
+    right = [numeric[index] or columns[index].right for index in kept]
+
+    def drawn(rows: Iterable[Sequence[Styled]]) -> list[str]:
+        chosen = ([row[index] for index in kept] for row in rows)
+        return drawing.lines(streams, drawing.grid(streams, widths, right, chosen, GAP))
+
+    heads = drawn([[Styled(column.head, "table_head") for column in columns]])
+    total = sum(widths) + GAP * (len(widths) - 1)
+    line = streams.stdout_style(("─" if streams.unicode else "-") * total, "border")
+    lines = [*heads, line]
+    for group, rows in zip(groups, cells, strict=True):
+        lines += _titled(streams, group, drawn(rows) if rows else [], first=len(lines) <= len(heads) + 1)
+    if len(lines) >= streams.size()[1]:
+        lines += [line, *heads]
     return lines
 
 
-def _fit(natural: Sequence[int], room: int) -> list[int] | None:
-    """Column widths within `room`, taken from the widest columns first; None if one would get too narrow."""
-    widths = list(natural)
-    while sum(widths) > room:
-        widest = max(widths)
-        if widest <= NARROWEST:
+def _titled(streams: Streams, group: Group, lines: Sequence[str], *, first: bool) -> list[str]:
+    title = [streams.stdout_style(one_line(group.title), group.style)] if group.title else []
+    return [*([""] if title and not first else []), *title, *lines]
+
+
+def _fit(
+    columns: Sequence[Column], rows: Sequence[Sequence[Styled]], room: int
+) -> tuple[list[int], list[int]] | None:
+    """The columns that fit into `room`, by number, and their widths; None if those that must stay don't fit."""
+    texts = [[columns[index].head, *(row[index].text for row in rows)] for index in range(len(columns))]
+    natural = [max(map(width, column), default=0) for column in texts]
+    least = [
+        min(size, max(NARROWEST, *(width(word) for line in column for word in line.split()), 0))
+        for size, column in zip(natural, texts, strict=True)
+    ]
+    kept = [index for index in range(len(columns)) if natural[index]]
+    while sum(least[index] for index in kept) + GAP * (len(kept) - 1) > room:
+        leaving = max(kept, key=lambda index: columns[index].leaves)
+        if columns[leaving].leaves == 0:
             return None
-        widths[widths.index(widest)] = widest - 1
-    return widths
+        kept.remove(leaving)
+    widths = {index: natural[index] for index in kept}
+    while sum(widths.values()) + GAP * (len(kept) - 1) > room:
+        widest = max(
+            (index for index in kept if widths[index] > least[index]), key=lambda index: widths[index]
+        )
+        widths[widest] -= 1
+    return kept, [widths[index] for index in kept]
+
+
+def _is_numeric(index: int, rows: Sequence[Sequence[Styled]]) -> bool:
+    return bool(rows) and all(_is_number(row[index].text) for row in rows)
 
 
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).removeprefix("-").removesuffix("%").isdigit()
+
+
+def _named(cell: Styled, column: Column, is_number: bool) -> Styled:
+    """A number needs its column's heading."""
+    return cell._replace(text=f"{column.head.lower()} {cell.text}") if is_number else cell
+
+
+def _stacked(streams: Streams, rows: Sequence[Sequence[Styled]], first_style: str = "") -> list[str]:
+    """The first cell on its own line, the others below it, as many to a line as fit."""
+    style, room = streams.stdout_style, max(1, streams.width - 1 - len(INDENT))
+    lines = []
+    for first, *others in rows:
+        name = first.style or first_style
+        lines += [style(line, name) for line in wrap(first.text, room)] if first.text else []
+        lines += [
+            f"{INDENT}{line}" for line in _packed(streams, [cell for cell in others if cell.text], room)
+        ]
+    return lines
+
+
+def _packed(streams: Streams, cells: Sequence[Styled], room: int) -> list[str]:
+    """Cells joined into lines; a cell is broken only if it is wider than a line."""
+    style, joint = streams.stdout_style, JOINT if streams.unicode else " - "
+    lines: list[str] = []
+    used = room
+    for cell in cells:
+        size = width(cell.text)
+        if used + width(joint) + size <= room:
+            lines[-1] += joint + style(cell.text, cell.style)
+            used += width(joint) + size
+        else:
+            lines += [style(line, cell.style) for line in wrap(cell.text, room)]
+            used = width(cell.text) if size <= room else room
+    return lines
