@@ -63,6 +63,7 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("system", str, "system prompt of every new conversation"),
     ConfigKey("markdown", bool, "render answers as Markdown on a terminal", default=True),
     ConfigKey("max_tokens", int, "limit on generated tokens, thinking included"),
+    ConfigKey("loop_guard", bool, "end an answer that repeats itself without end", default=True),
     ConfigKey("temperature", float, "sampling temperature; 0 is greedy"),
     ConfigKey("top_k", int, "sample from the k most likely tokens; 0 is off"),
     ConfigKey(

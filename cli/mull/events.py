@@ -12,7 +12,7 @@ from typing import Literal
 
 from mull.errors import ExitCode, MullError
 
-Finish = Literal["stop", "length", "thinking", "interrupted", "schema", "error"]
+Finish = Literal["stop", "length", "thinking", "loop", "interrupted", "schema", "error"]
 Limit = Literal["max_tokens", "default", "context"]
 Asked = Literal["default", "on", "off", "low", "medium", "high"]
 Applied = Literal["default", "on", "off", "low", "medium", "high", "always", "none"]
@@ -62,6 +62,9 @@ class Notice:
     code: str
     text: str
 
+
+LOOPED = "The answer was cut: the model repeated itself."
+"""What a turn with the finish `loop` is called, wherever a note says so."""
 
 NOT_SAVED = "not_saved"
 """The code of a notice that the conversation could not be read or saved."""
@@ -117,7 +120,8 @@ class TokenChance:
 class Done:
     """The end of a turn, however it ended. `limit` names the limit that cut it when `finish` is length or thinking.
 
-    With the finish `schema`, `error` says how the answer violates the schema; the answer is complete nonetheless.
+    With the finish `loop`, the model repeated itself and was cut (`turn/loop_guard.py`). With the finish `schema`,
+    `error` says how the answer violates the schema; the answer is complete nonetheless.
     `logprobs` belong to the answer's tokens; None unless they were requested.
     """
 
@@ -146,6 +150,7 @@ _EXIT: dict[Finish, ExitCode] = {
     "stop": ExitCode.OK,
     "length": ExitCode.CUT,
     "thinking": ExitCode.NO_ANSWER,
+    "loop": ExitCode.CUT,
     "schema": ExitCode.SCHEMA,
     "error": ExitCode.FAILURE,
     "interrupted": ExitCode.INTERRUPTED,

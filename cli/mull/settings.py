@@ -173,7 +173,8 @@ class TurnSettings:
     """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end.
 
     `answer_format` constrains the answer, never the thinking. `logprobs`: how many of the most likely tokens to report
-    with each token of the answer; 0: the token alone, None: no log probabilities.
+    with each token of the answer; 0: the token alone, None: no log probabilities. `loop_guard`: end a text that
+    repeats itself without end.
     """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
@@ -182,3 +183,4 @@ class TurnSettings:
     stop: tuple[str, ...] = ()
     answer_format: AnswerFormat | None = None
     logprobs: int | None = None
+    loop_guard: bool = True

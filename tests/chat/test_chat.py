@@ -574,3 +574,19 @@ def test_a_chat_needs_a_terminal(mull: Callable[..., object], thinker: Path) -> 
     done = mull("chat", "-m", thinker)
     assert done.returncode == 2  # type: ignore[attr-defined]
     assert b"needs a terminal" in done.stderr  # type: ignore[attr-defined]
+
+
+def test_a_loop_is_cut_and_noted(chat: Chat, tmp_path: Path) -> None:
+    script = [" The", " cat", " sat", " on", " the", " mat", "."]
+    looping = write_scripted(tmp_path / "looping.gguf", script, end=False, template=CHATML)
+    with chat(looping, columns=100) as terminal:
+        terminal.say("Tell me more.")
+        terminal.shows(
+            "The answer was cut: the model repeated itself. /retry asks again; /set loop_guard false"
+        )
+        terminal.say("/set loop_guard false")
+        terminal.shows("loop_guard")
+        terminal.say("/set max_tokens 300")
+        terminal.say("And again.")
+        terminal.shows("The answer was cut at the token limit.")
+        terminal.leave()

@@ -15,6 +15,7 @@ from mull.commands._run_config import run_config
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
+from mull.events import LOOPED
 from mull.terminal.console.streams import detach
 from mull.terminal.views.base import requested_forms
 from mull.terminal.views.open import VIEWS, open_view
@@ -101,6 +102,8 @@ def _shortfall(done: Done, backend: ChatBackend) -> str | None:
     """Why the answer is incomplete or missing, and what helps: for exit codes 3 and 4, and an answer without text."""
     if done.finish == "thinking":
         return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
+    if done.finish == "loop":
+        return f"{LOOPED} --repeat-penalty 1.1 may help; --no-loop-guard lets it go on."
     if done.finish == "length" and done.limit == "context":
         more = (
             " --ctx N allows more, up to the model's own limit." if backend.capabilities.context_size else ""

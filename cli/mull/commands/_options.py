@@ -142,6 +142,14 @@ Stop = Annotated[
     list[str] | None,
     typer.Option("--stop", metavar="TEXT", help="End the answer before this text (repeatable)."),
 ]
+LoopGuard = Annotated[
+    bool | None,
+    typer.Option(
+        "--loop-guard/--no-loop-guard",
+        help="End an answer that repeats itself without end. Unset: on.",
+        show_default=False,
+    ),
+]
 Ctx = Annotated[
     int | None,
     _number(
@@ -240,6 +248,7 @@ class TurnFlags:
     dry_multiplier: Dry = None
     seed: Seed = None
     stop: Stop = None
+    loop_guard: LoopGuard = None
     ctx: Ctx = None
     threads: Threads = None
     gpu_layers: GpuLayers = None
@@ -279,7 +288,7 @@ _PANELS = {
     "Prompt": "system files template params",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
-    "dry_multiplier seed stop",
+    "dry_multiplier seed stop loop_guard",
     "Answer format": "schema grammar format logprobs",
     "Conversation": "resume session no_save",
     "Output": "json jsonl extract extract_last extract_lang output markdown stats quiet",

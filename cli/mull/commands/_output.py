@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mull.terminal.views.base import OutputForm
 
 STDOUT = 1  # its descriptor
-_DELIVERED = ("stop", "length", "schema")  # how a turn ended whose answer is written to a file
+_DELIVERED = ("stop", "length", "loop", "schema")  # how a turn ended whose answer is written to a file
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ def run_config(
             thinking=flags.thinking.value if flags.thinking else config["thinking"],
             markdown=config["markdown"] if flags.markdown is None else flags.markdown,
             context_full=config["context_full"],
+            loop_guard=config["loop_guard"] if flags.loop_guard is None else flags.loop_guard,
         ),
         system=flags.system if flags.system is not None else config["system"],
         session=SessionChoice(flags.resume, flags.session, flags.system),

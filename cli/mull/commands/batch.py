@@ -247,6 +247,7 @@ def settle_line(run: RunConfig, backend: ChatBackend, line: Line) -> Asked:
         reasoning=run.reasoning.with_line(own),
         sampling=over(sampling, standing.sampling),
         max_tokens=own.get("max_tokens", standing.max_tokens),
+        loop_guard=own.get("loop_guard", standing.loop_guard),
         stop=tuple(own.get("stop", standing.stop)),
         answer_format=_line_format(own, standing.answer_format),
     )

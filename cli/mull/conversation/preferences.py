@@ -30,7 +30,15 @@ Advice = Callable[
 ]  # thinking on, off, or unset → the sampling that the vendor recommends
 
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
-SETTABLE: tuple[str, ...] = (*_SAMPLING, "max_tokens", "think_budget", "thinking", "markdown", "context_full")
+SETTABLE: tuple[str, ...] = (
+    *_SAMPLING,
+    "max_tokens",
+    "loop_guard",
+    "think_budget",
+    "thinking",
+    "markdown",
+    "context_full",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class Preferences:
     thinking: ThinkingView = "auto"
     markdown: bool = True
     context_full: str = "ask"
+    loop_guard: bool = True
 
     def turn_settings(self, advice: Advice, once: ReasoningAsk | None = None) -> TurnSettings:
         """One turn's settings; `once` replaces the reasoning preference for this turn."""
@@ -60,6 +69,7 @@ class Preferences:
             stop=self.stop,
             answer_format=self.answer_format,
             logprobs=self.logprobs,
+            loop_guard=self.loop_guard,
         )
 
     @property
@@ -130,5 +140,6 @@ def plain_settings(settings: TurnSettings) -> dict[str, Any]:
         "think_budget": settings.reasoning.budget,
         "max_tokens": settings.max_tokens,
         "stop": list(settings.stop) or None,
+        "loop_guard": None if settings.loop_guard else False,
     }
     return {name: value for name, value in values.items() if value is not None}

@@ -13,7 +13,7 @@ from mull.errors import MullError
 from mull.evaluation.questions import EvalQuestion
 from mull.events import Asked, Done, ReasoningReport
 
-_UNFINISHED = {"length", "thinking"}
+_UNFINISHED = {"length", "thinking", "loop"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ SUFFIX = ".toml"
 _LONGEST = 1 << 20  # bytes of a file
 INPUT = "input"
 SETTINGS = frozenset(
-    {"model", "reason", "effort", "think_budget", "thinking", "max_tokens", "markdown"}
+    {"model", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard", "markdown"}
     | {f.name for layer in (Sampling, EngineSettings) for f in fields(layer)}
 ) & {key.name for key in config.KEYS}
 

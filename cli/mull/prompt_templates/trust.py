@@ -22,7 +22,8 @@ from mull.settings import Sampling
 
 LIST = "trusted-folders.json"  # in the state folder
 HARMLESS = frozenset(
-    {"system", "stop", "reason", "effort", "think_budget", "thinking", "max_tokens", "markdown", "schema"}
+    {"system", "stop", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard"}
+    | {"markdown", "schema"}
     | {f.name for f in fields(Sampling)}
 )
 """What any template may set. A `schema` only as text; a path to one reaches beyond the prompt."""

@@ -188,7 +188,12 @@ def _summary(turn: TurnRecord) -> str:
 
 
 def _ending(turn: TurnRecord) -> str:
-    words = {"length": "cut off at a limit", "thinking": "thought, but gave no answer", "error": "failed"}
+    words = {
+        "length": "cut off at a limit",
+        "loop": "cut off because it repeated itself",
+        "thinking": "thought, but gave no answer",
+        "error": "failed",
+    }
     return words.get(turn.finish or "", "stopped before its end")
 
 

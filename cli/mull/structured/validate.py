@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from mull.errors import ExitCode, MullError
+from mull.events import Limit
 from mull.fs.json_text import parse_json
 from mull.settings import AnswerFormat
+
+Cut = Limit | Literal["loop"]
+"""What cut an answer: a limit, or the loop guard."""
 
 _LONGEST = 160  # characters of a reason
 
@@ -32,16 +36,18 @@ def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     return _first_error(data, answer_format.schema)
 
 
-def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: bool) -> MullError:
-    """The error for a mismatch (exit 5)."""
+def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None) -> MullError:
+    """The error for a mismatch (exit 5). `cut`: what cut the answer."""
     what = (
         "schema" if answer_format.schema is not None else "grammar" if not answer_format.is_json else "format"
     )
     if cut:
+        looped = cut == "loop"
         return MullError(
             "schema_cut",
-            f"The answer was cut, and the part so far does not match the {what}: {reason}.",
-            "Raise --max-tokens or --ctx.",
+            f"The answer was cut{' as it repeated itself' if looped else ''}, and the part so far does not match the "
+            f"{what}: {reason}.",
+            "--no-loop-guard lets it go on." if looped else "Raise --max-tokens or --ctx.",
             exit_code=ExitCode.SCHEMA,
         )
     return MullError(

@@ -20,7 +20,7 @@ from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import TurnPosition
 from mull.settings import TurnSettings
-from mull.structured.validate import mismatch, mismatch_error
+from mull.structured.validate import Cut, mismatch, mismatch_error
 
 _ANSWERING = ("start", "after", "answer")
 
@@ -77,8 +77,11 @@ class AnswerConstraint:
         top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
         return TokenChance(piece.data, chances.chosen, top)
 
-    def mismatch(self, answer: str, *, cut: bool) -> MullError | None:
-        """Why the finished answer does not match the requested format; None if it does, or if none was requested."""
+    def mismatch(self, answer: str, *, cut: Cut | None) -> MullError | None:
+        """Why the finished answer does not match the requested format; None if it does, or if none was requested.
+
+        `cut`: what cut it.
+        """
         if (answer_format := self.settings.answer_format) is None:
             return None
         reason = mismatch(answer, answer_format)

@@ -36,6 +36,7 @@ from mull.settings import TurnSettings
 from mull.turn.close_thinking import ThinkingCloser
 from mull.turn.constraint import AnswerConstraint
 from mull.turn.loaded_model import LoadedModel
+from mull.turn.loop_guard import LoopGuard
 from mull.turn.prepare import RenderedPrompt, prepare
 from mull.turn.stop_strings import StopFilter
 
@@ -149,10 +150,13 @@ class Turn:
     last: float = 0.0
     chances: list[TokenChance] = field(default_factory=list)  # log probabilities of the answer's tokens
     unassigned_chances: list[TokenChance] = field(default_factory=list)  # of the unassigned tokens
+    thinking_looped: bool = False  # the loop guard ends the thinking, once
+    looped: bool = False  # the loop guard ends the turn
     closer: ThinkingCloser = field(init=False)
     splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
     constraint: AnswerConstraint = field(init=False)
+    guard: LoopGuard = field(init=False)
 
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end)
@@ -161,6 +165,8 @@ class Turn:
         model, decision = self.loaded.engine.model, self.prompt.decision
         profile, position = self.loaded.profile, self.splitter.position
         self.constraint = AnswerConstraint(self.settings, profile, decision, model, self.generation, position)
+        question = next((one.content for one in reversed(self.prompt.messages) if one.role == "user"), "")
+        self.guard = LoopGuard(model.piece, question, constrained=self.settings.answer_format is not None)
 
     @property
     def tokens(self) -> int:
@@ -169,7 +175,7 @@ class Turn:
     @property
     def over(self) -> bool:
         """Whether the answer has ended, even if the generation could continue."""
-        return self.stops.stopped or self.splitter.ended
+        return self.stops.stopped or self.splitter.ended or self.looped
 
     def opening(self) -> Iterator[Event]:
         """Events before the first token."""
@@ -183,7 +189,12 @@ class Turn:
             self.prefilled = time.perf_counter()
             yield PromptProgress(item.done, item.total, item.cached)
             return
+        within = self.splitter.thinking
         yield from self._take(item)
+        if self.splitter.thinking != within:
+            self.guard.restart()
+        elif self.settings.loop_guard and not item.injected and self.guard.feed(item.token):
+            yield from self._end_loop()
         if self.splitter.position != self.constraint.position:
             self.constraint.move(self.splitter.position, self.answer)
         if not self.over and self._thinking_has_to_end() and not item.injected and self.splitter.whole:
@@ -245,11 +256,19 @@ class Turn:
             else:
                 yield Notice("hidden", f"The model wrote a {part.kind}, which is not part of the answer.")
 
+    def _end_loop(self) -> Iterator[Event]:
+        """End what repeats itself: the first time the thinking alone, so that an answer can follow."""
+        if self.splitter.thinking and not self.thinking_looped:
+            self.thinking_looped = True
+            self.guard.restart()
+            yield Notice("thinking_loop", "The thinking repeated itself and was ended.")
+        elif not self.over:
+            self.looped = True
+
     def _thinking_has_to_end(self) -> bool:
-        """Whether thinking has to end now: its budget is used up, or the user requested the answer."""
-        return self.splitter.thinking and self.closer.due(
-            self.thinking_tokens, wanted=self.control.wants_answer
-        )
+        """Whether thinking has to end now: its budget is used up, it is a loop, or the user requested the answer."""
+        wanted = self.control.wants_answer or self.thinking_looped
+        return self.splitter.thinking and self.closer.due(self.thinking_tokens, wanted=wanted)
 
     def _close_thinking(self) -> None:
         """Inject the family's end of thinking as if the model had written it; the answer follows in the same stream."""
@@ -267,14 +286,14 @@ class Turn:
         elif ended == "context":
             limit = "context"
         if no_answer:
-            return "thinking", limit
+            return ("loop" if self.looped else "thinking"), limit
         if self.mismatch(limit) is not None:
             return "schema", limit
-        return ("length" if limit else "stop"), limit
+        return "loop" if self.looped else "length" if limit else "stop", limit
 
     def mismatch(self, limit: Limit | None) -> MullError | None:
         """Why the answer does not match the requested format; None if it does, or if none was requested."""
-        return self.constraint.mismatch("".join(self.answer), cut=limit is not None)
+        return self.constraint.mismatch("".join(self.answer), cut="loop" if self.looped else limit)
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
         """The final event, with token counts and times."""

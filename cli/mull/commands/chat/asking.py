@@ -14,7 +14,7 @@ from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
 from mull.errors import Interrupted, MullError
-from mull.events import Done, Event, Notice
+from mull.events import LOOPED, Done, Event, Notice
 from mull.terminal.views.stats import stats_line
 
 
@@ -89,6 +89,8 @@ def _comment(chat: Chat, done: Done) -> None:
         chat.streams.error(done.error.message, done.error.hint)
     elif done.finish == "thinking":
         chat.note("The model thought but never answered. /retry asks again, /nothink asks without thinking.")
+    elif done.finish == "loop":
+        chat.note(f"{LOOPED} /retry asks again; /set loop_guard false lets it go on.")
     elif done.finish == "stop" and not done.answer.strip():
         chat.note("The answer is empty. /retry asks again.")
     elif done.finish == "length" and done.limit == "context":
