@@ -98,7 +98,7 @@ def _ask(
     words: list[str], environment: Mapping[str, str], language: str, source: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*words, "-E", "-x", language, "-"],
+        [*words, "-E", "-P", "-x", language, "-"],
         env=dict(environment),
         input=source,
         capture_output=True,

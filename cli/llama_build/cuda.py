@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llama_build import sdk
 from llama_build.errors import BuildError
-from llama_build.packages import how_to_install
+from llama_build.packages import CUDA_PAGE, how_to_install
 from llama_build.setting import Setting
 
 _USUAL = ("/usr/local/cuda/bin", "/opt/cuda/bin")
@@ -42,7 +42,7 @@ def cuda(environment: Mapping[str, str]) -> Setting:
         if sdk.first(folders, patterns) is None:
             raise BuildError(
                 f"The CUDA toolkit of {nvcc} is not complete: cuBLAS is missing (the {what}).",
-                how_to_install("cuda"),
+                f"Install the libraries of the same version ({version.group(1)}) too, from {CUDA_PAGE}",
             )
     cards = _cards(environment)
     return Setting(

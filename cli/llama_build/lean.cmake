@@ -24,10 +24,10 @@ if(NOT EMSCRIPTEN)
   install(TARGETS ggml-rpc-server RUNTIME DESTINATION "${SKBUILD_PLATLIB_DIR}/llama_cpp/lib")
 endif()
 
-# ggml-vulkan exists when this file's directory has been read to its end.
+# ggml-vulkan exists when llama.cpp's directory has been read to its end; that is also when the variable is read.
 if(MULL_BACKEND STREQUAL "vulkan" AND NOT MSVC)
-  cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE
-    "SHELL:-include \"${CMAKE_CURRENT_LIST_DIR}/vulkan_layer_settings.h\"")
+  set(MULL_VULKAN_HEADER "${CMAKE_CURRENT_LIST_DIR}/vulkan_layer_settings.h")
+  cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE "SHELL:-include \"${MULL_VULKAN_HEADER}\"")
 endif()
 
 # What nearly every source of llama includes, read once instead of 42 times.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from llama_build import compiler, sdk
 from llama_build.errors import BuildError
-from llama_build.packages import how_to_install
+from llama_build.packages import VULKAN_PAGE, how_to_install
 from llama_build.setting import Setting
 
 _OLDEST = 239  # the third part of the version; the oldest that was tried
@@ -33,7 +33,7 @@ def vulkan(environment: Mapping[str, str]) -> Setting:
     if version is not None and version < _OLDEST:
         raise BuildError(
             f"The Vulkan headers here are too old: 1.3.{version}; 1.3.{_OLDEST} or newer is needed.",
-            how_to_install("vulkan"),
+            f"Get a newer SDK from {VULKAN_PAGE} and set VULKAN_SDK to its folder.",
         )
     made_by = sdk.ask(glslc, "--version", environment=environment) if glslc else ""
     return Setting({"GGML_VULKAN": "ON"}, version=f"{version} {made_by}")
@@ -50,7 +50,7 @@ def _version(environment: Mapping[str, str], includes: list[str]) -> int | None:
     )
     source = "\n".join([*lines, "#endif\n"])
     found = re.search(
-        r"^version (\d+)", compiler.preprocess(source, environment, *includes) or "", re.MULTILINE
+        r"\bversion\s+(\d+)", compiler.preprocess(source, environment, *includes) or "", re.MULTILINE
     )
     return int(found.group(1)) if found else None
 

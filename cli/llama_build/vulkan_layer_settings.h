@@ -1,9 +1,13 @@
-/* Vulkan-Hpp before 1.3.268 has no C++ names for the extension VK_EXT_layer_settings, and ggml-vulkan.cpp names two of
- * them, for its validation layer. Here they are, with the layout of the C structs. Included ahead of ggml-vulkan's sources.
+/* Older Vulkan headers (1.3.239 in Debian 12) do not know the extension VK_EXT_layer_settings, and ggml-vulkan.cpp names
+ * two of its structs, for its validation layer. Here they are, laid out as in C. Included ahead of ggml-vulkan's sources;
+ * vulkan.hpp must not be included here, since these sources define macros for it first.
  */
-#include <vulkan/vulkan.hpp>
+#include <vulkan/vulkan_core.h>
 
-#if VK_HEADER_VERSION < 268
+#ifndef VK_EXT_layer_settings
+#include <cstdint>
+#include <vector>
+
 namespace vk {
 
 enum class LayerSettingTypeEXT { eBool32 = 0 };
@@ -12,18 +16,18 @@ struct LayerSettingEXT {
     const char *        layer;
     const char *        name;
     LayerSettingTypeEXT type;
-    uint32_t            count;
+    std::uint32_t       count;
     const void *        values;
 };
 
 struct LayerSettingsCreateInfoEXT {
-    VkStructureType         type = static_cast<VkStructureType>(1000496000); /* VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT */
+    VkStructureType         type = static_cast<VkStructureType>(1000496000); /* of the extension's specification */
     const void *            next = nullptr;
-    uint32_t                count;
+    std::uint32_t           count;
     const LayerSettingEXT * settings;
 
     explicit LayerSettingsCreateInfoEXT(const std::vector<LayerSettingEXT> & all)
-        : count(static_cast<uint32_t>(all.size())), settings(all.data()) {}
+        : count(static_cast<std::uint32_t>(all.size())), settings(all.data()) {}
 };
 
 }  // namespace vk

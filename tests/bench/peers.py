@@ -34,7 +34,7 @@ TOOLS = (
 # In place of llama.cpp's own CMakeLists.txt: the libraries are there already.
 PREBUILT = """
 add_library({name} INTERFACE)
-target_include_directories({name} INTERFACE "{headers}")
+target_include_directories({name} INTERFACE {headers})
 target_link_libraries({name} INTERFACE {libraries})
 """
 SETTINGS = {
@@ -106,16 +106,20 @@ def _libraries() -> Path:
 def _use_libraries(source: Path, libraries: Path) -> None:
     """Make CMake's targets `llama` and `ggml` stand for the libraries that are there."""
 
-    def write(folder: str, name: str, headers: Path, files: list[Path]) -> None:
-        linked = " ".join(f'"{file}"' for file in files)
-        text = PREBUILT.format(name=name, headers=headers, libraries=linked)
+    def quoted(paths: list[Path]) -> str:
+        return " ".join(f'"{path}"' for path in paths)
+
+    def write(folder: str, name: str, headers: list[Path], files: list[Path]) -> None:
+        text = PREBUILT.format(name=name, headers=quoted(headers), libraries=quoted(files))
         (source / folder / "CMakeLists.txt").write_text(text, encoding="utf-8")
 
+    suffix = ".dylib" if sys.platform == "darwin" else ".so"
     ggml = sorted(
         path for path in libraries.iterdir() if path.name.startswith("libggml") and path.suffix == ".so"
     )
-    write("ggml", "ggml", source / "ggml" / "include", ggml)
-    write("src", "llama", source / "include", [libraries / "libllama.so", *ggml])
+    headers = [source / "ggml" / "include", source / "include"]
+    write("ggml", "ggml", headers[:1], ggml)
+    write("src", "llama", headers, [libraries / f"libllama{suffix}", *ggml])
 
 
 def _compile(source: Path, place: Path, environment: dict[str, str], steps: Steps) -> None:
