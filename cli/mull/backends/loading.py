@@ -104,6 +104,8 @@ def load(
     try:
         if notice := _library_notice():
             report(notice)
+        if notice := _ignored_layers(settings):
+            report(notice)
         from mull.chat_template.process import prestart, stoppable
 
         if not vouched:
@@ -136,6 +138,16 @@ def _library_notice() -> Notice | None:
         "slower; mull doctor shows the fix."
     )
     return Notice("native_fallback", text)
+
+
+def _ignored_layers(settings: EngineSettings) -> Notice | None:
+    if settings.device is None and settings.gpu_layers in {None, 0}:
+        return None
+    from mull.backends.gpu_layers import ignored
+
+    if devices.has_gpu_backend():
+        library.prepare(state_dir())
+    return ignored(settings)
 
 
 def _load(
@@ -213,10 +225,14 @@ def _read(
     malicious, and where reading takes no time; otherwise in parallel with reading.
     """
 
+    layers = 0
+
     def plan() -> EngineSettings:
+        nonlocal layers
         from mull.backends.load_plan import planned
 
         best, found = planned(path, settings, trusted=trusted)
+        layers = found.layers if found is not None else 0
         if found is not None and not found.fits:
             report(
                 Notice("does_not_fit", f"{name} needs more memory than is free here; it may be very slow.")
@@ -234,7 +250,12 @@ def _read(
     checked = trusted or was_checked(path, state_dir())
     if not checked or devices.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
-        return weights(best), best
+        if not devices.offloads(best):
+            return weights(best), best
+        from mull.backends.gpu_layers import load_within_memory
+
+        tried = layers if settings.gpu_layers is None else None
+        return load_within_memory(name, weights, best, tried, report)
     library.bindings()  # imported before the threads part: imports run one at a time
     planning = BackgroundJob("plan", plan_and_import)
     model = weights(settings)

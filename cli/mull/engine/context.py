@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mull.engine import compute_params
 from mull.engine.model import Model
 from mull.engine.native import library
+from mull.engine.native.memory_errors import lacking
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 
@@ -30,6 +31,7 @@ _POLL = 0.05  # seconds between two checks for a stop
 
 ABORTED = 2  # llama.h, llama_decode
 NO_KV_SLOT = 1
+FATAL = -1000  # not llama.cpp's: it would have ended the process
 
 
 def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
@@ -78,23 +80,36 @@ class Context:
         library.forget_log_errors()
         self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
+            reason = library.last_log_error() or "not enough memory"
+            fewer = lacking(reason, on_gpu=model.on_gpu) == "device"
             raise EngineError(
                 "context_failed",
-                f"A context of {n_ctx:,} tokens cannot be created: {library.last_log_error() or 'not enough memory'}.",
-                "Give a smaller --ctx, or use a smaller model.",
+                f"A context of {n_ctx:,} tokens cannot be created: {reason}.",
+                "Put fewer layers on the GPU (--gpu-layers N), or give a smaller --ctx."
+                if fewer
+                else "Give a smaller --ctx, or use a smaller model.",
             )
         self.memory = llama.llama_get_memory(self.handle)
         self.n_ctx = int(llama.llama_n_ctx(self.handle))
         self.n_batch = int(llama.llama_n_batch(self.handle))
         self.batch = Batch(llama, self.n_batch)
-        self._worker = _DecodeThread() if big else None
+        self.fatal: str | None = None  # why llama.cpp would have ended the process; nothing works after it
+        self._worker = _DecodeThread() if big or model.on_gpu else None
+        if self._worker is not None and model.on_gpu:
+            self._worker.watch(self._failed)
 
     def decode(self, stopped: Callable[[], bool]) -> int:
         """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes."""
+        if self.fatal is not None:
+            return FATAL
         self._interrupt.clear()
         if self._worker is None:
             return int(self._llama.llama_decode(self.handle, self.batch.raw))
         return self._worker.run(self._compute, stopped, self._interrupt)
+
+    def _failed(self, message: str) -> None:
+        """In the decode thread, which then never returns: a fatal error of the device."""
+        self.fatal = message or library.last_log_error() or "llama.cpp gave no reason"
 
     def _compute(self) -> int:
         code = int(self._llama.llama_decode(self.handle, self.batch.raw))
@@ -130,7 +145,7 @@ class Context:
 
     def close(self) -> None:
         """Free the context. May be called more than once."""
-        if self.handle is not None:
+        if self.handle is not None and self.fatal is None:
             if self._worker is not None:
                 self._worker.close()
             self._llama.llama_free(self.handle)
@@ -229,6 +244,22 @@ class _DecodeThread:
             interrupt.set()
             self._results.get()
             raise
+
+    def watch(self, failed: Callable[[str], None]) -> None:
+        """Have a fatal error of a job told to `failed`; the job's code is then FATAL."""
+
+        def report(message: str) -> None:
+            failed(message)
+            self._results.put(FATAL)
+
+        def install() -> int:
+            from mull.engine.native import fatal
+
+            fatal.watch(report)
+            return 0
+
+        self._jobs.put(install)
+        self._results.get()
 
     def close(self) -> None:
         self._jobs.put(None)

@@ -19,7 +19,7 @@ from mull.engine.compute_params import (
     SHORT_ANSWER,
     choose_params,
 )
-from mull.engine.context import ABORTED, NO_KV_SLOT, Context, attention_for
+from mull.engine.context import ABORTED, FATAL, NO_KV_SLOT, Context, attention_for
 from mull.engine.generation import Generation
 from mull.engine.kv.prefill import SMALLEST_CHUNK, ChunkSize
 from mull.engine.kv.prompt_cache import PromptCache
@@ -34,7 +34,7 @@ from mull.engine.scheduler import Scheduler, Share
 from mull.engine.sequence import LiveSequence, PieceTable
 from mull.engine.speculative.drafting import Drafting
 from mull.errors import RAISE_CTX, ContextOverflow, EngineError
-from mull.settings import EngineSettings
+from mull.settings import DEVICE_NONE, EngineSettings
 
 __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
 
@@ -246,7 +246,7 @@ class Engine:
         """The next batch, with cells reserved for it. Sequences are preempted while there are too few."""
         while True:
             context = self._resizable.context
-            shares = self._scheduler.shares(self._chunk.tokens, None if context is None else context.n_batch)
+            shares = self._scheduler.shares(self._chunk, None if context is None else context.n_batch)
             if not shares or self._resizable.reserve(sum(count for _, count in shares)):
                 return shares
             if context is None or not self._scheduler.preempt(context):
@@ -271,6 +271,12 @@ class Engine:
         ):
             return
         reason = library.last_log_error() or f"llama_decode returned {code}"
+        if code == FATAL:
+            raise EngineError(
+                "device_lost",
+                f"The GPU failed: {context.fatal or reason}.",
+                f"Start mull again; --device {DEVICE_NONE} computes without it.",
+            )
         raise EngineError(
             "decode_failed",
             f"llama.cpp failed: {reason}.",

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from mull.engine.native import isolated, selfcheck
+from mull.engine.native.memory_errors import lacking
 from mull.engine.native.verdicts import FILES, Verdicts
 from mull.engine.threads import default_threads
-from mull.errors import EngineError, ModelFileError
+from mull.errors import EngineError, ModelFileError, MullError
 from mull.fs.file_stamp import stamp
 from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
 
 Command = Callable[[Sequence[str]], Sequence[str]]
+
+DEVICE_MEMORY = "device_memory"
+"""The code of the error that a model does not fit on the GPU."""
 
 LARGE = 1 << 30
 """Bytes of a file above which the child leaves out CPU weight repacking: it would copy all weights."""
@@ -105,8 +109,21 @@ def check_file(
         )
 
 
-def refused(path: Path, reason: str | None) -> ModelFileError:
-    """The error for a file that llama.cpp does not load, with its reason."""
+def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullError:
+    """The error for a file that llama.cpp does not load, with its reason: no memory for it, or the file is at fault."""
+    match lacking(reason, on_gpu=on_gpu):
+        case "device":
+            return EngineError(
+                DEVICE_MEMORY,
+                f"{path.name} does not fit on the GPU: {reason}.",
+                "Put fewer layers on it: --gpu-layers N; 0 keeps the GPU out.",
+            )
+        case "main":
+            return EngineError(
+                "out_of_memory",
+                f"{path.name} needs more memory than this machine can provide: {reason}.",
+                "Close other programs, or use a smaller quantization or a smaller model.",
+            )
     return ModelFileError(
         "model_refused",
         f"{path} cannot be loaded: {(reason or 'llama.cpp gave no reason').rstrip('.')}.",

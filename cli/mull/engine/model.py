@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from mull.engine import placement
 from mull.engine.file_check import check_file, refused
-from mull.engine.native import devices, library, selfcheck
+from mull.engine.native import devices, library, quiet_stderr, selfcheck
 from mull.engine.special_tokens import find_special_tokens
 from mull.errors import EngineError, ExitCode, ModelFileError, MullError
 from mull.fs.file_stamp import FileStamp, stamps
@@ -56,6 +56,8 @@ def load(
     if not trusted:
         check_file(path, state_dir, settings, use_extra_bufts=verdict.use_extra_bufts)
     llama = library.prepare(state_dir)
+    if devices.has_gpu_backend():
+        quiet_stderr.divert(state_dir / library.LOG)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
     if settings.gpu_layers is not None:
@@ -70,7 +72,7 @@ def load(
     stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
     handle = _load(llama, path, params, on_progress)
     if not handle:
-        raise refused(path, library.last_log_error())
+        raise refused(path, library.last_log_error(), on_gpu=devices.offloads(settings))
     model = Model(handle, path, stamp, state_dir, on_gpu=devices.offloads(settings))
     try:
         model.require_generation()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mull.engine.context import Context
+from mull.engine.kv.prefill import ChunkSize
 from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.sequence import LiveSequence
@@ -79,14 +80,14 @@ class Scheduler:
 
     # each step
 
-    def shares(self, chunk: int, n_batch: int | None) -> list[Share]:
+    def shares(self, chunk: ChunkSize, n_batch: int | None) -> list[Share]:
         """The next batch: one token of each sequence that generates, then prompt chunks.
 
-        `chunk`: prompt tokens per step. `n_batch`: the most tokens that a batch can take, None: not known yet.
+        `chunk`: how many prompt tokens. `n_batch`: the most tokens that a batch can take, None: not known yet.
         Sequences that outgrow their context are ended.
         """
         waiting = [sequence for sequence in self.live if sequence.wants_step]
-        limit = chunk + len(waiting) - 1  # generating sequences do not slow prompts down
+        limit = chunk.tokens + len(waiting) - 1  # generating sequences do not slow prompts down
         if n_batch is not None:
             limit = min(limit, n_batch)
         shares = []
@@ -94,7 +95,7 @@ class Scheduler:
             if sequence.overflows:
                 sequence.finish("context")
             elif limit:
-                count = sequence.next_chunk(limit)
+                count = sequence.next_chunk(limit, chunk.shortest)
                 if len(waiting) > 1:
                     count = min(count, limit)
                 limit -= count

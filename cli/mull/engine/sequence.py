@@ -148,12 +148,15 @@ class LiveSequence:
         """Its pending tokens do not fit in the context, even at its largest."""
         return len(self.slot.tokens) + len(self.pending) > self.n_ctx_max
 
-    def next_chunk(self, limit: int) -> int:
-        """How many pending tokens belong in the next batch; `limit`: how many the batch can take."""
+    def next_chunk(self, limit: int, shortest: int) -> int:
+        """How many pending tokens belong in the next batch; `limit`: how many the batch can take.
+
+        `shortest`: see `ChunkSize`.
+        """
         at = len(self.slot.tokens)
         if at >= self._total:
             return min(len(self.pending), limit)
-        return next_chunk(at, self._total, self._request.checkpoints, limit)
+        return next_chunk(at, self._total, self._request.checkpoints, limit, shortest)
 
     @property
     def at_checkpoint(self) -> bool:

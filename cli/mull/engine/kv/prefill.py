@@ -24,16 +24,23 @@ SMALLEST_CHUNK = 32
 """Prompt tokens per step, at least; the speed of smaller batches says little."""
 
 _FIRST_CHUNK = 128  # tokens, before the speed is known
+_FIRST_GPU_CHUNK = TILE
 _CHUNK_SECONDS = 2.0  # of a step: how often the user sees progress. A CPU can be interrupted within a step
 _PARALLEL_CHUNK_SECONDS = 60.0  # with several sequences, no single progress bar is shown
-_GPU_CHUNK_SECONDS = 0.15  # a GPU cannot be interrupted, so a step must be shorter than a stop may take
+_GPU_CHUNK_SECONDS = (
+    0.15  # a GPU cannot be interrupted, so a step must be shorter than a stop may take (0.2 s)
+)
 
 
 class ChunkSize:
-    """How many prompt tokens to compute per step, adapted to the speed that was measured."""
+    """How many prompt tokens to compute per step, adapted to the speed that was measured.
+
+    `tokens`: of the next step. `shortest`: the fewest of a batch that is not a rest.
+    """
 
     def __init__(self, batch_size: int, n_parallel: int, *, on_gpu: bool) -> None:
-        self.tokens = _FIRST_CHUNK
+        self.tokens = _FIRST_GPU_CHUNK if on_gpu else _FIRST_CHUNK
+        self.shortest = TILE if on_gpu else SHORT
         self._largest = batch_size
         self._seconds = _PARALLEL_CHUNK_SECONDS if n_parallel > 1 else _CHUNK_SECONDS
         if on_gpu:
@@ -44,12 +51,15 @@ class ChunkSize:
         self.tokens = min(self._largest, max(SMALLEST_CHUNK, int(tokens / seconds * self._seconds)))
 
 
-def next_chunk(at: int, total: int, checkpoints: Sequence[int], limit: int) -> int:
+def next_chunk(at: int, total: int, checkpoints: Sequence[int], limit: int, shortest: int = SHORT) -> int:
     """Tokens of the next batch of a prompt of `total` tokens, of which `at` are computed.
 
-    At most `limit`, except where that would leave a short batch: then fewer than twice SHORT.
+    At most `limit`, except where that would leave a short batch: then fewer than twice SHORT. With another `shortest`
+    than SHORT (a device that cannot be interrupted), at most `limit` and never fewer than that, except the rest.
     """
     left = next((point for point in checkpoints if point > at), total) - at
+    if shortest != SHORT:
+        return min(left, max(shortest, limit // TILE * TILE))
     batches = -(-left // max(limit, SHORT))
     if batches > 1:
         for even in (-(-left // batches // TILE) * TILE, left // batches // TILE * TILE):

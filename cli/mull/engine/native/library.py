@@ -22,6 +22,7 @@ from typing import Any
 from mull.engine.native.log import Log
 from mull.errors import EngineError
 
+LOG = "llama.log"  # in the state folder
 _PACKAGE = "llama_cpp"
 
 _ENVIRONMENT = {
@@ -92,7 +93,7 @@ def prepare(state_dir: Path) -> Any:
     global _started  # noqa: PLW0603 - llama.cpp has one log callback per process
     llama = bindings()
     if _started is None:
-        log = Log(state_dir / "llama.log", debug=bool(os.environ.get("MULL_DEBUG")))
+        log = Log(state_dir / LOG, debug=bool(os.environ.get("MULL_DEBUG")))
         callback = llama.llama_log_callback(log)
         # Threads of the library may log until the process ends, after Python has cleared this module.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
