@@ -46,7 +46,7 @@ def load_within_memory(
 
 
 def ignored(said: EngineSettings) -> Notice | None:
-    """A notice that the layers that the user asked for on a GPU stay on the CPU. Raises UsageError for a device."""
+    """A notice that the layers that the user asked for on a GPU stay on the CPU. Raises MullError for a device."""
     if devices.chosen(said) or said.gpu_layers in {None, 0}:
         return None
     why = "this build of llama.cpp has no GPU backend; mull doctor shows which build would use a card"

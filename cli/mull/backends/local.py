@@ -109,7 +109,8 @@ class LocalBackend:
         self._reading.wait()
 
     def load(self, control: TurnControl) -> Iterator[Event]:
-        if self.ready:
+        if self.ready:  # perhaps since `start`, so that its notices were not read yet
+            yield from self._unread()
             return
         self.start()
         job = self._job
@@ -119,11 +120,14 @@ class LocalBackend:
             if control.stopped:
                 raise Interrupted
             yield Loading(self.name, self._fraction)
-        yield from self._notices
-        self._notices.clear()
+        yield from self._unread()
         if not job.succeeded:
             self._job = None  # the next call tries again
         job.result()
+
+    def _unread(self) -> Iterator[Notice]:
+        while self._notices:
+            yield self._notices.pop(0)
 
     def _load(self, abort: TurnControl) -> LoadedModel:
         """The background job."""

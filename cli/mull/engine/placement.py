@@ -25,7 +25,7 @@ def devices_for(settings: EngineSettings) -> Any:
     """The array of devices, ended by a null pointer; None leaves the choice to llama.cpp.
 
     Without a layer on a GPU it is empty: llama.cpp would compute long prompts on one all the same (`op_offload`).
-    Raises UsageError for a device that does not exist.
+    Raises MullError for a device that does not exist.
     """
     if settings.device is None and settings.gpu_layers != 0:
         return None
