@@ -1,6 +1,6 @@
 # make setup        make .venv with llama.cpp compiled for this machine; every other target does it where it is missing
 #                   BACKEND=cpu|cuda|vulkan|metal|hip|sycl chooses what llama.cpp computes on; later runs keep it
-# make try          answer a question with visible thinking
+# make try          two answers: pebble's with its thinking, and SmolLM2's, a small general model (98 MB, downloaded once)
 # make test         the whole test suite
 # make fast         the test suite without what takes long
 # make check        ruff, mypy, the rules of structure and language, stale docs
@@ -43,7 +43,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 try: setup
-	@$(BIN)/mull "How many r's are in strawberry?"
+	@$(BIN)/python -m tryout
 
 test: setup
 	@$(BIN)/python -m pytest -n $(JOBS)

@@ -22,7 +22,7 @@ WANTED = """
     pebble gpt-oss-20b gpt-oss-120b gpt2 gpt2-medium gpt2-large gpt2-xl llama-3.1-8b gemma-3-4b gemma-3n-e4b
     gemma-4-e4b deepseek-r1-distill-qwen-7b qwen3-8b qwen3.5-9b qwen3.6-35b-a3b qwen3.8-27b qwq-32b phi-4
     ministral-3-3b magistral-small smollm3-3b granite-4.2-8b lfm2.5-8b-a1b glm-4.7-flash nemotron-3-nano-4b
-    seed-oss-36b minicpm5-1b deepseek-v3.2 kimi-k3 llama-4-scout
+    smollm2-135m seed-oss-36b minicpm5-1b deepseek-v3.2 kimi-k3 llama-4-scout
 """
 
 ENTRY = """

@@ -20,6 +20,7 @@ from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB
 from mull.settings import Sampling
 
+_MANAGERS = {"folder": "", "package": "a Python package"}
 CONTEXTS = (4096, 16384, 65536)
 Pairs = list[tuple[str, str]]
 
@@ -189,7 +190,7 @@ def _files(entry: CatalogueEntry) -> Pairs:
 def _here(row: InventoryItem) -> Pairs:
     if row.local is None:
         return [("Installed", "built in" if row.installed else f"no; get it with: mull pull {row.name}")]
-    owner = "" if row.local.source == "folder" else row.local.source
+    owner = _MANAGERS.get(row.local.source, row.local.source)
     return [("Installed", str(row.local.path)), ("Managed by", owner), ("SHA-256", row.local.sha256 or "")]
 
 

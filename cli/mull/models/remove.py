@@ -14,7 +14,7 @@ from pathlib import Path
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import load_catalogue
-from mull.models.disk import records
+from mull.models.disk import packaged, records
 from mull.models.disk.discover import LocalModel
 from mull.models.disk.errors import disk_error
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
@@ -74,7 +74,10 @@ def remove(name: str, *, every: bool = False, folders: Sequence[Path] = ()) -> l
 
 
 def _foreign(model: LocalModel) -> MullError:
-    owner, hint = _OWNERS[model.source]
+    if model.source == "package" and (package := packaged.package_of(model.path)):
+        owner, hint = f"the Python package {package.distribution}", f"Uninstall it: {package.removal}"
+    else:
+        owner, hint = _OWNERS[model.source]
     return MullError(
         "unmanaged_model",
         f"{model.name} belongs to {owner}; mull does not remove it.",

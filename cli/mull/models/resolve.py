@@ -14,7 +14,7 @@ from typing import Literal
 from mull.errors import ModelFileError, MullError, UsageError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
-from mull.models.disk import records
+from mull.models.disk import packaged, records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
 from mull.models.gguf.sampling_defaults import file_sampling_defaults
@@ -324,6 +324,8 @@ def _same_repo(one: str | None, other: str | None) -> bool:
 
 
 def _resolved(model: LocalModel, name: str, chosen_by: ChosenBy, entry: CatalogueEntry | None) -> Resolved:
+    if model.source == "package":
+        packaged.check(model.path)
     return Resolved(name, model.path, chosen_by, _trusted(model.parts), entry, model.source)
 
 

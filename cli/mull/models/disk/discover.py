@@ -1,7 +1,7 @@
 """Find the model files on this machine: in the Hugging Face cache and in the folders of other tools.
 
-In: the folders of LM Studio, Ollama and llama.cpp, and those of the config. Out: `LocalModel`s under the names that
-`-m` takes. Read-only; an unreadable folder counts as empty.
+In: the folders of LM Studio, Ollama and llama.cpp, Python packages that carry a model, and the folders of the config.
+Out: `LocalModel`s under the names that `-m` takes. Read-only; an unreadable folder counts as empty.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 from mull.fs.json_text import read_json
 from mull.fs.text import read_utf8
+from mull.models.disk import packaged
 from mull.models.disk.hf_cache import RepositoryFolder, home, hub_cache, is_file, is_folder, repositories
 from mull.models.naming.filenames import group_parts, is_weights, part_paths, quantization, whole_name
 
-Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "folder"]
+Source = Literal["hub", "lmstudio", "llama.cpp", "ollama", "package", "folder"]
 _MANIFEST_LIMIT = 1 << 20  # bytes; Ollama's manifests are a few hundred
 
 
@@ -64,6 +65,7 @@ def everywhere(folders: Sequence[Path] = ()) -> Iterator[LocalModel]:
     yield from in_lmstudio()
     yield from in_llama_cpp()
     yield from in_ollama()
+    yield from in_packages()
     for folder in folders:
         yield from in_folder(folder)
 
@@ -142,6 +144,20 @@ def in_ollama() -> Iterator[LocalModel]:
                 quant=quantization(f"{tag}.gguf"),
                 sha256=digest,
             )
+
+
+def in_packages() -> Iterator[LocalModel]:
+    """The models of installed Python packages."""
+    for package, path in packaged.found():
+        yield LocalModel(
+            name=package.model,
+            source="package",
+            parts=(path,),
+            bytes=_size(path),
+            repo=package.repo,
+            filename=path.name,
+            quant=package.quant,
+        )
 
 
 def in_folder(folder: Path) -> Iterator[LocalModel]:
