@@ -23,6 +23,7 @@ from mull.store.sessions import Store
 from tests.chat.conftest import ChatTerminal
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
+from tests.models.test_packaged import install
 
 Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
 
@@ -589,4 +590,13 @@ def test_a_loop_is_cut_and_noted(chat: Chat, tmp_path: Path) -> None:
         terminal.say("/set max_tokens 300")
         terminal.say("And again.")
         terminal.shows("The answer was cut at the token limit.")
+        terminal.leave()
+
+
+def test_the_start_offers_a_model_that_came_with_a_package(
+    chat: Chat, home: dict[str, str], tmp_path: Path
+) -> None:
+    home["PYTHONPATH"] += os.pathsep + str(install(tmp_path))
+    with chat(None, columns=100) as terminal:
+        terminal.shows("Or try the installed smollm2-135m: /model smollm2-135m")
         terminal.leave()

@@ -63,6 +63,7 @@ def _ask(
             setup.conversation.branch.notices += [problem] if problem else []
             if notices:
                 _announce(setup, question, streams)
+                _offer_packaged(setup, streams)
             control = TurnControl()
             done = _answer(setup, question, run, form, delivery.streams, control)
             code = delivery.deliver(done)
@@ -184,6 +185,15 @@ def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
         streams.note(notice)
     if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
         streams.note("This is pebble, the small built-in model; mull pull gpt-oss-20b gets a real one.")
+
+
+def _offer_packaged(setup: Setup, streams: Streams) -> None:
+    """Name the general model that came with a package, where pebble answers because no model was chosen."""
+    if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
+        from mull.models.disk.packaged import offer
+
+        if text := offer("mull -m"):
+            streams.note(f"{text} …")
 
 
 def _answer(

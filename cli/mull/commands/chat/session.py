@@ -15,6 +15,7 @@ from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
+from mull.models.disk import packaged
 from mull.store.records import TurnRecord, title_of
 from mull.store.sessions import Store
 from mull.terminal.console.quantities import counted, duration, token_count
@@ -70,6 +71,8 @@ class Chat:
             self.note("mull models lists real ones for this machine, mull pull gets one. Try /help.")
         else:
             self.note(f"{self.backend.name} · /help shows commands and keys")
+        if self.is_builtin and last is None and (text := packaged.offer("/model")):
+            self.note(text)
 
     def show_turn(self, turn: TurnRecord) -> None:
         """Draw a finished turn the way it looked when it ended."""

@@ -80,6 +80,12 @@ def installed_name() -> str | None:
     return next((package.model for package, _ in found()), None)
 
 
+def offer(use: str) -> str | None:
+    """A sentence that offers such a model; `use`: how to choose a model where the sentence stands."""
+    name = installed_name()
+    return f"Or try the installed {name}: {use} {name}" if name else None
+
+
 def package_of(path: Path) -> ModelPackage | None:
     """The package that this file came with."""
     return next((package for package, other in found() if other == path), None)
