@@ -114,6 +114,10 @@ def _flat(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """One line of roff: backslashes and hyphens as themselves, no line that troff would read as a request."""
+    """One line of roff: backslashes and hyphens as themselves, no line that troff would read as a request.
+
+    troff reads ASCII; other characters are named by their code.
+    """
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", escaped)
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
