@@ -10,6 +10,7 @@
 # make bench-peers  build llama.cpp's own tools once, for make bench to compare with
 # make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time
 # make coverage     run the fast tests, print the share of lines that ran and the files with too few
+# make lowest       quick tests with the oldest versions of the dependencies that pyproject.toml allows
 # make lock         the newest versions that pyproject.toml allows, with hashes, into the requirements.lock files
 # make clean        remove .venv and everything generated
 
@@ -27,7 +28,7 @@ LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --b
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast check docs screens bench bench-peers fuzz coverage lock clean
+.PHONY: setup try test fast check docs screens bench bench-peers fuzz coverage lowest lock clean
 
 setup: $(STAMP)
 	@$(LLAMA)
@@ -79,6 +80,9 @@ coverage: setup
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m tests.coverage_report
 
+lowest: setup
+	@$(BIN)/python -m tests.lowest
+
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
@@ -87,4 +91,4 @@ lock: setup
 	  -o cli/llama_build/requirements.lock
 
 clean:
-	rm -rf $(VENV) .fuzz build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz .lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
