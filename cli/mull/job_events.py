@@ -8,7 +8,7 @@ needs none of them, and creating a dataclass costs its start-up up to a millisec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mull.events import Notice
 
@@ -26,13 +26,25 @@ class PullStarted:
     present: int
 
 
+class FileProgress(NamedTuple):
+    """One file of several: `done` of `total` bytes."""
+
+    name: str
+    done: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """`done` of `total` bytes. `doing`: "downloading", or what delays it ("checking what is here", "waiting …")."""
+    """`done` of `total` bytes. `doing`: "downloading", or what delays it ("checking what is here", "waiting …").
+
+    `files`: those of a split model, in order.
+    """
 
     done: int
     total: int
     doing: str = "downloading"
+    files: tuple[FileProgress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from mull.errors import MullError
 from mull.events import Notice
 from mull.fs.size import size_text
-from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
+from mull.job_events import DownloadProgress, FileProgress, PullDone, PullEvent, PullStarted
 from mull.terminal.console.quantities import duration
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
@@ -27,6 +28,16 @@ def streams(*, live: bool) -> tuple[Streams, io.StringIO]:
     style = Style(color=False, plain=True)
     plain = replace(base, stderr=err, stdout=io.StringIO(), stderr_style=style, stdout_style=style)
     return replace(plain, stderr_live=live, stderr_tty=live, stdout_tty=False, unicode=True), err
+
+
+def frames(err: io.StringIO) -> list[str]:
+    """The lines of every frame, without codes; an empty frame is one empty line."""
+    lines = []
+    for frame in err.getvalue().split("\x1b[?2026h")[1:]:
+        lines += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r(?!\n)", "", frame.partition("\x1b[?2026l")[0]).split(
+            "\r\n"
+        )
+    return lines
 
 
 class Clock:
@@ -63,11 +74,10 @@ def test_a_progress_line_on_a_terminal_that_is_erased_at_the_end() -> None:
     clock = Clock()
     where, err = streams(live=True)
     download_view(where, clock=clock)(download(clock))
-    frames = err.getvalue().split("\r")
-    assert any("━" in frame and "5.0 MB/s" in frame and "left" in frame for frame in frames)
-    assert err.getvalue().endswith("\r\x1b[K")
-    widest = max(len(frame.removesuffix("\x1b[K")) for frame in frames)
-    assert widest < where.width
+    shown = frames(err)
+    assert any("━" in line and "5.0 MB/s" in line and "left" in line for line in shown)
+    assert shown[-1] == ""
+    assert max(map(len, shown)) < where.width
 
 
 def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +85,35 @@ def test_a_narrow_terminal_leaves_out_the_total_and_cuts_nothing(monkeypatch: py
     clock = Clock()
     where, err = streams(live=True)
     download_view(where, clock=clock)(download(clock))
-    frames = [frame.removesuffix("\x1b[K") for frame in err.getvalue().split("\r")]
-    assert " 50%  50.0 MB  5.0 MB/s  10 s left" in frames
-    assert all(len(frame) < 40 and "…" not in frame for frame in frames)
+    shown = frames(err)
+    assert "m   50%  50.0 MB  5.0 MB/s  10 s left" in shown
+    assert all(len(line) < 40 and "…" not in line for line in shown)
+
+
+def test_the_files_of_a_split_model_have_bars_while_they_are_under_way() -> None:
+    def split() -> Iterator[PullEvent]:
+        yield PullStarted("m", 4, 400, 0)
+        names = [f"m-0000{number}.gguf\x1b[31m" for number in range(4)]
+        parts = [FileProgress(name, done, 100) for name, done in zip(names, (100, 50, 20, 0), strict=True)]
+        yield DownloadProgress(170, 400, files=tuple(parts))
+        yield END
+
+    where, err = streams(live=True)
+    download_view(where)(split())
+    shown = frames(err)
+    assert [line.split()[0] for line in shown[:3]] == ["m-00001.gguf␛[31m", "m-00002.gguf␛[31m", "m"]
+    assert [line.split()[-1] for line in shown[:2]] == ["50%", "20%"]
+    assert len({line.index("━") for line in shown[:3]}) == 1
+    assert shown[3:] == [""]
+
+
+def test_a_narrow_terminal_has_the_bar_of_the_whole_model_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (40, 24))
+    where, err = streams(live=True)
+    files = tuple(FileProgress(f"a-long-name-of-a-model-0000{n}.gguf", 10, 100) for n in range(3))
+    download_view(where)([PullStarted("m", 3, 300, 0), DownloadProgress(30, 300, files=files), END])
+    assert len(frames(err)) == 2
+    assert frames(err)[0].startswith("m ")
 
 
 def test_notices_are_on_separate_lines() -> None:
@@ -86,7 +122,7 @@ def test_notices_are_on_separate_lines() -> None:
     values: list[PullEvent] = [*download(clock, 1)]
     values.insert(2, Notice("retry", "The Hub failed.\x1b[31m"))
     download_view(where, clock=clock)(values)
-    assert "\r\x1b[KThe Hub failed.␛[31m\n" in err.getvalue()
+    assert "\r\x1b[J\x1b[?2026lThe Hub failed.␛[31m\n" in err.getvalue()
 
 
 def test_quiet_prints_nothing() -> None:
@@ -105,7 +141,7 @@ def test_the_line_is_cleared_when_the_download_fails() -> None:
     where, err = streams(live=True)
     with pytest.raises(MullError):
         download_view(where)(failing())
-    assert err.getvalue().endswith("\r\x1b[K")
+    assert frames(err)[-1] == ""
 
 
 def test_waiting_is_shown_and_resets_the_rate() -> None:

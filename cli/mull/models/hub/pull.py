@@ -196,7 +196,7 @@ def _download(
                 if control.stopped:
                     raise DownloadStopped
                 pool.wait(POLL_SECONDS)
-                yield DownloadProgress(pool.done, plan.bytes, pool.doing)
+                yield DownloadProgress(pool.done, plan.bytes, pool.doing, pool.files)
         finally:
             pool.stop()
         pool.raise_failure()

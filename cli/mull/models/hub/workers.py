@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from mull.control import TurnControl
+from mull.job_events import FileProgress
 from mull.models.hub.background import run_in_background
 from mull.models.hub.transfer import DownloadStopped, FileTransfer
 
@@ -61,6 +62,16 @@ class DownloadPool:
     def done(self) -> int:
         """Bytes that were downloaded or were there before."""
         return sum(transfer.done for transfer in self._transfers)
+
+    @property
+    def files(self) -> tuple[FileProgress, ...]:
+        """The files, where there are several."""
+        if len(self._transfers) < 2:
+            return ()
+        return tuple(
+            FileProgress(transfer.file.filename.rpartition("/")[2], transfer.done, transfer.file.bytes)
+            for transfer in self._transfers
+        )
 
     @property
     def doing(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from rich.console import Console, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -18,14 +19,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Styled
+from mull.terminal.console.style import Style, Styled
 
 
-def lines(streams: Streams, drawn: RenderableType, columns: int | None = None) -> list[str]:
-    """`drawn` as lines of at most `columns` cells: by default the terminal's width less one, where some wrap."""
-    style = streams.stdout_style
-    console = _console(streams.unicode)
-    options = console.options.update(width=max(1, columns or streams.width - 1), height=None)
+def lines(streams: Streams, drawn: RenderableType, *, on: Style | None = None) -> list[str]:
+    """`drawn` as lines within the terminal's width less one, where some wrap. `on`: the stream's style, unless it is
+    stdout's."""
+    style = on or streams.stdout_style
+    console = _console(streams.unicode, style.color and not style.plain)
+    options = console.options.update(width=max(1, streams.width - 1), height=None)
     return [_line(row, plain=style.plain) for row in console.render_lines(drawn, options, pad=False)]
 
 
@@ -56,19 +58,50 @@ def rule(streams: Streams, title: str) -> Rule:
     )
 
 
-def _style(streams: Streams, names: str) -> RichStyle:
-    style = streams.stdout_style
+def bars(
+    streams: Streams,
+    rows: Iterable[tuple[str, tuple[float, float], str]],
+    widths: tuple[int, int, int],
+    gap: int,
+) -> Table:
+    """Lines of a sanitized name, a bar for (done, total), and figures; for stderr."""
+    style = streams.stderr_style
+    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    for size in widths:
+        table.add_column(width=size, no_wrap=True)
+    done, left = (_style(streams, name, on=style) for name in ("progress", "progress_left"))
+    for name, (part, total), figures in rows:
+        bar = ProgressBar(
+            total=total or 1,
+            completed=part,
+            width=widths[1],
+            style=left,
+            complete_style=done,
+            finished_style=done,
+        )
+        table.add_row(Text(name), bar if total else Text(), Text(figures))
+    return table
+
+
+def _style(streams: Streams, names: str, *, on: Style | None = None) -> RichStyle:
+    style = on or streams.stdout_style
     return RichStyle.null() if style.plain or not names else style.palette.style(names, color=style.color)
 
 
-@lru_cache(maxsize=2)
-def _console(unicode: bool) -> Console:
-    """It writes nothing; it lays out."""
+@lru_cache(maxsize=4)
+def _console(unicode: bool, color: bool) -> Console:
+    """It writes nothing; it lays out. Without colours, bars leave their unfinished part blank."""
     file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8" if unicode else "ascii")
     return Console(
-        file=file, force_terminal=True, color_system="truecolor", legacy_windows=False, markup=False, highlight=False,
-        emoji=False, _environ={},
-    )  # fmt: skip
+        file=file,
+        force_terminal=True,
+        color_system="truecolor" if color else None,
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        _environ={},
+    )
 
 
 def _line(row: Sequence[Segment], *, plain: bool) -> str:

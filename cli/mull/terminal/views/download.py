@@ -1,4 +1,4 @@
-"""The view of a download, on stderr: one line that is redrawn on a terminal, one line every ten seconds elsewhere.
+"""The view of a download, on stderr: bars that are redrawn on a terminal, one line every ten seconds elsewhere.
 
 In: a stream of `events.PullEvent`. Out: its last event, `PullDone`. The rate is that of the last few seconds, so that a
 resumed or stalled download shows what is happening now. stdout is not touched.
@@ -19,13 +19,14 @@ from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import width
+from mull.terminal.input.background import settle_theme
+from mull.terminal.views.bars import Bar, bar_lines
 from mull.terminal.views.base import View
-from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
+from mull.terminal.views.status_line import FRAME_SECONDS, StatusLines
 
 LINE_SECONDS = 10.0  # between two lines where nothing can be redrawn
 RATE_SECONDS = 5.0  # that the rate looks back
-BAR = 24  # cells, at most
-SHORTEST_BAR = 6  # cells; a shorter one shows nothing
+MOST_FILES = 3  # with a bar each: as many as are downloaded at a time
 FACTS = 48  # cells reserved for the text beside the bar, so that the bar does not change its length
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class _Progress:
     """The progress of one model's files: the rate, the time left, and when to draw."""
 
     def __init__(self, streams: Streams, clock: Callable[[], float], *, quiet: bool) -> None:
-        self.line = StatusLine(streams, quiet=quiet)
+        self.line = StatusLines(streams, quiet=quiet)
         self._streams = streams
         self._clock = clock
         self._model = ""
@@ -121,33 +122,38 @@ class _Progress:
             self.line.draw(self._frame(now))
         else:
             self._next = at + LINE_SECONDS
-            self.line.write(f"{self._model}: {_facts(now, self._rate())}")
+            self.line.write(f"{self._model}: {'  '.join(_facts(now, self._rate()))}")
 
     def _rate(self) -> float:
         """Bytes per second; 0.0 while it is unknown."""
         (first, before), (last, after) = self._seen[0], self._seen[-1]
         return (after - before) / (last - first) if last - first > 0.5 else 0.0
 
-    def _frame(self, now: DownloadProgress) -> str:
-        style, room = self._streams.stderr_style, self._streams.width - 1
+    def _frame(self, now: DownloadProgress) -> list[str]:
+        """A bar of the whole model; with several files also those that are under way."""
+        settle_theme(self._streams)
         facts = _facts(now, self._rate())
-        if width(facts) > room:  # the total is in the line above
-            facts = self.line.fit(_facts(now, self._rate(), short=True))
-        name = f"{self._model}  "
-        bar = min(BAR, room - width(name) - 2 - max(FACTS, width(facts)))
-        if bar < SHORTEST_BAR:
-            return facts
-        filled = round(bar * now.done / now.total) if now.total else bar
-        full, empty = ("━", "─") if self._streams.unicode else ("#", "-")
-        return f"{name}{style(full * filled, 'accent')}{style(empty * (bar - filled), 'dim')}  {facts}"
+        if width("  ".join(facts)) > self._streams.width - 1:  # the total is in the line above
+            facts = _facts(now, self._rate(), short=True)
+        under_way = [file for file in now.files if 0 < file.done < file.total]
+        files = [
+            Bar(name, done, total, [_share(done, total)]) for name, done, total in under_way[-MOST_FILES:]
+        ]
+        return bar_lines(
+            self._streams, [*files, Bar(self._model, now.done, now.total, facts)], reserved=FACTS
+        )
 
 
-def _facts(now: DownloadProgress, rate: float, *, short: bool = False) -> str:
+def _facts(now: DownloadProgress, rate: float, *, short: bool = False) -> list[str]:
     """`45%  5.4 GB of 12.1 GB  85.0 MB/s  1 min 20 s left`; `short`: without the total."""
-    share = f"{int(100 * now.done / now.total) if now.total else 100:3d}%"
-    words = [share, size_text(now.done) if short else f"{size_text(now.done)} of {size_text(now.total)}"]
+    done = size_text(now.done) if short else f"{size_text(now.done)} of {size_text(now.total)}"
+    words = [_share(now.done, now.total), done]
     if now.doing != "downloading":
         words.append(one_line(now.doing))
     if rate > 0:
         words += [f"{size_text(int(rate))}/s", f"{duration((now.total - now.done) / rate, 0)} left"]
-    return "  ".join(words)
+    return words
+
+
+def _share(done: int, total: int) -> str:
+    return f"{int(100 * done / total) if total else 100:3d}%"

@@ -21,8 +21,15 @@ _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 class LiveRegion:
     """`write` sends text to the terminal and flushes; `size` returns the current (columns, rows)."""
 
-    def __init__(self, write: Callable[[str], object], size: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        size: Callable[[], tuple[int, int]],
+        *,
+        hides_cursor: bool = True,
+    ) -> None:
         self._write = write
+        self._hides_cursor = hides_cursor
         self._size = size
         self._shown: list[str] = []  # the lines on the screen; the cursor is at the start of the last one
         self._columns = 0
@@ -41,8 +48,8 @@ class LiveRegion:
             body = self._rewritten([*above, *lines], columns, ends_above=not lines)
         else:
             body = self._changed(lines)
-        hide = "" if self._hidden or not lines else _HIDE
-        self._hidden = self._hidden or bool(lines)
+        hide = "" if self._hidden or not lines or not self._hides_cursor else _HIDE
+        self._hidden = self._hidden or bool(hide)
         self._shown, self._columns = lines, columns
         self._write(f"{_BEGIN}{hide}{body}{_END}")
 

@@ -1,4 +1,4 @@
-"""The progress of a batch, an evaluation or a benchmark on stderr: one line that is redrawn, and a last one that stays.
+"""The progress of a batch, an evaluation or a benchmark on stderr: a bar that is redrawn, and a line that stays.
 
 In: a model's loading events, and `events.BatchProgress` values. Out: lines done, failures, tokens per second, time
 left. Where the cursor cannot be moved only the last line is written; with `quiet`, nothing. stdout is not touched.
@@ -14,14 +14,17 @@ from mull.job_events import BatchProgress
 from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.views.status_line import FRAME_SECONDS, StatusLine
+from mull.terminal.console.width import clip
+from mull.terminal.input.background import settle_theme
+from mull.terminal.views.bars import Bar, bar_lines
+from mull.terminal.views.status_line import FRAME_SECONDS, StatusLines
 
 
 class ProgressLine:
     """`clear` it before anything else is written to the terminal."""
 
     def __init__(self, streams: Streams, *, quiet: bool) -> None:
-        self._line = StatusLine(streams, quiet=quiet)
+        self._line = StatusLines(streams, quiet=quiet)
         self._streams = streams
         self._quiet = quiet
         self._next = 0.0
@@ -34,19 +37,26 @@ class ProgressLine:
                     self.clear()
                     self._streams.note(event.text)
                 elif isinstance(event, Loading):
-                    self.doing(f"loading {event.model}  {int(100 * event.fraction)}%")
+                    percent = f"{int(100 * event.fraction)}%"
+                    self._draw(Bar(f"loading {event.model}", event.fraction, 1, [percent]))
         finally:
             self.clear()
 
     def doing(self, text: str) -> None:
         """Show what is being done, in a few words."""
-        self._line.draw(self._line.fit(one_line(text)))
-        self._next = time.monotonic() + FRAME_SECONDS
+        if self._line.moves and not self._quiet:
+            self._line.draw([clip(one_line(text), self._streams.width - 1)])
 
     def show(self, progress: BatchProgress) -> None:
         """Draw at most ten times a second; calls in between cost nothing."""
-        if time.monotonic() >= self._next:
-            self.doing("  ".join(_facts(progress)))
+        self._draw(Bar("", progress.done, progress.total or 0, _facts(progress)))
+
+    def _draw(self, bar: Bar) -> None:
+        now = time.monotonic()
+        if now >= self._next and self._line.moves and not self._quiet:
+            settle_theme(self._streams)
+            self._line.draw(bar_lines(self._streams, [bar]))
+            self._next = now + FRAME_SECONDS
 
     def clear(self) -> None:
         self._line.clear()

@@ -1,39 +1,40 @@
-"""One line at the bottom of stderr that is redrawn in place and removed in the end.
+"""Lines at the bottom of stderr that are redrawn in place and removed in the end.
 
-In: text. Out: the line, cut to the terminal's width. It is drawn only where the cursor can be moved. A stderr that
-takes no more is not worth failing for: the line is then given up.
+In: lines within the terminal's width. Out: they are drawn, only where the cursor can be moved, by the region that also
+draws answers: one write per frame, clean after a resize. A stderr that takes no more is not worth failing for: the
+lines are then given up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.width import clip
+from mull.terminal.views.live_region import LiveRegion
 
 FRAME_SECONDS = 0.1  # between two frames, for whoever draws in a loop
 
 
-class StatusLine:
-    """`draw` replaces the line, `clear` removes it, `write` puts a line above that stays."""
+class StatusLines:
+    """`draw` replaces the lines, `clear` removes them, `write` puts a line above that stays."""
 
     def __init__(self, streams: Streams, *, quiet: bool) -> None:
         self.quiet = quiet
         self.moves = streams.stderr_live
         self._streams = streams
+        # The cursor stays visible: a signal that ends the process must not leave a terminal without one.
+        self._region = LiveRegion(self._write, streams.size, hides_cursor=False)
         self._drawn = False
 
-    def draw(self, text: str) -> None:
-        """`text` may carry codes of the stream's style, if it fits the width."""
+    def draw(self, lines: Sequence[str]) -> None:
+        """Lines with codes of the stream's style, each within the width; the last ones, if the screen is too low."""
         if self.moves and not self.quiet:
-            self._write(f"\r{text}\x1b[K")
+            self._region.paint(lines)
             self._drawn = True
-
-    def fit(self, text: str) -> str:
-        """`text`, cut to the width; the last column stays free, as some terminals wrap there."""
-        return clip(text, self._streams.width - 1)
 
     def clear(self) -> None:
         if self._drawn:
-            self._write("\r\x1b[K")
+            self._region.close()
             self._drawn = False
 
     def write(self, line: str) -> None:
