@@ -1,7 +1,8 @@
 """Recommendations for this machine: a quantization, a model, and alternatives to one that does not fit.
 
 In: catalogue entries and a `Machine`. Out: `Offer`s with a memory plan. The recommended model has the best published
-score on one benchmark of those that are fast enough here; the reason is part of the recommendation.
+score on one benchmark of those that are fast enough here and, if there are such, have a permissive licence; the reason
+is part of the recommendation.
 """
 
 from __future__ import annotations
@@ -71,14 +72,17 @@ def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, st
     field = brisk or fitting
     if not field:
         return None
+    permissive = [one for one in field if one.entry.licence.permissive]
+    field = permissive or field
     chosen = max(field, key=lambda one: (_points(one.entry), -_size(one)))
     found = score(chosen.entry)
     if found is None or chosen.plan is None:  # both were checked above
         return None
     points, benchmark = found
-    pace = f"of the {len(field)} models that generate at least {BRISK:.0f} tokens per second here"
+    licensed = " with a permissive licence" if permissive else ""
+    pace = f"of the {len(field)} models{licensed} that generate at least {BRISK:.0f} tokens per second here"
     if not brisk:
-        pace = f"of the {len(field)} models that fit here, none of which is fast"
+        pace = f"of the {len(field)} models{licensed} that fit here, none of which is fast"
     where = "read second-hand" if benchmark.second_hand else "published by its maker"
     why = (
         f"It has the highest {YARDSTICK.replace('_', ' ')} score {pace}: {points:g} ({benchmark.at}; {where}). "
@@ -108,8 +112,12 @@ def instead(catalogue: Catalogue, entry: CatalogueEntry | None, machine: Machine
         fitting = [one for one in (offer(kind, machine) for kind in kin) if one.plan and one.plan.fits]
         fitting.sort(key=_size, reverse=True)
         names += [one.entry.name for one in fitting[:2]]
-    recommended = best(catalogue.entries, machine)
-    if recommended:
+    recommended = best(catalogue.entries, machine.at_rest())
+    if (
+        recommended
+        and (now := _planned(recommended[0].entry, recommended[0].file, machine).plan)
+        and now.fits
+    ):
         names.append(recommended[0].entry.name)
     return tuple(dict.fromkeys(names))[:3]
 

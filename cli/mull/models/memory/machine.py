@@ -12,13 +12,17 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from mull.fs.atomic import write_atomic
 
 GIB = 1 << 30
+BUSY = 3 * GIB
+"""Bytes of main memory that other programs use on a machine at rest: a desktop with a browser."""
+
+GPU_BUSY = GIB // 2  # bytes of a graphics card's memory that the desktop uses
 _UNLIMITED = 1 << 60  # bytes; cgroups version 1 reports more than this where there is no limit
 
 # GB/s as published by the makers, which is enough for an estimate of speed. Longer names first.
@@ -81,6 +85,12 @@ class Machine:
     ram_free: int
     devices: tuple[Gpu, ...] = ()
     bandwidth: float = 40e9
+
+    def at_rest(self, bandwidth: float | None = None) -> Machine:
+        """The same machine with usual programs open, whatever runs now: what a recommendation is made for."""
+        gpus = tuple(replace(gpu, free=max(0, gpu.total - GPU_BUSY)) for gpu in self.devices)
+        free = max(0, self.ram_total - min(BUSY, self.ram_total // 2))
+        return Machine(self.ram_total, free, gpus, bandwidth or self.bandwidth)
 
 
 def measure(devices: Sequence[DeviceLike] = (), record: Path | None = None, *, speed: bool = True) -> Machine:

@@ -1,0 +1,87 @@
+"""The one model that mull recommends for this machine, by name and size of its download.
+
+In: the catalogue and this machine. Out: a `Recommendation`. Every place that names a model for this machine asks here,
+and gets the same answer: it depends on the machine at rest, not on what runs now, and on a memory bandwidth that is
+recorded when it is first needed. The answer is cached, so that it costs a start some milliseconds.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from mull.backends.load_plan import state_file, this_machine
+from mull.errors import MullError
+from mull.fs import paths
+from mull.fs.file_stamp import versioned
+from mull.fs.json_cache import JsonCache
+from mull.fs.size import size_text
+from mull.models.catalogue.catalogue import FETCHED, OWN, bundled_path, load_catalogue
+from mull.models.catalogue.recommend import best
+from mull.models.memory.machine import Machine
+
+_RECORD = "recommendation.json"
+_FASTER = 1.5
+"""How much faster than recorded the memory has to prove before the recommendation is made anew: the first measurement
+may have met a busy moment, and small differences must not change the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A catalogue name, and the bytes to download."""
+
+    name: str
+    bytes: int
+
+    @property
+    def command(self) -> str:
+        """The command that gets it, with the size: `mull pull NAME (4.7 GB)`."""
+        return f"mull pull {self.name} ({size_text(self.bytes)})"
+
+
+def recommended() -> Recommendation | None:
+    """The model for this machine; None if none fits, or if the catalogue is damaged. Never raises."""
+    with suppress(MullError, OSError):
+        known = _recorded(this_machine(speed=False)) or _make(this_machine())
+        if known["name"]:
+            return Recommendation(known["name"], known["bytes"])
+    return None
+
+
+def resting_machine() -> Machine:
+    """This machine as the recommendation sees it. Measures the memory bandwidth, and records it if it has to."""
+    here = this_machine()
+    known = _recorded(here)
+    if known is None or here.bandwidth > _FASTER * known["bandwidth"]:
+        known = _make(here)
+    return here.at_rest(known["bandwidth"])
+
+
+def _make(here: Machine) -> dict[str, Any]:
+    """Make the recommendation, and record it with the bandwidth that it was made with."""
+    found = best(load_catalogue(paths.config_dir()).entries, here.at_rest())
+    name, size = "", 0
+    if found is not None and (file := found[0].file) is not None:
+        name, size = found[0].entry.name, file.bytes or 0
+    known = {"name": name, "bytes": size, "bandwidth": here.bandwidth}
+    if (path := state_file(_RECORD)) is not None:
+        JsonCache(path).put(_key(here), known)
+    return known
+
+
+def _recorded(here: Machine) -> dict[str, Any] | None:
+    path = state_file(_RECORD)
+    known = JsonCache(path).get(_key(here)) if path is not None else None
+    kinds = {"name": str, "bytes": int, "bandwidth": float}
+    if known is None or not all(isinstance(known.get(key), kind) for key, kind in kinds.items()):
+        return None
+    return known
+
+
+def _key(here: Machine) -> str:
+    """What the recommendation depends on beside the bandwidth: the memory, the GPUs and the catalogue's files."""
+    config = paths.config_dir()
+    sources = [path for path in (bundled_path(), config / FETCHED, config / OWN) if path.is_file()]
+    gpus = [(gpu.name, gpu.total) for gpu in here.devices]
+    return f"{here.ram_total} {gpus} {[versioned(path) for path in sources]}"
