@@ -29,7 +29,7 @@ def test_it_is_small() -> None:
         ("sort these", b"b\na\n", "a\nb"),
         ("who are you?", b"", "pebble"),
         ("How do I download gpt-oss-20b?", b"", "mull pull gpt-oss-20b"),
-        ("What is the capital of France?", b"", "mull pull"),
+        ("What is the capital of France?", b"", "I am too small for that."),
     ],
 )
 def test_it_answers(mull: Run, prompt: str, stdin: bytes, expected: str) -> None:

@@ -19,6 +19,7 @@ from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
 from mull.messages import Message
+from mull.models.builtin import NAMES_A_MODEL
 from mull.models.resolve import Resolved
 from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings, Sampling, TurnSettings
 
@@ -137,7 +138,7 @@ class LocalBackend:
 
             state_store = StateStore(self._prompt_cache.folder, self._prompt_cache.limit)
         try:
-            return load(
+            loaded = load(
                 resolved.name,
                 resolved.path,
                 self._settings,
@@ -150,6 +151,7 @@ class LocalBackend:
             )
         finally:
             self._reading.set()
+        return replace(loaded, stops=NAMES_A_MODEL) if resolved.source == "builtin" else loaded
 
     def _progressed(self) -> None:
         self._on_progress()

@@ -11,10 +11,14 @@ from mull.reasoning.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A loaded model: its engine, its template and profile, and the time that loading took in seconds."""
+    """A loaded model: its engine, its template and profile, and the time that loading took in seconds.
+
+    `stops`: strings that end every answer of this model and are not shown.
+    """
 
     name: str
     engine: Engine
     template: Template | None
     profile: Profile
     load_seconds: float = 0.0
+    stops: tuple[str, ...] = ()

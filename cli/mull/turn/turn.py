@@ -161,7 +161,7 @@ class Turn:
     def __post_init__(self) -> None:
         self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end)
         self.closer = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
-        self.stops = StopFilter(self.settings.stop)
+        self.stops = StopFilter((*self.settings.stop, *self.loaded.stops))
         model, decision = self.loaded.engine.model, self.prompt.decision
         profile, position = self.loaded.profile, self.splitter.position
         self.constraint = AnswerConstraint(self.settings, profile, decision, model, self.generation, position)
