@@ -20,11 +20,10 @@ Row = tuple[str, str]
 EXAMPLES: Mapping[str, Sequence[Row]] = {
     "mull": (
         ("mull", "open a chat"),
-        ('mull "why is the sky blue?"', "ask one question"),
+        ('mull "What is 17 * 23?"', "ask one question"),
         ('git diff | mull "write a commit message"', "ask about piped input"),
         ('mull -m qwen3-8b --effort high "17 * 23?"', "choose a model, let it think"),
-        ("mull pull gpt-oss-20b", "download a model"),
-        ("mull models --best", "which model fits this machine"),
+        ("mull models --best", "the model recommended for this machine"),
     ),
     "mull ask": (
         ('mull ask -f report.md "summarize this"', "ask about a file"),
@@ -46,7 +45,7 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
     ),
     "mull list": (("mull list --json", "for scripts"),),
     "mull pull": (
-        ("mull pull gpt-oss-20b", "a model of the catalogue"),
+        ("mull pull qwen3-8b", "a model of the catalogue"),
         ("mull pull qwen3-8b --quant Q6_K", "another quantization"),
         ("mull pull unsloth/Qwen3-8B-GGUF:Q4_K_M", "any repository on the Hub"),
     ),

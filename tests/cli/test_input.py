@@ -106,14 +106,14 @@ def test_a_hundred_megabytes_of_input_are_an_error_and_not_saved(mull: Run, home
         assert process.wait(60) == 1
         assert b"far more than fits into a context" in process.stderr.read()
     assert written < 100_000_000
-    some = mull("hi", stdin=b"word " * 2_000_000)
+    some = mull("-m", "pebble", "hi", stdin=b"word " * 2_000_000)
     assert some.returncode == 1
     assert b"The prompt has at least" in some.stderr
     assert json.loads(mull("sessions", "list", "--json").stdout)["sessions"] == []
 
 
 def test_a_nul_in_the_input_is_an_ordinary_character(mull: Run) -> None:
-    done = mull("--no-reason", stdin=b"what is 2\0+ 2?")
+    done = mull("-m", "pebble", "--no-reason", stdin=b"what is 2\0+ 2?")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
 

@@ -149,6 +149,6 @@ def test_a_line_with_a_number_out_of_range_is_an_error_of_the_line(mull: Run) ->
         {"prompt": "hi", "seed": -1},
     ]
     data = "\n".join(map(json.dumps, given_lines)).encode()
-    done = mull("batch", "-", stdin=data)
+    done = mull("batch", "-m", "pebble", "-", stdin=data)
     found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["error"]["code"] for answer in found] == ["invalid_setting"] * 3

@@ -28,7 +28,7 @@ READERS: dict[str, list[str]] = {
     "render": ["inspect", "chat.jinja", "--render", "FILE"],
     "inspect": ["inspect", "FILE"],
     "eval": ["eval", "FILE"],
-    "batch": ["batch", "FILE"],
+    "batch": ["batch", "-m", "pebble", "FILE"],
     "import": ["sessions", "import", "FILE"],
     "config": ["config"],
 }

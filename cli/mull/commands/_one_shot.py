@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mull.commands._output import AnswerOutput, Delivery
+from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
 from mull.commands._run_config import run_config
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import LOOPED
+from mull.models.builtin import MODEST
 from mull.terminal.console.streams import detach
 from mull.terminal.views.base import requested_forms
 from mull.terminal.views.open import VIEWS, open_view
@@ -43,7 +46,21 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
     output = AnswerOutput.of(flags, form)
     files = flags.files or ()
-    return _ask(lambda: _read(words, template, files, streams), run, form, output, streams)
+    read = cache(lambda: _read(words, template, files, streams))  # stdin can be read once
+    try:
+        return _ask(read, run, form, output, streams)
+    except BeyondPebble as refusal:
+        if VIEWS[form].is_json or not _downloaded(refusal, streams):
+            raise
+    return _ask(read, run, form, output, streams)
+
+
+def _downloaded(refusal: BeyondPebble, streams: Streams) -> bool:
+    """Offer the recommended model in place of pebble's answer; returns whether it is here now."""
+    if refusal.wanted is None or not (streams.stdin_tty and streams.stderr_tty):
+        return False
+    streams.note(refusal.message)
+    return offer_download(refusal.wanted, streams)
 
 
 def _ask(
@@ -60,6 +77,13 @@ def _ask(
         try:
             setup.backend.start()  # it loads while the input is being read
             question = read()
+            if setup.resolved.chosen_by == "builtin":
+                check_for_pebble(
+                    question.text,
+                    files=question.files,
+                    answer_format=run.preferences.answer_format,
+                    follows=bool(setup.conversation.path),
+                )
             setup.conversation.branch.notices += [problem] if problem else []
             if notices:
                 _announce(setup, question, streams)
@@ -74,6 +98,8 @@ def _ask(
             streams.note(notice)
     if on_stderr and done.error is not None:
         streams.error(done.error.message, done.error.hint)
+    if notices and setup.resolved.chosen_by == "builtin" and done.answer in MODEST:
+        streams.note(real_model()[0])
     if notices and (why := _shortfall(done, setup.backend)):
         streams.note(why)
     if on_stderr and run.stats:
@@ -184,7 +210,7 @@ def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
     for notice in setup.notices:
         streams.note(notice)
     if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
-        streams.note("This is pebble, the small built-in model; mull pull gpt-oss-20b gets a real one.")
+        streams.note(f"This is pebble, the small built-in demo. {real_model()[0]}")
 
 
 def _offer_packaged(setup: Setup, streams: Streams) -> None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from mull.backends.base import ChatBackend
-from mull.commands._run_config import RunConfig, SessionChoice
+from mull.commands._run_config import ModelChoice, RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
 from mull.errors import MullError
 from mull.fs.size import size_text
@@ -116,12 +116,19 @@ def _resumed(store: Store, choice: SessionChoice) -> Session | None:
     return None
 
 
+def _as_chosen(resolved: Resolved, choice: ModelChoice) -> Resolved:
+    """The session's model. Unless it is configured, pebble counts as chosen by default, as in the first turn."""
+    if resolved.source == "builtin" and not (choice.environment or choice.configured):
+        return dataclasses.replace(resolved, chosen_by="builtin")
+    return resolved
+
+
 def _model(run: RunConfig, session: Session | None) -> tuple[Resolved, str]:
     """The model to use, and a notice when the session's own model is gone and another replaces it."""
     reference = (session.state.get("model") or session.model) if session is not None else ""
     if reference and run.model.flag is None:
         try:
-            return run.model.resolve(reference), ""
+            return _as_chosen(run.model.resolve(reference), run.model), ""
         except MullError as error:
             resolved = run.model.resolve()
             return resolved, f"{error.message} {resolved.name} is used instead."

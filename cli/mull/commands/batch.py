@@ -108,6 +108,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     from mull.batch.results import Unfinished
     from mull.batch.run import Outcome, run_batch
     from mull.batch.scheduler import AHEAD, Scheduler
+    from mull.commands._recommend import BeyondPebble
     from mull.commands._run_config import run_config
     from mull.config import read_config
     from mull.structured.reading import read_answer_format
@@ -125,7 +126,10 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(control))
         parallel = ParallelSettings(flags.parallel, turns=total)
-        backend = stack.enter_context(closing(run.open_backend(run.model.resolve(), parallel)))
+        resolved = run.model.resolve()
+        if resolved.chosen_by == "builtin":
+            raise BeyondPebble("batches")
+        backend = stack.enter_context(closing(run.open_backend(resolved, parallel)))
         standing = run.preferences.turn_settings(backend.sampling_advice)
         check_supported(backend, standing, parallel=flags.parallel)
         earlier, write = stack.enter_context(

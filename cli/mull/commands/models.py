@@ -84,9 +84,9 @@ def installed(context: typer.Context, *, json: Json = False) -> None:
 def _list(
     streams: Streams, words: Sequence[str], licence: str | None, *, installed: bool, json: bool
 ) -> None:
+    from mull.backends.recommendation import recommended
     from mull.commands._inventory import all_rows
     from mull.commands._models_table import show_models
-    from mull.models.catalogue import recommend
     from mull.models.disk.discover import unfinished
     from mull.models.inventory import record, select
     from mull.terminal.views.json_output import write_object
@@ -101,9 +101,11 @@ def _list(
         write_object(streams, value)
         return
     if rows:
-        best = recommend.best(catalogue.entries, machine)
+        best = recommended()
         narrowed = bool(words or licence or installed)
-        show_models(streams, rows, best[0].entry.name if best else "", all_rows=narrowed)
+        show_models(streams, rows, best.name if best else "", all_rows=narrowed)
+        if best and streams.stdout_tty:
+            streams.note(f"Recommended for this machine: {best.command}")
     else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
@@ -124,12 +126,15 @@ def _catalogue_and_machine(streams: Streams) -> tuple[Catalogue, Machine]:
 
 
 def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: bool) -> None:
+    from mull.backends.recommendation import Recommendation, resting_machine
+    from mull.commands._recommend import offer_download
     from mull.models.catalogue import recommend
     from mull.models.inventory import InventoryItem, record, select
     from mull.terminal.console.tables import card
     from mull.terminal.views.json_output import write_object
 
-    catalogue, machine = _catalogue_and_machine(streams)
+    catalogue, _ = _catalogue_and_machine(streams)
+    machine = resting_machine()
     rows = select(
         [InventoryItem(entry.name, entry) for entry in catalogue.entries], words=words, licence=licence
     )
@@ -140,11 +145,13 @@ def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: 
         )
     offer, why = found
     name, command = offer.entry.name, f"mull pull {offer.entry.name}"
+    size = (offer.file.bytes or 0) if offer.file else 0
     if json:
         best = record(InventoryItem(name, offer.entry, file=offer.file, plan=offer.plan))
         write_object(streams, {"v": 1, "best": best, "why": why, "pull": command})
     else:
-        card(streams, [("Best here", name), ("Why", why), ("Get it", command)])
+        card(streams, [("Best here", f"{name} ({size_text(size)})"), ("Why", why), ("Get it", command)])
+        offer_download(Recommendation(name, size), streams)
 
 
 def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mull.commands._recommend import BeyondPebble, check_for_pebble, real_model
 from mull.commands.chat import context_full
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
@@ -15,11 +16,14 @@ from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
 from mull.errors import Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
+from mull.models.builtin import MODEST
 from mull.terminal.views.stats import stats_line
 
 
 def ask(chat: Chat, query: Query) -> None:
     """Ask, show and store one question."""
+    if chat.is_builtin:
+        _check_for_pebble(chat, query)
     attempt = _Attempt(chat, query)
     try:
         attempt.run()
@@ -30,6 +34,16 @@ def ask(chat: Chat, query: Query) -> None:
         if not isinstance(error, Interrupted):
             raise
         chat.note("Stopped before the question was sent: it is back at the prompt.")
+
+
+def _check_for_pebble(chat: Chat, query: Query) -> None:
+    """Raise BeyondPebble for what pebble is not made for. An edited question returns to the prompt."""
+    try:
+        check_for_pebble(query.text, files=query.files, follows=bool(chat.conversation.path), in_chat=True)
+    except BeyondPebble:
+        if query.replace:
+            chat.draft, chat.replacing = query.text, True
+        raise
 
 
 class _Full(Exception):
@@ -97,6 +111,8 @@ def _comment(chat: Chat, done: Done) -> None:
         chat.note("The context is full: the answer was cut. /context shows what fills it.")
     elif done.finish == "length":
         chat.note("The answer was cut at the token limit. /set max_tokens changes it.")
+    if chat.is_builtin and done.answer in MODEST:
+        chat.note(real_model(in_chat=True)[0])
     if chat.config.stats:
         chat.note(stats_line(done))
     chat.measure()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from mull.commands._recommend import real_model
 from mull.commands._run_config import RunConfig
 from mull.commands._session import Setup
 from mull.control import TurnControl
@@ -67,8 +68,10 @@ class Chat:
             self.note(f"Resumed “{title}” ({turns}, {self.backend.name}).")
             self.show_turn(last)
         elif self.is_builtin:
-            self.note("This is pebble, mull's small built-in model: it does sums, counts and sorts.")
-            self.note("mull models lists real ones for this machine, mull pull gets one. Try /help.")
+            self.note(
+                "This is pebble, mull's small built-in demo: it does sums, counts and sorts. Try /help."
+            )
+            self.note(real_model(in_chat=True)[0])
         else:
             self.note(f"{self.backend.name} · /help shows commands and keys")
         if self.is_builtin and last is None and (text := packaged.offer("/model")):

@@ -1,0 +1,95 @@
+"""Offering the recommended model, and refusing what pebble is not made for: shared by ask, batch, chat and models.
+
+In: what is asked, and whether pebble answers only because no model was chosen. Out: nothing, or `BeyondPebble` with the
+recommended model in its hint. Nothing is downloaded before the user has said yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from mull.errors import MullError
+from mull.models.builtin.domain import in_domain
+
+if TYPE_CHECKING:
+    from mull.backends.recommendation import Recommendation
+    from mull.settings import AnswerFormat
+    from mull.store.records import Attachment
+    from mull.terminal.console.streams import Streams
+
+
+class BeyondPebble(MullError):
+    """A prompt that pebble, which was not chosen by name, is not made for.
+
+    `wanted`: the model to download instead, if there is one.
+    """
+
+    def __init__(self, takes: str = "", *, in_chat: bool = False) -> None:
+        if takes:
+            message = f"pebble, the built-in demo, takes no {takes}."
+        else:
+            message = (
+                "This is beyond pebble, the built-in demo, which does small sums and word problems, counts letters, "
+                "sorts short lists and knows mull."
+            )
+        hint, self.wanted = real_model(in_chat=in_chat)
+        anyway = "/model pebble" if in_chat else "-m pebble"
+        super().__init__("beyond_pebble", message, f"{hint} {anyway} lets pebble try.")
+
+
+def real_model(*, in_chat: bool = False) -> tuple[str, Recommendation | None]:
+    """How to get the recommended model, as a sentence; and the model, if it has to be downloaded."""
+    from mull.backends.recommendation import recommended
+
+    best = recommended()
+    if best is None:
+        return "mull models lists larger models.", None
+    if _installed(best.name):
+        return f"{best.name} is installed: {'/model' if in_chat else '-m'} {best.name} uses it.", None
+    return f"Get a real model: {best.command}.", best
+
+
+def check_for_pebble(
+    text: str,
+    *,
+    files: Collection[Attachment] = (),
+    answer_format: AnswerFormat | None = None,
+    follows: bool = False,
+    in_chat: bool = False,
+) -> None:
+    """Raise BeyondPebble for what pebble is not made for. `follows`: an earlier turn gives the text its meaning."""
+    if files:
+        raise BeyondPebble("files", in_chat=in_chat)
+    if answer_format is not None:
+        raise BeyondPebble("schema, grammar or format", in_chat=in_chat)
+    if not in_domain(text, follows=follows):
+        raise BeyondPebble(in_chat=in_chat)
+
+
+def offer_download(model: Recommendation, streams: Streams) -> bool:
+    """Offer the download where a user can answer; anything but yes is no. Returns whether it took place."""
+    from mull.fs.size import size_text
+
+    if not (streams.stdin_tty and streams.stderr_tty) or _installed(model.name):
+        return False
+    try:
+        if not streams.confirm(f"Download {model.name} ({size_text(model.bytes)})?"):
+            return False
+    except KeyboardInterrupt:
+        streams.stderr.write("\n")
+        return False
+    from mull.commands._download import fetch
+
+    fetch(model.name, streams)
+    return True
+
+
+def _installed(name: str) -> bool:
+    from mull.config import read_config
+    from mull.models.resolve import find
+
+    try:
+        return find(name, folders=read_config().model_folders()).path.is_file()
+    except MullError:
+        return False
