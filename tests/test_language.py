@@ -44,7 +44,8 @@ PATTERN = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in BANNED), re.IGN
 
 
 def sources() -> list[Path]:
-    return sorted((ROOT / "cli" / "mull").rglob("*.py"))
+    users_words = ROOT / "cli" / "mull" / "models" / "builtin" / "vocabulary.py"
+    return sorted(path for path in (ROOT / "cli" / "mull").rglob("*.py") if path != users_words)
 
 
 def pages() -> list[Path]:

@@ -23,7 +23,7 @@ from mull.models.memory.machine import Machine
 
 _RECORD = "recommendation.json"
 _FASTER = 1.5
-"""How much faster than recorded the memory has to prove before the recommendation is made anew: the first measurement
+"""How much faster than recorded the memory has to prove before the recommendation is made again: the first measurement
 may have met a busy moment, and small differences must not change the name."""
 
 

@@ -78,7 +78,10 @@ def _symbols(found: Collection[Token]) -> set[str]:
 
 
 def _all_known(found: Collection[Token], vocabulary: frozenset[str]) -> bool:
-    return all(word in known.COMMON or word in vocabulary or word in NUMBER_WORDS for word in _words(found))
+    return all(
+        word in known.COMMON or word in vocabulary or word.removesuffix("s") in NUMBER_WORDS
+        for word in _words(found)
+    )
 
 
 # Numbers.
@@ -106,13 +109,17 @@ def _arithmetic(found: list[Token]) -> bool:
     if len(sizes) < len(numbers) or {"numbers", "from"} <= words or {"numbers", "between"} <= words:
         return False  # "the numbers from 1 to 10" are more than two
     if products:
-        return _product(sizes, mixed=bool(operators & {"+", "-"} or words & {"plus", "minus"}))
+        single = len(operators & {"*"}) + ("times" in words) == 1 and list(between.values()).count("*") < 2
+        return _product(sizes, single=single, mixed=bool(operators & {"+", "-"} or words & {"plus", "minus"}))
     if len(sizes) == 2:
         return max(sizes) <= MOST_DIGITS
     return len(sizes) <= MOST_SUMMANDS and max(sizes) <= MOST_IN_LONG_SUM
 
 
-def _product(sizes: list[int], *, mixed: bool) -> bool:
+def _product(sizes: list[int], *, single: bool, mixed: bool) -> bool:
+    """`single`: there is one multiplication; `mixed`: something is added or subtracted, too."""
+    if single and not mixed and len(set(sizes)) < len(sizes) == 3:
+        sizes = [*set(sizes), *set(sizes)][:2]  # said twice: "12 dozens, i.e. 12 x 12"
     if len(sizes) == 2 and not mixed:
         return max(sizes) <= PRODUCTS[0] and min(sizes) <= PRODUCTS[1]
     return mixed and len(sizes) == 3 and max(sizes) <= SMALL_FACTOR * 8 and sorted(sizes)[1] <= SMALL_FACTOR

@@ -1,4 +1,4 @@
-"""The words of pebble's domain, by kind of those of its training data and their everyday synonyms.
+"""The words of pebble's domain, by kind of question: those of its training data and their everyday synonyms.
 
 `COMMON` words may stand in every question. A kind's words may stand in questions of that kind only. Its `…_SIGNS` are
 the words of which a question of that kind has at least one.
@@ -55,7 +55,7 @@ ARITHMETIC = (
     above amount apart arithmetic back beginning below between big bigger both calculation come comes count
     counted distance down drop equal equals estimate evaluate everything exceed expression extended factors far
     form get go going gone greater high higher hm joined large larger leave leaves left lines lower math maths
-    meets mental missing needed number numbers once outcome output over product put raise raised reach reckon
+    meets mental e missing needed number numbers once outcome output over product put raise raised reach reckon
     repeated rest return right run scale smaller spend spent start starting step taken task these too top value
     values withdraw worth write yield yields
     """
@@ -232,7 +232,7 @@ GETTING = _words(
     select switch try use using want
     """
 )
-MULL_ALONE = (  # questions about mull without its what one of them has, and what else it may have
+MULL_ALONE = (  # questions about mull without its signs; what one of them has, and what else it may have
     (_words("use"), _words("program terminal tool")),
     (_words("abort cancel interrupt stop"), _words("answer answers generation it output reply")),
     (_words("think"), _words("harder it less let longer make more not off on start stop turn")),
