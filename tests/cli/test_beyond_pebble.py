@@ -25,7 +25,7 @@ DIFF = b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one
 def recommended(mull: Run) -> str:
     """What `mull models --best` names, with its size."""
     lines = dict(line.split("\t", 1) for line in mull("models", "--best").stdout.decode().splitlines())
-    return lines["Best here"]
+    return f"{lines['Best here']} ({lines['Size']})"
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,8 @@ def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: 
         best = record(InventoryItem(name, offer.entry, file=offer.file, plan=offer.plan))
         write_object(streams, {"v": 1, "best": best, "why": why, "pull": command})
     else:
-        card(streams, [("Best here", f"{name} ({size_text(size)})"), ("Why", why), ("Get it", command)])
+        facts = [("Best here", name), ("Size", size_text(size)), ("Why", why), ("Get it", command)]
+        card(streams, facts)
         offer_download(Recommendation(name, size), streams)
 
 
