@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Run
 
 if sys.platform != "win32":
+    from tests.chat.conftest import ChatTerminal
     from tests.terminal.harness import Terminal
 
 TERMINAL = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
@@ -105,20 +106,14 @@ def test_one_model_is_named_everywhere(mull: Run, home: dict[str, str]) -> None:
     value = json.loads(mull("models", "--best", "--json").stdout)["best"]
     assert value["name"] == best.split()[0]
     screens = {}
-    for words, keys in (
-        ([], "\x04"),
-        (["What is 2 + 3?"], ""),
-        (["Who was Napoleon?"], "\r"),
-        (["models"], ""),
-        (["models", "--best"], "\r"),
-    ):
+    with ChatTerminal(MULL, environ=home, columns=150) as chat:
+        chat.leave()
+        screens["chat"] = "\n".join(chat.everything)
+    for words in (["What is 2 + 3?"], ["Who was Napoleon?"], ["models"], ["models", "--best"]):
         with Terminal([*MULL, *words], environ=home, columns=150, rows=80) as terminal:
-            if keys == "\r":
+            if words[-1] in {"Who was Napoleon?", "--best"}:
                 terminal.wait("[y/N]")
-            elif keys:
-                terminal.wait("Try /help")
-                terminal.wait("Get a real model")
-            terminal.press(keys)
+                terminal.press("\r")
             terminal.exit()
             screens[" ".join(words)] = "\n".join(terminal.everything)
     assert all(best in screen for screen in screens.values()), screens
@@ -149,18 +144,16 @@ def test_yes_downloads_it(home: dict[str, str]) -> None:
 
 @TERMINAL
 def test_a_chat_goes_on_after_a_refusal_and_records_none(home: dict[str, str], mull: Run) -> None:
-    with Terminal(MULL, environ=home, columns=150, rows=40) as terminal:
-        terminal.wait("Get a real model")
-        terminal.press("Who was Napoleon?\r")
-        terminal.wait("This is beyond pebble")
-        terminal.press("What is 40 + 2?\r")
-        terminal.wait("42")
-        terminal.press("/model pebble\r")
-        terminal.wait("in use already")
-        terminal.press("Who was Napoleon?\r")
-        terminal.wait("I am too small for that.")
-        terminal.press("\x04")
-        assert terminal.exit() == 0
+    with ChatTerminal(MULL, environ=home, columns=150, rows=40) as terminal:
+        terminal.say("Who was Napoleon?")
+        terminal.shows("This is beyond pebble")
+        terminal.say("What is 40 + 2?")
+        terminal.shows("42")
+        terminal.say("/model pebble")
+        terminal.shows("in use already")
+        terminal.say("Who was Napoleon?")
+        terminal.shows("I am too small for that.")
+        terminal.leave()
     (session,) = json.loads(mull("sessions", "list", "--json").stdout)["sessions"]
     assert session["turns"] == 2
 
