@@ -35,7 +35,7 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: for instance make setup PYTHON=python3.12')"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@$(LLAMA)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock || \
 	  { echo "The packages that mull needs are not all installed; pip says why above."; \

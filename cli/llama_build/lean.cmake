@@ -30,9 +30,5 @@ if(MULL_BACKEND STREQUAL "vulkan" AND NOT MSVC)
   cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE "SHELL:-include \"${MULL_VULKAN_HEADER}\"")
 endif()
 
-# What nearly every source of llama includes, read once instead of 42 times.
-if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-  cmake_language(DEFER CALL target_precompile_headers llama PRIVATE
-    <algorithm> <array> <cmath> <functional> <fstream> <map> <memory> <queue> <random> <regex> <set> <sstream> <string>
-    <unordered_map> <unordered_set> <vector> <ggml-cpp.h> <llama.h>)
-endif()
+# Sixteen models to a unit is upstream's choice; each unit reads the same headers again.
+cmake_language(DEFER CALL set_target_properties llama PROPERTIES UNITY_BUILD_BATCH_SIZE 40)

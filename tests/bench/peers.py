@@ -11,7 +11,9 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from llama_build import sources, store
@@ -23,14 +25,13 @@ from llama_build.recipe import LOCK, pinned_requirement
 from llama_build.step import Steps
 
 STAMP = Path(sys.prefix, "llama-build.json")
-TOOLS = (
+SMALL = (
     "llama-bench",
-    "llama-cli",
     "llama-completion",
     "llama-batched-bench",
-    "llama-server",
     "llama-perplexity",
-)
+)  # need llama-common only
+LARGE = ("llama-cli", "llama-server")  # and the server and mtmd
 # In place of llama.cpp's own CMakeLists.txt: the libraries are there already.
 PREBUILT = """
 add_library({name} INTERFACE)
@@ -75,7 +76,7 @@ def build() -> None:
     with locked(
         target / "lock", lambda process: print(f"Waiting for process {process}.", file=sys.stderr)
     ) as held:
-        if all(tool(name) for name in TOOLS):
+        if all(tool(name) for name in (*SMALL, *LARGE)):
             return
         libraries = shutil.copytree(_libraries(), target / "lib", dirs_exist_ok=True)
         work = target / "work"
@@ -87,10 +88,12 @@ def build() -> None:
         pinned = pinned_requirement(LOCK.read_text(encoding="utf-8"))
         source = sources.fetch(python, pinned, work, environment, steps) / "vendor" / "llama.cpp"
         _use_libraries(source, libraries)
-        _compile(source, work / "build", environment, steps)
+        _configure(source, work / "build", environment, steps)
         (target / "bin").mkdir(exist_ok=True)
-        for name in TOOLS:
-            (work / "build" / "bin" / name).replace(target / "bin" / name)
+        for names in (SMALL, LARGE):
+            _compile(names, work / "build", environment, steps)
+            for name in names:
+                shutil.copy2(work / "build" / "bin" / name, target / "bin" / name)
         shutil.rmtree(work)
 
 
@@ -122,23 +125,24 @@ def _use_libraries(source: Path, libraries: Path) -> None:
     write("src", "llama", headers, [libraries / f"libllama{suffix}", *ggml])
 
 
-def _compile(source: Path, place: Path, environment: dict[str, str], steps: Steps) -> None:
-    """Configure and compile the tools and what they share (llama-common, mtmd)."""
+def _configure(source: Path, place: Path, environment: dict[str, str], steps: Steps) -> None:
     settings = [f"-D{name}={value}" for name, value in SETTINGS.items()]
-    steps.run(
-        "Configuring llama.cpp's tools",
-        ["cmake", "-G", "Ninja", "-S", source, "-B", place, *settings],
-        environment,
-    )
+    command = ["cmake", "-G", "Ninja", "-S", source, "-B", place, *settings]
+    steps.run("Configuring llama.cpp's tools", command, environment)
+
+
+def _compile(names: Sequence[str], place: Path, environment: dict[str, str], steps: Steps) -> None:
+    """Compile tools and what they share: llama-common, mtmd."""
     progress = Progress()
-    command = ["cmake", "--build", place, "--target", *TOOLS]
+    command = ["cmake", "--build", place, "--target", *names]
     try:
-        steps.run("Compiling llama.cpp's tools", command, environment, None, progress.line)
+        steps.run(f"Compiling {', '.join(names)}", command, environment, None, progress.line)
     finally:
         progress.close()
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the compilers are stopped on the way out
     try:
         build()
     except BuildError as error:
