@@ -33,9 +33,12 @@ class BeyondPebble(MullError):
                 "This is beyond pebble, the built-in demo, which does small sums and word problems, counts letters, "
                 "sorts short lists and knows mull."
             )
+        from mull.models.disk.packaged import offer
+
         hint, self.wanted = real_model(in_chat=in_chat)
-        anyway = "/model pebble" if in_chat else "-m pebble"
-        super().__init__("beyond_pebble", message, f"{hint} {anyway} lets pebble try.")
+        use = "/model" if in_chat else "-m"
+        other = f" {text}." if (text := offer(use)) else ""
+        super().__init__("beyond_pebble", message, f"{hint}{other} {use} pebble lets pebble try.")
 
 
 def real_model(*, in_chat: bool = False) -> tuple[str, Recommendation | None]:

@@ -68,9 +68,7 @@ class Chat:
             self.note(f"Resumed “{title}” ({turns}, {self.backend.name}).")
             self.show_turn(last)
         elif self.is_builtin:
-            self.note(
-                "This is pebble, mull's small built-in demo: it does sums, counts and sorts. Try /help."
-            )
+            self.note("This is pebble, a small demo: it does sums, counts and sorts. Try /help.")
             self.note(real_model(in_chat=True)[0])
         else:
             self.note(f"{self.backend.name} · /help shows commands and keys")
