@@ -6,19 +6,23 @@ import contextlib
 import dataclasses
 import html.parser
 import json
+import random
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from mull.commands._session_text import time_text
 from mull.errors import MullError
 from mull.events import Done, Finish, ReasoningReport, Timing, Usage
 from mull.store import export, session_file
+from mull.store.fast_schema import compiled
 from mull.store.records import Attachment, Session, TurnRecord
 from mull.store.sessions import open_store
 
@@ -291,6 +295,51 @@ def test_what_would_take_long_or_much_memory_is_refused_first(text: str) -> None
     with pytest.raises(MullError, match="not an exported session"):
         export.from_json(text)
     assert time.process_time() - began < 2
+
+
+def many_turns(count: int) -> str:
+    """An export with this many turns, as one chat would make it."""
+    session, (turn, *_) = conversation("a question")
+    turns = [dataclasses.replace(turn, id=number + 1, parent=number or None) for number in range(count)]
+    return export.to_json(dataclasses.replace(session, leaf=count, turns=count), turns)
+
+
+def test_a_long_session_is_imported_quickly() -> None:
+    """A fifth of a millisecond for each turn, six times that in this test for a machine that is busy."""
+    text = many_turns(2000)
+    begun = time.process_time()
+    session, turns = export.from_json(text)
+    with open_store(None) as store:
+        store.insert(session, turns)
+    assert time.process_time() - begun < 2000 * 0.0012 / 2
+
+
+def changed(value: Any, chance: random.Random) -> Any:
+    """A copy with one value, somewhere, replaced by another or removed."""
+    odd = [None, True, 1, 1.0, -1, 10**17, 0.5, "", "default", "x" * 50, [], {}, {"id": 1}, [1, "a"]]
+    if isinstance(value, dict | list) and value and chance.random() < 0.9:
+        copy: Any = value.copy()
+        key = chance.choice(list(copy) if isinstance(copy, dict) else range(len(copy)))
+        if chance.random() < 0.1:
+            del copy[key]
+        else:
+            copy[key] = changed(copy[key], chance)
+        return copy
+    return chance.choice(odd)
+
+
+def test_the_fast_check_agrees_with_the_library_on_whatever_stands_anywhere() -> None:
+    chance, data = random.Random(5), json.loads(many_turns(2))
+    schema = json.loads(session_file.schema_path().read_text(encoding="utf-8"))
+    kinds = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    library: Any = jsonschema.validators.extend(Draft202012Validator, type_checker=kinds)(schema)  # type: ignore[no-untyped-call]
+    fast, found = compiled(schema), set()
+    for _ in range(600):
+        value = changed(data, chance)
+        assert fast(value) == library.is_valid(value), value
+        found.add(fast(value))
+    assert found == {True, False}
+    assert fast(data)
 
 
 def test_half_surrogate_pairs_become_the_replacement_character() -> None:

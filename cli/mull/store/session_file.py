@@ -7,6 +7,7 @@ before the text is parsed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -15,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import MullError
+from mull.fs.json_text import read_json, valid_unicode
+from mull.store.fast_schema import compiled
 
 LONGEST = 64 << 20  # characters
 DEEPEST = 100  # levels; an export has five, and what its settings contain
 MOST_VALUES = 2_000_000  # a turn has about thirty
 LARGEST = (1 << 63) - 1  # of SQLite's integers
+_MOST_DIGITS = len(str(LARGEST)) + 1
 _SHOWN = 160  # characters of a reason
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -34,13 +38,16 @@ def parse(text: str) -> dict[str, Any]:
     fault = structure_fault(text)
     if fault:
         raise invalid(fault)
+    numbers = _Numbers()
     try:
-        data = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_number)
+        data = json.loads(
+            text, parse_int=numbers.integer, parse_float=numbers.number, parse_constant=numbers.number
+        )
     except (ValueError, RecursionError) as error:
         raise invalid(f"it is not valid JSON ({error})" if text.strip() else "it is empty") from error
     if _SURROGATES.search(text) or "\\ud" in text or "\\uD" in text:
         data = valid_unicode(data)
-    for fault in _faults(data):
+    for fault in itertools.chain(_number_faults(data) if numbers.wrong else (), _faults(data)):
         raise invalid(fault)
     checked: dict[str, Any] = data
     return checked
@@ -86,13 +93,18 @@ def structure_fault(text: str) -> str:
 
 
 def _faults(data: Any) -> Iterator[str]:
-    import jsonschema
-
     version = data.get("v") if isinstance(data, Mapping) else None
     if isinstance(version, int) and version > 1:
         yield f"it has version {version} of the format, which needs a newer mull"
-    yield from _number_faults(data)
-    schema = json.loads(schema_path().read_text(encoding="utf-8"))
+    schema = read_json(schema_path(), most=LONGEST)
+    if not compiled(schema)(data):
+        yield from _schema_faults(schema, data)
+    yield from _reference_faults(data["session"], data["turns"])
+
+
+def _schema_faults(schema: Mapping[str, Any], data: Any) -> Iterator[str]:
+    import jsonschema
+
     base = jsonschema.Draft202012Validator
     kinds = base.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
     strict: Any = jsonschema.validators.extend(base, type_checker=kinds)  # type: ignore[no-untyped-call]
@@ -100,7 +112,6 @@ def _faults(data: Any) -> Iterator[str]:
         reason = " ".join(error.message.split())
         reason = reason if len(reason) <= _SHOWN else f"{reason[: _SHOWN - 1]}…"
         yield _placed(reason, *error.absolute_path)
-    yield from _reference_faults(data["session"], data["turns"])
 
 
 def _reference_faults(session: Mapping[str, Any], turns: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -123,14 +134,22 @@ def _placed(reason: str, *steps: str | int) -> str:
     return f"{reason} (at {place})" if place else reason
 
 
-def _integer(digits: str) -> float:
-    fits = len(digits) <= len(str(LARGEST)) + 1 and abs(int(digits)) <= LARGEST
-    return int(digits) if fits else math.nan
+class _Numbers:
+    """Numbers that are too large, or none (NaN and Infinity, which Python's parser takes for some), become NaN."""
 
+    def __init__(self) -> None:
+        self.wrong = False
 
-def _number(digits: str) -> float:
-    """Also for NaN and Infinity, which Python's parser takes for numbers."""
-    return value if math.isfinite(value := float(digits)) else math.nan
+    def integer(self, digits: str) -> float:
+        fits = len(digits) <= _MOST_DIGITS and abs(int(digits)) <= LARGEST
+        return int(digits) if fits else self._none()
+
+    def number(self, digits: str) -> float:
+        return value if math.isfinite(value := float(digits)) else self._none()
+
+    def _none(self) -> float:
+        self.wrong = True
+        return math.nan
 
 
 def _number_faults(value: Any, *steps: str | int) -> Iterator[str]:
@@ -143,14 +162,3 @@ def _number_faults(value: Any, *steps: str | int) -> Iterator[str]:
             yield from _number_faults(each, *steps, number)
     elif isinstance(value, float) and math.isnan(value):
         yield _placed("the number is out of range", *steps)
-
-
-def valid_unicode(value: Any) -> Any:
-    """Half of a surrogate pair, which is no character, becomes U+FFFD, in keys and values."""
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [valid_unicode(each) for each in value]
-    if isinstance(value, dict):
-        return {valid_unicode(name): valid_unicode(each) for name, each in value.items()}
-    return value
