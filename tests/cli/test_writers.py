@@ -185,6 +185,39 @@ def test_a_setting_is_not_lost_to_an_open_editor(
     assert [mull("config", "get", name).stdout for name in ("top_k", "seed")] == [b"7\n", b"1\n"]
 
 
+def test_a_template_has_one_editor_at_a_time(
+    mull: Run, start: Start, home: dict[str, str], tmp_path: Path
+) -> None:
+    editor, opened, close = tmp_path / "editor", tmp_path / "opened", tmp_path / "close"
+    editor.write_text(f"#!/bin/sh\ntouch {opened}; until [ -e {close} ]; do sleep 0.05; done\n")
+    editor.chmod(0o755)
+    home["EDITOR"] = str(editor)
+    edit = start("templates", "edit", "mine")
+    wait_for(opened.exists)
+    refused = mull("templates", "edit", "mine")
+    assert refused.returncode == 1
+    assert f"mine.toml is being written by another mull (process {edit.pid}).".encode() in refused.stderr
+    close.touch()
+    at_once(edit)
+    assert mull("templates", "edit", "mine").returncode == 0
+    assert [file.name for file in (Path(home["MULL_CONFIG_DIR"]) / "templates").iterdir()] == ["mine.toml"]
+
+
+def test_folders_that_are_trusted_at_once_are_all_trusted(
+    mull: Run, start: Start, home: dict[str, str], tmp_path: Path
+) -> None:
+    folders = [tmp_path / f"project {number}" for number in range(8)]
+    for folder in folders:
+        folder.mkdir(mode=0o700)
+    at_once(*(start("templates", "trust", folder) for folder in folders))
+    listed = json.loads(mull("templates", "list", "--json").stdout)["trusted_folders"]
+    assert sorted(listed) == sorted(str(folder.resolve()) for folder in folders)
+    at_once(*(start("templates", "untrust", folder) for folder in folders[1:]))
+    assert json.loads(mull("templates", "list", "--json").stdout)["trusted_folders"] == [
+        str(folders[0].resolve())
+    ]
+
+
 def run_python(script: str, count: int, home: dict[str, str]) -> None:
     """Run the script in `count` processes at once; `sys.argv[1]` is the number of the process."""
     command = [sys.executable, "-c", script]

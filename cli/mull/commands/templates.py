@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,9 @@ import typer
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
+from mull.fs import paths
 from mull.fs.atomic import create_atomic
+from mull.fs.lock import FileInUse, locked
 from mull.fs.text import MOST, decode, read_bytes
 from mull.prompt_templates import files, trust
 from mull.prompt_templates.template import PromptTemplate, read
@@ -124,13 +128,12 @@ def edit(context: typer.Context, name: Name) -> None:
     here = files.working_folder()
     try:
         file = files.find(name, here).path
-    except MullError as error:
-        if error.code == "unknown_prompt_template":
-            file = files.new_file(name)
-            create_atomic(file, NEW)
-        else:  # invalid: open it so that the user can correct it
-            file = files.locate(name, here)
-    open_file(file)
+    except MullError as error:  # an invalid one: open it so that the user can correct it
+        new = error.code == "unknown_prompt_template"
+        file = files.new_file(name) if new else files.locate(name, here)
+    with _sole_editor(file):
+        create_atomic(file, NEW)  # unless it exists
+        open_file(file)
     read(file)
     streams.note(f"The template is valid. Use it with: mull -t {name}")
 
@@ -161,6 +164,19 @@ def path(context: typer.Context) -> None:
     """Print the folders that are searched for templates, in that order."""
     streams: Streams = context.obj
     streams.write_stdout("".join(f"{folder}\n" for folder in files.folders(files.working_folder())))
+
+
+@contextmanager
+def _sole_editor(file: Path) -> Iterator[None]:
+    """Raises FileInUse while another mull has the template in an editor."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(file, folder=paths.private_dir(paths.state_dir())))
+        except FileInUse:
+            raise
+        except OSError:
+            pass  # without a state folder there is no lock, but the template can be edited
+        yield
 
 
 def _this_project() -> Path:

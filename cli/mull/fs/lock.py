@@ -9,6 +9,7 @@ mounts) locks nothing.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sys
 import time
@@ -46,9 +47,12 @@ def lock_file(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float = WAIT_SECONDS) -> Iterator[None]:
-    """Be the only process that changes the file at `path`. Raises FileInUse after `wait` seconds, and OSError."""
-    beside = path.with_name(f".{path.name}.lock")
+def locked(path: Path, *, wait: float = WAIT_SECONDS, folder: Path | None = None) -> Iterator[None]:
+    """Be the only process that changes the file at `path`. Raises FileInUse after `wait` seconds, and OSError.
+
+    `folder`: where the small file lies, if not beside; its name is unique to the real path then.
+    """
+    beside = path.with_name(f".{path.name}.lock") if folder is None else folder / _lock_name(path)
     descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         _wait_for(descriptor, path, time.monotonic() + wait)
@@ -58,6 +62,11 @@ def locked(path: Path, *, wait: float = WAIT_SECONDS) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock_name(path: Path) -> str:
+    real = os.path.realpath(path).encode("utf-8", "surrogateescape")
+    return f".{hashlib.sha256(real).hexdigest()[:16]}.lock"
 
 
 def _wait_for(descriptor: int, path: Path, deadline: float) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 from mull.errors import MullError
+from mull.fs.lock import FileInUse
 
 _DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _FULL = frozenset(
@@ -50,6 +51,8 @@ def refused(failure: OSError) -> MullError:
     """The error for anything that the operating system refused."""
     if found := used_up(failure):
         return found
+    if isinstance(failure, FileInUse):
+        return MullError("file_in_use", f"{failure.strerror}.", "Close the editor that has it open, or wait.")
     if isinstance(failure, FileNotFoundError) and working_folder_is_gone():
         return MullError(
             "no_working_folder", "The working folder no longer exists.", "Change to another folder: cd"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mull.errors import UsageError
 from mull.fs import ownership, paths
 from mull.fs.atomic import write_atomic
 from mull.fs.json_text import read_json
+from mull.fs.lock import locked
 from mull.settings import Sampling
 
 LIST = "trusted-folders.json"  # in the state folder
@@ -79,18 +81,19 @@ def trust(folder: Path) -> Path:
     place = folder_of(folder)
     if why := cannot_be_trusted(place):
         raise UsageError("untrustable_folder", f"{folder} cannot be trusted: {why}.", ownership.remedy(why))
-    _write({**trusted_folders(), str(place): _owner(place)})
+    with _sole_writer():
+        _write({**trusted_folders(), str(place): _owner(place)})
     return place
 
 
 def untrust(folder: Path) -> bool:
     """Trust the folder no longer; whether it was trusted. A folder that is gone is taken by its path."""
-    known = trusted_folders()
     places = {str(folder_of(folder)), os.path.realpath(folder)}
-    left = {path: owner for path, owner in known.items() if path not in places}
-    if left != known:
-        _write(left)
-    return left != known
+    if not places & trusted_folders().keys():
+        return False
+    with _sole_writer():
+        _write({path: owner for path, owner in trusted_folders().items() if path not in places})
+    return True
 
 
 def cannot_be_trusted(place: Path) -> str | None:
@@ -113,7 +116,13 @@ def _owner(place: Path) -> int:
     return place.stat().st_uid
 
 
-def _write(folders: Mapping[str, int]) -> None:
+@contextmanager
+def _sole_writer() -> Iterator[None]:
     paths.private_dir(_file().parent)
+    with locked(_file()):
+        yield
+
+
+def _write(folders: Mapping[str, int]) -> None:
     values: dict[str, Any] = {"v": 1, "folders": dict(sorted(folders.items()))}
     write_atomic(_file(), json.dumps(values, indent=1))
