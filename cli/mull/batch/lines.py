@@ -47,6 +47,7 @@ class Line:
     messages: tuple[Message, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     error: MullError | None = None
+    size: int = 0  # bytes that it had in the input
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
@@ -97,7 +98,7 @@ def parse(number: int, data: bytes) -> Line:
             _refuse("invalid_line", "is neither an object nor a string")
         id_ = _id(value, number)
         messages = _messages(value)
-        return Line(number, id_, digest, messages, _settings(value))
+        return Line(number, id_, digest, messages, _settings(value), size=len(data))
     except _Bad as bad:
         return Line(number, id_, digest, error=MullError(bad.code, f"Line {number} {bad.what}.", bad.hint))
 

@@ -8,7 +8,6 @@ writes.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -21,6 +20,7 @@ from typing import Any, Generic, TypeVar
 from mull.batch.lines import Id, Line
 from mull.errors import UsageError
 from mull.fs.atomic import PRIVATE, open_atomic
+from mull.fs.json_text import parse_json
 from mull.fs.lock import lock_file
 from mull.fs.out_file import descriptor, duplicate
 
@@ -177,8 +177,8 @@ def _lines(path: Path, model: str) -> Iterator[_Stored]:
 
 def _result(data: bytes) -> dict[str, Any] | None:
     try:
-        result = json.loads(data)
-    except (ValueError, RecursionError):
+        result = parse_json(data, lenient=True)
+    except ValueError:
         return None
     keys = {"v", "id", "input", "model", "error"}
     return result if isinstance(result, dict) and keys <= result.keys() else None
@@ -186,8 +186,8 @@ def _result(data: bytes) -> dict[str, Any] | None:
 
 def _is_json(data: bytes) -> bool:
     try:
-        json.loads(data)
-    except (ValueError, RecursionError):
+        parse_json(data, lenient=True)
+    except ValueError:
         return False
     return True
 
