@@ -28,7 +28,7 @@ FLOORS = {
     "fs": 2,
     "events": 2,
     "job_events": 3,
-    "chat_template": 2,
+    "chat_template": 3,
     "settings": 3,
     "store": 3,
     "evaluation": 3,
@@ -119,6 +119,28 @@ def libraries_outside(sources: Sources, libraries: dict[str, tuple[str, ...]]) -
                 yield f"{one.target} belongs to {', '.join(allowed)}: {sources.paths[name]}:{one.line}"
 
 
+READERS = {"json": ("load", "loads", "JSONDecoder"), "tomllib": ("load", "loads")}
+"""Parsers of the standard library, which know no limits of depth, of values or of the parts of a key."""
+GUARDS = ("mull.fs.json_text", "mull.fs.toml_text", "mull.store.session_file")
+
+
+def unguarded_parsers(sources: Sources) -> Iterator[str]:
+    for name, path in sources.paths.items():
+        if lies_in(name, *GUARDS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            used = (
+                {(node.module, alias.name) for alias in node.names}
+                if isinstance(node, ast.ImportFrom)
+                else {(node.value.id, node.attr)}
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+                else set()
+            )
+            for module, function in used:
+                if function in READERS.get(module or "", ()):
+                    yield f"{module}.{function} in {path}:{node.lineno}: parse with fs/json_text or fs/toml_text"
+
+
 # The tree of mull
 
 
@@ -135,6 +157,11 @@ def test_imports_go_downward() -> None:
 def test_every_module_at_the_top_level_has_a_floor() -> None:
     assert FLOORS.keys() == top_level(MULL)
     assert len(FLOORS) <= MOST_MODULES
+
+
+def test_json_and_toml_are_parsed_within_limits() -> None:
+    found = list(unguarded_parsers(MULL))
+    assert not found, "\n".join(found)
 
 
 def test_underscored_modules_are_imported_from_their_own_folder_only() -> None:

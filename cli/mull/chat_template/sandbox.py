@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 from mull.chat_template.budget import Budget, Counting, GenerationTag, Lazy, items, short, too_large
+from mull.fs.json_text import parse_json
 
 
 def _names(words: str) -> frozenset[str]:
@@ -269,7 +270,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def _from_json(self, value: Any) -> Any:
         self.budget.parsing(str(value))
-        return json.loads(value)
+        return parse_json(str(value), lenient=True)
 
     def _padded(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def filtered(value: Any, width: Any = 4, *args: Any, **kwargs: Any) -> Any:

@@ -13,6 +13,8 @@ import struct
 from collections.abc import Mapping
 from typing import IO, Any
 
+from mull.fs.json_text import parse_json
+
 REQUEST, ANSWER = struct.Struct("<Q"), struct.Struct("<QQ")
 MAX_FIELDS = 16 << 20  # bytes of an answer's JSON object: the variables of a template of 1 MB
 
@@ -50,7 +52,7 @@ def read_answer(stream: IO[bytes], most: int) -> tuple[dict[str, Any], str]:
     head, body = ANSWER.unpack(_exactly(stream, ANSWER.size))
     if head > MAX_FIELDS or body > most:
         raise ValueError("an answer is too long")
-    fields: dict[str, Any] = json.loads(_exactly(stream, head))
+    fields: dict[str, Any] = parse_json(_exactly(stream, head), lenient=True)
     return fields, _exactly(stream, body).decode("utf-8", "surrogatepass")
 
 

@@ -19,22 +19,28 @@ DEEPEST = 200
 MOST_VALUES = 2_000_000
 
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 # A string as a whole, or what begins another value. Linear also for a string without an end.
 _STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 
 
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text; bytes are UTF-8. Raises ValueError (JSONDecodeError where it has a place)."""
+def parse_json(text: str | bytes, *, lenient: bool = False) -> Any:
+    """The value of a JSON text; bytes are UTF-8. Raises ValueError (JSONDecodeError where it has a place).
+
+    `lenient`, for what an earlier mull may have written: NaN passes, and half a surrogate pair becomes U+FFFD.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
     if _most_values(text) > MOST_VALUES and _values(text) > MOST_VALUES:
         raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text) if lenient else json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if text.count("[") + text.count("{") > DEEPEST and _is_deep(value):
         raise ValueError("it is nested too deeply")
+    if lenient:
+        return valid_unicode(value) if _HALF_PAIR.search(text) else value
     if _HALF_PAIR.search(text) and _has_half_pair(value):
         raise ValueError("it contains half a surrogate pair")
     return value
@@ -43,6 +49,17 @@ def parse_json(text: str | bytes) -> Any:
 def read_json(path: Path, *, most: int, pipes: bool = False) -> Any:
     """The value of a JSON file of at most `most` bytes. Raises OSError, ValueError."""
     return parse_json(read_bytes(path, most=most, pipes=pipes))
+
+
+def valid_unicode(value: Any) -> Any:
+    """Half of a surrogate pair, which is no character, becomes U+FFFD, in keys and values."""
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [valid_unicode(each) for each in value]
+    if isinstance(value, dict):
+        return {valid_unicode(name): valid_unicode(each) for name, each in value.items()}
+    return value
 
 
 def _most_values(text: str) -> int:

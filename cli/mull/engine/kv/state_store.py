@@ -29,6 +29,7 @@ from xxhash import xxh3_64_intdigest
 
 from mull.fs.atomic import TEMPORARY_SUFFIX, open_atomic
 from mull.fs.json_cache import JsonCache
+from mull.fs.json_text import parse_json
 from mull.fs.paths import private_dir
 
 SUFFIX = ".kv"
@@ -218,7 +219,7 @@ def _described(path: Path, file: BinaryIO, facts: os.stat_result) -> StoredState
     data = file.read(known)
     if xxh3_64_intdigest(data) != known_sum:
         raise ValueError("damaged")
-    description = json.loads(data[:n_description])
+    description = parse_json(data[:n_description])
     tokens = array("i", data[n_description:]).tolist()
     return StoredState(
         path,

@@ -7,7 +7,6 @@ The child does not depend on the working directory, imports this same package, a
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mull.fs.json_text import parse_json
 
 TIMEOUT = 60.0  # seconds; a check takes a fifth of one
 
@@ -77,7 +78,7 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | N
     if name:
         return ChildOutcome(crashed=name, last_words=last_words)
     try:
-        answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
+        answer = parse_json(done.stdout.decode("utf-8", "replace").splitlines()[-1])
     except (ValueError, IndexError):
         return None
     return ChildOutcome(answer=answer, last_words=last_words) if isinstance(answer, dict) else None
