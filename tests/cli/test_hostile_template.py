@@ -11,6 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from mull.backends.local import LocalBackend
+from mull.chat_template.process import stoppable
+from mull.control import TurnControl
+from mull.errors import Interrupted
+from mull.messages import Message
+from mull.models.resolve import resolve
+from mull.settings import EngineSettings, TurnSettings
 from tests.model_files.scripted import write_scripted
 from tests.reasoning import templates
 
@@ -81,3 +88,17 @@ def test_a_signal_while_it_renders_ends_mull(
         assert time.monotonic() - began < 2
         assert process.returncode in (-number, 1)  # 1: it had been stopped for its time already
         assert "Traceback" not in errors
+
+
+def test_counting_the_tokens_of_a_question_can_be_stopped(hostile: Path) -> None:
+    """As the chat does before it asks; the caller's check for a stop holds within the backend."""
+    backend = LocalBackend(resolve(str(hostile)), EngineSettings(threads=1))
+    try:
+        list(backend.load(TurnControl()))
+        assert backend.count_tokens([Message("user", "hi")], TurnSettings()).value > 0
+        until = time.monotonic() + 0.1
+        with stoppable(lambda: time.monotonic() > until), pytest.raises(Interrupted):
+            backend.count_tokens([Message("user", "123456789012345")], TurnSettings())
+        assert time.monotonic() - until < 2
+    finally:
+        backend.close()

@@ -6,6 +6,7 @@ Raises `TemplateError`, and `ContextOverflow` for messages that cannot fit the c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from mull.chat_template.process import stoppable
@@ -39,16 +40,17 @@ def prepare(
     loaded: LoadedModel,
     messages: Sequence[Message],
     settings: TurnSettings,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] | None = None,
 ) -> RenderedPrompt:
     """Decide, render and tokenize.
 
-    Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`.
+    Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`; None: what
+    the caller has passed to `stoppable`.
     """
     reject_oversized(messages, loaded.engine.n_ctx_max)
     decision = decide(settings.reasoning, loaded.profile)
     chat = to_chat(messages, loaded.profile, decision)
-    with stoppable(stopped):
+    with nullcontext() if stopped is None else stoppable(stopped):
         segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)
     return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
 

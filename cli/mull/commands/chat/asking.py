@@ -6,8 +6,9 @@ to the prompt. Raises MullError when the turn failed, `keys.Leave` for a second 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from mull.chat_template.process import stoppable
 from mull.commands._recommend import BeyondPebble, check_for_pebble, real_model
 from mull.commands.chat import context_full
 from mull.commands.chat.session import Chat
@@ -17,6 +18,7 @@ from mull.conversation.conversation import Query
 from mull.errors import Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
 from mull.models.builtin import MODEST
+from mull.store.records import TurnRecord
 from mull.terminal.views.stats import stats_line
 
 
@@ -85,15 +87,23 @@ class _Attempt:
             yield Notice(
                 "session_changed", "Another mull has added turns to this session; they are part of it now."
             )
+        with stoppable(lambda: control.stopped):
+            dropped = self._make_room(policy)
+        if dropped:
+            yield Notice("dropped", context_full.named(dropped))
+        self.sent = True
+        yield from conversation.ask(query, chat.backend, control)
+
+    def _make_room(self, policy: str) -> Sequence[TurnRecord]:
+        """The turns that were left out for the question to fit. Raises _Full, ContextOverflow."""
+        chat, query = self._chat, self._query
+        conversation = chat.conversation
         usage = conversation.context_usage(chat.backend, query)
         if usage.full and policy == "stop":
             raise context_full.overflow(usage)
         if usage.full and conversation.can_drop(query) and policy in {"ask", "summarize"}:
             raise _Full(usage)
-        if usage.full and (dropped := conversation.drop(chat.backend, query)):
-            yield Notice("dropped", context_full.named(dropped))
-        self.sent = True
-        yield from conversation.ask(query, chat.backend, control)
+        return conversation.drop(chat.backend, query) if usage.full else ()
 
 
 def _comment(chat: Chat, done: Done) -> None:
