@@ -101,6 +101,20 @@ def test_a_record_of_the_last_download_that_others_may_write_is_ignored(
     assert last_turn(mull)["question"] == "hi"  # conversations are saved all the same
 
 
+def test_a_session_that_others_may_write_names_no_model_file(
+    mull: Run, home: dict[str, str], thinker: Path
+) -> None:
+    state = Path(home["MULL_STATE_DIR"])
+    assert mull("--session", "x", "-m", thinker, "--json", "one?").returncode == 0
+    assert json.loads(mull("-c", "--json", "two?").stdout)["model"] == "thinker"
+    state.chmod(0o777)
+    done = mull("-c", "two?")
+    assert done.returncode == 0
+    assert b"pebble is used instead" in done.stderr
+    assert f"other users can write to {state}".encode() in done.stderr
+    assert json.loads(mull("-c", "-m", thinker, "--json", "three?").stdout)["model"] == "thinker"
+
+
 def test_a_prompt_cache_that_others_may_write_is_not_used(
     mull: Run, home: dict[str, str], thinker: Path
 ) -> None:

@@ -15,6 +15,7 @@ from mull.backends.base import ChatBackend
 from mull.commands._run_config import ModelChoice, RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
 from mull.errors import MullError
+from mull.fs import ownership
 from mull.fs.size import size_text
 from mull.models.resolve import NotInstalled, Resolved
 from mull.store.records import Session
@@ -124,12 +125,20 @@ def _as_chosen(resolved: Resolved, choice: ModelChoice) -> Resolved:
 
 
 def _model(run: RunConfig, session: Session | None) -> tuple[Resolved, str]:
-    """The model to use, and a notice when the session's own model is gone and another replaces it."""
+    """The model to use, and a notice when another replaces the session's own.
+
+    That is gone, or it is a path that others could have written into the database.
+    """
     reference = (session.state.get("model") or session.model) if session is not None else ""
     if reference and run.model.flag is None:
         try:
-            return _as_chosen(run.model.resolve(reference), run.model), ""
+            own = run.model.resolve(reference)
+            if own.source != "file" or (why := ownership.weakness(default_path())) is None:
+                return _as_chosen(own, run.model), ""
         except MullError as error:
-            resolved = run.model.resolve()
-            return resolved, f"{error.message} {resolved.name} is used instead."
+            why = error.message.rstrip(".")
+        else:
+            why = f"The session's model is the file {own.path}, and {why}"
+        resolved = run.model.resolve()
+        return resolved, f"{why}. {resolved.name} is used instead."
     return run.model.resolve(), ""
