@@ -198,10 +198,10 @@ def test_exports_are_atomic_and_overwrite_nothing_by_default(tmp_path: Path) -> 
     assert not (tmp_path / "nowhere-yet").exists()
     (tmp_path / "mull-what-s-up-doc-4.md").unlink()
     (tmp_path / "mull-what-s-up-doc-5.md").unlink()
-    export.write_export(path, "new\n")
+    export.write_export(path, "new\n", replace=True, hint="")
     assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["new\n", "text\n", "text\n"]
-    with pytest.raises(OSError, match="o"):
-        export.write_export(tmp_path / "nowhere" / "x.md", "text")
+    with pytest.raises(MullError, match="nowhere"):
+        export.write_export(tmp_path / "nowhere" / "x.md", "text", replace=True, hint="")
 
 
 def hostile(place: str, value: object) -> str:

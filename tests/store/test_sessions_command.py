@@ -134,3 +134,50 @@ def test_a_terminal_gets_no_escape_sequence_and_rm_asks_first(home: dict[str, st
         assert terminal.exit() == 0
     with open_store(sessions) as store:
         assert [session.title for session in store.sessions()] == ["How many r's are in strawberry?"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list",
+        "show abc",
+        "search green",
+        "export abc --format md",
+        "export abc --format html",
+    ],
+)
+def test_names_in_an_imported_session_have_no_escape_sequence_in_a_pipe(
+    mull: Run, tmp_path: Path, command: str
+) -> None:
+    """A pipe gets the texts of a conversation as they are; titles and names of models and files are shown safely."""
+    evil = "evil\x1b]0;x\x07\x9b2J"
+    turn = {
+        "id": 1,
+        "parent": None,
+        "question": "red",
+        "answer": "green",
+        "model": evil,
+        "finish": "stop",
+        "files": [{"name": evil, "text": "blue"}],
+        "reasoning": {"asked": "on", "applied": "on", "how": evil, "notice": evil},
+        "usage": {},
+        "timing": {},
+    }
+    session = {
+        "id": "abc",
+        "name": evil,
+        "auto_title": evil,
+        "system": "",
+        "model": evil,
+        "leaf": 1,
+        "created": 1,
+        "updated": 1,
+        "state": {"model": evil},
+    }
+    file = tmp_path / "evil.json"
+    file.write_text(json.dumps({"v": 1, "format": "mull session", "session": session, "turns": [turn]}))
+    assert mull("sessions", "import", file).returncode == 0
+    done = mull("sessions", *command.split())
+    assert done.returncode == 0, done.stderr
+    assert b"evil" in done.stdout
+    assert not set("\x1b\x07\x9b") & set((done.stdout + done.stderr).decode())

@@ -1,7 +1,7 @@
 """Print saved conversations and search hits; for `mull sessions` and the chat's /sessions.
 
 In: records of the store. Out: text on stdout. A terminal gets Markdown, styles and no control characters of a model;
-a pipe gets the text unchanged, one line for each hit.
+a pipe gets the texts unchanged, one line for each hit. Names and titles have no control characters anywhere.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord
     """Print the questions and answers of a branch, oldest first; with `thinking` the thinking, too."""
     style, write = streams.stdout_style, streams.stdout.write
     write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
-    about = f"session {session.id} · {session.model} · {time_text(session.updated)}"
+    about = f"session {session.id} · {one_line(session.model)} · {time_text(session.updated)}"
     write(style(_safe(streams, about), "muted") + "\n")
     for turn in turns:
         asked = _safe(streams, turn.question).splitlines() or [""]
         write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
         for file in turn.files:
-            write(style(f"  with {_safe(streams, file.name)}", "muted") + "\n")
+            write(style(f"  with {one_line(file.name)}", "muted") + "\n")
         if thinking and turn.thinking:
             write(
                 "\n"

@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 FORMAT = "mull session"
 VERSION = 1
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 _STYLE = """
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.55 system-ui, sans-serif;
   color: #1c1e21; background: #fff; }
@@ -48,13 +50,13 @@ def to_markdown(session: Session, turns: Sequence[TurnRecord]) -> str:
     """The branch as Markdown; thinking in `<details>`, which GitHub and most viewers fold."""
     parts = [
         f"# {_one_line(session.title)}",
-        f"{_date(session.created)} · {session.model} · session {session.id}",
+        f"{_date(session.created)} · {_one_line(session.model)} · session {session.id}",
     ]
     if session.system:
         parts.append(f"**System:**\n\n{_quoted(session.system)}")
     for turn in turns:
         parts.append(f"## {_one_line(turn.question)[:70] or 'Question'}\n\n{_quoted(turn.question)}")
-        parts += [f"Attached: `{file.name}`\n\n{_fenced(file.text)}" for file in turn.files]
+        parts += [f"Attached: `{_one_line(file.name)}`\n\n{_fenced(file.text)}" for file in turn.files]
         if turn.thinking:
             parts.append(
                 f"<details><summary>{_summary(turn)}</summary>\n\n{_fenced(turn.thinking)}\n\n</details>"
@@ -69,7 +71,7 @@ def to_markdown(session: Session, turns: Sequence[TurnRecord]) -> str:
 def to_html(session: Session, turns: Sequence[TurnRecord]) -> str:
     """The branch as one page without scripts or external references."""
     title = html.escape(_one_line(session.title))
-    about = f"{_date(session.created)} · {html.escape(session.model)} · session {html.escape(session.id)}"
+    about = f"{_date(session.created)} · {html.escape(_one_line(session.model))} · session {html.escape(session.id)}"
     body = [f"<header><h1>{title}</h1><p>{about}</p></header>"]
     if session.system:
         body.append(
@@ -78,7 +80,7 @@ def to_html(session: Session, turns: Sequence[TurnRecord]) -> str:
     for turn in turns:
         body.append(f'<section>\n<div class="question">{html.escape(turn.question)}</div>')
         body += [
-            f"<details><summary>{html.escape(file.name)}</summary><pre>{html.escape(file.text)}</pre></details>"
+            f"<details><summary>{html.escape(_one_line(file.name))}</summary><pre>{html.escape(file.text)}</pre></details>"
             for file in turn.files
         ]
         if turn.thinking:
@@ -161,7 +163,7 @@ def _turn(values: Mapping[str, Any]) -> TurnRecord:
 
 
 def _title(text: str | None) -> Any:
-    return text and _one_line(text)
+    return text and " ".join(text.split())
 
 
 def _make(kind: type[_T], values: Mapping[str, Any]) -> _T:
@@ -202,7 +204,8 @@ def _date(seconds: float) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """A title or name, which an import may bring: without control characters, so that `cat` shows no more than it."""
+    return _CONTROLS.sub("\ufffd", " ".join(text.split()))
 
 
 def _quoted(text: str) -> str:
