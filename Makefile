@@ -2,6 +2,7 @@
 #                   BACKEND=cpu|cuda|vulkan|metal|hip|sycl chooses what llama.cpp computes on; later runs keep it
 # make try          two answers: pebble's with its thinking, and SmolLM2's, a small general model (98 MB, downloaded once)
 # make test         the whole test suite
+# make test-vulkan  the tests on a Vulkan device; where there is none, a line says what is missing
 # make fast         the test suite without what takes long
 # make check        ruff, mypy, the rules of structure and language, stale docs
 # make docs         write the generated pages of docs/
@@ -28,7 +29,7 @@ LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --b
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast check docs screens bench bench-peers fuzz coverage lowest lock clean
+.PHONY: setup try test fast test-vulkan check docs screens bench bench-peers fuzz coverage lowest lock clean
 
 setup: $(STAMP)
 	@$(LLAMA)
@@ -48,6 +49,9 @@ try: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n $(JOBS)
+
+test-vulkan: setup
+	@MULL_TEST_VULKAN=1 $(BIN)/python -m pytest tests/vulkan
 
 fast: setup
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow"

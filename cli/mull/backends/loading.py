@@ -104,6 +104,8 @@ def load(
     try:
         if notice := _library_notice():
             report(notice)
+        if devices.has_gpu_backend():  # before anything asks for devices: their drivers write to the log then
+            library.prepare(state_dir())
         if notice := _ignored_layers(settings):
             report(notice)
         from mull.chat_template.process import prestart, stoppable
@@ -145,8 +147,6 @@ def _ignored_layers(settings: EngineSettings) -> Notice | None:
         return None
     from mull.backends.gpu_layers import ignored
 
-    if devices.has_gpu_backend():
-        library.prepare(state_dir())
     return ignored(settings)
 
 
