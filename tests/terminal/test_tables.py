@@ -174,3 +174,9 @@ def test_styles_are_those_of_the_theme_and_lines_end_without_spaces(terminal: St
 def test_text_like_markup_stays_text(terminal: Streams) -> None:
     table(terminal, ("A",), [("[bold]x[/bold] :smile:",)])
     assert shown(terminal)[2] == "[bold]x[/bold] :smile:"
+
+
+def test_a_narrow_card_breaks_no_path_that_fits_below_its_name(narrow: Streams) -> None:
+    path = "/opt/mull/settings/some/config.toml"
+    card(narrow, [("Configuration", path), ("State", "none")])
+    assert shown(narrow) == ["Configuration", f"  {path}", "State", "  none"]

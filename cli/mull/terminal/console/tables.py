@@ -20,6 +20,7 @@ from mull.terminal.input.background import settle_theme
 GAP = 2  # cells between columns
 NARROWEST = 16  # cells: no column that wraps gets narrower
 CARD = 20  # cells for the values of a card beside their names; with less, values go below the names
+NARROW = 60  # columns: with fewer, names go above the values where a word would be broken beside them
 INDENT = "  "
 JOINT = " · "
 
@@ -76,7 +77,9 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]], title: str 
     head = drawing.lines(streams, drawing.rule(streams, one_line(title))) if title else []
     left = min(max((width(name) for name, _ in pairs), default=0), 24)
     room = streams.width - 1 - left - GAP
-    if room < CARD:
+    words = (width(word) for _, value in pairs for word in value.text.split())
+    breaks = streams.width < NARROW and max(words, default=0) > room
+    if room < CARD or breaks:
         return head + _stacked(
             streams, [[Styled(name, "muted"), value] for name, value in pairs if value.text]
         )
