@@ -16,18 +16,18 @@ from mull.models.disk.packaged import installed_name
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 PEBBLE_QUESTION = "How many r's are in strawberry?"
-GENERAL_QUESTION = "What is the capital of France?"
+GENERAL_QUESTION = "What is photosynthesis? Answer in one sentence."  # sensible with each of six seeds
 NOT_PUBLISHED = "What came is not the published package (its SHA-256 differs), so it was not installed."
 NOT_REACHED = "It could not be downloaded; make try gets it when there is a network."
 
 
 def main() -> int:
-    """The exit code: 0 also without the general model."""
+    """The exit code: pebble's, with or without the general model."""
     mull = os.path.relpath(Path(sys.executable).parent / "mull")
     code = _ask(mull, PEBBLE_QUESTION, "--thinking", "show")
     general = _general_model()
     if general is not None:
-        code = _ask(mull, GENERAL_QUESTION, "-m", general) or code
+        _ask(mull, GENERAL_QUESTION, "-m", general)
     print(f"\nNext: {mull}{f' -m {general}' if general else ''}", flush=True)
     return code
 
@@ -66,4 +66,7 @@ def _general_model() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

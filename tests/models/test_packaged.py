@@ -116,6 +116,8 @@ def test_the_commands_know_it(mull: Run, home: dict[str, str], tmp_path: Path) -
     shown = mull("show", "smollm2-135m", env=there).stdout.decode()
     assert str(site / PACKAGE.file) in shown
     assert "Python package" in shown
+    beyond = mull("Translate good morning into French.", env=there)
+    assert b"Or try the installed smollm2-135m: -m smollm2-135m." in beyond.stderr
     refused = mull("-m", "smollm2-135m", "hi", env=there)
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert b"is not the published one" in refused.stderr
