@@ -21,7 +21,18 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 # `make coverage` measures child processes through these.
 COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
-PASSED_ON = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", *COVERAGE)
+os.environ["MULL_PACKAGES"] = "0"  # what make try has installed here is no part of a test
+PASSED_ON = (
+    "MULL_PACKAGES",
+    "PATH",
+    "SYSTEMROOT",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    *COVERAGE,
+)
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 

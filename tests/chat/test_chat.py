@@ -596,6 +596,7 @@ def test_a_loop_is_cut_and_noted(chat: Chat, tmp_path: Path) -> None:
 def test_the_start_offers_a_model_that_came_with_a_package(
     chat: Chat, home: dict[str, str], tmp_path: Path
 ) -> None:
+    home["MULL_PACKAGES"] = "1"
     home["PYTHONPATH"] += os.pathsep + str(install(tmp_path))
     with chat(None, columns=100) as terminal:
         terminal.shows("Or try the installed smollm2-135m: /model smollm2-135m")

@@ -85,7 +85,9 @@ def fetch(hub: Hub) -> Puller:
 def environment(user: Path, hub: Hub | None = None, **more: str) -> dict[str, str]:
     """The environment of that home for a child process."""
     kept = {
-        name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG", *COVERAGE) if name in os.environ
+        name: os.environ[name]
+        for name in ("PATH", "SYSTEMROOT", "LANG", "MULL_PACKAGES", *COVERAGE)
+        if name in os.environ
     }
     places = {name: os.environ[name] for name in ("HOME", "HF_HOME", "MULL_STATE_DIR", "MULL_CONFIG_DIR")}
     return {

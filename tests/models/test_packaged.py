@@ -37,6 +37,7 @@ def install(place: Path) -> Path:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment with the package, for this process and for the commands that it starts."""
+    monkeypatch.delenv("MULL_PACKAGES")
     monkeypatch.setattr(packaged, "_folders", lambda: [str(place)])
     monkeypatch.setenv("MULL_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("MULL_CONFIG_DIR", str(tmp_path / "config"))
@@ -110,7 +111,7 @@ def test_removal_says_how_to_uninstall_it(pinned: Path) -> None:
 
 def test_the_commands_know_it(mull: Run, home: dict[str, str], tmp_path: Path) -> None:
     site = install(tmp_path)
-    there = {"PYTHONPATH": os.pathsep.join([home["PYTHONPATH"], str(site)])}
+    there = {"MULL_PACKAGES": "1", "PYTHONPATH": os.pathsep.join([home["PYTHONPATH"], str(site)])}
     listed = mull("list", "--json", env=there)
     assert b'"name":"smollm2-135m"' in listed.stdout.replace(b" ", b"")
     shown = mull("show", "smollm2-135m", env=there).stdout.decode()

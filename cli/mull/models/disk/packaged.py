@@ -8,6 +8,7 @@ they match the pinned SHA-256 (`check`), which raises ModelFileError.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -66,7 +67,9 @@ PACKAGES = (
 
 
 def found() -> Iterator[tuple[ModelPackage, Path]]:
-    """The installed packages with the paths of their models."""
+    """The installed packages with the paths of their models; none with MULL_PACKAGES=0."""
+    if os.environ.get("MULL_PACKAGES") == "0":
+        return
     for package in PACKAGES:
         for folder in _folders():
             path = Path(folder) / package.file
