@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mull.engine.kv.prefill import SHORT, TILE, ChunkSize, next_chunk
+from mull.engine.kv.prefill import SHORT, ChunkSize, next_chunk
 
 STOP = 0.2  # seconds that a stop may take
 LAUNCH = 0.005  # seconds that a device needs for any step
@@ -36,8 +36,16 @@ def test_a_fast_device_is_not_slowed() -> None:
     assert sum(seconds for _, seconds in found) <= 1.02 * whole
 
 
-def test_a_slow_device_computes_a_tile_at_least() -> None:
-    assert {count for count, _ in steps(20.0, 4 * TILE, on_gpu=True)} == {TILE}
+def test_a_slow_device_computes_a_few_tokens_at_a_time() -> None:
+    assert {count for count, _ in steps(20.0, 128, on_gpu=True)} == {8}
+
+
+def test_a_first_step_that_compiles_costs_no_speed() -> None:
+    chunk = ChunkSize(512, 1, on_gpu=True)
+    chunk.record(chunk.tokens, 20.0)
+    for _ in range(3):
+        chunk.record(chunk.tokens, chunk.tokens / 5000.0 + LAUNCH)
+    assert chunk.tokens == 512
 
 
 def test_a_cpu_starts_with_more_and_never_leaves_a_short_batch() -> None:

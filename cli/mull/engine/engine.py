@@ -236,6 +236,7 @@ class Engine:
             self._drafting.costs.record(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= SMALLEST_CHUNK and not draft:
             self._prompt_cache.record_prefill(batch.size, elapsed)
+        if batch.size >= self._chunk.smallest and not draft:
             self._chunk.record(batch.size, elapsed)
         for (sequence, count), row in zip(shares, rows, strict=True):
             sequence.decoded(count, context, row, draft)

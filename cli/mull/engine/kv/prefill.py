@@ -24,7 +24,7 @@ SMALLEST_CHUNK = 32
 """Prompt tokens per step, at least; the speed of smaller batches says little."""
 
 _FIRST_CHUNK = 128  # tokens, before the speed is known
-_FIRST_GPU_CHUNK = TILE
+SMALLEST_GPU_CHUNK = 8  # tokens; with fewer a device gains little, and a slow one takes seconds for more
 _CHUNK_SECONDS = 2.0  # of a step: how often the user sees progress. A CPU can be interrupted within a step
 _PARALLEL_CHUNK_SECONDS = 60.0  # with several sequences, no single progress bar is shown
 _GPU_CHUNK_SECONDS = (
@@ -35,12 +35,14 @@ _GPU_CHUNK_SECONDS = (
 class ChunkSize:
     """How many prompt tokens to compute per step, adapted to the speed that was measured.
 
-    `tokens`: of the next step. `shortest`: the fewest of a batch that is not a rest.
+    `tokens`: of the next step. `shortest`: the fewest of a batch that is not a rest. `smallest`: the fewest whose speed
+    says something.
     """
 
     def __init__(self, batch_size: int, n_parallel: int, *, on_gpu: bool) -> None:
-        self.tokens = _FIRST_GPU_CHUNK if on_gpu else _FIRST_CHUNK
-        self.shortest = TILE if on_gpu else SHORT
+        self.tokens = SMALLEST_GPU_CHUNK if on_gpu else _FIRST_CHUNK
+        self.shortest = SMALLEST_GPU_CHUNK if on_gpu else SHORT
+        self.smallest = SMALLEST_GPU_CHUNK if on_gpu else SMALLEST_CHUNK
         self._largest = batch_size
         self._seconds = _PARALLEL_CHUNK_SECONDS if n_parallel > 1 else _CHUNK_SECONDS
         if on_gpu:
@@ -48,7 +50,7 @@ class ChunkSize:
 
     def record(self, tokens: int, seconds: float) -> None:
         """A batch of so many tokens took so long."""
-        self.tokens = min(self._largest, max(SMALLEST_CHUNK, int(tokens / seconds * self._seconds)))
+        self.tokens = min(self._largest, max(self.smallest, int(tokens / seconds * self._seconds)))
 
 
 def next_chunk(at: int, total: int, checkpoints: Sequence[int], limit: int, shortest: int = SHORT) -> int:
