@@ -30,5 +30,18 @@ if(MULL_BACKEND STREQUAL "vulkan" AND NOT MSVC)
   cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE "SHELL:-include \"${MULL_VULKAN_HEADER}\"")
 endif()
 
-# Sixteen models to a unit is upstream's choice; each unit reads the same headers again.
-cmake_language(DEFER CALL set_target_properties llama PROPERTIES UNITY_BUILD_BATCH_SIZE 40)
+# What runs for every token keeps its optimization (-O3). The rest of llama, half of its compile time, gets -O1: loading
+# and quantizing a model, and describing its graph, which is kept from token to token.
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  set(MULL_HOT llama-batch llama-context llama-grammar llama-graph llama-impl llama-io llama-kv-cache
+    llama-kv-cache-iswa llama-kv-cache-dsa llama-kv-cache-dsa-iswa llama-kv-cache-msa llama-kv-cache-dsv4 llama-memory
+    llama-memory-hybrid llama-memory-hybrid-iswa llama-memory-hybrid-idx llama-memory-recurrent llama-sampler
+    llama-vocab unicode unicode-data)
+  list(TRANSFORM MULL_HOT PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/src/")
+  list(TRANSFORM MULL_HOT APPEND ".cpp")
+  cmake_language(DEFER CALL target_compile_options llama PRIVATE "$<$<CONFIG:Release>:-O1>")
+  cmake_language(DEFER CALL set_source_files_properties ${MULL_HOT} TARGET_DIRECTORY llama
+    PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")
+  # Sixteen models to a unit is upstream's choice; each unit reads the same headers again.
+  cmake_language(DEFER CALL set_target_properties llama PROPERTIES UNITY_BUILD_BATCH_SIZE 40)
+endif()
