@@ -44,6 +44,11 @@ def offers(chat: Any, line: str) -> list[str]:
     ("line", "offered"),
     [
         ("/und", ["/undo"]),
+        ("/MOD", ["/model"]),
+        ("/ctx", ["/context"]),
+        ("/exi", ["/exit"]),
+        ("/xyzzy", []),
+        ("/effort hgh", ["/effort high"]),
         ("/reason o", ["/reason on", "/reason off"]),
         ("/effort ", ["/effort low", "/effort medium", "/effort high", "/effort auto"]),
         ("/copy c", ["/copy code"]),

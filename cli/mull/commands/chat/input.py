@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from mull import config
 from mull.commands._completion import installed
 from mull.commands.chat import slash
+from mull.commands.chat.key_table import key_lines
 from mull.commands.chat.session import Chat
 from mull.conversation.preferences import SETTABLE
 from mull.errors import MullError
@@ -19,6 +20,7 @@ from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.width import clip
 from mull.terminal.input.completion import Suggestion
 from mull.terminal.input.completion import paths as suggest_paths
+from mull.terminal.input.fuzzy import best
 from mull.terminal.input.prompt import Prompt
 
 HISTORY = "chat-history"
@@ -34,6 +36,7 @@ def make_prompt(chat: Chat) -> Prompt:
         completer=lambda line: suggest(chat, line),
         toolbar=lambda columns: toolbar(chat, columns, prompt.refresh),
         thoughts=lambda: [(turn.question, turn.thinking) for turn in chat.conversation.path],
+        keys=key_lines,
         vi=chat.config.vi,
         streams=chat.streams,
     )
@@ -83,40 +86,48 @@ def _thousands(tokens: int) -> str:
 def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
     """Completions for the text before the cursor."""
     for name, about in slash.completions(line):
-        yield Suggestion(name, len(line), about)
+        command = slash.BY_NAME[name[1:]]
+        begun = name.startswith(line.lower())  # else it only resembles the line, and nothing is done unasked
+        then = "argument" if command.needs_argument else "submit" if begun else "nothing"
+        yield Suggestion(name, len(line), about, then, closed=True)
     meant = slash.parse(line) if " " in line else None
     if not isinstance(meant, slash.Call):
         return
     argument = line.lstrip().partition(" ")[2].lstrip()
-    kind = meant.command.completes
+    kind, command = meant.command.completes, meant.command
     if kind == "path" or (kind == "model" and argument.startswith((".", "~", "/"))):
         yield from suggest_paths(argument)
     elif kind == "choice":
-        yield from _beginning(argument, ((word, "") for word in meant.command.choices))
+        words = ((word, "") for word in command.choices)
+        yield from _matching(argument, words, closed=not command.free)
     elif kind == "command":
-        yield from _beginning(argument, ((command.name, command.help) for command in slash.COMMANDS))
+        yield from _matching(argument, ((one.name, one.help) for one in slash.COMMANDS), closed=True)
     elif kind == "setting":
         yield from _settings(argument)
     elif kind == "model":
-        yield from _beginning(argument, _models())
+        yield from _matching(argument, _models())
     elif kind == "session" and not chat.private:
-        yield from _beginning(argument, _sessions(chat))
+        yield from _matching(argument, _sessions(chat))
 
 
-def _beginning(word: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Suggestion]:
-    for name, about in candidates:
-        if name.lower().startswith(word.lower()):
-            yield Suggestion(name, len(word), about)
+def _matching(
+    word: str, candidates: Iterable[tuple[str, str]], *, closed: bool = False, more: bool = False
+) -> Iterator[Suggestion]:
+    """`more`: an argument follows."""
+    for name, about in best(word, candidates, lambda one: one[0]):
+        unasked = closed and name.lower().startswith(word.lower())
+        yield Suggestion(name, len(word), about, "argument" if more else "submit", closed=unasked)
 
 
 def _settings(argument: str) -> Iterator[Suggestion]:
     name, space, value = argument.partition(" ")
     if not space:
-        yield from _beginning(name, ((key, config.find_key(key).help) for key in SETTABLE))
+        about = ((key, config.find_key(key).help) for key in SETTABLE)
+        yield from _matching(name, about, closed=True, more=True)
     elif name in SETTABLE:
         key = config.find_key(name)
         words = key.choices or (("on", "off") if key.kind is bool else ())
-        yield from _beginning(value, ((word, "") for word in (*words, "none")))
+        yield from _matching(value, ((word, "") for word in (*words, "none")), closed=bool(words))
 
 
 def _models() -> Iterator[tuple[str, str]]:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from mull.commands.chat.key_table import key_sentences
 from mull.errors import UsageError
 from mull.store.formats import ExportFormat
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
+from mull.terminal.input.fuzzy import best
 
 Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
 
@@ -35,6 +37,15 @@ class SlashCommand:
     aliases: tuple[str, ...] = ()
     completes: Completes = "nothing"
     choices: tuple[str, ...] = ()
+    free: bool = False  # other texts than the choices are arguments, too
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+    @property
+    def needs_argument(self) -> bool:
+        return bool(self.arguments) and not self.arguments.startswith("[")
 
     @property
     def usage(self) -> str:
@@ -102,6 +113,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "Show the system prompt; with a text, replace it from the next question on; with `none`, remove it.",
         completes="choice",
         choices=("none",),
+        free=True,
     ),
     SlashCommand(
         "file",
@@ -189,18 +201,13 @@ COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("context", "", "what fills it", "The parts of the context, in tokens."),
     SlashCommand("quit", "", "leave (also Ctrl+D)", "Leave the chat.", aliases=("bye", "exit")),
 )
-BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+BY_NAME = {name: command for command in COMMANDS for name in command.names}
 
 ALONE = {
     **dict.fromkeys(("exit", "quit", "bye", ":q", ":q!", ":wq", ":quit", "exit()", "quit()"), "quit"),
     **dict.fromkeys(("help", "?", ":help", ":h", "help()"), "help"),
 }
 """Whole lines that mean a command, as people of other programs type them."""
-
-KEYS: tuple[tuple[str, str], ...] = (
-    ("While it answers", "Ctrl+O folds thinking · Tab: answer now · Ctrl+C, Esc: stop"),
-    ("At the prompt", "Ctrl+O thinking · Alt+Enter new line · Ctrl+X Ctrl+E editor"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +267,7 @@ def help_lines(columns: int) -> list[str]:
     left, right = _entries(COMMANDS[:half]), _entries(COMMANDS[half:])
     width = max(map(len, left)) + _GAP
     rows = [f"{first:<{width}}{second}".rstrip() for first, second in zip_longest(left, right, fillvalue="")]
-    lines = [*rows, "", *(f"{where}: {what}" for where, what in KEYS)]
+    lines = [*rows, "", *key_sentences()]
     return [piece for line in lines for piece in _wrapped(line, columns)]
 
 
@@ -272,11 +279,17 @@ def help_on(name: str, columns: int) -> list[str]:
 
 
 def completions(line: str) -> Iterator[tuple[str, str]]:
-    """The names that complete the command being typed, each with its help. The caller completes arguments."""
-    if line.startswith("/") and not re.search(r"\s", line):
-        for command in COMMANDS:
-            if command.name.startswith(line[1:].lower()):
-                yield "/" + command.name, command.help
+    """The names that complete the command being typed, each with its help. The caller completes arguments.
+
+    An alias is named where the command's own name does not begin with the word; misspelled, only own names are.
+    """
+    if not line.startswith("/") or re.search(r"\s", line):
+        return
+    word = line[1:].lower()
+    begun = ((next((name for name in one.names if name.startswith(word)), ""), one.help) for one in COMMANDS)
+    found = [(name, about) for name, about in begun if name]
+    for name, about in found or ((one.name, one.help) for one in best(word, COMMANDS, lambda one: one.name)):
+        yield "/" + name, about
 
 
 def docs_table() -> str:

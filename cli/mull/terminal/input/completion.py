@@ -9,15 +9,22 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`text` replaces the last `replaces` characters before the cursor; the menu shows `about` beside it."""
+    """`text` replaces the last `replaces` characters before the cursor; the menu shows `about` beside it.
+
+    `enter`: what follows when Enter accepts it: the line is submitted, an argument is awaited, or nothing. `closed`:
+    nothing else can stand here, so Enter also takes it unasked if it is the only one.
+    """
 
     text: str
     replaces: int
     about: str = ""
+    enter: Literal["submit", "argument", "nothing"] = "nothing"
+    closed: bool = False
 
 
 Suggest = Callable[[str], Iterator[Suggestion]]

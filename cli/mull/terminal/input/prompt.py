@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mull.terminal.console.sanitize import one_line, valid_unicode, visible
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, fitting, wrap
+from mull.terminal.input import menu
 from mull.terminal.input.completion import Suggest
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
@@ -27,15 +28,15 @@ from mull.terminal.input.prompt_style import prompt_style
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import CompleteEvent, Completion
-    from prompt_toolkit.document import Document
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import ColorDepth
 
 MARK = "> "
 MENU_ROWS = 6
+KEYS_SHOWN_FOR = "?"
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
+Keys = Callable[[int, int], Sequence[str]]  # columns, rows → lines
 Thoughts = Callable[[], Sequence[tuple[str, str]]]  # (question, thinking) of each turn, the last turn's last
 PAGE_LINES = 8
 
@@ -44,7 +45,7 @@ class Prompt:
     """One chat's prompt. With `history_path` None the history is not saved (private, or switched off).
 
     `toolbar` returns parts in order of importance; as many are shown as fit. `thoughts` returns the thinking of past
-    turns, the latest last; turns without any are skipped.
+    turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
     """
 
     def __init__(
@@ -54,10 +55,13 @@ class Prompt:
         completer: Suggest,
         toolbar: Toolbar,
         thoughts: Thoughts,
+        keys: Keys = lambda _columns, _rows: (),
         vi: bool,
         streams: Streams,
     ) -> None:
         self._streams = streams
+        self._suggest = completer
+        self._keys = keys
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts)
         self._leaving = False  # Ctrl+C was the last key
@@ -109,7 +113,7 @@ class Prompt:
             message=self._message,
             multiline=True,
             prompt_continuation=" " * len(MARK),
-            completer=_completer(completer),
+            completer=menu.completer(completer),
             complete_while_typing=names_a_command,
             reserve_space_for_menu=MENU_ROWS,
             history=open_history(history_path),
@@ -135,7 +139,9 @@ class Prompt:
 
     def _message(self) -> StyleAndTextTuples:
         columns, rows = self._streams.size()
-        above = self._viewer.lines(columns, max(3, rows // 2))
+        above: Sequence[str] = self._viewer.lines(columns, max(3, rows // 2))
+        if self._session.default_buffer.text == KEYS_SHOWN_FOR:
+            above = self._keys(columns, max(3, rows // 2))
         return [*(("class:thought", line + "\n") for line in above), ("class:mark", MARK)]
 
     def _bottom(self) -> StyleAndTextTuples:
@@ -153,10 +159,7 @@ class Prompt:
         @bindings.add("enter")
         def _submit(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
-            state = buffer.complete_state
-            if state is not None and state.current_completion is not None:
-                buffer.complete_state = None  # Enter in the menu accepts the chosen completion
-            elif buffer.text.strip():
+            if menu.press_enter(buffer, self._suggest) and buffer.text.strip():
                 self._viewer.close()
                 buffer.validate_and_handle()
 
@@ -287,18 +290,3 @@ def _depth(streams: Streams) -> ColorDepth:
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001
     function(step)
-
-
-def _completer(suggest: Suggest) -> Any:
-    from prompt_toolkit.completion import Completer, Completion
-
-    class _Completer(Completer):
-        def get_completions(
-            self,
-            document: Document,
-            complete_event: CompleteEvent,  # noqa: ARG002
-        ) -> Iterator[Completion]:
-            for found in suggest(document.text_before_cursor):
-                yield Completion(found.text, -found.replaces, display_meta=found.about or None)
-
-    return _Completer()
