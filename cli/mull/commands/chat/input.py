@@ -18,7 +18,7 @@ from mull.fs import paths
 from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.width import clip
-from mull.terminal.input.completion import Suggestion
+from mull.terminal.input.completion import AfterEnter, Suggestion
 from mull.terminal.input.completion import paths as suggest_paths
 from mull.terminal.input.fuzzy import best
 from mull.terminal.input.prompt import Prompt
@@ -88,7 +88,7 @@ def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
     for name, about in slash.completions(line):
         command = slash.BY_NAME[name[1:]]
         begun = name.startswith(line.lower())  # else it only resembles the line, and nothing is done unasked
-        then = "argument" if command.needs_argument else "submit" if begun else "nothing"
+        then: AfterEnter = "argument" if command.needs_argument else "submit" if begun else "nothing"
         yield Suggestion(name, len(line), about, then, closed=True)
     meant = slash.parse(line) if " " in line else None
     if not isinstance(meant, slash.Call):

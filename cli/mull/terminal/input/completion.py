@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+AfterEnter = Literal["submit", "argument", "nothing"]
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -23,7 +25,7 @@ class Suggestion:
     text: str
     replaces: int
     about: str = ""
-    enter: Literal["submit", "argument", "nothing"] = "nothing"
+    enter: AfterEnter = "nothing"
     closed: bool = False
 
 
