@@ -19,7 +19,7 @@ import typer
 
 from mull import __version__, control
 from mull.errors import ExitCode, Interrupted, MullError, UsageError
-from mull.fs.os_failures import refused, used_up
+from mull.fs.os_failures import no_folder, refused, used_up
 from mull.help import ALIASES, HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.appearance import named_theme, take_appearance
 from mull.terminal.console.streams import Streams, detach, quiet_when_closed
@@ -256,7 +256,9 @@ def _run(words: Sequence[str], streams: Streams) -> int:
         raise refused(failure) from failure
     except MullError as error:
         if limit := used_up(error):
-            error.hint = limit.hint
+            raise limit from error
+        if error.exit_code != ExitCode.INTERRUPTED and (gone := no_folder(error, words)):
+            raise gone from error
         raise
     except Exception as bug:
         if limit := used_up(bug):

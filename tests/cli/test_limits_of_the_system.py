@@ -80,6 +80,22 @@ def test_too_few_descriptors_are_named_with_the_limit(
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [["-m", "MODEL", "hi"], ["batch", "-m", "MODEL", "in"], ["inspect", "MODEL"]]
+)
+def test_too_few_descriptors_for_a_child_or_a_model_are_named(
+    home: dict[str, str], thinker: Path, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "in").write_text('"hi"\n')
+    given = [str(thinker) if word == "MODEL" else word for word in words]
+    for limit in (6, 9, 12):
+        done = shell(f'ulimit -n {limit}; mull "$@"', home, tmp_path, *given)
+        if done.returncode:
+            expected = f"Error: Too many files are open.\nThe limit is {limit}."
+            assert done.stderr.decode().startswith(expected), done.stderr
+    assert shell('ulimit -n 64; mull "$@"', home, tmp_path, *given).returncode == 0
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v needs Linux")
 def test_too_little_memory_is_named_with_the_limit(home: dict[str, str], tmp_path: Path) -> None:
     done = shell("ulimit -v 90000; mull hi", home, tmp_path)
@@ -91,10 +107,40 @@ def test_too_little_memory_is_named_with_the_limit(home: dict[str, str], tmp_pat
 GONE = 'mkdir gone && cd gone && rmdir ../gone && mull "$@"'
 
 
-def test_a_deleted_working_folder_is_named(home: dict[str, str], tmp_path: Path) -> None:
-    done = shell(GONE, home, tmp_path, "templates", "trust")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-m ./x.gguf hi",
+        "inspect a.gguf",
+        "inspect a.jinja",
+        "-f x hi",
+        "-t foo hi",
+        "-o out hi",
+        "--thinking-file out hi",
+        "--schema ./file.json hi",
+        "--grammar g.gbnf hi",
+        "--draft ./x.gguf hi",
+        "batch in.jsonl",
+        "eval q.jsonl",
+        "sessions import x.json",
+        "show ./x.gguf",
+        "verify x.gguf",
+        "templates show foo",
+        "templates trust",
+    ],
+)
+def test_a_deleted_working_folder_is_named(home: dict[str, str], tmp_path: Path, words: str) -> None:
+    done = shell(GONE, home, tmp_path, *words.split())
     assert done.returncode == 1
-    assert b"Error: The working folder no longer exists." in done.stderr
+    assert done.stderr == b"Error: The working folder no longer exists.\nChange to another folder: cd\n"
+
+
+def test_an_absolute_path_is_not_the_working_folders_fault(home: dict[str, str], tmp_path: Path) -> None:
+    for words in (["-m", "/nowhere/x.gguf"], ["-f", "/nowhere/x"], ["-m", "no-such-model"]):
+        done = shell(GONE, home, tmp_path, *words, "hi")
+        assert done.returncode in {1, 2}
+        assert words[1].encode() in done.stderr
+        assert b"working folder" not in done.stderr
 
 
 def test_what_needs_no_working_folder_works_without_one(

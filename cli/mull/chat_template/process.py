@@ -9,6 +9,7 @@ share an `Allowance` of processor time.
 from __future__ import annotations
 
 import atexit
+import errno
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ START_SECONDS = 10.0  # of wall-clock time for starting Python on a busy machine
 POLL_SECONDS = 0.02  # how soon a stop is noticed
 WATCH_AFTER = 0.1  # seconds after which memory is looked at where the system sets no limit
 BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from mull.chat_template.child import main; main()"
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 TOO_LONG, TOO_LARGE = "it runs too long", "it needs too much memory"
 
 
@@ -255,13 +257,16 @@ class _Renderer:
         atexit.register(self._end)
 
     def child(self) -> _Child:
-        """The living child; a new one where there is none. Raises TemplateError."""
+        """The living child; a new one where there is none. Raises TemplateError, and OSError where this process may not
+        open more files or has no memory."""
         if self._child is not None and self._child.alive:
             return self._child
         self._end()
         try:
             self._child = _Child()
         except OSError as error:
+            if error.errno in _USED_UP:
+                raise
             raise TemplateError(
                 "renderer_unavailable",
                 f"The process that renders chat templates cannot be started: {error.strerror or error}.",
@@ -280,7 +285,7 @@ _renderer = _Renderer()
 
 def prestart() -> None:
     """Start the child, so that it imports jinja2 while this process does something else. Raises nothing."""
-    with suppress(TemplateError), _renderer.lock:
+    with suppress(TemplateError, OSError), _renderer.lock:
         _renderer.child()
 
 

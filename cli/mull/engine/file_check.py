@@ -19,6 +19,7 @@ from mull.engine.native.verdicts import FILES, Verdicts
 from mull.engine.threads import default_threads
 from mull.errors import EngineError, ModelFileError, MullError
 from mull.fs.file_stamp import stamp
+from mull.fs.os_failures import used_up_in
 from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
 
@@ -110,7 +111,8 @@ def check_file(
 
 
 def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullError:
-    """The error for a file that llama.cpp does not load, with its reason: no memory for it, or the file is at fault."""
+    """The error for a file that llama.cpp does not load, with its reason: no memory or no file descriptor for it, or the
+    file is at fault."""
     match lacking(reason, on_gpu=on_gpu):
         case "device":
             return EngineError(
@@ -124,6 +126,8 @@ def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullErro
                 f"{path.name} needs more memory than this machine can provide: {reason}.",
                 "Close other programs, or use a smaller quantization or a smaller model.",
             )
+    if limit := used_up_in(reason or ""):
+        return limit
     return ModelFileError(
         "model_refused",
         f"{path} cannot be loaded: {(reason or 'llama.cpp gave no reason').rstrip('.')}.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mull.errors import MullError
 from mull.fs.lock import FileInUse
@@ -17,6 +17,7 @@ _DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _FULL = frozenset(
     number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None
 )
+_NOT_FOUND = frozenset({"file_unreadable", "model_missing", "unknown_prompt_template"})
 _DESCRIPTORS_TEXTS = ("Too many open files",)
 # The loader of shared libraries and the threads report only a text.
 _MEMORY_TEXTS = (
@@ -47,6 +48,34 @@ def used_up(failure: BaseException) -> MullError | None:
     return None
 
 
+def used_up_in(text: str) -> MullError | None:
+    """The same for a text of a library or a child process that says why it failed."""
+    if any(known in text for known in _DESCRIPTORS_TEXTS):
+        return MullError("too_many_files", "Too many files are open.", _descriptors_hint())
+    if any(known in text for known in _MEMORY_TEXTS):
+        return MullError("out_of_memory", "Not enough memory.", _memory_hint())
+    return None
+
+
+def no_folder(failure: MullError, words: Sequence[str]) -> MullError | None:
+    """The error for something that was not found because the working folder is gone; None for any other failure.
+
+    `words`: the command line. What it names by an absolute path does not depend on the working folder.
+    """
+    missing = [cause for cause in _causes(failure) if isinstance(cause, FileNotFoundError)]
+    if not (missing or failure.code in _NOT_FOUND) or not working_folder_is_gone():
+        return None
+    names = [str(cause.filename) for cause in missing if cause.filename]
+    names += [word for word in words if word in failure.message]
+    return None if any(map(os.path.isabs, names)) else _no_working_folder()
+
+
+def _no_working_folder() -> MullError:
+    return MullError(
+        "no_working_folder", "The working folder no longer exists.", "Change to another folder: cd"
+    )
+
+
 def refused(failure: OSError) -> MullError:
     """The error for anything that the operating system refused."""
     if found := used_up(failure):
@@ -54,9 +83,7 @@ def refused(failure: OSError) -> MullError:
     if isinstance(failure, FileInUse):
         return MullError("file_in_use", f"{failure.strerror}.", "Close the editor that has it open, or wait.")
     if isinstance(failure, FileNotFoundError) and working_folder_is_gone():
-        return MullError(
-            "no_working_folder", "The working folder no longer exists.", "Change to another folder: cd"
-        )
+        return _no_working_folder()
     if failure.errno == errno.EBADF and failure.filename is None:  # `>&-`; see `Streams.detect`
         return MullError("write_failed", "stdout is closed.", "Send the output to a file, or to /dev/null.")
     if failure.errno in _FULL and failure.filename is None:  # a write, to stdout as a rule; files have names

@@ -99,7 +99,20 @@ def open_database(path: Path | None) -> tuple[sqlite3.Connection, str | None]:
             with contextlib.suppress(OSError, sqlite3.Error):
                 if (readable := _open_read_only(path)) is not None:
                     return readable, None
-        raise store_error(error, path) from error
+        cause = _cause(error)
+        raise store_error(cause, path) from cause
+
+
+def _cause(error: Exception) -> Exception:
+    """What the operating system refused, where SQLite says only that it cannot open a file. It opens up to three."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        try:
+            with contextlib.ExitStack() as files:
+                for _ in range(3):
+                    files.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError as refused:
+            return refused
+    return error
 
 
 def store_error(error: Exception, path: Path | None) -> StoreError:

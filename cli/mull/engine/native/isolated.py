@@ -1,12 +1,14 @@
 """Run code that may crash in a child process, and report the outcome.
 
 In: the command line of a child that prints one JSON object as its last line of output. Out: a `ChildOutcome`: that
-object, how the child crashed, or what stopped it from outside; None where no child could run. Raises nothing.
+object, how the child crashed, or what stopped it from outside; None where no child could run. Raises OSError only
+where this process, or the child, may not open more files or has no memory.
 The child does not depend on the working directory, imports this same package, and inherits no stdin.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mull.fs.json_text import parse_json
+from mull.fs.os_failures import used_up
 
 TIMEOUT = 60.0  # seconds; a check takes a fifth of one
 
@@ -64,11 +67,15 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | N
         )
     except subprocess.TimeoutExpired:
         return ChildOutcome(stopped=f"did not end within {timeout:.0f} s")
-    except OSError:
+    except OSError as failure:
+        if used_up(failure):
+            raise
         return None
     errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
     last_words = next((line for line in reversed(errors) if "ASSERT" in line), errors[-1] if errors else "")
     name = _crash(done.returncode)
+    if done.returncode and any(os.strerror(errno.EMFILE) in line for line in errors):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if done.returncode and any(word in line for word in _NO_MEMORY for line in errors):
         return ChildOutcome(stopped="ended for lack of memory", last_words=last_words)
     if name == "SIGKILL":
