@@ -241,7 +241,7 @@ def _run(words: Sequence[str], streams: Streams) -> int:
             streams
         ):  # in here, so that a last write which fails is reported like any other
             if words in (["--version"], ["-V"]):
-                streams.stdout.write(f"mull {__version__}\n")
+                streams.write(f"mull {__version__}\n")
                 return ExitCode.OK
             if not {*HELP_FLAGS["help_option_names"]} & {*words} and "_MULL_COMPLETE" not in os.environ:
                 _warn(streams)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mull import config
+from mull.app import app
 from mull.batch import lines
 from mull.commands._options import TurnFlags
 from mull.conversation.preferences import SETTABLE, Preferences
@@ -152,3 +154,40 @@ def test_a_line_with_a_number_out_of_range_is_an_error_of_the_line(mull: Run) ->
     done = mull("batch", "-m", "pebble", "-", stdin=data)
     found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["error"]["code"] for answer in found] == ["invalid_setting"] * 3
+
+
+def numbers_of(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every parameter of the command and of those below it that is a number, with its type."""
+    for parameter in command.params:
+        if any(base.__name__ in {"IntParamType", "FloatParamType"} for base in type(parameter.type).__mro__):
+            yield f"{name} {parameter.name}", parameter.type
+    context = typer.Context(command, info_name=name)
+    for below in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield from numbers_of(command.get_command(context, below), f"{name} {below}")
+
+
+def test_every_number_on_the_command_line_has_bounds() -> None:
+    found = dict(numbers_of(typer.main.get_command(app), "mull"))
+    assert {"mull bench rounds", "mull sessions search limit", "mull ask seed"} <= found.keys()
+    for name, kind in found.items():
+        low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+        assert low is not None, name
+        assert high is not None, name
+        assert high <= 2**32, name
+
+
+@pytest.mark.parametrize(("key", "value"), [("temperature", "-inf"), ("seed", "-1"), ("top_p", "--5")])
+def test_a_negative_value_is_judged_as_a_value(mull: Run, key: str, value: str) -> None:
+    done = mull("config", "set", key, value)
+    assert done.returncode == 1
+    assert (
+        f"for \"{key}\", not '{value}'".replace("'-1'", "-1").replace("'-inf'", "-inf")
+        in done.stderr.decode()
+    )
+
+
+def test_negative_values_are_taken(mull: Run) -> None:
+    for key, value in (("presence_penalty", "-1.5"), ("gpu_layers", "-1")):
+        assert mull("config", "set", key, value).returncode == 0
+        assert mull("config", "get", key).stdout.decode() == f"{value}\n"
+    assert mull("config", "set", "--help").returncode == 0

@@ -41,7 +41,8 @@ def is_a_sentence_and_a_hint(done: subprocess.CompletedProcess[bytes]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "words", [["--version"], ["--help"], ["list"], ["--json", "hi"], ["templates", "list", "--json"]]
+    "words",
+    ["--version", "--help", "list", "--json hi", "hi", "models", "models --json", "config path", "batch -"],
 )
 @pytest.mark.parametrize(
     "script",
@@ -54,11 +55,20 @@ def is_a_sentence_and_a_hint(done: subprocess.CompletedProcess[bytes]) -> bool:
     ],
 )
 def test_a_stdout_that_takes_nothing_is_a_sentence(
-    home: dict[str, str], tmp_path: Path, words: list[str], script: str
+    home: dict[str, str], tmp_path: Path, words: str, script: str
 ) -> None:
-    done = shell(script, home, tmp_path, *words)
+    if words == "batch -":
+        script = f"echo '\"hi\"' | {script}"
+        words += " -q -m pebble"
+    done = shell(script, home, tmp_path, *words.split())
     assert done.returncode == 1
     assert is_a_sentence_and_a_hint(done), done.stderr
+    said = (
+        b"stdout is closed."
+        if "&-" in script
+        else b"The output could not be written: No space left on device."
+    )
+    assert done.stderr.startswith(b"Error: " + said), done.stderr
 
 
 def test_a_closed_stdout_does_not_matter_when_the_answer_goes_to_a_file(

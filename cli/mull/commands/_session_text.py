@@ -52,7 +52,7 @@ def print_hit(streams: Streams, hit: Hit) -> None:
     lines = wrap_spans(head, width) if width else [head]
     lines += [[("  ", ""), *line] for line in (wrap_spans(words, width - 2) if width else [words])]
     for line in lines:
-        streams.stdout.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
+        streams.write("".join(streams.stdout_style(text, style) for text, style in line) + "\n")
 
 
 def time_text(seconds: float) -> str:

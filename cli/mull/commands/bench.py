@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Samples = dict[tuple[int, Trial], list[float]]
 
+MOST_TOKENS = 10_000_000  # beyond the context of any model
+MOST_ROUNDS = 1_000
 MEASURING, TUNING = "Measuring", "Tuning"
 
 Vs = Annotated[
@@ -39,11 +41,20 @@ Vs = Annotated[
 ]
 Prompt = Annotated[
     int,
-    typer.Option("--prompt", metavar="N", min=0, help="Tokens of the prompt.", rich_help_panel=MEASURING),
+    typer.Option(
+        "--prompt",
+        metavar="N",
+        min=0,
+        max=MOST_TOKENS,
+        help="Tokens of the prompt.",
+        rich_help_panel=MEASURING,
+    ),
 ]
 Tokens = Annotated[
     int,
-    typer.Option("--tokens", metavar="N", min=0, help="Tokens to generate.", rich_help_panel=MEASURING),
+    typer.Option(
+        "--tokens", metavar="N", min=0, max=MOST_TOKENS, help="Tokens to generate.", rich_help_panel=MEASURING
+    ),
 ]
 Depth = Annotated[
     list[int] | None,
@@ -51,6 +62,7 @@ Depth = Annotated[
         "--depth",
         metavar="N",
         min=0,
+        max=MOST_TOKENS,
         help="Tokens in the context before them (repeatable). Unset: 0 and 2048.",
         show_default=False,
         rich_help_panel=MEASURING,
@@ -59,7 +71,12 @@ Depth = Annotated[
 Rounds = Annotated[
     int,
     typer.Option(
-        "--rounds", metavar="N", min=1, help="How many times to measure each.", rich_help_panel=MEASURING
+        "--rounds",
+        metavar="N",
+        min=1,
+        max=MOST_ROUNDS,
+        help="How many times to measure each.",
+        rich_help_panel=MEASURING,
     ),
 ]
 Tune = Annotated[

@@ -58,7 +58,7 @@ def get(context: typer.Context, name: Name) -> None:
         streams.write_stdout(value + "\n")
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})  # a value may be negative
 def set_(name: Name, value: Annotated[str, typer.Argument(help="The new value.")]) -> None:
     """Set a setting."""
     config.save_value(_file(), name, value)

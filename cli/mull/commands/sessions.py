@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mull.store.records import Session
     from mull.store.sessions import Store
 
+_MOST = 1_000_000  # that -n takes
 _SHOWN = 30  # sessions listed on a terminal without -n
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -52,7 +53,13 @@ def listing(
     limit: Annotated[
         int | None,
         typer.Option(
-            "-n", "--limit", min=1, metavar="N", help="Only the last N sessions.", show_default=False
+            "-n",
+            "--limit",
+            min=1,
+            max=_MOST,
+            metavar="N",
+            help="Only the last N sessions.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -121,7 +128,7 @@ def search(
         typer.Argument(metavar="WORDS...", help='Find turns with all these words; quote "a phrase".'),
     ],
     limit: Annotated[
-        int, typer.Option("-n", "--limit", min=1, metavar="N", help="Show at most N turns.")
+        int, typer.Option("-n", "--limit", min=1, max=_MOST, metavar="N", help="Show at most N turns.")
     ] = 20,
     *,
     json: Json = False,

@@ -102,7 +102,7 @@ def _show_readme(streams: Streams, row: InventoryItem) -> None:
 
         page(streams, _drawn(streams, text))
     else:
-        streams.stdout.write(text)
+        streams.write(text)
 
 
 def _drawn(streams: Streams, text: str) -> list[str]:

@@ -84,14 +84,10 @@ def refused(failure: OSError) -> MullError:
         return MullError("file_in_use", f"{failure.strerror}.", "Close the editor that has it open, or wait.")
     if isinstance(failure, FileNotFoundError) and working_folder_is_gone():
         return _no_working_folder()
-    if failure.errno == errno.EBADF and failure.filename is None:  # `>&-`; see `Streams.detect`
-        return MullError("write_failed", "stdout is closed.", "Send the output to a file, or to /dev/null.")
-    if failure.errno in _FULL and failure.filename is None:  # a write, to stdout as a rule; files have names
-        return MullError(
-            "write_failed",
-            f"The output could not be written: {failure.strerror}.",
-            "Free some space, or send the output elsewhere.",
-        )
+    if (
+        failure.errno in {errno.EBADF, *_FULL} and failure.filename is None
+    ):  # a write to stdout; files have names
+        return unwritable(failure)
     reason = failure.strerror or str(failure) or type(failure).__name__
     names = [
         os.fsdecode(name) for name in (failure.filename, failure.filename2) if isinstance(name, str | bytes)
@@ -99,6 +95,17 @@ def refused(failure: OSError) -> MullError:
     about = f"{' → '.join(names)}: " if names else ""
     return MullError(
         "system_error", f"{about}{reason}.", "Check the path, the permissions and the free disk space."
+    )
+
+
+def unwritable(failure: OSError) -> MullError:
+    """The error for an output to stdout that failed."""
+    if failure.errno == errno.EBADF:  # `>&-`; see `Streams.detect`
+        return MullError("write_failed", "stdout is closed.", "Send the output to a file, or to /dev/null.")
+    return MullError(
+        "write_failed",
+        f"The output could not be written: {failure.strerror or failure}.",
+        "Free some space, or send the output elsewhere.",
     )
 
 

@@ -138,11 +138,9 @@ class Streams:
         except OSError as failure:
             if is_closed_pipe(failure):
                 raise
-            raise MullError(
-                "write_failed",
-                f"The output could not be written: {failure.strerror or failure}.",
-                "Free some space, or send the output elsewhere.",
-            ) from failure
+            from mull.fs.os_failures import unwritable
+
+            raise unwritable(failure) from failure
 
     def write_stdout(self, text: str) -> None:
         """Write text of a model or a file to stdout: a terminal gets no control characters, a pipe the same bytes.

@@ -53,7 +53,7 @@ def grouped(streams: Streams, heads: Sequence[str | Column], groups: Sequence[Gr
     """The same in groups; a pipe gets the rows alone. Headings that would scroll away are repeated at the end."""
     if not streams.stdout_tty:
         cells = [[one_line(str(cell)) for cell in row] for group in groups for row in group.rows]
-        streams.stdout.write("".join("\t".join(row) + "\n" for row in cells))
+        streams.write("".join("\t".join(row) + "\n" for row in cells))
         return
     settle_theme(streams)
     columns = [head if isinstance(head, Column) else Column(head) for head in heads]
@@ -91,7 +91,7 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]], title: str 
 
 
 def _write(streams: Streams, lines: Iterable[str]) -> None:
-    streams.stdout.write("".join(f"{line}\n" for line in lines))
+    streams.write("".join(f"{line}\n" for line in lines))
 
 
 def _cell(value: object) -> Styled:
