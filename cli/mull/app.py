@@ -274,10 +274,8 @@ def _warn(streams: Streams) -> None:
     from mull.fs import ownership, paths
 
     if found := paths.weaknesses():
-        streams.note(
-            f"Not safe: {'; '.join(found)}. What it says of models, folders, templates and prompts is not used."
-            f" {ownership.remedy(found[0])}"
-        )
+        effects = " ".join(dict.fromkeys(found.values()))
+        streams.note(f"Not safe: {'; '.join(found)}. {effects} {ownership.remedy(next(iter(found)))}")
 
 
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from mull.errors import MullError
 from mull.fs import ownership, paths
-from mull.fs.atomic import create_atomic, write_atomic
+from mull.fs.atomic import create_atomic, write_atomic_through
 from mull.fs.text import read_utf8, reason
 from mull.fs.toml_text import check_toml, line_of, loads
 from mull.settings import LIMITS, EngineSettings, ReasoningAsk, Sampling
@@ -276,7 +276,7 @@ def _save_value(path: Path, name: str, text: str | None) -> None:
                 document[name] = value
         except ValueError as error:
             raise MullError("invalid_setting", f"mull config set {error}.", f"{name}: {key.help}.") from error
-    write_atomic(path, tomlkit.dumps(document))
+    write_atomic_through(path, tomlkit.dumps(document))
 
 
 def find_key(name: str) -> ConfigKey:

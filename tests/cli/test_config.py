@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,22 @@ def test_edit_opens_the_editor_and_validates(mull: Run, tmp_path: Path) -> None:
     done = mull("config", "edit", env={"EDITOR": f"{sys.executable} {editor}", "VISUAL": ""})
     assert done.returncode == 0
     assert mull("config", "get", "seed").stdout == b"7\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX links")
+def test_a_setting_is_written_through_a_link(mull: Run, home: dict[str, str], tmp_path: Path) -> None:
+    """As managers of dotfiles want it: the link stays, the file behind it changes and keeps its permissions."""
+    path = Path(home["MULL_CONFIG_DIR"]) / "config.toml"
+    real = tmp_path / "dotfiles" / "mull.toml"
+    real.parent.mkdir()
+    real.write_text("# mine\nthreads = 1\n")
+    real.chmod(0o644)
+    path.unlink()
+    path.symlink_to(real)
+    assert mull("config", "set", "top_k", "7").returncode == 0
+    assert path.is_symlink()
+    assert real.read_text() == "# mine\nthreads = 1\ntop_k = 7\n"
+    assert real.stat().st_mode & 0o777 == 0o644
+    assert [one.name for one in real.parent.iterdir()] == ["mull.toml"]
+    assert mull("config", "unset", "top_k").returncode == 0
+    assert path.is_symlink()

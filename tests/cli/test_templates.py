@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,3 +123,40 @@ def test_edit_creates_a_new_template(mull: Run, home: dict[str, str]) -> None:
     assert done.returncode == 0
     assert mull("templates", "show", "fresh").stdout.startswith(b'description = ""')
     assert (Path(home["MULL_CONFIG_DIR"]) / "templates" / "fresh.toml").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "is not a regular file"),
+        (os.mkdir, "is a folder"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_file_is_said(
+    mull: Run, home: dict[str, str], make: Callable[[Path], None], what: str
+) -> None:
+    path = Path(home["MULL_CONFIG_DIR"]) / "templates" / "odd.toml"
+    path.parent.mkdir()
+    make(path)
+    done = mull("-t", "odd", "hi", timeout=20)
+    assert done.returncode == 1
+    assert f'There is no template "odd": {path} {what}.' in done.stderr.decode()
+    assert b"Did you mean" not in done.stderr
+    assert b"Did you mean odd" not in mull("-t", "od", "hi").stderr
+
+
+def test_a_pipe_is_told_of_a_repositorys_template_too(
+    mull: Run, home: dict[str, str], thinker: Path, tmp_path: Path
+) -> None:
+    own = Path(home["MULL_CONFIG_DIR"]) / "templates" / "mine.toml"
+    theirs = tmp_path / ".mull" / "templates" / "theirs.toml"
+    for path in (own, theirs):
+        path.parent.mkdir(parents=True)
+        path.write_text('prompt = "Say it."\n')
+    done = mull("-m", thinker, "-t", "theirs")
+    assert (done.stdout, done.stderr.decode()) == (b"Forty-two.\n", f"Template: {theirs}\n")
+    for quiet in (["-t", "mine"], ["-q", "-t", "theirs"], ["--json", "-t", "theirs"]):
+        assert mull("-m", thinker, *quiet).stderr == b""

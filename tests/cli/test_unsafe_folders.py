@@ -133,3 +133,37 @@ def test_doctor_names_what_is_not_safe(mull: Run, config: Path) -> None:
     done = mull("doctor", "--json")
     assert json.loads(done.stdout)["weaknesses"] == [f"other users can write to {config}"]
     assert f"other users can write to {config}".encode() in mull("doctor").stdout
+
+
+def test_a_config_in_a_sticky_folder_is_obeyed_and_not_warned_of(mull: Run, config: Path) -> None:
+    """Others can create files there, as in /tmp, but not replace the user's."""
+    config.parent.chmod(0o1777)
+    done = mull("hi")
+    assert done.returncode == 1
+    assert b"planted.gguf" in done.stderr
+    assert b"Not safe" not in done.stderr
+
+
+@as_root
+def test_what_another_user_creates_in_a_sticky_config_folder_is_not_obeyed(mull: Run, config: Path) -> None:
+    config.parent.chmod(0o1777)
+    os.chown(config, ANOTHER, ANOTHER)
+    done = mull("hi")
+    assert done.returncode == 0
+    assert f"{config} belongs to the user with the number {ANOTHER}".encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "effect"),
+    [("STATE", "change the conversations there"), ("CACHE", "Prompts are not cached there.")],
+)
+def test_the_warning_says_what_it_means_for_that_folder(
+    mull: Run, home: dict[str, str], tmp_path: Path, kind: str, effect: str
+) -> None:
+    folder = Path(home["MULL_STATE_DIR"]) if kind == "STATE" else tmp_path / "cache"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o1777)
+    said = mull("sessions", "list", env={f"MULL_{kind}_DIR": str(folder)}).stderr.decode()
+    assert f"Not safe: other users can write to {folder}." in said
+    assert effect in said
+    assert "models, folders, templates" not in said

@@ -53,7 +53,7 @@ def show_models(streams: Streams, rows: Sequence[InventoryItem], best: str, *, a
         names = f"Too large for this machine: {', '.join(row.name for row in large)}."
         style = streams.stdout_style
         lines = [style(line, "muted") for line in wrap(names, streams.width - 1)]
-        streams.stdout.write("".join(f"{line}\n" for line in ("", *lines)))
+        streams.write("".join(f"{line}\n" for line in ("", *lines)))
     streams.stdout.flush()
     streams.note(f"{', '.join(_legend(streams, rows, best))}. Details: mull show NAME")
 

@@ -56,7 +56,8 @@ class AppliedTemplate:
 
     def __init__(self, flags: AskFlags, streams: Streams) -> None:
         self._template = files.find(flags.template or "", files.working_folder())
-        if streams.stderr_tty and not (flags.quiet or flags.json or flags.jsonl):
+        own = self._template.path.parent == files.own_folder()
+        if (streams.stderr_tty or not own) and not (flags.quiet or flags.json or flags.jsonl):
             streams.note(f"Template: {self._template.path}")
         self._values = self._template.values(values_of(flags.params or ()))
         settings = settings_of(flags, self._template, self._values)

@@ -30,6 +30,13 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int | None = PRIVATE
         file.write(data)
 
 
+def write_atomic_through(path: Path, content: str) -> None:
+    """The same for a file that may be a link into a folder of dotfiles: the file behind it is replaced, and keeps its
+    permission bits."""
+    linked = path.is_symlink()
+    write_atomic(Path(os.path.realpath(path)) if linked else path, content, mode=None if linked else PRIVATE)
+
+
 def create_atomic(path: Path, content: str) -> bool:
     """Create the file with this content, for its owner only; False if there is one, which stays as it is."""
     new = AtomicFile(path)

@@ -29,11 +29,12 @@ def foreign(path: Path, owners: Collection[int] = ()) -> str | None:
     return None
 
 
-def weakness(path: Path, owners: Collection[int] = ()) -> str | None:
+def weakness(path: Path, owners: Collection[int] = (), *, new_files: bool = True) -> str | None:
     """Why others than this user, root and `owners` could change what is at `path`. A missing file has no weakness.
 
     A group that has no other member than the user may write. In a folder with the sticky bit (/tmp) others can create
-    files, and not replace those of the user: that suffices above the path, not for a folder at the path itself.
+    files, and not replace those of the user: that suffices above the path, and for a folder at the path itself only
+    without `new_files`.
     """
     trusted = _trusted(owners)
     if not trusted or _lstat(path) is None:
@@ -46,7 +47,7 @@ def weakness(path: Path, owners: Collection[int] = ()) -> str | None:
             return f"{place} belongs to {_user(found.st_uid)}"
         if stat.S_ISLNK(found.st_mode):
             continue
-        if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and not last:
+        if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and not (last and new_files):
             continue
         if found.st_mode & stat.S_IWOTH or (
             found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid)

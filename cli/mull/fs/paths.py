@@ -31,11 +31,21 @@ def cache_dir() -> Path:
     return _platform_folder("user_cache_path", "MULL_CACHE_DIR", "cache")
 
 
-def weaknesses() -> list[str]:
-    """Why others could change what mull reads from its folders, as clauses, each once; empty when nobody can."""
-    files = (config_dir(), config_dir() / "config.toml", state_dir(), cache_dir())
-    found = (ownership.weakness(path) for path in files)
-    return list(dict.fromkeys(why for why in found if why))
+def weaknesses() -> dict[str, str]:
+    """Why others could change what mull reads from its folders, as clauses, and what follows for mull, as sentences.
+
+    In a config folder with the sticky bit others can create files; mull ignores those of another user there.
+    """
+    config = "What it says of models, folders, templates and prompts is not used."
+    found = {
+        ownership.weakness(config_dir(), new_files=False): config,
+        ownership.weakness(config_dir() / "config.toml"): config,
+        ownership.weakness(cache_dir()): "Prompts are not cached there.",
+        ownership.weakness(
+            state_dir()
+        ): "Others could change the conversations there, and its record of the last download is not used.",
+    }
+    return {why: effect for why, effect in found.items() if why}
 
 
 def private_dir(path: Path) -> Path:

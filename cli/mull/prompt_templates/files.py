@@ -6,6 +6,8 @@ folder or file of another user counts only if it was trusted (`trust.py`); what 
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +40,30 @@ def locate(name: str, here: Path | None) -> Path:
     for folder in folders(here):
         if (path := folder / (name + SUFFIX)).is_file() and not trust.left_out(path):
             return path
-    known = [path.stem for path in all_files(here)]
+    for folder in folders(here):
+        if what := _other_than_file(folder / (name + SUFFIX)):
+            raise MullError(
+                "unknown_prompt_template",
+                f'There is no template "{name}": {what}.',
+                "Put a file in its place; mull templates lists them all.",
+            )
+    known = [path.stem for path in all_files(here) if path.is_file()]
     hidden = next((why for path, why in _left_out(here) if path.stem == name or path.suffix != SUFFIX), "")
     hint = did_you_mean(nearest(name, known), "mull templates lists them.")
     raise MullError("unknown_prompt_template", f'There is no template "{name}".', hidden or hint)
+
+
+def _other_than_file(path: Path) -> str:
+    """What is at the path instead of a file that can be read; empty where there is nothing, or a file."""
+    if not os.path.lexists(path):
+        return ""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return ""
+    return f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}"
 
 
 def new_file(name: str) -> Path:
