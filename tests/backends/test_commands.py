@@ -80,6 +80,7 @@ def test_chat(chat: Callable[..., Any], model: str) -> None:  # noqa: F811 - the
 
 # A backend that declares nothing, in place of the one for the model.
 OTHER = """
+import sys
 from pathlib import Path
 from mull.backends import open as backends
 from mull.backends.base import Capabilities
@@ -88,6 +89,7 @@ from tests.backends.test_contract import fake
 def other(*_, **__):
     made = fake(Path())
     made.capabilities = Capabilities()
+    made.load = made.start = made.head_start = lambda *_: print("LOADS", file=sys.stderr) or iter(())
     return made
 
 backends.open_backend = other
@@ -128,7 +130,8 @@ def test_what_a_backend_cannot_do_is_refused(
 ) -> None:
     done = other(*(questions if word == "QUESTIONS" else word for word in words))
     assert done.returncode == 2, done.stderr
-    assert message in done.stderr.decode()
+    assert message in done.stdout.decode() + done.stderr.decode()
+    assert b"LOADS" not in done.stderr
 
 
 def test_a_line_that_a_backend_cannot_answer_is_its_own_error(other: Run, tmp_path: Path) -> None:

@@ -144,3 +144,21 @@ def test_chatml_without_thinking_is_constrained_in_a_conversation(mull: Run, tmp
         done = mull("-m", model, "--no-reason", "--session", "s", "--schema", "a int", "hi")
         assert done.returncode == 0
         assert set(json.loads(done.stdout)) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        (["--max-tokens", "9"], "Allow more tokens with --max-tokens."),
+        (["--ctx", "128"], "Raise --ctx, or shorten the input."),
+        ([], "Shorten the input, or ask for less."),
+    ],
+)
+def test_the_hint_of_a_cut_answer_names_what_helps(
+    mull: Run, tmp_path: Path, flags: list[str], hint: str
+) -> None:
+    long = ['{"a": "', *[f" word{i}" for i in range(400)]]
+    model = write_scripted(tmp_path / "long.gguf", long, template=CHATML, n_ctx=256)
+    done = mull("-m", model, "--json", "--no-reason", "--schema", "a", *flags, "hi")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"], error["hint"]) == (5, "schema_cut", hint)

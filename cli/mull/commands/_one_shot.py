@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._run_config import RunConfig
     from mull.commands._session import Setup
+    from mull.conversation.preferences import Preferences
     from mull.events import Done, Event
     from mull.models.resolve import Resolved
     from mull.settings import AnswerFormat
@@ -74,6 +75,7 @@ def _ask(
     store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
     with Delivery(output, streams) as delivery, store:
         setup = offering(lambda: set_up(run, store, started), streams)
+        _check_supported(setup.backend, setup.conversation.preferences)
         try:
             setup.backend.start()  # it loads while the input is being read
             question = read()
@@ -121,8 +123,16 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
         backend = run.open_backend(resolved)
     except MullError:
         return None
+    _check_supported(backend, run.preferences)
     backend.head_start()
     return resolved, backend
+
+
+def _check_supported(backend: ChatBackend, preferences: Preferences) -> None:
+    """Refuse what the backend cannot do before it loads. Raises UsageError."""
+    from mull.backends.base import check_supported
+
+    check_supported(backend, preferences.turn_settings(backend.sampling_advice))
 
 
 def _shortfall(done: Done, backend: ChatBackend) -> str | None:

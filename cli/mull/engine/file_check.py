@@ -111,8 +111,7 @@ def check_file(
 
 
 def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullError:
-    """The error for a file that llama.cpp does not load, with its reason: no memory or no file descriptor for it, or the
-    file is at fault."""
+    """The error for a file that llama.cpp does not load, with its reason: memory, file descriptors, or the file."""
     match lacking(reason, on_gpu=on_gpu):
         case "device":
             return EngineError(

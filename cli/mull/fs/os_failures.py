@@ -137,8 +137,8 @@ def _memory_hint() -> str:
         (found for name in ("RLIMIT_AS", "RLIMIT_DATA") if (found := _limit(name)) is not None), None
     )
     if limit is None:
-        return "Try a smaller model or --ctx."
-    return f"This process may use {limit // 1_000_000:,} MB; ulimit -v raises that. Or try a smaller model or --ctx."
+        return "Close other programs, or try a smaller model."
+    return f"This process may use {limit // 1_000_000:,} MB; ulimit -v raises that. Or try a smaller model."
 
 
 def _limit(name: str) -> int | None:

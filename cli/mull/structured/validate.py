@@ -36,8 +36,8 @@ def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     return _first_error(data, answer_format.schema)
 
 
-def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None) -> MullError:
-    """The error for a mismatch (exit 5). `cut`: what cut the answer."""
+def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None, more: str = "") -> MullError:
+    """The error for a mismatch (exit 5). `cut`: what cut the answer; `more`: what lets it be longer."""
     what = (
         "schema" if answer_format.schema is not None else "grammar" if not answer_format.is_json else "format"
     )
@@ -47,7 +47,7 @@ def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None)
             "schema_cut",
             f"The answer was cut{' as it repeated itself' if looped else ''}, and the part so far does not match the "
             f"{what}: {reason}.",
-            "--no-loop-guard lets it go on." if looped else "Raise --max-tokens or --ctx.",
+            "--no-loop-guard lets it go on." if looped else more,
             exit_code=ExitCode.SCHEMA,
         )
     return MullError(

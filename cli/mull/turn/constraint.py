@@ -77,10 +77,10 @@ class AnswerConstraint:
         top = tuple(TokenChance(self.model.piece(token), chance) for token, chance in chances.top)
         return TokenChance(piece.data, chances.chosen, top)
 
-    def mismatch(self, answer: str, *, cut: Cut | None) -> MullError | None:
+    def mismatch(self, answer: str, *, cut: Cut | None, more: str = "") -> MullError | None:
         """Why the finished answer does not match the requested format; None if it does, or if none was requested.
 
-        `cut`: what cut it.
+        `cut`: what cut it; `more`: what lets it be longer.
         """
         if (answer_format := self.settings.answer_format) is None:
             return None
@@ -91,4 +91,4 @@ class AnswerConstraint:
             and not (self.generation.complete and self.position == "answer")
         ):
             reason = "it ends before the grammar does"
-        return None if reason is None else mismatch_error(reason, answer_format, cut=cut)
+        return None if reason is None else mismatch_error(reason, answer_format, cut=cut, more=more)

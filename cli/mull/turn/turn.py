@@ -293,7 +293,17 @@ class Turn:
 
     def mismatch(self, limit: Limit | None) -> MullError | None:
         """Why the answer does not match the requested format; None if it does, or if none was requested."""
-        return self.constraint.mismatch("".join(self.answer), cut="loop" if self.looped else limit)
+        cut = "loop" if self.looped else limit
+        return self.constraint.mismatch("".join(self.answer), cut=cut, more=self.more(limit))
+
+    def more(self, limit: Limit | None) -> str:
+        """What lets the answer be longer, where this limit cut it."""
+        if limit != "context":
+            return "Allow more tokens with --max-tokens."
+        engine = self.loaded.engine
+        if engine.n_ctx_max < engine.model.n_ctx_train:
+            return "Raise --ctx, or shorten the input."
+        return "Shorten the input, or ask for less."
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
         """The final event, with token counts and times."""
