@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -108,11 +108,7 @@ def load(
             library.prepare(state_dir())
         if notice := _ignored_layers(settings):
             report(notice)
-        from mull.chat_template.process import prestart, stoppable
-
-        if not vouched:
-            prestart()
-        with stoppable(stopped):
+        with nullcontext() if vouched else _renderer(stopped):
             return _load(
                 name,
                 path,
@@ -128,6 +124,16 @@ def load(
         if stopped():
             raise Interrupted from None
         raise
+
+
+@contextmanager
+def _renderer(stopped: Callable[[], bool]) -> Iterator[None]:
+    """The process that renders a template which mull does not vouch for, started ahead of its use."""
+    from mull.chat_template.process import prestart, stoppable
+
+    prestart()
+    with stoppable(stopped):
+        yield
 
 
 def _library_notice() -> Notice | None:

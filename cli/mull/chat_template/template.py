@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mull.chat_template import process
 from mull.chat_template.limits import HINT, NO_ARGUMENTS
+
+if TYPE_CHECKING:
+    from mull.chat_template.local import LocalTemplate
+    from mull.chat_template.process import RemoteTemplate
 
 __all__ = ["HINT", "NO_ARGUMENTS", "Template"]
 
@@ -30,12 +33,15 @@ class Template:
         self.source = source
         self.bos = bos
         self.eos = eos
+        self._renderer: LocalTemplate | RemoteTemplate
         if vouched:
             from mull.chat_template.local import LocalTemplate
 
-            self._renderer: LocalTemplate | process.RemoteTemplate = LocalTemplate(source, bos=bos, eos=eos)
+            self._renderer = LocalTemplate(source, bos=bos, eos=eos)
         else:
-            self._renderer = process.RemoteTemplate(source, bos=bos, eos=eos)
+            from mull.chat_template.process import RemoteTemplate
+
+            self._renderer = RemoteTemplate(source, bos=bos, eos=eos)
 
     @property
     def variables(self) -> Mapping[str, Sequence[Any]]:
