@@ -189,7 +189,7 @@ def test_the_templates_of_another_user_are_not_used_unless_trusted(mull: Run, as
     assert b"belongs to the user with the number 12345, so its templates are not used." in done.stderr
     assert b"are not used" in mull("templates").stderr
     assert mull("templates", "trust").returncode == 0
-    assert mull("-t", "commit", "x").returncode == 0
+    assert mull("-m", "pebble", "-t", "commit", "x").returncode == 0
     os.chown(folder, ANOTHER + 1, ANOTHER)  # trust was for that owner
     assert mull("-t", "commit", "x").returncode == 1
 
@@ -202,7 +202,7 @@ def test_a_link_that_another_user_made_is_not_followed(mull: Run, tmp_path: Path
     project.rmdir()
     project.parent.rmdir()
     project.parent.symlink_to(mine.parent)
-    assert mull("-t", "x", "hi").returncode == 0
+    assert mull("-m", "pebble", "-t", "x", "hi").returncode == 0
     os.chown(project.parent, ANOTHER, ANOTHER, follow_symlinks=False)
     assert mull("-t", "x", "hi").returncode == 1
 
