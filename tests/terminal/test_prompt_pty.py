@@ -30,7 +30,7 @@ def test_a_paste_of_ten_thousand_lines(ask: Ask) -> None:
     terminal = ask()
     pasted = "\n".join(f"line {number}" for number in range(10_000))
     terminal.press(f"{ESC}[200~{pasted}{ESC}[201~")
-    terminal.wait("line 9999")
+    terminal.wait("> [pasted 10,000 lines]")
     terminal.press("\r")
     terminal.wait(f"[{len(pasted)} characters, 10000 lines")
 

@@ -18,6 +18,7 @@ PROMPT: tuple[tuple[str, str], ...] = (
     ("Ctrl+O", "thinking"),
     ("Alt+Enter", "new line"),
     ("Ctrl+X Ctrl+E", "editor"),
+    ("Ctrl+X Ctrl+P", "unfolds a paste"),
     ("?", "keys"),
 )
 EDITING: tuple[tuple[str, str], ...] = (

@@ -1,13 +1,14 @@
 """The prompt's history, saved between chats.
 
-In: a path, or None to save nothing. Out: prompt_toolkit's history. The file is readable by its owner only (0600); if it
-cannot be written, the history lasts as long as the chat. A file over the limit is cut when a chat begins. Chats that
-write at once lose nothing of each other.
+In: a path, or None to save nothing; `whole` unfolds the pastes of an input. Out: prompt_toolkit's history. The file is
+readable by its owner only (0600); if it cannot be written, the history lasts as long as the chat. A file over the limit
+is cut when a chat begins. Chats that write at once lose nothing of each other.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 LIMIT = 1 << 20  # bytes: a chat reads the whole file before the first prompt
 
 
-def open_history(path: Path | None) -> History:
+def open_history(path: Path | None, whole: Callable[[str], str] = lambda text: text) -> History:
     """The history in this file, else one in memory. Raises nothing."""
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-    class _PrivateHistory(FileHistory):
+    class _Whole(History):
+        def append_string(self, string: str) -> None:
+            super().append_string(whole(string))
+
+    class _MemoryHistory(_Whole, InMemoryHistory): ...
+
+    class _PrivateHistory(_Whole, FileHistory):
         def store_string(self, string: str) -> None:
             lines = valid_unicode(string).split("\n")
             entry = f"\n# {datetime.now()}\n" + "".join(f"+{line}\n" for line in lines)
@@ -36,7 +43,7 @@ def open_history(path: Path | None) -> History:
                 stored.write(entry.encode())
 
     if path is None:
-        return InMemoryHistory()
+        return _MemoryHistory()
     file = path
     try:
         private_dir(path.parent)
@@ -46,7 +53,7 @@ def open_history(path: Path | None) -> History:
             with locked(path):
                 _shorten(path)
     except OSError:
-        return InMemoryHistory()
+        return _MemoryHistory()
     return _PrivateHistory(str(path))
 
 

@@ -2,7 +2,8 @@
 
 In: callbacks for the toolbar, the thinking and completions. Out: what the user submitted, or EOFError when they leave.
 prompt_toolkit owns the terminal only during `read`; it is imported with the first prompt. Keys: Enter submits,
-Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns.
+Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns. Long pastes
+are folded (`folded_paste.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, fitting, wrap
 from mull.terminal.input import menu
 from mull.terminal.input.completion import Suggest
+from mull.terminal.input.folded_paste import Pastes
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
 from mull.terminal.input.prompt_style import prompt_style
@@ -64,6 +66,7 @@ class Prompt:
         self._keys = keys
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts)
+        self._pastes = Pastes()
         self._leaving = False  # Ctrl+C was the last key
         self._interrupted_at = float("-inf")
         self._session = self._make_session(history_path, completer, vi=vi)
@@ -81,7 +84,8 @@ class Prompt:
             self._catch_signals()
 
         with _restored_handlers():
-            return valid_unicode(self._session.prompt(default=default, pre_run=begin))
+            text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
+        return valid_unicode(self._pastes.whole(text))
 
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
@@ -116,8 +120,9 @@ class Prompt:
             completer=menu.completer(completer),
             complete_while_typing=names_a_command,
             reserve_space_for_menu=MENU_ROWS,
-            history=open_history(history_path),
+            history=open_history(history_path, self._pastes.whole),
             key_bindings=self._bindings(),
+            input_processors=[self._pastes.processor()],
             bottom_toolbar=self._bottom,
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
             cursor=ModalCursorShapeConfig() if vi else None,
@@ -154,6 +159,7 @@ class Prompt:
         from prompt_toolkit.key_binding import KeyBindings
 
         bindings = KeyBindings()
+        self._pastes.bind(bindings)
         viewing = Condition(lambda: self._viewer.open)
 
         @bindings.add("enter")
@@ -167,10 +173,6 @@ class Prompt:
         @bindings.add("c-j")
         def _new_line(event: KeyPressEvent) -> None:
             event.current_buffer.newline(copy_margin=False)
-
-        @bindings.add("c-x", "c-e")
-        def _edit(event: KeyPressEvent) -> None:
-            event.current_buffer.open_in_editor()
 
         @bindings.add("c-c")
         @bindings.add("<sigint>")

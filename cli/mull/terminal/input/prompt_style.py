@@ -21,6 +21,7 @@ _CLASSES = {
     "placeholder": "placeholder",
     "bar": "bar",
     "thought": "thinking",
+    "paste": "accent",
     "completion-menu": "menu",
     "completion-menu.completion": "menu",
     "completion-menu.completion.current": "menu_selected",

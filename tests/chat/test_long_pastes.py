@@ -1,0 +1,49 @@
+"""Long pastes in a chat: the model and the session get them whole; one that does not fit comes back to the prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("POSIX pseudo-terminals", allow_module_level=True)
+
+from mull.store.sessions import Store
+from tests.chat.conftest import ChatTerminal
+
+Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
+
+
+def pasted(lines: int) -> str:
+    return "\n".join(f"line {number}" for number in range(lines))
+
+
+def paste(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+def test_a_paste_is_stored_whole(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("first " + paste(pasted(60)) + " then " + paste(pasted(20)))
+        terminal.shows("Forty-two.")
+        assert "first [pasted 60 lines] then [pasted 20 lines]" in terminal.text
+        terminal.leave()
+    (session,) = kept.sessions()
+    assert kept.branch(session.id)[0].question == f"first {pasted(60)} then {pasted(20)}"
+
+
+def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
+    chat: Chat, thinker: Path, kept: Store
+) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("what is " + paste(pasted(9000)))
+        terminal.shows("tokens")
+        terminal.wait("> what is [pasted 9,000 lines]")
+        terminal.shows("context")
+        terminal.press("\x15")
+        terminal.leave()
+    assert kept.count() == 0
