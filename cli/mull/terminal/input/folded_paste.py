@@ -16,6 +16,7 @@ from mull.terminal.console.quantities import counted
 
 if TYPE_CHECKING:
     from prompt_toolkit.buffer import Buffer
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
@@ -100,7 +101,8 @@ class Pastes:
 
         class _Markers(Processor):
             def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-                fragments, starts, column = [], [0], 0
+                fragments: StyleAndTextTuples = []
+                starts, column = [0], 0
                 for style, text, *_ in transformation_input.fragments:
                     for char in text:
                         shown = title(char) if _MARK.match(char) else char
