@@ -75,3 +75,16 @@ def test_the_cursor_is_hidden_while_there_is_a_region() -> None:
     emulator.written = ""
     region.close()
     assert "\x1b[?25h" not in emulator.written
+
+
+def test_a_line_that_an_older_terminal_cannot_fit_stays_on_its_row() -> None:
+    """The emulator draws the parts of a family one by one: 18 cells, of 12."""
+    emulator = Emulator()
+    region = LiveRegion(emulator.write, lambda: emulator.size)
+    for number in range(4):
+        region.paint([f"above {number}", "👨‍👩‍👧" * 3, f"below {number}"], ["done"] if number == 2 else [])
+    assert [emulator.lines[0], emulator.lines[1], emulator.lines[3]] == ["done", "above 3", "below 3"]
+    region.close(["the end"])
+    assert _same(emulator.lines, ["done", "the end"])
+    emulator.write("x" * (COLUMNS + 1))  # the terminal wraps again
+    assert emulator.lines[3] == "x"

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import Sanitizer, one_line, visible
-from mull.terminal.console.width import breaks, clip, width, wrap
+from mull.terminal.console.width import breaks, clip, fit, most, width, wrap
 from mull.terminal.input.keys import Key, KeyParser
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.wrapping import TextStream, WrappedText
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
+FAMILY, FLAG, HAND, HEART, KEY = "👨‍👩‍👧", "🇩🇪", "👍🏽", "❤️", "1️⃣"  # one character each to a reader
+CLUSTERS = [FAMILY, FLAG, HAND, HEART, KEY, "🏴\U000e0067\U000e0062\U000e007f", "🤷🏽‍♀️", "e\u0301", "你", "a"]
 KINDS = st.text(st.sampled_from("ab \n\r\t\x1b\x9b\x07\u202e你好😀é́‍️"))
 
 
@@ -81,6 +83,54 @@ def test_lines_are_final_but_for_the_last(text: str, more: str, columns: int) ->
 )
 def test_widths(text: str, cells: int) -> None:
     assert width(text) == cells
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "at_most"),
+    [
+        (FAMILY, 2, 6),
+        (FLAG, 2, 4),
+        (HAND, 2, 4),
+        (HEART, 2, 2),
+        (KEY, 2, 2),
+        ("a\u200db", 2, 2),
+        ("─·↳▸⠋", 5, 5),
+    ],
+)
+def test_sequences_take_two_cells_today_and_more_on_older_terminals(
+    text: str, cells: int, at_most: int
+) -> None:
+    assert (width(text), most(text)) == (cells, at_most)
+    assert width(text * 3) == 3 * cells
+
+
+@given(ANY_TEXT | KINDS)
+def test_the_upper_bound_is_one(text: str) -> None:
+    assert most(visible(text)) >= width(visible(text)) >= 0
+
+
+@given(st.lists(st.sampled_from(CLUSTERS)), st.integers(2, 12))
+def test_no_line_break_divides_what_a_reader_takes_for_one_character(
+    clusters: list[str], columns: int
+) -> None:
+    text, left = "".join(clusters), list(clusters)
+    for piece in wrap(text, columns):
+        assert width(piece) <= columns
+        while left and piece.startswith(left[0]):
+            piece = piece.removeprefix(left.pop(0))
+        assert not piece
+    assert not left
+    whole = ["".join(clusters[:count]) for count in range(len(clusters) + 1)]
+    assert text[: fit(text, 0, columns)] == max(
+        (start for start in whole if width(start) <= columns), key=len
+    )
+
+
+@given(st.text("ab 你😀" + FAMILY + FLAG + HAND + HEART))
+def test_widths_are_those_of_the_library(text: str) -> None:
+    from wcwidth import iter_graphemes, wcswidth
+
+    assert width(text) == sum(map(wcswidth, iter_graphemes(text)))
 
 
 def test_a_closing_mark_does_not_begin_a_line() -> None:

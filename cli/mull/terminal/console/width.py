@@ -1,15 +1,15 @@
 """Text width on a terminal, in cells, and line breaking.
 
-In: sanitized text. Out: widths in cells, and lines that fit. Widths are upper bounds (an emoji sequence counts as
-the sum of its parts): a line wider than counted would break the cursor arithmetic of a live region, a narrower one
-is harmless. Breaking is greedy: when more text follows, only the last line changes.
+In: sanitized text. Out: widths in cells, and lines that fit. `width` counts as today's terminals draw: a flag, a family
+or an emoji with a skin tone takes two cells (the library wcwidth). Older terminals draw the parts one by one; `most` is
+the upper bound for them. Breaking is greedy: when more text follows, only the last line changes.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 TAB = 4
@@ -18,30 +18,34 @@ _WIDE = (
     "\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
 )
 # Chinese and Japanese text breaks between any two characters, but not before a closing mark.
-_TOKEN = rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’…]*|[^ {_WIDE}]+"
+_TOKEN = rf"[ ]+|[{_WIDE}][、。，．・：；？！」』）】〕》〉”’….,:;?!)]*|[^ {_WIDE}]+"
+# One cell each, and none of them joins its neighbours: the Latin letters, and the signs that mull itself draws.
+_SINGLE = re.compile(
+    "[ -~\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2800-\u28ff]*"
+)
 _VARIATION_16 = "\ufe0f"
 
 
-@lru_cache(maxsize=8192)
-def char_width(char: str) -> int:
-    """Cells of one character: 0, 1 or 2; the larger number where terminals disagree."""
-    if char == _VARIATION_16:
-        return 1  # selects the wide, coloured form of the character before it
-    if unicodedata.east_asian_width(char) in "WF" or "\U0001f000" <= char <= "\U0001faff":
-        return 2
-    return 0 if unicodedata.category(char) in {"Mn", "Me"} or char in "\u200b\u200c\u200d\u200e\u200f" else 1
-
-
 def width(text: str) -> int:
-    """Cells that `text` takes, at most. It must have no control characters."""
-    return len(text) if text.isascii() else sum(map(char_width, text))
+    """Cells that `text` takes. It must have no control characters."""
+    return len(text) if _is_single(text) else sum(map(_cluster_width, _clusters(text)))
+
+
+def most(text: str) -> int:
+    """Cells that `text` takes on a terminal that draws the parts of a sequence one by one: never less than `width`."""
+    return len(text) if _is_single(text) else sum(map(_most_of, _clusters(text)))
+
+
+def longest_word(text: str) -> int:
+    """Cells of the widest piece that `breaks` keeps together where it fits."""
+    return max((width(token) for token in re.findall(_TOKEN, text) if token[0] != " "), default=0)
 
 
 def clip(text: str, columns: int, ellipsis: str = "…") -> str:
     """`text` cut to `columns` cells, with an ellipsis if it was cut."""
     if width(text) <= columns:
         return text
-    end = _fit(text, 0, max(0, columns - width(ellipsis)))
+    end = fit(text, 0, max(0, columns - width(ellipsis)))
     return (text[:end] + ellipsis) if columns > 0 else ""
 
 
@@ -87,7 +91,7 @@ def breaks(text: str, columns: int, first: int | None = None) -> list[tuple[int,
             lines.append((start, end))
             room = columns
         while size > room:
-            cut = max(_fit(text, at, room), at + 1)
+            cut = fit_some(text, at, room)
             lines.append((at, cut))
             at, room = cut, columns
             size = width(text[at:stop])
@@ -105,11 +109,59 @@ def wrap(text: str, columns: int) -> list[str]:
     ]
 
 
-def _fit(text: str, start: int, columns: int) -> int:
-    """The end of the longest piece of `text` from `start` that takes at most `columns` cells."""
-    used = 0
-    for index in range(start, len(text)):
-        used += char_width(text[index])
+def fit(text: str, start: int, columns: int) -> int:
+    """The end of the longest piece of `text` from `start` that takes at most `columns` cells.
+
+    What a terminal draws as one character is never divided.
+    """
+    if _is_single(text):
+        return min(len(text), start + max(0, columns))
+    used, end = 0, start
+    for cluster in _clusters(text, start):
+        used += _cluster_width(cluster)
         if used > columns:
-            return index
-    return len(text)
+            break
+        end += len(cluster)
+    return end
+
+
+def fit_some(text: str, start: int, columns: int) -> int:
+    """The same, but one character at least."""
+    end = fit(text, start, columns)
+    return end if end > start or start >= len(text) else start + len(next(_clusters(text, start)))
+
+
+def _is_single(text: str) -> bool:
+    return text.isascii() or _SINGLE.fullmatch(text) is not None
+
+
+def _clusters(text: str, start: int = 0) -> Iterator[str]:
+    """What a reader takes for one character each. wcwidth is imported with the first text that needs it."""
+    from wcwidth import iter_graphemes
+
+    return iter_graphemes(text, start)
+
+
+@lru_cache(maxsize=8192)
+def _cluster_width(cluster: str) -> int:
+    from wcwidth import wcswidth
+
+    cells = wcswidth(cluster)
+    return cells if cells >= 0 else _most_of(cluster)
+
+
+@lru_cache(maxsize=8192)
+def _most_of(cluster: str) -> int:
+    from wcwidth import wcswidth
+
+    return max(wcswidth(cluster), sum(map(_char_width, cluster)))
+
+
+@lru_cache(maxsize=8192)
+def _char_width(char: str) -> int:
+    """Cells of one character: 0, 1 or 2; the larger number where terminals disagree."""
+    if char == _VARIATION_16:
+        return 1  # selects the wide, coloured form of the character before it
+    if unicodedata.east_asian_width(char) in "WF" or "\U0001f000" <= char <= "\U0001faff":
+        return 2
+    return 0 if unicodedata.category(char) in {"Mn", "Me"} or char in "\u200b\u200c\u200d\u200e\u200f" else 1

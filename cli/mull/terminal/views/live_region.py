@@ -2,7 +2,8 @@
 
 In: finished lines (`above`) and the region's lines, as strings that may have SGR codes. Out: one write per frame, with
 only the changes. It never paints more lines than the screen has, and counts the rows that the old lines take after a
-resize. Between two calls, nothing else may write to the terminal.
+resize. A line that only some terminals can fit (see `width.most`) is cut off at the edge there, not wrapped. Between
+two calls, nothing else may write to the terminal.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mull.terminal.console.width import width
+from mull.terminal.console.width import most, width
 
-_SGR = re.compile(r"\x1b\[[0-9;]*m")
+_CODES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")  # SGR, and the ends of links
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 # A terminal with "synchronized output" shows a frame as a whole; others ignore the mode.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 class LiveRegion:
@@ -45,7 +47,7 @@ class LiveRegion:
         if not above and lines == self._shown and columns == self._columns:
             return
         if above or columns != self._columns:
-            body = self._rewritten([*above, *lines], columns, ends_above=not lines)
+            body = self._rewritten(above, lines, columns)
         else:
             body = self._changed(lines)
         hide = "" if self._hidden or not lines or not self._hides_cursor else _HIDE
@@ -60,10 +62,15 @@ class LiveRegion:
             self._hidden = False
             self._write(_SHOW)
 
-    def _rewritten(self, lines: Sequence[str], columns: int, *, ends_above: bool) -> str:
+    def _rewritten(self, above: Sequence[str], lines: Sequence[str], columns: int) -> str:
         """Everything from the region's first row on; each line is cleared as it is overwritten, to avoid flicker."""
-        text = "\r\n".join(f"{line}\x1b[K" if _visible_width(line) < columns else line for line in lines)
-        if ends_above and lines:
+        text = "\r\n".join(
+            [
+                *(_cleared(line, columns, wraps=True) for line in above),
+                *(_cleared(line, columns) for line in lines),
+            ]
+        )
+        if above and not lines:
             text += "\r\n"
         return f"{self._home(columns)}{text}\x1b[J\r"
 
@@ -84,7 +91,7 @@ class LiveRegion:
             if index <= last and line == self._shown[index]:
                 continue
             go_to(index)
-            parts.append(f"{line}\x1b[K\r")
+            parts.append(f"{_cleared(line, self._columns)}\r")
         if len(lines) <= last:
             go_to(len(lines))
             parts.append("\x1b[J\x1b[A\r" if lines else "\x1b[J")
@@ -95,9 +102,20 @@ class LiveRegion:
     def _home(self, columns: int) -> str:
         """Move from the start of the region's last line to that of its first row. After a resize the terminal has
         wrapped the old lines again, and the cursor has stayed at its line's first column."""
-        rows = sum(max(1, -(-_visible_width(line) // max(1, columns))) for line in self._shown[:-1])
+        rows = len(self._shown[:-1])
+        if columns != self._columns:
+            rows = sum(max(1, -(-width(_visible(line)) // max(1, columns))) for line in self._shown[:-1])
         return f"\r\x1b[{rows}A" if rows else "\r"
 
 
-def _visible_width(line: str) -> int:
-    return width(_SGR.sub("", line))
+def _cleared(line: str, columns: int, *, wraps: bool = False) -> str:
+    """The line, and what clears the rest of its row. A line of the region must stay on its row, whatever the terminal
+    makes of it; a finished one may wrap (`wraps`)."""
+    cells = most(_visible(line))
+    if cells < columns:
+        return f"{line}\x1b[K"
+    return f"\x1b[K{line}" if wraps or cells == columns else f"\x1b[K{_NO_WRAP}{line}{_WRAP}"
+
+
+def _visible(line: str) -> str:
+    return _CODES.sub("", line)
