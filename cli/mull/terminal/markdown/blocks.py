@@ -8,22 +8,22 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from markdown_it.token import Token
 
 from mull.terminal.console.sanitize import visible
-from mull.terminal.console.width import TAB, width
+from mull.terminal.console.width import TAB
 from mull.terminal.markdown.highlight import highlight
 from mull.terminal.markdown.inline import lines_of
-from mull.terminal.markdown.spans import Line, bold, chop, joined, put, stripped, wrap_spans
+from mull.terminal.markdown.spans import Line, chop, joined, put, wrap_spans
+from mull.terminal.markdown.table_layout import ColumnSize, column_sizes, table_lines
 
-SIZING_ROWS = 12  # of a table, that set the column widths; later rows are wrapped in them
 _BULLETS = "•◦▪"
 _BOXES = {"[ ] ": "☐", "[x] ": "☑"}
-_NARROWEST_COLUMN = 4
 _INDENT = "  "
+_CONTINUED = "↳ "
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Continuation:
     kind: str = ""
     gap: bool = False
     number: int = 1  # list: of the next item
-    natural: list[int] = field(default_factory=list)  # table: unwrapped column widths, in cells
+    sizes: list[ColumnSize] = field(default_factory=list)  # table: of its columns
     lead: Line = field(default_factory=list)  # paragraph: its last line, still to be filled
 
 
@@ -116,15 +116,9 @@ class BlockLayout:
                 style = {"h1": "title", "h2": "heading"}.get(token.tag, "bold")
                 return self._text(group.inside[0], columns, style)
             case "fence" | "code_block":
-                lines = highlight(_code_lines(token.content), token.info)
-                return [
-                    put(_INDENT, "", line) for code in lines for line in chop(code, columns - len(_INDENT))
-                ]
+                return self._code(highlight(_code_lines(token.content), token.info), columns)
             case "math_block":
-                math = [[(line, "math")] for line in token.content.split("\n")]
-                return [
-                    put(_INDENT, "", line) for code in math for line in chop(code, columns - len(_INDENT))
-                ]
+                return self._code([[(line, "math")] for line in token.content.split("\n")], columns)
             case "hr":
                 return [[(("-" if self.ascii_only else "─") * columns, "border")]]
             case "blockquote_open":
@@ -141,6 +135,15 @@ class BlockLayout:
         for index, spans in enumerate(self._spans(token, style)):
             lines += wrap_spans([*(lead or []), *spans] if index == 0 else spans, columns)
         return lines
+
+    def _code(self, lines: Iterable[Line], columns: int) -> list[Line]:
+        """Indented; a mark in the indentation shows where a line was broken."""
+        drawn: list[Line] = []
+        for code in lines:
+            first, *more = chop(code, columns - len(_INDENT))
+            drawn.append(put(_INDENT, "", first))
+            drawn += [put("> " if self.ascii_only else _CONTINUED, "border", line) for line in more]
+        return drawn
 
     def _list(self, group: Block, columns: int, depth: int, resume: Continuation | None) -> list[Line]:
         ordered = group.token.type == "ordered_list_open"
@@ -173,46 +176,12 @@ class BlockLayout:
             str(cell.token.attrGet("style") or "") for cell in split_blocks(table_rows(group)[0].inside)
         ]
         resumed = resume is not None and resume.kind == "table"
-        natural = resume.natural if resume is not None and resumed else natural_widths(rows)
-        room = columns - 3 * (len(natural) - 1)
-        lines: list[Line] = []
-        if room < _NARROWEST_COLUMN * len(natural):  # too narrow for columns
-            for number, row in enumerate(rows[1:]):
-                lines += [[]] if number or resumed else []
-                for head, cell in zip(rows[0], row, strict=False):
-                    lines += wrap_spans([*bold(head), (": ", "bold"), *cell], columns)
-            return lines if len(rows) > 1 else wrap_spans(joined(rows[0]), columns)
-        widths = _share(natural, room)
-        if not resumed:
-            lines += self._row([bold(cell) for cell in rows[0]], widths, aligns)
-            lines.append(
-                [(("-+-" if self.ascii_only else "─┼─").join(self._rule(size) for size in widths), "border")]
-            )
-        for row in rows[1:]:
-            lines += self._row(row, widths, aligns)
-        return lines
+        sizes = resume.sizes if resume is not None and resumed else column_sizes(rows)
+        return table_lines(rows, sizes, aligns, columns, ascii_only=self.ascii_only, resumed=resumed)
 
     def cells(self, group: Block) -> list[list[Line]]:
         """A table's rows of unwrapped cells, its header first."""
         return [[self._cell(cell) for cell in split_blocks(row.inside)] for row in table_rows(group)]
-
-    def _rule(self, size: int) -> str:
-        return ("-" if self.ascii_only else "─") * size
-
-    def _row(self, cells: Sequence[Line], widths: Sequence[int], aligns: Sequence[str]) -> list[Line]:
-        columns = [wrap_spans(cell, size) for cell, size in zip(cells, widths, strict=False)]
-        lines: list[Line] = []
-        for number in range(max(map(len, columns), default=0)):
-            line: Line = []
-            for index, (cell, size) in enumerate(zip(columns, widths, strict=False)):
-                spans = cell[number] if number < len(cell) else []
-                free = size - sum(width(text) for text, _ in spans)
-                left = free if "right" in aligns[index] else free // 2 if "center" in aligns[index] else 0
-                if index:
-                    line.append((" | " if self.ascii_only else " │ ", "border"))
-                line += [(" " * left, ""), *spans, (" " * (free - left), "")]
-            lines.append(stripped(line))
-        return lines
 
     def _spans(self, token: Token, style: str = "") -> list[Line]:
         return lines_of(token, style, mark_code=self.mark_code)
@@ -226,26 +195,6 @@ def table_rows(group: Block) -> list[Block]:
     return [row for part in split_blocks(group.inside) for row in split_blocks(part.inside)]
 
 
-def natural_widths(rows: Sequence[Sequence[Line]]) -> list[int]:
-    """The cells that each column would take, by its header and first rows."""
-    sizes = [[sum(width(text) for text, _ in cell) for cell in row] for row in rows[: SIZING_ROWS + 1]]
-    return [max(1, *(row[index] for row in sizes if index < len(row))) for index in range(len(rows[0]))]
-
-
 def _code_lines(content: str) -> list[str]:
     lines = content.split("\n")
     return [visible(line).expandtabs(TAB) for line in (lines[:-1] if lines[-1] == "" else lines)]
-
-
-def _share(natural: Sequence[int], room: int) -> list[int]:
-    """Column widths that fit `room`: narrow columns get their natural width, the others share the rest evenly."""
-    widths = list(natural)
-    while sum(widths) > room:
-        widest = max(widths)
-        second = max((size for size in widths if size < widest), default=1)
-        wide = [index for index, size in enumerate(widths) if size == widest]
-        excess = sum(widths) - room
-        step = min(widest - second, -(-excess // len(wide)))
-        for index in wide[: excess if step == 1 else len(wide)]:
-            widths[index] -= step
-    return widths

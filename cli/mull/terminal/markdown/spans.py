@@ -5,20 +5,27 @@ In: spans, which are pairs of text without newlines and style names. Out: spans,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from mull.terminal.console.width import breaks, clip, width
+from mull.terminal.console.width import breaks, fit_some, width
 
 Span = tuple[str, str]
 Line = list[Span]
+_CODE_BREAKS = (re.compile(r" +"), re.compile(r"[,;:.()\[\]{}/\\|&=+*-]+"))
 
 
-def wrap_spans(spans: Line, columns: int) -> list[Line]:
-    """One logical line of spans as lines of at most `columns` cells; at least one."""
-    text = "".join(piece for piece, _ in spans)
+def text_of(spans: Line) -> str:
+    """The text without styles."""
+    return "".join(text for text, _ in spans)
+
+
+def wrap_spans(spans: Line, columns: int, later: int | None = None) -> list[Line]:
+    """One logical line of spans as lines of at most `columns` cells; at least one. `later`: of all but the first."""
+    text = text_of(spans)
     if len(text) <= columns and width(text) <= columns:
         return [stripped(spans)]
-    return cut(spans, breaks(text, columns))
+    return cut(spans, breaks(text, columns if later is None else later, columns))
 
 
 def cut(spans: Line, ranges: Sequence[tuple[int, int]]) -> list[Line]:
@@ -41,16 +48,28 @@ def cut(spans: Line, ranges: Sequence[tuple[int, int]]) -> list[Line]:
 
 
 def chop(spans: Line, columns: int) -> list[Line]:
-    """A line of code, broken at any character; every space stays."""
+    """A line of code as lines of at most `columns` cells: broken after a space, else after a sign, else anywhere; in
+    the second half of a line, so that none gets short. Indentation stays."""
     columns = max(1, columns)
-    text = "".join(piece for piece, _ in spans)
+    text = text_of(spans)
     ranges: list[tuple[int, int]] = []
     start = 0
-    while width(text[start:]) > columns:
-        end = start + max(1, len(clip(text[start:], columns, "")))
+    while (end := fit_some(text, start, columns)) < len(text):
+        end = _code_break(text, start, end)
         ranges.append((start, end))
         start = end
     return cut(spans, [*ranges, (start, len(text))])
+
+
+def _code_break(text: str, start: int, end: int) -> int:
+    """The best place to break `text[start:]` up to `end`."""
+    if text[end] == " ":
+        return end + len(text[end:]) - len(text[end:].lstrip(" "))
+    for sign in _CODE_BREAKS:
+        places = [match.end() for match in sign.finditer(text, start + (end - start) // 2, end)]
+        if places:
+            return places[-1]
+    return end
 
 
 def put(prefix: str, style: str, line: Line) -> Line:

@@ -15,18 +15,17 @@ from collections.abc import Sequence
 from mull.terminal.console.sanitize import Sanitizer, visible
 from mull.terminal.console.style import Style
 from mull.terminal.markdown.blocks import (
-    SIZING_ROWS,
     Block,
     BlockLayout,
     Continuation,
     gap_before,
-    natural_widths,
     split_blocks,
     table_rows,
 )
 from mull.terminal.markdown.highlight import chunk_end
 from mull.terminal.markdown.parser import PIECE, SENTINEL, parse, piece_end
 from mull.terminal.markdown.spans import Line
+from mull.terminal.markdown.table_layout import SIZING_ROWS, column_sizes
 
 # The beginning of a line that may become a rule, a heading, a fence …: not shown until it is clear.
 _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
@@ -155,10 +154,10 @@ class MarkdownStream:
         if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
             return []
         last = rows[-1].start
-        natural = self._continuation.natural if resumed else natural_widths(layout.cells(group))
+        sizes = self._continuation.sizes if resumed else column_sizes(layout.cells(group))
         head = self._head(layout, last)
         keep = "\n".join(layout.source[group.start : group.start + 2]) + "\n"
-        self._drop(last, Continuation("table", natural=natural), keep=keep)
+        self._drop(last, Continuation("table", sizes=sizes), keep=keep)
         return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
