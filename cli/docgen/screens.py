@@ -66,7 +66,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, str]]:
         "PATH": os.environ["PATH"],
     }
     with Terminal([sys.executable, "-m", "mull"], columns=COLUMNS, rows=ROWS, environ=home) as chat:
-        chat.wait(lambda: is_waiting(chat), "the prompt")
+        chat.wait(lambda: chat.at_prompt, "the prompt")
         yield "start", svg(chat)
         ask(chat, "How many r's are in strawberry?")
         yield "answer", svg(chat)
@@ -78,26 +78,21 @@ def pictures(folder: Path) -> Iterator[tuple[str, str]]:
         yield "help", svg(chat)
     command = [sys.executable, "-m", "mull", "chat", "-m", str(sheep(folder))]
     with Terminal(command, columns=COLUMNS, rows=ROWS, environ=home) as chat:
-        chat.wait(lambda: is_waiting(chat), "the prompt")
+        chat.wait(lambda: chat.at_prompt, "the prompt")
         chat.press("How many sheep are left?\r")
         chat.wait(lambda: bool(re.search(r"Thinking · [2-9]\.\d s", chat.text)), "some thinking")
         yield "thinking", svg(chat)
         chat.press("\t")
-        chat.wait(lambda: is_waiting(chat), "the answer's end")
+        chat.wait(lambda: chat.at_prompt, "the answer's end")
         yield "markdown", svg(chat)
-
-
-def is_waiting(chat: Terminal) -> bool:
-    """Is the prompt waiting for input?"""
-    return bool(chat.lines) and "· thinking " in chat.lines[-1]
 
 
 def ask(chat: Terminal, line: str) -> None:
     """Type a line at the prompt and wait for the next prompt."""
-    chat.wait(lambda: is_waiting(chat), "the prompt")
+    chat.wait(lambda: chat.at_prompt, "the prompt")
     chat.press(line + "\r")
-    chat.wait(lambda: not is_waiting(chat), "the answer's beginning")
-    chat.wait(lambda: is_waiting(chat), "the answer's end")
+    chat.wait(lambda: not chat.at_prompt, "the answer's beginning")
+    chat.wait(lambda: chat.at_prompt, "the answer's end")
 
 
 def sheep(folder: Path) -> Path:

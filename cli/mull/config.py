@@ -66,11 +66,7 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("loop_guard", bool, "end an answer that repeats itself without end", default=True),
     ConfigKey("temperature", float, "sampling temperature; 0 is greedy"),
     ConfigKey("top_k", int, "sample from the k most likely tokens; 0 is off"),
-    ConfigKey(
-        "top_p",
-        float,
-        "nucleus sampling: the most likely tokens up to this total probability",
-    ),
+    ConfigKey("top_p", float, "nucleus sampling: the most likely tokens up to this total probability"),
     ConfigKey("min_p", float, "drop tokens less likely than this share of the most likely one"),
     ConfigKey("repeat_penalty", float, "penalty on repeated tokens; 1 is off"),
     ConfigKey("presence_penalty", float, "penalty on every token that has occurred"),
@@ -83,23 +79,14 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("device", str, "GPUs to use, as mull doctor names them (Vulkan0,Vulkan1), or none"),
     ConfigKey("kv_type", str, "KV cache quantization", ("f16", "q8_0", "q4_0")),
     ConfigKey("batch_size", int, "prompt tokens per batch; unset: 512"),
+    ConfigKey("flash_attention", bool, "flash attention; unset: automatic"),
     ConfigKey(
-        "flash_attention",
-        bool,
-        "flash attention; unset: automatic",
-    ),
-    ConfigKey(
-        "draft",
-        str,
-        "speculative decoding: auto (prompt lookup), off, or a draft model",
-        default="auto",
+        "draft", str, "speculative decoding: auto (prompt lookup), off, or a draft model", default="auto"
     ),
     ConfigKey("save", bool, "save conversations to disk", default=True),
     ConfigKey("prefix_cache", bool, "prompt cache on disk: prompts are not processed twice", default=True),
     ConfigKey(
-        "prefix_cache_gb",
-        float,
-        "prompt cache limit in GB; unset: 4, or a tenth of the free disk if less",
+        "prefix_cache_gb", float, "prompt cache limit in GB; unset: 4, or a tenth of the free disk if less"
     ),
     ConfigKey("history", bool, "save the chat's input history to disk", default=True),
     ConfigKey("keys", str, "key bindings of the prompt", ("emacs", "vi"), "emacs"),
@@ -109,6 +96,12 @@ KEYS: tuple[ConfigKey, ...] = (
         "what to do when the context is full",
         ("ask", "stop", "drop", "summarize"),
         "ask",
+    ),
+    ConfigKey(
+        "banner",
+        str,
+        "the start of a chat: a card, one line or nothing; unset: a card, and one line after ten conversations",
+        ("full", "line", "off"),
     ),
     ConfigKey("theme", str, "colours of the terminal; [theme] changes single styles", THEMES, "auto"),
     ConfigKey("code_theme", str, "a theme of Pygments for source code; unset: the theme's own styles"),

@@ -71,9 +71,7 @@ class ChatTerminal(Terminal):
 
     @property
     def ready(self) -> bool:
-        """Does the prompt stand, with its toolbar below?"""
-        lines = self.lines
-        return bool(lines) and "· thinking " in lines[-1] and any(line.startswith(">") for line in lines)
+        return self.at_prompt
 
     def count(self, text: str, times: int) -> None:
         """Wait until a text was shown so many times, wherever the terminal broke it into lines."""

@@ -39,6 +39,7 @@ class FakeBackend:
     fails: bool = False
     ready: bool = False
     progress: float | None = None
+    can_think: bool | None = True
     reference: str = "fake"
     location: str = "nowhere"
     capabilities: Capabilities = field(default_factory=Capabilities)

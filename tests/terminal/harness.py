@@ -123,6 +123,13 @@ class Terminal:
         return "\n".join(self.lines)
 
     @property
+    def at_prompt(self) -> bool:
+        """Does a chat's prompt stand, in its frame and with the bar below? During an answer the bar has a spinner."""
+        lines = self.lines
+        framed = len(lines) > 2 and lines[-2].startswith("───") and lines[-1].startswith("  ")
+        return framed and any(line.startswith(">") for line in lines)
+
+    @property
     def everything(self) -> list[str]:
         """The scrollback and the screen."""
         with self._lock:

@@ -209,9 +209,9 @@ def test_text_typed_ahead_is_at_the_prompt(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("columns", "bar"),
     [
-        (80, "pebble · thinking on · 1,204 of 4,096 tokens (29%) · /help"),
-        (40, "pebble · thinking on"),
-        (12, "pebble"),
+        (80, "  pebble · thinking on · 1,204 of 4,096 tokens (29%) · /help"),
+        (40, "  pebble · thinking on"),
+        (12, "  pebble"),
     ],
 )
 def test_the_toolbar_shows_what_fits(ask: Ask, columns: int, bar: str) -> None:

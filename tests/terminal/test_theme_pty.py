@@ -38,7 +38,7 @@ def test_the_background_chooses_the_theme(
     home: dict[str, str], background: str, words: list[str], environ: dict[str, str], theme: str
 ) -> None:
     with mull_in(home, ["--no-save", *words], background, **environ) as terminal:
-        terminal.wait("· thinking ")
+        terminal.wait(lambda: terminal.at_prompt, "the prompt")
     for name, codes in ACCENT.items():
         assert (codes in terminal.bytes) == (name == theme)
     assert "rgb:" not in terminal.text  # the answer is not echoed
@@ -53,7 +53,7 @@ def test_keys_typed_while_the_terminal_answers_reach_the_prompt(home: dict[str, 
 
 def test_slash_theme_changes_the_prompt_at_once(home: dict[str, str]) -> None:
     with mull_in(home, ["--no-save"], BLACK) as terminal:
-        terminal.wait("· thinking ")
+        terminal.wait(lambda: terminal.at_prompt, "the prompt")
         terminal.press("/theme light\r")
         terminal.wait("The theme is light")
         before = len(terminal.bytes)
@@ -68,7 +68,7 @@ def test_slash_theme_changes_the_prompt_at_once(home: dict[str, str]) -> None:
 def test_the_config_names_the_theme_and_single_styles(mull: Run, home: dict[str, str]) -> None:
     assert mull("config", "set", "theme", "light").returncode == 0
     with mull_in(home, ["--no-save"], BLACK) as terminal:
-        terminal.wait("· thinking ")
+        terminal.wait(lambda: terminal.at_prompt, "the prompt")
     assert ACCENT["light"] in terminal.bytes
 
 

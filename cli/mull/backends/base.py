@@ -113,6 +113,10 @@ class ChatBackend(Protocol):
     def context_tokens(self) -> int | None:
         """The size of the context; None if unknown. Raises MullError (model_not_loaded) before the model is loaded."""
 
+    @property
+    def can_think(self) -> bool | None:
+        """Whether the model can think; None if that is not known before it is loaded."""
+
     # Loading.
 
     @property

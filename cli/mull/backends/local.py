@@ -87,6 +87,10 @@ class LocalBackend:
     def context_tokens(self) -> int:
         return self._loaded.engine.n_ctx_max
 
+    @property
+    def can_think(self) -> bool | None:
+        return self._loaded.profile.reasons if self.ready else self.resolved.can_think
+
     # Loading.
 
     @property

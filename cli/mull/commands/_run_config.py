@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
+Banner = Literal["full", "line", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ class RunConfig:
     """Everything that was asked of a run; it never changes.
 
     `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
-    figures after each turn. `vi`: the prompt's key bindings are vi's.
+    figures after each turn. `vi`: the prompt's key bindings are vi's. `banner`: how a chat starts; None: it depends on
+    how many conversations there were.
     """
 
     model: ModelChoice
@@ -140,6 +142,7 @@ class RunConfig:
     quiet: bool
     stats: bool
     vi: bool
+    banner: Banner | None
 
     def open_backend(self, resolved: Resolved, parallel: ParallelSettings | None = None) -> ChatBackend:
         """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
@@ -197,6 +200,7 @@ def run_config(
         quiet=flags.quiet,
         stats=flags.stats,
         vi=config["keys"] == "vi",
+        banner=config["banner"],
     )
 
 

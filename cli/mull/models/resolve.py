@@ -72,6 +72,13 @@ class Resolved:
         """
         return self.source == "builtin" or (self.trusted and self.entry is not None)
 
+    @property
+    def can_think(self) -> bool | None:
+        """Whether the model can think, if that is known without reading its file."""
+        if self.source == "builtin":
+            return True
+        return self.entry.reasoning.kind != "none" if self.entry is not None else None
+
     def sampling(self, thinking: bool | None) -> Sampling:
         """The sampling defaults with or without thinking: from the catalogue, else from the file's header.
 

@@ -42,7 +42,7 @@ def start(flags: TurnFlags, streams: Streams) -> int:
             setup.conversation.branch.notices += [note for note in (problem, *setup.notices) if note]
             session = Chat(setup, config, streams, held)
             try:
-                run(session)
+                run(session, setup.resolved)
                 with suppress(KeyboardInterrupt):
                     session.backend.persist()
             except Leave:

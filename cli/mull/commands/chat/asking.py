@@ -19,6 +19,8 @@ from mull.errors import Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
 from mull.models.builtin import MODEST
 from mull.store.records import TurnRecord
+from mull.terminal.console.quantities import duration, token_count
+from mull.terminal.console.width import fitting
 from mull.terminal.views.stats import stats_line
 
 
@@ -107,7 +109,12 @@ class _Attempt:
 
 
 def _comment(chat: Chat, done: Done) -> None:
-    """The error, or the note on an incomplete answer, that follows a turn."""
+    """The figures that follow a turn, and the error or the note on an incomplete answer."""
+    chat.forget_usage()
+    if chat.config.stats:
+        chat.note(stats_line(done))
+    elif not chat.config.quiet and (figures := figures_line(chat, done)):
+        chat.note(figures)
     if done.error is not None:
         chat.leave_gap()
         chat.streams.error(done.error.message, done.error.hint)
@@ -123,6 +130,19 @@ def _comment(chat: Chat, done: Done) -> None:
         chat.note("The answer was cut at the token limit. /set max_tokens changes it.")
     if chat.is_builtin and done.answer in MODEST:
         chat.note(real_model(in_chat=True)[0])
-    if chat.config.stats:
-        chat.note(stats_line(done))
-    chat.measure()
+    chat.warn_if_tight()
+
+
+def figures_line(chat: Chat, done: Done) -> str:
+    """Seconds, tokens, tokens per second and how full the context is; empty for a turn without a token."""
+    usage, timing = done.usage, done.timing
+    tokens = usage.thinking + usage.answer
+    if not tokens:
+        return ""
+    seconds = timing.first_token - timing.load + timing.thinking + timing.answer
+    parts = [duration(max(seconds, 0.0)), token_count(tokens)]
+    if timing.tokens_per_second:
+        parts.append(f"{timing.tokens_per_second:,.0f} tokens/s")
+    if (context := chat.context_usage) is not None:
+        parts.append(f"context {context.text}")
+    return fitting(parts, chat.streams.width - 1, " · " if chat.streams.unicode else " - ")

@@ -59,7 +59,7 @@ def _open(chat: Chat, argument: str) -> None:
             "private_chat", "A private chat cannot open sessions.", "Leave it, then: mull chat --session NAME"
         )
     chat.conversation.open(chat.conversation.branch.store.find(argument))
-    chat.greet()
+    chat.show_resumed()
     chat.measure()
 
 

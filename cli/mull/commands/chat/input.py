@@ -25,6 +25,7 @@ from mull.terminal.input.prompt import Prompt
 
 HISTORY = "chat-history"
 ROOMY = 64  # columns from which the toolbar spells everything out
+PLACEHOLDER = "Ask a question, or / for commands"
 SHORTEST_NAME = 8  # columns of a model's name that always show
 
 
@@ -39,6 +40,8 @@ def make_prompt(chat: Chat) -> Prompt:
         keys=key_lines,
         vi=chat.config.vi,
         streams=chat.streams,
+        placeholder=PLACEHOLDER,
+        is_command=lambda line: not isinstance(slash.parse(line), slash.PlainText),
     )
     return prompt
 
@@ -48,21 +51,39 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
     # The prompt is being drawn: from here on, loading the model does not delay it.
     chat.backend.start(refresh)
     files = chat.conversation.files
-    name, thinking = one_line(chat.backend.name), f"thinking {chat.conversation.preferences.reasoning_text}"
+    name, thinking = one_line(chat.backend.name), _thinking(chat)
     context = _context(chat, short=columns < ROOMY)
     if columns < ROOMY:
         thinking = thinking.partition(",")[0]
-        name = clip(name, max(columns - len(thinking) - len(context) - 2 * len(" · ") - 1, SHORTEST_NAME))
+        beside = [text for text in (thinking, context) if text]
+        name = clip(name, max(columns - sum(len(text) + len(" · ") for text in beside) - 3, SHORTEST_NAME))
     return [
         name,
         thinking,
         context,
+        _speed(chat),
         f"{counted(len(files), 'file')} attached" if files else "",
         "private" if chat.private else "" if chat.conversation.branch.store.saved else "not saved",
         "editing the last question" if chat.replacing else "",
         "/help",
         "Ctrl+O thinking" if any(turn.thinking for turn in chat.conversation.path) else "",
     ]
+
+
+def _thinking(chat: Chat) -> str:
+    """How the next turn thinks; empty for a model that cannot, as far as is known."""
+    preferences = chat.conversation.preferences
+    able = chat.backend.can_think
+    if able or (able is None and preferences.reasoning.asked != "default"):
+        return f"thinking {preferences.reasoning_text}"
+    return ""
+
+
+def _speed(chat: Chat) -> str:
+    """The tokens per second of the last turn."""
+    last = chat.conversation.last
+    speed = last.timing.tokens_per_second if last is not None else 0.0
+    return f"{speed:,.0f} tokens/s" if speed else ""
 
 
 def _context(chat: Chat, *, short: bool) -> str:

@@ -6,20 +6,22 @@ import time
 
 from mull.commands.chat import commands_session, commands_show, commands_turn, slash  # noqa: F401 - they bind the actions
 from mull.commands.chat.asking import ask
+from mull.commands.chat.greeting import greet
 from mull.commands.chat.input import make_prompt
 from mull.commands.chat.registry import ACTIONS
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
+from mull.models.resolve import Resolved
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt
 
 
-def run(chat: Chat) -> None:
+def run(chat: Chat, model: Resolved) -> None:
     """Serve the user until they leave. Raises `keys.Leave` for a second Ctrl+C during a turn."""
     prompt = make_prompt(chat)
     if chat.held.text:
         chat.streams.stdout.write("\n")  # the terminal has already echoed the text
-    chat.greet()
+    greet(chat, model)
     while not chat.left:
         chat.note_notices()
         try:

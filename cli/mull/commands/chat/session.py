@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from mull.commands._recommend import real_model
 from mull.commands._run_config import RunConfig
 from mull.commands._session import Setup
 from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
-from mull.models.disk import packaged
-from mull.store.records import TurnRecord, title_of
+from mull.store.records import TurnRecord
 from mull.store.sessions import Store
 from mull.terminal.console.quantities import counted, duration, token_count
+from mull.terminal.console.question import question_lines
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import wrap
@@ -56,38 +55,29 @@ class Chat:
 
     # Turns on the screen.
 
-    def greet(self) -> None:
-        """Two lines at most: which model answers, and the session that is resumed."""
-        last = self.conversation.last
-        if self.config.quiet:
+    def show_resumed(self) -> None:
+        """Name the conversation that continues, and show its last turn."""
+        if (last := self.conversation.last) is None or self.config.quiet:
             return
-        if last is not None:
-            session = self.conversation.branch.session
-            title = session.title if session else ""
-            turns = counted(len(self.conversation.path), "turn")
-            self.note(f"Resumed “{title}” ({turns}, {self.backend.name}).")
-            self.show_turn(last)
-        elif self.is_builtin:
-            self.note("This is pebble, a small demo: it does sums, counts and sorts. Try /help.")
-            self.note(real_model(in_chat=True)[0])
-        else:
-            self.note(f"{self.backend.name} · /help shows commands and keys")
-        if self.is_builtin and last is None and (text := packaged.offer("/model")):
-            self.note(text)
+        session = self.conversation.branch.session
+        turns = counted(len(self.conversation.path), "turn")
+        self.note(f"Resumed “{session.title if session else ''}” ({turns}, {self.backend.name}).")
+        self.show_turn(last)
 
     def show_turn(self, turn: TurnRecord) -> None:
         """Draw a finished turn the way it looked when it ended."""
         self.blank_line()
-        self.note(f"> {title_of(turn.question)}")
+        self.streams.write("".join(f"{line}\n" for line in question_lines(self.streams, turn.question)))
         if turn.thinking and self.conversation.preferences.thinking != "hide":
             mark, dot = ("▸", "·") if self.streams.unicode else (">", "-")
+            self.blank_line()
             self.note(
                 f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {token_count(turn.usage.thinking)}"
             )
-            self.blank_line()
         if turn.answer:
             self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), TurnControl())
         elif turn.partial:
+            self.blank_line()
             self.note("(stopped)")
 
     def show(self, events: Iterator[Event], control: TurnControl) -> Done:
@@ -104,6 +94,7 @@ class Chat:
                 typeahead=self.typeahead,
             ),
         )
+        self.blank_line()
         self._below_answer = True
         with self.held.released():
             return view(events)
@@ -145,7 +136,15 @@ class Chat:
 
     def measure(self) -> None:
         """Count again how full the context is; warn once when it passes 80%."""
+        self.forget_usage()
+        self.warn_if_tight()
+
+    def forget_usage(self) -> None:
+        """The conversation has changed: count again when it is next asked how full the context is."""
         self._usage, self._measured = None, False
+
+    def warn_if_tight(self) -> None:
+        """Say so once when the context passes 80%."""
         usage = self.context_usage
         if usage is not None and usage.tight and not self._warned:
             self.note(

@@ -10,7 +10,9 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from rich.box import ROUNDED
 from rich.console import Console, RenderableType
+from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.segment import Segment
@@ -55,6 +57,18 @@ def rule(streams: Streams, title: str) -> Rule:
         characters=line,
         style=_style(streams, "border"),
         align="left",
+    )
+
+
+def panel(streams: Streams, title: str, body: RenderableType, columns: int) -> Panel:
+    """A box of this width around `body`, with a sanitized title in its upper line."""
+    return Panel(
+        body,
+        box=ROUNDED,
+        title=Text(title, _style(streams, "bold accent")),
+        title_align="left",
+        width=columns,
+        border_style=_style(streams, "border"),
     )
 
 

@@ -58,6 +58,7 @@ STYLES: Mapping[str, StyleEntry] = {
     # The chat
     "prompt": _entry("the mark before your input", "#38b1c0", "#0a6d7a", "cyan", with_="bold"),
     "placeholder": _entry("the text in an empty input", "#9aa3af", "#5a6472", "dim", "dim", with_="italic"),
+    "queued": _entry("questions that wait", "#9aa3af", "#5a6472", "dim", "dim", with_="italic"),
     "user": _entry("your questions", "#e3e8ef on #2f343b", "#1f2630 on #e7e9ec", "bold", "bold"),
     "bar": _entry("the bar under the input", "#9aa3af", "#5a6472", "dim", "dim"),
     "menu": _entry("the menu of completions", "#d5dbe4 on #2f343b", "#26303c on #eceef0", "reverse", "reverse"),

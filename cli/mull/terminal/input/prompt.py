@@ -1,9 +1,9 @@
-"""The chat's prompt: multi-line input, history, completion, an editor, a toolbar, and the thinking of past turns.
+"""The chat's prompt: multi-line input in a frame, history, completion, an editor, a bar, the thinking of past turns.
 
 In: callbacks for the toolbar, the thinking and completions. Out: what the user submitted, or EOFError when they leave.
-prompt_toolkit owns the terminal only during `read`; it is imported with the first prompt. Keys: Enter submits,
-Alt+Enter and Ctrl+J break the line, Ctrl+X Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns. Long pastes
-are folded (`folded_paste.py`).
+What was submitted stays on the screen as a question (`console/question.py`). prompt_toolkit owns the terminal only
+during `read`; it is imported with the first prompt. Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X
+Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns. Long pastes are folded (`folded_paste.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.terminal.console.question import MARK, frame_line, question_lines
 from mull.terminal.console.sanitize import one_line, valid_unicode, visible
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, fitting, wrap
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import ColorDepth
 
-MARK = "> "
 MENU_ROWS = 6
 KEYS_SHOWN_FOR = "?"
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
 Keys = Callable[[int, int], Sequence[str]]  # columns, rows → lines
 Thoughts = Callable[[], Sequence[tuple[str, str]]]  # (question, thinking) of each turn, the last turn's last
 PAGE_LINES = 8
+INDENT = "  "  # of the bar, so that it stands below the input's text
 
 
 class Prompt:
@@ -48,6 +49,8 @@ class Prompt:
 
     `toolbar` returns parts in order of importance; as many are shown as fit. `thoughts` returns the thinking of past
     turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
+    `placeholder` stands in an empty input. `is_command` says which input is a command: it stands out less than a
+    question.
     """
 
     def __init__(
@@ -60,10 +63,14 @@ class Prompt:
         keys: Keys = lambda _columns, _rows: (),
         vi: bool,
         streams: Streams,
+        placeholder: str = "",
+        is_command: Callable[[str], bool] = lambda _line: False,
     ) -> None:
         self._streams = streams
         self._suggest = completer
         self._keys = keys
+        self._placeholder = placeholder
+        self._is_command = is_command
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts)
         self._pastes = Pastes()
@@ -85,17 +92,19 @@ class Prompt:
 
         with _restored_handlers():
             text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
-        return valid_unicode(self._pastes.whole(text))
+        line = valid_unicode(self._pastes.whole(text))
+        self._show(line)
+        return line
 
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
-        first, *more = visible(line).split("\n")
-        mark = self._streams.stdout_style(MARK, "prompt")
-        self._streams.stdout.write(
-            mark + "\n".join([first, *(" " * len(MARK) + text for text in more)]) + "\n"
-        )
-        self._streams.stdout.flush()
+        self._show(line)
         self._session.history.append_string(line)
+
+    def _show(self, line: str) -> None:
+        lines = question_lines(self._streams, line, command=self._is_command(line))
+        self._streams.stdout.write("".join(f"{one}\n" for one in lines))
+        self._streams.stdout.flush()
 
     def refresh(self) -> None:
         """Redraw the toolbar, if the prompt is shown. From any thread."""
@@ -106,7 +115,7 @@ class Prompt:
         from prompt_toolkit.application import get_app
         from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
         from prompt_toolkit.enums import EditingMode
-        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.filters import Condition, to_filter
 
         @Condition
         def names_a_command() -> bool:
@@ -124,6 +133,8 @@ class Prompt:
             key_bindings=self._bindings(),
             input_processors=[self._pastes.processor()],
             bottom_toolbar=self._bottom,
+            placeholder=self._empty,
+            erase_when_done=True,
             editing_mode=EditingMode.VI if vi else EditingMode.EMACS,
             cursor=ModalCursorShapeConfig() if vi else None,
             enable_open_in_editor=True,
@@ -133,6 +144,7 @@ class Prompt:
             style=prompt_style(self._streams.stdout_style),
             include_default_pygments_style=False,
         )
+        session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
         session.default_buffer.on_text_changed += self._typed
         if vi:  # Esc is a command there, so don't wait long for the rest of an escape sequence
             session.app.ttimeoutlen, session.app.timeoutlen = 0.05, 0.5
@@ -147,12 +159,21 @@ class Prompt:
         above: Sequence[str] = self._viewer.lines(columns, max(3, rows // 2))
         if self._session.default_buffer.text == KEYS_SHOWN_FOR:
             above = self._keys(columns, max(3, rows // 2))
-        return [*(("class:thought", line + "\n") for line in above), ("class:mark", MARK)]
+        return [
+            *(("class:thought", line + "\n") for line in above),
+            ("class:frame", frame_line(self._streams, columns) + "\n"),
+            ("class:mark", MARK),
+        ]
+
+    def _empty(self) -> StyleAndTextTuples:
+        return [("class:placeholder", clip(self._placeholder, self._streams.width - len(MARK) - 1))]
 
     def _bottom(self) -> StyleAndTextTuples:
         columns = self._streams.width
         parts = ["Ctrl+C again leaves"] if self._leaving else map(one_line, self._toolbar(columns))
-        return [("class:bar", fitting(parts, columns - 1, " · " if self._streams.unicode else " - "))]
+        joint = " · " if self._streams.unicode else " - "
+        bar = INDENT + fitting(parts, columns - 1 - len(INDENT), joint)
+        return [("class:frame", frame_line(self._streams, columns) + "\n"), ("class:bar", bar)]
 
     def _bindings(self) -> KeyBindings:
         from prompt_toolkit.filters import Condition

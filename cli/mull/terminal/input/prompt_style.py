@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CLASSES = {
     "mark": "prompt",
     "placeholder": "placeholder",
+    "frame": "border",
     "bar": "bar",
     "thought": "thinking",
     "paste": "accent",

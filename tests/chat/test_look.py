@@ -1,0 +1,132 @@
+"""What a chat looks like: the card at its start, questions, the bar, and the figures after an answer."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mull.store.sessions import Store
+from tests.model_files.scripted import write_scripted
+
+if sys.platform == "win32":
+    pytest.skip("needs a pseudo-terminal", allow_module_level=True)
+
+Chat = Callable[..., "object"]
+PLAIN = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+DARK = {"MULL_THEME": "dark", "COLORTERM": "truecolor"}
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that cannot think."""
+    folder = tmp_path_factory.mktemp("models")
+    return write_scripted(folder / "plain-Q8_0.gguf", ["Forty", "-two", "."], template=PLAIN, name="plain")
+
+
+@pytest.mark.parametrize("columns", [120, 80, 40])
+def test_the_card_names_the_model_and_what_to_ask(chat: Chat, columns: int) -> None:
+    with chat(None, columns=columns, rows=30) as terminal:
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        card = terminal.lines[: next(n for n, line in enumerate(terminal.lines) if line.startswith("╰")) + 1]
+        assert "mull" in card[0]
+        assert len({len(line) for line in card}) == 1  # a box
+        text = " ".join(" ".join(line.strip("│ ") for line in card).split())
+        for part in ("pebble", "4.7 MB", "thinks", "How many r's are in strawberry?", "/help", "mull "):
+            assert part in text
+        assert "Ask a question" in terminal.text
+        terminal.leave()
+
+
+@pytest.mark.parametrize(
+    ("banner", "shown"), [("line", "plain-Q8_0 · /help shows"), ("off", ""), ("full", "╭─")]
+)
+def test_the_banner_is_configured(
+    chat: Chat, plain: Path, home: dict[str, str], banner: str, shown: str
+) -> None:
+    config = Path(home["MULL_CONFIG_DIR"])
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "config.toml").write_text(f'banner = "{banner}"\n')
+    with chat(plain) as terminal:
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        above = "\n".join(
+            terminal.lines[: next(n for n, line in enumerate(terminal.lines) if line[:1] == "─")]
+        )
+        assert shown in above
+        assert bool(above.strip()) == bool(shown)
+        assert ("╭─" in above) == (banner == "full")
+        if banner == "full":
+            assert re.search(r"\d kB · Q8_0", above)
+
+
+def test_who_comes_often_gets_one_line(chat: Chat, plain: Path, kept: Store) -> None:
+    for number in range(10):
+        kept.start(name=f"session {number}")
+    with chat(plain) as terminal:
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        assert "╭" not in terminal.text
+        assert "/help shows commands and keys" in terminal.text
+
+
+def test_a_question_stands_out_and_figures_follow_the_answer(chat: Chat, thinker: Path) -> None:
+    with chat(thinker, env=DARK) as terminal:
+        terminal.say("What is it?")
+        terminal.shows("Forty-two.")
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        lines = terminal.lines
+        asked = lines.index("> What is it?")
+        row = terminal.screen.buffer[asked]
+        assert row[0].fg == "38b1c0"  # the accent
+        assert {row[column].bg for column in range(80)} == {"2f343b"}  # to the edge
+        assert lines[asked + 1] == ""
+        assert lines[asked + 2].startswith("▸ Thought for")
+        answer = lines.index("Forty-two.")
+        figures = r"\d\.\d s · \d+ tokens · [\d,]+ tokens/s · context \d+ of 4,096 tokens"
+        assert lines[answer + 1] == ""
+        assert re.fullmatch(figures, lines[answer + 2])
+        assert re.search(r" · [\d,]+ tokens/s", lines[-1])
+        terminal.say("/help nothing")
+        terminal.shows("> /help nothing")
+        commanded = terminal.lines.index("> /help nothing")
+        assert terminal.screen.buffer[commanded][10].bg == "default"
+        terminal.leave()
+
+
+def test_a_long_question_is_shown_in_part(chat: Chat, thinker: Path, kept: Store) -> None:
+    text = "\n".join(f"line {number}" for number in range(100))
+    with chat(thinker) as terminal:
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        terminal.press(f"\x1b[200~{text}\x1b[201~\r")
+        terminal.shows("Forty-two.")
+        assert "… 77 more lines" in "\n".join(terminal.everything)
+        terminal.leave()
+    (turn,) = kept.branch(kept.sessions()[0].id)
+    assert turn.question == text
+
+
+def test_the_bar_names_no_thinking_of_a_model_that_cannot(chat: Chat, plain: Path, thinker: Path) -> None:
+    with chat(plain) as terminal:
+        terminal.say("What is it?")
+        terminal.shows("Forty-two.")
+        terminal.wait(lambda: terminal.ready and "of 4,096" in terminal.lines[-1], "the bar")
+        assert "thinking" not in terminal.lines[-1]
+        terminal.say(f"/model {thinker}")
+        terminal.wait(lambda: terminal.ready and "thinking auto" in terminal.lines[-1], "the bar")
+        terminal.leave()
+
+
+def test_without_unicode_it_is_ascii(chat: Chat, plain: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with chat(plain, env=ascii_only) as terminal:
+        terminal.wait(lambda: "> Ask" in terminal.text, "the prompt")
+        terminal.press("What is it?\r")
+        terminal.shows("Forty-two.")
+        terminal.wait(lambda: "tokens/s" in terminal.text, "the figures")
+        assert terminal.text.isascii()
+        assert terminal.text.count("?") == 2  # those of the questions: nothing else was replaced
