@@ -34,6 +34,7 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams, quiet_when_closed
+from mull.terminal.input.background import ask_protocol
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import ViewOptions
@@ -113,6 +114,8 @@ def _wait(verb: str, argument: Any, control: TurnControl) -> None:
 def main() -> int:
     options = json.loads(sys.argv[1])
     streams = Streams.detect(options.pop("color", "auto"))
+    if options.pop("asks"):
+        ask_protocol(streams)
     control = TurnControl()
     events = turn(options.pop("steps"), control)
     typeahead = Typeahead() if options.pop("typeahead", False) else None

@@ -19,7 +19,7 @@ if sys.platform == "win32":
 else:
     from tests.terminal.harness import Terminal
 
-    TERMINAL = ("columns", "rows", "environ", "stdin", "stdout", "stderr")
+    TERMINAL = ("columns", "rows", "environ", "stdin", "stdout", "stderr", "keyboard")
 
     class Play(Protocol):
         def __call__(self, *steps: tuple[str, Any], **options: Any) -> Terminal: ...
@@ -29,6 +29,7 @@ else:
 
     def _start(module: str, options: dict[str, Any], stack: contextlib.ExitStack) -> Terminal:
         of_terminal = {name: options.pop(name) for name in TERMINAL if name in options}
+        options["asks"] = of_terminal.get("keyboard", False)
         arguments = [sys.executable, "-m", f"tests.terminal.{module}", json.dumps(options)]
         return stack.enter_context(Terminal(arguments, **of_terminal))
 

@@ -33,7 +33,7 @@ class Terminal:
     """A context manager. `stdin`, `stdout`, `stderr`: None for the terminal, else a file (or /dev/null).
 
     `background`: what the terminal says of its colour when it is asked (OSC 11), "rgb:ffff/ffff/ffff\\a" for instance;
-    empty: nothing.
+    empty: nothing. `keyboard`: it has the kitty keyboard protocol; `protocol` is then how deep it is switched on.
     """
 
     def __init__(
@@ -47,12 +47,14 @@ class Terminal:
         stdout: Path | None = None,
         stderr: Path | None = None,
         background: str = "",
+        keyboard: bool = False,
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
         self.screen.write_process_input = self.press  # answers to questions like "where is the cursor?"
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = b""
         self._background = background
+        self._keyboard = keyboard
         self._lock = threading.Lock()
         self._master, slave = pty.openpty()
         self._slave = slave
@@ -140,6 +142,11 @@ class Terminal:
     def mode(self) -> list[Any]:
         return termios.tcgetattr(self._slave)
 
+    @property
+    def protocol(self) -> int:
+        """How often the keyboard protocol was switched on and not off again."""
+        return self.bytes.count(b"\x1b[>1u") - self.bytes.count(b"\x1b[<u")
+
     def wait(self, wanted: str | Callable[[], bool], what: str = "") -> None:
         """Wait until the text is on the screen or the condition is true."""
         holds = wanted if callable(wanted) else lambda: wanted in self.text
@@ -166,6 +173,8 @@ class Terminal:
             return False
         if self._background and b"\x1b]11;?" in data:
             self.press(f"\x1b]11;{self._background}")
+        if self._keyboard and b"\x1b[?u" in data:
+            self.press("\x1b[?0u\x1b[?62c")
         with self._lock:
             self.bytes += data
             self._stream.feed(data)

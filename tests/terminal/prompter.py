@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mull.terminal.console.streams import Streams
+from mull.terminal.input.background import ask_protocol
 from mull.terminal.input.completion import Suggestion, paths
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt
@@ -32,6 +33,9 @@ def suggest(before: str) -> Iterator[Suggestion]:
 
 def main() -> int:
     options = json.loads(sys.argv[1])
+    streams = Streams.detect()
+    if options["asks"]:
+        ask_protocol(streams)
     history = options.get("history")
     prompt = Prompt(
         history_path=Path(history) if history else None,
@@ -39,7 +43,7 @@ def main() -> int:
         toolbar=lambda _columns: ["pebble", "thinking on", "1,204 of 4,096 tokens (29%)", "/help"],
         thoughts=lambda: [(f"question {n}", thought) for n, thought in enumerate(THOUGHTS)],
         vi=options.get("vi", False),
-        streams=Streams.detect(),
+        streams=streams,
     )
     interrupted = time.monotonic() if options.get("interrupted") else float("-inf")
     default = options.get("default", "")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import Sanitizer, one_line, visible
 from mull.terminal.console.width import breaks, clip, fit, most, width, wrap
-from mull.terminal.input.keys import Key, KeyParser
+from mull.terminal.input.keys import ESCAPE_SECONDS, Key, KeyParser
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.wrapping import TextStream, WrappedText
 
@@ -164,6 +164,17 @@ def test_a_text_stream_returns_its_text_once(parts: list[str], columns: int) -> 
         (b"\x03", [Key("interrupt")]),
         (b"\x0f\t", [Key("fold"), Key("tab")]),
         (b"hi\r", [Key("text", "hi"), Key("enter")]),
+        ("\t\u3000a\u200db\u00a0c\x9b".encode(), [Key("tab"), Key("text", "\u3000a\u200db\u00a0c")]),
+        (
+            b"one\r\ttwo\rthree\r",
+            [Key("text", "one\n\ttwo\nthree"), Key("enter")],
+        ),  # a paste without brackets
+        (b"\x1b[13;2ux\x1b[27;2;13~", [Key("newline"), Key("text", "x"), Key("newline")]),
+        (b"\x1b[99;5u\x1b[27u\x1b[9u\x1b[111;5u", [Key("interrupt"), Key("escape"), Key("tab"), Key("fold")]),
+        (b"\x1b[99;133u\x1b[122;5:1u\x1b[122;5:3u", [Key("interrupt"), Key("suspend")]),
+        (b"\x1b]52;c;AAAA\x07\x1bP>|term\x1b\\\x1b[M !!\x1b[<0;1;1Mx", [Key("text", "x")]),
+        (b"\x1b]52;c\x03x", [Key("interrupt"), Key("text", "x")]),  # a control character ends a sequence
+        (b"\x1b[1;5\xc3\xa9", [Key("text", "é")]),
         ("é你".encode(), [Key("text", "é你")]),
         (b"\x1b[A\x1b[1;5Cx", [Key("text", "x")]),  # arrows have no meaning during a turn
         (b"\x1bOPx", [Key("text", "x")]),
@@ -173,7 +184,8 @@ def test_a_text_stream_returns_its_text_once(parts: list[str], columns: int) -> 
     ],
 )
 def test_keys(data: bytes, keys: list[Key]) -> None:
-    assert KeyParser().feed(data) == keys
+    parser = KeyParser()
+    assert parser.feed(data, 0.0) + parser.flush(1.0) == keys
 
 
 @given(
@@ -184,9 +196,9 @@ def test_keys(data: bytes, keys: list[Key]) -> None:
 def test_keys_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
     whole, parser = KeyParser(), KeyParser()
-    bytewise = [key for byte in data for key in parser.feed(bytes([byte]))]
-    assert _joined(bytewise) == _joined(whole.feed(data))
-    assert not parser.waiting
+    bytewise = [key for byte in data for key in parser.feed(bytes([byte]), 0.0)]
+    assert _joined(bytewise + parser.flush(1.0)) == _joined(whole.feed(data, 0.0) + whole.flush(1.0))
+    assert parser.deadline is None
 
 
 def _joined(keys: list[Key]) -> list[Key]:
@@ -202,15 +214,16 @@ def _joined(keys: list[Key]) -> list[Key]:
 
 def test_a_lone_escape_is_a_key_after_a_pause() -> None:
     parser = KeyParser()
-    assert parser.feed(b"\x1b") == []
-    assert parser.waiting
-    assert parser.flush() == [Key("escape")]
-    assert not parser.waiting
+    assert parser.feed(b"\x1b", 0.0) == []
+    assert parser.deadline == ESCAPE_SECONDS
+    assert parser.flush(ESCAPE_SECONDS / 2) == []
+    assert parser.flush(ESCAPE_SECONDS) == [Key("escape")]
+    assert parser.deadline is None
 
 
 def test_typing_ahead() -> None:
-    typed = Typeahead()
-    for key in KeyParser().feed(b"one\rtwo\x7f\nthree\x15four"):
+    typed, parser = Typeahead(), KeyParser()
+    for key in [*parser.feed(b"one\r", 0.0), *parser.feed(b"two\x7f\nthree\x15four", 1.0)]:
         typed.press(key)
     assert typed.lines == ["one"]
     assert typed.text == "four"

@@ -1,8 +1,8 @@
-"""Ask the terminal for its background colour, for the theme "auto": dark or light.
+"""Ask the terminal for its background colour, for the theme "auto", and whether it has the kitty keyboard protocol.
 
-In: the streams, before anything else reads keys. Out: the theme is settled. The question is OSC 11, followed by one
-that every terminal answers (DA1), so that one without OSC 11 costs no wait. Keys that arrive meanwhile are kept for
-the next reader; where keys are waiting already, nothing is asked, as they belong to that reader, or to the shell.
+In: the streams, before anything else reads keys. Out: the theme is settled. The questions are OSC 11 and `CSI ? u`,
+followed by one that every terminal answers (DA1), so that one that lacks both costs no wait. Keys that arrive meanwhile
+are kept for the next reader; where keys are waiting already, nothing is asked, as they belong to that reader.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.theme import ThemeChoice, ThemeName
 
 LIMIT, REMOTE_LIMIT = 0.1, 0.5  # seconds; over SSH the answer takes a round trip
-_QUESTION = b"\x1b]11;?\x1b\\\x1b[c"
+_QUESTION = b"\x1b]11;?\x1b\\\x1b[?u\x1b[c"
 _COLOR = re.compile(
     rb"\x1b\]11;rgba?:([0-9a-fA-F]+)/([0-9a-fA-F]+)/([0-9a-fA-F]+)[^\x07\x1b]*(?:\x07|\x1b\\)"
 )
+_PROTOCOL = re.compile(rb"\x1b\[\?[0-9]+u")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
 _SILENT = {"linux"}  # its console prints the question
 _typed = bytearray()
+_protocol: bool | None = None  # None: not asked yet
 
 
 def settle_theme(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
@@ -53,15 +55,29 @@ def take_typed() -> bytes:
     return typed
 
 
+def ask_protocol(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
+    """Find out about the keyboard protocol, unless the terminal was asked already."""
+    if _protocol is None:
+        background(streams, os.environ if environ is None else environ)
+
+
+def has_protocol() -> bool:
+    """Has the terminal said that it has the kitty keyboard protocol?"""
+    return bool(_protocol)
+
+
 def background(streams: Streams, environ: Mapping[str, str]) -> ThemeName | None:
     """ "dark" or "light"; None where the terminal does not say."""
+    global _protocol  # noqa: PLW0603 - there is one terminal, and it is asked once
     if not (streams.stdin_tty and streams.stdout_live) or sys.platform == "win32":
         return None
     if environ.get("TERM", "") in _SILENT:
         return None
     limit = REMOTE_LIMIT if environ.get("SSH_CONNECTION") else LIMIT
     with suppress(OSError, ValueError):
-        return _theme_of(_answer(streams.stdin.fileno(), streams.stdout.fileno(), limit))
+        answer = _answer(streams.stdin.fileno(), streams.stdout.fileno(), limit)
+        _protocol = _protocol or _PROTOCOL.search(answer) is not None
+        return _theme_of(answer)
     return None
 
 
@@ -103,7 +119,10 @@ def _read(fd: int, until: float) -> bytes:
             if not piece:
                 break
             data += piece
-    _typed.extend(_ATTRIBUTES.sub(b"", _COLOR.sub(b"", data)))
+    typed = data
+    for answer in (_COLOR, _PROTOCOL, _ATTRIBUTES):
+        typed = answer.sub(b"", typed)
+    _typed.extend(typed)
     return data
 
 

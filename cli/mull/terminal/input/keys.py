@@ -14,13 +14,17 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
 from mull.terminal.console.streams import Streams
 from mull.terminal.input.background import take_typed
+from mull.terminal.input.protocol import keyboard_protocol
+from mull.terminal.input.sequences import Token
+from mull.terminal.input.unbracketed import InputReader
 
 KeyName = Literal[
     "interrupt",
@@ -36,9 +40,9 @@ KeyName = Literal[
     "terminate",
 ]
 LEAVE_SECONDS = 2.0  # a second Ctrl+C within this time quits
-ESCAPE_SECONDS = (
-    0.05  # an escape followed by nothing for this long was the Esc key; sequences arrive in one piece
-)
+# An escape followed by nothing for this long was the Esc key. It stops an answer, and a slow line may bring an arrow
+# key in parts; over SSH with longer pauses.
+ESCAPE_SECONDS, REMOTE_ESCAPE_SECONDS = 0.2, 0.5
 _CONTROL: dict[str, KeyName] = {
     "\x03": "interrupt",
     "\x09": "tab",
@@ -52,7 +56,6 @@ _CONTROL: dict[str, KeyName] = {
 }
 _WAKE = b"\0"
 _PASTES_ON, _PASTES_OFF = "\x1b[?2004h", "\x1b[?2004l"
-_PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 
 
 class Leave(KeyboardInterrupt):
@@ -69,60 +72,38 @@ class Key:
 
 
 class KeyParser:
-    """Terminal input → keys; the same result for any chunking, but a lone escape is a key only after a pause."""
+    """Terminal input → keys; the same result for any chunking. `flush` gives those that a pause decides about."""
 
-    def __init__(self) -> None:
+    def __init__(self, escape_seconds: float = ESCAPE_SECONDS) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="ignore").decode
-        self._pending = ""
+        self._reader = InputReader(escape_seconds)
 
     @property
-    def waiting(self) -> bool:
-        """Is there an escape that might be the Esc key?"""
-        return bool(self._pending)
+    def deadline(self) -> float | None:
+        """When to call `flush`, in `time.monotonic()` seconds; None: not before more bytes arrive."""
+        return self._reader.deadline
 
-    def feed(self, data: bytes) -> list[Key]:
-        self._pending += self._decode(data)
-        keys: list[Key] = []
-        while self._pending and (step := self._step(self._pending)) is not None:
-            key, used = step
-            self._pending = self._pending[used:]
-            if key is not None:
-                keys.append(key)
-        return keys
+    def feed(self, data: bytes, now: float | None = None) -> list[Key]:
+        return _keys(self._reader.feed(self._decode(data), time.monotonic() if now is None else now))
 
-    def flush(self) -> list[Key]:
-        """No more bytes arrived in time: a lone escape was the Esc key; an unfinished sequence is discarded."""
-        if self._pending.startswith(_PASTE):
-            return []
-        pending, self._pending = self._pending, ""
-        return [Key("escape")] if pending == "\x1b" else []
+    def flush(self, now: float | None = None) -> list[Key]:
+        return _keys(self._reader.flush(time.monotonic() if now is None else now))
 
-    @staticmethod
-    def _step(text: str) -> tuple[Key | None, int] | None:
-        """The first key of `text` and its number of characters; None if it is incomplete."""
-        if text[0] != "\x1b":
-            if text[0] in _CONTROL:
-                return Key(_CONTROL[text[0]]), 1
-            if not text[0].isprintable():
-                return None, 1  # a control key that has no meaning here
-            end = next((i for i, char in enumerate(text) if not char.isprintable()), len(text))
-            return Key("text", text[:end]), end
-        if text.startswith(_PASTE):
-            end = text.find(_PASTE_END)
-            if end < 0:
-                return None
-            pasted = text[len(_PASTE) : end].replace("\r\n", "\n").replace("\r", "\n")
-            return Key("text", pasted), end + len(_PASTE_END)
-        if len(text) == 1:
-            return None
-        if text[1] == "[":  # CSI: parameters, then one final byte
-            end = next((i for i in range(2, len(text)) if "@" <= text[i] <= "~"), -1)
-            return (None, end + 1) if end > 0 else None
-        if text[1] == "O":  # SS3: one more byte
-            return (None, 3) if len(text) > 2 else None
-        if text[1] in "\r\n":
-            return Key("newline"), 2
-        return (Key("escape"), 1) if text[1] == "\x1b" else (None, 2)
+
+def _keys(tokens: Sequence[Token]) -> list[Key]:
+    """The keys that have a meaning here."""
+    keys = [_key(token) for token in tokens]
+    return [key for key in keys if key is not None]
+
+
+def _key(token: Token) -> Key | None:
+    if token.kind in {"text", "paste"}:
+        return Key("text", token.text)
+    if token.kind == "escape":
+        return Key("escape")
+    if token.kind == "alt":
+        return Key("newline") if token.text in "\r\n" else None
+    return Key(_CONTROL[token.text]) if token.text in _CONTROL else None
 
 
 class Keyboard:
@@ -134,11 +115,14 @@ class Keyboard:
 
     def __init__(self, streams: Streams, *, keys: bool) -> None:
         self._tty = streams.stdin.fileno() if keys and streams.stdin_tty and streams.stdout_live else -1
-        self._stdout = streams.stdout
+        self._streams = streams
         self._fd = self._tty  # -1 once the terminal is gone
-        self._parser = KeyParser()
+        self._parser = KeyParser(
+            REMOTE_ESCAPE_SECONDS if os.environ.get("SSH_CONNECTION") else ESCAPE_SECONDS
+        )
         self._handlers: dict[int, Any] = {}
         self._mode: list[Any] | None = None
+        self._protocol = ExitStack()
         self._wakeup_before: int | None = None
         self._wake_read = self._wake_write = -1
         self._lock = threading.Lock()
@@ -184,8 +168,8 @@ class Keyboard:
         """The next keys and signals, after at most `seconds`; empty at the timeout or after `wake`."""
         if self._fd >= 0 and (typed := take_typed()):
             return self._parser.feed(typed)
-        if self._parser.waiting:
-            seconds = min(seconds, ESCAPE_SECONDS)
+        if (deadline := self._parser.deadline) is not None:
+            seconds = min(seconds, deadline - time.monotonic())
         if sys.platform == "win32":  # pragma: no cover
             return self._read_console(seconds)
         fds = [self._wake_read, *([self._fd] if self._fd >= 0 else [])]
@@ -197,8 +181,12 @@ class Keyboard:
                 data = os.read(self._fd, 65536)
             if not data:  # the terminal is gone
                 self._fd = -1
-            return keys + self._parser.feed(data)
-        return keys + (self._parser.flush() if not ready else [])
+            keys += self._parser.feed(data)
+        return keys + self._parser.flush()
+
+    def rest(self) -> list[Key]:
+        """The keys that only a pause would have decided about, at the end."""
+        return self._parser.flush(float("inf"))
 
     def raw(self) -> None:
         """Get keys one by one, without echo, Ctrl+C included, and a paste in one piece; output is not affected."""
@@ -219,6 +207,7 @@ class Keyboard:
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
             self._write(_PASTES_ON)
+            self._protocol.enter_context(keyboard_protocol(self._streams, on=True))
 
     def cooked(self) -> None:
         """Restore the terminal's mode. May be called again, from any thread."""
@@ -226,14 +215,15 @@ class Keyboard:
         if mode is not None and sys.platform != "win32":
             import termios
 
+            self._protocol.close()
             with suppress(termios.error):
                 termios.tcsetattr(self._tty, termios.TCSANOW, mode)
             self._write(_PASTES_OFF)
 
     def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):
-            self._stdout.write(text)
-            self._stdout.flush()
+            self._streams.stdout.write(text)
+            self._streams.stdout.flush()
 
     def _catch_signals(self) -> None:
         """Only the main thread may set handlers; in other threads (tests, embedding) signals are left alone."""
@@ -271,8 +261,8 @@ class Keyboard:
                         msvcrt.getwch()
                     else:
                         data += char
-                if data:
-                    return self._parser.feed(data.encode("utf-8", "ignore")) or self._parser.flush()
+                if data and (keys := self._parser.feed(data.encode("utf-8", "ignore"))):
+                    return keys
                 self._woken.wait(0.02)
             self._woken.clear()
         return self._parser.flush()

@@ -27,6 +27,7 @@ from mull.terminal.input.completion import Suggest
 from mull.terminal.input.folded_paste import Pastes
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
+from mull.terminal.input.prompt_input import terminal_input
 from mull.terminal.input.prompt_style import prompt_style
 
 if TYPE_CHECKING:
@@ -143,11 +144,12 @@ class Prompt:
             color_depth=_depth(self._streams),
             style=prompt_style(self._streams.stdout_style),
             include_default_pygments_style=False,
+            input=terminal_input(self._streams),
         )
         session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
         session.default_buffer.on_text_changed += self._typed
-        if vi:  # Esc is a command there, so don't wait long for the rest of an escape sequence
-            session.app.ttimeoutlen, session.app.timeoutlen = 0.05, 0.5
+        if vi:  # a key may be the begin of several there
+            session.app.timeoutlen = 0.5
         return session
 
     def _typed(self, _buffer: object) -> None:
@@ -176,7 +178,7 @@ class Prompt:
         return [("class:frame", frame_line(self._streams, columns) + "\n"), ("class:bar", bar)]
 
     def _bindings(self) -> KeyBindings:
-        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.filters import Condition, emacs_mode, has_completions
         from prompt_toolkit.key_binding import KeyBindings
 
         bindings = KeyBindings()
@@ -214,6 +216,14 @@ class Prompt:
         @bindings.add("<vt100-mouse-event>")
         def _mouse(event: KeyPressEvent) -> None:
             """The mouse belongs to the terminal; typed escapes that look like it must not fail to parse."""
+
+        @bindings.add("escape", filter=viewing)
+        def _close_thoughts(event: KeyPressEvent) -> None:  # noqa: ARG001
+            self._viewer.close()
+
+        @bindings.add("escape", filter=has_completions & emacs_mode)  # vi's own Esc closes the menu, too
+        def _close_menu(event: KeyPressEvent) -> None:
+            event.current_buffer.cancel_completion()
 
         for key, step in (("up", -1), ("down", 1)):
             bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))

@@ -96,6 +96,8 @@ class TurnInput:
                     self._listen(SLOWEST_FRAME_SECONDS)
             else:
                 self._serve(self._screen)
+                for key in self._keyboard.rest():
+                    self._press(key)
         except Exception as failure:  # noqa: BLE001 - carried to the turn's thread
             self._failure = failure
             self._control.stop()

@@ -20,8 +20,9 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.background import settle_theme, take_typed
+from mull.terminal.input.background import ask_protocol, settle_theme, take_typed
 from mull.terminal.input.keys import Key
+from mull.terminal.input.sequences import Token, Tokenizer
 
 
 @dataclass(slots=True)
@@ -61,13 +62,14 @@ class IdleInput:
         self.text = ""  # typed after the last Enter
 
     def __enter__(self) -> Self:
-        self._hold()
         try:
+            self._hold()
             settle_theme(self._streams)
+            ask_protocol(self._streams)
+            self._take_waiting()
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        self._take_waiting()
         return self
 
     def __exit__(
@@ -94,15 +96,20 @@ class IdleInput:
         with suppress(OSError):
             if select.select([self._fd], [], [], 0)[0]:
                 data += os.read(self._fd, 65536)
-            typed = data.decode("utf-8", "ignore").replace("\r", "\n")
-            typed, end, _ = typed.replace("\0", "\x04").partition(
-                "\x04"
-            )  # Linux delivers a pending Ctrl+D as NUL
-            self.ended = bool(end)
-            *lines, text = [
-                "".join(char for char in line if char.isprintable()) for line in typed.split("\n")
-            ]
-            self.lines, self.text = [line for line in lines if line.strip()], text
+            typed = data.decode("utf-8", "ignore").replace(
+                "\0", "\x04"
+            )  # Linux gives a waiting Ctrl+D as NUL
+            for token in _tokens(typed):
+                if token.kind in {"text", "paste"}:
+                    self.text += token.text
+                elif token.kind != "control":
+                    continue
+                elif token.text in "\r\n" and self.text.strip():
+                    self.lines.append(self.text)
+                    self.text = ""
+                elif token.text == "\x04":
+                    self.ended = True
+                    break
 
     def _hold(self) -> None:
         if self._fd < 0 or sys.platform == "win32":
@@ -132,6 +139,11 @@ class IdleInput:
 
             with suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSANOW, before)
+
+
+def _tokens(typed: str) -> list[Token]:
+    tokenizer = Tokenizer(0.0)
+    return tokenizer.feed(typed, 0.0) + tokenizer.flush(float("inf"))
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
