@@ -60,6 +60,8 @@ def test_slash_theme_changes_the_prompt_at_once(home: dict[str, str]) -> None:
         terminal.press("x")
         terminal.wait("> x")
         terminal.press("\x08/theme\r")
+        terminal.wait("Theme · 5")
+        terminal.press("\r")
         terminal.wait(lambda: terminal.text.count("The theme is light") == 2, "the theme, named again")
     assert b"38;2;10;109;122" in terminal.bytes[before:]
     assert b"38;2;56;177;192" not in terminal.bytes[before:]

@@ -36,12 +36,12 @@ VERDICT_STYLES = {"gpu": "good", "memory": "good", "partial": "good", "slow": "w
 def show_models(streams: Streams, rows: Sequence[InventoryItem], best: str, *, all_rows: bool) -> None:
     """`best`: the recommended model; `all_rows`: what is too large has rows, too."""
     if not streams.stdout_tty:
-        table(streams, ("",) * 8, [_plain(row) for row in rows])
+        table(streams, ("",) * 8, [plain(row) for row in rows])
         return
     small = [row for row in rows if row.plan and row.plan.fits]
-    well = [row for row in small if _is_brisk(row.plan)]
+    well = [row for row in small if is_brisk(row.plan)]
     well.sort(key=lambda row: (row.name != best, not row.installed))
-    slow = [row for row in small if not _is_brisk(row.plan)]
+    slow = [row for row in small if not is_brisk(row.plan)]
     large = [row for row in rows if row not in small]
     groups = [("Runs well here", well), (f"Slower than {BRISK:.0f} tokens/s here", slow)]
     if all_rows or not small or any(row.installed for row in large):
@@ -78,11 +78,11 @@ def _here_mark(streams: Streams) -> str:
     return "●" if streams.unicode else "+"
 
 
-def _is_brisk(plan: MemoryPlan | None) -> bool:
+def is_brisk(plan: MemoryPlan | None) -> bool:
     return plan is not None and plan.verdict != "slow" and (plan.speed is None or plan.speed >= BRISK)
 
 
-def _plain(row: InventoryItem) -> Sequence[str]:
+def plain(row: InventoryItem) -> Sequence[str]:
     """One line of the list in a pipe. Unknown values are empty."""
     entry, plan = row.entry, row.plan
     return (
@@ -99,7 +99,7 @@ def _plain(row: InventoryItem) -> Sequence[str]:
 
 def _cells(streams: Streams, row: InventoryItem, best: str) -> Sequence[object]:
     """One row of the table: the same, with marks instead of a column for what is installed."""
-    name, size, licence, thinks, _, words, context, speed = _plain(row)
+    name, size, licence, thinks, _, words, context, speed = plain(row)
     mark, style = (_here_mark(streams), "accent") if row.installed else (" ", "")
     if row.name == best:
         mark, style = _best_mark(streams), "bold accent"
@@ -109,7 +109,7 @@ def _cells(streams: Streams, row: InventoryItem, best: str) -> Sequence[object]:
         size,
         Styled(licence, "muted"),
         thinks,
-        Styled(words, "warning" if verdict == "good" and not _is_brisk(row.plan) else verdict),
+        Styled(words, "warning" if verdict == "good" and not is_brisk(row.plan) else verdict),
         Styled(context, "muted"),
         speed,
     )

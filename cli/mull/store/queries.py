@@ -20,6 +20,7 @@ from mull.store.records import Hit, Session, TurnRecord, to_messages
 from mull.store.search import choose, search_words
 
 LEAF: Final = -1  # in place of a turn: the session's current one
+PREVIEW = 300  # characters of each text in a preview
 
 
 class Queries:
@@ -59,6 +60,16 @@ class Queries:
                 (-1 if limit is None else limit,),
             )
             return [records.to_session(row) for row in found]
+
+    def previews(self, limit: int) -> dict[int, str]:
+        """The beginnings of question and answer of the current turns of the last used sessions, by the turn's id."""
+        with self._reading():
+            found = self._db.execute(
+                "SELECT id, substr(question, 1, ?1), substr(answer, 1, ?1) FROM turns"
+                " WHERE id IN (SELECT leaf FROM sessions ORDER BY updated DESC, id DESC LIMIT ?2)",
+                (PREVIEW, limit),
+            )
+            return {turn: f"{question}\n{answer}".strip() for turn, question, answer in found}
 
     def count(self) -> int:
         """The number of sessions."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mull.commands._session_text import print_hit
+from mull.commands.chat.pickers import pick_session
 from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
@@ -18,6 +19,7 @@ from mull.terminal.console.clipboard import copy as to_clipboard
 from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.tables import table
+from mull.terminal.input.picker import can_pick
 
 LISTED = 10  # sessions and hits that the chat shows
 
@@ -53,12 +55,16 @@ def _new(chat: Chat, _argument: str) -> None:
 
 @action("open")
 def _open(chat: Chat, argument: str) -> None:
-    needed(argument, "open")
     if chat.private:
         raise UsageError(
             "private_chat", "A private chat cannot open sessions.", "Leave it, then: mull chat --session NAME"
         )
-    chat.conversation.open(chat.conversation.branch.store.find(argument))
+    if not (argument or can_pick(chat.streams)):
+        needed(argument, "open")
+    session = chat.conversation.branch.store.find(argument) if argument else pick_session(chat)
+    if session is None:
+        return
+    chat.conversation.open(session)
     chat.show_resumed()
     chat.measure()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from mull.commands.chat import slash
+from mull.commands.chat.pickers import pick_theme
 from mull.commands.chat.registry import action, choice, say, wait_for_model
 from mull.commands.chat.session import Chat
 from mull.errors import UsageError
@@ -63,6 +64,7 @@ def _thinking(chat: Chat, argument: str) -> None:
 @action("theme")
 def _theme(chat: Chat, argument: str) -> None:
     palette = chat.streams.palette
+    argument = argument or pick_theme(chat) or ""
     if argument:
         name = choice(argument, {theme: theme for theme in THEMES}, "/theme")
         use_theme(chat.streams, dataclasses.replace(palette.choice, name=name))

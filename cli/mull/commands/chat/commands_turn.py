@@ -10,6 +10,7 @@ from mull.commands._completion import installed
 from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
 from mull.commands.chat.asking import ask
+from mull.commands.chat.pickers import pick_effort, pick_model
 from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
 from mull.commands.chat.session import Chat
 from mull.conversation.conversation import Query
@@ -19,6 +20,7 @@ from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
 from mull.terminal.console.quantities import token_count
 from mull.terminal.console.sanitize import one_line, visible
+from mull.terminal.input.picker import can_pick
 
 LISTED = 12  # models that /model names
 _BYTES_PER_TOKEN = 16  # more than any tokenizer needs: a longer file is refused unread
@@ -27,11 +29,12 @@ _EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
 
 @action("model")
 def _model(chat: Chat, argument: str) -> None:
+    argument = argument or pick_model(chat) or ""
     if not argument:
         state = "" if chat.backend.ready else " (loading)"
         chat.note(f"{chat.backend.name}{state} · {chat.backend.location}")
         others = [name for name, _ in installed() if name != chat.backend.name]
-        if others:
+        if others and not can_pick(chat.streams):
             more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
             chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
         return
@@ -70,6 +73,7 @@ def _reason(chat: Chat, argument: str) -> None:
 
 @action("effort")
 def _effort(chat: Chat, argument: str) -> None:
+    argument = argument or pick_effort(chat) or ""
     if argument:
         effort = None if argument == "auto" else choice(argument, _EFFORTS, "/effort")
         chat.conversation.preferences = chat.conversation.preferences.with_effort(effort)

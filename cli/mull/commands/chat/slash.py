@@ -65,7 +65,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "model",
         "[NAME]",
         "show or switch models",
-        "Show the model and the other installed ones; with a name, switch this conversation to it. "
+        "Pick from the installed models and the catalogue; with a name, switch this conversation to it. "
         "A name is what `-m` takes: a catalogue name, `owner/repo[:QUANT]` or a path to a .gguf file.",
         completes="model",
     ),
@@ -81,7 +81,8 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "effort",
         "[LEVEL]",
         "low, medium or high",
-        "How much to think: `low`, `medium` or `high`; `auto` resets it. An effort switches thinking on.",
+        "How much to think: `low`, `medium` or `high`; `auto` resets it; alone, pick it. "
+        "An effort switches thinking on.",
         completes="choice",
         choices=("low", "medium", "high", "auto"),
     ),
@@ -154,9 +155,9 @@ COMMANDS: tuple[SlashCommand, ...] = (
     ),
     SlashCommand(
         "open",
-        "NAME",
+        "[NAME]",
         "open another one",
-        "Continue another session, by its name, its id, or the start of either.",
+        "Continue another session, by its name, its id, or the start of either; without one, pick it from a list.",
         completes="session",
     ),
     SlashCommand(
@@ -187,7 +188,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "theme",
         "[NAME]",
         "the colours",
-        "Show the theme; with a name, use it for this chat: `auto`, `dark`, `light`, `ansi` or `mono`. "
+        "Pick the theme, or name it; it holds for this chat: `auto`, `dark`, `light`, `ansi` or `mono`. "
         "`mull config set theme NAME` keeps it.",
         completes="choice",
         choices=THEMES,

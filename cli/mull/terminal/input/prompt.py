@@ -8,12 +8,8 @@ Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns. Long pastes are f
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,13 +24,13 @@ from mull.terminal.input.folded_paste import Pastes
 from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
 from mull.terminal.input.prompt_input import terminal_input
-from mull.terminal.input.prompt_style import prompt_style
+from mull.terminal.input.prompt_style import color_depth, prompt_style
+from mull.terminal.input.signals import end_on_signals, restored_handlers
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-    from prompt_toolkit.output import ColorDepth
 
 MENU_ROWS = 6
 KEYS_SHOWN_FOR = "?"
@@ -89,9 +85,9 @@ class Prompt:
 
         def begin() -> None:
             self._leaving, self._interrupted_at = False, interrupted_at
-            self._catch_signals()
+            end_on_signals()
 
-        with _restored_handlers():
+        with restored_handlers():
             text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
         line = valid_unicode(self._pastes.whole(text))
         self._show(line)
@@ -141,7 +137,7 @@ class Prompt:
             enable_open_in_editor=True,
             enable_suspend=True,
             tempfile_suffix=".md",
-            color_depth=_depth(self._streams),
+            color_depth=color_depth(self._streams),
             style=prompt_style(self._streams.stdout_style),
             include_default_pygments_style=False,
             input=terminal_input(self._streams),
@@ -232,17 +228,6 @@ class Prompt:
 
         return bindings
 
-    def _catch_signals(self) -> None:
-        """A termination signal during the prompt restores the terminal and ends with the signal's exit code."""
-        from prompt_toolkit.application import get_app
-
-        app = get_app()
-        loop = asyncio.get_running_loop()
-        for number in _ending_signals():
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                with suppress(RuntimeError, ValueError):  # not the main thread
-                    loop.add_signal_handler(number, partial(app.exit, exception=SystemExit(128 + number)))
-
 
 class ThinkingViewer:
     """The thinking of past turns, above the prompt; closed at first. Turns without thinking are skipped."""
@@ -293,32 +278,6 @@ class ThinkingViewer:
             head.append("Up Down: other turns")
         title = clip(f"> {one_line(question)}", columns - 1)
         return [fitting(head, columns - 1, " · "), title, *(f"│ {line}" for line in shown)][:rows]
-
-
-def _ending_signals() -> tuple[signal.Signals, ...]:
-    return () if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def _restored_handlers() -> Iterator[None]:
-    """Restore the signal handlers: an event loop that ends leaves the default ones."""
-    before = {number: signal.getsignal(number) for number in _ending_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            with suppress(ValueError, TypeError):  # not the main thread; not set from Python
-                signal.signal(number, handler)
-
-
-def _depth(streams: Streams) -> ColorDepth:
-    """As many colours as everything else that is drawn has."""
-    from prompt_toolkit.output import ColorDepth
-
-    if not streams.stdout_style.color:
-        return ColorDepth.DEPTH_1_BIT
-    depths = {"standard": ColorDepth.DEPTH_4_BIT, "256": ColorDepth.DEPTH_8_BIT}
-    return depths.get(streams.palette.depth, ColorDepth.DEPTH_24_BIT)
 
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001

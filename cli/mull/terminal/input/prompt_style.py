@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
 
 if TYPE_CHECKING:
+    from prompt_toolkit.output import ColorDepth
     from prompt_toolkit.styles import BaseStyle
     from rich.color import Color
     from rich.style import Style as RichStyle
@@ -23,6 +25,9 @@ _CLASSES = {
     "bar": "bar",
     "thought": "thinking",
     "paste": "accent",
+    "picker.heading": "table_head",
+    "picker.chosen": "menu_selected",
+    "picker.about": "muted",
     "completion-menu": "menu",
     "completion-menu.completion": "menu",
     "completion-menu.completion.current": "menu_selected",
@@ -48,6 +53,16 @@ def prompt_style(style: Style) -> BaseStyle:
 def _rules(style: Style) -> list[tuple[str, str]]:
     found = [(name, style.palette.style(named, color=style.color)) for name, named in _CLASSES.items()]
     return [("bottom-toolbar", "noreverse"), *((name, definition(each)) for name, each in found)]
+
+
+def color_depth(streams: Streams) -> ColorDepth:
+    """As many colours as everything else that is drawn has."""
+    from prompt_toolkit.output import ColorDepth
+
+    if not streams.stdout_style.color:
+        return ColorDepth.DEPTH_1_BIT
+    depths = {"standard": ColorDepth.DEPTH_4_BIT, "256": ColorDepth.DEPTH_8_BIT}
+    return depths.get(streams.palette.depth, ColorDepth.DEPTH_24_BIT)
 
 
 @lru_cache(maxsize=8)
