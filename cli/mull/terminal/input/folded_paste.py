@@ -49,6 +49,10 @@ class Pastes:
         """The input with all of its pastes."""
         return _MARK.sub(lambda found: self._texts.get(found[0], ""), text)
 
+    def titled(self, text: str) -> str:
+        """The input as it looks: with the markers."""
+        return _MARK.sub(lambda found: self.title(found[0]), text)
+
     def folded(self, text: str) -> str:
         """The input with its pastes folded again, as far as they are unchanged."""
         for paste in sorted(self._marks, key=len, reverse=True):

@@ -89,9 +89,8 @@ class Prompt:
 
         with restored_handlers():
             text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
-        line = valid_unicode(self._pastes.whole(text))
-        self._show(line)
-        return line
+        self._show(valid_unicode(self._pastes.titled(text)))
+        return valid_unicode(self._pastes.whole(text))
 
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
