@@ -16,6 +16,7 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
 from mull.terminal.console.width import clip, fitting, width, wrap
 from mull.terminal.input.fuzzy import rank_words
+from mull.terminal.input.prompt_input import terminal_input
 from mull.terminal.input.prompt_style import color_depth, definition, prompt_style
 from mull.terminal.input.signals import end_on_signals, restored_handlers
 
@@ -205,16 +206,15 @@ def _application(streams: Streams, heading: str, choice: Choice[T]) -> Applicati
 
     filter_line = BufferControl(words, input_processors=[BeforeInput("> ", style="class:mark")])
     layout = HSplit([text(view.head), Window(filter_line, height=1), text(view.body), text(view.foot)])
-    app: Application[bool] = Application(
+    return Application(
         layout=Layout(layout, focused_element=filter_line),
         key_bindings=_bindings(view, choice),
         style=prompt_style(streams.stdout_style),
         include_default_pygments_style=False,
         color_depth=color_depth(streams),
         erase_when_done=True,
+        input=terminal_input(streams),
     )
-    app.ttimeoutlen, app.timeoutlen = 0.05, 0.1  # Esc closes at once
-    return app
 
 
 def _bindings(view: _View[T], choice: Choice[T]) -> KeyBindings:
