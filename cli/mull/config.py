@@ -62,6 +62,7 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
     ConfigKey("system", str, "system prompt of every new conversation"),
     ConfigKey("markdown", bool, "render answers as Markdown on a terminal", default=True),
+    ConfigKey("math", bool, "show formulas as Unicode text; false: as LaTeX source", default=True),
     ConfigKey("max_tokens", int, "limit on generated tokens, thinking included"),
     ConfigKey("loop_guard", bool, "end an answer that repeats itself without end", default=True),
     ConfigKey("temperature", float, "sampling temperature; 0 is greedy"),

@@ -275,6 +275,7 @@ def _answer(
             thinking=run.preferences.thinking,
             # A constrained answer is not Markdown: its underscores and asterisks are literal.
             markdown=run.preferences.markdown and run.preferences.answer_format is None,
+            math=run.preferences.math,
             quiet=run.quiet,
             session=session,
         ),

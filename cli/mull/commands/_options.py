@@ -205,6 +205,12 @@ Markdown = Annotated[
     bool | None,
     typer.Option("--markdown/--no-markdown", help="Render Markdown on a terminal.", show_default=False),
 ]
+Math = Annotated[
+    bool | None,
+    typer.Option(
+        "--math/--no-math", help="Show formulas as Unicode text, not as LaTeX source.", show_default=False
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option("-c", "--continue", help="Continue the last conversation."),
@@ -257,6 +263,7 @@ class TurnFlags:
     draft: Draft = None
     no_draft: NoDraft = False
     markdown: Markdown = None
+    math: Math = None
     resume: Resume = False
     session: Session = None
     no_save: NoSave = False
@@ -291,7 +298,7 @@ _PANELS = {
     "dry_multiplier seed stop loop_guard",
     "Answer format": "schema grammar format logprobs",
     "Conversation": "resume session no_save",
-    "Output": "json jsonl extract extract_last extract_lang output markdown stats quiet",
+    "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",
 }
 """The groups of a command's options in `--help`, for commands that take all of these; by the names of the fields."""
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names.split()}

@@ -191,6 +191,7 @@ def run_config(
             logprobs=logprobs,
             thinking=flags.thinking.value if flags.thinking else config["thinking"],
             markdown=config["markdown"] if flags.markdown is None else flags.markdown,
+            math=config["math"] if flags.math is None else flags.math,
             context_full=config["context_full"],
             loop_guard=config["loop_guard"] if flags.loop_guard is None else flags.loop_guard,
         ),

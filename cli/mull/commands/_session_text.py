@@ -67,7 +67,7 @@ def _drawn(answer: str, streams: Streams) -> Sequence[str]:
         return _safe(streams, answer.rstrip()).split("\n") if answer else []
     from mull.terminal.markdown.stream import render
 
-    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode)
+    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode, math=True)
 
 
 def _safe(streams: Streams, text: str) -> str:

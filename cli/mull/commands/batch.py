@@ -77,7 +77,7 @@ NOT_HERE = (
         "no_save",
         "no_cache",
     ),  # a batch saves no session and uses no prompt cache on disk
-    *("thinking", "markdown", "stats"),  # it shows no answers
+    *("thinking", "markdown", "math", "stats"),  # it shows no answers
     *("draft", "no_draft"),  # parallel sequences already fill the compute that speculative decoding would use
 )
 

@@ -108,7 +108,8 @@ def _show_readme(streams: Streams, row: InventoryItem) -> None:
 def _drawn(streams: Streams, text: str) -> list[str]:
     from mull.terminal.markdown.stream import render
 
-    return render(text, min(streams.width - 1, _MAX_WIDTH), streams.stdout_style, unicode=streams.unicode)
+    width = min(streams.width - 1, _MAX_WIDTH)
+    return render(text, width, streams.stdout_style, unicode=streams.unicode, math=True)
 
 
 def _readme(row: InventoryItem) -> str | None:

@@ -37,6 +37,7 @@ SETTABLE: tuple[str, ...] = (
     "think_budget",
     "thinking",
     "markdown",
+    "math",
     "context_full",
 )
 
@@ -56,6 +57,7 @@ class Preferences:
     logprobs: int | None = None
     thinking: ThinkingView = "auto"
     markdown: bool = True
+    math: bool = True
     context_full: str = "ask"
     loop_guard: bool = True
 

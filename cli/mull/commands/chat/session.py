@@ -90,6 +90,7 @@ class Chat:
                 control,
                 thinking=preferences.thinking,
                 markdown=preferences.markdown,
+                math=preferences.math,
                 quiet=self.config.quiet,
                 typeahead=self.typeahead,
             ),

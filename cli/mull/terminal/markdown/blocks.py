@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.width import TAB
 from mull.terminal.markdown.highlight import highlight
-from mull.terminal.markdown.inline import lines_of
+from mull.terminal.markdown.inline import formula, lines_of
 from mull.terminal.markdown.spans import Line, chop, joined, put, wrap_spans
 from mull.terminal.markdown.table_layout import ColumnSize, column_sizes, table_lines
 
@@ -78,15 +78,23 @@ def gap_before(group: Block, source: Sequence[str]) -> bool:
 
 
 class BlockLayout:
-    """Lay out blocks for one width. `ascii_only`: no bullets or box lines; `mark_code`: inline code keeps backticks."""
+    """Lay out blocks for one width. `ascii_only`: no bullets or box lines; `mark_code`: inline code keeps backticks;
+    `math`: formulas become Unicode text."""
 
     def __init__(
-        self, columns: int, source: Sequence[str], *, ascii_only: bool = False, mark_code: bool = False
+        self,
+        columns: int,
+        source: Sequence[str],
+        *,
+        ascii_only: bool = False,
+        mark_code: bool = False,
+        math: bool = False,
     ) -> None:
         self.columns = max(4, columns)
         self.source = source
         self.ascii_only = ascii_only
         self.mark_code = mark_code
+        self.math = math
 
     def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
         """The blocks, as the continuation that `resume` describes (default: the document's beginning)."""
@@ -118,7 +126,8 @@ class BlockLayout:
             case "fence" | "code_block":
                 return self._code(highlight(_code_lines(token.content), token.info), columns)
             case "math_block":
-                return self._code([[(line, "math")] for line in token.content.split("\n")], columns)
+                rows = formula(token.content) if self.math else None
+                return self._code([[(line, "math")] for line in rows or token.content.split("\n")], columns)
             case "hr":
                 return [[(("-" if self.ascii_only else "─") * columns, "border")]]
             case "blockquote_open":
@@ -184,7 +193,7 @@ class BlockLayout:
         return [[self._cell(cell) for cell in split_blocks(row.inside)] for row in table_rows(group)]
 
     def _spans(self, token: Token, style: str = "") -> list[Line]:
-        return lines_of(token, style, mark_code=self.mark_code)
+        return lines_of(token, style, mark_code=self.mark_code, math=self.math)
 
     def _cell(self, cell: Block) -> Line:
         return joined(self._spans(cell.inside[0])) if cell.inside else []

@@ -1,7 +1,8 @@
 """Inline Markdown → logical lines of spans, one for each line of the source.
 
 In: an `inline` block token. Out: text with its styles: emphasis nested, code and mathematics unchanged, a link's
-target after its text, where it can be seen and copied. Mathematics stays LaTeX source, which is readable.
+target after its text, where it can be seen and copied. Mathematics is Unicode text where that says the same, if asked
+for, else LaTeX source.
 """
 
 from __future__ import annotations
@@ -10,25 +11,36 @@ from markdown_it.token import Token
 
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.width import TAB
-from mull.terminal.markdown.parser import inline
+from mull.terminal.markdown.parser import formula_source, inline
 from mull.terminal.markdown.spans import Line
 
 _EMPHASIS = {"em_open": "italic", "strong_open": "bold", "s_open": "strike"}
 _CLOSES = frozenset({"em_close", "strong_close", "s_close"})
 
 
-def lines_of(token: Token, base: str = "", *, mark_code: bool = False) -> list[Line]:
-    """At least one line, all in the style `base`; `mark_code` keeps the backticks of inline code."""
-    builder = _Builder(base, "`" if mark_code else "")
+def lines_of(token: Token, base: str = "", *, mark_code: bool = False, math: bool = False) -> list[Line]:
+    """At least one line, all in the style `base`; `mark_code` keeps the backticks of inline code, `math` converts."""
+    builder = _Builder(base, "`" if mark_code else "", math=math)
     for item in inline(token):
         builder.add(item)
     return builder.lines
 
 
+def formula(content: str) -> tuple[str, ...] | None:
+    """The rows of a formula with its signs, as Unicode text; None where only its source says the same."""
+    source = formula_source(content)
+    if source is None:
+        return None
+    from mull.terminal.markdown.math import unicode_math
+
+    return unicode_math(source)
+
+
 class _Builder:
-    def __init__(self, base: str, code_mark: str) -> None:
+    def __init__(self, base: str, code_mark: str, *, math: bool) -> None:
         self.lines: list[Line] = [[]]
         self._code_mark = code_mark
+        self._math = math
         self._styles = [base] if base else []
         self._links: list[
             tuple[str, int]
@@ -41,7 +53,8 @@ class _Builder:
         elif kind == "code_inline":
             self._put(f"{self._code_mark}{visible(item.content)}{self._code_mark}", "code")
         elif kind == "math_inline":
-            first, *rest = item.content.split("\n")
+            rows = formula(item.content) if self._math else None
+            first, *rest = ["; ".join(rows)] if rows else item.content.split("\n")
             self._put(first, "math")
             for line in rest:
                 self.lines.append([])

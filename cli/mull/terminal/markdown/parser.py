@@ -22,6 +22,8 @@ _SENTENCE = re.compile(r"[.!?:;][\"')\]]*(?=\s)|[。！？]")
 _PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 # Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
 _DOLLAR = re.compile(r"\$(?![\s$])(?:[^$\\\n]|\\.)*?(?<!\s)\$(?!\d)")
+# Between single dollars, words without any sign of LaTeX: "US$5 or A$".
+_WORDS = re.compile(r"(?=.*(?:[^\W\d_]{3}|\w\s+\w))[^\\^_={}<>+*/|]*$", re.DOTALL)
 _BREAK = re.compile(r"<br ?/?>\n?", re.IGNORECASE)
 
 
@@ -39,6 +41,16 @@ def inline(token: Token) -> list[Token]:
         tokens += _inline(content[:cut])
         content = content[cut:]
     return tokens
+
+
+def formula_source(content: str) -> str | None:
+    """A formula without the signs around it; None if the closing one has not come yet, or if it may be a price."""
+    for opening, closing in (*_PAIRS, ("$", "$")):
+        if content.startswith(opening):
+            inside = content[len(opening) :]
+            doubtful = opening == "$" and _WORDS.match(inside)
+            return inside.removesuffix(closing) if inside.endswith(closing) and not doubtful else None
+    return None
 
 
 def piece_end(text: str) -> int:

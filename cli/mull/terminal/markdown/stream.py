@@ -33,18 +33,18 @@ _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
 _CONTINUES = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
-def render(source: str, columns: int, style: Style, *, unicode: bool = True) -> list[str]:
-    """A whole document as lines of at most `columns` cells."""
-    source = visible(source)
-    layout = _layout(source, columns, style, unicode)
-    return _paint(layout.document(list(split_blocks(parse(source)))), style)
+def render(source: str, columns: int, style: Style, *, unicode: bool = True, math: bool = False) -> list[str]:
+    """A whole document as lines of at most `columns` cells. `math`: formulas as Unicode text, where it has it."""
+    stream = MarkdownStream(style, unicode=unicode, math=math)
+    return stream.whole(visible(source), columns)
 
 
 class MarkdownStream:
     """An answer in Markdown; see `live.AnswerBody`."""
 
-    def __init__(self, style: Style, *, unicode: bool = True) -> None:
+    def __init__(self, style: Style, *, unicode: bool = True, math: bool = False) -> None:
         self._style = style
+        self._math = math and unicode
         self._unicode = unicode
         self._sanitizer = Sanitizer()
         self._tail = ""  # the source that is not final
@@ -73,8 +73,12 @@ class MarkdownStream:
         self._tail, self._continuation, self._searched, self._shown = "", Continuation(), 0, None
         return final + rest
 
+    def whole(self, source: str, columns: int) -> list[str]:
+        """A sanitized document as if it had been fed and finished."""
+        return self._render(source, columns)
+
     def _render(self, source: str, columns: int) -> list[str]:
-        layout = _layout(source, columns, self._style, self._unicode)
+        layout = self._layout(source, columns)
         return _paint(layout.document(list(split_blocks(parse(source))), self._continuation), self._style)
 
     def _settled(self) -> str:
@@ -97,14 +101,14 @@ class MarkdownStream:
         parts = list(split_blocks(parse(source)))
         if not parts:
             return []
-        layout = _layout(source, columns, self._style, self._unicode)
+        layout = self._layout(source, columns)
         lines: list[Line] = []
         last = parts[-1]
         if len(parts) > 1:
             lines += layout.document(parts[:-1], self._continuation)
             self._drop(last.start, Continuation(gap=gap_before(last, layout.source)))
             source = self._tail[: self._tail.rfind("\n") + 1]
-            layout = _layout(source, columns, self._style, self._unicode)
+            layout = self._layout(source, columns)
             (last,) = split_blocks(parse(source))
         kind = last.token.type
         if last.end < source.count("\n") and kind not in _CONTINUES:
@@ -162,7 +166,7 @@ class MarkdownStream:
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
         """Cut whole pieces off a last paragraph that is longer than one, even if its line has not ended yet."""
-        layout = _layout(self._tail, columns, self._style, self._unicode)
+        layout = self._layout(self._tail, columns)
         parts = list(split_blocks(parse(self._tail)))
         if not parts:
             return []
@@ -178,17 +182,26 @@ class MarkdownStream:
             lines += layout.document(parts[:-1], self._continuation)
             self._continuation = Continuation(gap=gap_before(last, layout.source))
         source = SENTINEL + content[:end]
-        layout = _layout(source, columns, self._style, self._unicode)
+        layout = self._layout(source, columns)
         lines += layout.document(list(split_blocks(parse(source))), self._continuation)
         space = self._tail[len(self._tail.rstrip()) :]  # the parser drops it, but more text follows
         self._tail = SENTINEL + content[end:] + space
         self._continuation = Continuation("paragraph", lead=lines.pop())
         return lines
 
+    def _layout(self, source: str, columns: int) -> BlockLayout:
+        return BlockLayout(
+            columns,
+            source.split("\n"),
+            ascii_only=not self._unicode,
+            mark_code=self._style.plain or not self._style.color,
+            math=self._math,
+        )
+
     def _head(self, layout: BlockLayout, line: int) -> list[Line]:
         """The tail's first source lines, laid out."""
         source = "\n".join(layout.source[:line]) + "\n"
-        return _layout(source, layout.columns, self._style, self._unicode).document(
+        return self._layout(source, layout.columns).document(
             list(split_blocks(parse(source))), self._continuation
         )
 
@@ -199,12 +212,6 @@ class MarkdownStream:
             at = self._tail.index("\n", at) + 1
         self._tail = keep + self._tail[at:]
         self._continuation = rest
-
-
-def _layout(source: str, columns: int, style: Style, unicode: bool) -> BlockLayout:
-    return BlockLayout(
-        columns, source.split("\n"), ascii_only=not unicode, mark_code=style.plain or not style.color
-    )
 
 
 def _paint(lines: Sequence[Line], style: Style) -> list[str]:

@@ -51,6 +51,7 @@ class ViewOptions:
     control: TurnControl
     thinking: ThinkingView = "auto"
     markdown: bool = True
+    math: bool = True
     quiet: bool = False
     session: SessionId = lambda: None
     typeahead: Typeahead | None = None

@@ -53,7 +53,7 @@ def live_view(options: ViewOptions) -> TurnView:
             streams,
             streams.stdout_style,
             panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
-            body=(lambda: _markdown(streams)) if options.markdown else TextStream,
+            body=(lambda: _markdown(streams, options)) if options.markdown else TextStream,
             quiet=quiet,
             typeahead=options.typeahead,
         )
@@ -265,7 +265,7 @@ class LiveScreen:
         return write
 
 
-def _markdown(streams: Streams) -> AnswerBody:
+def _markdown(streams: Streams, options: ViewOptions) -> AnswerBody:
     from mull.terminal.markdown.stream import MarkdownStream
 
-    return MarkdownStream(streams.stdout_style, unicode=streams.unicode)
+    return MarkdownStream(streams.stdout_style, unicode=streams.unicode, math=options.math)
