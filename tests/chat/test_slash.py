@@ -24,6 +24,7 @@ CONTRACT = [
     "thinking",
     "system",
     "file",
+    "template",
     "retry",
     "edit",
     "undo",
@@ -54,6 +55,8 @@ def test_the_table_holds_the_contract_s_commands_and_each_does_something() -> No
         ("/?", "help", ""),
         ("/bye", "quit", ""),
         ("/exit", "quit", ""),
+        ("/mo", "model", ""),
+        ("/sess elephants", "sessions", "elephants"),
         ("/think why\nso?", "think", "why\nso?"),
         ("/think\nwhy?", "think", "why?"),
         ("exit", "quit", ""),
@@ -94,7 +97,7 @@ def test_questions(line: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "nearest"),
-    [("/modle x", "model"), ("/retyr", "retry"), ("/sess", "sessions"), ("/xyzzy", None), ("/", None)],
+    [("/modle x", "model"), ("/retyr", "retry"), ("/thi", "think"), ("/xyzzy", None), ("/", None)],
 )
 def test_unknown_words_name_the_nearest(line: str, nearest: str | None) -> None:
     meant = slash.parse(line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mull import config
-from mull.commands._completion import installed
+from mull.commands._completion import installed, templates
 from mull.commands.chat import slash
 from mull.commands.chat.key_table import key_lines
 from mull.commands.chat.session import Chat
@@ -125,6 +125,8 @@ def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
         yield from _matching(argument, ((one.name, one.help) for one in slash.COMMANDS), closed=True)
     elif kind == "setting":
         yield from _settings(argument)
+    elif kind == "template":
+        yield from _matching(argument, templates(""), more=True)
     elif kind == "model":
         yield from _matching(argument, _models())
     elif kind == "session" and not chat.private:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from mull.commands.chat import commands_session, commands_show, commands_turn, slash  # noqa: F401 - they bind the actions
+from mull.commands.chat import commands_session, commands_show, commands_template, commands_turn, slash  # noqa: F401 - they bind the actions
 from mull.commands.chat.asking import ask
 from mull.commands.chat.greeting import greet
 from mull.commands.chat.input import make_prompt

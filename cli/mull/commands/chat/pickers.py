@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from mull.commands._session_text import time_text
 from mull.commands.chat.session import Chat
+from mull.errors import MullError
 from mull.fs import paths
 from mull.settings import Effort
 from mull.store.records import Session
@@ -116,3 +117,20 @@ def pick_theme(chat: Chat) -> ThemeName | None:
     """A theme."""
     rows = [Row(name, name, (ABOUT[name],)) for name in THEMES]
     return pick(chat.streams, "Theme", rows, at=THEMES.index(chat.streams.palette.choice.name))
+
+
+def pick_template(chat: Chat) -> str | None:
+    """The name of a prompt template that can be read."""
+    from mull.prompt_templates.files import all_files, working_folder
+    from mull.prompt_templates.template import read
+
+    rows = []
+    for path in all_files(working_folder()):
+        try:
+            found = read(path)
+        except MullError as error:
+            rows.append(Row(path.stem, path.stem, ("cannot be used",), error.message, style="muted"))
+        else:
+            text = found.prompt or found.system or ""
+            rows.append(Row(found.name, found.name, (found.description,), f"{text} ({found.path})"))
+    return pick(chat.streams, "Prompt template", rows)

@@ -20,7 +20,7 @@ from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
 from mull.terminal.input.fuzzy import best
 
-Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command"]
+Completes = Literal["nothing", "choice", "model", "path", "session", "setting", "command", "template"]
 
 _WIDE = 78  # columns from which the help has two columns
 _GAP = 2
@@ -123,6 +123,14 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "Attach a text file to the next question, with its size in tokens; one that does not fit is refused. "
         "`none` removes the attached files.",
         completes="path",
+    ),
+    SlashCommand(
+        "template",
+        "[NAME]",
+        "ask with a template",
+        "Ask with a prompt template: its name, values as `KEY=VALUE`, then the text that it is about; alone, pick one. "
+        "Its settings hold for this question, its system prompt for the conversation.",
+        completes="template",
     ),
     SlashCommand(
         "retry",
@@ -235,7 +243,10 @@ class Unknown:
 
 
 def parse(line: str) -> PlainText | Call | Unknown:
-    """Parse a line. `//` starts a question with a slash; a path like `/etc/hosts` is no command."""
+    """Parse a line. `//` starts a question with a slash; a path like `/etc/hosts` is no command.
+
+    The beginning of a command's name is enough where no other command has it.
+    """
     text = line.strip()
     if name := ALONE.get(text.lower()):
         return Call(BY_NAME[name], "")
@@ -245,7 +256,7 @@ def parse(line: str) -> PlainText | Call | Unknown:
     if match is None:
         return PlainText(text)
     word, argument = (match[1] or "").lower(), (match[2] or "").strip()
-    if command := BY_NAME.get(word):
+    if command := BY_NAME.get(word) or _begun(word):
         return Call(command, argument)
     return Unknown(word, _nearest(word))
 
@@ -255,6 +266,12 @@ def unknown(word: str) -> UsageError:
     near = _nearest(word.lower())
     hint = did_you_mean([f"/{near}"] if near else [], "/help lists the commands.")
     return UsageError("unknown_command", f"There is no command /{word}.", hint)
+
+
+def _begun(word: str) -> SlashCommand | None:
+    """The only command that has a name with this beginning."""
+    found = [one for one in COMMANDS if word and any(name.startswith(word) for name in one.names)]
+    return found[0] if len(found) == 1 else None
 
 
 def _nearest(word: str) -> str | None:
