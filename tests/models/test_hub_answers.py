@@ -8,7 +8,8 @@ import resource
 
 import pytest
 
-from mull.models.hub.client import HubError, RetryPolicy
+from mull.models.hub.client import RetryPolicy
+from mull.models.hub.errors import HubError
 from mull.models.hub.listing import look_up
 from mull.models.hub.search import search
 from tests.models.hub_server import Hub, gguf

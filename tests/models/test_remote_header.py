@@ -13,7 +13,7 @@ import pytest
 
 from mull.errors import ModelFileError
 from mull.models.hub import remote_header
-from mull.models.hub.client import HubError
+from mull.models.hub.errors import HubError
 from mull.models.memory import layout
 from tests.models.hub_server import TOKEN, Hub, serve
 

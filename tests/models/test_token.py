@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mull.errors import MullError
-from mull.models.hub import client, remote_header
+from mull.models.hub import client, endpoint, remote_header
 from mull.models.hub.listing import look_up
 from tests.models.conftest import Puller
 from tests.models.hub_server import TOKEN, Hub, gguf
@@ -196,4 +196,4 @@ def test_only_the_same_scheme_host_and_port_is_the_hub(
         secure = scheme == "https"
         number = int(port[1:] or 0) or (443 if secure else 80)
         same = host.lower() == "hub.example" and number == (443 if secure else 80)  # https: an upgrade
-        assert client.is_hub(url(f"{scheme}://{person}{host}{port}{rest}")) is same
+        assert endpoint.is_hub(url(f"{scheme}://{person}{host}{port}{rest}")) is same

@@ -15,16 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mull.models.hub.answer import json_of
-from mull.models.hub.client import (
-    REQUEST_SECONDS,
-    HubError,
-    RetryPolicy,
-    endpoint,
-    get,
-    is_hub,
-    session,
-    with_retries,
-)
+from mull.models.hub.client import REQUEST_SECONDS, RetryPolicy, get, session, with_retries
+from mull.models.hub.endpoint import endpoint, is_hub
+from mull.models.hub.errors import HubError
 from mull.models.naming.filenames import is_safe, is_weights
 
 PAGES = 50  # of a tree, 1000 files each; a limit for a server whose listing never ends

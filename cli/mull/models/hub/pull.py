@@ -28,8 +28,9 @@ from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
-from mull.models.hub.client import HubError, RetryPolicy, with_retries
+from mull.models.hub.client import RetryPolicy, with_retries
 from mull.models.hub.download_plan import DownloadPlan, DownloadRequest, choose, parse_request
+from mull.models.hub.errors import HubError
 from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import DownloadStopped, FileTransfer, ReplacedError
 from mull.models.hub.workers import POLL_SECONDS, DownloadPool, wait_for

@@ -13,7 +13,9 @@ from typing import Any, BinaryIO, cast
 
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header, read_header
-from mull.models.hub.client import endpoint, explain, is_hub, session
+from mull.models.hub.client import session
+from mull.models.hub.endpoint import endpoint, is_hub
+from mull.models.hub.failures import explain
 
 MIB = 1 << 20
 STEPS = (3 * MIB, 5 * MIB, 7 * MIB)  # a vocabulary of 150,000 tokens with its merges takes about 6 MB

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.models.hub.answer import json_of
-from mull.models.hub.client import explain, get
+from mull.models.hub.client import get
+from mull.models.hub.failures import explain
 
 _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 

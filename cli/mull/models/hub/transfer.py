@@ -21,8 +21,11 @@ from mull.models.disk import records
 from mull.models.disk.errors import os_errors_as_mull_errors
 from mull.models.disk.hf_cache import RepositoryFolder, link_into_snapshot
 from mull.models.hub import xet
-from mull.models.hub.client import LONGEST_WAIT, HubError, RetryPolicy, endpoint, explain, session
+from mull.models.hub.client import LONGEST_WAIT, RetryPolicy, session
 from mull.models.hub.digest import CHUNK, Digest
+from mull.models.hub.endpoint import endpoint
+from mull.models.hub.errors import HubError
+from mull.models.hub.failures import explain
 from mull.models.hub.listing import RemoteFile
 
 MAGIC = b"GGUF"

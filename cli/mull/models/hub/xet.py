@@ -13,7 +13,9 @@ from pathlib import Path
 
 from mull.models.disk.hf_cache import RepositoryFolder
 from mull.models.hub.background import run_in_background
-from mull.models.hub.client import endpoint, explain, session
+from mull.models.hub.client import session
+from mull.models.hub.endpoint import endpoint
+from mull.models.hub.failures import explain
 from mull.models.hub.listing import RemoteFile
 
 HTTP_LIMIT = 50 * 10**9  # bytes; the Hub serves larger files through Xet only
