@@ -318,7 +318,7 @@ def test_a_disk_that_fills_up_during_the_download(
     def full(_path: Path, *, new: bool) -> BinaryIO:
         return Path("/dev/full").open("r+b", buffering=0)
 
-    monkeypatch.setattr(transfer, "_open_partial", full)
+    monkeypatch.setattr(transfer, "open_partial", full)
     assert "is resumed" in fails(fetch, "disk_full").hint
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mull.models.hub.answer import ENCODINGS, whole
+from mull.models.hub.connection import UNREACHABLE, no_client
 from mull.models.hub.endpoint import endpoint, is_hub
+from mull.models.hub.environment import check_headers, seconds
 from mull.models.hub.errors import HubError
-from mull.models.hub.failures import UNREACHABLE, explain
+from mull.models.hub.failures import explain
 
 REQUEST_SECONDS = 10.0
 LONGEST_WAIT = 300.0  # seconds; a longer Retry-After is reported instead of waited for
@@ -46,15 +48,27 @@ class RetryPolicy:
 def session() -> Any:
     """The HTTP client of huggingface_hub, which sends the token to the Hub only, redirects included.
 
-    Call it before any function of huggingface_hub that sends requests: they share this client.
+    Call it before any function of huggingface_hub that sends requests: they share this client. Raises HubError.
     """
     from huggingface_hub import get_session
 
-    client = get_session()
+    try:
+        client = get_session()
+    except Exception as error:
+        raise no_client(error) from error
     hooks = client.event_hooks
     if _withhold_token not in hooks["request"]:
         client.event_hooks = {**hooks, "request": [*hooks["request"], _withhold_token]}
     return client
+
+
+def headers() -> dict[str, str]:
+    """The headers of every request: who asks, and the user's token. Raises HubError for a token that cannot be one."""
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
+
+    made: dict[str, str] = build_hf_headers(library_name="mull")
+    check_headers(made)
+    return made
 
 
 def _withhold_token(request: Any) -> None:
@@ -71,13 +85,13 @@ def get(path: str, **parameters: str | list[str]) -> Any:
     hub = endpoint()  # before huggingface_hub is imported, which fails halfway for an endpoint that is none
     from huggingface_hub import constants
     from huggingface_hub.errors import OfflineModeIsEnabled
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
     address = f"{hub}{path}" if path.startswith("/") else path
-    headers = {**build_hf_headers(library_name="mull"), **ENCODINGS}
-    request = {"params": parameters or None, "headers": headers, "timeout": REQUEST_SECONDS}
+    timeout = seconds("HF_HUB_ETAG_TIMEOUT", REQUEST_SECONDS)
+    request = {"params": parameters or None, "headers": {**headers(), **ENCODINGS}, "timeout": timeout}
     with session().stream("GET", address, **request) as response:
         answer = whole(response)
     hf_raise_for_status(answer)

@@ -1,21 +1,22 @@
 """The address of the Hub, and which other addresses are the same server.
 
-In: HF_ENDPOINT. Out: an address without the slash at its end. Raises HubError for one that is no web address.
+In: HF_ENDPOINT. Out: an address without the slash at its end. Raises HubError for one that is no web address, and for
+other variables that huggingface_hub cannot be imported with.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from mull.models.hub.environment import prepare, without_password
 from mull.models.hub.errors import HubError
 
 
 def endpoint() -> str:
-    """The Hub's address: HF_ENDPOINT, or huggingface_hub's default. Raises HubError for an invalid one.
+    """The Hub's address: HF_ENDPOINT, or huggingface_hub's default. Raises HubError for a faulty environment.
 
     Also turns off huggingface_hub's telemetry, which includes looking up which program calls it, and its messages.
     """
@@ -25,6 +26,7 @@ def endpoint() -> str:
             f'HF_ENDPOINT is "{without_password(chosen)}", which is not a web address.',
             "Set it to an address like https://huggingface.co, or unset it.",
         )
+    prepare()
     from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -44,11 +46,6 @@ def _is_address(text: str) -> bool:
         )
     except ValueError:
         return False
-
-
-def without_password(address: str) -> str:
-    """The address for a message: user name and password of HF_ENDPOINT are not shown."""
-    return re.sub(r"(?<=//)[^/]*@", "", address)
 
 
 def is_hub(url: Any) -> bool:

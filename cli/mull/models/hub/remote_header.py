@@ -13,9 +13,10 @@ from typing import Any, BinaryIO, cast
 
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header, read_header
-from mull.models.hub.client import session
+from mull.models.hub.client import headers, session
 from mull.models.hub.endpoint import endpoint, is_hub
 from mull.models.hub.failures import explain
+from mull.models.hub.refusals import from_file_server
 
 MIB = 1 << 20
 STEPS = (3 * MIB, 5 * MIB, 7 * MIB)  # a vocabulary of 150,000 tokens with its merges takes about 6 MB
@@ -28,8 +29,9 @@ class RangeFile(io.RawIOBase):
     def __init__(self, session: Any, url: str, headers: Mapping[str, str]) -> None:
         super().__init__()
         self._session = session
-        self._url = url
+        self._url = self._hub_url = url
         self._headers = dict(headers)
+        self._had_fresh_link = False
         self._data = bytearray()
         self._position = 0
         self._ended = False
@@ -83,13 +85,26 @@ class RangeFile(io.RawIOBase):
             self._fetch(STEPS[self.requests])
 
     def _fetch(self, size: int) -> None:
+        """Request the next bytes; where the file server refuses, once more by a fresh link of the Hub."""
+        from huggingface_hub.errors import HfHubHTTPError
+
+        self.requests += 1
+        try:
+            self._request(size)
+        except HfHubHTTPError as error:
+            if self._had_fresh_link or not from_file_server(error.response):
+                raise
+            self._had_fresh_link = True
+            self._url = self._hub_url
+            self._request(size)
+
+    def _request(self, size: int) -> None:
         start = len(self._data)
         headers = {
             **self._headers,
             "Range": f"bytes={start}-{start + size - 1}",
             "Accept-Encoding": "identity",
         }
-        self.requests += 1
         with self._session.stream("GET", self._url, headers=headers, follow_redirects=True) as response:
             if response.status_code == 416:  # the file ends exactly here
                 self._ended = True
@@ -118,14 +133,14 @@ class RangeFile(io.RawIOBase):
 
 def open_remote(repo: str, filename: str, revision: str | None = None) -> RangeFile:
     """The beginning of a file on the Hub, requested on the first read. HF_ENDPOINT and HF_TOKEN apply."""
+    hub = endpoint()
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
     if constants.is_offline_mode():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-    url = hf_hub_url(repo, filename, revision=revision, endpoint=endpoint())
-    return RangeFile(session(), url, build_hf_headers(library_name="mull"))
+    url = hf_hub_url(repo, filename, revision=revision, endpoint=hub)
+    return RangeFile(session(), url, headers())
 
 
 def remote_header(repo: str, filename: str, revision: str | None = None) -> Header:

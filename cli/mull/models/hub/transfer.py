@@ -7,7 +7,6 @@ huggingface_hub uses, serializes downloads of the same file. (huggingface_hub's 
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import threading
@@ -22,11 +21,15 @@ from mull.models.disk.errors import os_errors_as_mull_errors
 from mull.models.disk.hf_cache import RepositoryFolder, link_into_snapshot
 from mull.models.hub import xet
 from mull.models.hub.client import LONGEST_WAIT, RetryPolicy, session
+from mull.models.hub.client import headers as hub_headers
 from mull.models.hub.digest import CHUNK, Digest
 from mull.models.hub.endpoint import endpoint
+from mull.models.hub.environment import seconds
 from mull.models.hub.errors import HubError
 from mull.models.hub.failures import explain
 from mull.models.hub.listing import RemoteFile
+from mull.models.hub.partial import open_partial, own_size
+from mull.models.hub.refusals import LINK_REFUSED
 
 MAGIC = b"GGUF"
 READ_SECONDS = 20.0  # without a single byte, until a connection counts as dead
@@ -71,7 +74,7 @@ class FileTransfer:
         """Bytes of the whole or partial file on the disk."""
         with suppress(OSError):
             return min(self.blob.stat().st_size, self.file.bytes)
-        return min(_own_size(self.partial), self.file.bytes)
+        return min(own_size(self.partial), self.file.bytes)
 
     def run(self) -> None:
         """Download, verify and link the file. Raises HubError, MullError, DownloadStopped."""
@@ -119,11 +122,11 @@ class FileTransfer:
 
     def _fetch(self) -> None:
         """Complete the partial file, verify it, and rename it to its blob."""
-        have = _own_size(self.partial)
+        have = own_size(self.partial)
         if have > self.file.bytes:
             have = 0
         try:
-            with _open_partial(self.partial, new=not have) as sink:
+            with open_partial(self.partial, new=not have) as sink:
                 found = self._complete(sink, have)
         finally:
             with suppress(OSError):
@@ -152,6 +155,7 @@ class FileTransfer:
     def _fill(self, sink: BinaryIO, digest: Digest) -> Digest:
         """Send requests until the file is complete. Gives up after too many failures in a row without a new byte."""
         failures = 0
+        refused_at = -1  # where the file server last refused; a request to the Hub brings a fresh link to it
         while self.done < self.file.bytes:
             before = self.done
             try:
@@ -176,6 +180,9 @@ class FileTransfer:
                     raise self._replaced() from error
             if self.done == self.file.bytes:
                 break
+            if failure.code == LINK_REFUSED and refused_at != self.done:
+                refused_at = self.done
+                continue
             failures = failures + 1 if self.done <= before else 1
             if not failure.transient or failures >= self.retry.tries or (failure.wait or 0) > LONGEST_WAIT:
                 raise failure
@@ -187,15 +194,16 @@ class FileTransfer:
 
     def _request(self, sink: BinaryIO, digest: Digest) -> Digest:
         """Request the rest of the file once, and write it as it arrives."""
+        url_of_hub = endpoint()
         from huggingface_hub import hf_hub_url, hf_raise_for_status
-        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
-        url = hf_hub_url(self.folder.repo, self.file.filename, revision=self.commit, endpoint=endpoint())
-        headers = {**build_hf_headers(library_name="mull"), "Accept-Encoding": "identity"}
+        url = hf_hub_url(self.folder.repo, self.file.filename, revision=self.commit, endpoint=url_of_hub)
+        headers = {**hub_headers(), "Accept-Encoding": "identity"}
         if self.done:
             headers["Range"] = f"bytes={self.done}-"
+        timeout = seconds("HF_HUB_DOWNLOAD_TIMEOUT", READ_SECONDS)
         with session().stream(
-            "GET", url, headers=headers, follow_redirects=True, timeout=READ_SECONDS
+            "GET", url, headers=headers, follow_redirects=True, timeout=timeout
         ) as response:
             if response.status_code == 416:  # the Hub's file is shorter than the partial one
                 raise self._replaced()
@@ -320,26 +328,3 @@ class FileTransfer:
         if xet.fetch(self.folder, self.commit, self.file, on_progress) is None:
             raise DownloadStopped
         self.fetched = self.file.bytes
-
-
-def _own_size(path: Path) -> int:
-    """The size of a partial file that can be resumed; 0 for anything else.
-
-    Its name is known before it exists (other tools and a later run find it). In a cache that several users share, what
-    is there may be a link to a file of the user, or somebody else's file.
-    """
-    try:
-        found = path.lstat()
-    except OSError:
-        return 0
-    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and mine else 0
-
-
-def _open_partial(path: Path, *, new: bool) -> BinaryIO:
-    """The partial file, unbuffered; `new`: what is there is removed first. Raises OSError."""
-    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    if new:
-        path.unlink(missing_ok=True)
-        flags |= os.O_CREAT | os.O_EXCL
-    return open(os.open(path, flags, 0o600), "r+b", buffering=0)

@@ -1,0 +1,118 @@
+"""The environment variables that huggingface_hub and its HTTP client read: faulty values, each named in one sentence.
+
+In: the environment. Out: the values that mull reads itself. Raises HubError. Both libraries read the environment when
+they are imported or make their first connection, and fail there with a traceback, so `prepare` comes before either.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mull.models.hub.errors import HubError
+
+PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+TIMEOUTS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
+_LONGEST_TIMEOUT = 1_000_000  # seconds; sockets take no much longer one
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def prepare() -> None:
+    """Check what is read at an import. Call it before any import of huggingface_hub. Raises HubError.
+
+    The HTTP client knows SSL_CERT_FILE alone; REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE stand in for it where it is unset.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"huggingface_hub\.")
+    for name in TIMEOUTS:
+        if os.environ.get(name, "-").strip() == "":  # as good as unset, but not for huggingface_hub
+            del os.environ[name]
+        seconds(name, 0)
+    for scheme in ("http", "https", "all"):
+        _check_proxy(*variable(f"{scheme}_proxy"))
+    bundle = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), "")
+    if bundle and not any(os.environ.get(name) for name in _CERTIFICATES):
+        os.environ["SSL_CERT_DIR" if Path(bundle).is_dir() else "SSL_CERT_FILE"] = bundle
+
+
+def seconds(name: str, default: float) -> float:
+    """The timeout in a variable, in seconds; `default` where it is unset or 0. Raises HubError."""
+    text = os.environ.get(name, "0").strip()
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= _LONGEST_TIMEOUT:
+        raise invalid(name, text, "not a whole number of seconds", "Set it to a number like 30, or unset it.")
+    return value or default
+
+
+def variable(name: str) -> tuple[str, str]:
+    """(name as it is set, value) of a proxy variable: in lower case, which has priority, or in upper case.
+
+    An empty value is none. Both are empty where no variable is set.
+    """
+    found = {one: os.environ[one] for one in os.environ if one.lower() == name}
+    chosen = name if name in found else max(found, default="")
+    value = found.get(chosen, "").strip()
+    return (chosen, value) if value else ("", "")
+
+
+def certificates() -> tuple[str, str]:
+    """(name, value) of the variable that says which certificates count; both empty where there is none."""
+    chosen = next(((name, value) for name in _CERTIFICATES if (value := os.environ.get(name))), ("", ""))
+    same = (name for name in _BUNDLES if os.environ.get(name) == chosen[1] != "")
+    return next(same, chosen[0]), chosen[1]
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Check the headers that huggingface_hub made of the user's token and variables. Raises HubError.
+
+    Anything but visible ASCII fails inside the HTTP client, as a failure of the Hub's answer.
+    """
+    token = headers.get("authorization", "").removeprefix("Bearer ")
+    if not _visible(token) or " " in token:
+        where = next((name for name in _TOKENS if os.environ.get(name)), "The file of your token")
+        raise HubError(
+            "invalid_token",
+            f"{where} holds characters that no token has.",
+            "A token is hf_ with letters and digits; copy it again, without quotes or spaces.",
+        )
+    if not _visible(headers.get("user-agent", "")):
+        origin = os.environ.get("HF_HUB_USER_AGENT_ORIGIN", "")
+        raise invalid("HF_HUB_USER_AGENT_ORIGIN", origin, "not plain ASCII", "Correct or unset it.")
+
+
+def without_password(address: str) -> str:
+    """The address for a message: user name and password in it are not shown."""
+    front, slashes, rest = address.rpartition("//")
+    return front + slashes + rest.rpartition("@")[2]
+
+
+def invalid(name: str, value: str, what: str, hint: str) -> HubError:
+    """The error for the value of a variable."""
+    shown = "".join(letter if letter.isprintable() else "�" for letter in without_password(value))[:120]
+    return HubError("invalid_environment", f'{name} is "{shown}", {what}.', hint)
+
+
+def _check_proxy(name: str, value: str) -> None:
+    if not name or variable("no_proxy")[1] == "*":
+        return
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        valid = bool(parts.hostname) and parts.port != 0 and " " not in value and value.isprintable()
+    except ValueError:
+        valid = False
+    hint = "Set it to an address like http://host:8080 or socks5://host:1080, or unset it."
+    if not valid:
+        raise invalid(name, value, "which is not the address of a proxy", hint)
+    if parts.scheme.lower() not in PROXY_SCHEMES:
+        raise invalid(name, value, f"and mull knows no proxies of the kind {parts.scheme}", hint)
+
+
+def _visible(text: str) -> bool:
+    return text.isascii() and text.isprintable()
