@@ -182,7 +182,7 @@ def test_text_typed_ahead_is_shown(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True)
     terminal.wait("│ First I look")
     terminal.press("first question\r")
-    terminal.wait("> first question")
+    terminal.wait("queued  first question")
     time.sleep(0.1)  # what follows an Enter at once is a paste
     terminal.press("secünd 問\x7f")
     terminal.wait("> secünd")
@@ -234,7 +234,7 @@ def test_a_resize_during_the_answer_loses_nothing(play: Play, tmp_path: Path) ->
     )
     terminal.wait("After.")
     terminal.resize(40, 12)
-    terminal.wait("esc stops")
+    terminal.wait("Esc stops")
     go.touch()
     assert terminal.exit() == 0
     assert "The end." in terminal.text
@@ -247,7 +247,7 @@ def test_wide_characters_do_not_break_the_region(play: Play, tmp_path: Path) -> 
     terminal = play(
         ("think", text * 3), ("answer", text), ("until", str(go)), ("answer", "结束。"), columns=40, rows=24
     )
-    terminal.wait("esc stops")
+    terminal.wait("Esc stops")
     go.touch()
     assert terminal.exit() == 0
     assert terminal.text.count("▸ Thought for") == 1
@@ -306,7 +306,7 @@ def test_a_paste_during_the_answer_is_typed_ahead_as_one_piece(play: Play) -> No
     terminal.wait("│ First I look")
     assert b"\x1b[?2004h" in terminal.bytes
     terminal.press("\x1b[200~two\rlines\x1b[201~")
-    terminal.wait("> two lines")
+    terminal.wait("> two\n  lines")
     terminal.press("\t")
     assert terminal.exit() == 0
     assert "[typed [] 'two\\nlines']" in terminal.text

@@ -11,19 +11,21 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
-from mull.events import AnswerDelta, Done, Event, Loading, Notice, PromptProgress, ThinkingDelta
+from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
-from mull.terminal.console.width import clip, wrap
+from mull.terminal.console.width import wrap
 from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import TurnView, ViewOptions, show_each
+from mull.terminal.views.composer import Composer
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
-from mull.terminal.views.thinking_panel import ThinkingPanel, spinner
+from mull.terminal.views.thinking_panel import ThinkingPanel
+from mull.terminal.views.turn_bar import TurnBar
 from mull.terminal.views.wrapping import TextStream
 
 FIRST_PAINT_SECONDS = 0.15  # a turn that begins to answer sooner shows no progress line
@@ -93,9 +95,10 @@ class LiveScreen:
         self._body_factory = body
         self._quiet = quiet
         self._typeahead = typeahead
+        self._composer = Composer(streams, typeahead) if typeahead is not None else None
         self._began = time.monotonic()
+        self._bar = TurnBar(style, unicode=streams.unicode, began=self._began)
         self._region = LiveRegion(self._writer(out), streams.size)
-        self._status = "Starting"
         self._above: list[str] = []  # finished lines for the next frame
         self._panel: ThinkingPanel | None = None
         self._thought = 0  # thinking tokens of the turn so far
@@ -106,18 +109,14 @@ class LiveScreen:
         self._finish: str | None = None
 
     def take(self, event: Event) -> None:
+        self._bar.take(event, time.monotonic())
         if isinstance(event, ThinkingDelta):
             self._think(event)
         elif isinstance(event, AnswerDelta):
             self._answer(event)
         elif isinstance(event, Notice):
             self._notice(event)
-        elif isinstance(event, Loading):
-            self._status = f"Loading {one_line(event.model)} · {event.fraction:.0%}"
-        elif isinstance(event, PromptProgress):
-            cached = f", {event.cached:,} cached" if event.cached else ""
-            self._status = f"Processing prompt · {event.done:,} of {event.total:,} tokens{cached}"
-        else:
+        elif isinstance(event, Done):
             self._finish = event.finish
 
     def press(self, key: Key) -> None:
@@ -143,7 +142,7 @@ class LiveScreen:
         lines: list[str] = []
         if self._answering and self._body is not None:
             lines = self._while_answering(tail, columns, rows, now)
-        elif self._view is not None and not self._answering and self._has_begun(now):
+        elif self._view is not None and not self._answering:
             lines = self._before_answer(columns, rows, now)
         above, self._above = self._above, []
         self._region.paint(lines, above)
@@ -220,41 +219,51 @@ class LiveScreen:
         return tail
 
     def _before_answer(self, columns: int, rows: int, now: float) -> list[str]:
-        typed = self._typed(columns)
-        if self._stopping:
-            return [self._spin("Stopping", columns, now)]
-        if self._panel is None:
-            status = self._status + (" · then the answer, without thinking" if self._answer_now else "")
-            return [self._spin(status, columns, now), *typed]
-        return self._panel.live(columns, rows - 1 - len(typed), now) + typed
+        """The thinking, or what happens before it. The input's frame stands from the first moment, if there is one."""
+        below = self._input(columns, rows)
+        if self._panel is not None and not self._stopping:
+            return self._while_thinking(self._panel, below, columns, rows, now)
+        if not self._has_begun(now):
+            return [*below, ""] if below else []
+        then = "then the answer, without thinking" if self._answer_now else ""
+        return [*below, self._line(columns, now, ["Esc stops"], then=then)]
+
+    def _while_thinking(
+        self, panel: ThinkingPanel, below: list[str], columns: int, rows: int, now: float
+    ) -> list[str]:
+        """The panel has the figures; the keys are in the bar below the input, or beside the figures without one."""
+        keys = [] if self._answer_now else ["Tab answers now", self._fold_key(folded=panel.fold == "folded")]
+        if below:
+            below = ["", *below, self._bar.line(columns, now, (), status=["Esc stops", *keys])]
+            keys = []
+        return panel.live(columns, rows - 1 - len(below), now, keys=keys) + below
 
     def _while_answering(self, tail: list[str], columns: int, rows: int, now: float) -> list[str]:
-        """The panel, if it is unfolded; the answer's unfinished end; key hints."""
-        below = self._typed(columns)
+        """The panel, if it is unfolded; the answer's unfinished end; the input, figures and keys."""
+        below = self._input(columns, rows)
         unfolded = self._panel is not None and self._panel.fold == "open"
         if self._view is not None and rows >= HINT_ROWS:
-            hint = "Stopping" if self._stopping else "esc stops"
-            if self._panel is not None and not self._stopping:
-                hint += ", ctrl+o folds" if unfolded else ", ctrl+o shows the thinking"
-            below = ["", self._spin(hint, columns, now), *below]
+            keys = ["Esc stops"] + ([self._fold_key(folded=not unfolded)] if self._panel is not None else [])
+            below = ["", *below, self._line(columns, now, keys)]
         room = rows - 1 - len(below)
         above: list[str] = []
         if unfolded and self._panel is not None and self._view is not None:
             above = [*self._panel.reopened(columns, max(2, min(rows // 2, room - 3))), ""]
         return above + tail[-max(1, room - len(above)) :] + below
 
-    def _typed(self, columns: int) -> list[str]:
-        """The last line typed ahead for the next prompt."""
-        if self._typeahead is None or not (self._typeahead.text or self._typeahead.lines):
-            return []
-        text = self._typeahead.text or self._typeahead.lines[-1]
-        return [self._style(clip("> " + one_line(text)[-(columns - 6) :], columns - 1), "muted")]
+    def _line(self, columns: int, now: float, keys: list[str], *, then: str = "") -> str:
+        """The bar."""
+        if self._stopping:
+            return self._bar.line(columns, now, (), status=["Stopping"])
+        status = [*self._bar.figures(now), then] if then else ()
+        return self._bar.line(columns, now, keys, status=status)
 
-    def _spin(self, text: str, columns: int, now: float) -> str:
-        text = text if self._streams.unicode else text.replace("·", "-")
-        return self._style(
-            clip(f"{spinner(now - self._began, self._streams.unicode)} {text}", columns - 1), "muted"
-        )
+    def _fold_key(self, *, folded: bool) -> str:
+        return "Ctrl+O shows the thinking" if folded else "Ctrl+O folds"
+
+    def _input(self, columns: int, rows: int) -> list[str]:
+        """What was typed ahead for the next prompt."""
+        return self._composer.lines(columns, rows) if self._composer is not None else []
 
     @staticmethod
     def _writer(out: TextIO) -> Callable[[str], None]:

@@ -69,9 +69,12 @@ class ThinkingPanel:
         """Ctrl+O: fold, or open fully; a panel opened by the user stays on the screen when the thinking ends."""
         self.fold = "open" if self.fold == "folded" else "folded"
 
-    def live(self, columns: int, rows: int, now: float) -> list[str]:
-        """During the thinking: the status line, and below it the newest lines of text; at most `rows` lines."""
-        lines = [self._status(f"{spinner(now - self.began, self.unicode)} ", columns, now)]
+    def live(self, columns: int, rows: int, now: float, *, keys: Sequence[str] = ()) -> list[str]:
+        """During the thinking: the status line, and below it the newest lines of text; at most `rows` lines.
+
+        `keys`: what the keys do, beside the status, as many as fit.
+        """
+        lines = [self._status(f"{spinner(now - self.began, self.unicode)} ", columns, now, keys)]
         room = rows - 1
         if self.fold == "folded" or room < 1:
             return lines
@@ -85,7 +88,7 @@ class ThinkingPanel:
 
     def reopened(self, columns: int, rows: int) -> list[str]:
         """After the thinking, opened again: the summary, and below it the text's last lines."""
-        lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · ctrl+o folds", columns), "muted")]
+        lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · Ctrl+O folds", columns), "muted")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
     def left(self, columns: int) -> list[str]:
@@ -103,19 +106,16 @@ class ThinkingPanel:
         seconds = (self.ended if self.ended is not None else self.began) - self.began
         return f"Thought for {duration(seconds)} {self._mark('·')} {token_count(self.tokens)}"
 
-    def _status(self, prefix: str, columns: int, now: float) -> str:
-        """Activity, duration, tokens, speed and key hints: as much as fits."""
+    def _status(self, prefix: str, columns: int, now: float, keys: Sequence[str]) -> str:
+        """Activity, duration, tokens, speed and keys: as much as fits."""
         elapsed = max(now - self.began, 1e-6)
         parts = ["Answering now" if self.answer_now else "Thinking", duration(elapsed)]
         parts.append(token_count(self.tokens))
         if elapsed >= STEADY_SECONDS:
-            parts.append(f"{self.tokens / elapsed:.0f} tok/s")
-        hints = (
-            [] if self.answer_now else ["tab answers now", f"ctrl+o {'un' * (self.fold == 'folded')}folds"]
-        )
+            parts.append(f"{self.tokens / elapsed:.0f} tokens/s")
         room = columns - 1 - width(prefix)
         head = fitting(parts, room, f" {self._mark('·')} ")
-        hint = fitting(hints, room - width(head) - 2, ", ", clipped=False)
+        hint = fitting(keys, room - width(head) - 2, f" {self._mark('·')} ", clipped=False)
         name = "accent" if self.answer_now else "bold"
         return self.style(prefix + head, name) + (self.style("  " + hint, "muted") if hint else "")
 
