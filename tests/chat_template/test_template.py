@@ -14,7 +14,8 @@ USER = [{"role": "user", "content": "Hi"}]
 
 
 def rendered(source: str, **arguments: object) -> str:
-    return Template(source, bos="<s>", eos="</s>").render(USER, arguments=arguments)
+    tokens = (("pad_token", "<pad>"), ("unk_token", "<unk>"))
+    return Template(source, bos="<s>", eos="</s>", tokens=tokens).render(USER, arguments=arguments)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,12 @@ def rendered(source: str, **arguments: object) -> str:
         ("{% macro m(x) %}[{{ x }}{{ caller() }}]{% endmacro %}{% call m('b') %}!{% endcall %}", "[b!]"),
         ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
         ("{% for m in messages if m.role == 'user' %}{{ loop.first }}{{ loop.index }}{% endfor %}", "True1"),
+        ("{{ tools is defined and tools is none and documents is none }}", "True"),
+        ("{% if tools is not none %}Call {{ tools | tojson }}.{% endif %}{{ messages[0].content }}", "Hi"),
+        ("{% for tool in tools %}{{ tool }}{% endfor %}-", "-"),  # lists them without a test
+        ("{{ documents | length }}{{ tools is defined }}", "0False"),
+        ("{{ pad_token + unk_token }}{{ pad_token is defined }}", "<pad><unk>True"),
+        ("{{ sep_token is defined }}{{ cls_token }}{{ mask_token }}", "False"),  # the model has none
         ("{{ functions }}|{{ messages[0].missing }}", "|"),
         ("{{ 'Needs: ' + functions }}", "Needs: "),  # a variable that only a vendor's tools define
     ],

@@ -30,6 +30,13 @@ def decided(source: str | None, **ask: object) -> ReasoningDecision:
         (t.PLAIN, False, {}, "none", "this model has no thinking mode"),
         (t.TOKENS, False, {"thinking_budget": 0}, "off", "template: thinking_budget=0"),
         (t.PROMPTED, False, {}, "off", "text: a plain system prompt"),
+        (t.SWAPPED, False, {"thinking_mode": "on"}, "off", "template: thinking_mode=on"),
+        (t.OFF_OPENS, True, {"thinking_mode": "on"}, "on", "template: thinking_mode=on"),
+        (
+            *(t.OFF_OPENS, False, {"thinking_mode": "off"}, "off"),
+            "template: thinking_mode=off; prefill: </think>",
+        ),
+        (t.NEVER, False, {}, "none", "this model has no thinking mode"),
         (None, None, {}, "none", "this model has no thinking mode"),
     ],
 )

@@ -16,8 +16,9 @@ TEXT = "off by text, prompt with thinking on"
 CANNOT = "no switch, off by cannot, prompt with thinking on"
 PREFILL = "no switch, off by prefill, prompt with thinking on"
 TABLE: dict[str, tuple[str, ...]] = {
-    f"none, default none, {CANNOT} none, off none": ("PLAIN", "TOOLS_THINK", "ALWAYS_PROMPTS"),
-    f"always, default on, {CANNOT} none, off none": ("FINAL", "STRIPPED", "SILENT"),
+    f"none, default none, {CANNOT} none, off none": ("PLAIN", "TOOLS_THINK", "STRIPPED", "HANDED_BACK"),
+    f"none, default none, {CANNOT} closed, off closed": ("NEVER", "NEVER_SWITCHED"),
+    f"always, default on, {CANNOT} none, off none": ("FINAL", "SILENT"),
     f"always, default on, {CANNOT} open, off open": ("ALWAYS", "UNENDED"),
     f"always, default on, {PREFILL} open, off open": ("DISTILLED",),
     f"effort, default on, {CANNOT} none, off none": ("RECIPIENTS",),
@@ -36,6 +37,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     f"switchable, default off, bool argument, {TEMPLATE} open, off bare": ("BARE", "HISTORY_CLOSED"),
     f"switchable, default none, bool argument, {TEMPLATE} open, off closed": ("THREE_STATES", "NAMES"),
+    f"switchable, default none, str argument, {TEMPLATE} open, off closed": ("OFF_OPENS", "SWAPPED"),
     f"switchable, default none, str argument, {TEMPLATE} open, off bare": ("MODE", "OWN_MODES"),
     f"switchable, default off, str argument, {TEMPLATE} none, off none": ("GRADED_OFF",),
     f"switchable, default off, str argument, {TEMPLATE} open, off closed": ("STRICT_EFFORT",),

@@ -51,7 +51,12 @@ def facts(source: str, **known: str) -> tuple[object, ...]:
         ),
         (t.UNENDED, ("always", "on", None, "open", "open", "cannot")),
         (t.UNSPELLED, ("switchable", "off", ("enable_thinking", True, False), "none", "none", "template")),
-        (t.STRIPPED, ("always", "on", None, "none", "none", "cannot")),
+        (t.STRIPPED, ("none", "none", None, "none", "none", "cannot")),
+        (t.HANDED_BACK, ("none", "none", None, "none", "none", "cannot")),
+        (t.NEVER, ("none", "none", None, "closed", "closed", "cannot")),
+        (t.NEVER_SWITCHED, ("none", "none", None, "closed", "closed", "cannot")),
+        (t.OFF_OPENS, ("switchable", "none", ("thinking_mode", "on", "off"), "open", "closed", "template")),
+        (t.SWAPPED, ("switchable", "none", ("thinking_mode", "off", "on"), "open", "closed", "template")),
         (t.TOOLS_THINK, ("none", "none", None, "none", "none", "cannot")),
         (t.OWN_MODES, ("switchable", "none", ("thinking_mode", "full", "skip"), "open", "bare", "template")),
         (
@@ -287,3 +292,26 @@ def test_every_profile_has_a_description_and_data(source: str) -> None:
     labels = [label for label, _ in lines]
     assert labels[: labels.index("Thinking")] == (["Family"] if found.family else [])
     assert all(label and text for label, text in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("", "none"),
+        ("Some-4B-Instruct", "none"),
+        ("Star1-7B", "none"),
+        ("Some-4B-Thinking-2507", "always"),
+        ("R1-1776", "always"),
+        ("Some-Reasoner", "always"),
+    ],
+)
+def test_a_name_decides_where_the_template_only_handles_past_thinking(name: str, kind: str) -> None:
+    for source in (t.STRIPPED, t.HANDED_BACK):
+        assert profile(source, name=name).kind == kind
+    assert profile(t.CLOSED, name=name).kind == "switchable"
+
+
+def test_an_argument_about_past_thinking_shows_that_the_model_thinks() -> None:
+    argument = "{% set keep_thinking = keep_thinking | default(false) %}"
+    assert profile(argument + t.STRIPPED).kind == "always"
+    assert profile("{% set thinking_text = '' %}" + t.STRIPPED).kind == "none"

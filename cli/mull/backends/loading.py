@@ -184,7 +184,9 @@ def _load(
         from mull.turn.loaded_model import LoadedModel
 
         template = (
-            Template(model.template, bos=model.bos, eos=model.eos, vouched=vouched)
+            Template(
+                model.template, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched
+            )
             if model.template
             else None
         )
@@ -195,6 +197,7 @@ def _load(
             name=model.name,
             bos=model.bos,
             eos=model.eos,
+            tokens=model.special_texts,
             vouched=vouched,
         )
         draft_model = None

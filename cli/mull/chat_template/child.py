@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
 from mull.chat_template.limits import HINT, MEMORY, MEMORY_PER_BYTE, OUT_OF_MEMORY
+from mull.chat_template.special_texts import SpecialTexts
 from mull.chat_template.wire import read_request, write_answer
 from mull.errors import TemplateError
 
@@ -62,7 +63,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes], used: int) -> bool:
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], str]:
     try:
-        template = _template(request["source"], request["bos"], request["eos"])
+        template = _template(request["source"], request["bos"], request["eos"], request["tokens"])
         if "messages" not in request:
             return {"variables": template.variables}, ""
         return {}, template.render(
@@ -79,10 +80,10 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 @lru_cache(maxsize=4)
-def _template(source: str, bos: str, eos: str) -> LocalTemplate:
+def _template(source: str, bos: str, eos: str, tokens: SpecialTexts) -> LocalTemplate:
     from mull.chat_template.local import LocalTemplate
 
-    return LocalTemplate(source, bos=bos, eos=eos)
+    return LocalTemplate(source, bos=bos, eos=eos, tokens=tokens)
 
 
 def _alarm(seconds: float) -> None:

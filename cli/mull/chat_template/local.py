@@ -1,6 +1,6 @@
 """Compile and render a chat template in this process, as Hugging Face's `apply_chat_template` does, within limits.
 
-In: a template's source and its BOS and EOS texts, then messages and arguments. Out: the rendered text. Raises
+In: a template's source and the texts of its special tokens, then messages and arguments. Out: the rendered text. Raises
 `TemplateError` for bad syntax, `raise_exception`, endless loops, oversized values and access to Python's internals.
 Imports jinja2; compiled templates are cached for the life of the process. The limits of `budget.py` stop what they
 foresee; what they don't foresee can take this process along. So only vouched templates, and the renderer process
@@ -22,9 +22,11 @@ from jinja2.exceptions import SecurityError
 from mull.chat_template.budget import LimitError
 from mull.chat_template.limits import HINT, MAX_SOURCE, characters, one_line
 from mull.chat_template.sandbox import ChatEnvironment, RaisedError
+from mull.chat_template.special_texts import SpecialTexts
 from mull.errors import TemplateError
 
 MAX_MISSING = 8  # undefined variables to fill in
+UNUSED = frozenset(["tools", "documents"])  # None, as in transformers: templates test `is not none`
 
 
 @cache
@@ -65,12 +67,17 @@ def _compiled(source: str) -> tuple[jinja2.Template, dict[str, list[Any]]]:
 
 
 class LocalTemplate:
-    """One chat template, compiled in this process. `bos` and `eos` are the texts of its special tokens."""
+    """One chat template, compiled in this process. `bos`, `eos` and `tokens` are the texts of its special tokens."""
 
-    def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
+    def __init__(self, source: str, *, bos: str = "", eos: str = "", tokens: SpecialTexts = ()) -> None:
         self.source = source
-        self.bos = bos
-        self.eos = eos
+        self._constants: dict[str, Any] = {
+            **dict(tokens),
+            "bos_token": bos,
+            "eos_token": eos,
+            "tools": None,
+            "documents": None,
+        }
         self._template, self._variables = _compiled(source)
         self._missing: list[str] = []
 
@@ -95,15 +102,18 @@ class LocalTemplate:
                         **{
                             name: now.strftime("%B %d %Y") if "date" in name else "" for name in self._missing
                         },
+                        **self._constants,
                         "messages": messages,
                         "add_generation_prompt": add_generation_prompt,
-                        "bos_token": self.bos,
-                        "eos_token": self.eos,
                         "strftime_now": lambda pattern="%Y-%m-%d": now.strftime(str(pattern)[:200]),
                         **arguments,
                     }
                 )
             except TemplateError as error:
+                if self._constants.keys() >= UNUSED and _lists_none(error.__cause__):
+                    # Templates for tools may list them without a test. (transformers fails there.)
+                    self._constants = {k: v for k, v in self._constants.items() if k not in UNUSED}
+                    continue
                 # A few old templates use variables that only their vendors' tools define (`functions`, `datetime`).
                 name = _undefined_name(error.__cause__)
                 if name is None or name in self._missing or len(self._missing) >= MAX_MISSING:
@@ -151,3 +161,8 @@ def _undefined_name(error: BaseException | None) -> str | None:
     """The name of the undefined variable that made a template fail, or None."""
     found = re.fullmatch(r"'(\w+)' is undefined", str(error)) if isinstance(error, UndefinedError) else None
     return found.group(1) if found else None
+
+
+def _lists_none(error: BaseException | None) -> bool:
+    """Whether a template failed because it uses None as a list or a mapping."""
+    return isinstance(error, TypeError) and "NoneType" in str(error)

@@ -34,6 +34,7 @@ from mull.chat_template.limits import (
     characters,
     one_line,
 )
+from mull.chat_template.special_texts import SpecialTexts
 from mull.chat_template.wire import pack, read_answer, write_request
 from mull.errors import Interrupted, TemplateError
 
@@ -98,14 +99,14 @@ def _allowance(source: str) -> Allowance:  # noqa: ARG001 - one per source
 class RemoteTemplate:
     """One chat template, compiled and rendered in the child."""
 
-    def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
+    def __init__(self, source: str, *, bos: str = "", eos: str = "", tokens: SpecialTexts = ()) -> None:
         if len(source) > MAX_SOURCE:
             raise TemplateError(
                 "chat_template_too_long",
                 f"The model's chat template is longer than {MAX_SOURCE:,} characters.",
                 HINT,
             )
-        self._fields = {"source": source, "bos": bos, "eos": eos}
+        self._fields = {"source": source, "bos": bos, "eos": eos, "tokens": tokens}
         self._allowance = _allowance(source)
         self.variables: Mapping[str, Sequence[Any]] = self._ask({}, 0)[0]["variables"]
 

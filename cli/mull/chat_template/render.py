@@ -167,7 +167,7 @@ def _substituted(
     template: Template, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], now: datetime
 ) -> list[tuple[str, bool]]:
     """The pieces of a rendering with substituted texts."""
-    substitution = _Substitution(_texts(messages), template.source + template.bos + template.eos)
+    substitution = _Substitution(_texts(messages), template.source + template.spelled)
     return substitution.restore(
         template.render(substitution.substitute(messages), arguments=arguments, now=now)
     )

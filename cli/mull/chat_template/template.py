@@ -1,6 +1,6 @@
 """A chat template, rendered as Hugging Face's `apply_chat_template` does, in a sandbox with limits.
 
-In: a template's source and its BOS and EOS texts, then messages and arguments. Out: the rendered text. Raises
+In: a template's source and the texts of its special tokens, then messages and arguments. Out: the rendered text. Raises
 `TemplateError` for bad syntax, `raise_exception`, endless loops, oversized values and access to Python's internals,
 and `Interrupted` where the caller's check (`process.stoppable`) says so.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mull.chat_template.limits import HINT, NO_ARGUMENTS
+from mull.chat_template.special_texts import SpecialTexts
 
 if TYPE_CHECKING:
     from mull.chat_template.local import LocalTemplate
@@ -21,7 +22,7 @@ __all__ = ["HINT", "NO_ARGUMENTS", "Template"]
 
 
 class Template:
-    """One model's chat template. `bos` and `eos` are the texts of its special tokens.
+    """One model's chat template. `bos`, `eos` and `tokens` are the texts of its special tokens.
 
     `vouched` says that mull answers for the source: it is pebble's, or it comes from a file that the catalogue
     lists and whose digest was verified. Such a template renders in this process. Every other one renders in the
@@ -29,19 +30,26 @@ class Template:
     published says who wrote a template, not what it does, and no trial rendering bounds what it does with other texts.
     """
 
-    def __init__(self, source: str, *, bos: str = "", eos: str = "", vouched: bool = False) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        bos: str = "",
+        eos: str = "",
+        tokens: SpecialTexts = (),
+        vouched: bool = False,
+    ) -> None:
         self.source = source
-        self.bos = bos
-        self.eos = eos
+        self.spelled = bos + eos + "".join(text for _, text in tokens)
         self._renderer: LocalTemplate | RemoteTemplate
         if vouched:
             from mull.chat_template.local import LocalTemplate
 
-            self._renderer = LocalTemplate(source, bos=bos, eos=eos)
+            self._renderer = LocalTemplate(source, bos=bos, eos=eos, tokens=tokens)
         else:
             from mull.chat_template.process import RemoteTemplate
 
-            self._renderer = RemoteTemplate(source, bos=bos, eos=eos)
+            self._renderer = RemoteTemplate(source, bos=bos, eos=eos, tokens=tokens)
 
     @property
     def variables(self) -> Mapping[str, Sequence[Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mull.chat_template.process import prestart
 from mull.chat_template.render import Segment, render
+from mull.chat_template.special_texts import KEYS
 from mull.errors import ModelFileError, MullError, TemplateError, UsageError
 from mull.fs.json_text import parse_json, read_json
 from mull.fs.text import read_bytes, reason
@@ -58,9 +59,11 @@ class Inspected:
         source = _read(path)
         name = path.resolve().parent.name if path.stem in GENERIC else path.stem
         if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
-            template, bos, eos = _template(path, source)
+            template, texts = _template(path, source)
+            bos, eos = texts.pop("bos_token", ""), texts.pop("eos_token", "")
             try:
-                return cls(path, None, profile(template, name=name, bos=bos, eos=eos))
+                found = profile(template, name=name, bos=bos, eos=eos, tokens=tuple(texts.items()))
+                return cls(path, None, found)
             except TemplateError as error:
                 raise TemplateError(
                     error.code, error.message, "Use another file, or correct this one."
@@ -75,6 +78,7 @@ class Inspected:
                 name=header.name or name,
                 bos=header.bos,
                 eos=header.eos,
+                tokens=header.special_texts,
             )
         except TemplateError as error:
             return cls(path, header, Profile(None), error)
@@ -194,8 +198,8 @@ def _read(path: Path) -> bytes:
         raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason(error)}.", OTHER) from error
 
 
-def _template(path: Path, data: bytes) -> tuple[str, str, str]:
-    """A template's source, and its BOS and EOS texts where the file has them."""
+def _template(path: Path, data: bytes) -> tuple[str, dict[str, str]]:
+    """A template's source, and the texts of its special tokens where the file has them, by variable."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -206,10 +210,10 @@ def _template(path: Path, data: bytes) -> tuple[str, str, str]:
         return _from_json(path, text)
     if not text.strip():
         raise ModelFileError("no_chat_template", f"{path} is empty.", OTHER)
-    return text, "", ""
+    return text, {}
 
 
-def _from_json(path: Path, text: str) -> tuple[str, str, str]:
+def _from_json(path: Path, text: str) -> tuple[str, dict[str, str]]:
     """The same from a tokenizer's JSON, which may have several named templates."""
     try:
         value = parse_json(text)
@@ -222,8 +226,8 @@ def _from_json(path: Path, text: str) -> tuple[str, str, str]:
         template = named.get("default") or next(iter(named.values()), None)
     if not isinstance(template, str):
         raise ModelFileError("no_chat_template", f"{path} has no chat_template.", OTHER)
-    begin, end = (_spelled(found.get(key)) for key in ("bos_token", "eos_token"))
-    return template, begin, end
+    texts = {key: _spelled(found.get(key)) for key in ("bos_token", "eos_token", *KEYS)}
+    return template, {key: spelled for key, spelled in texts.items() if spelled}
 
 
 def _spelled(token: Any) -> str:

@@ -171,6 +171,7 @@ def _thinking(headers: list[Header]) -> str | None:
             name=first.name,
             bos=first.bos,
             eos=first.eos,
+            tokens=first.special_texts,
         )
     except MullError as error:
         return error.message

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+from mull.chat_template.special_texts import SpecialTexts, special_texts
 from mull.engine import placement
 from mull.engine.file_check import check_file, refused
 from mull.engine.native import devices, library, quiet_stderr, selfcheck
@@ -210,6 +211,17 @@ class Model:
     @cached_property
     def eos(self) -> str:
         return self._spelling(self._llama.llama_vocab_eos(self.vocabulary))
+
+    @cached_property
+    def special_texts(self) -> SpecialTexts:
+        """The other special tokens that a chat template may write."""
+
+        def text_of(key: str) -> str:
+            number = self.metadata(key) or ""
+            token = int(number) if number.isdecimal() and len(number) < 10 else -1
+            return self._spelling(token) if token < self.n_vocab else ""
+
+        return special_texts(text_of)
 
     @property
     def recurrent(self) -> bool:

@@ -37,7 +37,7 @@ class ReasoningDecision:
 
     def report(self, *, thought: bool = False) -> ReasoningReport:
         """The report for the result, once it is known whether the model `thought`."""
-        notice = self.notice or (THOUGHT_ANYWAY if thought and self.applied == "off" else None)
+        notice = self.notice or (THOUGHT_ANYWAY if thought and self.asked == "off" else None)
         return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
@@ -127,16 +127,19 @@ def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
         return ReasoningDecision(asked, "none", "this model has no thinking mode", hide=True)
     if profile.off in ("template", "text"):
         arguments, word, how = _switched(profile, on=False)
-        return ReasoningDecision(asked, "off", how, None, arguments, hide=True, word=word)
+        if profile.off_prefill:
+            how = f"{how}; {_prefilled(profile)}"
+        return ReasoningDecision(
+            asked, "off", how, None, arguments, profile.off_prefill, hide=True, word=word
+        )
     arguments = {}
     how = ""
     if profile.effort is not None and profile.effort.values["low"] is not None:
         arguments = {profile.effort.argument: profile.effort.values["low"]}
         how = f"template: {profile.effort.argument}={_shown(profile.effort.values['low'])}"
     if profile.off == "prefill":
-        shown = profile.off_prefill.strip().replace("\n", " ")
         return ReasoningDecision(
-            asked, "off", f"prefill: {shown}", None, arguments, profile.off_prefill, hide=True
+            asked, "off", _prefilled(profile), None, arguments, profile.off_prefill, hide=True
         )
     how = f"{how + '; ' if how else ''}{_budget(MINIMUM_BUDGET)}, hidden"
     return ReasoningDecision(
@@ -148,6 +151,10 @@ def _off(asked: Asked, profile: Profile) -> ReasoningDecision:
         budget=MINIMUM_BUDGET,
         hide=True,
     )
+
+
+def _prefilled(profile: Profile) -> str:
+    return "prefill: " + profile.off_prefill.strip().replace("\n", " ")
 
 
 def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None, str]:

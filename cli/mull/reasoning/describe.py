@@ -113,7 +113,7 @@ def _position(profile: Profile, *, on: bool) -> str:
     if switch is None:
         return ""
     value = switch.on if on else switch.off
-    prompt = profile.prompts.on if on else profile.prompts.off
+    prompt = profile.prompts.on if on else _off_prompt(profile)
     done = PREFILLS[profile.prefill(prompt)]
     if switch.argument is not None:
         return f"template argument {switch.argument} = {_value(value)}; {done}"
@@ -149,7 +149,9 @@ def _history(profile: Profile) -> str:
 
 
 def _off_prompt(profile: Profile) -> str:
-    return profile.prompts.off if profile.off in ("template", "text") else profile.prompts.default
+    if profile.off in ("template", "text"):
+        return profile.prompts.off + profile.off_prefill
+    return profile.prompts.default
 
 
 def _shown(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from mull.chat_template.template import HINT, Template
 from mull.errors import TemplateError
 from mull.reasoning import markers
+from mull.reasoning.consistency import consistent, undecided
 from mull.reasoning.probe import ANSWER, CALL, QUESTION, TOOL, USER, VALUE, TemplateProbe, TurnMarkup
 from mull.reasoning.profile import THINK_TAGS, Default, GenerationPrompts, Kind, Profile, Switch
 from mull.reasoning.switches import GRADED, find_effort, find_switch
@@ -51,13 +52,14 @@ def detect(template: Template) -> Profile:
     else:
         kind = "always" if found.end else "none"
     found = _endings(probe, find_answer_markers(probe, found, given), given)
-    return replace(
+    found = replace(
         found,
         kind=kind,
         default=_default(probe, found, kind),
         off="cannot" if switch is None else "template" if switch.argument else "text",
         **_conversation(probe, switch),
     )
+    return replace(consistent(probe, found), undecided=undecided(probe, found))
 
 
 def _endings(probe: TemplateProbe, found: Profile, given: Mapping[str, Any]) -> Profile:

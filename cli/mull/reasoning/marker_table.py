@@ -45,6 +45,7 @@ class Action(Enum):
     HEADER = auto()  # a header begins after the match
     REHEADER = auto()  # a header begins with the match
     GAP = auto()
+    UNWRAP = auto()  # the answer's wrapper ends
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class MarkerTable:
             profile.restart,
         ]
         mine += [profile.tool_start, profile.tool_end, profile.prompts.header, *profile.turn_ends]
+        pairs = _wrappers(profile)
+        mine += [*pairs, *pairs.values()]
         if not profile.reasons:
             mine += [*DEFAULT_TAGS, *DEFAULT_TAGS.values()]
         for spelling in sorted(profile.special, key=len, reverse=True):
@@ -105,6 +108,8 @@ class MarkerTable:
                 self._symbols[spelling] = chr(next(codes))
         self._spellings = {symbol: spelling for spelling, symbol in self._symbols.items()}
         self._special = re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
+        self.wrappers = {self.symbols(opening): self.symbols(closing) for opening, closing in pairs.items()}
+        self.guessed = frozenset() if profile.answer_start else frozenset(self.wrappers)
         self.tables = self._header_tables() if profile.header else self._tag_tables()
 
     @property
@@ -160,6 +165,7 @@ class MarkerTable:
             (head, Action.SWALLOW),
             (opened, Action.SWALLOW),
             *default_tags,
+            *((opening, Action.ANSWER) for opening in _wrappers(p) if opening not in AFTER_THINKING),
         )
         think = self._actions(
             (end, Action.CLOSE),
@@ -170,8 +176,9 @@ class MarkerTable:
         )
         if not p.reasons:
             think |= self._actions(*((closer, Action.CLOSE) for closer in DEFAULT_TAGS.values()))
-        over = Action.END if self._is_token(self.symbols(p.answer_end or "")) else Action.SWALLOW
-        answer = self._actions((p.answer_end, over), *tool, *ends)
+        over = Action.END if self._is_token(self.symbols(p.answer_end or "")) else Action.UNWRAP
+        closings = ((closing, Action.UNWRAP) for closing in _wrappers(p).values())
+        answer = self._actions((p.answer_end, over), *closings, *tool, *ends)
         # Where thinking and answer are separate messages, one marker ends both.
         strays = (
             (start, Action.THINK),
@@ -188,7 +195,7 @@ class MarkerTable:
         } - {self.symbols(end or "")}
         after: dict[str, Action] = {
             marker: Action.SWALLOW if action is Action.CLOSE else action for marker, action in first.items()
-        }
+        } | self._actions(*((opening, Action.ANSWER) for opening in _wrappers(p)))
         tools = self._actions((p.tool_end, Action.TOOL_END), *ends)
         return {
             TurnState.START: StateMarkers.of(first),
@@ -222,6 +229,26 @@ class MarkerTable:
             TurnState.TOOL: body,
             TurnState.END: StateMarkers.of({}),
         }
+
+
+# Wrappers of an answer that count at its very beginning although no template spells them, and those that count only
+# right after thinking: at the beginning of a turn they are more likely what was requested.
+AFTER_THINKING = {f"<{name}>": f"</{name}>" for name in ("response", "solution", "output", "final")}
+WRAPPERS = AFTER_THINKING | {
+    "<answer>": "</answer>",
+    "<final_answer>": "</final_answer>",
+    "<|begin_of_answer|>": "<|end_of_answer|>",
+    "<|begin_of_solution|>": "<|end_of_solution|>",
+}
+
+
+def _wrappers(profile: Profile) -> dict[str, str]:
+    """The tags that may wrap an answer of this model."""
+    if profile.header:
+        return {}
+    if profile.answer_start is None:
+        return WRAPPERS
+    return {profile.answer_start: profile.answer_end} if profile.answer_end else {}
 
 
 DEFAULT_TAGS = {  # tags to expect from a model whose template does not mention thinking

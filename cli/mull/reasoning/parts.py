@@ -119,6 +119,11 @@ class OutputBuffer:
         *lines, last = (self._line + before).split("\n")
         return not last.strip() and not self._fenced ^ _fences(lines)
 
+    def may_unwrap(self, before: str, opening: str) -> bool:
+        """Whether a wrapper's end may follow `before`: not in a code fence, nor on a line with its opening tag."""
+        *lines, last = (self._line + before).split("\n")
+        return not self._fenced ^ _fences(lines) and not (opening and opening in last)
+
     # ---- tool calls
 
     def hidden(self, text: str) -> None:

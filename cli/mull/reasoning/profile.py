@@ -69,7 +69,9 @@ class Profile:
     switch: Switch | None = None  # what switches it; None where nothing does, or only `off_prefill`
     effort: EffortControl | None = None  # the family's own control; None: an effort is a budget of tokens
     off: OffMethod = "cannot"  # what --no-reason does: an argument, words in a message, a prefill, or nothing
-    off_prefill: str = ""  # with off="prefill": the text that mull prefills, where that is known to work
+    # With off="prefill": what mull prefills, where that is known to work. Else: what closes thinking that off opens.
+    off_prefill: str = ""
+    undecided: bool = False  # the only sign of thinking: what the template does with past thinking
     # Markers in the output.
     start: str | None = None  # opens the thinking (`<think>`); None where nothing does
     end: str | None = None  # closes the thinking (`</think>`); None where the model does not think

@@ -11,7 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 
+from mull.chat_template.special_texts import SpecialTexts
 from mull.chat_template.template import Template
+from mull.reasoning.consistency import expected
 from mull.reasoning.detect import detect
 from mull.reasoning.families import corrected
 from mull.reasoning.profile import Profile
@@ -19,10 +21,18 @@ from mull.reasoning.profile import Profile
 
 @lru_cache(maxsize=32)
 def _profile(
-    source: str, special: frozenset[str], architecture: str, name: str, bos: str, eos: str, vouched: bool
+    source: str,
+    special: frozenset[str],
+    architecture: str,
+    name: str,
+    bos: str,
+    eos: str,
+    tokens: SpecialTexts,
+    vouched: bool,
 ) -> Profile:
-    found = detect(Template(source, bos=bos, eos=eos, vouched=vouched))
-    return corrected(replace(found, special=special), source, architecture=architecture, name=name)
+    found = detect(Template(source, bos=bos, eos=eos, tokens=tokens, vouched=vouched))
+    found = expected(replace(found, special=special), name)
+    return corrected(found, source, architecture=architecture, name=name)
 
 
 def profile(
@@ -33,13 +43,14 @@ def profile(
     name: str = "",
     bos: str = "",
     eos: str = "",
+    tokens: SpecialTexts = (),
     vouched: bool = False,
 ) -> Profile:
     """The profile of a model with this chat template (None: a base model without one).
 
     `special` holds the spellings of the tokenizer's control and user-defined tokens; `architecture` and `name` come
-    from the GGUF; `vouched` as for `Template`. Raises `TemplateError`.
+    from the GGUF; `bos`, `eos`, `tokens` and `vouched` are as for `Template`. Raises `TemplateError`.
     """
     if source is None:
         return Profile(None)
-    return _profile(source, frozenset(special), architecture, name, bos, eos, vouched)
+    return _profile(source, frozenset(special), architecture, name, bos, eos, tokens, vouched)

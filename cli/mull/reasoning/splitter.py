@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from mull.reasoning.harmony import MessageKind, bare, kind_of, lead, too_long
@@ -16,6 +17,7 @@ from mull.reasoning.marker_table import Action, StateMarkers, TurnState, marker_
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.parts import AnswerPart, OutputBuffer, Part, ThinkingPart
 from mull.reasoning.profile import Profile
+from mull.reasoning.wrapper import AnswerWrapper
 
 TurnPosition = Literal["start", "thinking", "after", "answer", "elsewhere"]
 
@@ -28,9 +30,12 @@ _POSITIONS: dict[TurnState, TurnPosition] = {
 
 
 class Splitter:
-    """The splitter of one turn. `prompt` ends with the generation prompt (and any prefill) that the model continues."""
+    """The splitter of one turn. `prompt` ends with the generation prompt (and any prefill) that the model continues.
 
-    def __init__(self, profile: Profile, prompt: str) -> None:
+    `messages`: the texts of the conversation. A wrapper of the answer that they spell was requested, and stays.
+    """
+
+    def __init__(self, profile: Profile, prompt: str, messages: Iterable[str] = ()) -> None:
         self._profile = profile
         self._markers = marker_table(profile)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -42,6 +47,7 @@ class Splitter:
             None  # the kind of part that text becomes, where no marker can begin; else None
         )
         self._triggers: frozenset[str] = frozenset()
+        self._wrapper = AnswerWrapper(self._markers, messages)
         self._state = TurnState.HEADER if profile.header else TurnState.START
         tail = self._prefill(prompt)
         if profile.opens_thinking and not tail.strip():
@@ -120,6 +126,8 @@ class Splitter:
             and not self._output.has_answer
         ):
             self._output.answer(self._output.all_thinking)
+        if self._wrapper.unclosed and not self._output.has_answer:  # it wrapped nothing, so it is the answer
+            self._output.answer(self._wrapper.unclosed)
         if self._state is TurnState.HEADER:
             self._emit_unclosed(self._buffer)
         if self._state is TurnState.TOOL:
@@ -167,6 +175,7 @@ class Splitter:
 
     def _advance(self, *, final: bool) -> None:
         at = 0  # no marker that counts begins before this position
+        held = 0  # length of the end of the buffer that is not decided yet
         while True:
             table = self._markers.tables[self._state]
             match = table.regex.search(self._buffer, at) if table.regex else None
@@ -177,7 +186,11 @@ class Splitter:
             if match is None:
                 break
             marker = match.group()
-            if not self._counts(marker, table, self._buffer[: match.start()]):
+            counts = self._counts(match, table, final=final)
+            if counts is None:
+                held = len(self._buffer) - match.start()
+                break
+            if not counts:
                 at = match.end()
                 continue
             if self._state in (TurnState.START, TurnState.AFTER) and self._buffer[: match.start()].strip():
@@ -188,12 +201,12 @@ class Splitter:
             self._buffer = self._buffer[match.end() :]
             at = 0
             self._apply(table.actions[marker], marker, before)
-        self._flush(final=final)
+        self._flush(final=final, held=held)
 
-    def _flush(self, *, final: bool) -> None:
+    def _flush(self, *, final: bool, held: int = 0) -> None:
         """Emit text that can no longer be the beginning of a marker."""
+        held_back = 0 if final else max(held, self._held_back(self._buffer))
         if self._state in (TurnState.START, TurnState.AFTER):
-            held_back = 0 if final else self._held_back(self._buffer)
             if not self._buffer[: len(self._buffer) - held_back].strip():
                 if final:
                     self._buffer = ""
@@ -203,7 +216,6 @@ class Splitter:
             return
         if self._state in (TurnState.HEADER, TurnState.GAP):
             return
-        held_back = 0 if final else self._held_back(self._buffer)
         text = self._buffer[: len(self._buffer) - held_back]
         self._buffer = self._buffer[len(self._buffer) - held_back :]
         self._emit(text)
@@ -244,6 +256,9 @@ class Splitter:
             case Action.CLOSE | Action.ANSWER:
                 self._output.end_thinking()
                 self._state = TurnState.AFTER
+                self._wrapper.open(marker)
+            case Action.UNWRAP:
+                self._wrapper.close()
             case Action.TOOL:
                 self._resume = (
                     TurnState.AFTER if self._state in (TurnState.START, TurnState.THINK) else self._state
@@ -305,8 +320,13 @@ class Splitter:
         elif self._state is TurnState.TOOL:
             self._output.hidden(self._markers.spelled(text))
 
-    def _counts(self, marker: str, table: StateMarkers, before: str) -> bool:
-        """Whether this marker counts here: plain-text markers are often only mentioned."""
+    def _counts(self, match: re.Match[str], table: StateMarkers, *, final: bool) -> bool | None:
+        """Whether this marker counts here: plain-text markers are often only mentioned. None: what follows decides."""
+        marker, before, after = match.group(), self._buffer[: match.start()], self._buffer[match.end() :]
+        if table.actions[marker] is Action.UNWRAP:
+            return self._wrapper.ends(marker, before, after, table, self._output, final=final)
+        if marker in self._markers.guessed:
+            return self._wrapper.begins(marker, after, final=final)
         if self._state is TurnState.THINK and table.actions[marker] is Action.THINK:
             # A redundant opener.
             return marker in table.tokens or (self._output.thinking_is_empty and not before.strip())

@@ -159,7 +159,8 @@ class Turn:
     guard: LoopGuard = field(init=False)
 
     def __post_init__(self) -> None:
-        self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end)
+        texts = [message.content for message in self.prompt.messages if message.role != "assistant"]
+        self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end, texts)
         self.closer = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
         self.stops = StopFilter((*self.settings.stop, *self.loaded.stops))
         model, decision = self.loaded.engine.model, self.prompt.decision

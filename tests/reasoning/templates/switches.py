@@ -48,6 +48,21 @@ MODE = (
     _TURNS + "{%- if thinking_mode == 'enabled' %}{{ '<think>' }}"
     "{%- elif thinking_mode == 'disabled' %}{{ '</think>' }}{% endif %}{% endif %}"
 )
+# Off opens the thinking, like on, and leaves it empty (as Baichuan-M2 does).
+OFF_OPENS = (
+    _TURNS + "{%- if thinking_mode == 'on' %}{{ '<think>\n' }}"
+    "{%- elif thinking_mode == 'off' %}{{ '<think>\n\n' }}{% endif %}{% endif %}"
+)
+# On and off are named the wrong way round.
+SWAPPED = (
+    _TURNS + "{%- if thinking_mode == 'on' %}{{ '<think>\n\n</think>\n\n' }}"
+    "{%- elif thinking_mode == 'off' %}{{ '<think>\n' }}{% endif %}{% endif %}"
+)
+# The prompt always closes the thinking, whatever is requested.
+NEVER = _TURNS + "{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+NEVER_SWITCHED = "{% if enable_thinking %}Think hard.{% endif %}" + NEVER
+# Made for a family: past thinking is rendered, and nothing else speaks of it (as in Qwen3-Instruct-2507).
+HANDED_BACK = _TURNS + "{% endif %}"
 # The default system prompt makes it think.
 PROMPTED = (
     "{%- if messages[0].role == 'system' %}{{ '[SYSTEM]' + messages[0].content + '[/SYSTEM]' }}"

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from mull.chat_template.special_texts import KEYS, SpecialTexts, special_texts
 from mull.errors import ModelFileError
 from mull.models.gguf.reader import MAX_KEY, DamagedError, LongArray, Reader
 
@@ -23,6 +24,7 @@ MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)  # version 1 had 32-bit lengths; its models are no longer in use
 MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 65_536, 8
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types
+BOS, EOS = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
 MAX_SPECIAL = 65_536  # the largest vocabularies reserve some ten thousand
 DAMAGED: Final = "model_damaged"  # error code for a file that is a GGUF, but damaged
 AGAIN: Final = "Get the file again, for example with: mull pull"
@@ -106,7 +108,7 @@ class Header:
         types = self.array("tokenizer.ggml.token_type")
         special = (i for i, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED))
         wanted = set(itertools.islice(special, MAX_SPECIAL))
-        wanted |= {self.metadata.get(f"tokenizer.ggml.{end}_token_id", -1) for end in ("bos", "eos")}
+        wanted |= {self._token(key) for key in (BOS, EOS, *KEYS.values())}
         tokens = self.metadata.get("tokenizer.ggml.tokens", ())
         if not isinstance(tokens, LongArray):
             return {i: str(text) for i, text in enumerate(tokens) if i in wanted}
@@ -116,12 +118,24 @@ class Header:
     @property
     def bos(self) -> str:
         """The text of the BOS token; empty without one."""
-        return self.special_tokens.get(self.metadata.get("tokenizer.ggml.bos_token_id", -1), "")
+        return self._spelled(BOS)
 
     @property
     def eos(self) -> str:
         """The text of the EOS token; empty without one."""
-        return self.special_tokens.get(self.metadata.get("tokenizer.ggml.eos_token_id", -1), "")
+        return self._spelled(EOS)
+
+    @property
+    def special_texts(self) -> SpecialTexts:
+        """The other special tokens that a chat template may write."""
+        return special_texts(self._spelled)
+
+    def _spelled(self, key: str) -> str:
+        return self.special_tokens.get(self._token(key), "")
+
+    def _token(self, key: str) -> int:
+        value = self.metadata.get(key)
+        return value if isinstance(value, int) else -1
 
     def array(self, key: str) -> Iterator[Any]:
         """The elements of an array; a long one is read from the file. Empty where there is none."""
