@@ -47,3 +47,14 @@ def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
         terminal.press("\x15")
         terminal.leave()
     assert kept.count() == 0
+
+
+def test_a_paste_during_an_answer_is_folded_at_the_next_prompt(chat: Chat, endless: Path) -> None:
+    with chat(endless) as terminal:
+        terminal.say("go on")
+        terminal.wait("Thinking")
+        terminal.press("see " + paste(pasted(40)))
+        terminal.press("\x1b")
+        terminal.wait("> see [pasted 40 lines]")
+        terminal.press("\x15")
+        terminal.leave()

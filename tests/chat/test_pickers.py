@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,3 +148,12 @@ def test_a_terminal_that_is_resized(chat: Chat, thinker: Path) -> None:
         terminal.wait(lambda: bool(chosen(terminal)) and len(terminal.lines) <= 10, "the last row")
         terminal.press(ESC)
         terminal.wait(lambda: "Enter takes it" not in terminal.text, "the prompt")
+
+
+def test_a_termination_restores_the_terminal(chat: Chat, thinker: Path) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("/theme")
+        terminal.wait("Theme · 5")
+        os.kill(terminal.process.pid, signal.SIGTERM)
+        assert terminal.exit() in {128 + signal.SIGTERM, -signal.SIGTERM}
+        assert terminal.mode == terminal.mode_before

@@ -41,6 +41,8 @@ def _read(chat: Chat, prompt: Prompt) -> str:
     """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
     chat.blank_line()
     typed = chat.typeahead
+    prompt.fold(typed.pieces)
+    typed.pieces.clear()
     if typed.lines:
         line = typed.lines.pop(0)
         prompt.echo(line)

@@ -236,6 +236,10 @@ def _bindings(view: _View[T], choice: Choice[T]) -> KeyBindings:
     def _close(event: KeyPressEvent) -> None:
         event.app.exit(result=False)
 
+    @bindings.add("c-z")
+    def _suspend(event: KeyPressEvent) -> None:
+        event.app.suspend_to_background()
+
     @bindings.add("<bracketed-paste>")
     def _paste(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text(one_line(event.data))

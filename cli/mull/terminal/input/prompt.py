@@ -92,9 +92,14 @@ class Prompt:
         self._show(valid_unicode(self._pastes.titled(text)))
         return valid_unicode(self._pastes.whole(text))
 
+    def fold(self, pieces: Sequence[str]) -> None:
+        """From now on, show the long ones of these pastes folded, in a line that is read or echoed."""
+        for piece in pieces:
+            self._pastes.fold(piece)
+
     def echo(self, line: str) -> None:
         """Show a line that was typed ahead as if it had been typed here, and add it to the history."""
-        self._show(line)
+        self._show(self._pastes.titled(self._pastes.folded(line)))
         self._session.history.append_string(line)
 
     def _show(self, line: str) -> None:

@@ -27,10 +27,14 @@ from mull.terminal.input.sequences import Token, Tokenizer
 
 @dataclass(slots=True)
 class Typeahead:
-    """What was typed during a turn: `lines` that were ended with Enter, and the `text` after them."""
+    """What was typed during a turn: `lines` that were ended with Enter, and the `text` after them.
+
+    `pieces`: text that came in one piece, as pastes do; the prompt folds the long ones.
+    """
 
     lines: list[str] = field(default_factory=list)
     text: str = ""
+    pieces: list[str] = field(default_factory=list)
     interrupted_at: float = float("-inf")  # the last Ctrl+C, in `time.monotonic()` seconds
 
     def press(self, key: Key) -> None:
@@ -38,6 +42,8 @@ class Typeahead:
             self.interrupted_at = time.monotonic()
         elif key.name == "text":
             self.text += key.text
+            if len(key.text) > 1:
+                self.pieces.append(key.text)
         elif key.name == "newline":
             self.text += "\n"
         elif key.name == "backspace":
