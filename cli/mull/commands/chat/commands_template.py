@@ -12,20 +12,19 @@ import json
 import re
 import string
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mull.commands._prompt_template import beyond_the_prompt
 from mull.commands._run_config import ReasoningLayers
 from mull.commands.chat.asking import ask
 from mull.commands.chat.pickers import pick_template
 from mull.commands.chat.registry import action
 from mull.commands.chat.session import Chat
 from mull.conversation.preferences import Preferences
-from mull.prompt_templates import files
-from mull.prompt_templates.template import PromptTemplate
 from mull.settings import ReasoningAsk, Sampling
-from mull.structured.reading import read_answer_format
 from mull.terminal.console.sanitize import one_line
+
+if TYPE_CHECKING:
+    from mull.prompt_templates.template import PromptTemplate
 
 _VALUE = re.compile(r'\s*([A-Za-z_]\w*)=(?:"([^"]*)"|(\S*))(?:\s+|$)')
 _THINKING = ("reason", "effort", "think_budget")
@@ -33,6 +32,8 @@ _THINKING = ("reason", "effort", "think_budget")
 
 @action("template")
 def _template(chat: Chat, argument: str) -> None:
+    from mull.prompt_templates import files
+
     here = files.working_folder()
     names = [path.stem for path in files.all_files(here)]
     if not argument:
@@ -74,6 +75,8 @@ def _missing(template: PromptTemplate, given: Mapping[str, str], text: str) -> s
 
 def _ask(chat: Chat, template: PromptTemplate, values: Mapping[str, str], text: str) -> None:
     """Ask with the template's settings, and restore the user's own."""
+    from mull.commands._prompt_template import beyond_the_prompt
+
     settings = dict(template.settings)
     if template.schema is not None:
         settings["schema"] = (
@@ -97,6 +100,8 @@ def _ask(chat: Chat, template: PromptTemplate, values: Mapping[str, str], text: 
 
 def _preferences(own: Preferences, settings: Mapping[str, Any], stop: tuple[str, ...]) -> Preferences:
     """The user's preferences with the template's settings over them."""
+    from mull.structured.reading import read_answer_format
+
     sampling = {field.name for field in dataclasses.fields(Sampling)} & settings.keys()
     asked = ReasoningAsk(
         on=True if settings.get("effort") else settings.get("reason"),

@@ -77,7 +77,7 @@ def _model_row(chat: Chat, model: InventoryItem, *, recommended: bool) -> Row[st
     return Row(
         name,
         name,
-        (size, Styled(verdict, VERDICT_STYLES[model.plan.verdict] if model.plan else "")),
+        (Styled(verdict, VERDICT_STYLES[model.plan.verdict] if model.plan else ""), size),
         ", ".join(filter(None, facts)),
         mark=star if recommended else here if model.installed else "",
         style="accent" if model.installed else "muted" if _worse(model) == 2 else "",
