@@ -133,8 +133,7 @@ class _Commands(HelpGroup):
             for parameter in self.get_params(ctx)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
-        named = args and args[0] in {*COMMANDS, *ALIASES}
-        if not args or not (named or args[0].partition("=")[0] in own):
+        if not args or not (_names_command(args, self) or args[0].partition("=")[0] in own):
             args = [DEFAULT_NAME, *args]
         return super().parse_args(ctx, args)
 
@@ -291,7 +290,7 @@ def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     from mull.terminal.views.base import requested_forms
     from mull.terminal.views.open import show_failure
 
-    of_turn = not words or words[0] not in {*COMMANDS, *ALIASES} or words[0] in ("ask", "chat")
+    of_turn = words[:1] in (["ask"], ["chat"]) or not _names_command(words, typer.main.get_command(app))
     flags = words[: words.index("--")] if "--" in words else words  # raw: usage errors have the form too
     show_failure(error, requested_forms(flags)[0], streams, of_turn=of_turn)
     return error.exit_code
@@ -307,6 +306,15 @@ def _chosen_theme(flag: ThemeName | None) -> ThemeChoice:
         choice = ThemeChoice()
     named = flag or named_theme("MULL_THEME", os.environ.get("MULL_THEME") or None)
     return dataclasses.replace(choice, name=named) if named else choice
+
+
+def _names_command(words: Sequence[str], group: Any) -> bool:
+    """Whether a command line begins with a command, and not with a prompt or an option."""
+    if words[:1] == ["help"]:
+        from mull.commands._help_words import are_prompt
+
+        return not are_prompt(words[1:], group)
+    return bool(words) and words[0] in {*COMMANDS, *ALIASES}
 
 
 def _help_line(usage: Any) -> str:

@@ -51,6 +51,8 @@ def test_lists_of_models(mull: Run, typed: str, count: int) -> None:
         (["history"], "sessions"),
         (["help", "modles"], "help models"),
         (["help", "sessions", "serch"], "help sessions search"),
+        (["help", "sesions", "search"], "help sessions"),
+        (["help", "sesions", "serch"], "help sessions"),
     ],
 )
 def test_a_lone_word_that_looks_like_a_command_is_refused(mull: Run, typed: list[str], meant: str) -> None:
@@ -72,6 +74,38 @@ def test_other_words_are_a_prompt(mull: Run, thinker: Path, words: list[str]) ->
     first, rest = (words[:1], words[1:]) if words[0] == "ask" else ([], words)
     done = mull(*first, "-m", thinker, *rest)
     assert (done.returncode, done.stdout) == (0, b"Forty-two.\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["help", "me", "write", "a", "poem"],
+        ["help", "me write a poem"],
+        ["help", "me", "--no-reason", "please"],
+        ["help", "show", "me", "the", "way"],
+        ["help", "sessions", "are", "too", "long"],
+        ["help", "hello", "world"],
+    ],
+)
+def test_two_words_after_help_that_name_no_command_are_a_prompt(
+    mull: Run, thinker: Path, words: list[str]
+) -> None:
+    done = mull("--json", "-m", thinker, "--no-reason", *words)  # `help` is not the first word: a prompt
+    assert mull(*words, "-m", thinker, "--no-reason", "--json").returncode == 0
+    asked = json.loads(mull(*words, "-m", thinker, "--no-reason", "--json").stdout)
+    assert (asked["answer"], asked["usage"]) == ("42", json.loads(done.stdout)["usage"])
+
+
+@pytest.mark.parametrize("words", [["help", "me"], ["help", "rm", "nosuch"], ["help", "sessions", "blue"]])
+def test_one_word_after_help_that_names_no_command_is_refused(mull: Run, words: list[str]) -> None:
+    done = mull(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"mull ask {' '.join(words)} asks the model." in done.stderr.decode()
+
+
+def test_a_failed_prompt_that_begins_with_help_is_a_result_of_a_turn(mull: Run) -> None:
+    failed = mull("help", "me", "write", "-m", "nosuch.gguf", "--json")
+    assert (failed.returncode, json.loads(failed.stdout)["finish"]) == (1, "error")
 
 
 def test_a_template_takes_any_word(mull: Run, thinker: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mull import __version__
+from mull.commands._help_words import named
 from mull.commands._options import Json
 from mull.errors import UsageError
 from mull.suggest import did_you_mean, within_two_edits
@@ -19,15 +20,18 @@ Words = Annotated[
 
 
 def help_(context: typer.Context, words: Words = None) -> None:
-    """Show the help of mull or of a command."""
+    """Show the help of mull or of a command.
+
+    Other words are a prompt: mull help me write a poem.
+    """
     inner: Any = context.parent
-    for position, word in enumerate(words or []):
-        command = inner.command
-        names = command.list_commands(inner) if hasattr(command, "list_commands") else []
-        below = command.get_command(inner, word) if names else None
-        if below is None or below.hidden:
-            raise _unknown(words or [], position, names)
-        inner = below.make_context(word, [], parent=inner, resilient_parsing=True)
+    given = words or []
+    known, names = named(given, inner.command)
+    if known < len(given):
+        raise _unknown(given, known, names)
+    for word in given:
+        command = inner.command.get_command(inner, word)
+        inner = command.make_context(word, [], parent=inner, resilient_parsing=True)
     streams: Streams = context.obj
     streams.write_stdout(inner.get_help() + "\n")
 
