@@ -66,6 +66,9 @@ class Notice:
 LOOPED = "The answer was cut: the model repeated itself."
 """What a turn with the finish `loop` is called, wherever a note says so."""
 
+EMPTY_ANSWER = "The answer is empty: the model ended its turn at once."
+"""What a turn with the finish `stop` and an answer without text is called."""
+
 NOT_SAVED = "not_saved"
 """The code of a notice that the conversation could not be read or saved."""
 
@@ -144,6 +147,11 @@ class Done:
         if self.finish == "length" and self.limit == "max_tokens":
             return ExitCode.OK
         return _EXIT[self.finish]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the turn ended as it should, but without an answer's text."""
+        return self.finish == "stop" and self.error is None and not self.answer.strip()
 
 
 _EXIT: dict[Finish, ExitCode] = {

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.model_files.encoder import write_bert
+from tests.model_files.faults import KINDS, write_changed
+from tests.model_files.random_model import TINY, write_random
 from tests.model_files.scripted import write_scripted
 
 
@@ -66,6 +69,37 @@ def test_bit_flipped(mull: Run, thinker: Path, tmp_path: Path, seed: int) -> Non
     done = mull("-m", path, "--no-save", "--max-tokens", "5", "hi")
     assert done.returncode in (0, 1, 3, 4)
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "by its architecture"])
+def test_an_encoder(mull: Run, tmp_path: Path, marked: bool) -> None:
+    """llama.cpp calls a BERT a model with a decoder; what it generates would be the same token for ever."""
+    path = write_bert(tmp_path / "bert.gguf", marked=marked)
+    assert "bert.gguf (bert) is an embedding model" in refused(mull, path)
+    done = mull("batch", "-m", path, "-", stdin=b'"hi"\n')
+    assert (done.returncode, b"embedding model" in done.stdout + done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"qwen3.pooling_type": (KINDS.UINT32, 3)}, "is an embedding model"),  # causal, as Qwen3-Embedding is
+        ({"qwen3.pooling_type": (KINDS.UINT32, 4)}, "is a reranking model"),
+        ({"qwen3.attention.causal": (KINDS.BOOL, False)}, "is an embedding model"),
+    ],
+    ids=["pooled", "ranked", "not causal"],
+)
+def test_an_embedding_model_of_a_chat_architecture(
+    mull: Run, tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    tiny = write_random(tmp_path / "tiny.gguf", TINY)
+    assert words in refused(mull, write_changed(tiny, tmp_path / "changed.gguf", changes))
+
+
+def test_a_model_whose_outputs_are_not_pooled_answers(mull: Run, tmp_path: Path, thinker: Path) -> None:
+    changes = {"llama.pooling_type": (KINDS.UINT32, 0), "llama.attention.causal": (KINDS.BOOL, True)}
+    path = write_changed(thinker, tmp_path / "changed.gguf", changes)
+    assert mull("-m", path, "--no-save", "hi").stdout == b"Forty-two.\n"
 
 
 def test_a_model_without_a_template_continues_text(mull: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import jsonschema
 import numpy as np
 import pytest
 
@@ -23,6 +25,8 @@ from tests.model_files.faults import KINDS, write_changed
 from tests.model_files.scripted import write_scripted
 
 FLOAT = KINDS.FLOAT32
+SCHEMA = Path(__file__).parents[2] / "docs" / "output.schema.json"
+VALID = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def with_weights(source: Path, target: Path, name: str, value: float, *, part: Any = ...) -> Path:
@@ -119,6 +123,15 @@ def test_whatever_weights_are_broken_an_answer_is_made_of_numbers(
         ({"qwen3.attn_logit_softcapping": (FLOAT, -50.0)}, "attn_logit_softcapping"),
         ({"qwen3.final_logit_softcapping": (FLOAT, np.inf)}, "final_logit_softcapping"),
         ({"qwen3.logit_scale": (FLOAT, -1.0)}, "logit_scale"),
+        ({"qwen3.logit_scale": (FLOAT, 0.0)}, "logit_scale"),
+        ({"qwen3.logit_scale": (FLOAT, 1e-30)}, "logit_scale"),
+        ({"qwen3.rope.scaling.factor": (FLOAT, 1e-30)}, "rope.scaling.factor"),
+        ({"qwen3.rope.scaling.factor": (FLOAT, 1e30)}, "rope.scaling.factor"),
+        ({"qwen3.rope.scaling.attn_factor": (FLOAT, 1e-30)}, "rope.scaling.attn_factor"),
+        ({"qwen3.attention.scale": (FLOAT, 1e30)}, "attention.scale"),
+        ({"qwen3.residual_scale": (FLOAT, 1e-30)}, "residual_scale"),
+        ({"qwen3.embedding_scale": (FLOAT, 1e30)}, "embedding_scale"),
+        ({"qwen3.final_logit_softcapping": (FLOAT, 1e-30)}, "final_logit_softcapping"),
         (
             {"qwen3.expert_count": (KINDS.UINT32, 4), "qwen3.expert_used_count": (KINDS.UINT32, 0)},
             "expert_used_count",
@@ -133,6 +146,22 @@ def test_a_header_that_makes_an_answer_senseless_is_refused(
 ) -> None:
     path = write_changed(tiny_path, tmp_path / "bad.gguf", changes)
     assert named in first_problem(read_header(path))
+
+
+def test_values_of_real_models_are_none_of_that(tiny_path: Path, tmp_path: Path) -> None:
+    real = {
+        "rope.scaling.factor": 128.0,
+        "rope.scaling.attn_factor": 1.0,
+        "rope.freq_base": 5e8,
+        "attention.scale": 0.0078125,
+        "residual_scale": 0.22,
+        "embedding_scale": 12.0,
+        "logit_scale": 0.0625,
+        "final_logit_softcapping": 30.0,
+    }
+    changes: dict[str, Any] = {f"qwen3.{key}": (FLOAT, value) for key, value in real.items()}
+    changes["qwen3.activation_sparsity_scale"] = [1.6448, -np.inf]  # Gemma 3n
+    assert first_problem(read_header(write_changed(tiny_path, tmp_path / "good.gguf", changes))) == ""
 
 
 def test_ask_and_inspect_name_what_is_wrong(mull: Run, tiny_path: Path, tmp_path: Path) -> None:
@@ -158,3 +187,11 @@ def test_an_empty_answer_is_not_silent(mull: Run, tmp_path: Path, script: list[s
     done = mull("-m", path, "--no-save", "hi")
     assert (done.returncode, done.stdout.strip()) == (0, b"")
     assert b"The answer is empty" in done.stderr
+    for flags in (["--json", "hi"], ["--jsonl", "hi"]):
+        done = mull("-m", path, "--no-save", *flags)
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert (done.returncode, said["finish"], said["answer"].strip()) == (0, "stop", "")
+        assert [one["code"] for one in said["notices"]] == ["empty_answer"]
+        VALID.validate(said)
+    (line,) = mull("batch", "-m", path, "-", stdin=b'"hi"\n').stdout.splitlines()
+    assert json.loads(line)["notices"][0]["code"] == "empty_answer"

@@ -17,7 +17,7 @@ from mull.commands._run_config import run_config
 from mull.config import read_config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
-from mull.events import LOOPED
+from mull.events import EMPTY_ANSWER, LOOPED
 from mull.models.builtin import MODEST
 from mull.terminal.console.streams import detach
 from mull.terminal.views.base import requested_forms
@@ -148,8 +148,8 @@ def _shortfall(done: Done, backend: ChatBackend) -> str | None:
         return f"The answer was cut: the context is full.{more}"
     if done.finish == "length" and done.limit == "default":
         return "The answer was cut at the default limit. --max-tokens N sets another."
-    if done.finish == "stop" and not done.answer.strip():
-        return "The answer is empty: the model ended its turn at once."
+    if done.empty:
+        return EMPTY_ANSWER
     return None
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mull.engine import compute_params
+from mull.engine.generative import not_generative
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.native.memory_errors import lacking
@@ -45,7 +46,7 @@ def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute
 class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
-    Raises EngineError when there is no memory for it.
+    Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
     """
 
     def __init__(
@@ -90,6 +91,9 @@ class Context:
                 else "Give a smaller --ctx, or use a smaller model.",
             )
         self.memory = llama.llama_get_memory(self.handle)
+        if not self.memory:  # an encoder
+            llama.llama_free(self.handle)
+            raise not_generative(model.path, model.architecture)
         self.n_ctx = int(llama.llama_n_ctx(self.handle))
         self.n_batch = int(llama.llama_n_batch(self.handle))
         self.batch = Batch(llama, self.n_batch)

@@ -35,14 +35,14 @@ _POSITIVE: Final = frozenset({"block_count", "context_length", "embedding_length
 _FROM_ONE: Final = (
     "rope.freq_base",
 )  # powers of it divide: 0 gives NaN, and a small one gives it after some tokens
-_FROM_ZERO: Final = (
-    "rope.scaling.factor",
-    "attention.scale",
-    "clamp_kqv",
-    "logit_softcapping",
-    "logit_scale",
-)
-"""Numbers that llama.cpp divides by or limits with; 0 is off."""
+_FROM_ZERO: Final = ("clamp_kqv",)  # 0 is off
+_SCALES: Final = ("scale", "scaling.factor", "attn_factor", "softcapping")
+"""What llama.cpp multiplies with or divides by, by how the keys end; 0 is off."""
+_WITH_INFINITIES: Final = frozenset(
+    {"activation_sparsity_scale"}
+)  # of Gemma 3n: -inf in layers without sparsity
+_NEVER_ZERO: Final = ("logit_scale",)  # some architectures divide by it, others make all logits 0
+_SMALLEST, _LARGEST = 1e-4, 1e6  # of scales; those in use are between 0.007 (attention.scale) and 1,000
 _TEXT_TYPES: Final = frozenset({1, 4, 6})  # normal, user-defined and byte tokens; others are not shown
 _RECURRENT: Final = (
     "ssm.",
@@ -89,8 +89,9 @@ def _problems(header: Header) -> Iterator[str]:
 
 
 def _wrong_number(key: str, value: Any) -> Iterator[str]:
-    several = isinstance(value, tuple)
-    numbers = value if several else (value,)
+    numbers = value if isinstance(value, tuple) else (value,)
+    if key in _WITH_INFINITIES:
+        return
     if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
         yield "not a finite number"
     elif key.endswith("epsilon"):
@@ -102,10 +103,16 @@ def _wrong_number(key: str, value: Any) -> Iterator[str]:
             yield f"{_shown(value)}, not a whole number from {least} to {_COUNTS[key]:,}"
     elif key.startswith(_FROM_ONE) and not all(_is_number(number) and number >= 1 for number in numbers):
         yield f"{_shown(value)}, not a number of at least 1"
-    elif (key.startswith(_FROM_ZERO) or key.endswith(_FROM_ZERO)) and not all(
-        _is_number(number) and number >= 0 for number in numbers
-    ):
+    elif key.endswith(_FROM_ZERO) and not all(_is_number(number) and number >= 0 for number in numbers):
         yield f"{_shown(value)}, not a number of at least 0"
+    elif key.endswith(_SCALES):
+        off = not key.endswith(_NEVER_ZERO)
+        if not all(_is_number(number) and _is_scale(number, off=off) for number in numbers):
+            yield f"{_shown(value)}, not {'0 or ' * off}a number from {_SMALLEST} to {_LARGEST:,.0f}"
+
+
+def _is_scale(number: float, *, off: bool) -> bool:
+    return _SMALLEST <= number <= _LARGEST or (off and number == 0)
 
 
 def _wrong_heads(own: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mull.errors import ExitCode, MullError
 from mull.events import (
+    EMPTY_ANSWER,
     NOT_SAVED,
     AnswerDelta,
     Done,
@@ -60,7 +61,7 @@ def json_view(options: ViewOptions) -> TurnView:
         done = show_each(events, take)
         result = result_object(done, options.session())
         if notices:
-            result["notices"] = [asdict(notice) for notice in notices]
+            result["notices"] = [*map(asdict, notices), *result.get("notices", ())]
         write_object(options.streams, result)
         return done
 
@@ -103,6 +104,8 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "timing": _timing(done.timing),
         "session": session,
     }
+    if done.empty:
+        result["notices"] = [asdict(Notice("empty_answer", EMPTY_ANSWER))]
     if done.logprobs is not None:
         result["logprobs"] = [{**_chance(one), "top": list(map(_chance, one.top))} for one in done.logprobs]
     return result
