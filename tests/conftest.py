@@ -96,6 +96,13 @@ def mull(home: dict[str, str], tmp_path: Path) -> Run:
     return run
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Measured, a process has databases of the measurement's; Python 3.13 warns of those that it leaves open."""
+    if any(name in os.environ for name in COVERAGE):
+        for warning in ("unclosed database:ResourceWarning", "Exception ignored in. <sqlite3"):
+            config.addinivalue_line("filterwarnings", f"ignore:{warning}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in the run's last lines what was left out, by reason, with the number of tests."""
     reasons = Counter(

@@ -229,7 +229,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             streams = Streams.detect(color, theme=lambda: _chosen_theme(theme))
             code = _run(words, streams)
         except MullError as error:
-            code = _report(error, words, streams)
+            lost = error.code == "internal_error" and control.has_raised()
+            code = _report(Interrupted() if lost or control.interrupted(error) else error, words, streams)
     _leave(code)
 
 

@@ -26,6 +26,7 @@ _IMPORTING = "<frozen importlib."  # how the file names of Python's own import c
 _PAUSE = 0.01  # seconds until a signal that came at a bad moment is raised again
 
 _received: list[int] = []  # the signals that have been handled
+_raised: list[int] = []  # those that raised an exception in the main thread
 _waiting: set[int] = set()  # those that came at a bad moment
 
 
@@ -68,23 +69,55 @@ def exit_code() -> int:
 def raise_on_signals() -> None:
     """Let signals that are not ignored raise in the main thread: SIGINT KeyboardInterrupt, the others Terminated.
 
-    Python's own handler raises wherever the main thread is. Within an import that can leave a module's lock taken, or
-    the exception is lost in a callback; this one waits until the code of the import system has been left.
+    Python's own handler raises wherever the main thread is. Within an import that can leave a module's lock taken; this
+    one waits until the code of the import system has been left. What is lost in a callback is raised again, and
+    `interrupted` knows what has become another exception on its way.
     """
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:
             if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
                 signal.signal(number, _raise)
+        if sys.unraisablehook is sys.__unraisablehook__:
+            sys.unraisablehook = _raise_lost
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether a failure was an interruption before other code made another exception of it.
+
+    Python 3.11 makes a RuntimeError of what is raised in a `__set_name__`, for instance while an enum is imported.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt | Terminated):
+        cause = cause.__cause__
+    return cause is not None
+
+
+def has_raised() -> bool:
+    """Whether a signal has raised an exception in the main thread, wherever that went."""
+    return bool(_raised)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
     if frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):
-        if number not in _waiting:
-            _waiting.add(number)
-            threading.Thread(target=_again, args=(number, len(_received)), daemon=True).start()
+        _raise_later(number)
         return
     _received.append(number)
+    _raised.append(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def _raise_lost(lost: sys.UnraisableHookArgs) -> None:
+    """In place of a report on stderr: an exception in a callback or in a `__del__` ends there."""
+    if isinstance(lost.exc_value, KeyboardInterrupt | Terminated):
+        _raise_later(_received[-1] if _received else signal.SIGINT)
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _raise_later(number: int) -> None:
+    if number not in _waiting:
+        _waiting.add(number)
+        threading.Thread(target=_again, args=(number, len(_received)), daemon=True).start()
 
 
 def _again(number: int, received: int) -> None:

@@ -157,6 +157,86 @@ def test_interrupt_while_starting(home: dict[str, str], slow: Path, module: str,
         assert json.loads(line)["finish"] == "interrupted"
 
 
+PLACES = {
+    "a descriptor of a class": """
+class Descriptor:
+    def __set_name__(self, *_): stop()
+class Holder:
+    descriptor = Descriptor()
+""",
+    "an enum": """
+import enum
+class Value(int):
+    def __new__(cls, number): stop(); return int.__new__(cls, number)
+class Kind(Value, enum.Enum):
+    ONE = 1
+""",
+    "a destructor": """
+class Dying:
+    def __del__(self): stop()
+Dying()
+""",
+    "the callback of a weak reference": """
+import weakref
+class Gone: pass
+gone = Gone()
+weak = weakref.ref(gone, lambda _: stop())
+del gone
+""",
+    "a callback from C": """
+import ctypes
+ctypes.CFUNCTYPE(None)(stop)()
+""",
+    "a function for SQL": """
+import sqlite3
+base = sqlite3.connect(":memory:")
+base.create_function("stop", 0, stop)
+base.execute("SELECT stop()")
+""",
+    "an import that makes another error of it": """
+try: stop()
+except BaseException as error: raise ImportError("numpy cannot be imported") from error
+""",
+    "a thread's start": """
+import threading
+threading.Thread(target=stop).start()
+while True: pass
+""",
+}
+"""Code of an import, by where in it the signal comes."""
+
+INTERRUPTED_IN_CODE = """
+import os, runpy, signal, sys
+
+PLACE = sys.argv.pop(1)
+
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000): pass  # Python handles a signal between two steps
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mull.backends.local":
+            sys.meta_path.remove(self)
+            exec(PLACE, {"stop": stop})
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("mull", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=list(PLACES))
+def test_interrupt_where_the_exception_is_lost_or_becomes_another(
+    home: dict[str, str], slow: Path, place: str
+) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IN_CODE, place, "--json", "--no-save", "-m", str(slow), "hi"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=home, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+    assert json.loads(done.stdout)["finish"] == "interrupted"
+
+
 class Waiting:
     """A mull that has read what is on its stdin and waits for more."""
 

@@ -221,8 +221,8 @@ def stopping(source: str) -> file_check.Command:
 def test_what_stops_a_check_is_named_and_not_stored(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, source: str
 ) -> None:
-    run = isolated.run
-    monkeypatch.setattr(isolated, "run", lambda command, **_: run(command, timeout=0.5))
+    run, seconds = isolated.run, 0.5 if "time.sleep" in source else 60
+    monkeypatch.setattr(isolated, "run", lambda command, **_: run(command, timeout=seconds))
     for check in (
         lambda: file_check.check_file(good, tmp_path, command=stopping(source)),
         lambda: selfcheck.check_library(tmp_path, model=good, command=stopping(source)),
@@ -233,6 +233,7 @@ def test_what_stops_a_check_is_named_and_not_stored(
         assert reason in stopped.value.message
         assert "try again" in stopped.value.hint
     assert not verdicts.stored(tmp_path, selfcheck.library_identity())
+    monkeypatch.undo()
     file_check.check_file(good, tmp_path, command=stopping("print('{\"loaded\": true}')"))
     assert selfcheck.check_library(tmp_path, model=good, command=stopping("print('{}')")).ok
 
