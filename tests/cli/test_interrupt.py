@@ -275,7 +275,7 @@ def test_a_signal_while_stdin_is_read(home: dict[str, str], number: signal.Signa
 
 def test_other_commands_die_of_the_signal_as_well(home: dict[str, str]) -> None:
     assert Waiting(home, "sessions", "import", "-").end(signal.SIGTERM)[0] == -signal.SIGTERM
-    assert Waiting(home, "batch", "-").end(signal.SIGHUP)[0] == -signal.SIGHUP
+    assert Waiting(home, "batch", "-m", "pebble", "-").end(signal.SIGHUP)[0] == -signal.SIGHUP
 
 
 @pytest.mark.parametrize("shown", [["--thinking", "show"], ["-q", "--jsonl"]])
