@@ -312,7 +312,7 @@ def _chosen_theme(flag: ThemeName | None) -> ThemeChoice:
 def _names_command(words: Sequence[str], group: Any) -> bool:
     """Whether a command line begins with a command, and not with a prompt or an option."""
     if words[:1] == ["help"]:
-        from mull.commands._help_words import are_prompt
+        from mull.commands.help_words import are_prompt
 
         return not are_prompt(words[1:], group)
     return bool(words) and words[0] in {*COMMANDS, *ALIASES}

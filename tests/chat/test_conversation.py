@@ -489,7 +489,7 @@ def test_the_running_answer_is_saved_every_second(store: Store, monkeypatch: pyt
     for _ in range(4):
         next(events)
     with sqlite3.connect(tmp := store.path) as other:  # type: ignore[arg-type]
-        for _ in range(500):
+        for _ in range(6000):
             row = other.execute("SELECT answer, thinking, finish FROM turns").fetchone()
             if row == ("a b c", "hm", None):
                 break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mull.chat_template import process
@@ -23,6 +23,7 @@ from mull.models.catalogue.catalogue import CatalogueEntry, load_catalogue
 from mull.models.resolve import Resolved
 from mull.reasoning.profiler import profile
 from tests.reasoning import corpus, templates
+from tests.waiting import cpu_seconds, wait_for, wait_until_busy
 
 USER = [{"role": "user", "content": "Hi"}]
 LOOP = "{% set ns = namespace(g=START) %}{% for i in range(60000) %}{% set ns.g = STEP %}{% endfor %}"
@@ -124,19 +125,39 @@ def _started() -> None:
 @pytest.mark.parametrize("source", [*GIVEN.values(), *RELATIVES.values()], ids=[*GIVEN, *RELATIVES])
 def test_a_hostile_template_is_a_sentence_within_the_limits(source: str) -> None:
     assert len(source) <= 1_000_000
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_utime, time.perf_counter()
+    before, others = resource.getrusage(resource.RUSAGE_SELF).ru_utime, renderers()
     failure = outcome(source)
     if failure is not None:
         assert failure.message.endswith(".")
         assert "\n" not in failure.message
         assert len(failure.message) < 700
     used = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
-    assert used < 1  # this process; the other one has a limit of its own
-    assert time.perf_counter() - began < 10  # on a busy machine
+    assert used < 1  # this process
+    assert renderers() - others < 4  # of processor time; at most 1.2 on an idle machine
     assert Template("{{ messages[0].content }}").render(USER) == "Hi"
 
 
 SLOW = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}"
+
+
+def renderers() -> float:
+    """Processor time of all renderer processes so far, those that have ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime + cpu_seconds(renderer().pid)
+
+
+def kill_when_busy(
+    victim: subprocess.Popen[bytes], seconds: float, number: signal.Signals
+) -> threading.Thread:
+    """Send the signal once the process has computed for so long."""
+
+    def kill() -> None:
+        wait_until_busy(victim.pid, seconds)
+        victim.send_signal(number)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
 
 
 def renderer() -> subprocess.Popen[bytes]:
@@ -156,10 +177,10 @@ def renderer() -> subprocess.Popen[bytes]:
 def test_a_crash_is_a_sentence_and_the_next_template_renders(number: signal.Signals, words: str) -> None:
     template = Template(f"{{# {words} #}}{{% if messages | length > 1 %}}{SLOW}{{% endif %}}x")
     victim = renderer()
-    killer = threading.Timer(0.1, victim.send_signal, [number])
-    killer.start()
+    killer = kill_when_busy(victim, 0.1, number)
     with pytest.raises(TemplateError) as error:
         template.render(USER * 2)
+    killer.join()
     assert error.value.code == "chat_template_limit"
     assert words in error.value.message
     assert victim.poll() is not None
@@ -180,12 +201,12 @@ def test_a_template_that_keeps_crashing_does_not_start_a_process_for_every_rende
 
 def test_renderings_of_one_template_share_their_time() -> None:
     template = Template("{# shares #}" + SLOW)
-    used, began = time.process_time(), time.perf_counter()
+    used, others = time.process_time(), renderers()
     for _ in range(50):
         with pytest.raises(TemplateError):
             template.render(USER)
     assert time.process_time() - used < 1
-    assert time.perf_counter() - began < 8
+    assert renderers() - others < 4
 
 
 def test_a_batch_of_normal_renderings_is_within_the_limits() -> None:
@@ -196,10 +217,9 @@ def test_a_batch_of_normal_renderings_is_within_the_limits() -> None:
 
 def test_a_stop_ends_a_rendering_at_once() -> None:
     template = Template("{# stopped #}" + SLOW)
-    began = time.monotonic()
-    with stoppable(lambda: time.monotonic() > began + 0.1), pytest.raises(Interrupted):
-        template.render(USER)
-    assert time.monotonic() - began < 0.5
+    working, before = renderer().pid, cpu_seconds(renderer().pid)
+    with stoppable(lambda: cpu_seconds(working) > before + 0.1), pytest.raises(Interrupted):
+        template.render(USER)  # at its own limit it would be a TemplateError
     assert Template("x").render(USER) == "x"
 
 
@@ -221,18 +241,11 @@ def test_a_signal_ends_mull_and_its_renderer(tmp_path: Path, number: signal.Sign
     assert mull.stdout is not None
     child = int(mull.stdout.readline())
     mull.send_signal(number)
-    began = time.monotonic()
-    _, errors = mull.communicate(timeout=10)
-    assert time.monotonic() - began < 2
+    _, errors = mull.communicate(timeout=60)
     assert mull.returncode != 0
     assert "Traceback" not in errors
-    while time.monotonic() - began < 10:  # it sees the end of its input, or reaches its limit of CPU time
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    pytest.fail("the renderer still runs")
+    # It sees the end of its input, or reaches its limit of processor time.
+    wait_for(lambda: not psutil.pid_exists(child), "the renderer's end")
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", "\udcff", "\U0010fffd\U000f0000", "\x00\x1b[0m", "é" * 70_000])

@@ -392,7 +392,7 @@ class TestPipes:
             assert process.stderr is not None
             process.stdin.write(jsonl(*lines))
             process.stdin.close()
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while (not out.exists() or not out.read_bytes()) and time.monotonic() < deadline:
                 time.sleep(0.02)
             process.send_signal(number)
@@ -450,7 +450,7 @@ class TestPipes:
             assert process.stdin is not None
             process.stdin.write(lines)
             process.stdin.close()
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while (not out.exists() or out.read_bytes().count(b"\n") < 3) and time.monotonic() < deadline:
                 time.sleep(0.02)
             process.kill()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from mull.errors import UsageError
 from mull.models.memory.kv_size import SCORES
 from mull.settings import EngineSettings
 from tests.conftest import Run
+from tests.waiting import wait_until_busy
 
 QUICK = ("--prompt", "32", "--tokens", "8", "--depth", "0", "--depth", "64", "--rounds", "2")
 TESTS = ["first token", "pp32", "tg8", "pp32 @ 64", "tg8 @ 64"]
@@ -121,9 +121,9 @@ def test_a_stop_shows_what_was_measured_so_far(home: Mapping[str, str], tmp_path
         "--json",
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=dict(home), cwd=tmp_path)
-    time.sleep(3)
+    wait_until_busy(process.pid, 1.5)
     os.kill(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert json.loads(out)["finish"] == "interrupted"
 

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import fcntl
 import termios
 
 from tests.terminal.harness import Terminal
+from tests.waiting import wait_for
 
 
 class Running:
@@ -62,7 +62,7 @@ class Running:
             rest = b"" if self.process.stdout.closed else self.process.stdout.read()
             self.last_line = (rest.splitlines() or [b""])[-1]
             written = self.process.stderr.read().decode()
-            return self.process.wait(20), written
+            return self.process.wait(60), written
 
     @property
     def last(self) -> dict[str, Any]:
@@ -251,16 +251,13 @@ class Waiting:
             env=home,
         )
         left = ctypes.c_int(1)
-        until = time.monotonic() + 20
-        while left.value and time.monotonic() < until:
-            time.sleep(0.02)
-            fcntl.ioctl(read, termios.FIONREAD, left)
+        wait_for(lambda: fcntl.ioctl(read, termios.FIONREAD, left) or not left.value, "the read")
         os.close(read)
 
     def end(self, number: signal.Signals) -> tuple[int, bytes, bytes]:
         """Send the signal; returns the exit code and what it printed on stdout and stderr."""
         self.process.send_signal(number)
-        printed = self.process.communicate(timeout=20)
+        printed = self.process.communicate(timeout=60)
         os.close(self._write)
         return self.process.returncode, *printed
 
@@ -329,9 +326,7 @@ def test_a_signal_saves_the_partial_answer_in_the_session(
     home: dict[str, str], slow: Path, number: signal.Signals, form: tuple[str, ...]
 ) -> None:
     run = Running(home, "-m", str(slow), "--no-reason", "--session", "night", "hi", flags=form)
-    until = time.monotonic() + 30
-    while not saved_turn(home, "night").get("answer") and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_for(lambda: saved_turn(home, "night").get("answer"), "an answer on the disk")
     run.interrupt(number)
     code, stderr = run.end()
     assert (code, stderr) == (-number, "")

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mull.terminal.markdown.code_blocks import pick
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
+from tests.waiting import wait_for, wait_until_busy
 
 ANSWER = "Here:\n```python\nprint(1)\n```\nor:\n\n~~~sh\necho 2\n~~~\n"
 
@@ -120,12 +120,10 @@ def test_an_unwritable_file_is_reported_before_the_model_loads(
     mull: Run, tmp_path: Path, flag: str, where: str
 ) -> None:
     (tmp_path / "file").write_text("kept")
-    began = time.monotonic()
     done = mull("-m", "not-there.gguf", flag, where, "hi")
     assert done.returncode == 1
     assert b"cannot be written" in done.stderr
     assert b"not-there" not in done.stderr  # the model was not even looked up
-    assert time.monotonic() - began < 20
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -165,12 +163,10 @@ def test_an_interrupted_answer_does_not_change_the_file(
         "hi",
     ]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=home) as process:
-        until = time.monotonic() + 20
-        while not list(tmp_path.glob(".out.*.part")) and time.monotonic() < until:
-            time.sleep(0.01)
-        time.sleep(0.6)
+        wait_for(lambda: list(tmp_path.glob(".out.*.part")), "the file")
+        wait_until_busy(process.pid, 0.3)
         process.send_signal(number)
-        assert process.wait(20) == -number
+        assert process.wait(60) == -number
     assert out.read_text() == "old"
     assert not list(tmp_path.glob(".out.*.part"))
 

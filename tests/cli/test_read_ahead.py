@@ -23,7 +23,7 @@ def read_so_far(sizes: list[int]) -> tuple[LineReader, list[int]]:
 
 def settle(read: list[int], count: int) -> None:
     """Wait until so many lines were read, and a little longer, in which no more may be."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while len(read) < count and time.monotonic() < until:
         time.sleep(0.001)
     time.sleep(0.02)

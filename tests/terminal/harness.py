@@ -24,7 +24,7 @@ from typing import Any, Self
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 20.0  # seconds; machines may be busy
+TIMEOUT = 60.0  # seconds; machines may be busy
 # Make the pseudo-terminal the controlling one without code between fork and exec.
 _LAUNCH = "import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR)); os.execv(sys.argv[2], sys.argv[2:])"
 

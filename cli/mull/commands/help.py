@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mull import __version__
-from mull.commands._help_words import named
 from mull.commands._options import Json
+from mull.commands.help_words import named
 from mull.errors import UsageError
 from mull.suggest import did_you_mean, within_two_edits
 from mull.terminal.console.streams import Streams

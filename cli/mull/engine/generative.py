@@ -1,27 +1,29 @@
 """Which models generate text token by token; the others are refused with what they are.
 
-In: a loaded model. Out: nothing for one that generates text. Raises ModelFileError (model_not_generative).
+In: llama.cpp's bindings, a loaded model's handle, and its metadata. Out: nothing for a model that generates text.
+Raises ModelFileError (model_not_generative).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mull.errors import ModelFileError
 
-if TYPE_CHECKING:
-    from mull.engine.model import Model
+Metadata = Callable[[str], str | None]
 
 _RANK = "4"  # llama.h, LLAMA_POOLING_TYPE_RANK
 _POOLED = frozenset({"1", "2", "3"})  # mean, first token, last token
 _EMBEDDINGS = "an embedding model: it makes vectors for a search and generates no text"
 
 
-def require_generation(model: Model) -> None:
-    """Raises ModelFileError for a model whose header says that it generates no text."""
-    if what := _other_purpose(model):
-        raise not_generative(model.path, model.architecture, what)
+def require_generation(llama: Any, handle: int | None, path: Path, metadata: Metadata) -> None:
+    """Raises ModelFileError for a model whose kind or header says that it generates no text."""
+    own = metadata("general.architecture") or ""
+    if what := _other_purpose(llama, handle, own, metadata):
+        raise not_generative(path, own, what)
 
 
 def not_generative(path: Path, architecture: str, what: str = _EMBEDDINGS) -> ModelFileError:
@@ -31,17 +33,16 @@ def not_generative(path: Path, architecture: str, what: str = _EMBEDDINGS) -> Mo
     )
 
 
-def _other_purpose(model: Model) -> str:
+def _other_purpose(llama: Any, handle: int | None, own: str, metadata: Metadata) -> str:
     """What the model is, if it does not generate text token by token; else empty."""
-    llama, own = model.llama, model.architecture
-    if llama.llama_model_is_diffusion(model.handle):
+    encoder, decoder = llama.llama_model_has_encoder(handle), llama.llama_model_has_decoder(handle)
+    if llama.llama_model_is_diffusion(handle):
         return "a diffusion model: it does not generate text token by token"
-    if llama.llama_model_has_encoder(model.handle) and llama.llama_model_has_decoder(model.handle):
+    if encoder and decoder:
         return "a model with an encoder, for translations for instance: mull does not run these"
-    pooling = model.metadata(f"{own}.pooling_type")
+    pooling = metadata(f"{own}.pooling_type")
     if pooling == _RANK:
         return "a reranking model: it compares texts with a question and generates no text"
-    encoder = not llama.llama_model_has_decoder(model.handle)
-    if encoder or pooling in _POOLED or model.metadata(f"{own}.attention.causal") == "false":
+    if not decoder or pooling in _POOLED or metadata(f"{own}.attention.causal") == "false":
         return _EMBEDDINGS
     return ""

@@ -147,24 +147,26 @@ class Model:
         *,
         on_gpu: bool = False,
     ) -> None:
-        self.llama = library.bindings()
+        self._llama = library.bindings()
         self.handle: int | None = handle
         self.path = path
         self.on_gpu = on_gpu  # whether a GPU computes some of its layers
         self.stamp = stamp  # of its files when it was loaded
         self._state_dir = state_dir
-        self.vocabulary = self.llama.llama_model_get_vocab(handle)
+        self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)
         self._pieces: dict[int, bytes] = {}
         self._attributes: dict[int, int] = {}
-        self.n_ctx_train = int(self.llama.llama_model_n_ctx_train(handle))
-        self.n_vocab = int(self.llama.llama_vocab_n_tokens(self.vocabulary))
-        self.n_params = int(self.llama.llama_model_n_params(handle))
-        self.n_head = int(self.llama.llama_model_n_head(handle))
-        self.window = int(self.llama.llama_model_n_swa(handle))  # of sliding attention, tokens; 0 for none
-        self.size = int(self.llama.llama_model_size(handle))  # bytes of all tensors
-        self.has_tokenizer = self.llama.llama_vocab_type(self.vocabulary) != self.llama.LLAMA_VOCAB_TYPE_NONE
-        self.add_bos = self.has_tokenizer and bool(self.llama.llama_vocab_get_add_bos(self.vocabulary))
+        self.n_ctx_train = int(self._llama.llama_model_n_ctx_train(handle))
+        self.n_vocab = int(self._llama.llama_vocab_n_tokens(self.vocabulary))
+        self.n_params = int(self._llama.llama_model_n_params(handle))
+        self.n_head = int(self._llama.llama_model_n_head(handle))
+        self.window = int(self._llama.llama_model_n_swa(handle))  # of sliding attention, tokens; 0 for none
+        self.size = int(self._llama.llama_model_size(handle))  # bytes of all tensors
+        self.has_tokenizer = (
+            self._llama.llama_vocab_type(self.vocabulary) != self._llama.LLAMA_VOCAB_TYPE_NONE
+        )
+        self.add_bos = self.has_tokenizer and bool(self._llama.llama_vocab_get_add_bos(self.vocabulary))
 
     def require_generation(self) -> None:
         """Raises ModelFileError for a model that does not generate text token by token."""
@@ -174,7 +176,7 @@ class Model:
                 f"{self.path} has no tokenizer, so it cannot read text.",
                 "Use a GGUF file that was converted with its tokenizer.",
             )
-        require_generation(self)
+        require_generation(self._llama, self.handle, self.path, self.metadata)
 
     # facts
 
@@ -190,16 +192,16 @@ class Model:
     @cached_property
     def template(self) -> str | None:
         """The chat template's source; None for base models."""
-        source = self.llama.llama_model_chat_template(self.handle, None)
+        source = self._llama.llama_model_chat_template(self.handle, None)
         return source.decode("utf-8", "replace") if source else None
 
     @cached_property
     def bos(self) -> str:
-        return self._spelling(self.llama.llama_vocab_bos(self.vocabulary))
+        return self._spelling(self._llama.llama_vocab_bos(self.vocabulary))
 
     @cached_property
     def eos(self) -> str:
-        return self._spelling(self.llama.llama_vocab_eos(self.vocabulary))
+        return self._spelling(self._llama.llama_vocab_eos(self.vocabulary))
 
     @cached_property
     def special_texts(self) -> SpecialTexts:
@@ -216,16 +218,17 @@ class Model:
     def recurrent(self) -> bool:
         """Whether it has a recurrent state, which cannot be truncated to an earlier position."""
         return bool(
-            self.llama.llama_model_is_recurrent(self.handle) or self.llama.llama_model_is_hybrid(self.handle)
+            self._llama.llama_model_is_recurrent(self.handle)
+            or self._llama.llama_model_is_hybrid(self.handle)
         )
 
     def metadata(self, key: str) -> str | None:
         """A scalar of the GGUF metadata as text, None when absent."""
         buffer = ctypes.create_string_buffer(256)
-        size = self.llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        size = self._llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
         if size >= len(buffer):
             buffer = ctypes.create_string_buffer(size + 1)
-            size = self.llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+            size = self._llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if size >= 0 else None
 
     # vocabulary
@@ -238,7 +241,7 @@ class Model:
         size = len(data) + 8
         while True:
             buffer = (ctypes.c_int32 * size)()
-            count = self.llama.llama_tokenize(self.vocabulary, data, len(data), buffer, size, bos, special)
+            count = self._llama.llama_tokenize(self.vocabulary, data, len(data), buffer, size, bos, special)
             if count >= 0:
                 return list(buffer[:count])
             if -count <= size:
@@ -256,16 +259,16 @@ class Model:
 
     def is_eog(self, token: int) -> bool:
         """Whether this is an end-of-generation token."""
-        return bool(self.llama.llama_vocab_is_eog(self.vocabulary, token))
+        return bool(self._llama.llama_vocab_is_eog(self.vocabulary, token))
 
     @cached_property
     def end_token(self) -> int:
         """The token that ends a text: end of text, else end of turn; -1 where the vocabulary has neither."""
-        eos = int(self.llama.llama_vocab_eos(self.vocabulary))
-        return eos if eos >= 0 else int(self.llama.llama_vocab_eot(self.vocabulary))
+        eos = int(self._llama.llama_vocab_eos(self.vocabulary))
+        return eos if eos >= 0 else int(self._llama.llama_vocab_eot(self.vocabulary))
 
     def is_control(self, token: int) -> bool:
-        return bool(self._attribute(token) & self.llama.LLAMA_TOKEN_ATTR_CONTROL)
+        return bool(self._attribute(token) & self._llama.LLAMA_TOKEN_ATTR_CONTROL)
 
     def is_special(self, token: int) -> bool:
         """Control or user-defined: a token whose spelling the tokenizer matches as a whole."""
@@ -274,8 +277,8 @@ class Model:
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
         """Spelling to id of every special token (control, user-defined, unknown): those matched as a whole."""
-        bits = self._special_bits | int(self.llama.LLAMA_TOKEN_ATTR_UNKNOWN)
-        attribute, vocabulary = self.llama.llama_vocab_get_attr, self.vocabulary
+        bits = self._special_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
+        attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
         found = find_special_tokens(
             self.n_vocab, lambda token: bool(attribute(vocabulary, token) & bits), self.stamp, self._state_dir
         )
@@ -283,12 +286,12 @@ class Model:
 
     @cached_property
     def _special_bits(self) -> int:
-        return int(self.llama.LLAMA_TOKEN_ATTR_CONTROL | self.llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
+        return int(self._llama.LLAMA_TOKEN_ATTR_CONTROL | self._llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
     def _attribute(self, token: int) -> int:
         attribute = self._attributes.get(token)
         if attribute is None:
-            attribute = int(self.llama.llama_vocab_get_attr(self.vocabulary, token))
+            attribute = int(self._llama.llama_vocab_get_attr(self.vocabulary, token))
             self._attributes[token] = attribute
         return attribute
 
@@ -299,10 +302,10 @@ class Model:
         if not 0 <= token < self.n_vocab:
             raise ValueError(f"no token {token} in a vocabulary of {self.n_vocab}")
         size = len(self._buffer)
-        count = self.llama.llama_token_to_piece(self.vocabulary, token, self._buffer, size, 0, True)
+        count = self._llama.llama_token_to_piece(self.vocabulary, token, self._buffer, size, 0, True)
         if count < 0:
             self._buffer = ctypes.create_string_buffer(-count)
-            count = self.llama.llama_token_to_piece(self.vocabulary, token, self._buffer, -count, 0, True)
+            count = self._llama.llama_token_to_piece(self.vocabulary, token, self._buffer, -count, 0, True)
         return self._buffer.raw[:count]
 
     # life
@@ -310,7 +313,7 @@ class Model:
     def close(self) -> None:
         """Free the model. Engines of this model must be closed first."""
         if self.handle is not None:
-            self.llama.llama_model_free(self.handle)
+            self._llama.llama_model_free(self.handle)
             self.handle = None
 
     def __enter__(self) -> Self:
