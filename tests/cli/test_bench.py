@@ -113,7 +113,7 @@ def test_a_stop_shows_what_was_measured_so_far(home: Mapping[str, str], tmp_path
         "mull",
         "bench",
         "--rounds",
-        "100000",
+        "1000",
         "--prompt",
         "16",
         "--tokens",
