@@ -34,7 +34,7 @@ from mull.events import (
     Usage,
 )
 from mull.terminal.console.streams import Streams, quiet_when_closed
-from mull.terminal.input.background import ask_protocol
+from mull.terminal.input.background import ask_terminal
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import ViewOptions
@@ -115,7 +115,7 @@ def main() -> int:
     options = json.loads(sys.argv[1])
     streams = Streams.detect(options.pop("color", "auto"))
     if options.pop("asks"):
-        ask_protocol(streams)
+        ask_terminal(streams)
     control = TurnControl()
     events = turn(options.pop("steps"), control)
     typeahead = Typeahead() if options.pop("typeahead", False) else None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.background import ask_protocol
+from mull.terminal.input.background import ask_terminal
 from mull.terminal.input.completion import Suggestion, paths
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt
@@ -35,7 +35,7 @@ def main() -> int:
     options = json.loads(sys.argv[1])
     streams = Streams.detect()
     if options["asks"]:
-        ask_protocol(streams)
+        ask_terminal(streams)
     history = options.get("history")
     prompt = Prompt(
         history_path=Path(history) if history else None,

@@ -1,8 +1,8 @@
-"""Ask the terminal for its background colour, for the theme "auto", and whether it has the kitty keyboard protocol.
+"""Ask the terminal for its background colour, its name, and whether it has the kitty keyboard protocol.
 
-In: the streams, before anything else reads keys. Out: the theme is settled. The questions are OSC 11 and `CSI ? u`,
-followed by one that every terminal answers (DA1), so that one that lacks both costs no wait. Keys that arrive meanwhile
-are kept for the next reader; where keys are waiting already, nothing is asked, as they belong to that reader.
+In: the streams, before anything else reads keys. Out: the theme is settled. Its questions (OSC 11, XTVERSION, `CSI ?u`)
+are followed by one that every terminal answers (DA1), so that one without the others costs no wait. Keys that arrive
+meanwhile are kept for the next reader; where keys are waiting already, nothing is asked, as they belong to that reader.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.theme import ThemeChoice, ThemeName
 
 LIMIT, REMOTE_LIMIT = 0.1, 0.5  # seconds; over SSH the answer takes a round trip
-_QUESTION = b"\x1b]11;?\x1b\\\x1b[?u\x1b[c"
+_QUESTION = b"\x1b]11;?\x1b\\\x1b[>q\x1b[?u\x1b[c"
 _COLOR = re.compile(
     rb"\x1b\]11;rgba?:([0-9a-fA-F]+)/([0-9a-fA-F]+)/([0-9a-fA-F]+)[^\x07\x1b]*(?:\x07|\x1b\\)"
 )
+_NAME = re.compile(rb"\x1bP>\|([^\x07\x1b]*)(?:\x07|\x1b\\)")
 _PROTOCOL = re.compile(rb"\x1b\[\?[0-9]+u")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
 _SILENT = {"linux"}  # its console prints the question
 _typed = bytearray()
 _protocol: bool | None = None  # None: not asked yet
+_name = ""  # of the terminal
 
 
 def settle_theme(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
@@ -55,8 +57,8 @@ def take_typed() -> bytes:
     return typed
 
 
-def ask_protocol(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
-    """Find out about the keyboard protocol, unless the terminal was asked already."""
+def ask_terminal(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
+    """Ask now, unless the terminal was asked already."""
     if _protocol is None:
         background(streams, os.environ if environ is None else environ)
 
@@ -66,9 +68,14 @@ def has_protocol() -> bool:
     return bool(_protocol)
 
 
+def terminal_name() -> str:
+    """What the terminal calls itself, with its version; empty where it does not say."""
+    return _name
+
+
 def background(streams: Streams, environ: Mapping[str, str]) -> ThemeName | None:
     """ "dark" or "light"; None where the terminal does not say."""
-    global _protocol  # noqa: PLW0603 - there is one terminal, and it is asked once
+    global _protocol, _name  # noqa: PLW0603 - there is one terminal, and it is asked once
     if not (streams.stdin_tty and streams.stdout_live) or sys.platform == "win32":
         return None
     if environ.get("TERM", "") in _SILENT:
@@ -77,6 +84,7 @@ def background(streams: Streams, environ: Mapping[str, str]) -> ThemeName | None
     with suppress(OSError, ValueError):
         answer = _answer(streams.stdin.fileno(), streams.stdout.fileno(), limit)
         _protocol = _protocol or _PROTOCOL.search(answer) is not None
+        _name = named[1].decode("ascii", "replace") if (named := _NAME.search(answer)) else _name
         return _theme_of(answer)
     return None
 
@@ -120,7 +128,7 @@ def _read(fd: int, until: float) -> bytes:
                 break
             data += piece
     typed = data
-    for answer in (_COLOR, _PROTOCOL, _ATTRIBUTES):
+    for answer in (_COLOR, _NAME, _PROTOCOL, _ATTRIBUTES):
         typed = answer.sub(b"", typed)
     _typed.extend(typed)
     return data

@@ -25,6 +25,7 @@ from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
 from mull.terminal.input.prompt_input import terminal_input
 from mull.terminal.input.prompt_style import color_depth, prompt_style
+from mull.terminal.input.resizing import erase_wrapped_rows
 from mull.terminal.input.signals import end_on_signals, restored_handlers
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class Prompt:
         )
         session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
         session.default_buffer.on_text_changed += self._typed
+        erase_wrapped_rows(session.app)
         if vi:  # a key may be the begin of several there
             session.app.timeoutlen = 0.5
         return session

@@ -20,7 +20,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.background import ask_protocol, settle_theme, take_typed
+from mull.terminal.input.background import ask_terminal, settle_theme, take_typed
 from mull.terminal.input.keys import Key
 from mull.terminal.input.sequences import Token, Tokenizer
 
@@ -71,7 +71,7 @@ class IdleInput:
         try:
             self._hold()
             settle_theme(self._streams)
-            ask_protocol(self._streams)
+            ask_terminal(self._streams)
             self._take_waiting()
         except BaseException:
             self.__exit__(None, None, None)

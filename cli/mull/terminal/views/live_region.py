@@ -1,9 +1,12 @@
 """The live region: the last lines of a terminal, repainted in place, while finished lines scroll away above.
 
 In: finished lines (`above`) and the region's lines, as strings that may have SGR codes. Out: one write per frame, with
-only the changes. It never paints more lines than the screen has, and counts the rows that the old lines take after a
-resize. A line that only some terminals can fit (see `width.most`) is cut off at the edge there, not wrapped. Between
-two calls, nothing else may write to the terminal.
+only the changes. It never paints more lines than the screen has. A line that does not fit (`width.most`; or the
+window has just become narrower) is cut off at the edge, not wrapped. Between two calls, nothing else may write to
+the terminal.
+
+The cursor rests at the start of the region's first row. After a resize, some terminals have wrapped the old lines
+again, others have cut them, but in all of them the cursor is still there, and all that is below belongs to the region.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mull.terminal.console.width import most, width
+from mull.terminal.console.width import most
 
 _CODES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")  # SGR, and the ends of links
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -33,7 +36,7 @@ class LiveRegion:
         self._write = write
         self._hides_cursor = hides_cursor
         self._size = size
-        self._shown: list[str] = []  # the lines on the screen; the cursor is at the start of the last one
+        self._shown: list[str] = []  # the lines on the screen; the cursor is at the start of the first one
         self._columns = 0
         self._hidden = False
 
@@ -62,19 +65,16 @@ class LiveRegion:
 
     def _rewritten(self, above: Sequence[str], lines: Sequence[str], columns: int) -> str:
         """Everything from the region's first row on; each line is cleared as it is overwritten, to avoid flicker."""
-        text = "\r\n".join(
-            [
-                *(_cleared(line, columns, wraps=True) for line in above),
-                *(_cleared(line, columns) for line in lines),
-            ]
-        )
-        if above and not lines:
-            text += "\r\n"
-        return f"{self._home(columns)}{text}\x1b[J\r"
+        resized = columns != self._columns
+        parts = ["\r\x1b[J" if resized or any(most(_visible(line)) >= columns for line in above) else "\r"]
+        parts += [f"{_cleared(line, columns)}\r\n" for line in above]
+        if lines:
+            parts += [_NO_WRAP, "\r\n".join(_cleared(line, columns) for line in lines), _WRAP]
+        return "".join(parts) + "\x1b[J\r" + _up(len(lines) - 1)
 
     def _changed(self, lines: Sequence[str]) -> str:
         """Only the lines that differ from those on the screen; the width is the same."""
-        parts = [self._home(self._columns)]
+        parts = [f"\r{_NO_WRAP}"]
         row, last = 0, len(self._shown) - 1
 
         def go_to(wanted: int) -> None:
@@ -92,27 +92,17 @@ class LiveRegion:
             parts.append(f"{_cleared(line, self._columns)}\r")
         if len(lines) <= last:
             go_to(len(lines))
-            parts.append("\x1b[J\x1b[A\r" if lines else "\x1b[J")
-        else:
-            go_to(len(lines) - 1)
-        return "".join(parts)
-
-    def _home(self, columns: int) -> str:
-        """Move from the start of the region's last line to that of its first row. After a resize the terminal has
-        wrapped the old lines again, and the cursor has stayed at its line's first column."""
-        rows = len(self._shown[:-1])
-        if columns != self._columns:
-            rows = sum(max(1, -(-width(_visible(line)) // max(1, columns))) for line in self._shown[:-1])
-        return f"\r\x1b[{rows}A" if rows else "\r"
+            parts.append("\x1b[J")
+        return "".join([*parts, _WRAP, _up(row)])
 
 
-def _cleared(line: str, columns: int, *, wraps: bool = False) -> str:
-    """The line, and what clears the rest of its row. A line of the region must stay on its row, whatever the terminal
-    makes of it; a finished one may wrap (`wraps`)."""
-    cells = most(_visible(line))
-    if cells < columns:
-        return f"{line}\x1b[K"
-    return f"\x1b[K{line}" if wraps or cells == columns else f"\x1b[K{_NO_WRAP}{line}{_WRAP}"
+def _up(rows: int) -> str:
+    return f"\x1b[{rows}A" if rows > 0 else ""
+
+
+def _cleared(line: str, columns: int) -> str:
+    """The line, and what clears the rest of its row; a line that fills it or more comes after that."""
+    return f"{line}\x1b[K" if most(_visible(line)) < columns else f"\x1b[K{line}"
 
 
 def _visible(line: str) -> str:
