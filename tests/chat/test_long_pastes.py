@@ -36,6 +36,16 @@ def test_a_paste_is_stored_whole(chat: Chat, thinker: Path, kept: Store) -> None
     assert kept.branch(session.id)[0].question == f"first {pasted(60)} then {pasted(20)}"
 
 
+@pytest.mark.parametrize("first", ["// a comment\n", "/help me\n", "/1\n", "  //x\n"])
+def test_a_paste_is_no_command(chat: Chat, thinker: Path, kept: Store, first: str) -> None:
+    with chat(thinker) as terminal:
+        terminal.say(paste(first + pasted(60)))
+        terminal.shows("Forty-two.")
+        terminal.leave()
+    (session,) = kept.sessions()
+    assert kept.branch(session.id)[0].question == (first + pasted(60)).lstrip()
+
+
 def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
     chat: Chat, thinker: Path, kept: Store
 ) -> None:

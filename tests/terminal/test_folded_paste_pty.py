@@ -107,3 +107,16 @@ def test_vi_edits_it_as_one_character(ask: Ask) -> None:
     terminal.wait("> [pasted 60 lines]ab")
     terminal.press("\r")
     terminal.wait(sent(f"{SIXTY}ab "))
+
+
+def test_vi_opens_the_editor_with_it_whole(ask: Ask, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\ncp "$1" {tmp_path}/seen\nprintf "!" >> "$1"\n')
+    editor.chmod(0o700)
+    terminal = ask(vi=True, environ={"EDITOR": str(editor), "VISUAL": str(editor)})
+    paste(terminal, SIXTY)
+    terminal.wait("> [pasted 60 lines]")
+    terminal.press(ESC)
+    terminal.press("v")
+    terminal.wait(sent(SIXTY + "!"))
+    assert (tmp_path / "seen").read_text() == SIXTY

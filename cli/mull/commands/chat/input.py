@@ -41,6 +41,7 @@ def make_prompt(chat: Chat) -> Prompt:
         vi=chat.config.vi,
         streams=chat.streams,
         placeholder=PLACEHOLDER,
+        literal=slash.literal,
         is_command=lambda line: not isinstance(slash.parse(line), slash.PlainText),
     )
     return prompt

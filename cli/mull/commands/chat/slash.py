@@ -261,6 +261,11 @@ def parse(line: str) -> PlainText | Call | Unknown:
     return Unknown(word, _nearest(word))
 
 
+def literal(text: str) -> str:
+    """The line that `parse` takes for a question with this text."""
+    return f"/{text.lstrip()}" if text.lstrip().startswith("/") else text
+
+
 def unknown(word: str) -> UsageError:
     """The error for a word that is no command."""
     near = _nearest(word.lower())

@@ -49,6 +49,10 @@ class Pastes:
         """The input with all of its pastes."""
         return _MARK.sub(lambda found: self._texts.get(found[0], ""), text)
 
+    def lead(self, text: str) -> bool:
+        """Whether the input begins with a paste."""
+        return _MARK.match(text.lstrip()) is not None
+
     def titled(self, text: str) -> str:
         """The input as it looks: with the markers."""
         return _MARK.sub(lambda found: self.title(found[0]), text)

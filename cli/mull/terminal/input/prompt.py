@@ -48,7 +48,7 @@ class Prompt:
     `toolbar` returns parts in order of importance; as many are shown as fit. `thoughts` returns the thinking of past
     turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
     `placeholder` stands in an empty input. `is_command` says which input is a command: it stands out less than a
-    question.
+    question. `literal` writes an input so that it is none: one that begins with a folded paste.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class Prompt:
         streams: Streams,
         placeholder: str = "",
         is_command: Callable[[str], bool] = lambda _line: False,
+        literal: Callable[[str], str] = lambda line: line,
     ) -> None:
         self._streams = streams
         self._suggest = completer
         self._keys = keys
         self._placeholder = placeholder
         self._is_command = is_command
+        self._literal = literal
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts)
         self._pastes = Pastes()
@@ -91,7 +93,8 @@ class Prompt:
         with restored_handlers():
             text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
         self._show(valid_unicode(self._pastes.titled(text)))
-        return valid_unicode(self._pastes.whole(text))
+        whole = valid_unicode(self._pastes.whole(text))
+        return self._literal(whole) if self._pastes.lead(text) else whole
 
     def fold(self, pieces: Sequence[str]) -> None:
         """From now on, show the long ones of these pastes folded, in a line that is read or echoed."""
