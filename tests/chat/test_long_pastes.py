@@ -50,7 +50,7 @@ def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
     chat: Chat, thinker: Path, kept: Store
 ) -> None:
     with chat(thinker) as terminal:
-        terminal.say("what is " + paste(pasted(9000)))
+        terminal.say("what is " + paste(pasted(9000) + "\n"))
         terminal.shows("tokens")
         terminal.wait("> what is [pasted 9,000 lines]")
         terminal.shows("context")

@@ -60,7 +60,9 @@ class Pastes:
     def folded(self, text: str) -> str:
         """The input with its pastes folded again, as far as they are unchanged."""
         for paste in sorted(self._marks, key=len, reverse=True):
-            text = text.replace(paste, self._marks[paste])
+            for found in (paste, paste.strip()):  # a question that comes back has no outer white space
+                if found in text:
+                    text = text.replace(found, self.fold(found))
         return text
 
     def title(self, mark: str) -> str:
