@@ -15,6 +15,7 @@ from mull.engine.request import GrammarSpec
 from mull.engine.sampling.chain import Chain
 from mull.errors import EngineError
 from mull.settings import Sampling
+from mull.structured.reading import from_schema
 from tests.engine.conftest import GREEDY, Run, run
 
 OBJECT = r"""root ::= "{" ws "\"name\":" ws string "," ws "\"age\":" ws [1-9] [0-9]{0,2} "}"
@@ -40,6 +41,23 @@ def test_random_weights_write_text_of_the_grammar(tiny: Engine, seed: int) -> No
     value = json.loads(done.data.decode("utf-8", "replace"))
     assert list(value) == ["name", "age"]
     assert done.ended == "eog, complete"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{'common beginning ' * 2}{number}" for number in range(9900)],
+        [f"{number:05}" for number in range(9900)],
+        [*range(4000), *map(str, range(4000)), None, [1], {"a": 'b"'}, "", "é", "\ud800"],
+    ],
+    ids=["a long beginning", "digits", "kinds"],
+)
+def test_an_enum_of_thousands_is_answered_with_one_of_its_values(tiny: Engine, values: list[object]) -> None:
+    spec = GrammarSpec(from_schema({"enum": values}).grammar)
+    for seed in range(2):
+        done = constrained(tiny, spec, Sampling(temperature=2, seed=seed))
+        assert done.ended == "eog, complete"
+        assert json.loads(done.data) in values
 
 
 def test_an_end_is_allowed_only_where_the_grammar_is_complete(tiny: Engine) -> None:

@@ -74,7 +74,7 @@ def test_a_schema_beyond_the_limits_is_refused_at_once(kind: str) -> None:
 )
 def test_a_large_schema_within_the_limits_is_translated_at_once(schema: Any) -> None:
     begun = time.process_time()
-    assert WORDS[899] in from_schema(schema).grammar
+    assert '99\\""' in from_schema(schema).grammar  # of WORDS[899]; an enum shares beginnings
     assert time.process_time() - begun < SLOWEST
 
 

@@ -172,7 +172,7 @@ class _Writer:
             values = fitting(values, rest, self._root)
         if not values:
             raise UnsupportedSchema("an enum without a valid value", place)
-        return self._rule(" | ".join(dict.fromkeys(map(text.value, values))))
+        return self._rule(text.one_value(values))
 
     def _string(self, declared: Schema, place: str) -> str:
         least, most = _counts(declared, "minLength", "maxLength")

@@ -17,6 +17,8 @@ CHAR = UNESCAPED + r' | "\\" (["\\/bfnrt] | "u" ([0-9a-cefA-CEF] [0-9a-fA-F]{3} 
 Ranges = Sequence[tuple[int, int]]  # of code points, both ends included
 EVERYTHING: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
 _ESCAPED: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F))
+_FEW = 64  # values that are written as they are
+_DEEPEST = 32  # parentheses within each other
 _SHORT = tuple(map(ord, '"\\\b\f\n\r\t'))  # characters with a two-character escape
 
 
@@ -27,8 +29,33 @@ def literal(text: str) -> str:
 
 def value(data: object) -> str:
     """Exactly this JSON value, as json.dumps writes it."""
+    return literal(_json(data))
+
+
+def one_value(data: Iterable[object]) -> str:
+    """Any one of these JSON values. Where they are many, each common beginning is written once: llama.cpp follows all
+    alternatives that fit what was generated."""
+    return _one_text(list(dict.fromkeys(map(_json, data))), 0)
+
+
+def _one_text(texts: Sequence[str], depth: int) -> str:
+    if len(texts) <= _FEW or depth == _DEEPEST:
+        return " | ".join(map(literal, texts))
+    least, most = min(texts), max(texts)  # what these two share, all share
+    shared = next((at for at, letter in enumerate(least) if most[at : at + 1] != letter), len(least))
+    groups: dict[str, list[str]] = {}
+    for each in texts:
+        groups.setdefault(each[shared : shared + 1], []).append(each[shared:])
+    choices = [
+        literal(group[0]) if len(group) == 1 else f"({_one_text(group, depth + 1)})"
+        for group in groups.values()
+    ]
+    return f"{literal(texts[0][:shared])} ({' | '.join(choices)})" if shared else " | ".join(choices)
+
+
+def _json(data: object) -> str:
     text = json.dumps(data, ensure_ascii=False)
-    return literal(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half.group()):04x}", text))
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half.group()):04x}", text)
 
 
 def character(code: int) -> str:
