@@ -109,7 +109,8 @@ def _drawn(streams: Streams, text: str) -> list[str]:
     from mull.terminal.markdown.stream import render
 
     width = min(streams.width - 1, _MAX_WIDTH)
-    return render(text, width, streams.stdout_style, unicode=streams.unicode, math=True)
+    style = replace(streams.stdout_style, links=False)  # older pagers print the sequences
+    return render(text, width, style, unicode=streams.unicode, math=True)
 
 
 def _readme(row: InventoryItem) -> str | None:

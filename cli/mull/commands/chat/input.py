@@ -17,7 +17,7 @@ from mull.errors import MullError
 from mull.fs import paths
 from mull.terminal.console.quantities import counted
 from mull.terminal.console.sanitize import one_line
-from mull.terminal.console.width import clip
+from mull.terminal.console.width import clip, wrap
 from mull.terminal.input.completion import AfterEnter, Suggestion
 from mull.terminal.input.completion import paths as suggest_paths
 from mull.terminal.input.fuzzy import best
@@ -40,11 +40,22 @@ def make_prompt(chat: Chat) -> Prompt:
         keys=key_lines,
         vi=chat.config.vi,
         streams=chat.streams,
+        draw=lambda text, columns: _thoughts(chat, text, columns),
         placeholder=PLACEHOLDER,
         literal=slash.literal,
         is_command=lambda line: not isinstance(slash.parse(line), slash.PlainText),
     )
     return prompt
+
+
+def _thoughts(chat: Chat, text: str, columns: int) -> Sequence[str]:
+    """The thinking of a past turn, as it was shown."""
+    preferences, streams = chat.conversation.preferences, chat.streams
+    if not preferences.markdown:
+        return wrap(text, columns)
+    from mull.terminal.markdown.thoughts import drawn
+
+    return drawn(text, columns, streams.stdout_style, unicode=streams.unicode, math=preferences.math)
 
 
 def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[str]:

@@ -19,6 +19,7 @@ from typing import Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
+from mull.terminal.console.links import opens_links
 from mull.terminal.console.palette import Depth, Palette
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.style import Style
@@ -242,14 +243,15 @@ def _style(
     color: ColorChoice, environ: Mapping[str, str], is_tty: bool, moves: bool, palette: Palette
 ) -> Style:
     """NO_COLOR wins over FORCE_COLOR, as in CPython; a flag wins over both."""
-    if color == "always":
-        return Style(color=True, palette=palette)
     plain = not (is_tty and moves)
+    links = not plain and opens_links(environ)
+    if color == "always":
+        return Style(color=True, palette=palette, links=links)
     if color == "never" or environ.get("NO_COLOR"):
-        return Style(color=False, plain=plain, palette=palette)
+        return Style(color=False, plain=plain, palette=palette, links=links)
     if environ.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
-        return Style(color=True, palette=palette)
-    return Style(color=not plain, plain=plain, palette=palette)
+        return Style(color=True, palette=palette, links=links)
+    return Style(color=not plain, plain=plain, palette=palette, links=links)
 
 
 def _depth(environ: Mapping[str, str]) -> Depth:

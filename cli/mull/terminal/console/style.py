@@ -2,7 +2,8 @@
 
 In: text and style names separated by spaces ("muted", "heading code"). Out: the text between the codes that switch them
 on and off. The names are those of the theme (`theme.py`) and attributes such as "bold". `color` off keeps the
-attributes (NO_COLOR is about colour); `plain` writes no codes. rich is imported with the first style of the theme.
+attributes (NO_COLOR is about colour); `plain` writes no codes; `links` says that the terminal opens links. rich is
+imported with the first style of the theme.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
+from zlib import crc32
 
 from mull.terminal.console.palette import Palette
 
@@ -34,6 +36,7 @@ class Style:
     color: bool = True
     plain: bool = False
     palette: Palette = field(default_factory=Palette, compare=False)
+    links: bool = False
 
     def __call__(self, text: str, style: str) -> str:
         """`text` in `style`; it must have no newline, since a style must not extend past its line."""
@@ -43,6 +46,13 @@ class Style:
         if codes is None:
             codes = self.palette.codes(style, color=self.color)
         return f"{codes}{text}{RESET}" if codes else text
+
+    def linked(self, text: str, target: str) -> str:
+        """`text` that leads to an address of printable ASCII. Lines of one link have the same id, so that a terminal
+        takes them for one."""
+        if self.plain or not self.links or not text:
+            return text
+        return f"\x1b]8;id={crc32(target.encode()):x};{target}\x1b\\{text}\x1b]8;;\x1b\\"
 
     def message(self, text: str, style: str) -> str:
         """The same for an error or a notice: it does not import rich, which a failing command never needs."""

@@ -38,6 +38,7 @@ KEYS_SHOWN_FOR = "?"
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
 Keys = Callable[[int, int], Sequence[str]]  # columns, rows → lines
 Thoughts = Callable[[], Sequence[tuple[str, str]]]  # (question, thinking) of each turn, the last turn's last
+Draw = Callable[[str, int], Sequence[str]]  # a text and columns → lines
 PAGE_LINES = 8
 INDENT = "  "  # of the bar, so that it stands below the input's text
 
@@ -48,7 +49,8 @@ class Prompt:
     `toolbar` returns parts in order of importance; as many are shown as fit. `thoughts` returns the thinking of past
     turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
     `placeholder` stands in an empty input. `is_command` says which input is a command: it stands out less than a
-    question. `literal` writes an input so that it is none: one that begins with a folded paste.
+    question. `literal` writes an input so that it is none: one that begins with a folded paste. `draw` lays out
+    thoughts, with SGR codes perhaps.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Prompt:
         placeholder: str = "",
         is_command: Callable[[str], bool] = lambda _line: False,
         literal: Callable[[str], str] = lambda line: line,
+        draw: Draw = wrap,
     ) -> None:
         self._streams = streams
         self._suggest = completer
@@ -72,7 +75,7 @@ class Prompt:
         self._is_command = is_command
         self._literal = literal
         self._toolbar = toolbar
-        self._viewer = ThinkingViewer(thoughts)
+        self._viewer = ThinkingViewer(thoughts, draw)
         self._pastes = Pastes()
         self._leaving = False  # Ctrl+C was the last key
         self._interrupted_at = float("-inf")
@@ -167,7 +170,7 @@ class Prompt:
         if self._session.default_buffer.text == KEYS_SHOWN_FOR:
             above = self._keys(columns, max(3, rows // 2))
         return [
-            *(("class:thought", line + "\n") for line in above),
+            *(fragment for line in above for fragment in _fragments(line)),
             ("class:frame", frame_line(self._streams, columns) + "\n"),
             ("class:mark", MARK),
         ]
@@ -238,11 +241,26 @@ class Prompt:
         return bindings
 
 
+def _fragments(line: str) -> StyleAndTextTuples:
+    """A line of thoughts, with a newline after it."""
+    if "\x1b" not in line:
+        return [("class:thought", line + "\n")]
+    from prompt_toolkit.formatted_text import ANSI, to_formatted_text
+
+    return [
+        *((f"class:thought {style}", text) for style, text, *_ in to_formatted_text(ANSI(line))),
+        ("", "\n"),
+    ]
+
+
 class ThinkingViewer:
     """The thinking of past turns, above the prompt; closed at first. Turns without thinking are skipped."""
 
-    def __init__(self, thoughts: Thoughts) -> None:
+    def __init__(self, thoughts: Thoughts, draw: Draw) -> None:
         self._thoughts = thoughts
+        self._draw = draw
+        self._drawn: tuple[str, int] = ("", 0)  # thoughts and columns of `_body`
+        self._body: Sequence[str] = ()
         self._turns: list[tuple[str, str]] = []
         self._index = 0
         self._top = 0
@@ -276,7 +294,9 @@ class ThinkingViewer:
         text = visible(text).strip("\n")
         if not text:
             return [clip("▾ No thinking to show · Ctrl+O closes", columns - 1)]
-        body, room = wrap(text, columns - 3), max(rows - 2, 1)
+        if self._drawn != (text, columns):
+            self._drawn, self._body = (text, columns), self._draw(text, columns - 3)
+        body, room = self._body, max(rows - 2, 1)
         self._top = max(0, min(self._top, len(body) - room))
         shown = body[self._top : self._top + room]
         head = [f"▾ Thinking {self._index + 1} of {len(self._turns)}"]

@@ -8,7 +8,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from markdown_it.token import Token
@@ -20,6 +20,9 @@ from mull.terminal.markdown.inline import formula, lines_of
 from mull.terminal.markdown.spans import Line, chop, joined, put, wrap_spans
 from mull.terminal.markdown.table_layout import ColumnSize, column_sizes, table_lines
 
+CACHED = 512  # blocks and cells
+CacheKey = tuple[str | int, ...]
+Cache = dict[CacheKey, list[Line]]
 _BULLETS = "•◦▪"
 _BOXES = {"[ ] ": "☐", "[x] ": "☑"}
 _INDENT = "  "
@@ -79,7 +82,7 @@ def gap_before(group: Block, source: Sequence[str]) -> bool:
 
 class BlockLayout:
     """Lay out blocks for one width. `ascii_only`: no bullets or box lines; `mark_code`: inline code keeps backticks;
-    `math`: formulas become Unicode text."""
+    `math`: formulas become Unicode text; `cache` keeps what was laid out before, for one style and these options."""
 
     def __init__(
         self,
@@ -89,12 +92,14 @@ class BlockLayout:
         ascii_only: bool = False,
         mark_code: bool = False,
         math: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         self.columns = max(4, columns)
         self.source = source
         self.ascii_only = ascii_only
         self.mark_code = mark_code
         self.math = math
+        self._cache = {} if cache is None else cache
 
     def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
         """The blocks, as the continuation that `resume` describes (default: the document's beginning)."""
@@ -124,7 +129,10 @@ class BlockLayout:
                 style = {"h1": "title", "h2": "heading"}.get(token.tag, "bold")
                 return self._text(group.inside[0], columns, style)
             case "fence" | "code_block":
-                return self._code(highlight(_code_lines(token.content), token.info), columns)
+                return self._cached(
+                    ("code", token.content, token.info, columns),
+                    lambda: self._code(highlight(_code_lines(token.content), token.info), columns),
+                )
             case "math_block":
                 rows = formula(token.content) if self.math else None
                 return self._code([[(line, "math")] for line in rows or token.content.split("\n")], columns)
@@ -140,10 +148,26 @@ class BlockLayout:
         return [[(visible(token.content), "")]] if token.content else []
 
     def _text(self, token: Token, columns: int, style: str, lead: Line | None = None) -> list[Line]:
+        if lead:
+            return self._wrapped(token, columns, style, lead)
+        return self._cached(
+            ("text", token.content, columns, style), lambda: self._wrapped(token, columns, style, [])
+        )
+
+    def _wrapped(self, token: Token, columns: int, style: str, lead: Line) -> list[Line]:
         lines: list[Line] = []
-        for index, spans in enumerate(self._spans(token, style)):
-            lines += wrap_spans([*(lead or []), *spans] if index == 0 else spans, columns)
+        for index, spans in enumerate(lines_of(token, style, mark_code=self.mark_code, math=self.math)):
+            lines += wrap_spans([*lead, *spans] if index == 0 else spans, columns)
         return lines
+
+    def _cached(self, key: CacheKey, lay_out: Callable[[], list[Line]]) -> list[Line]:
+        """What was laid out before, for the blocks of the tail that have not changed since the last frame."""
+        found = self._cache.get(key)
+        if found is None:
+            if len(self._cache) >= CACHED:
+                self._cache.clear()
+            found = self._cache[key] = lay_out()
+        return found
 
     def _code(self, lines: Iterable[Line], columns: int) -> list[Line]:
         """Indented; a mark in the indentation shows where a line was broken."""
@@ -192,11 +216,14 @@ class BlockLayout:
         """A table's rows of unwrapped cells, its header first."""
         return [[self._cell(cell) for cell in split_blocks(row.inside)] for row in table_rows(group)]
 
-    def _spans(self, token: Token, style: str = "") -> list[Line]:
-        return lines_of(token, style, mark_code=self.mark_code, math=self.math)
-
     def _cell(self, cell: Block) -> Line:
-        return joined(self._spans(cell.inside[0])) if cell.inside else []
+        if not cell.inside:
+            return []
+        token = cell.inside[0]
+        return self._cached(
+            ("cell", token.content),
+            lambda: [joined(lines_of(token, mark_code=self.mark_code, math=self.math))],
+        )[0]
 
 
 def table_rows(group: Block) -> list[Block]:

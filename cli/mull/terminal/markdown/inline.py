@@ -11,6 +11,7 @@ from markdown_it.token import Token
 
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.width import TAB
+from mull.terminal.markdown.painting import href
 from mull.terminal.markdown.parser import formula_source, inline
 from mull.terminal.markdown.spans import Line
 
@@ -70,17 +71,19 @@ class _Builder:
 
     def _link(self, item: Token) -> None:
         if item.type == "link_open":
-            self._links.append((visible(str(item.attrGet("href") or "")), len(self.lines[-1])))
-            self._styles.append("underline")
+            target = visible(str(item.attrGet("href") or ""))
+            self._links.append((target, len(self.lines[-1])))
+            self._styles.append(f"link {href(target)}".rstrip())
         elif item.type == "image":
             self._put(f"[{visible(item.content) or 'image'}]")
-            self._put(f" ({visible(str(item.attrGet('src') or ''))})", "url")
+            target = visible(str(item.attrGet("src") or ""))
+            self._put(f" ({target})", f"url {href(target)}".rstrip())
         else:
             self._styles.pop()
             target, start = self._links.pop()
             shown = "".join(text for text, _ in self.lines[-1][start:])
             if target.removeprefix("mailto:") not in {"", shown}:
-                self._put(f" ({target})", "url")
+                self._put(f" ({target})", f"url {href(target)}".rstrip())
 
     def _put(self, text: str, style: str = "") -> None:
         if text:

@@ -17,12 +17,14 @@ from mull.terminal.console.style import Style
 from mull.terminal.markdown.blocks import (
     Block,
     BlockLayout,
+    Cache,
     Continuation,
     gap_before,
     split_blocks,
     table_rows,
 )
 from mull.terminal.markdown.highlight import chunk_end
+from mull.terminal.markdown.painting import painted, toned
 from mull.terminal.markdown.parser import PIECE, SENTINEL, parse, piece_end
 from mull.terminal.markdown.spans import Line
 from mull.terminal.markdown.table_layout import SIZING_ROWS, column_sizes
@@ -33,18 +35,26 @@ _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
 _CONTINUES = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
-def render(source: str, columns: int, style: Style, *, unicode: bool = True, math: bool = False) -> list[str]:
-    """A whole document as lines of at most `columns` cells. `math`: formulas as Unicode text, where it has it."""
-    stream = MarkdownStream(style, unicode=unicode, math=math)
+def render(
+    source: str, columns: int, style: Style, *, unicode: bool = True, math: bool = False, tone: str = ""
+) -> list[str]:
+    """A whole document as lines of at most `columns` cells; see `MarkdownStream`."""
+    stream = MarkdownStream(style, unicode=unicode, math=math, tone=tone)
     return stream.whole(visible(source), columns)
 
 
 class MarkdownStream:
-    """An answer in Markdown; see `live.AnswerBody`."""
+    """An answer in Markdown; see `live.AnswerBody`.
 
-    def __init__(self, style: Style, *, unicode: bool = True, math: bool = False) -> None:
+    `math`: formulas as Unicode text, where it has it. `tone`: a style for all of the text, which keeps of its own
+    styles only what says something: emphasis, code, links.
+    """
+
+    def __init__(self, style: Style, *, unicode: bool = True, math: bool = False, tone: str = "") -> None:
         self._style = style
         self._math = math and unicode
+        self._tone = tone
+        self._cache: Cache = {}
         self._unicode = unicode
         self._sanitizer = Sanitizer()
         self._tail = ""  # the source that is not final
@@ -79,7 +89,7 @@ class MarkdownStream:
 
     def _render(self, source: str, columns: int) -> list[str]:
         layout = self._layout(source, columns)
-        return _paint(layout.document(list(split_blocks(parse(source))), self._continuation), self._style)
+        return self._paint(layout.document(list(split_blocks(parse(source))), self._continuation))
 
     def _settled(self) -> str:
         """The tail, without a last line whose kind is not clear yet."""
@@ -95,7 +105,7 @@ class MarkdownStream:
         if len(self._tail) > PIECE:
             lines += self._cut_paragraph(columns)
         self._searched = self._tail.rfind("\n") + 1
-        return _paint(lines, self._style)
+        return self._paint(lines)
 
     def _cut_lines(self, source: str, columns: int) -> list[Line]:
         parts = list(split_blocks(parse(source)))
@@ -196,7 +206,13 @@ class MarkdownStream:
             ascii_only=not self._unicode,
             mark_code=self._style.plain or not self._style.color,
             math=self._math,
+            cache=self._cache,
         )
+
+    def _paint(self, lines: Sequence[Line]) -> list[str]:
+        if self._tone:
+            lines = [[(text, toned(names, self._tone)) for text, names in line] for line in lines]
+        return ["".join(painted(self._style, text, names) for text, names in line) for line in lines]
 
     def _head(self, layout: BlockLayout, line: int) -> list[Line]:
         """The tail's first source lines, laid out."""
@@ -212,7 +228,3 @@ class MarkdownStream:
             at = self._tail.index("\n", at) + 1
         self._tail = keep + self._tail[at:]
         self._continuation = rest
-
-
-def _paint(lines: Sequence[Line], style: Style) -> list[str]:
-    return ["".join(style(text, name) for text, name in line) for line in lines]

@@ -24,9 +24,9 @@ from mull.terminal.views.base import TurnView, ViewOptions, show_each
 from mull.terminal.views.composer import Composer
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
-from mull.terminal.views.thinking_panel import ThinkingPanel
+from mull.terminal.views.thinking_panel import ThinkingPanel, ThoughtText
 from mull.terminal.views.turn_bar import TurnBar
-from mull.terminal.views.wrapping import TextStream
+from mull.terminal.views.wrapping import TextStream, WrappedText
 
 FIRST_PAINT_SECONDS = 0.15  # a turn that begins to answer sooner shows no progress line
 HINT_ROWS = 6  # a screen with fewer rows shows no hints
@@ -56,6 +56,7 @@ def live_view(options: ViewOptions) -> TurnView:
             streams.stdout_style,
             panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
             body=(lambda: _markdown(streams, options)) if options.markdown else TextStream,
+            thoughts=(lambda: _thoughts(streams, options)) if options.markdown else WrappedText,
             quiet=quiet,
             typeahead=options.typeahead,
         )
@@ -86,6 +87,7 @@ class LiveScreen:
         *,
         panel: ThinkingView | None,
         body: Callable[[], AnswerBody] | None,
+        thoughts: Callable[[], ThoughtText] = WrappedText,
         quiet: bool = False,
         typeahead: Typeahead | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class LiveScreen:
         self._style = style
         self._view = panel
         self._body_factory = body
+        self._thoughts = thoughts
         self._quiet = quiet
         self._typeahead = typeahead
         self._composer = Composer(streams, typeahead) if typeahead is not None else None
@@ -172,6 +175,7 @@ class LiveScreen:
                 unicode=self._streams.unicode,
                 began=time.monotonic(),
                 before=self._thought,
+                text=self._thoughts(),
             )
             self._panel.answer_now = self._answer_now
         if self._panel is not None:
@@ -278,3 +282,9 @@ def _markdown(streams: Streams, options: ViewOptions) -> AnswerBody:
     from mull.terminal.markdown.stream import MarkdownStream
 
     return MarkdownStream(streams.stdout_style, unicode=streams.unicode, math=options.math)
+
+
+def _thoughts(streams: Streams, options: ViewOptions) -> ThoughtText:
+    from mull.terminal.markdown.thoughts import MarkdownThoughts
+
+    return MarkdownThoughts(streams.stdout_style, unicode=streams.unicode, math=options.math)

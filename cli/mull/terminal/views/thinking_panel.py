@@ -10,7 +10,7 @@ screen; `fold` shows one line only; `hide` shows one line and leaves no summary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from mull.settings import ThinkingView
 from mull.terminal.console.quantities import duration, token_count
@@ -28,14 +28,34 @@ FRAME_SECONDS = 0.1
 Fold = Literal["folded", "peek", "open"]
 
 
+class ThoughtText(Protocol):
+    """How thoughts become lines: `WrappedText` or `MarkdownThoughts`. `styled`: the lines have their codes already."""
+
+    styled: bool
+
+    def feed(self, text: str) -> None: ...
+    def finish(self) -> None: ...
+    def newest(self, columns: int, rows: int) -> Sequence[str]: ...
+    def take(self, columns: int) -> Sequence[str]: ...
+    def all(self, columns: int) -> Sequence[str]: ...
+
+
 class ThinkingPanel:
     """One section of thinking. Times are `time.monotonic()` seconds, passed by the caller.
 
-    `before`: the thinking tokens of the turn's earlier sections, as events count from the turn's beginning.
+    `text` lays the thoughts out; by default they are wrapped. `before`: the thinking tokens of the turn's earlier
+    sections, as events count from the turn's beginning.
     """
 
     def __init__(
-        self, view: ThinkingView, style: Style, *, unicode: bool, began: float, before: int = 0
+        self,
+        view: ThinkingView,
+        style: Style,
+        *,
+        unicode: bool,
+        began: float,
+        before: int = 0,
+        text: ThoughtText | None = None,
     ) -> None:
         self.view = view
         self.style = style
@@ -52,7 +72,7 @@ class ThinkingPanel:
             "hide": "folded",
         }
         self.fold: Fold = starts[view]
-        self._text = WrappedText()  # with `show`: without the lines in the scrollback
+        self._text: ThoughtText = text or WrappedText()  # with `show`: without the lines in the scrollback
         self._sanitizer = Sanitizer()
 
     def feed(self, text: str, tokens: int) -> None:
@@ -64,6 +84,7 @@ class ThinkingPanel:
         if self.ended is None:
             self.ended = now
             self._text.feed(self._sanitizer.finish())
+            self._text.finish()
 
     def toggle(self) -> None:
         """Ctrl+O: fold, or open fully; a panel opened by the user stays on the screen when the thinking ends."""
@@ -123,7 +144,10 @@ class ThinkingPanel:
         return self._gutter(self._text.newest(columns - GUTTER, rows))
 
     def _gutter(self, lines: Sequence[str]) -> list[str]:
-        return [self.style(f"{self._mark('│')} {line}", "thinking") for line in lines]
+        bar = self._mark("│")
+        if self._text.styled:
+            return [self.style(f"{bar} ", "thinking") + line for line in lines]
+        return [self.style(f"{bar} {line}", "thinking") for line in lines]
 
     def _mark(self, char: str) -> str:
         return char if self.unicode else {"▸": ">", "▾": "v", "│": "|", "·": "-"}[char]

@@ -18,7 +18,9 @@ from mull.terminal.console.width import TAB, breaks, wrap
 
 
 class WrappedText:
-    """`feed` text; ask for lines of at most `columns` cells."""
+    """`feed` text; ask for lines of at most `columns` cells, without styles."""
+
+    styled = False
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -30,6 +32,9 @@ class WrappedText:
     def feed(self, text: str) -> None:
         if text:
             self._pieces.append(text)
+
+    def finish(self) -> None:
+        """No more text comes."""
 
     def newest(self, columns: int, rows: int) -> Sequence[str]:
         """The last `rows` lines, without empty ones at the end."""
