@@ -104,6 +104,11 @@ KEYS: tuple[ConfigKey, ...] = (
         "the start of a chat: a card, one line or nothing; unset: a card, and one line after ten conversations",
         ("full", "line", "off"),
     ),
+    ConfigKey("title", bool, "name the conversation in the terminal's title", default=True),
+    ConfigKey(
+        "notify", str, "announce a slow answer: a notification or the bell", ("auto", "bell", "off"), "auto"
+    ),
+    ConfigKey("notify_after", int, "seconds that an answer takes before it is announced", default=20),
     ConfigKey("theme", str, "colours of the terminal; [theme] changes single styles", THEMES, "auto"),
     ConfigKey("code_theme", str, "a theme of Pygments for source code; unset: the theme's own styles"),
     ConfigKey("model_folders", list, "further folders with .gguf files", default=()),

@@ -132,6 +132,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "gpu_layers": (-1, _LARGE),
     "batch_size": (128, 65_536),
     "prefix_cache_gb": (0, _LARGE),
+    "notify_after": (0, 86_400),
 }
 """The least and the greatest value of every setting that is a number, the same in flags, config file, prompt templates,
 batch lines and the chat's `/set`."""

@@ -61,6 +61,18 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def wordy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answers with 100 tokens."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "wordy.gguf",
+        ["First", *(f" word{i}" for i in range(98)), " end."],
+        template="{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+        name="wordy",
+    )
+
+
 class ChatTerminal(Terminal):
     """A terminal with a chat in it."""
 

@@ -408,7 +408,13 @@ def test_what_is_typed_while_it_answers_comes_next(chat: Chat, endless: Path, ke
         terminal.shows("w20")
         terminal.press("/stats\r/reason on\r/sys")
         terminal.press("\x1b")
+        terminal.shows("2 queued inputs")
+        terminal.wait("> /stats")
+        terminal.press("\r")
         terminal.shows("all answers")
+        terminal.shows("1 queued input:")
+        terminal.wait("> /reason on")
+        terminal.press("\r")
         terminal.shows("Thinking: on.")
         terminal.say("tem Be brief.")
         terminal.shows("System prompt: Be brief.")
@@ -472,18 +478,6 @@ def test_a_store_that_cannot_be_opened_costs_one_notice(
         terminal.shows("Forty-two.")
         assert terminal.squeezed.count("Thisconversationisnotsaved") == 1
         terminal.leave()
-
-
-@pytest.fixture(scope="session")
-def wordy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Answers with 100 tokens."""
-    return write_scripted(
-        tmp_path_factory.mktemp("models") / "wordy.gguf",
-        ["First", *(f" word{i}" for i in range(98)), " end."],
-        template="{%- for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-        "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-        name="wordy",
-    )
 
 
 @pytest.mark.parametrize(

@@ -104,10 +104,15 @@ def test_a_long_question_is_shown_in_part(chat: Chat, thinker: Path, kept: Store
         terminal.wait(lambda: terminal.ready, "the prompt")
         terminal.press(f"\x1b[200~{text}\x1b[201~\r")
         terminal.shows("Forty-two.")
-        assert "… 77 more lines" in "\n".join(terminal.everything)
         terminal.leave()
     (turn,) = kept.branch(kept.sessions()[0].id)
     assert turn.question == text
+    with chat(thinker, "-c") as terminal:
+        terminal.shows("… 77 more lines")
+        assert "> line 0" in terminal.everything
+        assert "  line 22" in terminal.everything
+        assert "  line 23" not in terminal.everything
+        terminal.leave()
 
 
 def test_the_bar_names_no_thinking_of_a_model_that_cannot(chat: Chat, plain: Path, thinker: Path) -> None:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
-Banner = Literal["full", "line", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +123,25 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatScreen:
+    """What a chat shows beside its turns. `banner`: how it starts; None: by how many conversations there were.
+
+    `title`: the window's title names the conversation. `notify`: how an answer is announced that took more than
+    `notify_after` seconds.
+    """
+
+    banner: Literal["full", "line", "off"] | None
+    title: bool
+    notify: Literal["auto", "bell", "off"]
+    notify_after: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """Everything that was asked of a run; it never changes.
 
     `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
-    figures after each turn. `vi`: the prompt's key bindings are vi's. `banner`: how a chat starts; None: it depends on
-    how many conversations there were.
+    figures after each turn. `vi`: the prompt's key bindings are vi's.
     """
 
     model: ModelChoice
@@ -142,7 +154,7 @@ class RunConfig:
     quiet: bool
     stats: bool
     vi: bool
-    banner: Banner | None
+    screen: ChatScreen
 
     def open_backend(self, resolved: Resolved, parallel: ParallelSettings | None = None) -> ChatBackend:
         """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
@@ -201,7 +213,7 @@ def run_config(
         quiet=flags.quiet,
         stats=flags.stats,
         vi=config["keys"] == "vi",
-        banner=config["banner"],
+        screen=ChatScreen(config["banner"], config["title"], config["notify"], config["notify_after"]),
     )
 
 

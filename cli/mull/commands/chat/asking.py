@@ -6,6 +6,7 @@ to the prompt. Raises MullError when the turn failed, `keys.Leave` for a second 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from mull.chat_template.process import stoppable
@@ -73,7 +74,10 @@ class _Attempt:
         while not self.sent:
             control = TurnControl()
             try:
-                _comment(chat, chat.show(self._events(control, policy), control))
+                began = time.monotonic()
+                done = chat.show(self._events(control, policy), control)
+                chat.finished(time.monotonic() - began)
+                _comment(chat, done)
             except _Full as full:
                 policy = context_full.decide(chat, full.usage, policy)
                 if policy == "summarize":

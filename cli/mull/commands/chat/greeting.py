@@ -36,7 +36,7 @@ def greet(chat: Chat, model: Resolved) -> None:
     if chat.conversation.last is not None:
         chat.show_resumed()
         return
-    banner = chat.config.banner or ("line" if _comes_often(chat) else "full")
+    banner = chat.config.screen.banner or ("line" if _comes_often(chat) else "full")
     if banner == "off":
         return
     if banner == "line" or chat.streams.size()[1] < ROWS:

@@ -12,6 +12,7 @@ from mull.commands.chat.registry import ACTIONS
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
 from mull.models.resolve import Resolved
+from mull.terminal.console.quantities import counted
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt
 
@@ -31,7 +32,7 @@ def run(chat: Chat, model: Resolved) -> None:
         except Leave:
             raise
         except KeyboardInterrupt:  # outside a turn: a command was waiting for something
-            chat.typeahead.interrupted_at = time.monotonic()
+            chat.typeahead.interrupted_at, chat.typeahead.confirms = time.monotonic(), True
             chat.note("Stopped. Press Ctrl+C again to leave.")
         except MullError as error:
             chat.streams.error(error.message, error.hint)
@@ -39,19 +40,41 @@ def run(chat: Chat, model: Resolved) -> None:
 
 def _read(chat: Chat, prompt: Prompt) -> str:
     """The next line: typed ahead, or from the prompt. Raises EOFError when the user leaves."""
+    chat.show_title()
     chat.blank_line()
     typed = chat.typeahead
     prompt.fold(typed.pieces)
     typed.pieces.clear()
+    if typed.lines and chat.draft:  # the turn was stopped before its question was sent
+        typed.lines.insert(0, chat.draft)
+        chat.draft = ""
+    if typed.confirms and (line := _confirmed(chat, prompt)):
+        return line
     if typed.lines:
         line = typed.lines.pop(0)
         prompt.echo(line)
         return line
-    if chat.held.ended:
+    if typed.ended:
         raise EOFError
-    default, chat.draft = chat.draft or typed.text, ""
-    typed.text = ""
+    default = "\n".join(text for text in (chat.draft, typed.text) if text)
+    chat.draft = typed.text = ""
     return prompt.read(default, interrupted_at=typed.interrupted_at)
+
+
+def _confirmed(chat: Chat, prompt: Prompt) -> str:
+    """The first of the queued inputs that the user wants to send; empty if there is none."""
+    typed = chat.typeahead
+    while typed.lines:
+        last = len(typed.lines) == 1
+        chat.note(
+            f"{counted(len(typed.lines), 'queued input')}: "
+            f"Enter sends {'it' if last else 'the first'}, Ctrl+C discards it."
+        )
+        chat.blank_line()
+        if line := prompt.read(typed.lines.pop(0), interrupted_at=typed.interrupted_at, discards=True):
+            return line
+    typed.confirms = False
+    return ""
 
 
 def _take(chat: Chat, line: str) -> None:

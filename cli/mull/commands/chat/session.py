@@ -17,6 +17,7 @@ from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord
 from mull.store.sessions import Store
+from mull.terminal.console.attention import Window, notify
 from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.question import question_lines
 from mull.terminal.console.sanitize import one_line
@@ -44,13 +45,14 @@ class Chat:
         self.streams = streams
         self.private = not config.saving.sessions
         self.held = held
-        self.typeahead = Typeahead(lines=held.lines, text=held.text)
+        self.typeahead = Typeahead(lines=held.lines, text=held.text, ended=held.ended)
         self.draft = ""  # what the next prompt is prefilled with
         self.replacing = False  # the next question replaces the last one
         self.left = False  # the user leaves
         self._usage: ContextUsage | None = None
         self._measured = False
         self._warned = False
+        self._window = Window(streams) if config.screen.title else None
         self._below_answer = False  # the last line on the screen belongs to an answer
 
     # Turns on the screen.
@@ -99,6 +101,27 @@ class Chat:
         self._below_answer = True
         with self.held.released():
             return view(events)
+
+    # The terminal around the chat.
+
+    def show_title(self) -> None:
+        """Put the conversation's name into the window's title. A private one has none."""
+        session = self.conversation.branch.session
+        if self._window is not None:
+            self._window.show("mull" if session is None or self.private else f"mull: {session.title}")
+
+    def close_window(self) -> None:
+        """Restore the window's title."""
+        if self._window is not None:
+            self._window.close()
+
+    def finished(self, seconds: float) -> None:
+        """Draw the user's attention to an answer that took long."""
+        screen = self.config.screen
+        if screen.notify != "off" and seconds > screen.notify_after:
+            session = self.conversation.branch.session
+            title = session.title if session is not None and not self.private else "the answer is ready"
+            notify(self.streams, f"mull: {title}", bell=screen.notify == "bell")
 
     # Notes.
 

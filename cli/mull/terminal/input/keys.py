@@ -36,6 +36,7 @@ KeyName = Literal[
     "backspace",
     "clear",
     "suspend",
+    "end",
     "text",
     "terminate",
 ]
@@ -45,6 +46,7 @@ LEAVE_SECONDS = 2.0  # a second Ctrl+C within this time quits
 ESCAPE_SECONDS, REMOTE_ESCAPE_SECONDS = 0.2, 0.5
 _CONTROL: dict[str, KeyName] = {
     "\x03": "interrupt",
+    "\x04": "end",
     "\x09": "tab",
     "\x0f": "fold",
     "\x0d": "enter",

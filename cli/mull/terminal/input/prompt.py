@@ -77,12 +77,16 @@ class Prompt:
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts, draw)
         self._pastes = Pastes()
-        self._leaving = False  # Ctrl+C was the last key
+        self._leaving = self._discards = False  # Ctrl+C was the last key; Ctrl+C discards the input
         self._interrupted_at = float("-inf")
         self._session = self._make_session(history_path, completer, vi=vi)
 
-    def read(self, default: str = "", *, interrupted_at: float = float("-inf")) -> str:
+    def read(
+        self, default: str = "", *, interrupted_at: float = float("-inf"), discards: bool = False
+    ) -> str:
         """What the user submits. `interrupted_at`: when Ctrl+C last stopped a turn, in `time.monotonic()` seconds.
+
+        `discards`: Ctrl+C does not clear the input but ends it, and the text is empty.
 
         Raises EOFError when they leave (Ctrl+D, or Ctrl+C twice on an empty line), `Leave` for a second Ctrl+C
         within two seconds of the first, which may have been pressed here or during the turn.
@@ -90,12 +94,13 @@ class Prompt:
         self._viewer.close()
 
         def begin() -> None:
-            self._leaving, self._interrupted_at = False, interrupted_at
+            self._leaving, self._interrupted_at, self._discards = False, interrupted_at, discards
             end_on_signals()
 
         with restored_handlers():
             text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
-        self._show(valid_unicode(self._pastes.titled(text)))
+        if text:
+            self._show(valid_unicode(self._pastes.titled(text)))
         whole = valid_unicode(self._pastes.whole(text))
         return self._literal(whole) if self._pastes.lead(text) else whole
 
@@ -211,6 +216,8 @@ class Prompt:
             now = time.monotonic()
             if now - self._interrupted_at <= LEAVE_SECONDS:
                 event.app.exit(exception=Leave())
+            elif event.current_buffer.text and self._discards:
+                event.app.exit(result="")
             elif event.current_buffer.text:
                 event.current_buffer.reset()
             elif self._leaving:

@@ -30,16 +30,26 @@ class Typeahead:
     """What was typed during a turn: `lines` that were ended with Enter, and the `text` after them.
 
     `pieces`: text that came in one piece, as pastes do; the prompt folds the long ones.
+    `ended`: Ctrl+D came where there was no text: the user leaves once the lines are answered, unless they type again.
+    `confirms`: the user stopped the turn, and is asked before each of the lines is sent.
     """
 
     lines: list[str] = field(default_factory=list)
     text: str = ""
     pieces: list[str] = field(default_factory=list)
+    ended: bool = False
+    confirms: bool = False
     interrupted_at: float = float("-inf")  # the last Ctrl+C, in `time.monotonic()` seconds
 
     def press(self, key: Key) -> None:
+        if key.name in {"text", "newline", "backspace", "clear"}:
+            self.ended = False
+        if key.name in {"interrupt", "escape"}:
+            self.confirms = True
         if key.name == "interrupt":
             self.interrupted_at = time.monotonic()
+        elif key.name == "end":
+            self.ended = not self.text
         elif key.name == "text":
             self.text += key.text
             if len(key.text) > 1:

@@ -230,7 +230,7 @@ class LiveScreen:
         if not self._has_begun(now):
             return [*below, ""] if below else []
         then = "then the answer, without thinking" if self._answer_now else ""
-        return [*below, self._line(columns, now, ["Esc stops"], then=then)]
+        return [*below, self._line(columns, now, self._end_keys(), then=then)]
 
     def _while_thinking(
         self, panel: ThinkingPanel, below: list[str], columns: int, rows: int, now: float
@@ -238,7 +238,7 @@ class LiveScreen:
         """The panel has the figures; the keys are in the bar below the input, or beside the figures without one."""
         keys = [] if self._answer_now else ["Tab answers now", self._fold_key(folded=panel.fold == "folded")]
         if below:
-            below = ["", *below, self._bar.line(columns, now, (), status=["Esc stops", *keys])]
+            below = ["", *below, self._bar.line(columns, now, (), status=[*self._end_keys(), *keys])]
             keys = []
         return panel.live(columns, rows - 1 - len(below), now, keys=keys) + below
 
@@ -247,7 +247,9 @@ class LiveScreen:
         below = self._input(columns, rows)
         unfolded = self._panel is not None and self._panel.fold == "open"
         if self._view is not None and rows >= HINT_ROWS:
-            keys = ["Esc stops"] + ([self._fold_key(folded=not unfolded)] if self._panel is not None else [])
+            keys = self._end_keys() + (
+                [self._fold_key(folded=not unfolded)] if self._panel is not None else []
+            )
             below = ["", *below, self._line(columns, now, keys)]
         room = rows - 1 - len(below)
         above: list[str] = []
@@ -261,6 +263,11 @@ class LiveScreen:
             return self._bar.line(columns, now, (), status=["Stopping"])
         status = [*self._bar.figures(now), then] if then else ()
         return self._bar.line(columns, now, keys, status=status)
+
+    def _end_keys(self) -> list[str]:
+        """What ends the turn, and whether the chat ends with it."""
+        leaves = self._typeahead is not None and self._typeahead.ended
+        return ["Esc stops", *(["leaves after this answer"] if leaves else [])]
 
     def _fold_key(self, *, folded: bool) -> str:
         return "Ctrl+O shows the thinking" if folded else "Ctrl+O folds"
