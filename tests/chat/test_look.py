@@ -102,7 +102,11 @@ def test_a_long_question_is_shown_in_part(chat: Chat, thinker: Path, kept: Store
     text = "\n".join(f"line {number}" for number in range(100))
     with chat(thinker) as terminal:
         terminal.wait(lambda: terminal.ready, "the prompt")
-        terminal.press(f"\x1b[200~{text}\x1b[201~\r")
+        terminal.press(f"\x1b[200~{text}\x1b[201~")
+        terminal.wait("[pasted 100 lines]")
+        terminal.press("\x18\x10")  # unfolds it
+        terminal.wait("line 99")
+        terminal.press("\r")
         terminal.shows("Forty-two.")
         terminal.leave()
     (turn,) = kept.branch(kept.sessions()[0].id)
