@@ -63,6 +63,36 @@ def test_quantization_of_a_file_name(name: str, quant: str | None) -> None:
             HubReference("owner/repo", None, "b.gguf", "main"),
         ),
         ("owner/repo/b.gguf", HubReference("owner/repo", None, "b.gguf")),
+        (
+            "https://huggingface.co/owner/repo/tree/main/BF16",
+            HubReference("owner/repo", "BF16", None, "main"),
+        ),
+        ("owner/repo/BF16", HubReference("owner/repo", "BF16")),
+        ("owner/repo/gguf/small/", HubReference("owner/repo", "gguf/small")),
+        ("hf://owner/repo", HubReference("owner/repo")),
+        ("hf://owner/repo@v2/a/b.gguf", HubReference("owner/repo", None, "a/b.gguf", "v2")),
+        ("owner/repo@v2", HubReference("owner/repo", revision="v2")),
+        ("owner/repo@refs/pr/3", HubReference("owner/repo", revision="refs/pr/3")),
+        ("owner/repo@v2:Q8_0", HubReference("owner/repo", "Q8_0", None, "v2")),
+        ("owner/repo:Q8_0@v2", HubReference("owner/repo", "Q8_0", None, "v2")),
+        ("https://hf-mirror.com/owner/repo", HubReference("owner/repo")),
+        ("https://hub.company.example/owner/repo/tree/main", HubReference("owner/repo", revision="main")),
+        (" 'hf.co/owner/repo : Q8_0' ", HubReference("owner/repo", "Q8_0")),
+        ("https://huggingface.co/owner/repo.git", HubReference("owner/repo")),
+        ("https://huggingface.co/owner/repo#card", HubReference("owner/repo")),
+        ("https://huggingface.co/owner/repo/discussions/3", HubReference("owner/repo")),
+        (
+            "https://huggingface.co/owner/repo?show_file_info=b.gguf",
+            HubReference("owner/repo", None, "b.gguf"),
+        ),
+        (
+            "https://huggingface.co/owner/repo/blob/refs%2Fpr%2F3/a%20b.gguf",
+            HubReference("owner/repo", None, "a b.gguf", "refs/pr/3"),
+        ),
+        ("https://huggingface.co/datasets/owner/repo", None),
+        ("https://example.org/owner/repo", None),
+        ("hf://owner/repo/%2e%2e/x.gguf", None),
+        ("owner/repo:../x", None),
         ("owner", None),
         ("owner/repo/no-gguf.bin", None),
         ("owner/repo/../x.gguf", None),
@@ -72,7 +102,8 @@ def test_quantization_of_a_file_name(name: str, quant: str | None) -> None:
         ("", None),
     ],
 )
-def test_hub_references(name: str, reference: HubReference | None) -> None:
+def test_hub_references(name: str, reference: HubReference | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.company.example")
     assert parse_hub(name) == reference
 
 
@@ -87,6 +118,8 @@ def test_hub_references(name: str, reference: HubReference | None) -> None:
         ("C:\\models\\x", True),
         ("owner/repo", False),
         ("hf.co/owner/repo/x.gguf", False),
+        ("hf://owner/repo/x.gguf", False),
+        ("https://mirror.example/owner/repo/x.gguf", False),
         ("qwen3-8b:Q4_K_M", False),
     ],
 )
@@ -107,6 +140,7 @@ def test_selecting_by_quantization_or_name() -> None:
     assert select(models, "Q4_K_XL") == [models[1]]
     assert select(models, "fp16") == [models[2]]
     assert select(models, "b-Q4_K_M") == [models[3]]
+    assert select(models, "sub") == [models[3]]
     assert select(models, "Q6_K") == []
     assert same_quant("ud-q4_k_xl", "UD-Q4_K_XL")
 

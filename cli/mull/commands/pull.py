@@ -15,7 +15,7 @@ Names = Annotated[
     list[str],
     typer.Argument(
         metavar="NAME...",
-        help="A catalogue name, owner/repo[:QUANT], or the URL of a file on the Hub.",
+        help="A catalogue name, owner/repo[@REV][:QUANT], or an address on the Hub.",
         autocompletion=completes("known_models"),
     ),
 ]

@@ -18,7 +18,15 @@ from mull.models.disk import packaged, records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
 from mull.models.gguf.sampling_defaults import file_sampling_defaults
-from mull.models.naming.filenames import part_of, part_paths, quantization, same_quant, select, whole_name
+from mull.models.naming.filenames import (
+    is_beside,
+    part_of,
+    part_paths,
+    quantization,
+    same_quant,
+    select,
+    whole_name,
+)
 from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
 from mull.settings import Sampling
 from mull.suggest import did_you_mean, nearest
@@ -291,13 +299,13 @@ def _by_reference(
     candidates = [model for model in everywhere(folders) if _same_repo(model.repo, reference.repo)]
     model = _choose(candidates, reference.file or reference.quant, None)
     if model is None:
-        raise NotInstalled(str(reference), str(reference))
+        raise NotInstalled(str(reference), reference.address)
     return _resolved(model, model.name, chosen_by, entry_of(model, catalogue))
 
 
 def _choose(models: Sequence[LocalModel], quant: str | None, default: str | None) -> LocalModel | None:
     """The model to load: of the requested quantization, else of the default one, else the first."""
-    fitting = _of_quant(models, quant)
+    fitting = sorted(_of_quant(models, quant), key=lambda model: is_beside(model.filename))
     for usual in (default, DEFAULT_QUANT):
         for model in fitting:
             if usual is not None and same_quant(model.quant, usual):

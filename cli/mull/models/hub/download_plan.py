@@ -15,7 +15,7 @@ from mull.events import Notice
 from mull.fs.size import size_text
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, CatalogueFile
 from mull.models.hub.listing import RemoteFile, Repository
-from mull.models.naming.filenames import group_parts, quantization, same_quant, select, whole_name
+from mull.models.naming.filenames import group_parts, is_beside, quantization, same_quant, select, whole_name
 from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
 from mull.models.resolve import split_name, unknown
 
@@ -109,6 +109,7 @@ def choose(repository: Repository, request: DownloadRequest) -> tuple[RemoteFile
         return _files(repository, found[0])
     if not models:
         raise _no_weights(repository)
+    models = [parts for parts in models if not is_beside(parts[0])] or models
     if request.reference.quant:
         found = select(models, request.reference.quant)
         if not found:

@@ -18,6 +18,10 @@ _QUANT = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix)(?:[-_.]|$)", re.IGNORECASE)
+_BESIDE = re.compile(
+    r"(?:^|[-_./])(?:mtp|nextn|draft|eagle[0-9]?|dflash|medusa|lora|adapter|projector|vocab)(?:[-_./]|$)",
+    re.IGNORECASE,
+)
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
 )
@@ -44,6 +48,11 @@ def _plain(quant: str) -> str:
 def is_weights(filename: str) -> bool:
     """Whether a file is a GGUF of a language model, not a vision projector or an importance matrix."""
     return filename.lower().endswith(".gguf") and not _NO_MODEL.search(PurePosixPath(filename).stem)
+
+
+def is_beside(filename: str) -> bool:
+    """Whether a GGUF's name (or its folder's) tells a draft head, an adapter or the like: files beside a model."""
+    return bool(_BESIDE.search(filename))
 
 
 def is_safe(filename: str) -> bool:
@@ -93,15 +102,17 @@ def group_parts(filenames: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def select(models: Sequence[tuple[str, ...]], wanted: str) -> list[tuple[str, ...]]:
-    """The models that match `wanted`: a quantization, or a file's name with or without its extension.
+    """The models that match `wanted`: a quantization, a folder, or a file's name with or without its extension.
 
     An exact match has priority over a dynamic quantization (`Q4_K_XL` matches `UD-Q4_K_XL` if nothing else matches).
     """
     exact = [parts for parts in models if wanted.lower() in _spellings(parts[0])]
     if exact:
         return exact
-    named = [parts for parts in models if same_quant(quantization(parts[0]), wanted)]
-    return named or [parts for parts in models if same_quant(quantization(parts[0]), f"UD-{wanted}")]
+    for quant in (wanted, f"UD-{wanted}"):
+        if named := [parts for parts in models if same_quant(quantization(parts[0]), quant)]:
+            return named
+    return [parts for parts in models if parts[0].lower().startswith(f"{wanted.lower()}/")]
 
 
 def _spellings(filename: str) -> set[str]:
