@@ -16,6 +16,7 @@ from mull.engine.native import devices, library
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
 from mull.models.gguf.header import DAMAGED, read_header
+from mull.models.gguf.kind import NOT_CHAT
 from mull.models.memory.fit import MemoryPlan
 from mull.models.memory.machine import DeviceLike, Machine, measure
 from mull.models.memory.plan_file import load_settings, shared_context
@@ -56,7 +57,7 @@ def planned(
     """The engine settings to load a file with: the user's, else those tuned (`as_tuned`), else the memory plan's.
 
     The plan is None for a file too small to need one. `trusted`: the file's bytes are those that were published.
-    Raises ModelFileError for a damaged header: its absurd counts would make llama.cpp allocate gigabytes. A header
+    Raises ModelFileError for what is no language model, and for a damaged header: its absurd counts would make llama.cpp allocate gigabytes. A header
     that mull cannot parse is left to llama.cpp to judge.
     """
     try:
@@ -66,7 +67,7 @@ def planned(
         if not trusted:
             read_header(path)
     except ModelFileError as error:
-        if error.code == DAMAGED:
+        if error.code in {DAMAGED, *NOT_CHAT}:
             raise
     except (MullError, OSError):
         pass

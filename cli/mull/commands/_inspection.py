@@ -19,6 +19,7 @@ from mull.fs.json_text import parse_json, read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
 from mull.models.gguf.header import MAGIC, Header, read_header
+from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.gguf.values import first_problem
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
@@ -84,13 +85,20 @@ class Inspected:
             return cls(path, header, Profile(None), error)
         return cls(path, header, found)
 
+    @property
+    def other_kind(self) -> str:
+        """What a GGUF is instead of a whole language model."""
+        if self.header is None:
+            return ""
+        return other_kind(self.header) or part_problem(self.header, self.path)
+
     def as_json(self) -> dict[str, Any]:
         """The versioned object."""
         return {
             "v": 1,
             "file": str(self.path),
             "format": "gguf" if self.header else "template",
-            "model": _model(self.header) if self.header else None,
+            "model": {**_model(self.header), "other_kind": self.other_kind or None} if self.header else None,
             "reasoning": as_json(self.profile),
             "problem": self.problem.message if self.problem else _sentence(_damage(self.header)),
         }
@@ -102,10 +110,18 @@ class Inspected:
             lines.append(("Kind", "a chat template"))
         else:
             facts = _model(self.header)
-            lines.append(("Kind", f"a GGUF model, version {self.header.version}"))
+            version = f"version {self.header.version}"
+            lines.append(
+                (
+                    "Kind",
+                    f"{self.other_kind} (GGUF {version})" if self.other_kind else f"a GGUF model, {version}",
+                )
+            )
             lines += [(label, _text(facts[key])) for label, key in LABELS if facts[key] not in (None, "")]
             if problem := _damage(self.header):
                 lines.append(("Damaged", f"{problem}; mull does not load the file"))
+            if self.other_kind:
+                return lines
             if self.problem is not None:
                 return [*lines, ("Template", f"cannot be used. {self.problem.message}")]
             if self.profile.template is None:

@@ -38,15 +38,18 @@ def show_models(streams: Streams, rows: Sequence[InventoryItem], best: str, *, a
     if not streams.stdout_tty:
         table(streams, ("",) * 8, [plain(row) for row in rows])
         return
+    others = [row for row in rows if row.kind]
+    rows = [row for row in rows if not row.kind]
     small = [row for row in rows if row.plan and row.plan.fits]
     well = [row for row in small if is_brisk(row.plan)]
     well.sort(key=lambda row: (row.name != best, not row.installed))
     slow = [row for row in small if not is_brisk(row.plan)]
     large = [row for row in rows if row not in small]
     groups = [("Runs well here", well), (f"Slower than {BRISK:.0f} tokens/s here", slow)]
-    if all_rows or not small or any(row.installed for row in large):
+    if all_rows or (rows and not small) or any(row.installed for row in large):
         groups.append(("Too large for this machine", large))
         large = []
+    groups.append(("No chat models", others))
     drawn = [Group(title, [_cells(streams, row, best) for row in some]) for title, some in groups if some]
     grouped(streams, _COLUMNS, drawn)
     if large:
@@ -91,7 +94,7 @@ def plain(row: InventoryItem) -> Sequence[str]:
         _licence(row),
         _THINKS[entry.reasoning.kind] if entry else "",
         "yes" if row.installed else "",
-        plan.words if plan else "",
+        plan.words if plan else row.kind.partition(",")[0],
         _tokens(plan.ctx) if plan and plan.fits else "",
         _speed(plan.speed) if plan and plan.speed else "",
     )

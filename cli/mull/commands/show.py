@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,9 +58,10 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
         _show_readme(streams, row)
         return
     headers = _headers(streams, row)
-    layout = _layout(row, headers)
-    found = plan(layout, machine) if layout else row.plan
-    row = replace(row, plan=found)
+    kind = _other_kind(headers) or row.kind
+    layout = None if kind else _layout(row, headers)
+    found = plan(layout, machine) if layout else None if kind else row.plan
+    row = replace(row, plan=found, kind=kind)
     thinking, first = _thinking(headers), headers[0] if headers else None
     if json:
         write_object(streams, card.as_json(row, layout, found, thinking, first))
@@ -142,6 +144,15 @@ def _headers(streams: Streams, row: InventoryItem) -> list[Header]:
             raise
         streams.note(error.message)
         return []
+
+
+def _other_kind(headers: list[Header]) -> str:
+    from mull.models.gguf.kind import other_kind, part_problem
+
+    first = headers[0] if headers else None
+    if first is None:
+        return ""
+    return other_kind(first) or (part_problem(first, first.source) if isinstance(first.source, Path) else "")
 
 
 def _layout(row: InventoryItem, headers: list[Header]) -> MemoryLayout | None:

@@ -127,6 +127,10 @@ def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullErro
             )
     if limit := used_up_in(reason or ""):
         return limit
+    try:
+        _check_headers(path)  # of a verified file for the first time
+    except ModelFileError as error:
+        return error
     return ModelFileError(
         "model_refused",
         f"{path} cannot be loaded: {(reason or 'llama.cpp gave no reason').rstrip('.')}.",
@@ -135,15 +139,19 @@ def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullErro
 
 
 def _check_headers(path: Path) -> None:
-    """Raises ModelFileError for a header with impossible values; one that mull cannot parse is left to llama.cpp."""
+    """Raises ModelFileError for no language model, and for impossible values; a header that mull cannot parse is left to llama.cpp."""
     from mull.models.gguf.header import DAMAGED, read_header
+    from mull.models.gguf.kind import NOT_CHAT, check_kind
     from mull.models.gguf.values import check_values
 
     for part in part_paths(path):
         try:
-            check_values(read_header(part), str(part))
+            header = read_header(part)
+            if part == path:
+                check_kind(header, path)
+            check_values(header, str(part))
         except ModelFileError as error:
-            if error.code == DAMAGED:
+            if error.code in {DAMAGED, *NOT_CHAT}:
                 raise
 
 

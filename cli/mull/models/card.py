@@ -65,6 +65,9 @@ def pairs(
         rows += _what(entry)
     elif header is not None:
         rows += _claimed(header)
+    if row.kind:
+        rows.append(("Kind", f"{row.kind}; mull cannot chat with it"))
+        return [(name, value) for name, value in [*rows, *_here(row)] if value]
     rows += _thinking(entry, thinking)
     if entry is not None:
         rows += _advice(entry)

@@ -32,6 +32,7 @@ class InventoryItem:
     """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: the installed file, if any.
 
     `file`: what `mull pull` would download. `plan`: of the installed file, else of that one; None: no figures known.
+    `kind`: what the installed file is instead of a language model; it then has no plan.
     """
 
     name: str
@@ -39,6 +40,7 @@ class InventoryItem:
     local: LocalModel | None = None
     file: CatalogueFile | None = None
     plan: MemoryPlan | None = None
+    kind: str = ""
 
     @property
     def installed(self) -> bool:
@@ -107,6 +109,8 @@ def _local(
     name: str, entry: CatalogueEntry | None, model: LocalModel, machine: Machine, layouts: LayoutCache
 ) -> InventoryItem:
     layout = layouts.of(model.parts)
+    if kind := layouts.kind(model.parts):
+        return InventoryItem(name, entry, model, kind=kind)
     if layout is None and entry is not None:
         layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
     return InventoryItem(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
@@ -205,6 +209,7 @@ def record(row: InventoryItem) -> dict[str, Any]:
         "installed": row.installed,
         "source": row.local.source if row.local else "builtin" if row.installed else None,
         "path": str(row.parts[0]) if row.parts else None,
+        "other_kind": row.kind or None,
         "verdict": (
             {
                 "kind": found.verdict,

@@ -220,10 +220,15 @@ def _parse(reader: Reader, source: Path | BinaryIO, size: int, *, whole: bool) -
     metadata: dict[str, Any] = {}
     for _ in range(pairs):
         key = reader.stored_string(MAX_KEY)
+        if key in metadata:
+            raise DamagedError(f"it has the key {key[:80]!r} twice")
         metadata[key] = reader.value(reader.number("I"))
-    infos = []
+    infos, names = [], set[str]()
     for _ in range(tensors):
         name = reader.stored_string(MAX_KEY)
+        if name in names:
+            raise DamagedError(f"it has the tensor {name[:80]!r} twice")
+        names.add(name)
         dimensions = reader.number("I")
         if dimensions > MAX_DIMENSIONS:
             raise DamagedError(f"a tensor claims {dimensions:,} dimensions")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mull.control import TurnControl
-from mull.errors import ExitCode, MullError
+from mull.errors import ExitCode, ModelFileError, MullError
 from mull.events import Notice
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
@@ -28,6 +28,8 @@ from mull.job_events import DownloadProgress, PullDone, PullEvent, PullStarted
 from mull.models.catalogue.catalogue import Catalogue, load_catalogue
 from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
+from mull.models.gguf.header import read_header
+from mull.models.gguf.kind import other_kind
 from mull.models.hub.client import RetryPolicy, with_retries
 from mull.models.hub.download_plan import DownloadPlan, DownloadRequest, choose, parse_request
 from mull.models.hub.errors import HubError
@@ -207,7 +209,10 @@ def _download(
     _readme(folder, plan.repository)
     first = transfers[0].link
     check_gguf(first)
-    records.record_pulled(plan.name, first)
+    if kind := _other_kind(first):
+        yield Notice("not_chat_model", f"{first.name} is {kind}; mull cannot chat with it.")
+    else:
+        records.record_pulled(plan.name, first)
     yield PullDone(
         model=plan.name,
         path=first,
@@ -268,6 +273,13 @@ def _already(here: Resolved, began: float) -> PullDone:
         already=True,
         source=here.source,
     )
+
+
+def _other_kind(path: Path) -> str:
+    """What a file is instead of a language model; empty for one, and for a header that mull cannot read."""
+    with suppress(ModelFileError):
+        return other_kind(read_header(path))
+    return ""
 
 
 def _remember_revision(folder: RepositoryFolder, repository: Repository) -> None:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mull.errors import MullError
+from mull.errors import ModelFileError, MullError
 from mull.fs.file_stamp import versioned
 from mull.fs.json_cache import JsonCache
-from mull.models.gguf.header import read_header
+from mull.models.gguf.header import DAMAGED, read_header
+from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.memory.kv_size import KvLayers
 from mull.models.memory.layout import MemoryLayout, from_headers
 
-_FORMAT = 1  # of an answer; others are ignored
+_FORMAT = 2  # of an answer; others are ignored
 
 
 class LayoutCache:
@@ -49,19 +51,35 @@ class LayoutCache:
         if self._left <= 0:
             return None
         began = time.monotonic()
-        try:
-            found = from_headers([read_header(part) for part in parts])
-        except MullError:
-            found = None
+        found, kind = _read(parts)
         self._left -= time.monotonic() - began
-        self._answers[key] = {"format": _FORMAT, "layout": asdict(found) if found else None}
+        self._answers[key] = {"format": _FORMAT, "layout": asdict(found) if found else None, "kind": kind}
         self._fresh = True
         return found
+
+    def kind(self, parts: Sequence[Path]) -> str:
+        """What the file is instead of a language model, as far as `of` has read it; empty for a model."""
+        with suppress(OSError):
+            return str(self._answers.get(" ".join(map(versioned, parts)), {}).get("kind") or "")
+        return ""
 
     def save(self) -> None:
         """Store the layouts that were asked for; others, whose files may be gone, are dropped."""
         if self._cache is not None and self._fresh:
             self._cache.replace(self._answers)
+
+
+def _read(parts: Sequence[Path]) -> tuple[MemoryLayout | None, str]:
+    """The layout, and what the file is instead of a language model."""
+    try:
+        headers = [read_header(part) for part in parts]
+        if kind := other_kind(headers[0]) or part_problem(headers[0], parts[0]):
+            return None, kind
+        return from_headers(headers), ""
+    except ModelFileError as error:
+        return None, "a damaged file" if error.code == DAMAGED else ""
+    except (MullError, OSError):
+        return None, ""
 
 
 def _layout(value: dict[str, Any] | None) -> MemoryLayout | None:

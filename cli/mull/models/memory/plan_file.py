@@ -1,7 +1,7 @@
 """The memory plan of a model file on this disk, from its header.
 
 In: the file's path, a machine, the user's engine settings. Out: a `MemoryPlan`, or the settings completed by it. Raises
-ModelFileError for a damaged header. (`backends/load_plan.py` calls this for the present machine.)
+ModelFileError for a damaged header, and for a file that is no language model. (`backends/load_plan.py` calls this for the present machine.)
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mull.models.gguf.header import read_header
+from mull.models.gguf.kind import check_kind
 from mull.models.memory.fit import MemoryPlan, plan
 from mull.models.memory.layout import from_headers
 from mull.models.memory.machine import Machine
@@ -19,7 +20,9 @@ from mull.settings import EngineSettings, over
 
 def plan_file(path: Path, machine: Machine, settings: EngineSettings) -> MemoryPlan:
     """The memory plan of a file; `settings` that are set are not changed. Raises ModelFileError."""
-    layout = from_headers([read_header(part) for part in part_paths(path)])
+    headers = [read_header(part) for part in part_paths(path)]
+    check_kind(headers[0], path)
+    layout = from_headers(headers)
     return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
 
 
