@@ -19,6 +19,7 @@ from tests.models.conftest import Puller
 from tests.models.hub_server import Hub
 
 PEBBLE = Path(__file__).parents[2] / "cli" / "mull" / "data" / "pebble.gguf"
+BY_THE_ENGINE = ("embedding", "reranking", "diffusion")  # which refuses them itself
 Value = str | int | bool | list[str]
 
 
@@ -59,7 +60,9 @@ VOCABULARY: Mapping[str, Value] = {"tokenizer.ggml.model": "gpt2", "tokenizer.gg
         ("bert", VOCABULARY, ["token_embd.weight", "blk.0.x"], "embedding"),
         ("gemma-embedding", VOCABULARY, ["token_embd.weight", "blk.0.x"], "embedding"),
         ("qwen3", {**VOCABULARY, "qwen3.pooling_type": 3}, ["token_embd.weight", "blk.0.x"], "embedding"),
-        ("qwen3", {**VOCABULARY, "qwen3.pooling_type": 4}, ["token_embd.weight", "blk.0.x"], "reranker"),
+        ("qwen3", {**VOCABULARY, "qwen3.pooling_type": 4}, ["token_embd.weight", "blk.0.x"], "reranking"),
+        ("qwen3", {**VOCABULARY, "qwen3.attention.causal": False}, ["blk.0.x"], "embedding"),
+        ("llada", {**VOCABULARY, "llada.attention.causal": False}, ["blk.0.x"], "diffusion"),
         ("whisper", {}, ["encoder.conv1.weight"], "speech"),
         ("flux", {}, ["double_blocks.0.x"], "images"),
         ("sd3", {}, ["model.diffusion_model.x"], "images"),
@@ -77,8 +80,9 @@ def test_kinds(
     assert word in other_kind(header)
     assert bool(other_kind(header)) is bool(word)
     if word:
-        with pytest.raises(ModelFileError, match=word):
-            check_kind(header, path)
+        if word not in BY_THE_ENGINE:
+            with pytest.raises(ModelFileError, match=word):
+                check_kind(header, path)
         layouts = LayoutCache(None, 1.0)
         assert layouts.of((path,)) is None
         assert word in layouts.kind((path,))
@@ -125,10 +129,10 @@ def test_a_key_or_a_tensor_that_occurs_twice_is_named(tmp_path: Path) -> None:
     )
     data = path.read_bytes()
     path.write_bytes(data.replace(b"general.nama", b"general.name"))
-    with pytest.raises(ModelFileError, match="the key 'general.name' twice"):
+    with pytest.raises(ModelFileError, match=r"the key 'general\.name' twice"):
         read_header(path)
     path.write_bytes(data.replace(b"x.2", b"x.1"))
-    with pytest.raises(ModelFileError, match="the tensor 'x.1' twice"):
+    with pytest.raises(ModelFileError, match=r"the tensor 'x\.1' twice"):
         read_header(path)
 
 

@@ -57,8 +57,8 @@ def planned(
     """The engine settings to load a file with: the user's, else those tuned (`as_tuned`), else the memory plan's.
 
     The plan is None for a file too small to need one. `trusted`: the file's bytes are those that were published.
-    Raises ModelFileError for what is no language model, and for a damaged header: its absurd counts would make llama.cpp allocate gigabytes. A header
-    that mull cannot parse is left to llama.cpp to judge.
+    Raises ModelFileError for what is no language model, and for a damaged header: its absurd counts would make
+    llama.cpp allocate gigabytes. A header that mull cannot parse is left to llama.cpp to judge.
     """
     try:
         if path.stat().st_size >= SMALL_FILE:  # a smaller one's header is not worth reading
@@ -67,7 +67,7 @@ def planned(
         if not trusted:
             read_header(path)
     except ModelFileError as error:
-        if error.code in {DAMAGED, *NOT_CHAT}:
+        if error.code in {DAMAGED, NOT_CHAT}:
             raise
     except (MullError, OSError):
         pass

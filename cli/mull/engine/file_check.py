@@ -139,7 +139,9 @@ def refused(path: Path, reason: str | None, *, on_gpu: bool = False) -> MullErro
 
 
 def _check_headers(path: Path) -> None:
-    """Raises ModelFileError for no language model, and for impossible values; a header that mull cannot parse is left to llama.cpp."""
+    """Raises ModelFileError for no language model, and for impossible values.
+
+    A header that mull cannot parse is left to llama.cpp."""
     from mull.models.gguf.header import DAMAGED, read_header
     from mull.models.gguf.kind import NOT_CHAT, check_kind
     from mull.models.gguf.values import check_values
@@ -151,7 +153,7 @@ def _check_headers(path: Path) -> None:
                 check_kind(header, path)
             check_values(header, str(part))
         except ModelFileError as error:
-            if error.code in {DAMAGED, *NOT_CHAT}:
+            if error.code in {DAMAGED, NOT_CHAT}:
                 raise
 
 

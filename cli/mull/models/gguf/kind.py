@@ -14,8 +14,8 @@ from mull.errors import ModelFileError
 from mull.models.gguf.header import MAGIC, Header
 from mull.models.naming.filenames import part_of
 
-NOT_CHAT: Final = frozenset({"not_chat_model", "model_not_generative"})
-"""The error codes of a file that is something else than a whole language model, of an embedding model."""
+NOT_CHAT: Final = "not_chat_model"
+"""The error code of a file that is something else than a whole language model."""
 
 _TYPES: Final = {  # general.type
     "adapter": "an adapter (LoRA), which changes a model",
@@ -26,8 +26,10 @@ _TYPES: Final = {  # general.type
 }
 _ADAPTER, _PROJECTOR, _IMATRIX, _VOCAB = (_TYPES[key] for key in ("adapter", "mmproj", "imatrix", "vocab"))
 _DRAFT: Final = "a draft head (such as MTP or EAGLE), which only proposes tokens to the model it belongs to"
-_EMBEDDING: Final = "an embedding model, which turns text into numbers"
-_RERANKER: Final = "a reranker, which scores texts and writes none"
+_EMBEDDING: Final = "an embedding model, which makes vectors for a search"
+_RERANKER: Final = "a reranking model, which scores texts and generates none"
+_DIFFUSION: Final = "a diffusion model, which does not generate text token by token"
+_WITHOUT_TEXT: Final = frozenset({_EMBEDDING, _RERANKER, _DIFFUSION})
 _SPEECH: Final = "a speech model"
 _IMAGE: Final = "a model for images or video"
 _CONTROL: Final = "a control vector, which steers a model"
@@ -91,6 +93,8 @@ def other_kind(header: Header) -> str:
     pooling = metadata.get(f"{header.architecture}.pooling_type")
     if isinstance(pooling, int) and pooling in _CAUSAL_EMBEDDINGS:
         return _CAUSAL_EMBEDDINGS[pooling]
+    if metadata.get(f"{header.architecture}.attention.causal") is False:
+        return _DIFFUSION if re.match(r"dream|llada|rnd|.*diffusion", architecture) else _EMBEDDING
     if any(".nextn." in name for name in names) and not any(name.startswith("blk.0.") for name in names):
         return _DRAFT
     if not header.has_tokenizer and "tokenizer.ggml.model" not in metadata:
@@ -118,13 +122,13 @@ def check_kind(header: Header, path: Path) -> None:
         stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", path.name, flags=re.IGNORECASE)
         count = header.metadata["split.count"]
         raise ModelFileError(
-            "not_chat_model",
+            NOT_CHAT,
             f"{path} is {problem}.",
             f"Keep all parts in one folder as {stem}-00001-of-{count:05d}.gguf and so on; name the first one.",
         )
-    if kind := other_kind(header):
-        code = "model_not_generative" if kind in {_EMBEDDING, _RERANKER} else "not_chat_model"
-        raise ModelFileError(code, f"{path} is {kind}.", _hint(kind))
+    kind = other_kind(header)
+    if kind and kind not in _WITHOUT_TEXT:  # of those the engine knows more (engine/generative.py)
+        raise ModelFileError(NOT_CHAT, f"{path} is {kind}.", _hint(kind))
 
 
 def _hint(kind: str) -> str:

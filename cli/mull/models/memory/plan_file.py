@@ -1,7 +1,8 @@
 """The memory plan of a model file on this disk, from its header.
 
 In: the file's path, a machine, the user's engine settings. Out: a `MemoryPlan`, or the settings completed by it. Raises
-ModelFileError for a damaged header, and for a file that is no language model. (`backends/load_plan.py` calls this for the present machine.)
+ModelFileError for a damaged header, and for a file that is no language model. (`backends/load_plan.py` calls this for
+the present machine.)
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _OTHER_PAGES = frozenset({"discussions", "settings", "community"})
 
 @dataclass(frozen=True, slots=True)
 class HubReference:
-    """A repository on the Hub; `quant` (or a folder) and `file` (a path inside it) narrow it down, `revision` pins it."""
+    """A repository on the Hub; `quant` (or a folder) and `file` (a path in it) narrow it down."""
 
     repo: str
     quant: str | None = None
