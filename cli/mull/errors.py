@@ -54,6 +54,9 @@ class TemplateError(MullError):
     """A chat template that cannot be rendered: it raises, exceeds its limits, or leaves the sandbox."""
 
 
+SHORTEN = "Shorten the input, or start a new conversation."
+"""The hint of a `ContextOverflow` where the context is as long as the model was trained for."""
+
 RAISE_CTX = "Shorten the input, start a new conversation, or raise --ctx."
 """The hint of a `ContextOverflow` where --ctx sets the size of the context."""
 

@@ -142,6 +142,15 @@ def test_a_context_of_zero_is_named(tmp_path: Path) -> None:
         check_values(read_header(path), "file.gguf")
 
 
+@pytest.mark.parametrize("value", [7, "texts", True])
+def test_a_vocabulary_of_another_type_is_none(tmp_path: Path, value: Value) -> None:
+    path = write(tmp_path / "file.gguf", "llama", {"tokenizer.ggml.tokens": value}, "blk.0.x")
+    header = read_header(path)
+    assert (header.n_vocab, dict(header.special_tokens), header.bos) == (0, {}, "")
+    with pytest.raises(ModelFileError, match="not a list of texts"):
+        check_values(header, "file.gguf")
+
+
 @pytest.mark.parametrize(
     ("name", "beside"),
     [

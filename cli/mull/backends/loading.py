@@ -175,7 +175,10 @@ def _load(
         from mull.backends.load_plan import parallel_plan
 
         width, shared_tokens = parallel_plan(path, settings, parallel)
+    wanted = settings.ctx
     model, settings = _read(path, settings, progress, report, name=name, trusted=trusted)
+    if wanted and 0 < model.n_ctx_train < wanted:
+        report(_beyond_training(name, wanted, model.n_ctx_train))
     with ExitStack() as undo:  # frees the weights when a later step fails
         undo.callback(model.close)
         from mull.chat_template.template import Template
@@ -217,6 +220,11 @@ def _load(
         )
         undo.pop_all()
     return LoadedModel(name, engine, template, ability, time.perf_counter() - began)
+
+
+def _beyond_training(name: str, wanted: int, trained: int) -> Notice:
+    text = f"{name} was trained for {trained:,} tokens of context: beyond (--ctx {wanted:,}) answers may be nonsense."
+    return Notice("beyond_training", text)
 
 
 def _read(

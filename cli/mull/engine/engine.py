@@ -33,7 +33,7 @@ from mull.engine.sampling.chain import Chain
 from mull.engine.scheduler import Scheduler, Share
 from mull.engine.sequence import LiveSequence, PieceTable
 from mull.engine.speculative.drafting import Drafting
-from mull.errors import RAISE_CTX, ContextOverflow, EngineError
+from mull.errors import RAISE_CTX, SHORTEN, ContextOverflow, EngineError
 from mull.settings import DEVICE_NONE, EngineSettings
 
 __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
@@ -107,13 +107,18 @@ class Engine:
         """Make room for so many tokens more, as far as the limit allows: growing later means moving the KV cache."""
         self._resizable.reserve(tokens)
 
+    def overflow(self, tokens: int, *, at_least: bool = False) -> ContextOverflow:
+        """The error for a prompt of so many tokens. Its hint names --ctx only up to what the model was trained for."""
+        helps = self.n_ctx_max < (self.model.n_ctx_train or self.n_ctx_max + 1)
+        return ContextOverflow(tokens, self.n_ctx_max, RAISE_CTX if helps else SHORTEN, at_least=at_least)
+
     def generate(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Generation:
         """Start a request. Raises ContextOverflow before anything is computed, EngineError when all slots are busy."""
         prompt = list(request.tokens)
         if not prompt:
             raise EngineError("empty_prompt", "There is nothing to answer.", "Give a prompt.")
         if len(prompt) >= self.n_ctx_max:
-            raise ContextOverflow(len(prompt), self.n_ctx_max, RAISE_CTX)
+            raise self.overflow(len(prompt))
         slot = self._scheduler.idle_slot(prompt)
         if slot is None:
             raise EngineError(

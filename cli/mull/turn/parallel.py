@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mull.control import TurnControl
 from mull.engine.kv.prefill import TILE
 from mull.engine.kv.slot import common_prefix
-from mull.errors import RAISE_CTX, ContextOverflow, Interrupted, MullError
+from mull.errors import Interrupted, MullError
 from mull.events import Done, Event
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.prepare import RenderedPrompt, prepare
@@ -88,7 +88,7 @@ class _ParallelTurns:
                     self._loaded, request.messages, request.settings, lambda: self._control.stopped
                 )
                 if len(prompt.tokens) >= self._engine.n_ctx_max:  # before context is reserved for it
-                    raise ContextOverflow(len(prompt.tokens), self._engine.n_ctx_max, RAISE_CTX)
+                    raise self._engine.overflow(len(prompt.tokens))
             except Interrupted:
                 return
             except MullError as error:

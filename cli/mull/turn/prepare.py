@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mull.chat_template.process import stoppable
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
-from mull.errors import RAISE_CTX, ContextOverflow
+from mull.engine.engine import Engine
 from mull.messages import Message, least_tokens
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
@@ -47,7 +47,7 @@ def prepare(
     Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`; None: what
     the caller has passed to `stoppable`.
     """
-    reject_oversized(messages, loaded.engine.n_ctx_max)
+    reject_oversized(messages, loaded.engine)
     decision = decide(settings.reasoning, loaded.profile)
     chat = to_chat(messages, loaded.profile, decision)
     with nullcontext() if stopped is None else stoppable(stopped):
@@ -55,8 +55,8 @@ def prepare(
     return RenderedPrompt(decision, segments, to_tokens(segments, loaded.engine.model), messages)
 
 
-def reject_oversized(messages: Sequence[Message], context_tokens: int) -> None:
+def reject_oversized(messages: Sequence[Message], engine: Engine) -> None:
     """Raise ContextOverflow, with a lower bound of the tokens, for messages that cannot fit the context."""
     least = least_tokens(messages)
-    if least > context_tokens:
-        raise ContextOverflow(least, context_tokens, RAISE_CTX, at_least=True)
+    if least > engine.n_ctx_max:
+        raise engine.overflow(least, at_least=True)

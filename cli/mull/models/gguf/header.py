@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 
 from mull.chat_template.special_texts import KEYS, SpecialTexts, special_texts
 from mull.errors import ModelFileError
-from mull.models.gguf.reader import MAX_KEY, DamagedError, LongArray, Reader
+from mull.models.gguf.reader import MAX_KEY, STRING, DamagedError, LongArray, Reader
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)  # version 1 had 32-bit lengths; its models are no longer in use
@@ -74,7 +74,7 @@ class Header:
     def n_ctx_train(self) -> int | None:
         """Context length that the model was trained for, in tokens."""
         value = self.metadata.get(f"{self.architecture}.context_length")
-        return value if isinstance(value, int) else None
+        return value if type(value) is int and value > 0 else None
 
     @property
     def template(self) -> str | None:
@@ -97,9 +97,16 @@ class Header:
         return "tokenizer.ggml.tokens" in self.metadata
 
     @property
+    def _tokens(self) -> tuple[Any, ...] | LongArray:
+        """The vocabulary; empty where the header has something else than texts under its key."""
+        found = self.metadata.get("tokenizer.ggml.tokens", ())
+        texts = found.kind == STRING if isinstance(found, LongArray) else isinstance(found, tuple)
+        return found if texts else ()
+
+    @property
     def n_vocab(self) -> int:
         """Tokens in the vocabulary."""
-        tokens = self.metadata.get("tokenizer.ggml.tokens", ())
+        tokens = self._tokens
         return tokens.count if isinstance(tokens, LongArray) else len(tokens)
 
     @cached_property
@@ -109,7 +116,7 @@ class Header:
         special = (i for i, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED))
         wanted = set(itertools.islice(special, MAX_SPECIAL))
         wanted |= {self._token(key) for key in (BOS, EOS, *KEYS.values())}
-        tokens = self.metadata.get("tokenizer.ggml.tokens", ())
+        tokens = self._tokens
         if not isinstance(tokens, LongArray):
             return {i: str(text) for i, text in enumerate(tokens) if i in wanted}
         with self._open() as file:

@@ -106,7 +106,7 @@ def _from_metadata(keys: ArchitectureMetadata, tensors: Iterable[tuple[str, int]
     groups, recurrent = cache(keys)
     return MemoryLayout(
         layers=keys.number("block_count"),
-        n_ctx_train=max(keys.number("context_length", 4096), 1),
+        n_ctx_train=max(keys.number("context_length", 4096) or 4096, 1),
         weights=weights,
         inputs=inputs,
         output=output,
