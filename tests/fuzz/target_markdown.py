@@ -1,4 +1,5 @@
-"""Markdown: streaming equals rendering, lines fit, no control character gets through, and plain words stay."""
+"""Markdown: streaming equals rendering, lines fit, no control character gets through, and plain words stay; with and
+without formulas as Unicode text."""
 
 from __future__ import annotations
 
@@ -16,13 +17,14 @@ def check(data: bytes) -> None:
     if len(data) < 2:
         return
     columns, size, text = 20 + data[0] % 120, 1 + data[1] % 64, data[2:].decode("utf-8", "surrogateescape")
-    lines = render(text, columns, PLAIN)
+    math = data[1] >= 128
+    lines = render(text, columns, PLAIN, math=math)
     for line in lines:
         assert not CONTROL.search(line), line
         assert width(line) <= columns, line
     if re.fullmatch(r"[A-Za-z \n]*", text) and not re.search(r"^(?: {4})", text, re.MULTILINE):
         assert "".join("".join(lines).split()) == "".join(text.split())
-    stream, streamed = MarkdownStream(PLAIN), list[str]()
+    stream, streamed = MarkdownStream(PLAIN, math=math), list[str]()
     for start in range(0, len(text), size):
         stream.feed(text[start : start + size])
         final, tail = stream.take(columns, 20)

@@ -28,11 +28,7 @@ def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord
         for file in turn.files:
             write(style(f"  with {one_line(file.name)}", "muted") + "\n")
         if thinking and turn.thinking:
-            write(
-                "\n"
-                + "\n".join(style(line, "thinking") for line in _safe(streams, turn.thinking).splitlines())
-                + "\n"
-            )
+            write("\n" + "".join(f"{line}\n" for line in _thoughts(turn.thinking, streams)))
         write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
             write(style("(stopped)", "muted") + "\n")
@@ -68,6 +64,15 @@ def _drawn(answer: str, streams: Streams) -> Sequence[str]:
     from mull.terminal.markdown.stream import render
 
     return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode, math=True)
+
+
+def _thoughts(thinking: str, streams: Streams) -> Sequence[str]:
+    """The lines of the thinking, as `_drawn` returns those of an answer."""
+    if not streams.stdout_live:
+        return [streams.stdout_style(line, "thinking") for line in _safe(streams, thinking).splitlines()]
+    from mull.terminal.markdown.thoughts import drawn
+
+    return drawn(thinking, streams.width - 1, streams.stdout_style, unicode=streams.unicode, math=True)
 
 
 def _safe(streams: Streams, text: str) -> str:

@@ -140,7 +140,9 @@ class BlockLayout:
                 return [[(("-" if self.ascii_only else "─") * columns, "border")]]
             case "blockquote_open":
                 inner = self._siblings(group.inside, columns - 2, depth)
-                return [put("| " if self.ascii_only else "│ ", "border", line) for line in inner]
+                bar = "| " if self.ascii_only else "│ "
+                quoted = ([(text, f"quote {names}".rstrip()) for text, names in line] for line in inner)
+                return [put(bar, "border", line) for line in quoted]
             case "bullet_list_open" | "ordered_list_open":
                 return self._list(group, columns, depth, resume)
             case "table_open":
