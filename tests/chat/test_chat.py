@@ -72,6 +72,8 @@ def test_thinking_is_switched(chat: Chat, thinker: Path, kept: Store) -> None:
         terminal.shows("Forty-two.")
         terminal.say("/effort low")
         terminal.shows("Thinking: low.")
+        terminal.say("/effort auto")
+        terminal.shows("Thinking: auto.")
         terminal.say("/nothink three?")
         terminal.count("Just 42!", 2)
         terminal.say("/effort huge")

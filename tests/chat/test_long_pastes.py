@@ -43,7 +43,7 @@ def test_a_paste_is_no_command(chat: Chat, thinker: Path, kept: Store, first: st
         terminal.shows("Forty-two.")
         terminal.leave()
     (session,) = kept.sessions()
-    assert kept.branch(session.id)[0].question == (first + pasted(60)).lstrip()
+    assert kept.branch(session.id)[0].question == first + pasted(60)
 
 
 def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
@@ -57,6 +57,22 @@ def test_a_paste_beyond_the_context_is_refused_with_its_tokens_and_comes_back(
         terminal.press("\x15")
         terminal.leave()
     assert kept.count() == 0
+
+
+@pytest.mark.parametrize(("lines", "rows"), [(8, 16), (300, 24)])
+def test_the_refusal_is_in_view_when_the_prompt_returns(
+    chat: Chat, thinker: Path, lines: int, rows: int
+) -> None:
+    """A text that was not pasted (a line was broken by Ctrl+J), on a screen that it would fill."""
+    with chat(thinker, "--ctx", "512", rows=rows) as terminal:
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        terminal.press("\n".join(["word " * 50] * lines))
+        terminal.press("\r")
+        terminal.shows("the context 512")
+        terminal.wait("> [pasted")
+        assert any(line.startswith("Error: ") for line in terminal.lines), terminal.text
+        terminal.press("\x15")
+        terminal.leave()
 
 
 def test_a_paste_during_an_answer_is_folded_at_the_next_prompt(chat: Chat, endless: Path) -> None:

@@ -29,6 +29,12 @@ def test_a_file_goes_before_the_question_under_its_name(mull: Run, thinker: Path
     ]
 
 
+@pytest.mark.parametrize("question", ["    def area(self):\n        return 1", "\t\u3000x\u200d", "\u00a0/x"])
+def test_a_question_keeps_its_indentation(mull: Run, thinker: Path, question: str) -> None:
+    assert mull("-m", thinker, question).stdout == b"Forty-two.\n"
+    assert last_turn(mull)["question"] == question
+
+
 def test_files_alone_are_a_question(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("what is it?")
     assert mull("-m", thinker, "-f", "a.txt").stdout == b"Forty-two.\n"

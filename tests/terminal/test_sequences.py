@@ -83,16 +83,24 @@ def test_pastes_end(parts: list[tuple[float, str]], tokens: list[Token]) -> None
 @pytest.mark.parametrize(
     ("parts", "tokens"),
     [
-        ([(0, "a\rb\r\tc\r")], [Token("paste", "a\nb\n\tc"), ENTER]),
-        ([(0, "a\r"), (0.01, "b"), (0.01, "\r")], [text("a"), Token("paste", "\nb"), ENTER]),
+        ([(0, "a\rb\r\tc\r")], [Token("lines", "a\nb\n\tc"), ENTER]),
+        ([(0, "a\r"), (0.01, "b"), (0.01, "\r")], [text("a"), Token("lines", "\nb"), ENTER]),
         ([(0, "a\r"), (0.2, "b\r")], [text("a"), ENTER, text("b"), ENTER]),
-        ([(0, "a\r\r\rb")], [Token("paste", "a\n\n\nb")]),
+        ([(0, "a\r\r\rb")], [Token("lines", "a\n\n\nb")]),
+        (
+            [(0, f"{ESC}[200~a\rb{ESC}[201~ and {ESC}[200~c{ESC}[201~\r")],
+            [Token("paste", "a\nb"), text(" and "), Token("paste", "c"), ENTER],
+        ),
+        (
+            [(0, "x" * 150), (0.01, "y" * 300), (0.01, "\tz\r")],
+            [text("x" * 150), Token("lines", "y" * 300 + "\tz"), ENTER],
+        ),
         ([(0, "\r\r")], [ENTER, ENTER]),
         ([(0, "a\r"), (0.01, "/copy code\r")], [text("a"), ENTER, text("/copy code"), ENTER]),
         ([(0, "/set a b\rc\r")], [text("/set a b"), ENTER, text("c"), ENTER]),
-        ([(0, "see\r/etc/hosts\r")], [Token("paste", "see\n/etc/hosts"), ENTER]),
+        ([(0, "see\r/etc/hosts\r")], [Token("lines", "see\n/etc/hosts"), ENTER]),
         ([(0, "/m\t\r")], [text("/m"), Token("control", "\t"), ENTER]),
-        ([(0, f"a\rb{ESC}[Ac")], [Token("paste", "a\nb"), UP, Token("paste", "c")]),
+        ([(0, f"a\rb{ESC}[Ac")], [Token("lines", "a\nb"), UP, Token("lines", "c")]),
         ([(0, f"a\r{ESC}[A")], [text("a"), ENTER, UP]),
     ],
 )

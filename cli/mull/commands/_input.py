@@ -41,7 +41,7 @@ def read_question(
 
     Raises UsageError (missing_prompt) when all are empty, MullError for a file that is not text.
     """
-    prompt = " ".join(word for word in words if word != STDIN).strip()
+    prompt = " ".join(word for word in words if word != STDIN).strip("\r\n")
     piped, replaced = "", False
     if STDIN in words or STDIN in files or not streams.stdin_tty:
         piped, replaced = streams.read_stdin()
@@ -51,7 +51,12 @@ def read_question(
         replaced |= garbled
         attached.append(Attachment("standard input" if name == STDIN else one_line(name), text))
     piped = "" if STDIN in files else piped.strip("\r\n")
-    if needed and not prompt and not piped.strip() and not any(file.text.strip() for file in attached):
+    if (
+        needed
+        and not prompt.strip()
+        and not piped.strip()
+        and not any(file.text.strip() for file in attached)
+    ):
         raise UsageError(
             "missing_prompt", "There is no prompt.", 'Ask something: mull "How many r\'s are in strawberry?"'
         )

@@ -88,9 +88,10 @@ class Preferences:
         return replace(self, reasoning=ReasoningAsk(on=on, budget=budget))
 
     def with_effort(self, effort: Effort | None) -> Preferences:
-        """Thinking at this effort, without a budget; None: at the model's own."""
+        """Thinking at this effort, without a budget; None: as the model does by default, unless it is switched off."""
         if effort is None:
-            return replace(self, reasoning=replace(self.reasoning, effort=None))
+            on = False if self.reasoning.on is False else None
+            return replace(self, reasoning=replace(self.reasoning, effort=None, on=on))
         return replace(self, reasoning=ReasoningAsk(on=True, effort=effort))
 
     def with_setting(self, name: str, text: str) -> Preferences:

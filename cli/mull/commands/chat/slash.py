@@ -245,25 +245,29 @@ class Unknown:
 def parse(line: str) -> PlainText | Call | Unknown:
     """Parse a line. `//` starts a question with a slash; a path like `/etc/hosts` is no command.
 
-    The beginning of a command's name is enough where no other command has it.
+    The beginning of a command's name is enough where no other command has it. A question keeps its indentation. Text of
+    several lines is a command only if its first word is one, without indentation: it was pasted.
     """
-    text = line.strip()
+    text, question = line.strip(), line.strip("\r\n").rstrip()
+    pasted = "\n" in text
     if name := ALONE.get(text.lower()):
         return Call(BY_NAME[name], "")
-    if text.startswith("//"):
+    escaped = re.match(r"//(?!\s)([\w-]*)", text)
+    if escaped and (not pasted or escaped[1].lower() in BY_NAME):
         return PlainText(text[1:])
-    match = re.match(r"/([A-Za-z?][\w-]*)?(?:\s+(.*)|$)", text, re.DOTALL)
+    match = re.match(r"/([A-Za-z?][\w-]*)?(?:\s+(.*)|$)", question if pasted else text, re.DOTALL)
     if match is None:
-        return PlainText(text)
+        return PlainText(question)
     word, argument = (match[1] or "").lower(), (match[2] or "").strip()
-    if command := BY_NAME.get(word) or _begun(word):
+    if command := BY_NAME.get(word) or (None if pasted else _begun(word)):
         return Call(command, argument)
-    return Unknown(word, _nearest(word))
+    return PlainText(question) if pasted else Unknown(word, _nearest(word))
 
 
 def literal(text: str) -> str:
     """The line that `parse` takes for a question with this text."""
-    return f"/{text.lstrip()}" if text.lstrip().startswith("/") else text
+    question = text.strip("\r\n").rstrip()
+    return text if parse(text) == PlainText(question) else f"/{text.lstrip()}"
 
 
 def unknown(word: str) -> UsageError:

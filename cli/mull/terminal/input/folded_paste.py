@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mull.terminal.console.quantities import counted
+from mull.terminal.console.width import wrap
 
 if TYPE_CHECKING:
     from prompt_toolkit.buffer import Buffer
@@ -33,9 +34,10 @@ class Pastes:
         self._texts: dict[str, str] = {}
         self._marks: dict[str, str] = {}
 
-    def fold(self, text: str) -> str:
-        """A mark for the text; the text itself if it is short, or if a chat has folded more than a thousand."""
-        if _lines(text) <= LINES and len(text) <= CHARACTERS:
+    def fold(self, text: str, *, short: bool = False) -> str:
+        """A mark for the text; the text itself if it is short (unless `short` ones are folded, too), or if a chat has
+        folded more than a thousand."""
+        if _lines(text) <= LINES and len(text) <= CHARACTERS and not short:
             return text
         if text not in self._marks:
             number = _FIRST + len(self._texts)
@@ -64,6 +66,11 @@ class Pastes:
                 if found in text:
                     text = text.replace(found, self.fold(found))
         return text
+
+    def fitting(self, text: str, columns: int, rows: int) -> str:
+        """The input with its pastes folded again, and folded as a whole where it takes more than `rows`."""
+        folded = self.folded(text)
+        return folded if len(wrap(folded, columns)) <= rows else self.fold(text, short=True)
 
     def title(self, mark: str) -> str:
         """What the prompt draws for a mark."""

@@ -99,7 +99,7 @@ def _keys(tokens: Sequence[Token]) -> list[Key]:
 
 
 def _key(token: Token) -> Key | None:
-    if token.kind in {"text", "paste"}:
+    if token.kind in {"text", "paste", "lines"}:
         return Key("text", token.text)
     if token.kind == "escape":
         return Key("escape")

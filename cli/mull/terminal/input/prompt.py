@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 MENU_ROWS = 6
+ROWS_BESIDE = 11  # of a message, a blank line, the frame and the bar; and the menu's
 KEYS_SHOWN_FOR = "?"
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
 Keys = Callable[[int, int], Sequence[str]]  # columns, rows → lines
@@ -98,7 +99,10 @@ class Prompt:
             end_on_signals()
 
         with restored_handlers():
-            text = self._session.prompt(default=self._pastes.folded(default), pre_run=begin)
+            columns, rows = self._streams.size()
+            # The message that says why the input is back must stay in view above it.
+            shown = self._pastes.fitting(default, max(1, columns - len(MARK)), max(1, rows - ROWS_BESIDE))
+            text = self._session.prompt(default=shown, pre_run=begin)
         if text:
             self._show(valid_unicode(self._pastes.titled(text)))
         whole = valid_unicode(self._pastes.whole(text))

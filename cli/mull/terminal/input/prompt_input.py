@@ -19,7 +19,7 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.input.background import take_typed
 from mull.terminal.input.protocol import keyboard_protocol
 from mull.terminal.input.sequences import Token
-from mull.terminal.input.unbracketed import InputReader
+from mull.terminal.input.unbracketed import LONG, InputReader
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -99,9 +99,9 @@ def _presses() -> Callable[[Token], Iterator[tuple[str, str]]]:
             yield key, sequence if index == 0 else ""
 
     def presses(token: Token) -> Iterator[tuple[str, str]]:
-        if token.kind == "text":
+        if token.kind == "text" and len(token.text) <= LONG:
             yield from ((char, char) for char in token.text)
-        elif token.kind == "paste":
+        elif token.kind in {"text", "paste", "lines"}:
             yield Keys.BracketedPaste, token.text
         elif token.kind == "escape":
             yield Keys.Escape, "\x1b"

@@ -18,11 +18,12 @@ REPORT = 1.0  # for a terminal's report to end
 LATE = 0.6  # for the rest of a sequence whose escape was taken for the Esc key
 PASTE = 1.0  # of silence that end a paste whose end got lost
 
-Kind = Literal["text", "control", "escape", "alt", "sequence", "paste"]
+Kind = Literal["text", "control", "escape", "alt", "sequence", "paste", "lines"]
 
 
 class Token(NamedTuple):
-    """`text`: the characters, the control character, the one after Alt, the whole sequence, or what was pasted."""
+    """`text`: the characters, the control character, the one after Alt, the whole sequence, what was pasted,
+    or lines that look like it (`unbracketed.py`)."""
 
     kind: Kind
     text: str = ""

@@ -1,8 +1,8 @@
 """Pastes into a terminal without bracketed paste: an Enter that more text follows at once is a line break.
 
-In: tokens, and when they arrived. Out: tokens in which the lines of such a paste are one "paste" token, so that it
-becomes one question. Each Enter is held for a moment, until it is clear that nothing follows; the last one submits.
-Lines with a slash command among them were typed ahead, each for itself.
+In: tokens, and when they arrived. Out: tokens in which the lines of such a paste are one "lines" token, so that it
+becomes one question, and so is a long text. Each Enter, and such a paste, is held for a moment, until it is clear that
+nothing follows; the last Enter submits. Lines with a slash command among them were typed ahead, each for itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import groupby
 
 from mull.terminal.input.sequences import Token, Tokenizer
 
+LONG = 200  # characters that arrive together: more than are typed
 AT_ONCE = 0.04  # seconds: a paste has no longer gaps, and keys are not typed that fast after Enter
 _ENTER = Token("control", "\r")
 _COMMAND = re.compile(r"^/(?:[a-z]+|\?)(?: |$)", re.MULTILINE)
@@ -24,7 +25,7 @@ class InputReader:
 
     def __init__(self, escape_seconds: float) -> None:
         self._tokenizer = Tokenizer(escape_seconds)
-        self._held: list[Token] = []  # Enters that have not been passed on
+        self._held: list[Token] = []  # Enters, and a paste before them, that have not been passed on
         self._last = float("-inf")
         self._pasting = False
 
@@ -41,8 +42,12 @@ class InputReader:
         self._held, self._last = [], now
         if typed:
             return before + tokens
-        tokens, self._held = _without_last_enters(tokens)
-        return before + self._pasted(tokens)
+        tokens = self._pasted(tokens)
+        end = len(_without_last_enters(tokens)[0])
+        if end and self._pasting and tokens[end - 1].kind == "lines":
+            end -= 1
+        self._held = tokens[end:]
+        return before + tokens[:end]
 
     def flush(self, now: float) -> list[Token]:
         """What the time has decided."""
@@ -53,9 +58,9 @@ class InputReader:
         pasted: list[Token] = []
         for typed, group in groupby(tokens, _is_typed):
             run, enters = _without_last_enters(list(group))
-            self._pasting = self._pasting or (typed and _ENTER in run and not _has_command(run))
+            self._pasting = self._pasting or (typed and _is_paste(run))
             joined = typed and self._pasting and run
-            pasted += [Token("paste", "".join(map(_text, run)))] if joined else run
+            pasted += [Token("lines", "".join(map(_text, run)))] if joined else run
             pasted += enters
         return pasted
 
@@ -77,11 +82,13 @@ def _without_last_enters(tokens: list[Token]) -> tuple[list[Token], list[Token]]
 
 def _is_typed(token: Token) -> bool:
     """Text, or a key that a line break or a tab of a paste looks like."""
-    return token.kind in {"text", "paste"} or (token.kind == "control" and token.text in _BREAKS)
+    return token.kind in {"text", "lines"} or (token.kind == "control" and token.text in _BREAKS)
 
 
-def _has_command(run: Sequence[Token]) -> bool:
-    return _COMMAND.search("".join(map(_text, run))) is not None
+def _is_paste(run: Sequence[Token]) -> bool:
+    """Does a line break in it that no key breaks, or is it that long?"""
+    text = "".join(map(_text, run))
+    return len(text) > LONG or (_ENTER in run and _COMMAND.search(text) is None)
 
 
 def _text(token: Token) -> str:
