@@ -132,6 +132,13 @@ Off is one of these, and `mull inspect FILE` shows which:
 * **cannot**: the model always thinks. Then `mull` reports it in one line on stderr, allows {MINIMUM_BUDGET} tokens of
   thinking, and hides them. The JSON result always contains what was asked, what was applied, and how.
 
+A switch word that you type counts like the flag: `/no_think`, `/nothink` or `/think` at the beginning or the end of a
+message, alone on a line, or anywhere in the system prompt; also a family's own words (`detailed thinking off`). The
+most recent one counts, in the newest message first and in the system prompt last; a flag beats it. Where the model has
+no such switch, `mull` says so in one line.
+
+An answer that is wrapped as a whole (`<answer>…</answer>`) loses the wrapper, unless your messages spell that tag.
+
 Thinking that appears although it was switched off is still split off. For a model whose template says nothing about
 thinking, `mull` watches the output: what the model marks as thinking at its start is split off too.
 

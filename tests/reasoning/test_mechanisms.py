@@ -39,6 +39,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     f"switchable, default none, bool argument, {TEMPLATE} open, off closed": ("THREE_STATES", "NAMES"),
     f"switchable, default none, str argument, {TEMPLATE} open, off closed": ("OFF_OPENS", "SWAPPED"),
     f"switchable, default none, str argument, {TEMPLATE} open, off bare": ("MODE", "OWN_MODES"),
+    f"switchable, default none, bool argument, {TEMPLATE} open, off none": ("ROLES", "SKIPPED"),
     f"switchable, default off, str argument, {TEMPLATE} none, off none": ("GRADED_OFF",),
     f"switchable, default off, str argument, {TEMPLATE} open, off closed": ("STRICT_EFFORT",),
     f"switchable, default on, int argument, {TEMPLATE} none, off closed": ("TOKENS",),

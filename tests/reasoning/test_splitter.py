@@ -53,6 +53,12 @@ def off(source: str) -> tuple[Profile, str]:
     return found, found.prompts.off
 
 
+def either(source: str) -> tuple[Profile, str]:
+    """The prompt after which the model decides."""
+    found = profile(source)
+    return found, found.prompts.default
+
+
 STRAY = (
     "<|channel|>commentary to=assistant<|channel|>analysis<|message|>Hm.<|end|>"
     "<|start|>assistant<|channel|>analysis<|message|> More.<|end|>"
@@ -114,6 +120,21 @@ CALLING = (
             ("Hm.", "Yes", ""),
         ),
         (on(t.CHANNELS), "<|channel|>final<|message|>Yes", ("", "Yes", "")),
+        (
+            on(t.ROLES),
+            "Hm.<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|><|endofturn|>",
+            ("Hm.", "Yes.", ""),
+        ),
+        (off(t.ROLES), "Yes.\nNo.<|im_end|><|endofturn|>", ("", "Yes.\nNo.", "")),
+        (
+            either(t.ROLES),
+            "/think\nHm.<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>",
+            ("Hm.", "Yes.", ""),
+        ),
+        (either(t.ROLES), "\nYes.\nNo.<|im_end|><|im_start|>user\nMore?", ("", "Yes.\nNo.", "")),
+        (either(t.ROLES), "Yes.\nNo.", ("", "Yes.\nNo.", "")),  # without the line that a role ends with
+        (either(t.ROLES), "Yes.<|im_end|>", ("", "Yes.", "")),
+        (either(t.ROLES), " -> tool/call\n[{}]<|im_end|>", ("", "", "[{}]")),
         (on(t.CHANNELS), "<|message|>Yes", ("", "Yes", "")),
         (on(t.CHANNELS), "<|channel|>commentary<|message|>First.<|end|>", ("", "First.", "")),
         (

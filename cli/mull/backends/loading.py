@@ -27,6 +27,7 @@ from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSetting
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore
     from mull.engine.model import Model
+    from mull.models.gguf.chat_template import ChosenTemplate
     from mull.turn.loaded_model import LoadedModel
 
 T = TypeVar("T")
@@ -186,15 +187,15 @@ def _load(
         from mull.reasoning.profiler import profile
         from mull.turn.loaded_model import LoadedModel
 
+        chosen = _template(model, path, report)
+        vouched = vouched or chosen.own
         template = (
-            Template(
-                model.template, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched
-            )
-            if model.template
+            Template(chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched)
+            if chosen.source
             else None
         )
         ability = profile(
-            model.template,
+            chosen.source or None,
             special=model.special_tokens,
             architecture=model.architecture,
             name=model.name,
@@ -225,6 +226,19 @@ def _load(
 def _beyond_training(name: str, wanted: int, trained: int) -> Notice:
     text = f"{name} was trained for {trained:,} tokens of context: beyond (--ctx {wanted:,}) answers may be nonsense."
     return Notice("beyond_training", text)
+
+
+def _template(model: Model, path: Path, report: Report) -> ChosenTemplate:
+    """The model's chat template. What is not simply the file's one text is reported."""
+    from mull.models.gguf.chat_template import ChosenTemplate, choose_template
+    from mull.models.gguf.header import read_header
+
+    if model.template and not model.template.startswith("["):  # llama.cpp shows a list as its text
+        return ChosenTemplate(model.template)
+    chosen = choose_template(read_header(path))
+    if chosen.notice:
+        report(Notice("chat_template", chosen.notice))
+    return chosen
 
 
 def _read(

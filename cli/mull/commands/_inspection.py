@@ -18,6 +18,7 @@ from mull.errors import ModelFileError, MullError, TemplateError, UsageError
 from mull.fs.json_text import parse_json, read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
+from mull.models.gguf.chat_template import choose_template
 from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.gguf.values import first_problem
@@ -52,6 +53,7 @@ class Inspected:
     header: Header | None
     profile: Profile
     problem: TemplateError | None = None  # a model whose template cannot be used
+    notice: str = ""  # which template it is, where the file has no main one
 
     @classmethod
     def open(cls, path: Path) -> Inspected:
@@ -70,10 +72,10 @@ class Inspected:
                     error.code, error.message, "Use another file, or correct this one."
                 ) from error
         header = read_header(path)
-        special = header.special_tokens.values()
+        special, chosen = header.special_tokens.values(), choose_template(header)
         try:
             found = profile(
-                header.template,
+                chosen.source,
                 special=frozenset(special),
                 architecture=header.architecture,
                 name=header.name or name,
@@ -83,7 +85,7 @@ class Inspected:
             )
         except TemplateError as error:
             return cls(path, header, Profile(None), error)
-        return cls(path, header, found)
+        return cls(path, header, found, notice=chosen.notice)
 
     @property
     def other_kind(self) -> str:
@@ -126,6 +128,8 @@ class Inspected:
                 return [*lines, ("Template", f"cannot be used. {self.problem.message}")]
             if self.profile.template is None:
                 lines.append(("Template", "none: a base model, which continues text"))
+            elif self.notice:
+                lines.append(("Template", self.notice))
         return [*lines, *as_lines(self.profile)]
 
     def prompt(
@@ -134,7 +138,7 @@ class Inspected:
         """The decision about thinking, and the prompt for these messages. Raises `TemplateError`."""
         if self.problem is not None:
             raise self.problem
-        decision = decide(ask, self.profile)
+        decision = decide(ask, self.profile, messages)
         chat = to_chat(messages, self.profile, decision)
         return decision, render(
             self.profile.template, chat, arguments=decision.arguments, prefill=decision.prefill

@@ -169,15 +169,17 @@ def _layout(row: InventoryItem, headers: list[Header]) -> MemoryLayout | None:
 
 def _thinking(headers: list[Header]) -> str | None:
     """How the file's own chat template controls thinking, in a few words; None without a template."""
-    if not headers or not headers[0].template:
-        return None
+    from mull.models.gguf.chat_template import choose_template
     from mull.reasoning.profiler import profile
 
-    first = headers[0]
+    first = headers[0] if headers else None
+    source = choose_template(first).source if first is not None else None
+    if first is None or source is None:
+        return None
     special = first.special_tokens.values()
     try:
         found = profile(
-            first.template,
+            source,
             special=special,
             architecture=first.architecture,
             name=first.name,

@@ -14,6 +14,7 @@ from typing import Any
 from mull.chat_template.render import MixedText, Segment
 from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
+from mull.reasoning.own_switch import without
 from mull.reasoning.probe import BLOCKS, CHUNKS, in_parts, with_thoughts
 from mull.reasoning.profile import Profile
 
@@ -26,6 +27,8 @@ def to_chat(
     """The messages for `chat_template.render.render`. Raises nothing; does not modify `messages`."""
     if profile.template is None:
         return [{"role": message.role, "content": message.content} for message in messages]
+    if control.own is not None:
+        messages = without(messages, control.own, profile)
     chat = [_turn(message, profile) for message in messages]
     switch = profile.switch
     if switch is not None and control.word and switch.place == "system":

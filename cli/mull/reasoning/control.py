@@ -6,11 +6,13 @@ cannot be met, `applied` reports what happens instead and `notice` explains it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mull.events import Applied, Asked, ReasoningReport
+from mull.messages import Message
+from mull.reasoning.own_switch import OwnSwitch, own_switch
 from mull.reasoning.profile import Profile
 from mull.reasoning.switches import BUDGETS
 from mull.settings import Effort, ReasoningAsk
@@ -34,6 +36,7 @@ class ReasoningDecision:
     budget: int | None = None
     hide: bool = False
     word: str | None = None  # the family's switch word for this turn, inserted into a message
+    own: OwnSwitch | None = None  # the user's own word in a message, which was heeded
 
     def report(self, *, thought: bool = False) -> ReasoningReport:
         """The report for the result, once it is known whether the model `thought`."""
@@ -41,8 +44,18 @@ class ReasoningDecision:
         return ReasoningReport(self.asked, self.applied, self.how, notice)
 
 
-def decide(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
-    """Decide one turn. A budget of 0 means off; a budget alone implies on."""
+def decide(ask: ReasoningAsk, profile: Profile, messages: Sequence[Message] = ()) -> ReasoningDecision:
+    """Decide one turn. A budget of 0 means off; a budget alone implies on.
+
+    Where nothing is asked, a switch word in the messages counts.
+    """
+    if (
+        ask.on is None
+        and ask.effort is None
+        and ask.budget is None
+        and (own := own_switch(messages, profile))
+    ):
+        return _by_word(own, profile)
     if ask.budget is not None and ask.on is None and ask.effort is None:
         ask = replace(ask, on=ask.budget > 0)
     if ask.on is False:
@@ -54,6 +67,23 @@ def decide(ask: ReasoningAsk, profile: Profile) -> ReasoningDecision:
     if ask.on:
         return _on(ask, profile)
     return _default(ask, profile)
+
+
+def _by_word(own: OwnSwitch, profile: Profile) -> ReasoningDecision:
+    """Heed the user's own word like a flag where the family has a switch; else report why not."""
+    where = f"{own.word} in the {own.place}"
+    if not own.on and profile.reasons and profile.off == "cannot":
+        notice = (
+            f"{where} has no effect: this model's thinking cannot be switched off. --no-reason limits it."
+        )
+        return ReasoningDecision("off", "always", "this model always thinks", notice)
+    if own.on and not profile.reasons:
+        notice = f"{where} has no effect: this model has no thinking mode."
+        return ReasoningDecision("on", "none", "this model has no thinking mode", notice)
+    decision = decide(ReasoningAsk(on=own.on), profile)
+    if not profile.reasons:
+        return decision
+    return replace(decision, how=f"{decision.how}, for {where}", own=own)
 
 
 def _without(ask: ReasoningAsk) -> ReasoningDecision:
@@ -167,8 +197,9 @@ def _switched(profile: Profile, *, on: bool) -> tuple[dict[str, Any], str | None
             "this model always thinks" if profile.kind == "always" else "the model's default (on)",
         )
     value = switch.on if on else switch.off
-    if switch.argument is not None:
-        return {switch.argument: value}, None, f"template: {switch.argument}={_shown(value)}"
+    if arguments := switch.given(on=on):
+        name = next(iter(arguments))
+        return arguments, None, f"template: {name}={_shown(value)}"
     if switch.place == "custom system":
         return {}, value, "text: " + ("the model's own system prompt" if on else "a plain system prompt")
     if not value:

@@ -33,6 +33,7 @@ def as_json(profile: Profile) -> dict[str, Any]:
         "family": profile.family or None,
         "effort_argument": effort.argument if effort else None,
         "switch_place": switch.place if switch and switch.argument is None else None,
+        "off_argument": switch.off_argument if switch else None,
         "answer_markers": {"start": profile.answer_start, "end": profile.answer_end},
         "headers": profile.header is not None,
         "history": profile.history_field,
@@ -115,8 +116,8 @@ def _position(profile: Profile, *, on: bool) -> str:
     value = switch.on if on else switch.off
     prompt = profile.prompts.on if on else _off_prompt(profile)
     done = PREFILLS[profile.prefill(prompt)]
-    if switch.argument is not None:
-        return f"template argument {switch.argument} = {_value(value)}; {done}"
+    for name in switch.given(on=on):
+        return f"template argument {name} = {_value(value)}; {done}"
     if switch.place == "custom system":
         return (
             "the model's default system prompt" if on else "a plain system prompt instead of the default one"

@@ -163,15 +163,15 @@ def _default(probe: TemplateProbe, found: Profile, kind: Kind) -> Default:
         return "on"
     if switch.argument is None:
         return "on"  # a word that switches off implies that the default is on
-    states: tuple[tuple[Default, Any], ...] = (("on", switch.on), ("off", switch.off))
-    for word, value in states:
-        if probe.render([QUESTION], {switch.argument: value}) == question:
+    states: tuple[tuple[Default, bool], ...] = (("on", True), ("off", False))
+    for word, on in states:
+        if probe.render([QUESTION], switch.given(on=on)) == question:
             return word
     # Neither: judge by the end of the prompt; an effort argument may set a grade of "on"; else the model decides.
     prompt = probe.generation_prompt() or ""
     if (state := found.prefill(prompt)) != "none":
         return "on" if state == "open" else "off"
-    if prompt != probe.generation_prompt({switch.argument: switch.off}) and GRADED.search(switch.argument):
+    if prompt != probe.generation_prompt(switch.given(on=False)) and GRADED.search(switch.argument):
         return "on"
     return "none"
 
@@ -183,7 +183,7 @@ def _conversation(probe: TemplateProbe, switch: Switch | None) -> dict[str, Any]
     shown = probe.render([system, question])
     blocks = False
     if switch and switch.argument and shown is not None:
-        on, off = ({switch.argument: value} for value in (switch.on, switch.off))
+        on, off = (switch.given(on=on) for on in (True, False))
         blocks = probe.render([system, question], on) == probe.render([system, question], off)
     return {
         "system": shown is not None and "Qzsystem" in shown,

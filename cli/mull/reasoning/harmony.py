@@ -12,7 +12,8 @@ from enum import Enum, auto
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.profile import Profile
 
-RECIPIENT = re.compile(r"to=([^\s<|]+)")
+RECIPIENT = re.compile(r"(?:to=|->\s*)([^\s<|]+)")
+ROLE = re.compile(r"\s*(?:[/_-]\w[\w/-]*|->.*)?\s*")
 PEOPLE = ("user", "assistant", "all")  # recipients that are not tools
 # In these, a marker is spelled out or is the symbol of a special token (see `marker_table.py`).
 MARK = re.compile(rf"{CHUNK.pattern}|[\udc00-\udfff]")
@@ -53,6 +54,11 @@ def lead(text: str) -> int:
     """Length of the text before a header's first marker that is not part of it: an answer without a header."""
     first = MARK.search(text)
     return first.start() if first and not WORDS.fullmatch(text, 0, first.start()) else 0
+
+
+def is_role(text: str) -> bool:
+    """Whether the rest of a line may belong to a role (`/think`, ` -> tool/call`), in families where a line is one."""
+    return ROLE.fullmatch(text) is not None
 
 
 def too_long(text: str) -> int:

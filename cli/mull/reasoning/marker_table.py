@@ -110,6 +110,7 @@ class MarkerTable:
         self._special = re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
         self.wrappers = {self.symbols(opening): self.symbols(closing) for opening, closing in pairs.items()}
         self.guessed = frozenset() if profile.answer_start else frozenset(self.wrappers)
+        self.by_line = profile.header is not None and not chunks(profile.header)
         self.tables = self._header_tables() if profile.header else self._tag_tables()
 
     @property
@@ -217,6 +218,8 @@ class MarkerTable:
         )
         ends = tuple((marker, Action.END) for marker in p.turn_ends)
         body = StateMarkers.of(self._actions(*ends, (p.end, Action.GAP), *again))
+        # Where a header is a line, nothing in the answer's end says that the turn is over, and nothing follows it.
+        last = self._actions((p.end, Action.END), *ends, *again) if self.by_line else None
         return {
             TurnState.HEADER: StateMarkers.of(
                 self._actions((p.header, Action.BODY), *again[:2], *ends, (p.end, Action.GAP))
@@ -225,7 +228,7 @@ class MarkerTable:
                 self._actions(*again, (p.header, Action.BODY), *ends, (p.end, Action.SWALLOW))
             ),
             TurnState.THINK: body,
-            TurnState.ANSWER: body,
+            TurnState.ANSWER: StateMarkers.of(last) if last else body,
             TurnState.TOOL: body,
             TurnState.END: StateMarkers.of({}),
         }

@@ -33,6 +33,13 @@ class Switch:
     on: Any  # the argument's value, or the words; "" for nothing to insert
     off: Any
     place: SwitchPlace = "user"  # where the words go; without effect where there is an argument
+    off_argument: str | None = None  # the argument for off, where it is another one (`skip_reasoning`)
+
+    def given(self, *, on: bool) -> dict[str, Any]:
+        """The template arguments for one position; none where words switch."""
+        if self.argument is None:
+            return {}
+        return {self.argument: self.on} if on else {self.off_argument or self.argument: self.off}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from mull.reasoning.harmony import MessageKind, bare, kind_of, lead, too_long
+from mull.reasoning.harmony import MessageKind, bare, is_role, kind_of, lead, too_long
 from mull.reasoning.marker_table import Action, StateMarkers, TurnState, marker_table
 from mull.reasoning.markers import CHUNK
 from mull.reasoning.parts import AnswerPart, OutputBuffer, Part, ThinkingPart
@@ -270,9 +270,7 @@ class Splitter:
             case Action.END:
                 self._state = TurnState.END
             case Action.BODY:
-                own = lead(before)
-                self._output.answer(self._markers.spelled(before[:own]))
-                self._enter_body(before[own:])
+                self._end_header(before, marker)
             case Action.HEADER | Action.REHEADER:
                 self._state = TurnState.HEADER
                 self._buffer = (marker if action is Action.REHEADER else "") + self._buffer
@@ -290,6 +288,16 @@ class Splitter:
         indent = self._buffer[: len(self._buffer) - len(text)]
         self._buffer = indent.rpartition("\n")[2] + text
         self._state = TurnState.ANSWER
+
+    def _end_header(self, header: str, marker: str) -> None:
+        """Enter the body after a header; text that cannot be a header belongs to the answer."""
+        if self._markers.by_line and not is_role(header):
+            self._state = TurnState.ANSWER
+            self._emit(header + marker)
+            return
+        own = lead(header)
+        self._output.answer(self._markers.spelled(header[:own]))
+        self._enter_body(header[own:])
 
     def _enter_body(self, header: str) -> None:
         """Enter the state for the body that follows this header."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mull.reasoning import markers
@@ -22,6 +23,7 @@ FIRST_NAMES = ("thinking", "enable_thinking", "thinking_mode", "reasoning")
 GRADED = re.compile(r"effort|strength|level|intensity", re.IGNORECASE)
 COUNTED = re.compile(r"budget|tokens", re.IGNORECASE)
 INVERTED = re.compile(r"(^|_)(no|not|disable|disabled|skip|without|hide)(_|$)", re.IGNORECASE)
+FORCING = re.compile(r"(^|_)(force|forced|always|must|require)(_|$)", re.IGNORECASE)
 GRADES = ("none", "no_think", "minimal", "low", "medium", "high", "max", "xhigh")
 NO_GRADES = ("none", "no_think", "off")
 ON_WORDS = ("enabled", "on", "true", "think", "thinking", "enable", "yes", "deep", "slow")
@@ -61,12 +63,30 @@ def find_switch(probe: TemplateProbe, base: str) -> Found:
         for values in _candidates(name, known[name]):
             switch = _switch(probe, name, values)
             if switch is not None:
+                switch = _with_partner(probe, switch, names)
                 return (
                     switch,
-                    probe.generation_prompt({name: switch.on}),
-                    probe.generation_prompt({name: switch.off}),
+                    probe.generation_prompt(switch.given(on=True)),
+                    probe.generation_prompt(switch.given(on=False)),
                 )
     return _text_switch(probe, base)
+
+
+def _with_partner(probe: TemplateProbe, switch: Switch, names: Sequence[str]) -> Switch:
+    """The switch with a second argument, where one only forces thinking and another only skips it."""
+    unset = probe.render([QUESTION])
+    on, off = (probe.render([QUESTION], switch.given(on=on)) for on in (True, False))
+    if not isinstance(switch.on, bool) or switch.argument is None or unset not in (on, off):
+        return switch
+    for name in names:
+        made = probe.render([QUESTION], {name: True})
+        if name == switch.argument or made in (None, unset, on, off):
+            continue
+        if unset == off and INVERTED.search(name):
+            return replace(switch, off=True, off_argument=name)
+        if unset == on and FORCING.search(name):
+            return replace(switch, argument=name, on=True, off_argument=switch.argument)
+    return switch
 
 
 def _text_switch(probe: TemplateProbe, base: str) -> Found:

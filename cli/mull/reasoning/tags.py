@@ -37,6 +37,8 @@ def find_markers(probe: TemplateProbe, prompts: list[str], given: Mapping[str, A
         if around is None:
             continue
         start, header = _after_header(probe, around.before, shortest)
+        if role := _role(probe, around, header):
+            return replace(role, history_field=field)
         if (
             not start
             or not markers.chunks(start)
@@ -69,6 +71,17 @@ def find_markers(probe: TemplateProbe, prompts: list[str], given: Mapping[str, A
     return Profile(
         probe.template, start=tags[0], end=tags[1], between=tags[1] if inline else f"\n{tags[1]}\n\n"
     )
+
+
+def _role(probe: TemplateProbe, around: TurnMarkup, header: str) -> Profile | None:
+    """The markers of a family whose thinking is a message with a role such as `assistant/think`, or None."""
+    between, found, after = around.between.partition(header) if header else ("", "", "")
+    role = around.before.rpartition(header)[2] if found else ""
+    end = between.strip()
+    plain = re.fullmatch(r"[^\s<>{}\[\]]{1,40}\n", role)
+    if not plain or after != "\n" or markers.chunks(end) != [end]:
+        return None
+    return Profile(probe.template, start=role, end=end, between=around.between, header="\n", restart=header)
 
 
 def _tags(probe: TemplateProbe, prompts: Sequence[str], given: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -48,7 +48,7 @@ def prepare(
     the caller has passed to `stoppable`.
     """
     reject_oversized(messages, loaded.engine)
-    decision = decide(settings.reasoning, loaded.profile)
+    decision = decide(settings.reasoning, loaded.profile, messages)
     chat = to_chat(messages, loaded.profile, decision)
     with nullcontext() if stopped is None else stoppable(stopped):
         segments = render(loaded.template, chat, arguments=decision.arguments, prefill=decision.prefill)

@@ -24,6 +24,18 @@ RECIPIENTS = (
     "{%- else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|eom|>' }}{% endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+# Thinking is a message with a role, and two arguments force and skip it (as HyperCLOVA X does).
+ROLES = (
+    "{%- for m in messages %}{%- if m.role == 'assistant' and m.reasoning_content and loop.last %}"
+    "{{ '<|im_start|>assistant/think\n' + m.reasoning_content + '<|im_end|>\n' }}{% endif %}"
+    "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' }}"
+    "{{ '<|endofturn|>\n' if m.role == 'assistant' else '\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{%- if force_reasoning %}{{ '<|im_start|>assistant/think\n' }}"
+    "{%- elif skip_reasoning %}{{ '<|im_start|>assistant\n' }}{% else %}{{ '<|im_start|>assistant' }}{% endif %}"
+    "{% endif %}"
+)
+# The same for a switch that is found as the argument for off first.
+SKIPPED = ROLES.replace("force_reasoning", "must_think").replace("skip_reasoning", "disable_think")
 # All markers begin alike, and the prompt opens either the thinking or the answer (as Kimi K3's does).
 SHARED_BEGINNING = (
     "{%- for m in messages %}{{ '<|open|>' + m.role + '<|sep|>' }}{%- if m.role == 'assistant' %}"
