@@ -13,7 +13,7 @@ import pytest
 from mull.backends.base import Capabilities
 from mull.control import TurnControl
 from mull.conversation.conversation import Conversation, Query
-from mull.errors import ContextOverflow, EngineError, UsageError
+from mull.errors import ContextOverflow, EngineError, MullError, UsageError
 from mull.events import Done, Event, Notice
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling, TurnSettings
@@ -209,7 +209,7 @@ def test_what_the_user_sets_beats_the_vendor(store: Store) -> None:
     ],
 )
 def test_wrong_settings_are_refused(store: Store, name: str, text: str, hint: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(MullError) as caught:
         Conversation(store).preferences.with_setting(name, text)
     assert hint in caught.value.hint
 

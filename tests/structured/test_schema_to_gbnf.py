@@ -213,7 +213,6 @@ def test_an_unsupported_schema_is_rejected_with_an_error_naming_the_keyword(sche
         ('{"type": ', "line 1, column 9"),
         ("{" * 100_000, "not valid JSON"),
         ('{"items": ' * 100_000, "schema"),
-        ("missing.json", "missing.json cannot be read"),
         ("name, age number", "“age number”"),
         ("name, name", "twice"),
         (",,", "no field"),
@@ -225,6 +224,13 @@ def test_malformed_input_is_an_error_with_its_place(text: str, named: str) -> No
         read_answer_format(schema=text)
     assert named in refused.value.message
     assert refused.value.exit_code == 2
+
+
+def test_a_file_that_cannot_be_read_is_a_failure() -> None:
+    with pytest.raises(MullError) as refused:
+        read_answer_format(schema="missing.json")
+    assert "missing.json cannot be read" in refused.value.message
+    assert refused.value.exit_code == 1
 
 
 def test_the_short_form() -> None:

@@ -90,7 +90,7 @@ class Branch:
             if session.leaf is None or session.leaf in {turn.id for turn in self.path}:
                 return False
             self.path = self.store.branch(session.id)
-        except (StoreError, UsageError):  # the next change deals with it
+        except MullError:  # the next change deals with it
             return False
         self.session = session
         self.behind, self.summary = session.state.get("behind"), session.state.get("summary", "")
@@ -129,7 +129,7 @@ class Branch:
 
     def close(self) -> None:
         """Remove the session if it has no turns, and close its store."""
-        with suppress(StoreError, UsageError):
+        with suppress(MullError):
             if self._reserved is not None:
                 self.store.interrupt(self._reserved.turn.id)
             elif self.session is not None and not self.session.turns:
@@ -166,7 +166,7 @@ class Branch:
         """Remove a reserved question that was not asked."""
         reserved, self._reserved = self._reserved, None
         if reserved is not None:
-            with suppress(StoreError, UsageError):
+            with suppress(MullError):
                 self.store.take_back(reserved.turn.id)
                 self.session = self.store.session(reserved.turn.session)
 
