@@ -34,6 +34,19 @@ def test_esc_closes_the_menu(ask: Ask) -> None:
     terminal.wait("> /fi")
 
 
+def test_a_search_shows_what_it_has_found(ask: Ask) -> None:
+    terminal = ask()
+    terminal.press("one question\r")
+    terminal.wait("[12 characters")
+    terminal.wait_for_keys()
+    terminal.press("\x12")
+    terminal.press("que")
+    terminal.wait(lambda: terminal.text.count("> one question\n") == 2, "what was found")
+    terminal.press(ESC)
+    terminal.press("!\r")
+    terminal.wait("13 characters")
+
+
 def test_alt_keys_still_work(ask: Ask) -> None:
     terminal = ask()
     terminal.press("one two")

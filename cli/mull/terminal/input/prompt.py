@@ -185,6 +185,8 @@ class Prompt:
         ]
 
     def _empty(self) -> StyleAndTextTuples:
+        if self._session.app.layout.is_searching:  # the input is only shown, not there yet
+            return []
         return [("class:placeholder", clip(self._placeholder, self._streams.width - len(MARK) - 1))]
 
     def _bottom(self) -> StyleAndTextTuples:

@@ -23,6 +23,8 @@ _CLASSES = {
     "placeholder": "placeholder",
     "frame": "border",
     "bar": "bar",
+    "search-toolbar": "bar",
+    "search-toolbar.text": "prompt",
     "thought": "thinking",
     "paste": "accent",
     "picker.heading": "table_head",
