@@ -15,6 +15,7 @@ from mull.events import Notice
 from mull.settings import EngineSettings
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
+from tests.reasoning.templates import PLAIN
 
 LAYERS = 30
 
@@ -84,7 +85,7 @@ def test_layers_that_stay_on_the_cpu_are_mentioned() -> None:
 
 
 def test_a_build_without_gpus_says_so_in_one_line(mull: Run, tmp_path: Path) -> None:
-    path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
+    path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"], template=PLAIN)
     done = mull("ask", "-m", path, "--gpu-layers", "10", "hi")
     assert (done.returncode, done.stdout) == (0, b"Hello there\n")
     assert done.stderr.count(b"\n") == 1
@@ -97,7 +98,7 @@ def test_a_build_without_gpus_says_so_in_one_line(mull: Run, tmp_path: Path) -> 
 
 
 def test_a_device_that_does_not_exist(mull: Run, tmp_path: Path) -> None:
-    path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
+    path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"], template=PLAIN)
     done = mull("ask", "-m", path, "--device", "CUDA7", "hi")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b'There is no device "CUDA7".' in done.stderr
