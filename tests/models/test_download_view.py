@@ -116,6 +116,25 @@ def test_a_narrow_terminal_has_the_bar_of_the_whole_model_alone(monkeypatch: pyt
     assert frames(err)[0].startswith("m ")
 
 
+def test_the_bars_of_files_stay_when_the_figures_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streams, "size", lambda _self: (80, 24))
+    clock = Clock()
+    names = [f"maker-8b-Q4_K_M-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+
+    def split() -> Iterator[PullEvent]:
+        yield PullStarted("example/maker-8b-GGUF", 3, 30_000_000, 0)
+        for done in range(500_000, 10_000_000, 500_000):
+            files = tuple(FileProgress(name, done, 10_000_000) for name in names)
+            yield DownloadProgress(3 * done, 30_000_000, files=files)
+            clock.now += 0.5
+        yield END
+
+    where, err = streams(live=True)
+    download_view(where, clock=clock)(split())
+    drawn = err.getvalue().split("\x1b[?2026h")[1:-1]
+    assert [sum(f"0000{number}-of" in frame for number in (1, 2, 3)) for frame in drawn] == [3] * 19
+
+
 def test_notices_are_on_separate_lines() -> None:
     clock = Clock()
     where, err = streams(live=True)

@@ -132,13 +132,13 @@ class _Progress:
     def _frame(self, now: DownloadProgress) -> list[str]:
         """A bar of the whole model; with several files also those that are under way."""
         settle_theme(self._streams)
-        facts = _facts(now, self._rate())
-        if width("  ".join(facts)) > self._streams.width - 1:  # the total is in the line above
-            facts = _facts(now, self._rate(), short=True)
         under_way = [file for file in now.files if 0 < file.done < file.total]
         files = [
             Bar(name, done, total, [_share(done, total)]) for name, done, total in under_way[-MOST_FILES:]
         ]
+        facts = _facts(now, self._rate())
+        if files or width("  ".join(facts)) > self._streams.width - 1:  # the total is in the line above
+            facts = _facts(now, self._rate(), short=True)
         return bar_lines(
             self._streams, [*files, Bar(self._model, now.done, now.total, facts)], reserved=FACTS
         )
