@@ -53,6 +53,7 @@ class Terminal:
         self.screen.write_process_input = self.press  # answers to questions like "where is the cursor?"
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = b""
+        self.received: list[tuple[float, bytes]] = []  # what came, with the time (monotonic)
         self._background = background
         self._keyboard = keyboard
         self._lock = threading.Lock()
@@ -139,6 +140,20 @@ class Terminal:
             return _trimmed([*above, *self.screen.display])
 
     @property
+    def cells(self) -> list[list[Any]]:
+        """The cells of the screen, row by row: text, colours and styles."""
+        with self._lock:
+            return [
+                [self.screen.buffer[row][column] for column in range(self.screen.columns)]
+                for row in range(self.screen.lines)
+            ]
+
+    @property
+    def drawing(self) -> bool:
+        """Is the screen in the middle of a synchronized frame?"""
+        return self.bytes.rfind(b"\x1b[?2026h") > self.bytes.rfind(b"\x1b[?2026l")
+
+    @property
     def mode(self) -> list[Any]:
         return termios.tcgetattr(self._slave)
 
@@ -177,6 +192,7 @@ class Terminal:
             self.press("\x1b[?0u\x1b[?62c")
         with self._lock:
             self.bytes += data
+            self.received.append((time.monotonic(), data))
             self._stream.feed(data)
         return bool(data)
 
