@@ -6,7 +6,7 @@
 # make fast         the test suite without what takes long
 # make check        ruff, mypy, the rules of structure and language, stale docs
 # make docs         write the generated pages of docs/
-# make screens      take the pictures of docs/screens/ from real chats
+# make screens      take the pictures of docs/screens/ from mull in a terminal, and record a session
 # make bench        ratios to a bare llama.cpp loop, measured in one run
 # make bench-peers  build llama.cpp's own tools once, for make bench to compare with
 # make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import sys
 
-from docgen import DOCS, chat, commands, completion, errors, families, fit_table, man, settings, themes
+from docgen import (
+    DOCS,
+    chat,
+    commands,
+    completion,
+    errors,
+    families,
+    fit_table,
+    gallery,
+    man,
+    settings,
+    themes,
+)
 
 
 def pages() -> dict[str, str]:
@@ -20,6 +32,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors.page(),
         "models.md": fit_table.page(),
         "reasoning.md": families.page(),
+        "screens.md": gallery.page(),
         "themes.md": themes.page(),
         **{f"completion/{name}": text for name, text in completion.pages().items()},
         **{f"man/{name}": text for name, text in man.pages().items()},
