@@ -8,8 +8,8 @@ HEAD = """\
 # Screens
 
 How mull looks in a terminal of 80 columns, and some of it in 120 and 40. `make screens` takes these pictures of the
-real program in a pseudo-terminal, with pebble and with `script`, a model that plays a script and is slowed down to 25 or
-50 tokens per second. What is said about the machine is said about an example with 32 GiB of memory. The
+real program in a pseudo-terminal, with pebble and with `script`, a model that plays a script and is slowed down to 25
+or 50 tokens per second. What is said about the machine is said about an example with 32 GiB of memory. The
 [recording](screens/session.svg) of a session is also there [for asciinema](screens/session.cast).
 
 [themes.md](themes.md) explains how a theme is chosen.
