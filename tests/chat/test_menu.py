@@ -75,6 +75,12 @@ def test_a_question_mark_on_an_empty_line_shows_the_keys(
         terminal.wait(lambda: terminal.ready, "the prompt")
         terminal.press("?")
         terminal.wait("Alt+Enter")
+        terminal.press("\x1b")
+        terminal.wait(
+            lambda: "Alt+Enter" not in terminal.text and "> ?" not in terminal.text, "Esc to close them"
+        )
+        terminal.press("?")
+        terminal.wait("Alt+Enter")
         terminal.press(" is a mark")
         terminal.wait(lambda: "Alt+Enter" not in terminal.text, "the keys to go")
         assert "> ? is a mark" in terminal.text

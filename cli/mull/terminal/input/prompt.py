@@ -203,6 +203,7 @@ class Prompt:
         bindings = KeyBindings()
         self._pastes.bind(bindings)
         viewing = Condition(lambda: self._viewer.open)
+        keys_shown = Condition(lambda: self._session.default_buffer.text == KEYS_SHOWN_FOR)
 
         @bindings.add("enter")
         def _submit(event: KeyPressEvent) -> None:
@@ -245,6 +246,10 @@ class Prompt:
         @bindings.add("escape", filter=has_completions & emacs_mode)  # vi's own Esc closes the menu, too
         def _close_menu(event: KeyPressEvent) -> None:
             event.current_buffer.cancel_completion()
+
+        @bindings.add("escape", filter=keys_shown & emacs_mode)
+        def _close_keys(event: KeyPressEvent) -> None:
+            event.current_buffer.reset()
 
         for key, step in (("up", -1), ("down", 1)):
             bindings.add(key, filter=viewing)(partial(_call, self._viewer.turn, step))
