@@ -177,7 +177,8 @@ mull eval mine.jsonl --modes off,low,high  # your own: {{"prompt": "…", "answe
 ```
 
 `mull eval` shows for each mode how many answers were right, and how many tokens and seconds they took;
-`--wrong` lists the wrong ones, `--json` contains everything. An answer is right when its last number, the numbers of
+`--wrong` lists the wrong ones, `--json` contains everything. Ctrl+C shows what was finished by then.
+An answer is right when its last number, the numbers of
 its last line, or consecutive words of its last line match the expected answer: no model judges another. The questions
 are decoded in parallel, as in `mull batch`, and sampled with seed 0 unless `--seed` says otherwise.
 

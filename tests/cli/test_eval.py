@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mull.evaluation.questions import EvalQuestion
+from tests.cli.conftest import CHATML
 from tests.conftest import Run
+from tests.model_files.scripted import write_scripted
+from tests.terminal.harness import Terminal
+from tests.waiting import wait_until_busy
 
 
 @pytest.fixture
@@ -53,12 +60,75 @@ def test_pebble_is_better_with_thinking(mull: Run) -> None:
 
 
 def test_a_model_without_thinking_is_evaluated_once(mull: Run, tmp_path: Path, questions: Path) -> None:
-    from tests.model_files.scripted import write_scripted
-
     base = write_scripted(tmp_path / "base.gguf", ["42"])
     done = mull("eval", questions, "-m", base)
     assert len(done.stdout.splitlines()) == 1
     assert b"has no thinking mode, so it was asked once" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def long_thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answers "42" at once without thinking; with thinking it does not end for a long time."""
+    return write_scripted(
+        tmp_path_factory.mktemp("models") / "long.gguf",
+        ["<think>", *(f" thought{number}" for number in range(1500)), "</think>", "42"],
+        starts={"\n\n": ["42"]},
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+        n_ctx=32768,
+        width=2048,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize(
+    ("modes", "finished", "says"),
+    [("off,on", 3, "Stopped after 3 of 6 questions."), ("on", 0, "Stopped after 0 of 3 questions.")],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_shows_what_it_has(
+    home: dict[str, str],
+    long_thinker: Path,
+    questions: Path,
+    modes: str,
+    finished: int,
+    says: str,
+    number: signal.Signals,
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "mull",
+        "eval",
+        str(questions),
+        "-m",
+        str(long_thinker),
+        "--modes",
+        modes,
+    ]
+    with Terminal(command, environ=home) as terminal:
+        terminal.wait("0/3")
+        wait_until_busy(terminal.process.pid, 0.7)  # the short answers take far less
+        terminal.process.send_signal(number)
+        assert terminal.exit() == -number
+        assert terminal.lines[-1] == says
+        assert ("THINKING" in terminal.text) == bool(finished)
+        assert ("1/3" in terminal.text or "2/3" in terminal.text) == bool(finished)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_stopped_the_json_has_what_there_is(
+    home: dict[str, str], long_thinker: Path, questions: Path
+) -> None:
+    command = [sys.executable, "-m", "mull", "eval", str(questions), "-m", str(long_thinker), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home)
+    wait_until_busy(process.pid, 2)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-signal.SIGINT, b"")
+    done = json.loads(out)
+    assert (done["finish"], done["questions"]) == ("interrupted", 3)
+    assert [(run["asked"], run["questions"], run["right"]) for run in done["runs"]] == [("off", 3, 2)]
 
 
 @pytest.mark.parametrize(

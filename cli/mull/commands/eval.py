@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -15,7 +15,7 @@ import typer
 from mull.commands._options import Json, TurnFlags, takes_turn_flags
 from mull.commands.batch import NOT_HERE
 from mull.control import TurnControl, stop_on_interrupt
-from mull.errors import ExitCode, UsageError
+from mull.errors import ExitCode, Interrupted, UsageError
 from mull.events import Asked
 from mull.job_events import BatchProgress
 from mull.settings import MAX_PARALLEL, ParallelSettings, TurnSettings
@@ -99,18 +99,32 @@ def eval_(
         closing(run.open_backend(run.model.resolve(), ParallelSettings(parallel, len(questions)))) as backend,
     ):
         check_supported(backend, TurnSettings(), parallel=parallel)
-        view.show_loading(backend.load(control))
+        with suppress(Interrupted):  # then no question was asked
+            view.show_loading(backend.load(control))
         for mode in asked:
-            outcome = _ask(questions, mode, backend, run, view, control)
             if control.stopped:
                 break
-            outcomes.append(outcome)
+            outcome = _ask(questions, mode, backend, run, view, control)
+            if outcome.questions:
+                outcomes.append(outcome)
             if outcome.report.applied == "none":  # it cannot think: every other mode would do the same
                 break
-    _show(outcomes, backend.name, streams, json=json, wrong=wrong)
-    if len(outcomes) < len(asked) and not control.stopped and not quiet:
-        streams.note(f"{backend.name} has no thinking mode, so it was asked once.")
+    if json:
+        _write_json(outcomes, backend.name, len(questions), streams, stopped=control.stopped)
+    else:
+        _show(outcomes, streams, wrong=wrong)
+    if not quiet and (note := _note(outcomes, len(questions), len(asked), backend.name, control)):
+        streams.note(note)
     raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else ExitCode.OK)
+
+
+def _note(outcomes: Sequence[EvalOutcome], count: int, modes: int, model: str, control: TurnControl) -> str:
+    """Why this is less than `count` questions in each of `modes` modes; empty if it is not."""
+    once = any(outcome.report.applied == "none" for outcome in outcomes)
+    if control.stopped:
+        finished = sum(len(outcome.questions) for outcome in outcomes)
+        return f"Stopped after {finished} of {count * (1 if once else modes)} questions."
+    return f"{model} has no thinking mode, so it was asked once." if once and modes > 1 else ""
 
 
 def _modes(text: str) -> list[Asked]:
@@ -137,7 +151,7 @@ def _ask(
     view: ProgressLine,
     control: TurnControl,
 ) -> EvalOutcome:
-    """All questions in one mode."""
+    """All questions in one mode. If it was stopped, the outcome has those that were finished."""
     from mull.batch.lines import Line
     from mull.batch.reader import LineReader
     from mull.batch.scheduler import Scheduler
@@ -163,26 +177,37 @@ def _ask(
     began = time.monotonic()
     with closing(scheduler.run()) as answered:
         for one in answered:
-            if one is not None:
+            if one is not None and one.result.exit_code != ExitCode.INTERRUPTED:
                 results[one.index] = one.result
             seconds = time.monotonic() - began
             view.show(BatchProgress(len(results), len(questions), tokens=scheduler.tokens, seconds=seconds))
     view.clear()
-    done = [results[index] for index in sorted(results)]
-    return EvalOutcome(mode, questions[: len(done)], done, time.monotonic() - began)
+    finished = sorted(results)
+    return EvalOutcome(
+        mode,
+        [questions[index] for index in finished],
+        [results[index] for index in finished],
+        time.monotonic() - began,
+    )
 
 
-def _show(outcomes: Sequence[EvalOutcome], model: str, streams: Streams, *, json: bool, wrong: bool) -> None:
+def _write_json(
+    outcomes: Sequence[EvalOutcome], model: str, count: int, streams: Streams, *, stopped: bool
+) -> None:
     from mull.evaluation.outcome import as_json
-    from mull.terminal.console.tables import Column, table
     from mull.terminal.views.json_output import write_object
 
-    if json:
-        count = len(outcomes[0].questions) if outcomes else 0
-        runs = [as_json(outcome) for outcome in outcomes]
-        write_object(streams, {"v": 1, "model": model, "questions": count, "runs": runs})
+    runs = [as_json(outcome) for outcome in outcomes]
+    finish = "interrupted" if stopped else "stop"
+    write_object(streams, {"v": 1, "model": model, "questions": count, "runs": runs, "finish": finish})
+
+
+def _show(outcomes: Sequence[EvalOutcome], streams: Streams, *, wrong: bool) -> None:
+    from mull.terminal.console.tables import Column, table
+
+    if not outcomes:
         return
-    best = max((outcome.accuracy for outcome in outcomes), default=0.0)
+    best = max(outcome.accuracy for outcome in outcomes)
     rows = [_row(outcome, best) for outcome in outcomes]
     table(streams, [Column(head, leaves, right=head != "THINKING") for head, leaves in HEADS], rows)
     for outcome in outcomes:

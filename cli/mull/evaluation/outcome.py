@@ -18,7 +18,7 @@ _UNFINISHED = {"length", "thinking", "loop"}
 
 @dataclass(frozen=True, slots=True)
 class EvalOutcome:
-    """One mode. `results[i]` belongs to `questions[i]`; `seconds` is the time of all together."""
+    """One mode: the finished questions. `results[i]` belongs to `questions[i]`; `seconds`: of all together."""
 
     asked: Asked
     questions: Sequence[EvalQuestion]
@@ -90,6 +90,7 @@ def as_json(outcome: EvalOutcome) -> dict[str, Any]:
         "applied": report.applied,
         "how": report.how,
         "notice": report.notice,
+        "questions": len(outcome.questions),
         "right": outcome.right,
         "accuracy": round(outcome.accuracy, 4),
         "unfinished": outcome.unfinished,
