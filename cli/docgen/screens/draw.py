@@ -85,7 +85,7 @@ def line(row: Row, theme: str) -> str:
         if back
     )
     boxes = "".join(_boxes(start, text, style, colors) for start, _, text, style in runs)
-    spans = "".join(_span(*run) for run in runs if run[2].strip(" " + "".join(ARMS)))
+    spans = "".join(_spans(*run) for run in runs if run[2].strip(" " + "".join(ARMS)))
     if spans:
         spans = f'<text y="{LINE * 0.76:.0f}" xml:space="preserve">{spans}</text>'
     return backs + boxes + spans
@@ -135,18 +135,23 @@ def _arms(column: int, arms: str) -> str:
     return "".join(f"M{x:.1f} {y}{ends[arm]}" for arm in arms)
 
 
-def _span(start: int, end: int, text: str, style: Style) -> str:
-    left = len(text) - len(text.lstrip())
-    right = len(text) - len(text.rstrip())
+def _spans(start: int, end: int, text: str, style: Style) -> str:
+    """A run, each group of words at its own column, so that a font of another width moves none far."""
+    if len(text) != end - start:  # wide characters: columns and characters differ
+        return _span(start, text.rstrip(), style, end - start - len(text) + len(text.rstrip()))
+    groups = re.finditer(r"\S+(?: \S+)*", text)
+    return "".join(_span(start + group.start(), group[0], style, len(group[0])) for group in groups)
+
+
+def _span(column: int, text: str, style: Style, columns: int) -> str:
     color, _, bold, italic, underlined, struck = style
-    length = (end - start - left - right) * CELL
-    attributes = f' x="{(start + left) * CELL:.1f}" textLength="{length:.1f}"'
+    attributes = f' x="{column * CELL:.1f}" textLength="{columns * CELL:.1f}"'
     attributes += f' fill="{color}"' if color else ""
     attributes += ' font-weight="bold"' if bold else ""
     attributes += ' font-style="italic"' if italic else ""
     lines = " ".join(["underline"] * underlined + ["line-through"] * struck)
     attributes += f' text-decoration="{lines}"' if lines else ""
-    return f"<tspan{attributes}>{html.escape(text.strip(), quote=False)}</tspan>"
+    return f"<tspan{attributes}>{html.escape(text, quote=False)}</tspan>"
 
 
 def _used(rows: Sequence[Row]) -> int:

@@ -81,6 +81,21 @@ SCENES = (
     ),
     Scene("menu", "A slash opens the menu of commands", "chat", (("", READY), ("/", "/help"))),
     Scene("filter", "Letters in their order are enough", "chat", (("", READY), ("/mo", "/model"))),
+    Scene(
+        "picker",
+        "/model: every model, filtered by what is typed",
+        "chat",
+        (("", READY), ("/model\r", "type to filter"), ("q3", r"· \d+ of \d+")),
+        rows=34,
+    ),
+    Scene(
+        "open",
+        "/open: the conversations",
+        "chat",
+        (("", READY), ("/open\r", "type to filter")),
+        rows=28,
+    ),
+    Scene("keys", "A question mark on an empty line: the keys", "chat", (("", READY), ("?", "Tab .*answer"))),
     Scene("help", "/help", "chat", (("", READY), ("/help\r", r"/quit(.*\n)*> " + BLANK)), rows=34),
     Scene(
         "models",
