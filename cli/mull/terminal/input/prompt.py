@@ -3,13 +3,14 @@
 In: callbacks for the toolbar, the thinking and completions. Out: what the user submitted, or EOFError when they leave.
 What was submitted stays on the screen as a question (`console/question.py`). prompt_toolkit owns the terminal only
 during `read`; it is imported with the first prompt. Keys: Enter submits, Alt+Enter and Ctrl+J break the line, Ctrl+X
-Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns. Long pastes are folded (`folded_paste.py`).
+Ctrl+E opens $EDITOR, Ctrl+O shows the thinking of past turns, Ctrl+R searches the history (`search.py`).
+Long pastes are folded (`folded_paste.py`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +27,12 @@ from mull.terminal.input.keys import LEAVE_SECONDS, Leave
 from mull.terminal.input.prompt_input import terminal_input
 from mull.terminal.input.prompt_style import color_depth, prompt_style
 from mull.terminal.input.resizing import erase_wrapped_rows
+from mull.terminal.input.search import SEARCH_KEYS, Search
 from mull.terminal.input.signals import end_on_signals, restored_handlers
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.buffer import Buffer
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -78,6 +81,7 @@ class Prompt:
         self._toolbar = toolbar
         self._viewer = ThinkingViewer(thoughts, draw)
         self._pastes = Pastes()
+        self._search = Search()
         self._leaving = self._discards = False  # Ctrl+C was the last key; Ctrl+C discards the input
         self._interrupted_at = float("-inf")
         self._session = self._make_session(history_path, completer, vi=vi)
@@ -165,6 +169,7 @@ class Prompt:
         session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
         session.default_buffer.on_text_changed += self._typed
         erase_wrapped_rows(session.app)
+        self._search.watch(session)
         if vi:  # a key may be the begin of several there
             session.app.timeoutlen = 0.5
         return session
@@ -191,7 +196,11 @@ class Prompt:
 
     def _bottom(self) -> StyleAndTextTuples:
         columns = self._streams.width
-        parts = ["Ctrl+C again leaves"] if self._leaving else map(one_line, self._toolbar(columns))
+        parts: Iterable[str] = map(one_line, self._toolbar(columns))
+        if self._leaving:
+            parts = ["Ctrl+C again leaves"]
+        if self._session.app.layout.is_searching:
+            parts = SEARCH_KEYS
         joint = " · " if self._streams.unicode else " - "
         bar = INDENT + fitting(parts, columns - 1 - len(INDENT), joint)
         return [("class:frame", frame_line(self._streams, columns) + "\n"), ("class:bar", bar)]
@@ -205,12 +214,14 @@ class Prompt:
         viewing = Condition(lambda: self._viewer.open)
         keys_shown = Condition(lambda: self._session.default_buffer.text == KEYS_SHOWN_FOR)
 
-        @bindings.add("enter")
-        def _submit(event: KeyPressEvent) -> None:
-            buffer = event.current_buffer
+        def submit(buffer: Buffer) -> None:
             if menu.press_enter(buffer, self._suggest) and buffer.text.strip():
                 self._viewer.close()
                 buffer.validate_and_handle()
+
+        @bindings.add("enter")
+        def _enter(event: KeyPressEvent) -> None:
+            submit(event.current_buffer)
 
         @bindings.add("escape", "enter")
         @bindings.add("c-j")
@@ -256,6 +267,7 @@ class Prompt:
         for key, step in (("pageup", -1), ("pagedown", 1)):
             bindings.add(key, filter=viewing)(partial(_call, self._viewer.scroll, step))
 
+        self._search.bind(bindings, submit)
         return bindings
 
 
