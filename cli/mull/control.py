@@ -87,9 +87,13 @@ def interrupted(error: BaseException) -> bool:
     Python 3.11 makes a RuntimeError of what is raised in a `__set_name__`, for instance while an enum is imported.
     """
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, KeyboardInterrupt | Terminated):
+    seen: set[int] = set()  # an exception can be its own cause: `raise error from error`
+    while (
+        cause is not None and not isinstance(cause, KeyboardInterrupt | Terminated) and id(cause) not in seen
+    ):
+        seen.add(id(cause))
         cause = cause.__cause__
-    return cause is not None
+    return isinstance(cause, KeyboardInterrupt | Terminated)
 
 
 def has_raised() -> bool:

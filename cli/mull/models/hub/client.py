@@ -118,10 +118,12 @@ def with_retries(
             failure = explain(error, repo, revision)
             if failure is None:
                 raise
+            if failure is not error:
+                failure.__cause__ = error
             failures += 1
             tries = retry.unreachable_tries if failure.code in UNREACHABLE else retry.tries
             if not failure.transient or failures >= tries or (failure.wait or 0) > LONGEST_WAIT:
-                raise failure from error
+                raise failure  # noqa: B904 - it has its cause, or is it
         pause = retry.pause(failures, failure)
         on_retry(pause, failure)
         if stop.wait(pause):

@@ -151,7 +151,7 @@ def remote_header(repo: str, filename: str, revision: str | None = None) -> Head
         raise
     except Exception as error:
         explained = explain(error, repo, revision or "main", listed=True)
-        if explained is None:
+        if explained is None or explained is error:
             raise
         raise explained from error
 

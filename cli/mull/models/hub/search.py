@@ -35,7 +35,7 @@ def search(words: str, limit: int = 20) -> list[SearchHit]:
         return [_found(info) for info in json_of(answer)[:limit]]
     except Exception as error:
         explained = explain(error, words)
-        if explained is None:
+        if explained is None or explained is error:
             raise
         raise explained from error
 

@@ -50,7 +50,10 @@ def fetch(
     try:
         return future.result()
     except Exception as failure:
-        raise explain(failure, folder.repo, commit, listed=True) or failure from failure
+        explained = explain(failure, folder.repo, commit, listed=True)
+        if explained is None or explained is failure:
+            raise
+        raise explained from failure
 
 
 def _written(folder: RepositoryFolder, file: RemoteFile) -> int:
