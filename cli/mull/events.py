@@ -49,10 +49,14 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """More of the answer. `tokens` counts the answer tokens so far, those of this delta included."""
+    """More of the answer. `tokens` counts the answer tokens so far, those of this delta included.
+
+    `thinking_tokens` counts those so far, also those that had no text, white space and the end marker.
+    """
 
     text: str
     tokens: int
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

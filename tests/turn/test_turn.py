@@ -81,8 +81,7 @@ def test_thinking_after_a_part_of_the_answer_counts_as_thinking(tmp_path: Path) 
         done = ask(loaded, "hi", settings())
     assert "t8" in done.thinking
     assert "t0" not in done.answer
-    assert done.usage.thinking >= 10
-    assert done.usage.answer <= 8
+    assert (done.usage.thinking, done.usage.answer) == (3 + 11, 3)  # the markers belong to the thinking
 
 
 def test_a_second_turn_reuses_the_cached_prefix(thinker: Path) -> None:

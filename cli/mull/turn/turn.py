@@ -237,7 +237,8 @@ class Turn:
         if answered:
             self.answering = self.answering or self.last
         thought = within or any(isinstance(part, ThinkingPart) for part in parts)
-        if self.splitter.thinking or (not answered and thought):
+        answers = answered and any(isinstance(part, AnswerPart) for part in parts)
+        if self.splitter.thinking or (thought and not answers):
             self.thinking_tokens, self.unassigned_tokens = self.thinking_tokens + self.unassigned_tokens, 0
             self.unassigned_chances.clear()
         elif answered:
@@ -253,7 +254,7 @@ class Turn:
             elif isinstance(part, AnswerPart):
                 if text := self.stops.feed(part.text):
                     self.answer.append(text)
-                    yield AnswerDelta(text, self.answer_tokens)
+                    yield AnswerDelta(text, self.answer_tokens, self.thinking_tokens)
             else:
                 yield Notice("hidden", f"The model wrote a {part.kind}, which is not part of the answer.")
 

@@ -121,6 +121,8 @@ class LiveScreen:
             self._notice(event)
         elif isinstance(event, Done):
             self._finish = event.finish
+            if not self._answering:
+                self._count_thinking(event.usage.thinking)
 
     def press(self, key: Key) -> None:
         if key.name in {"interrupt", "terminate", "escape"}:
@@ -184,11 +186,18 @@ class LiveScreen:
 
     def _answer(self, event: AnswerDelta) -> None:
         if not self._answering:
+            self._count_thinking(event.thinking_tokens)
             self._fold_panel()
             self._answering, self._answer_now = True, False
             self._body = self._body_factory() if self._body_factory is not None else None
         if self._body is not None:
             self._body.feed(event.text)
+
+    def _count_thinking(self, tokens: int) -> None:
+        """The thinking has ended, with tokens that had no text perhaps."""
+        if self._panel is not None and tokens > self._thought:
+            self._panel.feed("", tokens)
+            self._thought = tokens
 
     def _notice(self, event: Notice) -> None:
         if self._quiet:

@@ -42,6 +42,7 @@ class TurnBar:
         elif isinstance(event, AnswerDelta):
             self._count(now)
             self._answered = event.tokens
+            self._thought = max(self._thought, event.thinking_tokens)
 
     def line(self, columns: int, now: float, keys: Sequence[str], *, status: Sequence[str] = ()) -> str:
         """`status` takes the place of what the turn does; `keys`: as many as fit beside it."""
