@@ -93,6 +93,7 @@ def test_quantization_of_a_file_name(name: str, quant: str | None) -> None:
         ("https://example.org/owner/repo", None),
         ("hf://owner/repo/%2e%2e/x.gguf", None),
         ("owner/repo:../x", None),
+        ("/owner/repo/b.gguf", None),
         ("owner", None),
         ("owner/repo/no-gguf.bin", None),
         ("owner/repo/../x.gguf", None),

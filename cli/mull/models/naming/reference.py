@@ -55,7 +55,7 @@ class HubReference:
 def parse_hub(name: str) -> HubReference | None:
     """Parse `owner/repo`, with a revision, a quantization, a folder or a file; also as an address of the Hub."""
     text, asked_file = _without_host(name.strip().strip("\"'<>"))
-    match = _REPOSITORY.fullmatch(re.sub(r"\s*([:@])\s*", r"\1", text).strip("/ "))
+    match = _REPOSITORY.fullmatch(re.sub(r"\s*([:@])\s*", r"\1", text.strip()).rstrip("/ "))
     if match is None:
         return None
     repo, rest, quant = match["repo"].removesuffix(".git"), match["rest"], match["quant"]
