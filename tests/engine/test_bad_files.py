@@ -121,7 +121,7 @@ def write_header(path: Path, architecture: str, *, tokens: list[str] | None = No
 
 
 def test_an_unknown_architecture(tmp_path: Path, state_dir: Path) -> None:
-    error = refusal(write_header(tmp_path / "x.gguf", "frobnicator"), state_dir)
+    error = refusal(write_header(tmp_path / "x.gguf", "frobnicator", tokens=["a", "b", "c", "ab"]), state_dir)
     assert "unknown model architecture: 'frobnicator'" in error.message
 
 

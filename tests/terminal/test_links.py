@@ -68,8 +68,9 @@ def test_the_visible_text_is_the_same_without_links() -> None:
 def test_the_live_region_does_not_count_addresses() -> None:
     written: list[str] = []
     region = LiveRegion(written.append, lambda: (20, 6))
-    region.paint([LINKS.linked("short", "https://x.y/" + "a" * 40), "below"])
-    assert "\x1b[?7l" not in written[0]
+    line = LINKS.linked("short", "https://x.y/" + "a" * 40)
+    region.paint([line, "below"])
+    assert f"{line}\x1b[K" in written[0]  # the row is cleared behind a line that fits, before one that does not
 
 
 @pytest.mark.parametrize(
