@@ -82,9 +82,8 @@ def test_a_temporary_folder_created_by_another_user_is_not_used(home: dict[str, 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "xx_YY"])
 def test_pipes_are_utf8_in_any_locale(mull: Run, locale: str, tmp_path: Path) -> None:
     (tmp_path / "ä.txt").write_text("grüße", encoding="utf-8")
-    done = mull(
-        "--no-reason", "-f", "ä.txt", "--json", "ñ", env={"LC_ALL": locale, "LANG": locale, "TERM": ""}
-    )
+    words = ("-m", "pebble", "--no-reason", "-f", "ä.txt", "--json", "ñ")
+    done = mull(*words, env={"LC_ALL": locale, "LANG": locale, "TERM": ""})
     assert done.returncode == 0
     session = json.loads(done.stdout)["session"]
     shown = mull("sessions", "export", session, "--format", "json", env={"LC_ALL": locale}).stdout

@@ -34,7 +34,9 @@ def model(path: Path, source: str | None) -> Path:
     writer.add_eos_token_id(1)
     if source is not None:
         writer.add_chat_template(source)
-    writer.add_tensor("token_embd.weight", np.zeros((5, 4), dtype=np.float32))  # else it is a vocabulary alone
+    writer.add_tensor(
+        "token_embd.weight", np.zeros((5, 4), dtype=np.float32)
+    )  # else it is a vocabulary alone
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
         step()
     writer.close()

@@ -70,7 +70,9 @@ def test_the_live_region_does_not_count_addresses() -> None:
     region = LiveRegion(written.append, lambda: (20, 6))
     line = LINKS.linked("short", "https://x.y/" + "a" * 40)
     region.paint([line, "below"])
-    assert f"{line}\x1b[K" in written[0]  # the row is cleared behind a line that fits, before one that does not
+    assert (
+        f"{line}\x1b[K" in written[0]
+    )  # the row is cleared behind a line that fits, before one that does not
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def _load(
         from mull.reasoning.profiler import profile
         from mull.turn.loaded_model import LoadedModel
 
-        chosen = _template(model, path, report)
+        chosen = _template(model, path)
         vouched = vouched or chosen.own
         template = (
             Template(chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched)
@@ -220,6 +220,8 @@ def _load(
             state_store=replace(state_store, model=name) if state_store is not None else None,
         )
         undo.pop_all()
+    if chosen.notice:
+        report(Notice("chat_template", chosen.notice))
     return LoadedModel(name, engine, template, ability, time.perf_counter() - began)
 
 
@@ -228,17 +230,18 @@ def _beyond_training(name: str, wanted: int, trained: int) -> Notice:
     return Notice("beyond_training", text)
 
 
-def _template(model: Model, path: Path, report: Report) -> ChosenTemplate:
-    """The model's chat template. What is not simply the file's one text is reported."""
+def _template(model: Model, path: Path) -> ChosenTemplate:
+    """The model's chat template, with a notice where it is not simply the file's one text."""
     from mull.models.gguf.chat_template import ChosenTemplate, choose_template
     from mull.models.gguf.header import read_header
+    from mull.models.gguf.kind import other_kind
 
     if model.template and not model.template.startswith("["):  # llama.cpp shows a list as its text
         return ChosenTemplate(model.template)
-    chosen = choose_template(read_header(path))
-    if chosen.notice:
-        report(Notice("chat_template", chosen.notice))
-    return chosen
+    header = read_header(path)
+    chosen = choose_template(header)
+    # An encoder that only its architecture gives away is refused with its first context: that is the one thing to say.
+    return replace(chosen, notice="") if other_kind(header) else chosen
 
 
 def _read(
