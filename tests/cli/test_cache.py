@@ -46,7 +46,9 @@ def test_a_second_question_about_a_file_processes_only_the_question(
     again = ask(mull, model, "Who was there?")
     plain = ask(mull, model, "Who was there?", "--no-cache")
     assert first["usage"]["cached"] == plain["usage"]["cached"] == 0
-    assert again["usage"]["prompt"] - again["usage"]["cached"] <= len("\n\nWho was there?") + 2
+    # The question, then ChatML's end of the turn and start of the answer: letters, with two control tokens.
+    most = len("\n\nWho was there?") + 2 + len("\nassistant\n") + 2
+    assert again["usage"]["prompt"] - again["usage"]["cached"] <= most
     assert again["answer"] == plain["answer"]
     assert len(files(folder)) == 1
 
@@ -103,5 +105,6 @@ def test_a_cache_folder_that_cannot_be_written_does_not_affect_the_answer(
     folder.write_text("a file where the folder should be")
     done = mull("-m", model, *FLAGS, "--stats", "How many?", stdin=TEXT)
     assert done.returncode == 0
-    assert len(done.stderr.splitlines()) == 1
+    (statistics,) = [line for line in done.stderr.splitlines() if b"chat template" not in line]
+    assert b"tokens/s" in statistics
     assert b"cannot be written" in mull("cache").stderr
