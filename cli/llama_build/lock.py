@@ -42,7 +42,7 @@ else:
 def locked(path: Path, on_wait: Callable[[str], None]) -> Iterator[int]:
     """Hold the lock and give its file descriptor: a child process that inherits it holds the lock too.
 
-    `on_wait` is told the process that has the lock, where another one does. Raises OSError.
+    `on_wait` receives the process that has the lock, where another one does. Raises OSError.
     """
     with path.open("a+", encoding="utf-8") as file:
         if not _try(file):

@@ -48,14 +48,14 @@ def find(root: Path, recipe: Recipe) -> tuple[Path | None, str]:
         return None, ""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        told = (str(record["key"]), str(record["cpu"]), str(record["sha256"]))
+        recorded = (str(record["key"]), str(record["cpu"]), str(record["sha256"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None, "it has no record of how it was built"
-    if told[1] != recipe.cpu:
+    if recorded[1] != recipe.cpu:
         return None, "it was built for another CPU"
-    if told[0] != recipe.key:
+    if recorded[0] != recipe.key:
         return None, "it was built in another way"
-    if told[2] != _sha256(wheel):
+    if recorded[2] != _sha256(wheel):
         return None, "it is damaged"
     return wheel, ""
 

@@ -176,8 +176,8 @@ def test_what_does_not_exist_is_exit_code_1(mull: Run, code: str, line: str) -> 
     if not line.startswith(
         ("config", "templates", "sessions export", "sessions rm", "verify", "rm", "bench")
     ):
-        told = mull(*line.split(), "--json")
-        assert (told.returncode, json.loads(told.stdout)["error"]["code"]) == (1, code)
+        refused = mull(*line.split(), "--json")
+        assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (1, code)
 
 
 @pytest.mark.parametrize(

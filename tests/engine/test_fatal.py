@@ -15,21 +15,21 @@ import ctypes, queue, sys, threading
 from mull.engine.native import fatal, library
 base = ctypes.CDLL(str(next(path for path in library.library_files() if path.name.startswith("libggml-base."))))
 kind, watched = sys.argv[1:]
-told = queue.SimpleQueue()
+reports = queue.SimpleQueue()
 
 def work():
     if watched == "watched":
-        fatal.watch(told.put)
+        fatal.watch(reports.put)
     elif watched == "elsewhere":
-        threading.Thread(target=fatal.watch, args=(told.put,)).start()
+        threading.Thread(target=fatal.watch, args=(reports.put,)).start()
     if kind == "abort":
         base.ggml_abort(b"file.cpp", 7, b"the device is gone")
     else:
         ctypes.CDLL("libstdc++.so.6")["_ZSt17__throw_bad_allocv"]()
-    told.put("it went on")
+    reports.put("it went on")
 
 threading.Thread(target=work, daemon=True).start()
-print(repr(told.get(timeout=20)))
+print(repr(reports.get(timeout=20)))
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the names of the libraries are Linux's")

@@ -28,7 +28,7 @@ SELF_SIGNED = Path(__file__).with_name("self_signed.pem")  # key and certificate
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """None of the variables is set, and the HTTP client, which reads them once, is made anew."""
+    """None of the variables is set, and the HTTP client, which reads them once, is made again."""
     from huggingface_hub import close_session
 
     for name in (*VARIABLES, *map(str.lower, VARIABLES), *CERTIFICATES):

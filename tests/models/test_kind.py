@@ -1,4 +1,4 @@
-"""Files in the GGUF format that are no whole language model are told for what they are."""
+"""Files in the GGUF format that are no whole language model are named for what they are."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ class _DecodeThread:
             raise
 
     def watch(self, failed: Callable[[str], None]) -> None:
-        """Have a fatal error of a job told to `failed`; the job's code is then FATAL."""
+        """Report a fatal error of a job to `failed`; the job's code is then FATAL."""
 
         def report(message: str) -> None:
             failed(message)

@@ -24,7 +24,7 @@ DATA = 2048
 """The same of what may repeat rightly: 50 lines of 40 tokens, a board of 30 by 30 zeros."""
 
 COPIES = 3
-"""At least so many whole copies, however long they are."""
+"""The least number of whole copies, however long they are."""
 
 PERIOD = 200
 """The longest period that is looked for, in tokens."""

@@ -272,8 +272,8 @@ def _story(found: list[Token], prompt: str) -> bool:
         return False
     if known.STORY_SHUN.intersection(words) or not known.STORY_VERBS.intersection(words):
         return False
-    told, asked = _parted(prompt.lower())
-    return any(value is not None for value in values(tokens(told))) and bool(asked)
+    facts, question = _parted(prompt.lower())
+    return any(value is not None for value in values(tokens(facts))) and bool(question)
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -282,14 +282,14 @@ def _parted(text: str) -> tuple[str, str]:
     at = max(starts)
     if at <= 0:
         return text, ""
-    told, asked = text[:at], text[at:]
-    if " can " in asked:
+    facts, question = text[:at], text[at:]
+    if " can " in question:
         return text, ""  # what is possible, not what there is
-    if asked.startswith(("what do ", "what does ")) and not re.search(
-        r"\b(?:cost|own|have|left|pay|get|earn)s?\b", asked
+    if question.startswith(("what do ", "what does ")) and not re.search(
+        r"\b(?:cost|own|have|left|pay|get|earn)s?\b", question
     ):
         return text, ""
-    return told, asked
+    return facts, question
 
 
 # mull, pebble and small talk.

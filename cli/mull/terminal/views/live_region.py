@@ -49,8 +49,8 @@ class LiveRegion:
         lines = list(lines[-max(1, rows - 1) :])
         if not above and lines == self._shown and columns == self._columns:
             return
-        anew = above or columns != self._columns
-        body = self._rewritten(above, lines, columns) if anew else self._changed(lines)
+        rewrite = above or columns != self._columns
+        body = self._rewritten(above, lines, columns) if rewrite else self._changed(lines)
         hide = "" if self._hidden or not lines or not self._hides_cursor else _HIDE
         self._hidden = self._hidden or bool(hide)
         self._shown, self._columns = lines, columns
