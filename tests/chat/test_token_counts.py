@@ -42,7 +42,7 @@ def counts(terminal: ChatTerminal) -> tuple[list[int], int, int, int]:
 
 
 def test_two_sections_of_thinking_add_up(chat: Chat, twice: Path) -> None:
-    with chat(twice) as terminal:
+    with chat(twice, rows=40) as terminal:
         terminal.say("hi")
         terminal.shows("Second one.")
         terminal.say("/stats")
@@ -52,7 +52,7 @@ def test_two_sections_of_thinking_add_up(chat: Chat, twice: Path) -> None:
 
 
 def test_pebbles_counts_agree(chat: Chat) -> None:
-    with chat(Path("pebble")) as terminal:
+    with chat(Path("pebble"), rows=40) as terminal:
         terminal.say("What is 12 + 30?")
         terminal.shows("42")
         terminal.wait(lambda: terminal.ready, "the prompt")
