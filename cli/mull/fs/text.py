@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 
 from mull.errors import MullError
+from mull.fs.stream import read_stream
 
 MOST = 64 << 20
 """In bytes; more than any context holds (ten million tokens of six letters)."""
@@ -87,7 +88,7 @@ def read_bytes(path: Path, *, most: int, pipes: bool = False) -> bytes:
         found = os.fstat(file.fileno())
         if not (stat.S_ISREG(found.st_mode) or (stream and _is_stream(found.st_mode))):
             raise NoFileError(path, "not a regular file")
-        data = file.read(most + 1)
+        data = read_stream(descriptor, most + 1) if stream else file.read(most + 1)
     if len(data) > most:
         raise TooLongError(path, most, max(found.st_size, len(data)), least=len(data) > found.st_size)
     return data
