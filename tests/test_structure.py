@@ -17,7 +17,7 @@ from tests.imports import Sources, circles
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
 LONGEST = 350  # lines of a file
-MOST_MODULES = 26
+MOST_MODULES = 30
 
 # Each module or package at the top level of mull, and its floor: it imports from lower floors and from itself only.
 FLOORS = {
@@ -33,6 +33,7 @@ FLOORS = {
     "store": 3,
     "evaluation": 3,
     "config": 5,
+    "api": 5,
     "structured": 4,
     "models": 4,
     "reasoning": 4,

@@ -1,0 +1,179 @@
+"""Requests of other clients: OpenAI's and llama-server's spellings, and what is refused or named as ignored."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mull.api.chunks import Completion
+from mull.api.errors import InvalidRequest, error_object, status_of
+from mull.api.request import ChatRequest, read_request
+from mull.errors import ContextOverflow, MullError, TemplateError
+from mull.events import AnswerDelta, ThinkingDelta
+from mull.messages import Message
+from mull.settings import ReasoningAsk, Sampling
+
+HI = [{"role": "user", "content": "Hi"}]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+KNOWN = [
+    *(field.name for field in fields(Sampling)),
+    "model",
+    "messages",
+    "stream",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "n_predict",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+    "json_schema",
+    "grammar",
+    "reasoning_effort",
+    "chat_template_kwargs",
+    "reasoning_budget_tokens",
+    "reasoning_format",
+    "stream_options",
+    "return_progress",
+    "n",
+    "tools",
+    "tool_choice",
+    "mull",
+    "modalities",
+]
+
+
+def status(body: Any) -> int:
+    try:
+        read_request(body)
+    except MullError as error:
+        return status_of(error)
+    return 200
+
+
+def read(**given: Any) -> ChatRequest:
+    return read_request({"messages": HI, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ReasoningAsk()),
+        ({"reasoning_effort": "none"}, ReasoningAsk(on=False)),
+        ({"reasoning_effort": "minimal"}, ReasoningAsk(effort="low")),
+        ({"reasoning_effort": "high"}, ReasoningAsk(effort="high")),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, ReasoningAsk(on=False)),
+        ({"chat_template_kwargs": {"thinking": True}}, ReasoningAsk(on=True)),
+        ({"chat_template_kwargs": {"reasoning_effort": "low"}}, ReasoningAsk(effort="low")),
+        ({"reasoning_budget_tokens": 100}, ReasoningAsk(budget=100)),
+        ({"reasoning_budget_tokens": -1}, ReasoningAsk()),
+    ],
+)
+def test_thinking(given: dict[str, Any], expected: ReasoningAsk) -> None:
+    assert read(**given).settings.reasoning == expected
+
+
+def test_other_spellings() -> None:
+    request = read(n_predict=-1, max_completion_tokens=7, max_tokens=9, seed=-1, stop="\n", n=1, tools=[])
+    assert request.settings.max_tokens == 7
+    assert request.settings.sampling.seed is None
+    assert request.settings.stop == ("\n",)
+    assert not request.ignored
+
+
+def test_text_parts_and_the_developers_role() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    request = read(
+        messages=[{"role": "developer", "content": "Be brief."}, {"role": "user", "content": parts}]
+    )
+    assert request.messages == (Message("system", "Be brief."), Message("user", "a\nb"))
+
+
+def test_what_has_no_effect_is_named() -> None:
+    request = read(
+        logit_bias={"1": 5},
+        chat_template_kwargs={"x": 1},
+        messages=[{"role": "user", "content": "Hi", "name": "Anna"}],
+        stream_options={"y": 1},
+        mull={"version": "0.0.0", "settings": {"z": 1}},
+        user="anna",
+    )
+    assert set(request.ignored) == {
+        "logit_bias",
+        "chat_template_kwargs.x",
+        "messages.name",
+        "stream_options.y",
+        "mull.version",
+        "mull.settings.z",
+    }
+    assert not request.extended
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"top_k": 1.5}, "top_k"),
+        ({"repeat_last_n": 2**31}, "repeat_last_n"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"stop": [1]}, "stop"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
+        ({"messages": [*HI, {"role": "assistant", "content": "x"}]}, "messages"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"grammar": 'root ::= "a"', "response_format": {"type": "json_object"}}, "grammar"),
+        ({"reasoning_format": "hidden"}, "reasoning_format"),
+    ],
+)
+def test_what_is_refused_by_name(given: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read(**given)
+    assert refused.value.param == param
+    assert error_object(refused.value)["error"]["type"] == "invalid_request_error"
+
+
+@given(st.dictionaries(st.sampled_from(KNOWN), JSON, max_size=6) | JSON)
+def test_any_body_is_read_or_refused(body: Any) -> None:
+    for each in (body, {**body, "messages": HI} if isinstance(body, dict) else HI):
+        assert status(each) in {200, 400}
+
+
+def test_errors_have_the_types_of_llama_server() -> None:
+    full = error_object(ContextOverflow(5000, 4096))["error"]
+    assert (full["code"], full["type"], full["n_prompt_tokens"], full["n_ctx"]) == (
+        400,
+        "exceed_context_size_error",
+        5000,
+        4096,
+    )
+    kinds = {
+        code: error_object(MullError(code, "No."))["error"]["code"]
+        for code in ("unknown_model", "invalid_key", "server_busy", "decode_failed")
+    }
+    assert kinds == {"unknown_model": 404, "invalid_key": 401, "server_busy": 503, "decode_failed": 500}
+    assert error_object(TemplateError("template", "No."))["error"]["code"] == 400
+
+
+def test_thinking_inside_the_content() -> None:
+    request = ChatRequest("m", (Message("user", "Hi"),), read().settings, reasoning_format="none")
+    completion = Completion("id", 1, "m", request)
+    events = (ThinkingDelta("Hm", 1), ThinkingDelta("m", 2), AnswerDelta("Yes", 1))
+    deltas = [chunk["choices"][0]["delta"] for event in events for chunk in completion.chunks(event)]
+    assert "".join(delta.get("content") or "" for delta in deltas) == "<think>\nHmm\n</think>\n\nYes"
