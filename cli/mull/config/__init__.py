@@ -1,0 +1,24 @@
+"""The config file: one table of keys drives reading, validation, `mull config`, the chat's `/set` and the docs.
+
+In: `config.toml` (TOML, flat keys). Out: a frozen `Config` of typed values, and the layers of settings made from it.
+Raises MullError (invalid_config, invalid_setting, unknown_setting) that names the key.
+"""
+
+from mull.config.file import CONFIG_FILE, Config, load, read_config
+from mull.config.keys import KEYS, ConfigKey, check, find_key, parse, show_value
+from mull.config.writing import edited, save_value
+
+__all__ = [
+    "CONFIG_FILE",
+    "KEYS",
+    "Config",
+    "ConfigKey",
+    "check",
+    "edited",
+    "find_key",
+    "load",
+    "parse",
+    "read_config",
+    "save_value",
+    "show_value",
+]
