@@ -32,6 +32,7 @@ FLOORS = {
     "settings": 3,
     "store": 3,
     "evaluation": 3,
+    "endpoints": 3,
     "config": 5,
     "api": 5,
     "structured": 4,

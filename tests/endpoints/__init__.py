@@ -1,0 +1,1 @@
+"""Endpoints: servers with an OpenAI-compatible API."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,24 +36,31 @@ def listing(context: typer.Context, *, json: Json = False) -> None:
     if json:
         from mull.terminal.views.json_output import write_object
 
-        listed = [{"name": key.name, "value": settings[key.name], "help": key.help} for key in config.KEYS]
+        listed = [
+            {"name": key.name, "value": value, "help": key.help} for key, value, _ in config.rows(settings)
+        ]
         write_object(context.obj, {"v": 1, "settings": listed, "error": None})
         return
-    rows = [(key.name, _value(key, settings), Styled(key.help, "muted")) for key in config.KEYS]
+    rows = [
+        (key.name, _value(value, is_set=is_set), Styled(key.help, "muted"))
+        for key, value, is_set in config.rows(settings)
+    ]
     table(context.obj, ("Setting", "Value", "Meaning"), rows)
 
 
-def _value(key: config.ConfigKey, settings: config.Config) -> Styled:
+def _value(value: Any, *, is_set: bool) -> Styled:
     """The value; one that the file sets stands out."""
-    text = config.show_value(settings[key.name]) or "–"
-    return Styled(text, "bold accent" if key.name in settings.values else "muted")
+    return Styled(config.show_value(value) or "–", "bold accent" if is_set else "muted")
 
 
 @app.command("get")
 def get(context: typer.Context, name: Name) -> None:
-    """Print the value of a setting; nothing when it is unset."""
+    """Print the value of a setting; nothing when it is unset.
+
+    A setting of an endpoint is endpoints.NAME.url, .key_env, .model or .insecure.
+    """
     streams: Streams = context.obj
-    value = config.show_value(read_config()[config.find_key(name).name])
+    value = config.value_text(read_config(), name)
     if value:
         streams.write_stdout(value + "\n")
 

@@ -1,12 +1,13 @@
 """The config file: one table of keys drives reading, validation, `mull config`, the chat's `/set` and the docs.
 
-In: `config.toml` (TOML, flat keys). Out: a frozen `Config` of typed values, and the layers of settings made from it.
+In: `config.toml` (TOML: flat keys, the tables `[theme]` and `[endpoints.NAME]`). Out: a frozen `Config` of typed
+values, and the layers of settings made from it.
 Raises MullError (invalid_config, invalid_setting, unknown_setting) that names the key.
 """
 
-from mull.config.file import CONFIG_FILE, Config, load, read_config
+from mull.config.file import CONFIG_FILE, Config, load, read_config, rows, value_text
 from mull.config.keys import KEYS, ConfigKey, check, find_key, parse, show_value
-from mull.config.writing import edited, save_value
+from mull.config.writing import edited, save_endpoint, save_value
 
 __all__ = [
     "CONFIG_FILE",
@@ -19,6 +20,9 @@ __all__ = [
     "load",
     "parse",
     "read_config",
+    "rows",
+    "save_endpoint",
     "save_value",
     "show_value",
+    "value_text",
 ]

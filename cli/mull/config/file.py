@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mull.config.keys import BY_NAME, ConfigKey, check
+from mull.config.endpoints import TABLE, EndpointError, endpoint_rows, endpoint_text, read_endpoint, split_key
+from mull.config.keys import BY_NAME, KEYS, ConfigKey, check, find_key, show_value
+from mull.endpoints.endpoint import Endpoint
 from mull.errors import MullError
 from mull.fs import ownership, paths
 from mull.fs.text import read_utf8, reason
-from mull.fs.toml_text import line_of, loads
+from mull.fs.toml_text import line_of, line_of_table, loads
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
 from mull.terminal.console.theme import Override, ThemeChoice, check_overrides
 
@@ -26,11 +28,15 @@ SettingsT = TypeVar("SettingsT", ReasoningAsk, Sampling, EngineSettings)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The values of one config file; a key that is not set has its default. `styles`: those of `[theme]`."""
+    """The values of one config file; a key that is not set has its default. `styles`: those of `[theme]`.
+
+    `endpoints`: by name, in the order of the file.
+    """
 
     path: Path
     values: Mapping[str, Any] = field(default_factory=dict)
     styles: Mapping[str, Override] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, BY_NAME[name].default)
@@ -59,6 +65,19 @@ class Config:
         return layer(**{f.name: self.values.get(f.name) for f in fields(layer)})
 
 
+def rows(config: Config) -> list[tuple[ConfigKey, Any, bool]]:
+    """Every key, those of the endpoints under their full names, with its value and whether the file sets it."""
+    flat = [(key, config[key.name], key.name in config.values) for key in KEYS]
+    return flat + endpoint_rows(config.endpoints)
+
+
+def value_text(config: Config, name: str) -> str:
+    """The text form of a key's value, "" when it is unset. Raises MullError (unknown_setting, unknown_endpoint)."""
+    if split_key(name):
+        return endpoint_text(config.endpoints, name)
+    return show_value(config[find_key(name).name])
+
+
 def read_config() -> Config:
     """The user's config file. Raises MullError (invalid_config).
 
@@ -66,7 +85,7 @@ def read_config() -> Config:
     could name a model to load or a folder to search, or be a command one day.
     """
     config = load(paths.config_dir() / CONFIG_FILE)
-    if not config.values or ownership.weakness(config.path) is None:
+    if not (config.values or config.endpoints) or ownership.weakness(config.path) is None:
         return config
     harmless = {name: value for name, value in config.values.items() if _is_harmless(BY_NAME[name])}
     return Config(config.path, harmless)
@@ -88,6 +107,7 @@ def load(path: Path) -> Config:
     styles: dict[str, Override] = {}
     if isinstance(values.get("theme"), dict):
         styles, values["theme"] = _styles(path, text, values["theme"])
+    endpoints = _endpoints(path, text, values.pop(TABLE, {}))
     checked = {}
     for name, value in values.items():
         try:
@@ -95,7 +115,21 @@ def load(path: Path) -> Config:
         except ValueError as error:
             line = line_of(text, name)
             raise invalid(path, str(error), f"line {line} of {path}" if line else "") from error
-    return Config(path, checked, styles)
+    return Config(path, checked, styles, endpoints)
+
+
+def _endpoints(path: Path, text: str, tables: Any) -> dict[str, Endpoint]:
+    """The endpoints of the tables `[endpoints.NAME]`."""
+    if not isinstance(tables, dict):
+        raise invalid(path, f'expects tables [{TABLE}.NAME] for "{TABLE}"')
+    found = {}
+    for name, table in tables.items():
+        try:
+            found[name] = read_endpoint(name, table)
+        except EndpointError as error:
+            line = line_of(text, error.key, TABLE, name) if error.key else line_of_table(text, TABLE, name)
+            raise invalid(path, str(error), f"line {line} of {path}" if line else "") from error
+    return found
 
 
 def _styles(path: Path, text: str, table: dict[str, Any]) -> tuple[dict[str, Override], Any]:

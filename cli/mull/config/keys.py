@@ -138,17 +138,19 @@ def show_value(value: Any) -> str:
 def parse(name: str, text: str) -> Any:
     """The value of a key from its text form. Raises ValueError as `check` does."""
     key = BY_NAME.get(name)
-    value: Any = text
-    if key is None:
-        pass
-    elif key.kind is bool:
-        value = _BOOLEANS.get(text.strip().lower(), text)
-    elif key.kind is list:
-        value = [part for part in text.split(os.pathsep) if part]
-    else:
-        with suppress(ValueError):
-            value = key.kind(text)
-    return check(name, value)
+    return check(name, parse_kind(key, text) if key else text)
+
+
+def parse_kind(key: ConfigKey, text: str) -> Any:
+    """A text as a value of the key's type; the text itself if it is none."""
+    if key.kind is bool:
+        return _BOOLEANS.get(text.strip().lower(), text)
+    if key.kind is list:
+        return [part for part in text.split(os.pathsep) if part]
+    try:
+        return key.kind(text)
+    except ValueError:
+        return text
 
 
 def check(name: str, value: Any) -> Any:
@@ -160,14 +162,19 @@ def check(name: str, value: Any) -> Any:
     if key is None:
         near = nearest(name, BY_NAME)
         raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
+    return check_kind(key, value)
+
+
+def check_kind(key: ConfigKey, value: Any) -> Any:
+    """Validate a value by the key's type, choices and limits, and return it in the key's type. Raises as `check`."""
     if key.kind is float and type(value) is int:
         with suppress(OverflowError):
             value = float(value)
-    allowed = _has_kind(key.kind, value) and not (key.choices and value not in key.choices)
+    allowed = has_kind(key.kind, value) and not (key.choices and value not in key.choices)
     if allowed and key.limits is not None:
         allowed = key.limits[0] <= value <= key.limits[1]  # False for NaN
     if not allowed:
-        raise ValueError(f'expects {key.values} for "{name}", not {_shown(value)}')
+        raise ValueError(f'expects {key.values} for "{key.name}", not {_shown(value)}')
     return value
 
 
@@ -179,7 +186,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def _has_kind(kind: type, value: Any) -> bool:
+def has_kind(kind: type, value: Any) -> bool:
+    """Whether a value is of a key's type; True and False are no numbers."""
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

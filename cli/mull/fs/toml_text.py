@@ -32,8 +32,9 @@ def loads(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def line_of(text: str, name: str, table: str = "") -> int | None:
-    """The line, counted from 1, on which a valid TOML text sets this key, at its top or in `table`; None if not found.
+def line_of(text: str, name: str, *tables: str) -> int | None:
+    """The line, counted from 1, on which a valid TOML text sets this key, at its top or in the table (`a`, `b` is
+    `[a.b]`); None if not found.
 
     `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
     """
@@ -45,6 +46,16 @@ def line_of(text: str, name: str, table: str = "") -> int | None:
             values: Any = tomllib.loads(f"{text[: found.start()]}\n{json.dumps(name)} = 0")
         except (ValueError, RecursionError):
             continue
-        if name in (values.get(table, {}) if table else values):
+        for table in tables:
+            values = values.get(table, {}) if isinstance(values, dict) else {}
+        if name in values:
             return text.count("\n", 0, found.start()) + 1
     return None
+
+
+def line_of_table(text: str, *tables: str) -> int | None:
+    """The line of the header `[a.b]`, or of the key that sets the table; None if not found."""
+    dot = r"[ \t]*\.[ \t]*"
+    header = dot.join(rf"""["']?{re.escape(table)}["']?""" for table in tables)
+    found = re.search(rf"^[ \t]*\[[ \t]*{header}[ \t]*\]", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else line_of(text, tables[-1], *tables[:-1])

@@ -1,0 +1,130 @@
+"""The tables `[endpoints.NAME]` of the config file, and their keys in `mull config` (`endpoints.NAME.url`).
+
+In: TOML values. Out: `Endpoint` values. Raises ValueError with a predicate, as `keys.check` does. What may be a key is
+not repeated in an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mull.config.keys import ConfigKey, has_kind, parse_kind, show_value
+from mull.endpoints.endpoint import Endpoint, base_url, is_name, key_variable
+from mull.errors import MullError
+from mull.suggest import did_you_mean, nearest
+
+TABLE = "endpoints"
+ENDPOINT_KEYS: tuple[ConfigKey, ...] = (
+    ConfigKey("url", str, "base of its OpenAI-compatible API, http://HOST:PORT/v1"),
+    ConfigKey("key_env", str, "environment variable that holds its key"),
+    ConfigKey("model", str, "model for -m @NAME; unset: its only one, or the first that it lists"),
+    ConfigKey("insecure", bool, "the key may go over http:// to a public address", default=False),
+)
+_BY_NAME = {key.name: key for key in ENDPOINT_KEYS}
+_SECRETS = frozenset(
+    {"key", "api_key", "apikey", "token", "secret", "password", "bearer", "authorization", "headers"}
+)
+
+
+class EndpointError(ValueError):
+    """What is wrong with an endpoint's table; `key` names the key that is wrong, "" for the table itself."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def read_endpoint(name: str, table: Any) -> Endpoint:
+    """The endpoint of a table `[endpoints.NAME]`. Raises EndpointError."""
+    where = f"{TABLE}.{name}"
+    if not is_name(name):
+        raise EndpointError(
+            "", f'has an endpoint called "{name[:40]}": a name has letters, digits, "_" and "-"'
+        )
+    if not isinstance(table, dict):
+        raise EndpointError("", f'expects a table for "{where}"')
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        try:
+            values[key] = _checked(where, key, value)
+        except ValueError as error:
+            raise EndpointError(key, str(error)) from error
+    if "url" not in values:
+        raise EndpointError("", f'has no url in "{where}"')
+    return Endpoint(name, **values)
+
+
+def split_key(name: str) -> tuple[str, str | None] | None:
+    """`endpoints.office.url` → ("office", "url"), `endpoints.office` → ("office", None); None for another key."""
+    head, _, rest = name.partition(".")
+    if head != TABLE or not rest:
+        return None
+    endpoint, dot, key = rest.partition(".")
+    return endpoint, key if dot else None
+
+
+def parsed(endpoint: str, key: str, text: str) -> Any:
+    """The value of a key from its text form. Raises ValueError."""
+    known = _BY_NAME.get(key)
+    return _checked(f"{TABLE}.{endpoint}", key, parse_kind(known, text) if known else text)
+
+
+def endpoint_rows(endpoints: Mapping[str, Endpoint]) -> list[tuple[ConfigKey, Any, bool]]:
+    """Every key of every endpoint under its full name, its value, and whether that is set."""
+    return [
+        (ConfigKey(f"{TABLE}.{one.name}.{key.name}", key.kind, key.help), value, value != key.default)
+        for one in endpoints.values()
+        for key in ENDPOINT_KEYS
+        for value in (getattr(one, key.name),)
+    ]
+
+
+def endpoint_text(endpoints: Mapping[str, Endpoint], name: str) -> str:
+    """The text form of `endpoints.NAME.KEY`; of `endpoints.NAME`, all that is set. Raises MullError."""
+    endpoint, key = split_key(name) or ("", None)
+    found = endpoints.get(endpoint)
+    if found is None:
+        raise unknown_endpoint(endpoint, endpoints)
+    if key is None:
+        set_ = ((one.name, getattr(found, one.name)) for one in ENDPOINT_KEYS)
+        return "\n".join(f"{label} = {show_value(value)}" for label, value in set_ if value is not None)
+    if key not in _BY_NAME:
+        raise unknown_key(key)
+    return show_value(getattr(found, key))
+
+
+def unknown_endpoint(name: str, known: Mapping[str, Any]) -> MullError:
+    """The error for an endpoint that the config does not have."""
+    hint = did_you_mean(nearest(name, known), "mull endpoints lists them.")
+    return MullError("unknown_endpoint", f'There is no endpoint called "{name}".', hint)
+
+
+def unknown_key(key: str) -> MullError:
+    """The error for a key that endpoints do not have."""
+    hint = f"An endpoint has {', '.join(_BY_NAME)}."
+    if key in _SECRETS:
+        hint = "A key is never stored: name the environment variable that holds it, as key_env."
+    return MullError("unknown_setting", f'An endpoint has no setting "{key}".', hint)
+
+
+def _checked(where: str, key: str, value: Any) -> Any:
+    known = _BY_NAME.get(key)
+    if known is None:
+        near = nearest(key, _BY_NAME)
+        more = f" (did you mean {near[0]}?)" if near else ""
+        if key in _SECRETS:
+            more = "; a key is never stored: name the environment variable that holds it, as key_env"
+        raise ValueError(f'has an unknown key "{key}" in "{where}"{more}')
+    if not has_kind(known.kind, value):
+        raise ValueError(f'expects {known.values} for "{where}.{key}"')
+    try:
+        if key == "url":
+            return base_url(value)
+        if key == "key_env":
+            return key_variable(value)
+    except ValueError as error:
+        raise ValueError(f'has a value for "{where}.{key}" that {error}') from error
+    if key == "model" and not (value.strip() and value.isprintable()):
+        raise ValueError(f'expects the name of a model for "{where}.{key}"')
+    return value

@@ -1,0 +1,172 @@
+"""What `MODEL@ENDPOINT` means, and the URLs of endpoints."""
+
+from __future__ import annotations
+
+import pytest
+
+from mull.endpoints.address import misspelled, parse
+from mull.endpoints.endpoint import Endpoint, base_url, is_name, key_variable
+from mull.errors import UsageError
+
+KNOWN = {
+    "office": Endpoint("office", "http://10.0.0.5:8000/v1", key_env="OFFICE_KEY"),
+    "lab": Endpoint("lab", "https://lab.example/v1", model="default"),
+    "v1": Endpoint("v1", "http://10.0.0.6/v1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "endpoint", "url"),
+    [
+        ("qwen3-8b@office", "qwen3-8b", "office", "http://10.0.0.5:8000/v1"),
+        ("@office", None, "office", "http://10.0.0.5:8000/v1"),
+        ("@lab", "default", "lab", "https://lab.example/v1"),
+        ("other@lab", "other", "lab", "https://lab.example/v1"),
+        ("Qwen/Qwen3-8B@office", "Qwen/Qwen3-8B", "office", "http://10.0.0.5:8000/v1"),
+        ("qwen3:8b@office", "qwen3:8b", "office", "http://10.0.0.5:8000/v1"),
+        ("o/r@main:Q4_K_M@office", "o/r@main:Q4_K_M", "office", "http://10.0.0.5:8000/v1"),
+        ("/models/a.gguf@office", "/models/a.gguf", "office", "http://10.0.0.5:8000/v1"),
+        ("me@office@lab", "me@office", "lab", "https://lab.example/v1"),
+        ("m@http://host:8000/v1", "m", "http://host:8000/v1", "http://host:8000/v1"),
+        ("@http://host:8000", None, "http://host:8000/v1", "http://host:8000/v1"),
+        ("m@HTTP://Host:8000/", "m", "http://host:8000/v1", "http://host:8000/v1"),
+        ("m@http://[::1]:8000/v1", "m", "http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("a/b:c@d@https://openrouter.ai/api/v1", "a/b:c@d", *["https://openrouter.ai/api/v1"] * 2),
+        (
+            "m@http://10.0.0.5:8000",
+            "m",
+            "office",
+            "http://10.0.0.5:8000/v1",
+        ),  # the configured one, with its key
+        (" m @office ", "m", "office", "http://10.0.0.5:8000/v1"),
+    ],
+)
+def test_an_address(text: str, model: str | None, endpoint: str, url: str) -> None:
+    found = parse(text, KNOWN)
+    assert found is not None
+    assert (found.model, found.endpoint.name, found.endpoint.url) == (model, endpoint, url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "qwen3-8b",
+        "owner/repo@main",
+        "owner/repo@main:Q4_K_M",
+        "owner/repo:Q4_K_M@refs/pr/3",
+        "./models@home/x.gguf",
+        "/srv/office@lab/x.gguf",
+        "x@office.gguf",
+        "office",
+        "@",
+        "",
+    ],
+)
+def test_no_address(text: str) -> None:
+    assert parse(text, KNOWN) is None
+
+
+def test_an_address_gives_itself_again() -> None:
+    for text in ("qwen3-8b@office", "@office", "a/b@c@http://[::1]:8000/v1", "@http://host/v1"):
+        assert str(parse(text, KNOWN)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("m@http://me:secret@host/v1", "password"),
+        ("m@http://host/v1?api_key=secret", '"?"'),
+        ("m@http://", "no host"),
+        ("m@http://host:99999/v1", "port"),
+        ("m@http://[::1/v1", "host"),
+        ("m@http://ho st/v1", "space"),
+        ("m@http://host\x1b[2J/v1", "control"),
+    ],
+)
+def test_a_wrong_url_is_refused_without_repeating_it(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text, KNOWN)
+    assert caught.value.code == "endpoint_url"
+    assert words in caught.value.message
+    assert "secret" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "surely", "hint"),
+    [
+        ("m@ofice", True, "Did you mean m@office?"),
+        ("@ofice", True, "Did you mean @office?"),
+        ("owner/repo@ofice", False, "Did you mean owner/repo@office?"),
+        ("m@localhost:8000", True, "For a URL: m@http://localhost:8000"),
+        ("m@box.example/v1", True, "For a URL: m@http://box.example/v1"),
+        ("m@desk", True, "mull endpoints lists them; mull endpoints add desk URL adds one."),
+        ("m@", True, "Name one: MODEL@ENDPOINT. mull endpoints lists them."),
+        ("http://host:8000/v1", True, "For its default model: -m @http://host:8000/v1"),
+    ],
+)
+def test_a_misspelled_address_has_a_hint(text: str, surely: bool, hint: str) -> None:
+    error = misspelled(text, KNOWN, surely=surely)
+    assert error is not None
+    assert error.code == ("unknown_endpoint" if "@" in text else "endpoint_url")
+    assert error.hint == hint
+
+
+@pytest.mark.parametrize(("text", "surely"), [("owner/repo@main", False), ("qwen3-8b", True)])
+def test_another_name_is_no_misspelled_address(text: str, surely: bool) -> None:
+    assert misspelled(text, KNOWN, surely=surely) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://host", "http://host/v1"),
+        ("http://host/", "http://host/v1"),
+        ("http://host/v1/", "http://host/v1"),
+        ("http://host/v1/chat/completions", "http://host/v1"),
+        ("http://host/v1/models", "http://host/v1"),
+        ("https://host/api/v1", "https://host/api/v1"),
+        ("http://[FE80::1]:80", "http://[fe80::1]:80/v1"),
+    ],
+)
+def test_the_base_of_an_api(text: str, url: str) -> None:
+    assert base_url(text) == url
+    assert base_url(url) == url
+
+
+@pytest.mark.parametrize("text", ["ftp://host", "host:8000", "unix:/x", "", "http:/host"])
+def test_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match=r"http|host"):
+        base_url(text)
+
+
+@pytest.mark.parametrize("text", ["OFFICE_KEY", "_K", "openai_key", "KEY2", "my_team_openai_api_key"])
+def test_the_name_of_a_variable(text: str) -> None:
+    assert key_variable(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-abcdef0123456789",
+        "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+        "gsk_8f7d6s5a4",
+        "hf_QwErTy1",
+        "0123456789abcdef",
+        "a1b2c3d4e5f60718293a4b5c6d7e8f90",
+        "$OFFICE_KEY",
+        "",
+        "A B",
+        "K\n",
+    ],
+)
+def test_a_key_is_no_name_of_a_variable(text: str) -> None:
+    with pytest.raises(ValueError, match="never stored") as caught:
+        key_variable(text)
+    assert not text or text not in str(caught.value)
+
+
+def test_names_of_endpoints() -> None:
+    assert all(is_name(name) for name in ("office", "gpu-2", "a_b", "7"))
+    assert not any(
+        is_name(name) for name in ("", "a.b", "a@b", "a/b", "a b", "-a", "a:1", "é", "a" * 65, "a\n")
+    )
