@@ -65,9 +65,9 @@ class Queries:
         """The beginnings of question and answer of the current turns of the last used sessions, by the turn's id."""
         with self._reading():
             found = self._db.execute(
-                "SELECT id, substr(question, 1, ?1), substr(answer, 1, ?1) FROM turns"
-                " WHERE id IN (SELECT leaf FROM sessions ORDER BY updated DESC, id DESC LIMIT ?2)",
-                (PREVIEW, limit),
+                "SELECT id, substr(question, 1, :length), substr(answer, 1, :length) FROM turns"
+                " WHERE id IN (SELECT leaf FROM sessions ORDER BY updated DESC, id DESC LIMIT :limit)",
+                {"length": PREVIEW, "limit": limit},
             )
             return {turn: f"{question}\n{answer}".strip() for turn, question, answer in found}
 

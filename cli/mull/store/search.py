@@ -19,6 +19,7 @@ _NAMED = 4  # candidates that an error lists
 
 OPEN, CLOSE = "\x02", "\x03"  # enclose a match inside a snippet
 SNIPPET_WORDS = 14
+_SNIPPET = {"open": OPEN, "close": CLOSE, "words": SNIPPET_WORDS}
 SHORTEST_PREFIX = (
     3  # letters; a shorter last word is not searched as a prefix, which would match thousands of words
 )
@@ -29,9 +30,10 @@ _FIELDS = ("answer", "question", "thinking")
 _INDEXED = """
 SELECT found.*, sessions.id AS session, sessions.name, sessions.auto_title, turns.started
 FROM (
-    SELECT rowid AS turn, snippet(words, 0, ?3, ?4, '…', ?5) AS question,
-        snippet(words, 1, ?3, ?4, '…', ?5) AS thinking, snippet(words, 2, ?3, ?4, '…', ?5) AS answer
-    FROM words WHERE words MATCH ?1 ORDER BY rowid DESC LIMIT ?2
+    SELECT rowid AS turn, snippet(words, 0, :open, :close, '…', :words) AS question,
+        snippet(words, 1, :open, :close, '…', :words) AS thinking,
+        snippet(words, 2, :open, :close, '…', :words) AS answer
+    FROM words WHERE words MATCH :wanted ORDER BY rowid DESC LIMIT :limit
 ) AS found
 JOIN turns ON turns.id = found.turn JOIN sessions ON sessions.id = turns.session
 ORDER BY found.turn DESC
@@ -40,11 +42,11 @@ _SCAN = """
 SELECT turns.id AS turn, sessions.id AS session, sessions.name, sessions.auto_title, turns.started,
     turns.question, turns.thinking, turns.answer
 FROM turns JOIN sessions ON sessions.id = turns.session
-WHERE (question LIKE ?1 ESCAPE '!' OR thinking LIKE ?1 ESCAPE '!' OR answer LIKE ?1 ESCAPE '!')
+WHERE (question LIKE :wanted ESCAPE '!' OR thinking LIKE :wanted ESCAPE '!' OR answer LIKE :wanted ESCAPE '!')
 """
-_SCAN_ALL = _SCAN + "ORDER BY turns.id DESC LIMIT ?2"
+_SCAN_ALL = _SCAN + "ORDER BY turns.id DESC LIMIT :limit"
 _SCAN_RUNNING = (
-    _SCAN + "AND turns.finish IS NULL ORDER BY +turns.id DESC LIMIT ?2"
+    _SCAN + "AND turns.finish IS NULL ORDER BY +turns.id DESC LIMIT :limit"
 )  # +: by the index turns_running
 _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -58,10 +60,12 @@ def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
     expression = _expression(query)
     found: list[sqlite3.Row] = []
     if expression:
-        found = db.execute(_INDEXED, (expression, limit, OPEN, CLOSE, SNIPPET_WORDS)).fetchall()
+        found = db.execute(_INDEXED, {"wanted": expression, "limit": limit, **_SNIPPET}).fetchall()
     pattern = "%" + re.sub(r"([!%_])", r"!\1", text) + "%"
     everything = not found and (not expression or _SPACELESS.search(text))
-    scanned = db.execute(_SCAN_ALL if everything else _SCAN_RUNNING, (pattern, limit)).fetchall()
+    scanned = db.execute(
+        _SCAN_ALL if everything else _SCAN_RUNNING, {"wanted": pattern, "limit": limit}
+    ).fetchall()
     hits = [_hit(row, {name: _around(row[name], text) for name in _FIELDS}) for row in scanned]
     return (hits + [_hit(row, {name: row[name] for name in _FIELDS}) for row in found])[:limit]
 

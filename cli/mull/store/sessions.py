@@ -244,7 +244,7 @@ class Store(Queries):
         """Import a session with all its branches. Its id and name stay if they are free."""
         with self._writing():
             taken = self._db.execute(
-                "SELECT 1 FROM sessions WHERE id = ?1 OR name = ?1", (session.id,)
+                "SELECT 1 FROM sessions WHERE id = :id OR name = :id", {"id": session.id}
             ).fetchone()
             chosen = self._free_id(time.time()) if taken else session.id
             name = None
