@@ -13,9 +13,10 @@ import ssl
 from typing import Any
 
 from mull.models.hub.endpoint import is_hub
-from mull.models.hub.environment import TIMEOUTS, certificates, variable
+from mull.models.hub.environment import TIMEOUTS, certificates
 from mull.models.hub.errors import HubError
-from mull.models.hub.proxy import Proxy, proxy_of
+from mull.models.hub.proxy import proxy_of
+from mull.network.proxies import Proxy, variable
 
 AGAIN = "Check the network and run the same command again; a partial download is resumed."
 UNREACHABLE = frozenset({"host_not_found", "connection_failed", "connection_timeout", "proxy_refused"})

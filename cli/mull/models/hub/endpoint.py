@@ -11,8 +11,9 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from mull.models.hub.environment import prepare, without_password
+from mull.models.hub.environment import prepare
 from mull.models.hub.errors import HubError
+from mull.network.proxies import without_password
 
 
 def endpoint() -> str:

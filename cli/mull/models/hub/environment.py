@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mull.models.hub.errors import HubError
+from mull.network.proxies import PROXY_SCHEMES, variable, without_password
 
-PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 TIMEOUTS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 _LONGEST_TIMEOUT = 1_000_000  # seconds; sockets take no much longer one
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -51,17 +51,6 @@ def seconds(name: str, default: float) -> float:
     return value or default
 
 
-def variable(name: str) -> tuple[str, str]:
-    """(name as it is set, value) of a proxy variable: in lower case, which has priority, or in upper case.
-
-    An empty value is none. Both are empty where no variable is set.
-    """
-    found = {one: os.environ[one] for one in os.environ if one.lower() == name}
-    chosen = name if name in found else max(found, default="")
-    value = found.get(chosen, "").strip()
-    return (chosen, value) if value else ("", "")
-
-
 def certificates() -> tuple[str, str]:
     """(name, value) of the variable that says which certificates count; both empty where there is none."""
     chosen = next(((name, value) for name in _CERTIFICATES if (value := os.environ.get(name))), ("", ""))
@@ -85,12 +74,6 @@ def check_headers(headers: Mapping[str, str]) -> None:
     if not _visible(headers.get("user-agent", "")):
         origin = os.environ.get("HF_HUB_USER_AGENT_ORIGIN", "")
         raise invalid("HF_HUB_USER_AGENT_ORIGIN", origin, "not plain ASCII", "Correct or unset it.")
-
-
-def without_password(address: str) -> str:
-    """The address for a message: user name and password in it are not shown."""
-    front, slashes, rest = address.rpartition("//")
-    return front + slashes + rest.rpartition("@")[2]
 
 
 def invalid(name: str, value: str, what: str, hint: str) -> HubError:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from mull.models.hub.connection import lost_connection, proxy_refused
 from mull.models.hub.endpoint import endpoint
-from mull.models.hub.environment import without_password
 from mull.models.hub.errors import HubError
 from mull.models.hub.refusals import gated, refused
+from mull.network.proxies import without_password
 
 
 def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool = False) -> HubError | None:

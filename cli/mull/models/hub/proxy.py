@@ -7,21 +7,9 @@ HTTP client alone, from its own table (NO_PROXY included); it has no public func
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from mull.models.hub.environment import variable, without_password
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """`variable`: where it is set; `address`: host and port, without a password."""
-
-    variable: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"the proxy {self.address} ({self.variable})"
+from mull.network.proxies import Proxy, named
 
 
 def proxy_of(url: Any) -> Proxy | None:
@@ -33,14 +21,5 @@ def proxy_of(url: Any) -> Proxy | None:
     ):  # a newer client may hold its table otherwise; the message is then without the proxy
         for pattern, transport in get_session()._mounts.items():  # noqa: SLF001
             if pattern.matches(url):
-                return None if transport is None else _named(pattern.pattern.partition(":")[0])
+                return None if transport is None else named(pattern.pattern.partition(":")[0])
     return None
-
-
-def _named(scheme: str) -> Proxy:
-    name, value = variable(f"{scheme}_proxy")
-    if not name:
-        from urllib.request import getproxies
-
-        name, value = "the system's settings", getproxies().get(scheme, "")
-    return Proxy(name, without_password(value).rpartition("//")[2].rstrip("/"))
