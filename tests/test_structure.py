@@ -17,7 +17,7 @@ from tests.imports import Sources, circles
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
 LONGEST = 350  # lines of a file
-MOST_MODULES = 30
+MOST_MODULES = 31
 
 # Each module or package at the top level of mull, and its floor: it imports from lower floors and from itself only.
 FLOORS = {
@@ -26,6 +26,7 @@ FLOORS = {
     "control": 1,
     "suggest": 1,
     "fs": 2,
+    "network": 2,
     "events": 2,
     "job_events": 3,
     "chat_template": 3,

@@ -1,0 +1,28 @@
+"""Failures of a server, as errors that say what to do, and whether trying again can help."""
+
+from __future__ import annotations
+
+from mull.errors import MullError
+
+
+class ServerError(MullError):
+    """A server that cannot be reached, refuses, fails, or answers what no server should.
+
+    `status`: the HTTP status, if there was one. `transient`: the same request may succeed later; `retry_after`: seconds
+    that the server asks to wait before.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.status = status
+        self.transient = transient
+        self.retry_after = retry_after
