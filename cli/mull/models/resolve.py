@@ -17,6 +17,7 @@ from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_cata
 from mull.models.disk import packaged, records
 from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
+from mull.models.gguf.magic import check_gguf
 from mull.models.gguf.sampling_defaults import file_sampling_defaults
 from mull.models.naming.filenames import (
     is_beside,
@@ -34,7 +35,6 @@ from mull.suggest import did_you_mean, nearest
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 BUILTIN = "pebble"
 GREEDY = Sampling(temperature=0.0)  # pebble does arithmetic, where random sampling only does harm
-MAGIC = b"GGUF"
 PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # sources of published digests
 
 
@@ -197,32 +197,6 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
 def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
     """The catalogue's entry of an installed file, by its repository or its digest."""
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
-
-
-def check_gguf(path: Path) -> None:
-    """Raise ModelFileError for a file that is not a GGUF: empty, a web page, a Git LFS pointer, another format."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(256)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ModelFileError("model_unreadable", f"{path} cannot be read: {why}.") from error
-    if head.startswith(MAGIC):
-        return
-    start = head.lstrip().lower()
-    if not head:
-        raise ModelFileError("model_empty", f"{path} is empty.", "Get it again with mull pull.")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        what, hint = "is a web page, not a model", "The download got an error page; download the file itself."
-    elif head.startswith(b"version https://git-lfs"):
-        what, hint = "is a Git LFS pointer, not the model", "Fetch the real file: git lfs pull, or mull pull."
-    elif head[:4] in {b"lmgg", b"tjgg", b"fmgg", b"algg"}:
-        what, hint = "is in llama.cpp's old format from before GGUF", "Look for a GGUF of this model."
-    elif head[8:9] == b"{":
-        what, hint = "is a safetensors file, not a GGUF", "Look for a GGUF of this model, or convert it."
-    else:
-        what, hint = "is not a GGUF file", "mull runs models in the GGUF format."
-    raise ModelFileError("model_not_gguf", f"{path} {what}.", hint)
 
 
 def _builtin(chosen_by: ChosenBy) -> Resolved:

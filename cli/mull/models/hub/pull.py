@@ -30,6 +30,7 @@ from mull.models.disk import records
 from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
 from mull.models.gguf.header import read_header
 from mull.models.gguf.kind import other_kind
+from mull.models.gguf.magic import check_gguf
 from mull.models.hub.client import RetryPolicy, with_retries
 from mull.models.hub.download_plan import DownloadPlan, DownloadRequest, choose, parse_request
 from mull.models.hub.errors import HubError
@@ -37,7 +38,7 @@ from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import DownloadStopped, FileTransfer, ReplacedError
 from mull.models.hub.workers import POLL_SECONDS, DownloadPool, wait_for
 from mull.models.naming.filenames import as_local, is_safe, part_paths
-from mull.models.resolve import NotInstalled, Resolved, check_gguf, find
+from mull.models.resolve import NotInstalled, Resolved, find
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
