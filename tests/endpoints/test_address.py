@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from mull.endpoints.address import misspelled, parse
+from mull.endpoints.address import Address, misspelled, parse
 from mull.endpoints.endpoint import Endpoint, base_url, is_name, key_variable
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
+from mull.models.resolve import resolve
 
 KNOWN = {
     "office": Endpoint("office", "http://10.0.0.5:8000/v1", key_env="OFFICE_KEY"),
@@ -92,22 +95,28 @@ def test_a_wrong_url_is_refused_without_repeating_it(text: str, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "surely", "hint"),
+    ("text", "surely", "hint", "code"),
     [
-        ("m@ofice", True, "Did you mean m@office?"),
-        ("@ofice", True, "Did you mean @office?"),
-        ("owner/repo@ofice", False, "Did you mean owner/repo@office?"),
-        ("m@localhost:8000", True, "For a URL: m@http://localhost:8000"),
-        ("m@box.example/v1", True, "For a URL: m@http://box.example/v1"),
-        ("m@desk", True, "mull endpoints lists them; mull endpoints add desk URL adds one."),
-        ("m@", True, "Name one: MODEL@ENDPOINT. mull endpoints lists them."),
-        ("http://host:8000/v1", True, "For its default model: -m @http://host:8000/v1"),
+        ("office", True, "Did you mean @office?", "unknown_model"),
+        ("m@ofice", True, "Did you mean m@office?", "unknown_endpoint"),
+        ("@ofice", True, "Did you mean @office?", "unknown_endpoint"),
+        ("owner/repo@ofice", False, "Did you mean owner/repo@office?", "unknown_endpoint"),
+        ("m@localhost:8000", True, "For a URL: m@http://localhost:8000", "unknown_endpoint"),
+        ("m@box.example/v1", True, "For a URL: m@http://box.example/v1", "unknown_endpoint"),
+        (
+            "m@desk",
+            True,
+            "mull endpoints lists them; mull endpoints add desk URL adds one.",
+            "unknown_endpoint",
+        ),
+        ("m@", True, "Name one: MODEL@ENDPOINT. mull endpoints lists them.", "unknown_endpoint"),
+        ("http://host:8000/v1", True, "For its default model: -m @http://host:8000/v1", "endpoint_url"),
     ],
 )
-def test_a_misspelled_address_has_a_hint(text: str, surely: bool, hint: str) -> None:
+def test_a_misspelled_address_has_a_hint(text: str, surely: bool, hint: str, code: str) -> None:
     error = misspelled(text, KNOWN, surely=surely)
     assert error is not None
-    assert error.code == ("unknown_endpoint" if "@" in text else "endpoint_url")
+    assert error.code == code
     assert error.hint == hint
 
 
@@ -170,3 +179,35 @@ def test_names_of_endpoints() -> None:
     assert not any(
         is_name(name) for name in ("", "a.b", "a@b", "a/b", "a b", "-a", "a:1", "é", "a" * 65, "a\n")
     )
+
+
+def test_a_model_of_an_endpoint_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = resolve(None, environment=" m@office ", configured="pebble", endpoints=KNOWN)
+    assert found.address == Address("m", KNOWN["office"])
+    assert (found.name, found.chosen_by) == ("m@office", "env")
+    with pytest.raises(UsageError, match="there is no file of it here"):
+        _ = found.file
+    (tmp_path / "m@office").write_text("a path comes first where it is spelled as one")
+    assert resolve("m@office", endpoints=KNOWN).address == found.address
+    with pytest.raises(MullError, match="is not a GGUF file"):
+        resolve("./m@office", endpoints=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        ("owner/repo@main", "not_installed", "mull pull owner/repo@main"),
+        ("owner/repo@ofice", "unknown_endpoint", "Did you mean owner/repo@office?"),
+        ("/no/model.gguf@ofice", "unknown_endpoint", "Did you mean /no/model.gguf@office?"),
+        ("qwen3-8b@ofice", "unknown_endpoint", "Did you mean qwen3-8b@office?"),
+        ("office", "unknown_model", "Did you mean @office?"),
+        ("http://host:1/v1", "endpoint_url", "-m @http://host:1/v1"),
+        ("m@http://host:x/v1", "endpoint_url", "http://127.0.0.1"),
+    ],
+)
+def test_a_wrong_name_of_a_model_has_a_hint(text: str, code: str, hint: str) -> None:
+    with pytest.raises(MullError) as caught:
+        resolve(text, endpoints=KNOWN)
+    assert caught.value.code == code
+    assert hint in caught.value.hint

@@ -17,6 +17,7 @@ from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
 from mull.config import Config
 from mull.conversation.preferences import Preferences
+from mull.endpoints.endpoint import Endpoint
 from mull.errors import UsageError
 from mull.events import Asked
 from mull.fs import ownership, paths
@@ -41,20 +42,22 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """Which model to use: the names that -m, $MULL_MODEL and the config give, and the folders to look for files in."""
+    """Which model to use: the names that -m, $MULL_MODEL and the config give; folders of files, and endpoints."""
 
     flag: str | None
     environment: str | None
     configured: str | None
     folders: tuple[Path, ...]
+    endpoints: Mapping[str, Endpoint]
 
     def resolve(self, name: str | None = None) -> Resolved:
-        """The model's file; `name` takes the place of -m. Raises what `models.resolve.resolve` raises."""
+        """The model; `name` takes the place of -m. Raises what `models.resolve.resolve` raises."""
         return resolve(
             name or self.flag,
             environment=self.environment,
             configured=self.configured,
             folders=self.folders,
+            endpoints=self.endpoints,
         )
 
 
@@ -191,6 +194,7 @@ def run_config(
             environment=os.environ.get("MULL_MODEL"),
             configured=config["model"],
             folders=tuple(config.model_folders()),
+            endpoints=config.endpoints,
         ),
         engine=_engine(flags, config),
         reasoning=reasoning,

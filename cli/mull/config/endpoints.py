@@ -27,7 +27,7 @@ _SECRETS = frozenset(
 )
 
 
-class EndpointError(ValueError):
+class TableError(ValueError):
     """What is wrong with an endpoint's table; `key` names the key that is wrong, "" for the table itself."""
 
     def __init__(self, key: str, message: str) -> None:
@@ -36,22 +36,20 @@ class EndpointError(ValueError):
 
 
 def read_endpoint(name: str, table: Any) -> Endpoint:
-    """The endpoint of a table `[endpoints.NAME]`. Raises EndpointError."""
+    """The endpoint of a table `[endpoints.NAME]`. Raises TableError."""
     where = f"{TABLE}.{name}"
     if not is_name(name):
-        raise EndpointError(
-            "", f'has an endpoint called "{name[:40]}": a name has letters, digits, "_" and "-"'
-        )
+        raise TableError("", f'has an endpoint called "{name[:40]}": a name has letters, digits, "_" and "-"')
     if not isinstance(table, dict):
-        raise EndpointError("", f'expects a table for "{where}"')
+        raise TableError("", f'expects a table for "{where}"')
     values: dict[str, Any] = {}
     for key, value in table.items():
         try:
             values[key] = _checked(where, key, value)
         except ValueError as error:
-            raise EndpointError(key, str(error)) from error
+            raise TableError(key, str(error)) from error
     if "url" not in values:
-        raise EndpointError("", f'has no url in "{where}"')
+        raise TableError("", f'has no url in "{where}"')
     return Endpoint(name, **values)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mull.config.endpoints import TABLE, EndpointError, endpoint_rows, endpoint_text, read_endpoint, split_key
+from mull.config.endpoints import TABLE, TableError, endpoint_rows, endpoint_text, read_endpoint, split_key
 from mull.config.keys import BY_NAME, KEYS, ConfigKey, check, find_key, show_value
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import MullError
@@ -126,7 +126,7 @@ def _endpoints(path: Path, text: str, tables: Any) -> dict[str, Endpoint]:
     for name, table in tables.items():
         try:
             found[name] = read_endpoint(name, table)
-        except EndpointError as error:
+        except TableError as error:
             line = line_of(text, error.key, TABLE, name) if error.key else line_of_table(text, TABLE, name)
             raise invalid(path, str(error), f"line {line} of {path}" if line else "") from error
     return found

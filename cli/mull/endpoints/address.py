@@ -56,6 +56,8 @@ def misspelled(text: str, known: Mapping[str, Endpoint], *, surely: bool) -> Mul
     if is_url(text):
         return UsageError("endpoint_url", "A URL alone names no model.", f"For its default model: -m @{text}")
     model, at, place = text.rpartition("@")
+    if not at and text in known:
+        return MullError("unknown_model", f'There is no model called "{text}".', did_you_mean([f"@{text}"]))
     if not at:
         return None
     near = nearest(place, known, cutoff=0.6 if surely else _CLOSE)

@@ -1,4 +1,4 @@
-"""Resolve a model's name to a file on this disk.
+"""Resolve a model's name to a file on this disk, or to a model of an endpoint.
 
 In: the names from `-m`, the environment and the config. Out: `Resolved`. Raises MullError that names the next step: the
 `mull pull` command for a model that is not installed, similar names for an unknown one. Nothing is downloaded.
@@ -6,11 +6,14 @@ In: the names from `-m`, the environment and the config. Out: `Resolved`. Raises
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
+from mull.endpoints.address import Address, misspelled, parse
+from mull.endpoints.endpoint import Endpoint
 from mull.errors import ModelFileError, MullError, UsageError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
@@ -52,6 +55,7 @@ class Resolved:
     """A model to load. `trusted`: verified against a published digest, unchanged since. `source`: whose file it is.
 
     `source` "other": no file that llama.cpp runs. Another backend answers, and `path` is what it reads, if anything.
+    `address`: the model is one of an endpoint, which answers; its source is "other".
     """
 
     name: str
@@ -60,10 +64,13 @@ class Resolved:
     trusted: bool
     entry: CatalogueEntry | None
     source: Source | Literal["builtin", "file", "other"]
+    address: Address | None = None
 
     @property
     def file(self) -> Path:
         """The model's file, for what needs one. Raises UsageError (no_model_file) where there is none."""
+        if self.address is not None:
+            raise no_file(self.address)
         if self.source == "other":
             raise UsageError(
                 "no_model_file",
@@ -112,10 +119,11 @@ def resolve(
     environment: str | None = None,
     configured: str | None = None,
     folders: Sequence[Path | str] = (),
+    endpoints: Mapping[str, Endpoint] = MappingProxyType({}),
 ) -> Resolved:
     """The model to use: `name` (from -m), else the environment's, the config's, the last pulled, else pebble.
 
-    Raises NotInstalled, ModelFileError, MullError("unknown_model").
+    Raises NotInstalled, ModelFileError, MullError("unknown_model", "unknown_endpoint").
     """
     said: tuple[tuple[str | None, ChosenBy], ...] = (
         (name, "flag"),
@@ -124,7 +132,7 @@ def resolve(
     )
     for text, chosen_by in said:
         if text and text.strip():
-            return find(text.strip(), chosen_by, [Path(folder) for folder in folders])
+            return find(text.strip(), chosen_by, [Path(folder) for folder in folders], endpoints=endpoints)
     last = records.last_pulled()
     if last is not None:
         return _last_pulled(last)
@@ -136,8 +144,25 @@ def find(
     chosen_by: ChosenBy = "flag",
     folders: Sequence[Path] = (),
     catalogue: Catalogue | None = None,
+    endpoints: Mapping[str, Endpoint] = MappingProxyType({}),
 ) -> Resolved:
-    """The model of that name: catalogue name, Hub reference, path, or another tool's name for it."""
+    """The model of that name: catalogue name, Hub reference, path, another tool's name for it, or MODEL@ENDPOINT."""
+    is_here = is_path(name) and is_file(Path(name))
+    if not is_here and (address := parse(name, endpoints)):
+        return Resolved(
+            str(address), Path(), chosen_by, trusted=False, entry=None, source="other", address=address
+        )
+    try:
+        return _find(name, chosen_by, folders, catalogue)
+    except MullError as error:
+        if error.code not in {"unknown_model", "not_installed", "model_missing"}:
+            raise
+        meant = misspelled(name, endpoints, surely=error.code == "unknown_model")
+        raise meant or error from error
+
+
+def _find(name: str, chosen_by: ChosenBy, folders: Sequence[Path], catalogue: Catalogue | None) -> Resolved:
+    """`find` on this disk."""
     if is_path(name) and (found := _by_path(name, chosen_by)):
         return found
     catalogue = catalogue or load_catalogue(paths.config_dir())
@@ -197,6 +222,15 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
 def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
     """The catalogue's entry of an installed file, by its repository or its digest."""
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
+
+
+def no_file(address: Address) -> UsageError:
+    """The error for a model of an endpoint where a file is needed."""
+    return UsageError(
+        "no_model_file",
+        f"{address} is a model of an endpoint: there is no file of it here.",
+        f"mull ask, chat, batch, eval and bench take it; mull show {address} shows what the server says of it.",
+    )
 
 
 def _builtin(chosen_by: ChosenBy) -> Resolved:
