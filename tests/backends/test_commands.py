@@ -157,13 +157,13 @@ def test_results_carry_the_name_of_the_backend(
 # A model without a file.
 ORACLE = """
 from pathlib import Path
-from mull.models import resolve
+from mull.models import resolve, resolved
 
 find = resolve.find
 
 def found(name, chosen_by="flag", *others, **more):
     if name == "oracle":
-        return resolve.Resolved(name, Path(name), chosen_by, trusted=False, entry=None, source="other")
+        return resolved.Resolved(name, Path(name), chosen_by, trusted=False, entry=None, source="other")
     return find(name, chosen_by, *others, **more)
 
 resolve.find = found

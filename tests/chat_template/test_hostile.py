@@ -20,7 +20,7 @@ from mull.chat_template.template import Template
 from mull.commands._inspection import Inspected, read_messages
 from mull.errors import Interrupted, ModelFileError, TemplateError, UsageError
 from mull.models.catalogue.catalogue import CatalogueEntry, load_catalogue
-from mull.models.resolve import Resolved
+from mull.models.resolved import Resolved
 from mull.reasoning.profiler import profile
 from tests.reasoning import corpus, templates
 from tests.waiting import cpu_seconds, wait_for, wait_until_busy

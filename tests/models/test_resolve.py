@@ -16,7 +16,8 @@ from mull.errors import ModelFileError, MullError
 from mull.models.disk import records
 from mull.models.disk.discover import installed
 from mull.models.disk.hf_cache import RepositoryFolder
-from mull.models.resolve import NotInstalled, matching, resolve
+from mull.models.resolve import matching, resolve
+from mull.models.resolved import NotInstalled
 from mull.settings import Sampling
 from tests.models.conftest import environment
 

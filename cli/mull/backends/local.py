@@ -20,7 +20,7 @@ from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
 from mull.messages import Message
 from mull.models.builtin import NAMES_A_MODEL
-from mull.models.resolve import Resolved
+from mull.models.resolved import Resolved
 from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings, Sampling, TurnSettings
 
 if TYPE_CHECKING:

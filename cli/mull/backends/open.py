@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mull.models.resolve import Resolved, find
+from mull.models.resolve import find
+from mull.models.resolved import Resolved
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings, PromptCacheSettings
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from mull.endpoints.endpoint import Endpoint
 from mull.errors import UsageError
 from mull.events import Asked
 from mull.fs import ownership, paths
-from mull.models.resolve import Resolved, resolve
+from mull.models.resolve import resolve
+from mull.models.resolved import Resolved
 from mull.settings import (
     DRAFT_OFF,
     AnswerFormat,

@@ -17,7 +17,7 @@ from mull.conversation.conversation import Conversation
 from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.size import size_text
-from mull.models.resolve import NotInstalled, Resolved
+from mull.models.resolved import NotInstalled, Resolved
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store

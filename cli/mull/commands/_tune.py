@@ -19,7 +19,7 @@ from mull.terminal.console.streams import Streams
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
     from mull.bench.tune import Chosen, Tried, Tuned
-    from mull.models.resolve import Resolved
+    from mull.models.resolved import Resolved
     from mull.terminal.views.progress import ProgressLine
 
 

@@ -21,7 +21,8 @@ from mull.models.disk.hf_cache import RepositoryFolder, hub_cache
 from mull.models.disk.sweep import remove_partials, sweep, unlink
 from mull.models.naming.filenames import parts_of
 from mull.models.naming.reference import is_path, parse_hub
-from mull.models.resolve import NotInstalled, find, matching, split_name, unknown
+from mull.models.resolve import find, matching, split_name, unknown
+from mull.models.resolved import NotInstalled
 
 _OWNERS = {
     "lmstudio": ("LM Studio", "Remove it there: lms, or its My Models page."),

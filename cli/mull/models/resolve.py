@@ -7,21 +7,18 @@ In: the names from `-m`, the environment and the config. Out: `Resolved`. Raises
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from mull.endpoints.address import Address, misspelled, parse
+from mull.endpoints.address import misspelled, parse
 from mull.endpoints.endpoint import Endpoint
-from mull.errors import ModelFileError, MullError, UsageError
+from mull.errors import ModelFileError, MullError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from mull.models.disk import packaged, records
-from mull.models.disk.discover import LocalModel, Source, everywhere, in_ollama, installed
+from mull.models.disk.discover import LocalModel, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
 from mull.models.gguf.magic import check_gguf
-from mull.models.gguf.sampling_defaults import file_sampling_defaults
 from mull.models.naming.filenames import (
     is_beside,
     part_of,
@@ -32,85 +29,11 @@ from mull.models.naming.filenames import (
     whole_name,
 )
 from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
-from mull.settings import Sampling
+from mull.models.resolved import ChosenBy, NotInstalled, Resolved
 from mull.suggest import did_you_mean, nearest
 
-ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 BUILTIN = "pebble"
-GREEDY = Sampling(temperature=0.0)  # pebble does arithmetic, where random sampling only does harm
 PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # sources of published digests
-
-
-class NotInstalled(MullError):
-    """A model that is not on this disk. `pull`: the argument for `mull pull`; `bytes`: its download, if known."""
-
-    def __init__(self, name: str, pull: str, bytes: int | None = None) -> None:  # noqa: A002
-        super().__init__("not_installed", f"{name} is not installed.", f"Get it with: mull pull {pull}")
-        self.pull = pull
-        self.bytes = bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A model to load. `trusted`: verified against a published digest, unchanged since. `source`: whose file it is.
-
-    `source` "other": no file that llama.cpp runs. Another backend answers, and `path` is what it reads, if anything.
-    `address`: the model is one of an endpoint, which answers; its source is "other".
-    """
-
-    name: str
-    path: Path
-    chosen_by: ChosenBy
-    trusted: bool
-    entry: CatalogueEntry | None
-    source: Source | Literal["builtin", "file", "other"]
-    address: Address | None = None
-
-    @property
-    def file(self) -> Path:
-        """The model's file, for what needs one. Raises UsageError (no_model_file) where there is none."""
-        if self.address is not None:
-            raise no_file(self.address)
-        if self.source == "other":
-            raise UsageError(
-                "no_model_file",
-                f"{self.name} is not a model file.",
-                "mull ask, chat, batch and eval take it; this needs a GGUF file.",
-            )
-        return self.path
-
-    @property
-    def vouched(self) -> bool:
-        """Whether mull's authors answer for its chat template: pebble, or a verified file that the catalogue lists.
-
-        What anybody may publish on the Hub is not vouched for by a matching digest.
-        """
-        return self.source == "builtin" or (self.trusted and self.entry is not None)
-
-    @property
-    def can_think(self) -> bool | None:
-        """Whether the model can think, if that is known without reading its file."""
-        if self.source == "builtin":
-            return True
-        return self.entry.reasoning.kind != "none" if self.entry is not None else None
-
-    def sampling(self, thinking: bool | None) -> Sampling:
-        """The sampling defaults with or without thinking: from the catalogue, else from the file's header.
-
-        `thinking` None: the model's default.
-        """
-        if self.source == "builtin":
-            return GREEDY  # without loading the catalogue: a tenth of the time to its answer
-        if self.source == "other":
-            return Sampling()
-        if self.entry is None:
-            return file_sampling_defaults(self.path)
-        facts = self.entry.reasoning
-        thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
-        if facts.kind == "always":
-            thinks = True
-        first, second = self.entry.sampling_thinking, self.entry.sampling_plain
-        return (first or second if thinks else second or first) or file_sampling_defaults(self.path)
 
 
 def resolve(
@@ -222,15 +145,6 @@ def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> Mu
 def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
     """The catalogue's entry of an installed file, by its repository or its digest."""
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
-
-
-def no_file(address: Address) -> UsageError:
-    """The error for a model of an endpoint where a file is needed."""
-    return UsageError(
-        "no_model_file",
-        f"{address} is a model of an endpoint: there is no file of it here.",
-        f"mull ask, chat, batch, eval and bench take it; mull show {address} shows what the server says of it.",
-    )
 
 
 def _builtin(chosen_by: ChosenBy) -> Resolved:

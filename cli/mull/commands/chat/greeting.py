@@ -15,7 +15,7 @@ from mull.errors import MullError
 from mull.fs.size import size_text
 from mull.models.disk import packaged
 from mull.models.naming.filenames import quantization
-from mull.models.resolve import Resolved
+from mull.models.resolved import Resolved
 from mull.terminal.console.start_card import start_card
 from mull.terminal.console.style import Styled
 

@@ -11,7 +11,7 @@ from mull.commands.chat.input import make_prompt
 from mull.commands.chat.registry import ACTIONS
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
-from mull.models.resolve import Resolved
+from mull.models.resolved import Resolved
 from mull.terminal.console.quantities import counted
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt

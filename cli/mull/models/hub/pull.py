@@ -38,7 +38,8 @@ from mull.models.hub.listing import Repository, look_up
 from mull.models.hub.transfer import DownloadStopped, FileTransfer, ReplacedError
 from mull.models.hub.workers import POLL_SECONDS, DownloadPool, wait_for
 from mull.models.naming.filenames import as_local, is_safe, part_paths
-from mull.models.resolve import NotInstalled, Resolved, find
+from mull.models.resolve import find
+from mull.models.resolved import NotInstalled, Resolved
 
 if TYPE_CHECKING:
     from mull.models.hub.fit_gate import FitGate
