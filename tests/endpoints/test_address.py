@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mull.endpoints.address import Address, misspelled, parse
-from mull.endpoints.endpoint import Endpoint, base_url, is_name, key_variable
+from mull.endpoints.endpoint import Endpoint, is_name, key_variable
+from mull.endpoints.url import check
 from mull.errors import MullError, UsageError
 from mull.models.resolve import resolve
 
@@ -78,7 +79,7 @@ def test_an_address_gives_itself_again() -> None:
     ("text", "words"),
     [
         ("m@http://me:secret@host/v1", "password"),
-        ("m@http://host/v1?api_key=secret", '"?"'),
+        ("m@http://host/v1?api_key=secret", "has a ?"),
         ("m@http://", "no host"),
         ("m@http://host:99999/v1", "port"),
         ("m@http://[::1/v1", "host"),
@@ -89,7 +90,7 @@ def test_an_address_gives_itself_again() -> None:
 def test_a_wrong_url_is_refused_without_repeating_it(text: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(text, KNOWN)
-    assert caught.value.code == "endpoint_url"
+    assert caught.value.code == "endpoint_address"
     assert words in caught.value.message
     assert "secret" not in caught.value.message + caught.value.hint
 
@@ -110,7 +111,7 @@ def test_a_wrong_url_is_refused_without_repeating_it(text: str, words: str) -> N
             "unknown_endpoint",
         ),
         ("m@", True, "Name one: MODEL@ENDPOINT. mull endpoints lists them.", "unknown_endpoint"),
-        ("http://host:8000/v1", True, "For its default model: -m @http://host:8000/v1", "endpoint_url"),
+        ("http://host:8000/v1", True, "For its default model: -m @http://host:8000/v1", "endpoint_address"),
     ],
 )
 def test_a_misspelled_address_has_a_hint(text: str, surely: bool, hint: str, code: str) -> None:
@@ -134,18 +135,20 @@ def test_another_name_is_no_misspelled_address(text: str, surely: bool) -> None:
         ("http://host/v1/chat/completions", "http://host/v1"),
         ("http://host/v1/models", "http://host/v1"),
         ("https://host/api/v1", "https://host/api/v1"),
-        ("http://[FE80::1]:80", "http://[fe80::1]:80/v1"),
+        ("http://[FE80::1]:80", "http://[fe80::1]/v1"),
+        ("https://host:443/v1", "https://host/v1"),
+        ("unix:///run/mull.sock", "unix:/run/mull.sock"),
     ],
 )
 def test_the_base_of_an_api(text: str, url: str) -> None:
-    assert base_url(text) == url
-    assert base_url(url) == url
+    assert check(text) == url
+    assert check(url) == url
 
 
-@pytest.mark.parametrize("text", ["ftp://host", "host:8000", "unix:/x", "", "http:/host"])
+@pytest.mark.parametrize("text", ["ftp://host", "host:8000", "unix:x", "", "http:/host", "http://host:0"])
 def test_no_url(text: str) -> None:
-    with pytest.raises(ValueError, match=r"http|host"):
-        base_url(text)
+    with pytest.raises(ValueError, match=r"http|host|socket"):
+        check(text)
 
 
 @pytest.mark.parametrize("text", ["OFFICE_KEY", "_K", "openai_key", "KEY2", "my_team_openai_api_key"])
@@ -202,8 +205,8 @@ def test_a_model_of_an_endpoint_is_resolved(tmp_path: Path, monkeypatch: pytest.
         ("/no/model.gguf@ofice", "unknown_endpoint", "Did you mean /no/model.gguf@office?"),
         ("qwen3-8b@ofice", "unknown_endpoint", "Did you mean qwen3-8b@office?"),
         ("office", "unknown_model", "Did you mean @office?"),
-        ("http://host:1/v1", "endpoint_url", "-m @http://host:1/v1"),
-        ("m@http://host:x/v1", "endpoint_url", "http://127.0.0.1"),
+        ("http://host:1/v1", "endpoint_address", "-m @http://host:1/v1"),
+        ("m@http://host:x/v1", "endpoint_address", "http://localhost"),
     ],
 )
 def test_a_wrong_name_of_a_model_has_a_hint(text: str, code: str, hint: str) -> None:

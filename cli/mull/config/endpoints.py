@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mull.config.keys import ConfigKey, has_kind, parse_kind, show_value
-from mull.endpoints.endpoint import Endpoint, base_url, is_name, key_variable
+from mull.endpoints import url
+from mull.endpoints.endpoint import Endpoint, is_name, key_variable
 from mull.errors import MullError
 from mull.suggest import did_you_mean, nearest
 
@@ -118,7 +119,7 @@ def _checked(where: str, key: str, value: Any) -> Any:
         raise ValueError(f'expects {known.values} for "{where}.{key}"')
     try:
         if key == "url":
-            return base_url(value)
+            return url.check(value)
         if key == "key_env":
             return key_variable(value)
     except ValueError as error:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mull.endpoints.endpoint import Endpoint, base_url, is_name, is_url
+from mull.endpoints import url
+from mull.endpoints.endpoint import Endpoint, is_name
 from mull.errors import MullError, UsageError
 from mull.suggest import did_you_mean, nearest
 
@@ -34,11 +35,11 @@ class Address:
 def parse(text: str, known: Mapping[str, Endpoint]) -> Address | None:
     """The address that a text is: split at the last `@` before a known endpoint or a URL.
 
-    Raises UsageError (endpoint_url) for a URL that cannot be one of an endpoint.
+    Raises UsageError (endpoint_address) for a URL that cannot be one of an endpoint.
     """
     for at in _ats(text):
         model, place = text[:at].strip() or None, text[at + 1 :].strip()
-        if is_url(place):
+        if url.is_url(place):
             endpoint = _of_url(place, known)
         elif place in known:
             endpoint = known[place]
@@ -53,8 +54,10 @@ def misspelled(text: str, known: Mapping[str, Endpoint], *, surely: bool) -> Mul
 
     `surely`: what stands before the `@` and what follows it has no other meaning, such as a Hub reference.
     """
-    if is_url(text):
-        return UsageError("endpoint_url", "A URL alone names no model.", f"For its default model: -m @{text}")
+    if url.is_url(text):
+        return UsageError(
+            "endpoint_address", "A URL alone names no model.", f"For its default model: -m @{text}"
+        )
     model, at, place = text.rpartition("@")
     if not at and text in known:
         return MullError("unknown_model", f'There is no model called "{text}".', did_you_mean([f"@{text}"]))
@@ -78,13 +81,8 @@ def misspelled(text: str, known: Mapping[str, Endpoint], *, surely: bool) -> Mul
 
 def _of_url(text: str, known: Mapping[str, Endpoint]) -> Endpoint:
     """The configured endpoint with this URL, else one without a key."""
-    try:
-        url = base_url(text)
-    except ValueError as error:
-        raise UsageError(
-            "endpoint_url", f"The URL after the @ {error}.", "For example: MODEL@http://127.0.0.1:8080/v1"
-        ) from error
-    return next((one for one in known.values() if one.url == url), Endpoint(url, url))
+    address = str(url.parse(text))
+    return next((one for one in known.values() if one.url == address), Endpoint(address, address))
 
 
 def _ats(text: str) -> list[int]:

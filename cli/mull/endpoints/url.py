@@ -17,6 +17,7 @@ UNIX = "unix:"
 API = "/v1"  # the path of the API where an address has none
 PORTS = {"http": 80, "https": 443}
 _HINT = "An address looks like http://localhost:8080/v1 or https://host/v1."
+_CALLS = ("/chat/completions", "/completions", "/models")  # paths below the API that people copy with it
 _LOCAL_NAME = re.compile(r"(.*\.)?localhost\.?")
 
 
@@ -60,54 +61,65 @@ class ServerUrl:
 
 
 def parse(text: str) -> ServerUrl:
-    """The address in a text. Without a path, the API is at `/v1`."""
-    text = text.strip()
+    """The address in a text, as people write it: without a path, the API is at `/v1`. Nothing of it is repeated in an
+    error: it may hold a key.
+    """
+    try:
+        return _parsed(text.strip())
+    except ValueError as error:
+        raise UsageError("endpoint_address", f"The address of the endpoint {error}.", _HINT) from None
+
+
+def check(text: str) -> str:
+    """The address in its usual form. Raises ValueError with a predicate."""
+    return str(_parsed(text.strip()))
+
+
+def is_url(text: str) -> bool:
+    """Whether a text begins as an address does, and not as an endpoint's name."""
+    return text.lower().startswith(("http://", "https://", UNIX))
+
+
+def _parsed(text: str) -> ServerUrl:
+    if not text.isprintable() or " " in text:
+        raise ValueError("has a space or a control character")
     if text.startswith(UNIX):
-        path = text.removeprefix(UNIX)
-        path = path.removeprefix("//")
-        if not path.startswith("/") or not path.isprintable():
-            raise _invalid(
-                text, "which names no socket by its full path", "Write unix:/full/path/of/the/socket."
-            )
+        path = text.removeprefix(UNIX).removeprefix("//")
+        if not path.startswith("/"):
+            raise ValueError("names no socket by its full path: unix:/full/path/of/the/socket")
         return ServerUrl("http", "", 80, socket=path)
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise _invalid(text, "which is not the address of a server", _HINT) from None
-    if parts.scheme.lower() not in PORTS or not parts.hostname:
-        raise _invalid(text, "which is not an http or https address", _HINT)
-    if "@" in parts.netloc:
-        raise UsageError(
-            "endpoint_address",
-            f"The address of {parts.hostname} holds a user name or a password.",
-            "Leave it out, and name an environment variable that holds the key (key_env).",
-        )
-    if parts.query or parts.fragment:
-        raise _invalid(text, "with something after ? or #", _HINT)
+        raise ValueError("is not valid: its host or its port is wrong") from None
     scheme = parts.scheme.lower()
-    return ServerUrl(scheme, _host(parts, text), PORTS[scheme] if port is None else port, _path(parts, text))
+    if scheme not in PORTS:
+        raise ValueError("does not begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise ValueError("holds a user name or a password; an environment variable (key_env) holds a key")
+    if parts.query or parts.fragment:
+        raise ValueError("has a ? or a #; only the base of the API is needed")
+    return ServerUrl(scheme, _host(parts), PORTS[scheme] if port is None else port, _path(parts))
 
 
-def _host(parts: SplitResult, text: str) -> str:
+def _host(parts: SplitResult) -> str:
     host = parts.hostname or ""
+    if not host:
+        raise ValueError("names no host")
     try:
         name = host if ":" in host or host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise _invalid(text, "whose host cannot be a name", _HINT) from None
+        raise ValueError("has a host that cannot be a name") from None
     if not re.fullmatch(r"[\w.:%~-]+", name, re.ASCII) or parts.port == 0:
-        raise _invalid(text, "which is not the address of a server", _HINT)
+        raise ValueError("is not valid: its host or its port is wrong")
     return name
 
 
-def _path(parts: SplitResult, text: str) -> str:
+def _path(parts: SplitResult) -> str:
     path = parts.path.rstrip("/")
     if not re.fullmatch(r"[!-~]*", path):
-        raise _invalid(text, "whose path has characters that no address has", "Write them as %XX.")
+        raise ValueError("has characters in its path that no address has; write them as %XX")
+    for call in _CALLS:
+        path = path.removesuffix(call)
     return path or API
-
-
-def _invalid(text: str, what: str, hint: str) -> UsageError:
-    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
-    shown = re.sub(r"//[^/]*@", "//", shown)[:120]
-    return UsageError("endpoint_address", f'The endpoint is "{shown}", {what}.', hint)
