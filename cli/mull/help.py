@@ -88,6 +88,10 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull config set thinking hide", "never show thinking"),
         ("mull config unset thinking", "back to the default"),
     ),
+    "mull worker": (
+        ("mull worker", "behind an SSH tunnel"),
+        ("mull worker --host 10.0.0.2 --trusted-network", "in a VPN or a network of your own"),
+    ),
     "mull doctor": (("mull doctor --json", "for a bug report"),),
     "mull help": (
         ("mull help models", "the help of one command"),

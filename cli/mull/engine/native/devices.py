@@ -21,6 +21,8 @@ _KINDS = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, enum ggml_back
 _GPU_LIBRARIES = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl")
 _REMOTE = "RPC"  # the backend of devices on other machines
 
+_remote = False  # whether devices of other machines were registered
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -53,9 +55,13 @@ class _Properties(ctypes.Structure):
     )
 
 
-@functools.cache
 def has_gpu_backend() -> bool:
-    """Whether llama.cpp's libraries include a GPU backend, judged by their file names."""
+    """Whether there may be devices beside the CPU: a GPU backend, judged by its file name, or workers' devices."""
+    return _remote or _has_gpu_library()
+
+
+@functools.cache
+def _has_gpu_library() -> bool:
     names = [path.name.lower() for path in library.library_files()]
     return any("ggml-" in name and backend in name for name in names for backend in _GPU_LIBRARIES)
 
@@ -135,6 +141,20 @@ def handles(wanted: Sequence[Device]) -> list[int]:
     return [known[device.name] for device in wanted]
 
 
+def register_remote(backend: int) -> None:
+    """Add the devices of an RPC server to llama.cpp's registry (`backend`: its pointer to them)."""
+    global _remote  # noqa: PLW0603 - llama.cpp has one registry per process
+    if (libraries := _ggml()) is not None:
+        libraries[0].ggml_backend_register(ctypes.c_void_p(backend))
+        _remote = True
+
+
+def offered() -> list[Device]:
+    """The devices that a worker serves: the GPUs, else the CPU."""
+    found = devices()
+    return used_by_default(found) or [device for device in found if device.kind == "cpu"]
+
+
 def _handles(registry: Any) -> list[int]:
     return [
         registry.ggml_backend_dev_get(ctypes.c_size_t(i)) for i in range(registry.ggml_backend_dev_count())
@@ -179,6 +199,7 @@ def _ggml() -> tuple[Any, Any] | None:
             base = ctypes.CDLL(str(base_path)) if base_path.exists() else registry
             registry.ggml_backend_dev_count.restype = ctypes.c_size_t
             registry.ggml_backend_dev_get.restype = ctypes.c_void_p
+            registry.ggml_backend_register.restype = None
             base.ggml_backend_dev_get_props.restype = None
             base.ggml_backend_dev_backend_reg.restype = ctypes.c_void_p
             base.ggml_backend_reg_name.restype = ctypes.c_char_p

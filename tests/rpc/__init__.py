@@ -1,0 +1,1 @@
+"""Workers of llama.cpp's RPC backend, and what uses them."""

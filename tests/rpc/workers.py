@@ -1,0 +1,77 @@
+"""Real workers on loopback, and servers that speak a wrong version of their protocol."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+
+import psutil
+
+from tests.waiting import wait_for
+
+
+@contextmanager
+def run_worker(
+    home: Mapping[str, str], *arguments: str, port: int = 0
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `mull worker` that listens; its process and its address."""
+    command = [sys.executable, "-m", "mull", "worker", "--port", str(port), "--threads", "1", *arguments]
+    with subprocess.Popen(
+        command, env=dict(home), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines = process.stderr.readline() + process.stderr.readline()
+            found = re.search(r"at ([0-9.]+:[0-9]+); Ctrl", lines)
+            assert found, lines
+            yield process, found.group(1)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+
+
+@contextmanager
+def scripted(answer: bytes, *, close: bool = True) -> Iterator[str]:
+    """A server that answers any first message with these bytes, then closes or falls silent; its address."""
+    done = threading.Event()
+
+    def serve() -> None:
+        while not done.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with closing(connection):
+                connection.recv(4096)
+                if answer:
+                    connection.sendall(answer)
+                if not close:
+                    done.wait()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            done.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Stop a process, and wait until it has stopped."""
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "a stopped process")
+
+
+def hello(major: int, minor: int, patch: int) -> bytes:
+    """The answer to the first message, of a worker of this version."""
+    return struct.pack("<QBBBB24x", 28, major, minor, patch, 0)
