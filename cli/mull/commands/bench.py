@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mull.commands._bench_output import bench_object, bench_table
 from mull.commands._options import Ctx, Device, GpuLayers, Json, KvType, Model, Threads, TurnFlags
 from mull.commands._tune import Subject, backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.control import TurnControl, stop_on_interrupt
@@ -19,11 +18,9 @@ from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
-    from mull.bench.measure import Trial
+    from mull.commands._bench_output import Samples
     from mull.commands._run_config import RunConfig
     from mull.terminal.views.progress import ProgressLine
-
-    Samples = dict[tuple[int, Trial], list[float]]
 
 MOST_TOKENS = 10_000_000  # beyond the context of any model
 MOST_ROUNDS = 1_000
@@ -212,114 +209,10 @@ def _measure(
         finally:
             view.clear()
     if json:
-        write_object(streams, _object(subjects, loads, samples, failure))
+        write_object(streams, bench_object(subjects, loads, samples, failure))
     elif samples:
-        _table(subjects, loads, samples, streams)
+        bench_table(subjects, loads, samples, streams)
     if failure is not None:
         if failure.exit_code != ExitCode.INTERRUPTED and not json:
             streams.error(failure.message, failure.hint)
         raise typer.Exit(failure.exit_code)
-
-
-# Output.
-
-
-def _figure(trial: Trial, value: float) -> str:
-    if trial.kind == "first":
-        return f"{value:.3f} s"
-    return f"{value:,.0f} tokens/s" if value >= 100 else f"{value:.1f} tokens/s"
-
-
-def _table(
-    subjects: Sequence[Subject],
-    loads: Sequence[float],
-    samples: Samples,
-    streams: Streams,
-) -> None:
-    from mull.bench.measure import Spread
-    from mull.terminal.console.tables import Column, table
-
-    name = subjects[0].resolved.name
-    tried = list(dict.fromkeys(trial for _, trial in samples))
-    if len(subjects) == 1:
-        rows: list[tuple[str, ...]] = [("load", f"{loads[0]:.2f} s", "")]
-        for trial in tried:
-            spread = Spread.of(samples[0, trial])
-            rows.append(
-                (trial.name, _figure(trial, spread.median), f"{_short(spread.low)} to {_short(spread.high)}")
-            )
-        table(streams, (name, Column("MEDIAN", right=True), Column("QUARTILES", 1)), rows)
-        return
-    rows = [("load", f"{loads[0]:.2f} s", f"{loads[1]:.2f} s", "", "")]
-    for trial in tried:
-        pairs = _pairs(samples, trial)
-        if not pairs:
-            continue
-        ratio = Spread.of(_ratios(trial, pairs))
-        first, second = (Spread.of([pair[part] for pair in pairs]).median for part in (0, 1))
-        figures = (_figure(trial, first), _figure(trial, second))
-        rows.append((trial.name, *figures, f"{ratio.median:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"))
-    compared = [Column(head, right=True) for head in (name, subjects[1].label)]
-    table(streams, ("", *compared, Column("RATIO", right=True), Column("QUARTILES", 1)), rows)
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _ratios(trial: Trial, pairs: Sequence[tuple[float, float]]) -> list[float]:
-    """How many times as fast the second was: the inverse for seconds of what it is for rates."""
-    return [one / other if trial.kind == "first" else other / one for one, other in pairs]
-
-
-def _pairs(samples: Samples, trial: Trial) -> list[tuple[float, float]]:
-    """The samples of the rounds in which both were measured."""
-    return list(zip(samples.get((0, trial), []), samples.get((1, trial), []), strict=False))
-
-
-def _object(
-    subjects: Sequence[Subject],
-    loads: Sequence[float],
-    samples: Samples,
-    failure: MullError | None,
-) -> dict[str, Any]:
-    from mull.bench.measure import Spread
-    from mull.terminal.views.json_output import error_fields
-
-    stopped = failure is not None and failure.exit_code == ExitCode.INTERRUPTED
-    runs = []
-    for index, (subject, seconds) in enumerate(zip(subjects, loads, strict=True)):
-        figures = [
-            {
-                "test": trial.name,
-                "kind": trial.kind,
-                "tokens": trial.tokens,
-                "depth": trial.depth,
-                "unit": "s" if trial.kind == "first" else "tokens/s",
-                **{part.name: getattr(Spread.of(values), part.name) for part in fields(Spread)},
-                "samples": values,
-            }
-            for (number, trial), values in samples.items()
-            if number == index
-        ]
-        runs.append(
-            {
-                "model": subject.resolved.name,
-                "settings": subject.label if "=" in subject.label else "",
-                "load": seconds,
-                "figures": figures,
-            }
-        )
-    ratios = {
-        trial.name: Spread.of(_ratios(trial, pairs)).median
-        for trial in dict.fromkeys(trial for _, trial in samples)
-        if (pairs := _pairs(samples, trial))
-    }
-    return {
-        "v": 1,
-        "machine": f"{platform.system()} {platform.machine()}",
-        "runs": runs,
-        "ratios": ratios,
-        "finish": "interrupted" if stopped else "error" if failure else "stop",
-        "error": None if stopped else error_fields(failure),
-    }
