@@ -73,13 +73,15 @@ PullEvent = Notice | PullStarted | DownloadProgress | PullDone
 class BatchProgress:
     """`done` lines of `total` have a result (total None: unknown), `failed` of them an error.
 
-    `skipped` of the done ones were finished by an earlier run. This run generated `tokens` in `seconds`.
+    `skipped` of the done ones were finished by an earlier run. This run generated `tokens` in `seconds`. `waiting`
+    lines failed in a way that may pass, and will be asked again.
     """
 
     done: int = 0
     total: int | None = None
     failed: int = 0
     skipped: int = 0
+    waiting: int = 0
     tokens: int = 0
     seconds: float = 0.0
 

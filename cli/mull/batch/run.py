@@ -48,6 +48,7 @@ class Outcome:
             total=self._total,
             failed=self._failed,
             skipped=skipped,
+            waiting=self._scheduler.waiting,
             tokens=self._scheduler.tokens,
             seconds=time.monotonic() - self._began,
         )

@@ -1,12 +1,13 @@
 """A batch's lines as turns of a backend: lines in, an answer or an error for each out, in the order they finish.
 
 The backend takes a line's turn whenever it has capacity and runs many in parallel; what fails in one line is the
-result of that line alone. It never writes and never reorders; it limits how far the newest line may run ahead of the
-oldest unfinished one.
+result of that line alone, and a failure that may pass has it asked again (`retries.py`). It never writes and never
+reorders; it limits how far the newest line may run ahead of the oldest unfinished one.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from mull.backends.base import ChatBackend, TurnRequest
 from mull.batch.lines import Line
 from mull.batch.reader import LineReader
+from mull.batch.retries import Retries
 from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ThinkingDelta
@@ -26,6 +28,7 @@ AHEAD = 1024
 """Lines that may be started after the oldest unfinished one, where results have to wait for their turn."""
 
 _ERRORS_AT_ONCE = 64  # bad lines passed over before the backend gets back control
+_POLL = 0.1  # seconds that `take` blocks at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Scheduler:
         self._count = 0
         self._finished_tokens = 0
         self._running: dict[int, _Running] = {}
+        self._retries = Retries()
         self._failed: list[Answered] = []  # lines with an error, not reported yet
 
     @property
@@ -80,6 +84,11 @@ class Scheduler:
             one.thinking_tokens + one.answer_tokens for one in self._running.values()
         )
 
+    @property
+    def waiting(self) -> int:
+        """Lines that failed and will be asked again."""
+        return len(self._retries)
+
     def run(self) -> Generator[Answered | None, None, None]:
         """Yield results, and None several times a second, until all lines have one or the control is stopped."""
         with closing(self._backend.stream_many(self, self._control)) as events:
@@ -90,7 +99,7 @@ class Scheduler:
                     continue
                 index, event = item
                 if isinstance(event, Done | MullError):
-                    yield self._finish(index, event)
+                    yield from self._finish(index, event)
                 else:
                     self._count_tokens(self._running[index], event)
         yield from self._failures()
@@ -99,14 +108,14 @@ class Scheduler:
 
     @property
     def ended(self) -> bool:
-        return self._reader.ended
+        return self._reader.ended and not self._retries
 
     def take(self, *, wait: bool) -> TurnRequest | None:
-        while self._may_start():
-            line = self._reader.take(wait=wait)
-            if line is None:
+        while not self._control.stopped and len(self._failed) < _ERRORS_AT_ONCE:
+            next_ = self._retries.take() or self._next_line(wait=wait)
+            if next_ is None:
                 return None
-            index, self._count = self._count, self._count + 1
+            index, line = next_
             try:
                 if line.error is not None:
                     raise line.error
@@ -118,11 +127,21 @@ class Scheduler:
             return TurnRequest(index, messages, settings)
         return None
 
-    def _may_start(self) -> bool:
-        if self._control.stopped or len(self._failed) >= _ERRORS_AT_ONCE:
-            return False
+    def _next_line(self, *, wait: bool) -> tuple[int, Line] | None:
+        """A line that was not asked before, if one may start."""
         oldest = min(self._running, default=self._count)
-        return self._ahead is None or self._count - oldest < self._ahead
+        if (waiting := self._retries.oldest) is not None:
+            oldest = min(oldest, waiting)
+        ahead = self._ahead is None or self._count - oldest < self._ahead
+        if self._reader.ended or not (ahead and self._retries.allows_more):
+            if wait:
+                time.sleep(_POLL)
+            return None
+        line = self._reader.take(wait=wait)
+        if line is None:
+            return None
+        index, self._count = self._count, self._count + 1
+        return index, line
 
     # Results.
 
@@ -130,11 +149,16 @@ class Scheduler:
         while self._failed:
             yield self._failed.pop(0)
 
-    def _finish(self, index: int, result: Done | MullError) -> Answered:
+    def _finish(self, index: int, result: Done | MullError) -> Iterator[Answered]:
         running = self._running.pop(index)
+        error = result if isinstance(result, MullError) else result.error
+        if error is None:
+            self._retries.succeeded(index)
+        elif self._retries.put(index, running.line, error):
+            return
         if isinstance(result, Done):
             self._finished_tokens += result.usage.thinking + result.usage.answer
-        return Answered(index, running.line, result)
+        yield Answered(index, running.line, result)
 
     def _count_tokens(self, running: _Running, event: Event) -> None:
         if isinstance(event, ThinkingDelta):

@@ -76,6 +76,8 @@ def _facts(progress: BatchProgress) -> list[str]:
         facts = [f"{progress.done:,}/{counted(progress.total, 'line')}"]
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
+    if progress.waiting:
+        facts.append(f"{progress.waiting:,} to ask again")
     if progress.rate:
         facts.append(f"{progress.rate:.0f} tokens/s")
     if progress.seconds_left is not None:
