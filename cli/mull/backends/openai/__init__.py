@@ -1,0 +1,1 @@
+"""`OpenAIBackend`: a server with an OpenAI-compatible API as a `ChatBackend`."""
