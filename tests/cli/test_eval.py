@@ -66,6 +66,33 @@ def test_a_model_without_thinking_is_evaluated_once(mull: Run, tmp_path: Path, q
     assert b"has no thinking mode, so it was asked once" in done.stderr
 
 
+def test_questions_without_an_answer_are_a_failure(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    """One of two is too long for the context."""
+    questions = tmp_path / "questions.jsonl"
+    long = {"prompt": "word " * 5000, "answer": 1}
+    questions.write_text("".join(json.dumps(line) + "\n" for line in ({"prompt": "x", "answer": 42}, long)))
+    words = ("eval", questions, "-m", thinker, "--ctx", "512", "--modes", "off")
+    done = mull(*words, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["finish"], found["error"]["code"]) == (1, "error", "context_overflow")
+    assert [(run["questions"], run["right"], run["failed"]) for run in found["runs"]] == [(2, 1, 1)]
+    done = mull(*words)
+    assert done.returncode == 1
+    assert b"1 of 2 got no answer: The prompt has" in done.stderr
+    assert done.stdout.split(b"\t")[1] == b"1/2"
+
+
+def test_a_model_that_answers_nothing_is_not_one_that_cannot_think(
+    mull: Run, thinker: Path, tmp_path: Path
+) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(json.dumps({"prompt": "word " * 5000, "answer": 1}) + "\n")
+    done = mull("eval", questions, "-m", thinker, "--ctx", "512")
+    assert done.returncode == 1
+    assert b"1 of 1 got no answer" in done.stderr
+    assert b"no thinking mode" not in done.stderr
+
+
 @pytest.fixture(scope="session")
 def long_thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Answers "42" at once without thinking; with thinking it does not end for a long time."""

@@ -107,20 +107,34 @@ def eval_(
             outcome = _ask(questions, mode, backend, run, view, control)
             if outcome.questions:
                 outcomes.append(outcome)
-            if outcome.report.applied == "none":  # it cannot think: every other mode would do the same
+            # One that cannot think would do the same in every other mode; one that answers nothing, too.
+            if outcome.report is None or outcome.report.applied == "none":
                 break
+    failure = next((outcome.failure for outcome in outcomes if outcome.failure), None)
     if json:
-        _write_json(outcomes, backend.name, len(questions), streams, stopped=control.stopped)
+        _write_json(outcomes, backend.name, len(questions), streams, failure, stopped=control.stopped)
     else:
         _show(outcomes, streams, wrong=wrong)
     if not quiet and (note := _note(outcomes, len(questions), len(asked), backend.name, control)):
         streams.note(note)
-    raise typer.Exit(ExitCode.INTERRUPTED if control.stopped else ExitCode.OK)
+    if control.stopped:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if failure is not None and not json:
+        streams.error(_failed(outcomes, failure), failure.hint)
+    raise typer.Exit(ExitCode.OK if failure is None else ExitCode.FAILURE)
+
+
+def _failed(outcomes: Sequence[EvalOutcome], failure: MullError) -> str:
+    """How many answers the table lacks, and why."""
+    failed = sum(outcome.failed for outcome in outcomes)
+    return (
+        f"{failed} of {sum(len(outcome.questions) for outcome in outcomes)} got no answer: {failure.message}"
+    )
 
 
 def _note(outcomes: Sequence[EvalOutcome], count: int, modes: int, model: str, control: TurnControl) -> str:
     """Why this is less than `count` questions in each of `modes` modes; empty if it is not."""
-    once = any(outcome.report.applied == "none" for outcome in outcomes)
+    once = any(outcome.report and outcome.report.applied == "none" for outcome in outcomes)
     if control.stopped:
         finished = sum(len(outcome.questions) for outcome in outcomes)
         return f"Stopped after {finished} of {count * (1 if once else modes)} questions."
@@ -192,14 +206,21 @@ def _ask(
 
 
 def _write_json(
-    outcomes: Sequence[EvalOutcome], model: str, count: int, streams: Streams, *, stopped: bool
+    outcomes: Sequence[EvalOutcome],
+    model: str,
+    count: int,
+    streams: Streams,
+    failure: MullError | None,
+    *,
+    stopped: bool,
 ) -> None:
     from mull.evaluation.outcome import as_json
-    from mull.terminal.views.json_output import write_object
+    from mull.terminal.views.json_output import error_fields, write_object
 
     runs = [as_json(outcome) for outcome in outcomes]
-    finish = "interrupted" if stopped else "stop"
-    write_object(streams, {"v": 1, "model": model, "questions": count, "runs": runs, "finish": finish})
+    finish = "interrupted" if stopped else "error" if failure else "stop"
+    value = {"v": 1, "model": model, "questions": count, "runs": runs, "finish": finish}
+    write_object(streams, {**value, "error": error_fields(failure)})
 
 
 def _show(outcomes: Sequence[EvalOutcome], streams: Streams, *, wrong: bool) -> None:
@@ -211,7 +232,7 @@ def _show(outcomes: Sequence[EvalOutcome], streams: Streams, *, wrong: bool) -> 
     rows = [_row(outcome, best) for outcome in outcomes]
     table(streams, [Column(head, leaves, right=head != "THINKING") for head, leaves in HEADS], rows)
     for outcome in outcomes:
-        if notice := outcome.report.notice:
+        if outcome.report and (notice := outcome.report.notice):
             streams.note(notice)
         for line in _wrong(outcome) if wrong else ():
             streams.write_stdout(line + "\n")
@@ -221,9 +242,9 @@ def _row(outcome: EvalOutcome, best: float) -> tuple[object, ...]:
     from mull.terminal.console.style import Styled
 
     report, count = outcome.report, max(len(outcome.questions), 1)
-    shown = (
-        outcome.asked if report.applied == outcome.asked else f"{outcome.asked} (applied: {report.applied})"
-    )
+    shown: str = outcome.asked
+    if report is not None and report.applied != outcome.asked:
+        shown += f" (applied: {report.applied})"
     tokens = outcome.thinking_tokens + outcome.answer_tokens
     return (
         shown,

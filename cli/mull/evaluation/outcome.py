@@ -26,10 +26,19 @@ class EvalOutcome:
     seconds: float
 
     @property
-    def report(self) -> ReasoningReport:
-        """How the model was asked to think, what was applied, and how; the same in every turn."""
-        nothing = ReasoningReport(self.asked, "none", "")
-        return next((result.reasoning for result in self._ended), nothing)
+    def report(self) -> ReasoningReport | None:
+        """How the model was asked to think, what was applied, and how; None if no question was answered.
+
+        The same in every turn, but for servers that do not say what they do: a turn that shows it counts most.
+        """
+        reports = [result.reasoning for result in self._ended]
+        first = next(iter(reports), None)
+        return next((report for report in reports if report.applied != self.asked), first)
+
+    @property
+    def failure(self) -> MullError | None:
+        """The error of the first question that got no answer."""
+        return next((error for result in self.results if (error := _error(result))), None)
 
     @property
     def right(self) -> int:
@@ -61,9 +70,9 @@ class EvalOutcome:
         return self.questions[index].is_right(self.answer(index))
 
     def answer(self, index: int) -> str:
-        """The answer; empty if there was none."""
+        """The answer; empty if there was none, or not all of it."""
         result = self.results[index]
-        return "" if isinstance(result, MullError) else result.answer
+        return "" if isinstance(result, MullError) or _error(result) else result.answer
 
     def kinds(self) -> Mapping[str, tuple[int, int]]:
         """For each kind of question, how many there were and how many were answered right."""
@@ -79,7 +88,13 @@ class EvalOutcome:
 
     @property
     def _ended(self) -> list[Done]:
-        return [result for result in self.results if isinstance(result, Done)]
+        return [result for result in self.results if isinstance(result, Done) and not _error(result)]
+
+
+def _error(result: Done | MullError) -> MullError | None:
+    if isinstance(result, MullError):
+        return result
+    return result.error if result.finish == "error" else None
 
 
 def as_json(outcome: EvalOutcome) -> dict[str, Any]:
@@ -87,9 +102,9 @@ def as_json(outcome: EvalOutcome) -> dict[str, Any]:
     report = outcome.report
     return {
         "asked": outcome.asked,
-        "applied": report.applied,
-        "how": report.how,
-        "notice": report.notice,
+        "applied": "none" if report is None else report.applied,
+        "how": "" if report is None else report.how,
+        "notice": None if report is None else report.notice,
         "questions": len(outcome.questions),
         "right": outcome.right,
         "accuracy": round(outcome.accuracy, 4),
