@@ -66,6 +66,34 @@ def test_two_models_are_compared(mull: Run, thinker: Path) -> None:
     assert [len(line.split("\t")) for line in done.stdout.decode().splitlines()] == [5] * (len(TESTS) + 1)
 
 
+def test_whole_turns_are_measured_alone_and_together(mull: Run) -> None:
+    words = (
+        "--prompt",
+        "32",
+        "--tokens",
+        "8",
+        "--depth",
+        "0",
+        "--depth",
+        "64",
+        "--rounds",
+        "2",
+        "--parallel",
+        "3",
+    )
+    done = mull("bench", *words, "--json")
+    found = json.loads(done.stdout)
+    (run,) = found["runs"]
+    assert (done.returncode, found["finish"], found["error"]) == (0, "stop", None)
+    counts = {figure["test"]: len(figure["samples"]) for figure in run["figures"]}
+    assert counts.pop("first token x3") == 2 * 3 * 2  # a sample for each turn
+    assert counts.pop("tg8 x3") == 2  # one for all together
+    assert {"first token", "pp32", "tg8", "tg8 @ 64"} >= counts.keys() >= {"first token"}
+    for figure in run["figures"]:
+        assert 0 < min(figure["samples"]) <= figure["low"] <= figure["median"] <= figure["high"]
+        assert (figure["parallel"] == 3) == figure["test"].endswith(" x3")
+
+
 def test_a_model_with_a_short_context_is_measured_where_it_can_be(mull: Run) -> None:
     found = json.loads(
         mull("bench", "--ctx", "256", "--prompt", "64", "--tokens", "8", "--rounds", "1", "--json").stdout

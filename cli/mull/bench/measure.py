@@ -25,19 +25,24 @@ Stopped = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Processing (read) or generating (write) `tokens` tokens with `depth` tokens before them, or a first token."""
+    """Processing (read) or generating (write) `tokens` tokens with `depth` tokens before them, or a first token.
+
+    `parallel`: with so many turns at a time; None: alone.
+    """
 
     kind: Literal["read", "write", "first"]
     tokens: int
     depth: int = 0
+    parallel: int | None = None
 
     @property
     def name(self) -> str:
         """llama-bench's name: pp is prompt processing, tg text generation."""
-        if self.kind == "first":
-            return "first token"
         at = f" @ {self.depth}" if self.depth else ""
-        return f"{'pp' if self.kind == 'read' else 'tg'}{self.tokens}{at}"
+        many = f" x{self.parallel}" if self.parallel is not None else ""
+        if self.kind == "first":
+            return f"first token{many}"
+        return f"{'pp' if self.kind == 'read' else 'tg'}{self.tokens}{at}{many}"
 
 
 @dataclass(frozen=True, slots=True)

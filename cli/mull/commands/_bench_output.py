@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from mull.commands._tune import Subject
 from mull.errors import ExitCode, MullError
@@ -17,22 +19,43 @@ if TYPE_CHECKING:
     Samples = dict[tuple[int, Trial], list[float]]
 
 
+@dataclass(slots=True)
+class Measured:
+    """The samples by subject and trial, the seconds of each load, and the failure that ended the measuring."""
+
+    subjects: Sequence[Subject]
+    loads: Sequence[float]
+    samples: Samples = field(default_factory=dict)
+    failure: MullError | None = None
+
+
+def show_measured(measured: Measured, streams: Streams, *, json: bool) -> None:
+    """Show what was measured, also before a failure. Raises Exit with the failure's code."""
+    from mull.terminal.views.json_output import write_object
+
+    failure = measured.failure
+    if json:
+        write_object(streams, _object(measured))
+    elif measured.samples:
+        _table(measured, streams)
+    if failure is not None:
+        if failure.exit_code != ExitCode.INTERRUPTED and not json:
+            streams.error(failure.message, failure.hint)
+        raise typer.Exit(failure.exit_code)
+
+
 def _figure(trial: Trial, value: float) -> str:
     if trial.kind == "first":
         return f"{value:.3f} s"
     return f"{value:,.0f} tokens/s" if value >= 100 else f"{value:.1f} tokens/s"
 
 
-def bench_table(
-    subjects: Sequence[Subject],
-    loads: Sequence[float],
-    samples: Samples,
-    streams: Streams,
-) -> None:
+def _table(measured: Measured, streams: Streams) -> None:
     from mull.bench.measure import Spread
     from mull.terminal.console.tables import Column, table
 
-    name = subjects[0].resolved.name
+    subjects, loads, samples = measured.subjects, measured.loads, measured.samples
+    name = subjects[0].label
     tried = list(dict.fromkeys(trial for _, trial in samples))
     if len(subjects) == 1:
         rows: list[tuple[str, ...]] = [("load", f"{loads[0]:.2f} s", "")]
@@ -70,24 +93,21 @@ def _pairs(samples: Samples, trial: Trial) -> list[tuple[float, float]]:
     return list(zip(samples.get((0, trial), []), samples.get((1, trial), []), strict=False))
 
 
-def bench_object(
-    subjects: Sequence[Subject],
-    loads: Sequence[float],
-    samples: Samples,
-    failure: MullError | None,
-) -> dict[str, Any]:
+def _object(measured: Measured) -> dict[str, Any]:
     from mull.bench.measure import Spread
     from mull.terminal.views.json_output import error_fields
 
+    samples, failure = measured.samples, measured.failure
     stopped = failure is not None and failure.exit_code == ExitCode.INTERRUPTED
     runs = []
-    for index, (subject, seconds) in enumerate(zip(subjects, loads, strict=True)):
+    for index, (subject, seconds) in enumerate(zip(measured.subjects, measured.loads, strict=True)):
         figures = [
             {
                 "test": trial.name,
                 "kind": trial.kind,
                 "tokens": trial.tokens,
                 "depth": trial.depth,
+                "parallel": trial.parallel,
                 "unit": "s" if trial.kind == "first" else "tokens/s",
                 **{part.name: getattr(Spread.of(values), part.name) for part in fields(Spread)},
                 "samples": values,

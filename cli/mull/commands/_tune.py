@@ -31,9 +31,6 @@ class Subject:
     resolved: Resolved
     engine: EngineSettings
 
-    def __post_init__(self) -> None:
-        _ = self.resolved.file  # raises UsageError for a model that mull does not run itself
-
 
 @contextmanager
 def backend_for_bench(
@@ -43,7 +40,8 @@ def backend_for_bench(
     from mull.backends.local import LocalBackend
 
     settings = replace(subject.engine, draft=DRAFT_OFF)
-    same_file = (other for other in before if other.location == str(subject.resolved.path))
+    path = str(subject.resolved.file)  # raises UsageError for a model that mull does not run itself
+    same_file = (other for other in before if other.location == path)
     shared = next((found for other in same_file if (found := other.with_settings(settings))), None)
     with closing(shared or LocalBackend(subject.resolved, settings)) as backend:
         view.show_loading(backend.load(control))
@@ -60,7 +58,7 @@ def tune_model(
 
     # Settings tuned earlier do not count; those of the memory plan are fixed like the user's own.
     resolved = subject.resolved
-    best, _ = planned(resolved.path, subject.engine, trusted=resolved.trusted, as_tuned=False)
+    best, _ = planned(resolved.file, subject.engine, trusted=resolved.trusted, as_tuned=False)
     if best.kv_type == "f16" and subject.engine.kv_type is None:
         best = replace(best, kv_type=None)
     found: Tuned | None = None

@@ -1,4 +1,4 @@
-"""`mull bench`: prompt-processing and generation speed on this machine, compared with another model, or tuned."""
+"""`mull bench`: prompt-processing and generation speed of a model here or of an endpoint, compared, or tuned."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mull.commands._bench_output import bench_object, bench_table
+from mull.commands._bench_output import Measured, show_measured
+from mull.commands._bench_turns import collect, measure_turns
 from mull.commands._options import Ctx, Device, GpuLayers, Json, KvType, Model, Threads, TurnFlags
 from mull.commands._tune import Subject, backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.control import TurnControl, stop_on_interrupt
-from mull.errors import ExitCode, MullError, UsageError
-from mull.settings import EngineSettings, over
+from mull.errors import UsageError
+from mull.settings import MAX_PARALLEL, EngineSettings, over
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.backends.local import LocalBackend
-    from mull.commands._bench_output import Samples
     from mull.commands._run_config import RunConfig
     from mull.terminal.views.progress import ProgressLine
 
@@ -76,6 +76,18 @@ Rounds = Annotated[
         rich_help_panel=MEASURING,
     ),
 ]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--parallel",
+        metavar="N",
+        min=1,
+        max=MAX_PARALLEL,
+        help="Measure whole turns, also N at a time.",
+        show_default=False,
+        rich_help_panel=MEASURING,
+    ),
+]
 Tune = Annotated[
     bool,
     typer.Option(
@@ -105,6 +117,7 @@ def bench(
     tokens: Tokens = 64,
     depth: Depth = None,
     rounds: Rounds = 3,
+    parallel: Parallel = None,
     tune: Tune = False,
     show: Show = False,
     forget: Forget = False,
@@ -119,7 +132,8 @@ def bench(
 
     pp512 is the processing of a prompt of 512 tokens, tg64 the generation of 64 tokens; "@ 2048": with 2048 tokens in
     the context before. With --vs, two models or two settings are measured alternately, so that the ratios hold on a
-    busy machine too.
+    busy machine too. The model of an endpoint is measured by whole turns, network included, and so is any model with
+    --parallel: "x16" is 16 turns at a time.
     """
     from mull.commands._run_config import run_config
     from mull.config import read_config
@@ -152,7 +166,12 @@ def bench(
         if vs is not None:
             subjects.append(_other(vs, run))
         wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
-        _measure(subjects, wanted, rounds, control, view, streams, json=json)
+        if parallel is not None or any(subject.resolved.address for subject in subjects):
+            measured = measure_turns(run, subjects, wanted, rounds, parallel, control, view)
+        else:
+            measured = _measure(subjects, wanted, rounds, control, view)
+    view.clear()
+    show_measured(measured, streams, json=json)
 
 
 def _other(what: str, run: RunConfig) -> Subject:
@@ -182,37 +201,16 @@ def _measure(
     count: int,
     control: TurnControl,
     view: ProgressLine,
-    streams: Streams,
-    *,
-    json: bool,
-) -> None:
+) -> Measured:
+    """The decode loop of models on this machine, without templates."""
     from mull.bench.measure import rounds, trials
-    from mull.terminal.views.json_output import write_object
 
-    samples: Samples = {}
-    failure: MullError | None = None
     with ExitStack() as stack:
         backends: list[LocalBackend] = []
         for subject in subjects:
             backends.append(stack.enter_context(backend_for_bench(subject, control, view, backends)))
         engines = [backend.engine for backend in backends]
-        loads = [backend.load_seconds for backend in backends]
+        measured = Measured(subjects, [backend.load_seconds for backend in backends])
         every = min((trials(engine, **wanted) for engine in engines), key=len)
-        try:
-            for index, trial, value in rounds(engines, every, count, lambda: control.stopped):
-                if value is None:
-                    view.doing(f"measuring {trial.name} of {subjects[index].label}")
-                else:
-                    samples.setdefault((index, trial), []).append(value)
-        except MullError as error:  # the samples before it are shown
-            failure = error
-        finally:
-            view.clear()
-    if json:
-        write_object(streams, bench_object(subjects, loads, samples, failure))
-    elif samples:
-        bench_table(subjects, loads, samples, streams)
-    if failure is not None:
-        if failure.exit_code != ExitCode.INTERRUPTED and not json:
-            streams.error(failure.message, failure.hint)
-        raise typer.Exit(failure.exit_code)
+        collect(measured, rounds(engines, every, count, lambda: control.stopped), view)
+    return measured
