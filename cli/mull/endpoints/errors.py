@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mull.errors import MullError
 
 
@@ -9,7 +12,7 @@ class ServerError(MullError):
     """A server that cannot be reached, refuses, fails, or answers what no server should.
 
     `status`: the HTTP status, if there was one. `transient`: the same request may succeed later; `retry_after`: seconds
-    that the server asks to wait before.
+    that the server asks to wait before; `fields`: its error object.
     """
 
     def __init__(
@@ -21,8 +24,10 @@ class ServerError(MullError):
         status: int | None = None,
         transient: bool = False,
         retry_after: float | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, message, hint)
+        self.fields = fields or {}
         self.status = status
         self.transient = transient
         self.retry_after = retry_after

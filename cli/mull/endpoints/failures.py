@@ -64,46 +64,36 @@ def no_answer(where: str, why: str) -> ServerError:
 def refusal(status: int, body: Any, headers: Mapping[str, str], where: str, key: str) -> ServerError:
     """The error for a response that is no success. `body`: its JSON, or its text; `key`: what must not be shown."""
     words = said(body, key)
-    because = f": {words}" if words else f" (HTTP {status})"
     wait = retry_after(headers.get("retry-after", ""))
-    if status in {401, 403}:
-        hint = "The environment variable that the endpoint names (key_env) must hold a valid key."
+    fields = body.get("error", body) if isinstance(body, Mapping) else {}
+
+    def refused(code: str, what: str, hint: str) -> ServerError:
         return ServerError(
-            "endpoint_key",
-            f"{where} refuses {'the' if key else 'a request without a'} key{because}.",
-            hint,
-            status=status,
-        )
-    if status == 402:
-        hint = "Pay there, or choose another model with -m."
-        return ServerError("endpoint_credit", f"{where} wants payment{because}.", hint, status=status)
-    if status == 404:
-        hint = "Check the address and the model's name; mull endpoints lists what there is."
-        return ServerError(
-            "endpoint_not_found", f"{where} has no such model or address{because}.", hint, status=status
-        )
-    if status == 429 or (status == 503 and wait is not None):
-        hint = f"Try again in {wait:.0f} s." if wait is not None else "Try again later."
-        return ServerError(
-            "endpoint_busy",
-            f"{where} has too much to do{because}.",
-            hint,
-            status=status,
-            transient=True,
-            retry_after=wait,
-        )
-    if status >= 500 or status in TRANSIENT:
-        hint = "Try again later, and look at the server's log."
-        return ServerError(
-            "endpoint_failed",
-            f"{where} failed{because}.",
+            code,
+            f"{where} {what}{f': {words}' if words else f' (HTTP {status})'}.",
             hint,
             status=status,
             transient=status in TRANSIENT,
             retry_after=wait,
+            fields={**(fields if isinstance(fields, Mapping) else {}), "message": words},
         )
+
+    if status in {401, 403}:
+        what = "refuses the key" if key else "wants a key"
+        hint = "The environment variable that the endpoint names (key_env) must hold a valid key."
+        return refused("endpoint_key", what, hint)
+    if status == 402:
+        return refused("endpoint_credit", "wants payment", "Pay there, or choose another model with -m.")
+    if status == 404:
+        hint = "Check the address and the model's name; mull endpoints lists what there is."
+        return refused("endpoint_not_found", "has no such model or address", hint)
+    if status == 429 or (status == 503 and wait is not None):
+        hint = f"Try again in {wait:.0f} s." if wait is not None else "Try again later."
+        return refused("endpoint_busy", "has too much to do", hint)
+    if status >= 500 or status in TRANSIENT:
+        return refused("endpoint_failed", "failed", "Try again later, and look at the server's log.")
     hint = "Change what it names, or choose another model with -m."
-    return ServerError("endpoint_refused", f"{where} refuses the request{because}.", hint, status=status)
+    return refused("endpoint_refused", "refuses the request", hint)
 
 
 def said(body: Any, key: str = "") -> str:

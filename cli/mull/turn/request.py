@@ -9,6 +9,10 @@ from typing import Protocol
 from mull.messages import Message
 from mull.settings import TurnSettings
 
+DEFAULT_LIMIT = 16_384
+"""Limit of generated tokens without --max-tokens: twice the budget of the highest effort, so that only a runaway model
+reaches it; the exit code then reports that the answer was cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:

@@ -38,11 +38,8 @@ from mull.turn.constraint import AnswerConstraint
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.loop_guard import LoopGuard
 from mull.turn.prepare import RenderedPrompt, prepare
+from mull.turn.request import DEFAULT_LIMIT
 from mull.turn.stop_strings import StopFilter
-
-DEFAULT_LIMIT = 16_384
-"""Limit of generated tokens without --max-tokens: twice the budget of the highest effort, so that only a runaway model
-reaches it; the exit code then reports that the answer was cut."""
 
 BASE_LIMIT = 256
 """The same for a model without a chat template, which continues text and seldom ends by itself."""

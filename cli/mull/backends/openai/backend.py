@@ -1,0 +1,201 @@
+"""`OpenAIBackend`: a model behind an OpenAI-compatible API.
+
+In: a client for the server, and the model's name (None: its only or first one). Out: a `ChatBackend`. Loading is
+looking: which server answers, which models it has, what the model can do. Name and capabilities need that too, and look
+where nobody has before: they raise ServerError where the server does not answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
+from mull.backends.openai.facts import Remote, facts
+from mull.control import TurnControl
+from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Client
+from mull.endpoints.kind import ServedModel, ServerKind, look
+from mull.errors import Interrupted, MullError
+from mull.events import Event, Loading, Notice
+from mull.messages import Message
+from mull.settings import Sampling, TurnSettings
+
+POLL_SECONDS = 0.05
+
+_FULL = Capabilities(
+    exact_token_count=True,
+    prompt_cache=True,
+    prompt_progress=True,
+    grammar=True,
+    json_schema=True,
+    logprobs=True,
+    answer_now=True,
+    parallel=True,
+)
+CAPABILITIES: dict[ServerKind, Capabilities] = {
+    "mull": _FULL,
+    "llama-server": _FULL,
+    "llama_cpp.server": Capabilities(grammar=True, json_schema=True, parallel=True),
+    "vLLM": Capabilities(json_schema=True, logprobs=True, parallel=True),
+    "SGLang": Capabilities(json_schema=True, logprobs=True, parallel=True),
+    "Ollama": Capabilities(json_schema=True, parallel=True),
+    "LM Studio": Capabilities(json_schema=True, parallel=True),
+    "OpenRouter": Capabilities(json_schema=True, logprobs=True, parallel=True),
+    "other": Capabilities(json_schema=True, logprobs=True, parallel=True),
+}
+"""What each kind of server can do. None lets a request set the size of the context."""
+
+
+class OpenAIBackend:
+    """One model of one server. `width`: requests at a time in `stream_many`."""
+
+    def __init__(self, client: Client, model: str | None = None, *, width: int | None = None) -> None:
+        self.client = client
+        self._wanted = model
+        self._width = width
+        self._remote: Remote | None = None
+        self._failure: BaseException | None = None
+        self._looking: threading.Thread | None = None
+        self._abort = TurnControl()
+        self._lock = threading.Lock()
+        self._loaded = False
+
+    @property
+    def name(self) -> str:
+        return self._wanted or self.remote().model
+
+    @property
+    def reference(self) -> str:
+        return f"{self._wanted or ''}@{self.client.name}"
+
+    @property
+    def location(self) -> str:
+        return str(self.client.url)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES[self.remote().kind]
+
+    @property
+    def context_tokens(self) -> int | None:
+        if not self.ready:
+            raise MullError("model_not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
+        return self.remote().facts.context
+
+    @property
+    def can_think(self) -> bool | None:
+        return self._remote.facts.thinks if self._remote is not None else None
+
+    # Loading.
+
+    def remote(self, control: TurnControl | None = None) -> Remote:
+        """What looking finds, once. Raises ServerError, and Interrupted."""
+        with self._lock:
+            if self._remote is None:
+                self._remote = self._look(control)
+            return self._remote
+
+    def _look(self, control: TurnControl | None) -> Remote:
+        server = look(self.client, control)
+        model = next((one for one in server.models if one.name == self._wanted), None)
+        notices: list[Notice] = []
+        if model is None and self._wanted is None:
+            if not server.models:
+                raise ServerError(
+                    "endpoint_not_found",
+                    f"{self.client.name} lists no model.",
+                    "Load one there, or name one: -m MODEL@ENDPOINT.",
+                )
+            model = server.models[0]
+        elif model is None and self._wanted is not None:
+            model = ServedModel(self._wanted)
+            only = server.models[0] if len(server.models) == 1 else None
+            if only is not None and server.kind in ("llama-server", "llama_cpp.server"):
+                text = f"{self.client.name} has no model {self._wanted}: {only.name} answers."
+                notices.append(Notice("another_model", text))
+                model = ServedModel(self._wanted, only.context, only.thinks)
+        assert model is not None
+        found = facts(self.client, server, model, control)
+        return Remote(server.kind, model.name, found, tuple(notices))
+
+    @property
+    def ready(self) -> bool:
+        return self._loaded
+
+    @property
+    def progress(self) -> float | None:
+        return 0.0 if self._looking is not None and self._looking.is_alive() else None
+
+    def start(self, on_progress: Callable[[], None] | None = None) -> None:
+        if self._loaded or self._looking is not None:
+            return
+        abort = self._abort = TurnControl()
+
+        def look_around() -> None:
+            try:
+                self.remote(abort)
+            except BaseException as failure:  # noqa: BLE001 - raised again by `load`
+                self._failure = failure
+            if on_progress is not None:
+                on_progress()
+
+        self._looking = threading.Thread(target=look_around, name="load", daemon=True)
+        self._looking.start()
+
+    def head_start(self) -> None:
+        self.start()
+
+    def load(self, control: TurnControl) -> Iterator[Event]:
+        if self._loaded:
+            return
+        self.start()
+        thread = self._looking
+        assert thread is not None
+        yield Loading(self._wanted or self.client.name, 0.0)
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            if control.stopped:
+                raise Interrupted
+        self._looking = None
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        self._loaded = True
+        yield from self.remote().notices
+
+    # Turns.
+
+    def sampling_advice(self, thinking: bool | None) -> Sampling:  # noqa: ARG002 - the server has its own
+        return Sampling()
+
+    def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
+        from mull.backends.openai.counting import count
+
+        return count(self.client, self.remote(), messages, settings)
+
+    def stream(
+        self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
+    ) -> Iterator[Event]:
+        from mull.backends.openai.turn import run
+
+        return run(self.client, self.remote(control), messages, settings, control)
+
+    def stream_many(
+        self, turns: TurnSource, control: TurnControl
+    ) -> Generator[KeyedEvent | None, None, None]:
+        from mull.backends.openai.parallel import DEFAULT_WIDTH, ParallelStreams
+
+        def stream(request: TurnRequest, either: TurnControl) -> Iterator[Event]:
+            return self.stream(request.messages, request.settings, either)
+
+        return ParallelStreams(stream, self._width or DEFAULT_WIDTH, turns, control).run()
+
+    # The end.
+
+    def persist(self) -> None:
+        """The server has its own prompt cache."""
+
+    def close(self) -> None:
+        self._abort.stop()
+        self._looking, self._remote, self._failure, self._loaded = None, None, None, False

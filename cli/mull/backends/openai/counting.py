@@ -1,0 +1,38 @@
+"""The tokens of a prompt: as the server counts them where it can, else estimated from its characters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mull.backends.base import TokenCount
+from mull.backends.openai.chunks import inner, number
+from mull.backends.openai.facts import Remote
+from mull.backends.openai.request import body
+from mull.backends.openai.turn import reasoning
+from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Client
+from mull.messages import Message
+from mull.settings import TurnSettings
+
+CHARACTERS = 3.5
+"""Per token. English prose has 4 to 4.7 with current tokenizers, code about 3.3; an estimate should not be too low."""
+MESSAGE = 5  # tokens that a template adds to a message
+COUNTING = "/chat/completions/input_tokens"
+
+
+def count(client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
+    """Count, or estimate."""
+    if remote.kind in ("mull", "llama-server"):
+        asked = body(
+            remote.kind, remote.model, messages, settings, reasoning(remote, messages, settings, client.name)
+        )
+        try:
+            answer = client.post_json(f"{client.url.api}{COUNTING}", {**asked, "stream": False})
+            found = number(inner(answer, "input_tokens"))
+        except ServerError:
+            found = None
+        if found:
+            return TokenCount(int(found), exact=answer.get("exact", True) is True)
+    characters = sum(len(message.content) for message in messages)
+    return TokenCount(math.ceil(characters / CHARACTERS) + MESSAGE * len(messages), exact=False)

@@ -1,0 +1,92 @@
+"""Failures that a server reports in its own words: a prompt that is too long, an error within a stream.
+
+In: a refusal, or the error of a chunk. Out: a MullError. Every project words a full context otherwise; the numbers are
+read from its fields, else from its sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mull.api.errors import read_exact_error
+from mull.endpoints.errors import ServerError
+from mull.endpoints.failures import TRANSIENT, said
+from mull.errors import ContextOverflow, MullError
+
+_TOO_LONG = re.compile(
+    r"context (?:length|size|window)|context_length|n_ctx|too (?:long|many tokens)|context the overflows"
+    r"|exceeds? (?:the )?(?:available )?context|maximum (?:model|input) length",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d[\d,]*")
+_HINT = "Shorten the input, start a new conversation, or give the server a larger context."
+
+
+def overflow(words: str, fields: Mapping[str, Any], context: int | None) -> ContextOverflow | None:
+    """The error for a prompt that does not fit, if that is what the server reports. `context`: None if unknown."""
+    kind = f"{fields.get('type')} {fields.get('code')}"
+    if (
+        "exceed_context_size" not in kind
+        and "context_length_exceeded" not in kind
+        and not _TOO_LONG.search(words)
+    ):
+        return None
+    numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(words)]
+    size = fields.get("n_ctx") or context or (numbers[0] if numbers else 0)
+    larger = [number for number in numbers if number > size]
+    prompt = fields.get("n_prompt_tokens") or (larger[0] if larger else size + 1)
+    if not isinstance(prompt, int) or not isinstance(size, int) or size <= 0:
+        return None
+    return ContextOverflow(prompt, size, _HINT, at_least=not larger and not fields.get("n_prompt_tokens"))
+
+
+def before_the_stream(error: ServerError, context: int | None) -> MullError:
+    """A refusal that may be about the context."""
+    if error.status not in (400, 413, 422, 500):
+        return error
+    return overflow(str(error.fields.get("message")), error.fields, context) or error
+
+
+def in_stream(error: Any, name: str, context: int | None) -> MullError:
+    """The error that a chunk reports."""
+    fields = error if isinstance(error, Mapping) else {}
+    if isinstance(exact := fields.get("mull"), Mapping):
+        try:
+            return read_exact_error(exact)
+        except (KeyError, TypeError, ValueError):
+            pass
+    words = said(error if isinstance(error, Mapping) else {"error": error})
+    if found := overflow(words, fields, context):
+        return found
+    code = fields.get("code")
+    status = code if isinstance(code, int) and 100 <= code < 600 else None
+    because = f": {words}" if words else ""
+    return ServerError(
+        "endpoint_failed",
+        f"{name} failed{because}.",
+        "Ask again, and look at the server's log.",
+        status=status,
+        transient=status in TRANSIENT,
+    )
+
+
+def broken_off(name: str) -> ServerError:
+    """A stream that ends before the answer does: no finish reason, no end mark."""
+    return ServerError(
+        "connection_lost",
+        f"{name} broke off in mid-answer.",
+        "Look at the server's log, and ask again.",
+        transient=True,
+    )
+
+
+def empty_stream(name: str, context: int | None) -> ServerError:
+    """A stream without an event: llama_cpp.server answers so where the prompt is too long."""
+    size = f" of {context:,} tokens" if context else ""
+    return ServerError(
+        "endpoint_answer",
+        f"{name} sends an empty answer.",
+        f"Perhaps the prompt exceeds its context{size}: shorten it, and look at the server's log.",
+    )

@@ -1,0 +1,82 @@
+"""The body of a completion request, in the dialect of a kind of server.
+
+In: messages, settings and what was decided about thinking. Out: the body. It carries what the kind understands; what it
+cannot carry and would change the answer is listed by `left_out`, so that it can be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
+from typing import Any
+
+from mull.api.fields import format_fields, limit_fields
+from mull.api.messages import message_object
+from mull.backends.openai.reasoning import ReasoningRequest
+from mull.endpoints.kind import ServerKind
+from mull.messages import Message
+from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings
+from mull.turn.request import DEFAULT_LIMIT
+
+_COMMON = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+_ALL = tuple(field.name for field in fields_of(Sampling))
+_LLAMA = (*_COMMON, "top_k", "min_p", "repeat_penalty")
+_NAMES: Mapping[ServerKind, Mapping[str, str]] = {
+    "mull": {name: name for name in _ALL},
+    "llama-server": {name: name for name in _ALL},
+    "llama_cpp.server": {name: name for name in _LLAMA},
+    "LM Studio": {name: name for name in _LLAMA},
+    "vLLM": {name: name for name in _LLAMA} | {"repeat_penalty": "repetition_penalty"},
+    "SGLang": {name: name for name in _LLAMA} | {"repeat_penalty": "repetition_penalty"},
+    "OpenRouter": {name: name for name in _LLAMA} | {"repeat_penalty": "repetition_penalty"},
+}
+"""How a kind of server spells the fields of `Sampling`; other kinds know OpenAI's alone."""
+_OPENAI = {name: name for name in _COMMON}
+_GRAMMARS = {"mull", "llama-server", "llama_cpp.server"}
+
+
+def body(
+    kind: ServerKind,
+    model: str,
+    messages: Sequence[Message],
+    settings: TurnSettings,
+    reasoning: ReasoningRequest,
+) -> dict[str, Any]:
+    """A streaming request. Messages carry their thinking to servers that render it as their template wants."""
+    spelled = _NAMES.get(kind, _OPENAI)
+    sampling = {
+        spelled[name]: value for name in spelled if (value := getattr(settings.sampling, name)) is not None
+    }
+    made: dict[str, Any] = {
+        "model": model,
+        "messages": [_message(one, kind) for one in messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **sampling,
+        **limit_fields(settings.max_tokens, (), settings.logprobs),
+        **format_fields(settings.answer_format),
+        **reasoning.fields,
+    }
+    if settings.stop and reasoning.decision.applied in ("off", "none"):  # elsewhere it would end the thinking
+        made["stop"] = list(settings.stop)
+    if kind == "llama-server":
+        made |= {"return_progress": True, "reasoning_control": True}
+        made.setdefault("max_tokens", DEFAULT_LIMIT)
+    return made
+
+
+def left_out(kind: ServerKind, sampling: Sampling) -> list[str]:
+    """The sampling that is set and that this kind of server does not know."""
+    spelled = _NAMES.get(kind, _OPENAI)
+    return [
+        name
+        for name in _ALL
+        if name not in spelled and getattr(sampling, name) not in (None, getattr(DEFAULT_SAMPLING, name))
+    ]
+
+
+def _message(message: Message, kind: ServerKind) -> dict[str, Any]:
+    value = message_object(message)
+    if kind != "llama-server":  # others refuse the field, or know another one
+        value.pop("reasoning_content", None)
+    return value

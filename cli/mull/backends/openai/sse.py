@@ -1,0 +1,30 @@
+"""Server-sent events, as far as chat completions use them: lines to the data of each event.
+
+In: lines of bytes. Out: the data of every event, in order. Comments, other fields, a byte order mark and empty events
+are skipped; a line that is a JSON object itself (Ollama's own API) is data too. The last event may lack its blank line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+BOM = b"\xef\xbb\xbf"
+DONE = b"[DONE]"
+
+
+def data_of(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The data of each event; several data lines of one event are joined by line feeds."""
+    held: list[bytes] = []
+    first = True
+    for line in lines:
+        if first:
+            line, first = line.removeprefix(BOM), False  # noqa: PLW2901
+        if line.startswith(b"data:"):
+            held.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line.startswith(b"{") and not held:
+            yield line
+        elif not line and held:
+            yield b"\n".join(held)
+            held = []
+    if held:
+        yield b"\n".join(held)

@@ -1,0 +1,139 @@
+"""One turn on a server: a request out, the events of its streamed reply back.
+
+In: a client, what is known of the server, messages and settings. Out: the events of a turn. A failure before the first
+token is raised; after it, `Done` carries what came and the error. A stop closes the connection, which ends the server's
+work. A mull of this version sends its own events (the `mull` extension), every other server chunks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from mull.backends.openai import failures
+from mull.backends.openai.chunks import Chunk, read_chunk
+from mull.backends.openai.facts import Remote
+from mull.backends.openai.reasoning import ReasoningRequest, by_kind, by_template
+from mull.backends.openai.reply import Reply
+from mull.backends.openai.request import body, left_out
+from mull.backends.openai.sse import DONE, data_of
+from mull.control import TurnControl
+from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Client, Response
+from mull.errors import Interrupted, MullError
+from mull.events import Event, Notice
+from mull.messages import Message
+from mull.reasoning.profile import Profile
+from mull.reasoning.splitter import Splitter
+from mull.settings import TurnSettings
+
+
+def reasoning(
+    remote: Remote, messages: Sequence[Message], settings: TurnSettings, name: str
+) -> ReasoningRequest:
+    """How to ask this server about thinking."""
+    profile = remote.facts.profile
+    if profile is not None:
+        return by_template(settings.reasoning, profile, messages)
+    return by_kind(settings.reasoning, remote.kind, name, thinks=remote.facts.thinks)
+
+
+def run(
+    client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
+) -> Iterator[Event]:
+    """Run one turn. Raises ServerError, ContextOverflow and Interrupted, before the first token only."""
+    if remote.facts.extended:
+        from mull.backends.openai.exact import run_exact
+
+        yield from run_exact(client, remote, messages, settings, control)
+        return
+    began = time.perf_counter()
+    asked = reasoning(remote, messages, settings, client.name)
+    yield from _opening(client.name, remote, settings, asked)
+    request = body(remote.kind, remote.model, messages, settings, asked)
+    reply = Reply(
+        remote.model,
+        settings,
+        asked.decision,
+        Splitter(remote.facts.profile or Profile(None), "", [one.content for one in messages]),
+        next((one.content for one in reversed(messages) if one.role == "user"), ""),
+        began,
+        remote.facts.context,
+        thinks=bool(remote.facts.thinks) and asked.decision.applied not in ("off", "none"),
+    )
+    try:
+        with _posted(client, remote, request, control) as response:
+            yield from _read(client, response, reply, control)
+    except Interrupted:
+        if not control.stopped:
+            raise
+    yield from reply.end(interrupted=control.stopped and not reply.over)
+
+
+def _opening(name: str, remote: Remote, settings: TurnSettings, asked: ReasoningRequest) -> Iterator[Event]:
+    if asked.decision.notice:
+        yield Notice("reasoning", asked.decision.notice)
+    if missing := left_out(remote.kind, settings.sampling):
+        yield Notice("not_supported", f"{name} does not take {', '.join(missing)}.")
+
+
+def _posted(client: Client, remote: Remote, request: dict[str, object], control: TurnControl) -> Response:
+    try:
+        return client.request("POST", f"{client.url.api}/chat/completions", request, control=control)
+    except ServerError as error:
+        raise failures.before_the_stream(error, remote.facts.context) from error
+
+
+def _read(client: Client, response: Response, reply: Reply, control: TurnControl) -> Iterator[Event]:
+    """The events of the stream; what goes wrong after the first text is the reply's error."""
+    ended = asked_to_answer = False
+    try:
+        for data in data_of(response.lines()):
+            if data == DONE:
+                ended = True
+                break
+            chunk = _chunk(data, client.name)
+            if chunk.error is not None:
+                raise failures.in_stream(chunk.error, client.name, reply.context)
+            yield from reply.take(chunk)
+            if control.stopped or reply.over:
+                return
+            if control.wants_answer and not asked_to_answer and reply.is_thinking and reply.id:
+                asked_to_answer = True
+                yield from _answer_now(client, reply.id)
+        if not ended and not reply.reason:
+            raise (
+                failures.broken_off(client.name)
+                if reply.chunks
+                else failures.empty_stream(client.name, reply.context)
+            )
+        if not reply.reason and not reply.first:
+            raise failures.empty_stream(client.name, reply.context)
+    except Interrupted:
+        raise
+    except MullError as error:
+        if not reply.first:
+            raise
+        reply.error = error
+
+
+def _chunk(data: bytes, name: str) -> Chunk:
+    try:
+        return read_chunk(data)
+    except ValueError as error:
+        raise ServerError(
+            "endpoint_answer",
+            f"{name} sends no valid answer: a part of it is not JSON.",
+            "Look at the server's log, and ask again.",
+        ) from error
+
+
+def _answer_now(client: Client, id_: str) -> Iterator[Event]:
+    """Ask the server to end the thinking of a running reply."""
+    try:
+        path = f"{client.url.api}/chat/completions/control"
+        answer = client.post_json(path, {"id": id_, "action": "reasoning_end"}, seconds=5.0)
+    except ServerError:
+        answer = {}
+    if not (isinstance(answer, dict) and answer.get("success")):
+        yield Notice("not_supported", f"{client.name} cannot end its thinking early.")
