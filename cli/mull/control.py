@@ -38,9 +38,13 @@ class Terminated(SystemExit):
 
 
 class TurnControl:
-    """Thread-safe: `stop()` ends the turn, `answer_now()` ends the thinking and starts the answer."""
+    """Thread-safe: `stop()` ends the turn, `answer_now()` ends the thinking and starts the answer.
 
-    def __init__(self) -> None:
+    `parent`: a control of many turns, which reaches this one as well.
+    """
+
+    def __init__(self, parent: TurnControl | None = None) -> None:
+        self._parent = parent
         self._stop = threading.Event()
         self._answer_now = threading.Event()
 
@@ -54,11 +58,11 @@ class TurnControl:
 
     @property
     def stopped(self) -> bool:
-        return self._stop.is_set()
+        return self._stop.is_set() or (self._parent is not None and self._parent.stopped)
 
     @property
     def wants_answer(self) -> bool:
-        return self._answer_now.is_set()
+        return self._answer_now.is_set() or (self._parent is not None and self._parent.wants_answer)
 
 
 def exit_code() -> int:

@@ -351,6 +351,36 @@ def test_the_turns_that_a_stop_interrupts_are_dropped(loaded: ChatBackend) -> No
     assert not [event for event in after if isinstance(event, Done)]
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_turns_own_control_stops_that_turn_alone(loaded: ChatBackend, *, before: bool) -> None:
+    control = TurnControl()
+    own = [TurnControl(control) for _ in range(3)]
+    requests = (TurnRequest(key, asked(f"question {key}"), settings(), own[key]) for key in range(3))
+    if before:
+        own[1].stop()
+    ends = {}
+    for item in loaded.stream_many(Source(*requests), control):
+        if item is not None and item[0] == 1 and isinstance(item[1], ThinkingDelta):
+            own[1].stop()
+        if item is not None and isinstance(item[1], Done | MullError):
+            ends[item[0]] = item[1]
+    stopped = ends.pop(1)
+    assert isinstance(stopped, Interrupted) or (isinstance(stopped, Done) and stopped.finish == "interrupted")
+    assert [isinstance(end, Done) and end.answer for end in ends.values()] == [ANSWER, ANSWER]
+
+
+def test_a_turns_own_control_requests_its_answer_alone(loaded: ChatBackend) -> None:
+    if not loaded.capabilities.answer_now:
+        pytest.skip("not declared")
+    control = TurnControl()
+    own = [TurnControl(control) for _ in range(2)]
+    own[0].answer_now()
+    requests = (TurnRequest(key, asked(f"question {key}"), settings(), own[key]) for key in range(2))
+    ends = {key: events[-1] for key, events in run_many(loaded, Source(*requests), control).items()}
+    thinking = {key: end.thinking for key, end in ends.items() if isinstance(end, Done)}
+    assert thinking[0].strip() != THINKING.strip() == thinking[1].strip()
+
+
 def test_it_can_be_persisted_and_closed_at_any_time(backend: ChatBackend) -> None:
     backend.persist()
     with suppress(MullError):

@@ -112,7 +112,8 @@ class FakeBackend:
         running: dict[int, Iterator[Event]] = {}
         while running or not turns.ended:
             while len(running) < WIDTH and (request := turns.take(wait=not running)):
-                running[request.key] = self.stream(request.messages, request.settings, control)
+                own = request.control or control
+                running[request.key] = self.stream(request.messages, request.settings, own)
             for key in list(running):
                 event: Event | MullError
                 try:

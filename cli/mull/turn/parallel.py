@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from mull.control import TurnControl
@@ -43,6 +43,11 @@ class _Waiting:
     request: TurnRequest
     prompt: RenderedPrompt
     began: float
+
+    @property
+    def stopped(self) -> bool:
+        """Whether this turn alone was stopped."""
+        return self.request.control is not None and self.request.control.stopped
 
 
 @dataclass(slots=True)
@@ -82,16 +87,14 @@ class _ParallelTurns:
             request = self._source.take(wait=not self._running)
             if request is None:
                 break
-            began = time.perf_counter()
+            began, control = time.perf_counter(), request.control or self._control
             try:
-                prompt = prepare(
-                    self._loaded, request.messages, request.settings, lambda: self._control.stopped
-                )
+                prompt = prepare(self._loaded, request.messages, request.settings, _stopped_by(control))
                 if len(prompt.tokens) >= self._engine.n_ctx_max:  # before context is reserved for it
                     raise self._engine.overflow(len(prompt.tokens))
-            except Interrupted:
-                return
             except MullError as error:
+                if isinstance(error, Interrupted) and self._control.stopped:
+                    return
                 yield request.key, error
             else:
                 new.append(_Waiting(request, prompt, began))
@@ -101,14 +104,18 @@ class _ParallelTurns:
 
     def _begin(self) -> Iterator[KeyedEvent]:
         """Start what waits, except a prompt whose prefix is being computed for another turn: it will be copied."""
+        for waiting in [each for each in self._waiting if each.stopped]:
+            self._waiting.remove(waiting)
+            yield waiting.request.key, Interrupted()
         while self._waiting and not self._engine.has_preempted:
             waiting = self._waiting[0]
             if self._engine.prefix_in_progress(waiting.prompt.tokens):
                 return
             self._waiting.popleft()
-            key, settings = waiting.request.key, waiting.request.settings
+            request = waiting.request
+            key, control = request.key, request.control or self._control
             try:
-                turn = begin(self._loaded, waiting.prompt, settings, self._control, waiting.began)
+                turn = begin(self._loaded, waiting.prompt, request.settings, control, waiting.began)
             except MullError as error:
                 yield key, error
                 continue
@@ -138,11 +145,15 @@ class _ParallelTurns:
             return
         turn.generation.close()
         ending = list(turn.end(failure))
-        if isinstance(ending[-1], Done) and ending[-1].finish == "interrupted":
-            return  # stopped: dropped by `run`
+        if self._control.stopped and isinstance(ending[-1], Done) and ending[-1].finish == "interrupted":
+            return  # dropped by `run`
         self._running.remove(running)
         for event in ending:
             yield running.key, event
+
+
+def _stopped_by(control: TurnControl) -> Callable[[], bool]:
+    return lambda: control.stopped
 
 
 def _available(turn: Turn) -> Iterator[Event]:

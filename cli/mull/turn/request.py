@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mull.control import TurnControl
 from mull.messages import Message
 from mull.settings import TurnSettings
 
@@ -16,11 +17,16 @@ reaches it; the exit code then reports that the answer was cut."""
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """One turn to run. `key` names it in the results; keys are unique among the turns that run together."""
+    """One turn to run. `key` names it in the results; keys are unique among the turns that run together.
+
+    `control`: stops this turn alone, whose `Done` then says so, or requests its answer; None: the run's control. The
+    run's own stop reaches it sooner where that is its `parent`.
+    """
 
     key: int
     messages: Sequence[Message]
     settings: TurnSettings
+    control: TurnControl | None = None
 
 
 class TurnSource(Protocol):
