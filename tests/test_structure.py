@@ -46,6 +46,7 @@ FLOORS = {
     "backends": 7,
     "bench": 8,
     "batch": 8,
+    "server": 8,
     "conversation": 8,
     "commands": 9,
     "help": 8,
@@ -61,6 +62,8 @@ LIBRARIES = {
     "sqlite3": ("mull.store",),
     "huggingface_hub": ("mull.models.hub", "mull.models.disk"),
     "jinja2": ("mull.chat_template",),
+    "starlette": ("mull.server",),
+    "uvicorn": ("mull.server",),
 }
 
 MULL = Sources.of(PACKAGE)

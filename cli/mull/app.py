@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 
 _ASK, _MODELS, _SAVED = "Ask and chat", "Models", "Conversations and templates"
-_MANY, _SERVE, _SETUP = "Many prompts and measuring", "Several machines", "Setup"
+_MANY, _SERVE, _SETUP = "Many prompts and measuring", "Servers", "Setup"
 
 COMMANDS: dict[str, Entry] = {
     "ask": Entry("mull.commands.ask:ask", "Ask one question; the answer goes to stdout.", _ASK),
@@ -60,6 +60,7 @@ COMMANDS: dict[str, Entry] = {
     "batch": Entry("mull.commands.batch:batch", "Answer many prompts: JSON Lines in, JSON Lines out.", _MANY),
     "bench": Entry("mull.commands.bench:bench", "Measure prompt-processing and generation speed.", _MANY),
     "eval": Entry("mull.commands.eval:eval_", "Compare a model's answers with and without thinking.", _MANY),
+    "serve": Entry("mull.commands.serve:serve", "Serve models over an OpenAI-compatible HTTP API.", _SERVE),
     "worker": Entry("mull.commands.worker:worker", "Let a model on another machine compute here.", _SERVE),
     "config": Entry("mull.commands.config:app", "Show and change the settings.", _SETUP),
     "cache": Entry("mull.commands.cache:app", "List and clear the prompt cache on disk.", _SETUP),

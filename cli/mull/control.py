@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -140,30 +140,42 @@ def _again(number: int, received: int) -> None:
 
 
 @contextmanager
-def stop_on_interrupt(control: TurnControl) -> Iterator[None]:
-    """A signal that asks to end stops the turn, whose partial answer is stored; a second one within two seconds raises
-    KeyboardInterrupt. Ignored signals stay ignored (nohup).
+def handle_signals(handler: Callable[[int], None]) -> Iterator[None]:
+    """Call `handler` in the main thread with each signal that asks to end. Ignored signals stay ignored (nohup).
 
-    For runs without a key reader. Only the main thread can have signal handlers; in others this does nothing.
+    Only the main thread can have signal handlers; in others this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        _received.append(number)
+        handler(number)
+
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
+def stop_on_interrupt(control: TurnControl) -> Iterator[None]:
+    """A signal that asks to end stops the turn, whose partial answer is stored; a second one within two seconds raises
+    KeyboardInterrupt. For runs without a key reader; like `handle_signals` otherwise.
+    """
     last = -TWICE
 
-    def on_interrupt(number: int, _frame: FrameType | None) -> None:
+    def on_interrupt(_number: int) -> None:
         nonlocal last
-        _received.append(number)
         now = time.monotonic()
         if now - last < TWICE:
             raise KeyboardInterrupt
         last = now
         control.stop()
 
-    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_interrupt) for number in handled}
-    try:
+    with handle_signals(on_interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -93,7 +93,7 @@ class _ParallelTurns:
                 if len(prompt.tokens) >= self._engine.n_ctx_max:  # before context is reserved for it
                     raise self._engine.overflow(len(prompt.tokens))
             except MullError as error:
-                if isinstance(error, Interrupted) and self._control.stopped:
+                if isinstance(error, Interrupted) and _stopped_by(self._control)():
                     return
                 yield request.key, error
             else:

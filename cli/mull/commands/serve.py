@@ -1,0 +1,256 @@
+"""`mull serve`: an OpenAI-compatible API on this machine, for models that stay loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mull.commands._options import (
+    Ctx,
+    Device,
+    Draft,
+    GpuLayers,
+    KvType,
+    NoDraft,
+    Quiet,
+    Threads,
+    TurnFlags,
+    completes,
+)
+from mull.errors import ExitCode, UsageError
+from mull.settings import MAX_PARALLEL, ParallelSettings
+from mull.terminal.console.streams import Streams
+
+if TYPE_CHECKING:
+    import socket
+
+    from mull.backends.base import ChatBackend
+    from mull.commands._run_config import RunConfig
+
+ADDRESS, LIMITS = "Address and access", "Requests"
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="A model to serve (repeatable); of several, each is loaded with its first request.",
+        autocompletion=completes("installed_models"),
+        show_default=False,
+    ),
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="ADDRESS",
+        help="The address to listen on; one that other machines can reach needs --api-key-env.",
+        rich_help_panel=ADDRESS,
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        metavar="N",
+        min=0,
+        max=65_535,
+        help="The port; 0 finds a free one.",
+        rich_help_panel=ADDRESS,
+    ),
+]
+Socket = Annotated[
+    Path | None,
+    typer.Option(
+        "--socket",
+        metavar="PATH",
+        help="Listen on a Unix socket instead, which only you can reach.",
+        show_default=False,
+        rich_help_panel=ADDRESS,
+    ),
+]
+ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key-env",
+        metavar="VAR",
+        help="Require the key that this environment variable holds.",
+        show_default=False,
+        rich_help_panel=ADDRESS,
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--parallel",
+        metavar="N",
+        min=1,
+        max=MAX_PARALLEL,
+        help="Number of requests to answer at a time. Unset: as many as are fast here.",
+        show_default=False,
+        rich_help_panel=LIMITS,
+    ),
+]
+KeepAlive = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-alive",
+        metavar="TIME",
+        help="End after this time without a request, for example 5m. Unset: never.",
+        show_default=False,
+        rich_help_panel=LIMITS,
+    ),
+]
+Log = Annotated[
+    bool,
+    typer.Option(
+        "--log",
+        help="Print a line for each request also where stderr is no terminal.",
+        rich_help_panel=LIMITS,
+    ),
+]
+
+
+def serve(
+    context: typer.Context,
+    model: Models = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8484,
+    socket_path: Socket = None,
+    api_key_env: ApiKeyEnv = None,
+    parallel: Parallel = None,
+    keep_alive: KeepAlive = None,
+    log: Log = False,
+    ctx: Ctx = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    device: Device = None,
+    kv_type: KvType = None,
+    draft: Draft = None,
+    no_draft: NoDraft = False,
+    quiet: Quiet = False,
+) -> None:
+    """Serve models over HTTP: an OpenAI-compatible API that many clients can use at a time.
+
+    Models stay loaded, prompts are cached in memory, and requests are decoded in parallel. Fields of a request that
+    mull does not have are named in the response's header x-mull-ignored.
+    """
+    from mull.commands._run_config import run_config
+    from mull.config import read_config
+    from mull.server import listen
+    from mull.server.guard import Rules
+
+    streams: Streams = context.obj
+    idle = _seconds(keep_alive)
+    key = _key(api_key_env)
+    local = socket_path is not None or listen.is_local(host)
+    if not local and key is None:
+        raise UsageError(
+            "key_needed",
+            f"Other machines can reach {host}, so a key is needed.",
+            "Put one into an environment variable and name it: --api-key-env MULL_API_KEY.",
+        )
+    flags = TurnFlags(
+        threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, draft=draft,
+        no_draft=no_draft,
+    )  # fmt: skip
+    run = run_config(flags, read_config())
+    with ExitStack() as stack:
+        models = _open(model or [], run, ParallelSettings(parallel), stack)
+        opened = listen.unix(socket_path) if socket_path is not None else listen.tcp(host, port)
+        listening = stack.enter_context(opened)
+        from mull.server.run import ServerOptions
+        from mull.server.run import serve as run_server
+
+        if not quiet:
+            _say_where(
+                [backend.name for backend, _ in models], listening, host, socket_path, api_key_env, streams
+            )
+        options = ServerOptions(
+            Rules(key, local=local and socket_path is None, host=host.lower()),
+            idle,
+            log=streams.note if log or (streams.stderr_tty and not quiet) else lambda _: None,
+            note=streams.note if not quiet else lambda _: None,
+        )
+        by_signal = run_server(models, listening, options)
+    raise typer.Exit(ExitCode.INTERRUPTED if by_signal else ExitCode.OK)
+
+
+def _open(
+    names: Sequence[str], run: RunConfig, parallel: ParallelSettings, stack: ExitStack
+) -> list[tuple[ChatBackend, frozenset[str]]]:
+    """A backend for each model, not loaded yet, and the names by which requests may call it."""
+    from mull.commands._recommend import BeyondPebble
+
+    opened: dict[str, tuple[ChatBackend, frozenset[str]]] = {}
+    wanted: list[str | None] = [*names] or [None]
+    for name in wanted:
+        resolved = run.model.resolve(name)
+        if resolved.chosen_by == "builtin":
+            raise BeyondPebble("requests of a server")
+        called = {resolved.name, *((name,) if name else ())}
+        if (same := opened.get(resolved.name)) is not None:
+            opened[resolved.name] = (same[0], same[1] | called)
+            continue
+        backend = stack.enter_context(closing(run.open_backend(resolved, parallel)))
+        opened[resolved.name] = (backend, frozenset(called))
+    return list(opened.values())
+
+
+def _key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UsageError(
+            "key_needed",
+            f"The environment variable {variable} is empty.",
+            f"For example: export {variable}=…",
+        )
+    return key
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None or text.strip().lower() in {"off", "0"}:
+        return None
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(
+            "usage_error", f"--keep-alive does not take {text!r}.", "For example: 5m, 90s or 1h."
+        )
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _say_where(
+    names: Sequence[str],
+    listening: socket.socket,
+    host: str,
+    path: Path | None,
+    key_variable: str | None,
+    streams: Streams,
+) -> None:
+    """Two lines on stderr: the address, and a command to try it."""
+    from mull.server.listen import address_of
+
+    address = "http://localhost" if path is not None else address_of(listening, host)
+    shown = str(path) if path is not None else f"{address}/v1"
+    command: list[Any] = ["curl"]
+    if path is not None:
+        command += ["--unix-socket", shlex.quote(str(path))]
+    command += [f"{address}/v1/chat/completions", "-H 'Content-Type: application/json'"]
+    if key_variable is not None:
+        command.append(f'-H "Authorization: Bearer ${key_variable}"')
+    command.append("""-d '{"messages": [{"role": "user", "content": "Hi"}]}'""")
+    streams.note(f"mull serves {' and '.join(names)} at {shown}; Ctrl+C ends it.")
+    streams.note(" ".join(command))

@@ -1,0 +1,50 @@
+"""HTTP/1.1 as uvicorn speaks it, with a time limit for the head of a request.
+
+uvicorn itself waits for ever for a client that sends its headers byte by byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mull.server.limits import HEADER_SECONDS
+
+
+class LimitedProtocol(H11Protocol):
+    """One connection. Handlers find `abort` in the scope's state: it drops the connection with all that is unsent."""
+
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "abort": transport.abort}
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._between_requests:
+            if self._head is None:
+                self._expect_head()
+        elif self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._head is not None:
+            self._head.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        self._head = self.loop.call_later(HEADER_SECONDS, self._late)
+
+    def _late(self) -> None:
+        self._head = None
+        if self._between_requests:
+            self.transport.abort()
