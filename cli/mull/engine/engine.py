@@ -103,9 +103,13 @@ class Engine:
         """Whether a live request is computing a long prefix of this prompt, which could be copied a moment later."""
         return self._scheduler.prefix_in_progress(tokens)
 
-    def reserve(self, tokens: int) -> None:
-        """Make room for so many tokens more, as far as the limit allows: growing later means moving the KV cache."""
-        self._resizable.reserve(tokens)
+    def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> None:
+        """Make room for so many tokens more, as far as the limit allows: growing later means moving the KV cache.
+
+        `prompts` come next: what idle slots hold of them stays.
+        """
+        slots = (self._scheduler.idle_slot(prompt) for prompt in prompts)
+        self._resizable.reserve(tokens, [slot for slot in slots if slot is not None])
 
     def overflow(self, tokens: int, *, at_least: bool = False) -> ContextOverflow:
         """The error for a prompt of so many tokens. Its hint names --ctx only up to what the model was trained for."""

@@ -8,7 +8,7 @@ decoded here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mull.engine.context import Context
 from mull.engine.kv.prefill import ChunkSize
@@ -30,6 +30,7 @@ class Scheduler:
         self.slots = [Slot(seq, model.window) for seq in range(n_parallel)]
         self.live: list[LiveSequence] = []
         self._can_copy = not model.recurrent and n_parallel > 1
+        self._released = 0
 
     @property
     def used(self) -> int:
@@ -44,13 +45,25 @@ class Scheduler:
     # before a prompt is computed
 
     def cached(self, prompt: Sequence[int]) -> int:
-        """How many of the prompt's first tokens an idle slot holds."""
-        return max((common_prefix(slot.tokens, prompt) for slot in self.slots if not slot.busy), default=0)
+        """How many of the prompt's first tokens the idle slot holds that it would get."""
+        slot = self.idle_slot(prompt)
+        return common_prefix(slot.tokens, prompt) if slot is not None else 0
 
     def idle_slot(self, prompt: Sequence[int]) -> Slot | None:
-        """The idle slot that holds most of the prompt; None when all are busy."""
-        idle = (slot for slot in self.slots if not slot.busy)
-        return max(idle, key=lambda slot: common_prefix(slot.tokens, prompt), default=None)
+        """The idle slot for a prompt; None when all are busy.
+
+        The one that saves most, less what it loses by dropping the rest of its tokens. Where none saves anything, an
+        empty one, or the one that was released first.
+        """
+
+        def gain(slot: Slot) -> int:
+            return 2 * common_prefix(slot.tokens, prompt) - len(slot.tokens)
+
+        idle = [slot for slot in self.slots if not slot.busy]
+        best = max(idle, key=gain, default=None)
+        if best is None or gain(best) > 0:
+            return best
+        return min(idle, key=lambda slot: (bool(slot.tokens), slot.released))
 
     def prefix_in_progress(self, prompt: Sequence[int]) -> bool:
         """Whether a live sequence is computing a long prefix of this prompt, which could be copied a moment later."""
@@ -109,12 +122,16 @@ class Scheduler:
 
     # a full cache
 
-    def evict_unshared(self, context: Context) -> None:
-        """Evict what only idle slots hold. Prefixes shared with other slots cost no cells, and stay for the next
-        prompt."""
-        for slot in self.slots:
-            if not slot.busy and slot.tokens:
-                slot.truncate(context, slot.shared)
+    def evict_unshared(self, context: Context, tokens: int, keep: Collection[Slot]) -> None:
+        """Evict what only idle slots hold, those first that were released first, until `tokens` more fit.
+
+        Prefixes shared with other slots cost no cells, and stay for the next prompt. `keep`: slots that are left alone.
+        """
+        idle = [slot for slot in self.slots if not slot.busy and slot.tokens and slot not in keep]
+        for slot in sorted(idle, key=lambda slot: slot.released):
+            if self.used + tokens <= context.n_ctx:
+                break
+            slot.truncate(context, slot.shared)
         for slot in self.slots:
             donors = (other for other in self.slots if other is not slot and other.shared < slot.shared)
             if slot.shared and not any(common_prefix(o.tokens, slot.tokens) >= slot.shared for o in donors):
@@ -143,7 +160,8 @@ class Scheduler:
         if sequence not in self.live:
             return
         self.live.remove(sequence)
-        sequence.slot.busy = False
+        self._released += 1
+        sequence.slot.busy, sequence.slot.released = False, self._released
         resumed = next((other for other in self.live if other.preempted), None)
         if resumed is None:
             return

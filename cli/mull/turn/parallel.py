@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from mull.control import TurnControl
+from mull.engine.engine import Engine
 from mull.engine.kv.prefill import TILE
 from mull.engine.kv.slot import common_prefix
 from mull.errors import Interrupted, MullError
@@ -100,7 +101,8 @@ class _ParallelTurns:
                 new.append(_Waiting(request, prompt, began))
                 self._waiting.append(new[-1])
         if new:
-            self._engine.reserve(_context_needed(new))
+            prompts = [each.prompt.tokens for each in new]
+            self._engine.reserve(_context_needed(new, self._engine), prompts)
 
     def _begin(self) -> Iterator[KeyedEvent]:
         """Start what waits, except a prompt whose prefix is being computed for another turn: it will be copied."""
@@ -162,13 +164,17 @@ def _available(turn: Turn) -> Iterator[Event]:
         yield from turn.take(item)
 
 
-def _context_needed(turns: Sequence[_Waiting]) -> int:
-    """Tokens that these prompts and their answers will probably occupy; a prefix shared with the first counts once.
+def _context_needed(turns: Sequence[_Waiting], engine: Engine) -> int:
+    """Tokens that these prompts and their answers will probably occupy beside what is cached; a prefix shared with the
+    first counts once.
 
     A shared prefix is copied as far as it has been computed by then, so each turn may compute about a tile more of it.
     Too small a reservation is expensive: when a context grows, its sequences lose the cells that they share.
     """
     first = turns[0].prompt.tokens
-    prompts = sum(len(one.prompt.tokens) - common_prefix(first, one.prompt.tokens) + TILE for one in turns)
     answers = sum(min(one.request.settings.max_tokens or ANSWER, ANSWER) for one in turns)
-    return len(first) + prompts + answers
+    needed = len(first) - engine.cached(first) + answers
+    for turn in turns[1:]:
+        tokens = turn.prompt.tokens
+        needed += len(tokens) - max(common_prefix(first, tokens) - TILE, engine.cached(tokens))
+    return needed

@@ -32,6 +32,7 @@ class Slot:
         self.tokens: list[int] = []
         self.shared = 0  # leading tokens whose cells belong to other sequences too
         self.busy = False
+        self.released = 0  # its place in the order in which slots became idle
         self._window = window  # of sliding attention, in tokens; 0 for none
 
     def keep_prefix(self, context: Context, prompt: Sequence[int]) -> int:
