@@ -92,6 +92,11 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull worker", "behind an SSH tunnel"),
         ("mull worker --host 10.0.0.2 --trusted-network", "in a VPN or a network of your own"),
     ),
+    "mull endpoints": (
+        ("mull endpoints add office http://10.0.0.5:8000", "a server on the network"),
+        ("mull endpoints", "which of them answer"),
+        ('mull -m @office "17 * 23?"', "ask its first model"),
+    ),
     "mull doctor": (("mull doctor --json", "for a bug report"),),
     "mull help": (
         ("mull help models", "the help of one command"),

@@ -11,6 +11,7 @@ from mull.store.sessions import open_store
 
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
+from tests.endpoints.scripted_server import as_json, serve
 from tests.terminal.harness import Terminal
 
 EVIL = "\x1b]0;evil\x07\x1b[2J\u202e\x9b5m"
@@ -69,4 +70,28 @@ def test_no_command_hands_them_out_as_they_are(home: dict[str, str], saved: None
         out = terminal.bytes.decode()
     assert "finished" in out
     assert out.count("␛]0;evil") > len(COMMANDS.splitlines()) / 2
+    assert not [part for part in ("\x1b]0;", "\x07", "\x1b[2J", "\u202e", "\x9b") if part in out]
+
+
+def test_a_hostile_server_does_not_control_the_terminal(home: dict[str, str], tmp_path: Path) -> None:
+    with serve() as server:
+        rows = [{"id": f"evil{EVIL}", "owned_by": EVIL, "max_model_len": 7}]
+        server.on("GET", "/good/models", as_json({"data": rows}))
+        server.on("GET", "/bad/models", as_json({"error": {"message": EVIL}}, 500))
+        (tmp_path / "mull").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mull "$@"\n')
+        (tmp_path / "mull").chmod(0o755)
+        script = f"""
+mull endpoints add good {server.url}/good
+mull endpoints add bad {server.url}/bad
+mull endpoints
+mull models --endpoint good
+mull models --endpoint bad
+echo finished
+"""
+        environment = {**home, "PATH": f"{tmp_path}:{home['PATH']}"}
+        with Terminal(["/bin/sh", "-c", script], environ=environment, columns=200, rows=60) as terminal:
+            assert terminal.exit() == 0
+            out = terminal.bytes.decode()
+    assert "finished" in out
+    assert out.count("␛]0;evil") >= 3
     assert not [part for part in ("\x1b]0;", "\x07", "\x1b[2J", "\u202e", "\x9b") if part in out]

@@ -1,7 +1,7 @@
 """Shell completion of the names of models, sessions and prompt templates.
 
 In: the incomplete word. Out: pairs of a name and a description; a name that cannot be typed is left out. It returns
-nothing on any error, uses no network and opens no model, because the shell waits for it at every press of Tab.
+nothing on any error and opens no model, because the shell waits for it at every press of Tab; endpoints have 0.3 s.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache
 from itertools import chain
 
 from mull.config import read_config
+from mull.endpoints.known_models import WAIT_SECONDS, known_models
 from mull.errors import MullError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import load_catalogue
@@ -33,9 +34,33 @@ def installed_models(incomplete: str) -> Found:
     return _matching(incomplete, installed())
 
 
-def known_models(incomplete: str) -> Found:
+def answering_models(incomplete: str) -> Found:
+    """What -m takes: installed models, `MODEL@ENDPOINT` and `@ENDPOINT`. The network is waited for 0.3 s at most."""
+    return _matching(incomplete, chain(installed(), of_endpoints(incomplete)))
+
+
+def of_endpoints(incomplete: str, *, wait: float = WAIT_SECONDS) -> Iterator[tuple[str, str]]:
+    """Models of endpoints as -m names them; behind an `@`, the names of endpoints. Raises MullError.
+
+    `wait`: seconds for endpoints that have not been asked lately.
+    """
+    endpoints = read_config().endpoints
+    head, at, _ = incomplete.rpartition("@")
+    yield from ((f"{head}@{one.name}", one.url) for one in endpoints.values())
+    if at or not endpoints:
+        return
+    for name, models in known_models(endpoints.values(), wait=wait).items():
+        yield from ((f"{model}@{name}", f"on {name}") for model in models)
+
+
+def catalogue_models(incomplete: str) -> Found:
     """Names of the catalogue's and of installed models."""
     return _matching(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
+
+
+def endpoint_names(incomplete: str) -> Found:
+    """Names of endpoints."""
+    return _matching(incomplete, ((one.name, one.url) for one in read_config().endpoints.values()))
 
 
 def sessions(incomplete: str) -> Found:

@@ -45,8 +45,8 @@ Model = Annotated[
         "-m",
         "--model",
         metavar="NAME",
-        help="A catalogue name, owner/repo[:QUANT], or a path to a .gguf file.",
-        autocompletion=completes("installed_models"),
+        help="A catalogue name, owner/repo[:QUANT], a path to a .gguf file, or MODEL@ENDPOINT.",
+        autocompletion=completes("answering_models"),
     ),
 ]
 System = Annotated[

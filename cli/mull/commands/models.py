@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mull.commands._options import Json
+from mull.commands._options import Json, completes
 from mull.errors import MullError, UsageError
 from mull.fs.size import size_text
 from mull.terminal.console.streams import Streams
@@ -47,6 +47,16 @@ Refresh = Annotated[
         show_default=False,
     ),
 ]
+FromEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        metavar="NAME",
+        help="The models that an endpoint lists (mull endpoints), by its name or its URL.",
+        autocompletion=completes("endpoint_names"),
+        show_default=False,
+    ),
+]
 
 
 @app.command("models", context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +68,7 @@ def models(
     installed: Installed = False,
     best: Best = False,
     refresh: Refresh = None,
+    endpoint: FromEndpoint = None,
     json: Json = False,
 ) -> None:
     """List models, and whether they fit this machine.
@@ -66,7 +77,13 @@ def models(
     """
     streams: Streams = context.obj
     words = [] if words in (["list"], ["ls"]) else words or []
-    if refresh is not None:
+    if endpoint is not None:
+        from mull.commands._endpoints import list_models
+
+        if words or licence or installed or best or refresh:
+            raise UsageError("conflicting_options", "--endpoint goes with no other choice.", "Give it alone.")
+        list_models(streams, endpoint, json=json)
+    elif refresh is not None:
         _refresh(streams, refresh, json=json)
     elif words[:1] == ["search"]:
         _search(streams, words[1:], json=json)

@@ -16,7 +16,7 @@ Names = Annotated[
     typer.Argument(
         metavar="NAME...",
         help="A catalogue name, owner/repo[@REV][:QUANT], or an address on the Hub.",
-        autocompletion=completes("known_models"),
+        autocompletion=completes("catalogue_models"),
     ),
 ]
 Quant = Annotated[

@@ -27,7 +27,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME",
         help="A catalogue name, owner/repo[:QUANT], or the path of a .gguf file.",
-        autocompletion=completes("known_models"),
+        autocompletion=completes("catalogue_models"),
     ),
 ]
 Readme = Annotated[

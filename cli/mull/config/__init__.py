@@ -5,6 +5,7 @@ values, and the layers of settings made from it.
 Raises MullError (invalid_config, invalid_setting, unknown_setting) that names the key.
 """
 
+from mull.config.endpoints import check_free, new_endpoint
 from mull.config.file import CONFIG_FILE, Config, load, read_config, rows, value_text
 from mull.config.keys import KEYS, ConfigKey, check, find_key, parse, show_value
 from mull.config.writing import edited, save_endpoint, save_value
@@ -15,9 +16,11 @@ __all__ = [
     "Config",
     "ConfigKey",
     "check",
+    "check_free",
     "edited",
     "find_key",
     "load",
+    "new_endpoint",
     "parse",
     "read_config",
     "rows",

@@ -12,7 +12,7 @@ from typing import Any
 from mull.config.keys import ConfigKey, has_kind, parse_kind, show_value
 from mull.endpoints import url
 from mull.endpoints.endpoint import Endpoint, is_name, key_variable
-from mull.errors import MullError
+from mull.errors import MullError, UsageError
 from mull.suggest import did_you_mean, nearest
 
 TABLE = "endpoints"
@@ -127,3 +127,24 @@ def _checked(where: str, key: str, value: Any) -> Any:
     if key == "model" and not (value.strip() and value.isprintable()):
         raise ValueError(f'expects the name of a model for "{where}.{key}"')
     return value
+
+
+def new_endpoint(
+    name: str, address: str, key_env: str | None, model: str | None, *, insecure: bool
+) -> Endpoint:
+    """An endpoint from the words of a command line. Raises UsageError."""
+    given = {"url": address, "key_env": key_env, "model": model, "insecure": insecure}
+    try:
+        return read_endpoint(name, {key: value for key, value in given.items() if value is not None})
+    except TableError as error:
+        raise UsageError("invalid_setting", f"The endpoint {error}.", "mull endpoints add --help") from error
+
+
+def check_free(endpoints: Mapping[str, Endpoint], name: str) -> None:
+    """Raises MullError (endpoint_exists) where there is an endpoint of that name."""
+    if name in endpoints:
+        raise MullError(
+            "endpoint_exists",
+            f"There is an endpoint called {name} already.",
+            f"--replace takes its place; mull endpoints rm {name} removes it.",
+        )

@@ -14,6 +14,7 @@ from typing import Any
 from mull.config.endpoints import (
     ENDPOINT_KEYS,
     TABLE,
+    check_free,
     parsed,
     read_endpoint,
     split_key,
@@ -48,12 +49,8 @@ def save_endpoint(path: Path, endpoint: Endpoint, *, replace: bool = False) -> N
 
     with _document(path) as document:
         tables = document.setdefault(TABLE, tomlkit.table(is_super_table=True))
-        if endpoint.name in tables and not replace:
-            raise MullError(
-                "endpoint_exists",
-                f"There is an endpoint called {endpoint.name} already.",
-                f"--replace takes its place; mull endpoints rm {endpoint.name} removes it.",
-            )
+        if not replace:
+            check_free(tables, endpoint.name)
         table = tables[endpoint.name] if endpoint.name in tables else tomlkit.table()
         for key in ENDPOINT_KEYS:
             value = getattr(endpoint, key.name)
@@ -86,7 +83,8 @@ def _document(path: Path) -> Iterator[Any]:
         except (OSError, ValueError, RecursionError, ParseError) as error:
             raise invalid(path, f"cannot be read: {reason(error)}") from error
         yield document
-        write_atomic_through(path, tomlkit.dumps(document))
+        text = tomlkit.dumps(document)
+        write_atomic_through(path, text if text.endswith("\n") or not text else f"{text}\n")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mull import config
-from mull.commands._completion import installed, templates
+from mull.commands._completion import installed, of_endpoints, templates
 from mull.commands.chat import slash
 from mull.commands.chat.key_table import key_lines
 from mull.commands.chat.session import Chat
@@ -140,7 +140,7 @@ def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
     elif kind == "template":
         yield from _matching(argument, templates(""), more=True)
     elif kind == "model":
-        yield from _matching(argument, _models())
+        yield from _matching(argument, _models(argument))
     elif kind == "session" and not chat.private:
         yield from _matching(argument, _sessions(chat))
 
@@ -165,10 +165,11 @@ def _settings(argument: str) -> Iterator[Suggestion]:
         yield from _matching(value, ((word, "") for word in (*words, "none")), closed=bool(words))
 
 
-def _models() -> Iterator[tuple[str, str]]:
-    """The installed models."""
+def _models(argument: str) -> Iterator[tuple[str, str]]:
+    """The installed models, and those that endpoints had when they were last asked."""
     try:
         yield from installed()
+        yield from of_endpoints(argument, wait=0)
     except (MullError, OSError):
         return
 
