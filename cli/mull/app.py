@@ -61,11 +61,11 @@ COMMANDS: dict[str, Entry] = {
     "bench": Entry("mull.commands.bench:bench", "Measure prompt-processing and generation speed.", _MANY),
     "eval": Entry("mull.commands.eval:eval_", "Compare a model's answers with and without thinking.", _MANY),
     "serve": Entry("mull.commands.serve:serve", "Serve models over an OpenAI-compatible HTTP API.", _SERVE),
+    "endpoints": Entry(
+        "mull.commands.endpoints:app", "List, add and remove servers with an OpenAI-compatible API.", _SERVE
+    ),
     "worker": Entry("mull.commands.worker:worker", "Let a model on another machine compute here.", _SERVE),
     "config": Entry("mull.commands.config:app", "Show and change the settings.", _SETUP),
-    "endpoints": Entry(
-        "mull.commands.endpoints:app", "List, add and remove servers with an OpenAI-compatible API.", _SETUP
-    ),
     "cache": Entry("mull.commands.cache:app", "List and clear the prompt cache on disk.", _SETUP),
     "doctor": Entry("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp.", _SETUP),
     "help": Entry("mull.commands.help:help_", "Show the help of mull or of a command.", _SETUP),

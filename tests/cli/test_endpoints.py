@@ -153,3 +153,22 @@ def test_a_hostile_server_offers_no_names_that_cannot_be_typed(mull: Run, file: 
         assert not any(
             "evil" in name and not name.startswith(("good@", "@")) for name in completed(mull, "", {})
         )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rm", "a/b@office"],
+        ["verify", "a/b@office"],
+        ["pull", "a/b@office"],
+        ["inspect", "a/b@office"],
+        ["inspect", "@http://127.0.0.1:9"],
+        ["-m", "pebble", "--draft", "a/b@office", "2 + 2"],
+        ["bench", "--forget", "-m", "a/b@office"],
+    ],
+)
+def test_what_needs_a_file_says_that_an_endpoint_has_none(mull: Run, file: Path, words: list[str]) -> None:
+    file.write_text('[endpoints.office]\nurl = "http://127.0.0.1:9/v1"\n')
+    done = mull(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"is a model of an endpoint: there is no file of it here." in done.stderr

@@ -6,9 +6,10 @@ when it makes one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mull.models.resolve import find
@@ -17,6 +18,7 @@ from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSetting
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
+    from mull.endpoints.endpoint import Endpoint
 
 
 def open_backend(
@@ -24,16 +26,20 @@ def open_backend(
     engine: EngineSettings,
     *,
     folders: Sequence[Path] = (),
+    endpoints: Mapping[str, Endpoint] = MappingProxyType({}),
     prompt_cache: PromptCacheSettings | None = None,
     parallel: ParallelSettings | None = None,
 ) -> ChatBackend:
     """A backend for this model. `parallel`: for how many turns at a time (None: one).
 
-    `folders`: where a draft model is looked for, beside the known caches. Raises what `resolve.find` raises for it.
+    `folders`: where a draft model is looked for, beside the known caches; one of `endpoints` is refused. Raises what
+    `resolve.find` raises for it.
     """
     from mull.backends.local import LocalBackend
 
     _ = resolved.file  # raises where no branch above knows a backend for the model
     if engine.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
-        engine = replace(engine, draft=str(find(engine.draft or "", folders=folders).file))
+        engine = replace(
+            engine, draft=str(find(engine.draft or "", folders=folders, endpoints=endpoints).file)
+        )
     return LocalBackend(resolved, engine, prompt_cache=prompt_cache, parallel=parallel)

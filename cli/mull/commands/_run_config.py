@@ -171,6 +171,7 @@ class RunConfig:
             resolved,
             self.engine,
             folders=self.model.folders,
+            endpoints=self.model.endpoints,
             prompt_cache=self.saving.prompt_cache if parallel is None else None,
             parallel=parallel,
         )

@@ -15,7 +15,7 @@ from mull.settings import ReasoningAsk
 from mull.terminal.console.streams import Streams
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A .gguf, a chat template, or a tokenizer_config.json.")
+    str, typer.Argument(metavar="FILE", help="A .gguf, a chat template, or a tokenizer_config.json.")
 ]
 Render = Annotated[
     Path | None,
@@ -51,9 +51,12 @@ def inspect(
             "conflicting_options", "--parse and --render exclude each other.", "Use one of them."
         )
     streams: Streams = context.obj
+    path = Path(file)
+    if not path.exists():
+        _check_local(file)
     began = time.perf_counter()
     ask = ReasoningAsk(on=reason, effort=effort.value if effort else None)
-    inspected = Inspected.open(file)
+    inspected = Inspected.open(path)
     if render is not None:
         decision, segments = inspected.prompt(read_messages(render), ask)
         if decision.notice:
@@ -74,3 +77,11 @@ def inspect(
         card(streams, inspected.as_lines())
     if stats:
         streams.stderr.write(f"{time.perf_counter() - began:.3f} s\n")
+
+
+def _check_local(name: str) -> None:
+    """Raise UsageError where the name is a model of an endpoint."""
+    from mull.config import read_config
+    from mull.models.resolve import check_local
+
+    check_local([name], read_config().endpoints)

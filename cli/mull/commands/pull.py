@@ -49,7 +49,10 @@ def pull(
     download resumes when the same command is run again.
     """
     from mull.commands._download import fetch
+    from mull.config import read_config
+    from mull.models.resolve import check_local
 
+    check_local(names, read_config().endpoints)
     for name in names:
         pulled = fetch(
             name,

@@ -29,10 +29,12 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
     from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
     from mull.models.remove import remove
+    from mull.models.resolve import check_local
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
     settings = read_config()
+    check_local(names, settings.endpoints)
     state_store = open_state_store(settings)
     for name in names:
         for removed in remove(name, every=every, folders=settings.model_folders()):

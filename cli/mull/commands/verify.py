@@ -55,11 +55,14 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
     from mull.control import TurnControl, stop_on_interrupt
     from mull.fs import paths
     from mull.models.catalogue.catalogue import load_catalogue
+    from mull.models.resolve import check_local
     from mull.models.verify import verify as verify_model
     from mull.terminal.views.download import watch
 
     streams: Streams = context.obj
-    models = _chosen(names or [], read_config().model_folders())
+    settings = read_config()
+    check_local(names or [], settings.endpoints)
+    models = _chosen(names or [], settings.model_folders())
     catalogue = load_catalogue(paths.config_dir())
     control = TurnControl()
     verdicts: list[Verification] = []

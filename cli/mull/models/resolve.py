@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from mull.endpoints.address import misspelled, parse
+from mull.endpoints.address import Address, misspelled, parse
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
@@ -29,7 +29,7 @@ from mull.models.naming.filenames import (
     whole_name,
 )
 from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, parse_hub
-from mull.models.resolved import ChosenBy, NotInstalled, Resolved
+from mull.models.resolved import ChosenBy, NotInstalled, Resolved, no_file
 from mull.suggest import did_you_mean, nearest
 
 BUILTIN = "pebble"
@@ -70,8 +70,7 @@ def find(
     endpoints: Mapping[str, Endpoint] = MappingProxyType({}),
 ) -> Resolved:
     """The model of that name: catalogue name, Hub reference, path, another tool's name for it, or MODEL@ENDPOINT."""
-    is_here = is_path(name) and is_file(Path(name))
-    if not is_here and (address := parse(name, endpoints)):
+    if address := address_of(name, endpoints):
         return Resolved(
             str(address), Path(), chosen_by, trusted=False, entry=None, source="other", address=address
         )
@@ -82,6 +81,18 @@ def find(
             raise
         meant = misspelled(name, endpoints, surely=error.code == "unknown_model")
         raise meant or error from error
+
+
+def address_of(name: str, endpoints: Mapping[str, Endpoint]) -> Address | None:
+    """The address that a name is; None for another name, and for a file that is here. Raises UsageError."""
+    return None if is_path(name) and is_file(Path(name)) else parse(name, endpoints)
+
+
+def check_local(names: Iterable[str], endpoints: Mapping[str, Endpoint]) -> None:
+    """Raises UsageError (no_model_file) for the first name that is a model of an endpoint."""
+    for name in names:
+        if address := address_of(name, endpoints):
+            raise no_file(address)
 
 
 def _find(name: str, chosen_by: ChosenBy, folders: Sequence[Path], catalogue: Catalogue | None) -> Resolved:
