@@ -17,7 +17,7 @@ from tests.imports import Sources, circles
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
 LONGEST = 350  # lines of a file
-MOST_MODULES = 31
+MOST_MODULES = 32
 
 # Each module or package at the top level of mull, and its floor: it imports from lower floors and from itself only.
 FLOORS = {
@@ -48,9 +48,10 @@ FLOORS = {
     "batch": 8,
     "server": 8,
     "conversation": 8,
-    "commands": 9,
+    "keep_alive": 9,
+    "commands": 10,
     "help": 8,
-    "app": 10,
+    "app": 11,
 }
 
 

@@ -67,6 +67,8 @@ COMMANDS: dict[str, Entry] = {
     "worker": Entry("mull.commands.worker:worker", "Let a model on another machine compute here.", _SERVE),
     "config": Entry("mull.commands.config:app", "Show and change the settings.", _SETUP),
     "cache": Entry("mull.commands.cache:app", "List and clear the prompt cache on disk.", _SETUP),
+    "ps": Entry("mull.commands.ps:ps", "List the models that are kept loaded.", _SETUP),
+    "stop": Entry("mull.commands.stop:stop", "Free the memory of models that are kept loaded.", _SETUP),
     "doctor": Entry("mull.commands.doctor:doctor", "Check this machine and this build of llama.cpp.", _SETUP),
     "help": Entry("mull.commands.help:help_", "Show the help of mull or of a command.", _SETUP),
     "version": Entry("mull.commands.help:version", "Show the version.", _SETUP),

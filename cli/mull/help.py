@@ -97,6 +97,11 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull endpoints", "which of them answer"),
         ('mull -m @office "17 * 23?"', "ask its first model"),
     ),
+    "mull ps": (("mull ps --json", "for scripts"),),
+    "mull stop": (
+        ("mull stop", "free the memory of all"),
+        ("mull stop qwen3-8b", "of one model"),
+    ),
     "mull doctor": (("mull doctor --json", "for a bug report"),),
     "mull help": (
         ("mull help models", "the help of one command"),

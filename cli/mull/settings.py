@@ -6,9 +6,10 @@ Nothing here reads a file or knows a flag's spelling.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +86,29 @@ DEFAULT_SAMPLING = Sampling(
     dry_allowed_length=2,
     dry_penalty_last_n=-1,
 )
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([smhd]?)", re.ASCII)
+_LONGEST = 30 * 86_400  # seconds
+
+
+class Duration(str):
+    """A time as a user writes it: `5m`, `90s`, `1.5h`, `300` (seconds), `off`. Raises ValueError for anything else."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: object) -> Self:
+        new = super().__new__(cls, str(text).strip().lower())
+        if isinstance(text, bool) or not (new == "off" or _DURATION.fullmatch(new)) or new.seconds > _LONGEST:
+            raise ValueError("no time")
+        return new
+
+    @property
+    def seconds(self) -> float:
+        """0 for `off`."""
+        found = _DURATION.fullmatch(self)
+        return float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
 
 
 DRAFT_AUTO, DRAFT_OFF = "auto", "off"

@@ -21,6 +21,9 @@ from mull.backends.open import open_backend
 from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, ThinkingDelta
+from mull.keep_alive import record, stopping
+from mull.keep_alive.backend import KeptBackend
+from mull.keep_alive.spec import ServerSpec
 from mull.messages import Message
 from mull.models.resolve import find
 from mull.settings import AnswerFormat, EngineSettings, ParallelSettings, ReasoningAsk, Sampling, TurnSettings
@@ -48,9 +51,9 @@ def fake(_folder: Path) -> ChatBackend:
     return Fake(context_tokens=CONTEXT, capabilities=able)
 
 
-def local(folder: Path) -> ChatBackend:
-    path = write_scripted(
-        folder / "thinker.gguf",
+def thinker(path: Path) -> Path:
+    return write_scripted(
+        path,
         ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],
         starts={"\n\n": ["Just", " 42!"]},
         template=CHATML,
@@ -58,10 +61,42 @@ def local(folder: Path) -> ChatBackend:
         n_ctx=CONTEXT,
         name="thinker",
     )
+
+
+def local(folder: Path) -> ChatBackend:
+    path = thinker(folder / "thinker.gguf")
     return open_backend(find(str(path)), EngineSettings(threads=1), parallel=ParallelSettings(width=3))
 
 
-MAKERS: dict[str, Callable[[Path], ChatBackend]] = {"fake": fake, "local": local, **servers.MAKERS}
+def kept(folder: Path) -> ChatBackend:
+    """The same in a server that all tests share: the file is always the same."""
+    path = folder.parent / "kept-thinker.gguf"
+    if not path.exists():
+        thinker(path)
+    resolved = find(str(path))
+    spec = ServerSpec.of(resolved, EngineSettings(threads=1), keep_alive=60)
+
+    def in_process() -> ChatBackend:
+        raise AssertionError("there is no server")
+
+    return KeptBackend(resolved, spec, in_process)
+
+
+MAKERS: dict[str, Callable[[Path], ChatBackend]] = {
+    "fake": fake,
+    "local": local,
+    "kept": kept,
+    **servers.MAKERS,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_server_stays(checked_state: Path) -> Iterator[None]:
+    yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MULL_STATE_DIR", str(checked_state))
+        for server in record.running():
+            stopping.stop(server)
 
 
 @pytest.fixture(params=MAKERS)
@@ -246,10 +281,9 @@ def test_what_its_report_notices_is_an_event_too(loaded: ChatBackend, ask: Reaso
 def test_answer_now_ends_the_thinking(loaded: ChatBackend) -> None:
     if not loaded.capabilities.answer_now:
         pytest.skip("not declared")
-    if loaded.location.startswith("http"):
-        pytest.skip(
-            "its model has ended before the request arrives"
-        )  # tests/backends/openai has a slower one
+    if loaded.location.startswith("http") or isinstance(loaded, KeptBackend):
+        # tests/backends/openai and tests/keep_alive have slower ones
+        pytest.skip("its model has ended before the request arrives")
     control = TurnControl()
     events = loaded.stream(asked(), settings(), control)
     done = check_stream(acting(events, ThinkingDelta, control.answer_now))

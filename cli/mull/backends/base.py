@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mull.control import TurnControl
-from mull.errors import MullError, UsageError
-from mull.events import Event, Notice, ThinkingDelta
+from mull.errors import Interrupted, MullError, UsageError
+from mull.events import Done, Event, Notice, ThinkingDelta
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 from mull.turn.request import TurnRequest, TurnSource
 
 __all__ = [
+    "LOCAL_CAPABILITIES",
     "Capabilities",
     "ChatBackend",
     "KeyedEvent",
@@ -27,6 +28,7 @@ __all__ = [
     "TurnSource",
     "check_supported",
     "noticed",
+    "one_by_one",
 ]
 
 KeyedEvent = tuple[int, Event | MullError]
@@ -51,6 +53,20 @@ class Capabilities:
     answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
     context_size: bool = False  # --ctx sets the size of the context
     parallel: bool = False  # `stream_many` runs more than one turn at a time
+
+
+LOCAL_CAPABILITIES = Capabilities(
+    exact_token_count=True,
+    prompt_cache=True,
+    prompt_progress=True,
+    grammar=True,
+    json_schema=True,
+    logprobs=True,
+    answer_now=True,
+    context_size=True,
+    parallel=True,
+)
+"""What the engine of this mull can do, in this process or in one that keeps the model loaded."""
 
 
 def check_supported(backend: ChatBackend, settings: TurnSettings, *, parallel: int | None = None) -> None:
@@ -80,6 +96,27 @@ def noticed(events: Iterable[Event], backend: ChatBackend, control: TurnControl)
             said = True
             yield Notice("not_supported", f"{backend.name} cannot end its thinking early.")
         yield event
+
+
+def one_by_one(
+    backend: ChatBackend, turns: TurnSource, control: TurnControl
+) -> Generator[KeyedEvent | None, None, None]:
+    """`ChatBackend.stream_many` for a backend that runs one turn at a time, by its `stream`."""
+    while not (turns.ended or control.stopped):
+        request = turns.take(wait=True)
+        yield None
+        if request is None:
+            continue
+        try:
+            for event in backend.stream(request.messages, request.settings, control):
+                if isinstance(event, Done) and event.finish == "interrupted":
+                    return
+                yield request.key, event
+                yield None
+        except Interrupted:
+            return
+        except MullError as error:
+            yield request.key, error
 
 
 @dataclass(frozen=True, slots=True)

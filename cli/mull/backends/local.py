@@ -13,8 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnSource
-from mull.backends.loading import BackgroundJob, load
+from mull.backends.background_job import BackgroundJob
+from mull.backends.base import LOCAL_CAPABILITIES, Capabilities, KeyedEvent, TokenCount, TurnSource
+from mull.backends.loading import load
 from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
@@ -29,18 +30,6 @@ if TYPE_CHECKING:
 
 STEPS = 50  # progress reports per load
 POLL_SECONDS = 0.05  # how soon a finished load, or a stop, is noticed
-
-CAPABILITIES = Capabilities(
-    exact_token_count=True,
-    prompt_cache=True,
-    prompt_progress=True,
-    grammar=True,
-    json_schema=True,
-    logprobs=True,
-    answer_now=True,
-    context_size=True,
-    parallel=True,
-)
 
 
 class LocalBackend:
@@ -81,7 +70,7 @@ class LocalBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return LOCAL_CAPABILITIES
 
     @property
     def context_tokens(self) -> int:

@@ -63,6 +63,13 @@ def endpoint_names(incomplete: str) -> Found:
     return _matching(incomplete, ((one.name, one.url) for one in read_config().endpoints.values()))
 
 
+def kept_models(incomplete: str) -> Found:
+    """Models that are kept loaded, each with its process."""
+    from mull.keep_alive import record
+
+    return _matching(incomplete, ((server.model, f"process {server.pid}") for server in record.running()))
+
+
 def sessions(incomplete: str) -> Found:
     """Saved sessions by name, else by id."""
     from mull.store.sessions import default_path, open_store

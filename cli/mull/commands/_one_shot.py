@@ -11,6 +11,7 @@ from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mull.commands._keep_alive import slow_load_hint
 from mull.commands._output import AnswerOutput, Delivery
 from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
 from mull.commands._run_config import run_config
@@ -104,6 +105,8 @@ def _ask(
         streams.note(real_model()[0])
     if notices and (why := _shortfall(done, setup.backend)):
         streams.note(why)
+    if notices and streams.stderr_tty and (hint := slow_load_hint(done.timing.load, run.keep_alive)):
+        streams.note(hint)
     if on_stderr and run.stats:
         from mull.terminal.views.stats import stats_line
 

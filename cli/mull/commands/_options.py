@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
+from mull.commands._keep_alive import KeepAlive
 from mull.errors import UsageError
 from mull.settings import LIMITS, Effort, EngineSettings, ReasoningAsk, Sampling
 
@@ -262,6 +263,7 @@ class TurnFlags:
     kv_type: KvType = None
     draft: Draft = None
     no_draft: NoDraft = False
+    keep_alive: KeepAlive = None
     markdown: Markdown = None
     math: Math = None
     resume: Resume = False
@@ -291,7 +293,7 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
 
 
 _PANELS = {
-    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft no_cache",
+    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft no_cache keep_alive",
     "Prompt": "system files template params",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "

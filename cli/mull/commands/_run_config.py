@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
 from mull.config import Config
@@ -119,10 +120,14 @@ class SessionChoice:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What a run writes to disk besides its output. Without `sessions`, the conversation lives in memory alone."""
+    """What a run writes to disk besides its output. Without `sessions`, the conversation lives in memory alone.
+
+    `shared_cache`: the prompt cache of a server that serves other runs too, whatever this one's flags say.
+    """
 
     sessions: bool
     prompt_cache: PromptCacheSettings | None
+    shared_cache: PromptCacheSettings | None
     input_history: bool
 
 
@@ -159,6 +164,7 @@ class RunConfig:
     stats: bool
     vi: bool
     screen: ChatScreen
+    keep_alive: KeepAliveChoice
 
     def open_backend(self, resolved: Resolved, parallel: ParallelSettings | None = None) -> ChatBackend:
         """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
@@ -167,6 +173,8 @@ class RunConfig:
         """
         from mull.backends.open import open_backend
 
+        if parallel is None and self.keep_alive.applies_to(resolved):
+            return self._kept(resolved)
         return open_backend(
             resolved,
             self.engine,
@@ -174,6 +182,25 @@ class RunConfig:
             endpoints=self.model.endpoints,
             prompt_cache=self.saving.prompt_cache if parallel is None else None,
             parallel=parallel,
+        )
+
+    def _kept(self, resolved: Resolved) -> ChatBackend:
+        from mull.keep_alive.backend import KeptBackend
+        from mull.keep_alive.spec import ServerSpec
+
+        spec = ServerSpec.of(
+            resolved,
+            self.engine,
+            self.keep_alive.seconds,
+            folders=self.model.folders,
+            prompt_cache=self.saving.shared_cache,
+        )
+        alone = replace(self, keep_alive=replace(self.keep_alive, seconds=0.0))
+        return KeptBackend(
+            resolved,
+            spec,
+            lambda: alone.open_backend(resolved),
+            persists=self.saving.prompt_cache is not None,
         )
 
 
@@ -187,9 +214,9 @@ def run_config(
     """Merge flags, environment and config. Raises UsageError for flags that contradict each other."""
     reasoning = ReasoningLayers(flags.reasoning(), config.reasoning())
     sessions = config["save"] and not flags.no_save
-    caches = config["prefix_cache"] and sessions and not flags.no_cache
     # llama.cpp reads the states back without checks: others must not be able to write them.
-    caches = caches and ownership.weakness(paths.cache_dir()) is None
+    safe = config["prefix_cache"] and config["save"] and ownership.weakness(paths.cache_dir()) is None
+    cache = prompt_cache_settings(config) if safe else None
     return RunConfig(
         model=ModelChoice(
             flag=flags.model,
@@ -215,11 +242,12 @@ def run_config(
         ),
         system=flags.system if flags.system is not None else config["system"],
         session=SessionChoice(flags.resume, flags.session, flags.system),
-        saving=Saving(sessions, prompt_cache_settings(config) if caches else None, config["history"]),
+        saving=Saving(sessions, None if flags.no_save or flags.no_cache else cache, cache, config["history"]),
         quiet=flags.quiet,
         stats=flags.stats,
         vi=config["keys"] == "vi",
         screen=ChatScreen(config["banner"], config["title"], config["notify"], config["notify_after"]),
+        keep_alive=keep_alive_choice(flags.keep_alive, config),
     )
 
 

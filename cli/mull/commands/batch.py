@@ -78,6 +78,7 @@ NOT_HERE = (
         "no_cache",
     ),  # a batch saves no session and uses no prompt cache on disk
     *("thinking", "markdown", "math", "stats"),  # it shows no answers
+    "keep_alive",  # it loads its model once for all lines
     *("draft", "no_draft"),  # parallel sequences already fill the compute that speculative decoding would use
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import MullError
-from mull.settings import LIMITS
+from mull.settings import LIMITS, Duration
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
 
@@ -80,6 +80,9 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey(
         "prefix_cache_gb", float, "prompt cache limit in GB; unset: 4, or a tenth of the free disk if less"
     ),
+    ConfigKey(
+        "keep_alive", Duration, "how long a model stays loaded after an answer", default=Duration("off")
+    ),
     ConfigKey("history", bool, "save the chat's input history to disk", default=True),
     ConfigKey("keys", str, "key bindings of the prompt", ("emacs", "vi"), "emacs"),
     ConfigKey(
@@ -111,6 +114,7 @@ WORDS = {
     int: "a whole number",
     float: "a number",
     list: "a list of texts",
+    Duration: "a time like 5m, 90s or 1h, at most 30d, or off",
 }
 
 _BOOLEANS = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
@@ -170,6 +174,9 @@ def check_kind(key: ConfigKey, value: Any) -> Any:
     if key.kind is float and type(value) is int:
         with suppress(OverflowError):
             value = float(value)
+    if key.kind is Duration:
+        with suppress(ValueError):
+            value = Duration(value)
     allowed = has_kind(key.kind, value) and not (key.choices and value not in key.choices)
     if allowed and key.limits is not None:
         allowed = key.limits[0] <= value <= key.limits[1]  # False for NaN

@@ -1,0 +1,42 @@
+"""End servers: one, those of another version of mull, or all.
+
+In: records. Out: nothing runs any more, and nothing is left behind. A server gets some seconds to finish; then it is
+ended by force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mull import __version__
+from mull.errors import MullError
+from mull.keep_alive import process, record
+from mull.keep_alive.record import KeptServer
+
+PATIENCE = 5.0  # seconds that a server has to end by itself
+
+
+def stop(server: KeptServer, patience: float = PATIENCE) -> bool:
+    """End the server; whether it has ended."""
+    ended = process.end(server.pid, server.started, patience)
+    if ended:
+        record.forget(server)
+    return ended
+
+
+def named(name: str) -> list[KeptServer]:
+    """The servers of a model, by its name, what `-m` takes for it, or its path. Raises MullError (not_loaded)."""
+    running = record.running()
+    wanted = name.lower()
+    found = [one for one in running if wanted in {one.model.lower(), one.reference.lower(), one.path.lower()}]
+    if not found:
+        raise MullError("not_loaded", f"{name} is not kept loaded.", "mull ps lists what is.")
+    return found
+
+
+def stop_other_versions(path: str) -> None:
+    """End the servers that another version of mull has left for this model file."""
+    others: Sequence[KeptServer] = record.running()
+    for server in others:
+        if server.version != __version__ and server.path == path:
+            stop(server, patience=1.0)
