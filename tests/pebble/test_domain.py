@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -35,7 +36,8 @@ WITHIN = [
     for path in (HERE / "in_domain.txt", TRAINING / "questions.txt", TRAINING / "reserve.txt")
     for question in by_hand(path)
     if question.task != "modest"
-]
+    and not (question.task == "sorting" and re.search("[a-z]{2}", question.expected, re.IGNORECASE))
+]  # lists of words are refused: of three words pebble gets every second one wrong
 
 
 def test_newcomers_prompts_beyond_pebble_are_refused() -> None:
@@ -70,7 +72,7 @@ def test_what_pebble_takes_it_gets_right() -> None:
     model = loaded()
     taken = [one for one in WITHIN if in_domain(one.messages[0].content)]
     wrong = [one for one in taken if not right(one, answer_of(model, one.messages, thinking=True).answer)]
-    assert len(wrong) <= 0.08 * len(taken), [one.messages[0].content for one in wrong]
+    assert len(wrong) <= 0.04 * len(taken), [one.messages[0].content for one in wrong]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,20 @@ def test_what_pebble_takes_it_gets_right() -> None:
         "Wie viel ist 2 plus 2?",
         "what do you think about the internet",
         "The committee met on Tuesday.\n\nWho signed it?",
+        "sort pear, apple, plum",
+        "put k, d, w in order",
+        "sort k, d, w alphabetically",
+        "biggest number out of 9 27 18?",
+        "from largest to smallest: 13, 31, 22",
+        "5 - 8",
+        "What is -5 + 3?",
+        "sort -3, 5, -1",
+        "2+2=5, right?",
+        "total of 55 and 45",
+        "reverse hello world",
+        "how many capital letters are in HeLLo",
+        "Jack has 10 toy cars. He loses 3 and finds 1. How many cars does he have?",
+        "Ann has 30 plums, buys 4 and gives 7 to Ben. How many plums does Ann have now?",
     ],
 )
 def test_what_it_gets_wrong_is_refused(prompt: str) -> None:
@@ -104,6 +120,8 @@ def test_what_it_gets_wrong_is_refused(prompt: str) -> None:
     "prompt",
     [
         "b\na\n\nsort these",
+        "b a\n\nsort these",
+        "c, a, b\n\nsort these in alphabetical order",
         "12\n7\n\nwhich is the largest?",
         "3\n4\n5\n\nadd these up",
         "banana\n\nspell it backwards",

@@ -31,7 +31,7 @@ class BeyondPebble(MullError):
         else:
             message = (
                 "This is beyond pebble, the built-in demo, which does small sums and word problems, counts letters, "
-                "sorts short lists and knows mull."
+                "sorts numbers and letters, and knows mull."
             )
         from mull.models.disk.packaged import offer
 

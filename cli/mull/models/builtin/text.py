@@ -6,7 +6,10 @@ In: any text. Out: `Token`s. Lower case; curly quotes and dashes are made plain;
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from mull.models.builtin import vocabulary as known
 
 _PLAIN = str.maketrans(
     {**dict.fromkeys("“”„«»‟", '"'), **dict.fromkeys("‘’`´", "'"), **dict.fromkeys("–−—", "-")}
@@ -18,6 +21,8 @@ _TOKEN = re.compile(
     r"|(?P<symbol>\S)"
 )
 _THOUSANDS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
+PUNCTUATION = frozenset(".,?!;:'\"-()=…")
+OPERATORS = frozenset("+-*×·x")
 _UNITS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
     eighteen nineteen
@@ -73,3 +78,21 @@ def values(found: list[Token], *, one: bool = True) -> list[int | None]:
         if not (token.kind == "symbol" and token.text == "-"):
             tens = value is not None and value >= 20
     return numbers
+
+
+def words_of(found: Collection[Token]) -> list[str]:
+    """The words among these tokens."""
+    return [token.text for token in found if token.kind == "word"]
+
+
+def symbols_of(found: Collection[Token]) -> set[str]:
+    """The symbols among these tokens."""
+    return {token.text for token in found if token.kind == "symbol"}
+
+
+def all_known(found: Collection[Token], vocabulary: frozenset[str]) -> bool:
+    """Whether each word is a common one, a number or one of `vocabulary`."""
+    return all(
+        word in known.COMMON or word in vocabulary or word.removesuffix("s") in NUMBER_WORDS
+        for word in words_of(found)
+    )

@@ -40,6 +40,7 @@ DIFFERENCE_SIGNS = _words(
     remain remains remove removed subtract subtracted subtracting subtraction take taken takes without
     """
 )
+TAKING = _words("deduct minus subtract take taken")
 PRODUCT_SIGNS = _words(
     """
     copies dozen dozens groups lots multiplication multiplied multiplies multiply multiplying product rows sets
@@ -53,7 +54,7 @@ ARITHMETIC = (
     | _words(
         """
     above amount apart arithmetic back beginning below between big bigger both calculation come comes count
-    counted distance down drop equal equals estimate evaluate everything exceed expression extended factors far
+    counted distance double down drop equal equals estimate evaluate everything exceed expression extended factors far
     form get go going gone greater high higher hm joined large larger leave leaves left lines lower math maths
     meets mental e missing needed number numbers once outcome output over product put raise raised reach reckon
     repeated rest return right run scale smaller spend spent start starting step taken task these too top value
@@ -67,10 +68,13 @@ COUNT_SIGNS = _words(
     "many count counting counted number often times tally amount total frequency frequently occurrences instances"
 )
 TARGETS_TOO = _words("answer dear friend hello hi idea letter mate question sir time word work")
+GREETED = _words(
+    "dear friend hello hi mate sir"
+)  # beside a word they may belong to it: "reverse hello world"
 LETTERS_SHUN = _words(
     """
-    alphabet end ends english first french german language languages last name paragraph phrase sentence
-    sentences spanish start starts text title words
+    alphabet capital capitals end ends english first french german language languages last name paragraph phrase
+    sentence sentences spanish start starts text title upper uppercase words
     """
 )
 BACKWARDS_SIGNS = _words(
@@ -118,7 +122,7 @@ SORT_SIGNS = _words(
 SORT = SORT_SIGNS | _words(
     """
     alphabet backwards begin beginning big biggest bottom bring climbing come comes decreasing down downward
-    entries falling first front going greatest high highest increasing input integers item items large largest
+    entries falling first front go going greatest high highest increasing input integers item items large largest
     last least letter letters line lines list lists little low lowest name names number numbers numeric
     numerical output place print put reorder reverse right rising row set size small smallest start starting
     string strings take task top up upward value values word words write z
@@ -131,6 +135,9 @@ COMPARE_SIGNS = _words(
     minimum most smaller smallest tiniest top who's
     """
 )
+LONE_COMPARE_SHUN = _words("bigger biggest larger largest")  # at a prompt's beginning
+LEAST = _words("least littlest lowest min minimum smaller smallest tiniest")
+MOST = _words("bigger biggest greater greatest higher highest larger largest max maximum most")
 COMPARE = COMPARE_SIGNS | _words(
     """
     against among between choose compare element entry estimate evaluate figure group less line lines list name
@@ -140,8 +147,8 @@ COMPARE = COMPARE_SIGNS | _words(
 
 STORY_VERBS = _words(
     """
-    added adds are arrive arrived arrives ate away bake baked bakes borrow borrowed borrows bought break breaks
-    broke broken buy buys came carries carry collect collected collects come contain contains cost costs drop
+    added adds are arrive arrived arrives ate away bake baked bakes borrow borrowed borrows bought break
+    breaks broke broken buy buys came carries carry collect collected collects come contain contains cost costs drop
     dropped drops each earn earned earns eat eaten eats find finds flew flies fly found gave get gets give gives
     got grew grow grows had hand handed hands has have hold holds is join joined lay lays leave leaves left lend
     lends lent lose loses lost made makes more need needs own owned owns paid pay pays pick picked picks put
@@ -150,20 +157,33 @@ STORY_VERBS = _words(
     wants were wins won work works
     """
 )
+COMES = _words("add added adds bought buy buys earn earned earns pick picked picks save saved saves")
+GOES = _words(
+    """
+    ate away eat eaten eats gave give gives handed hands lend lends lent sell sells sold spend spends spent threw
+    throws took take takes use used uses
+    """
+)
+HAS = _words("are had has have is owns was were")
+STEPS_SHUN = _words(
+    """
+    bus find finds first found get gets got lose loses lost off people receive received receives wins won
+    """
+)
 STORY_ASKS = ("how many", "how much", "how old", "what is left", "what's left", "what do", "what does")
 STORY_SHUN = _words(
     """
     ago am april area arrangements august average between billion bones born brothers bytes calories celsius
     chance circle city clock cm code coin combinations convert country cube daughters december degrees diameter
-    dice died digit digits discount divisible double equation even explain factor fahrenheit february feet fifth
-    flip foot fourth fraction friday function gallons grams half halves handshakes hundred inch inches interest
-    january javascript json july june kg kilograms kilometers kilometres km kmh legs list liters litres march
-    mean median meters metres midnight mile miles million minute minutes monday mph multiple name noon november
+    dice died digit digits discount divisible double equation even explain factor fahrenheit fall falls
+    february feet fifth flip foot fourth fraction function gallons grams half halves handshakes hundred inch
+    inches interest january javascript json july june kg kilograms kilometers kilometres km kmh legs list liters
+    litres march mean median meters metres midnight mile miles million minute minutes mph multiple name noon november
     o'clock october odd odds ounces pattern people's percent percentage perimeter permutations plan pm
     population possible pounds power president prime probability python quarter quarters radius rate ratio
-    rectangle remainder root saturday second seconds september sequence siblings sisters sons speed square
-    squares summarise summarize sunday tax temperature third thirds thousand thursday translate triangle triple
-    tuesday twins volume war ways wednesday wheels why world write
+    rectangle remainder root second seconds september sequence siblings sisters sons speed square
+    squares summarise summarize tax temperature third thirds thousand translate triangle triple
+    twins volume war ways wheels why world write
     """
 )
 
@@ -176,7 +196,7 @@ MULL_SIGNS = _words(
 MULL = MULL_SIGNS | _words(
     """
     able abort account activate adjust alive alt amount answer answering answers anywhere architecture are
-    around attach available avoid away bad batch be begin bench best better between big bigger bound break
+    around attach attached available avoid away bad batch be begin bench best better between big bigger bound break
     broken browse budget build built bye cache calls can't cancel cap carry catalogue change check checksums
     choose clean clear close cloud code codes collapse command commands commit company computer config
     configuration configure configured connection contains content context continue control copy correct create
@@ -237,6 +257,7 @@ MULL_ALONE = (  # questions about mull without its signs; what one of them has, 
     (_words("abort cancel interrupt stop"), _words("answer answers generation it output reply")),
     (_words("think"), _words("harder it less let longer make more not off on start stop turn")),
     (_words("exit leave quit"), _words("app it program stop terminal this")),
+    (_words("attach attached"), _words("file files prompt question")),
     (_words("json jsonl"), _words("get lines object one output print support")),
     (
         _words("config configuration preferences settings"),
