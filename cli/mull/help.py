@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mull.terminal.console.ascii_text import ascii_text
 from mull.terminal.console.streams import Streams
 
 Row = tuple[str, str]
@@ -118,7 +119,16 @@ LIST = "list"  # what a group with such a command runs when none is named
 _WIDEST = 46  # columns; a wider example has its remark on the next line
 
 
-class HelpCommand(TyperCommand):
+class _Encodable:
+    """Help in ASCII for a terminal that does not take UTF-8: Click would write UTF-8 to it."""
+
+    def get_help(self, ctx: Any) -> str:
+        text = str(super().get_help(ctx))  # type: ignore[misc]
+        streams = ctx.find_object(Streams)
+        return text if streams is None or streams.unicode else ascii_text(text)
+
+
+class HelpCommand(_Encodable, TyperCommand):
     """A command whose help has grouped options and examples. A hidden one is shown under its group's name."""
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
@@ -131,7 +141,7 @@ class HelpCommand(TyperCommand):
         write_examples(_path(self, ctx), ctx, formatter)
 
 
-class HelpGroup(TyperGroup):
+class HelpGroup(_Encodable, TyperGroup):
     """The same for a command with commands below it; they stand before the options. Without a name it lists."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

@@ -27,7 +27,7 @@ class PullStarted:
 
 
 class FileProgress(NamedTuple):
-    """One file of several: `done` of `total` bytes."""
+    """One file of several, `part 1 of 3` for a split model's: `done` of `total` bytes."""
 
     name: str
     done: int

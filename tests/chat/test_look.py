@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyte
 import pytest
 
 from mull.store.sessions import Store
@@ -139,3 +140,60 @@ def test_without_unicode_it_is_ascii(chat: Chat, plain: Path) -> None:
         terminal.wait(lambda: "tokens/s" in terminal.text, "the figures")
         assert terminal.text.isascii()
         assert terminal.text.count("?") == 2  # those of the questions: nothing else was replaced
+
+
+def test_the_frame_stays_between_a_question_and_the_next_prompt(chat: Chat, thinker: Path) -> None:
+    with chat(thinker, rows=30) as terminal:
+        terminal.say("one?")
+        terminal.shows("Forty-two.")
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        began = len(terminal.received)
+        terminal.say("two?")
+        terminal.count("Forty-two.", 2)
+        terminal.wait(lambda: terminal.ready and "tokens/s" in terminal.lines[-1], "the prompt")
+        screen = pyte.Screen(80, 30)
+        stream = pyte.ByteStream(screen)
+        without = 0.0  # seconds in which something else than two lines of a frame was to be seen
+        times = [at for at, _ in terminal.received]
+        for number, (at, data) in enumerate(terminal.received):
+            stream.feed(data)
+            rules = sum(line.startswith("───") for line in screen.display)
+            if began < number < len(times) - 1 and rules != 2:
+                without = max(without, times[number + 1] - at)
+        quickest = times[-1] - times[began]
+        assert without < max(0.05, quickest / 4)
+        terminal.leave()
+
+
+def test_a_turn_that_is_shown_again_has_its_figures(chat: Chat, plain: Path) -> None:
+    with chat(plain) as terminal:
+        terminal.say("one?")
+        terminal.shows("Forty-two.")
+        terminal.shows("3 tokens")
+        terminal.leave()
+    with chat(plain, "-c") as terminal:
+        terminal.shows("Resumed")
+        terminal.shows("3 tokens")
+        terminal.leave()
+
+
+def test_the_card_says_what_the_file_of_an_unknown_model_does(chat: Chat, plain: Path, thinker: Path) -> None:
+    for model, thinks in ((plain, True), (thinker, False)):
+        with chat(model) as terminal:
+            terminal.wait(lambda: terminal.ready, "the prompt")
+            assert "4,096 tokens of context" in terminal.text
+            assert ("does not think" in terminal.text) == thinks
+            terminal.leave()
+
+
+def test_a_stopped_answer_stands_apart_from_what_says_so(chat: Chat, endless: Path) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("Go on.")
+        terminal.wait("w20")
+        terminal.press("\x1b")
+        terminal.wait("■ Stopped")
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        at = terminal.lines.index("■ Stopped")
+        assert not terminal.lines[at - 1]
+        assert terminal.lines[at - 2]
+        terminal.leave()

@@ -58,7 +58,7 @@ def test_a_closed_picker_leaves_the_chat_as_it_was(chat: Chat, thinker: Path, cl
         terminal.wait(lambda: chosen(terminal) not in {"", "thinker"}, "the last row")
         terminal.press(closing)
         terminal.wait(lambda: "Enter takes it" not in terminal.text, "the prompt")
-        terminal.shows("thinker ·")
+        terminal.shows("Still using thinker.")
         terminal.say("one?")
         terminal.shows("Forty-two.")
         terminal.leave()

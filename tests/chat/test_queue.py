@@ -94,3 +94,19 @@ def test_ctrl_d_during_an_answer_is_taken_back_by_typing(chat: Chat, endless: Pa
         terminal.wait(lambda: "leaves after" not in terminal.text, "the keys")
         terminal.press(ESC)
         terminal.leave()
+
+
+def test_up_takes_back_what_waits(chat: Chat, endless: Path) -> None:
+    with chat(endless, "--no-reason") as terminal:
+        terminal.say("Go on.")
+        terminal.wait("w20")
+        type_ahead(terminal, "first", "secund")
+        terminal.press("\x1b[A")
+        terminal.wait("> secund")
+        terminal.press("\x7f\x7f\x7fond")
+        terminal.wait("> second")
+        terminal.press("\r")
+        terminal.wait("queued  second")
+        assert "secund" not in terminal.text
+        terminal.press(ESC)
+        terminal.shows("2 queued inputs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -95,3 +96,25 @@ echo finished
     assert "finished" in out
     assert out.count("␛]0;evil") >= 3
     assert not [part for part in ("\x1b]0;", "\x07", "\x1b[2J", "\u202e", "\x9b") if part in out]
+
+
+def test_without_utf_8_nothing_of_mull_becomes_a_question_mark(home: dict[str, str]) -> None:
+    lines = (
+        "mull help",
+        "mull models --all",
+        "mull show qwen3-8b",
+        "mull config",
+        "mull list",
+        "mull doctor",
+        "mull eval --help",
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    mull = f'mull() {{ {sys.executable} -m mull "$@"; }}'
+    command = ["/bin/sh", "-c", "; ".join([mull, *lines, "echo finished"])]
+    with Terminal(command, environ=home | ascii_only, columns=120, rows=50) as terminal:
+        assert terminal.exit() == 0, terminal.text
+    text = "\n".join(terminal.everything)
+    assert "finished" in text
+    assert [line for line in text.splitlines() if not line.isascii() or re.search(r"(?<!\w)\?", line)] == []
+    assert "[1m" not in text  # bold, not spelled out
+    assert "Apache-2.0 +" in text

@@ -134,6 +134,28 @@ def test_a_line_of_unknown_kind_is_not_shown_yet() -> None:
     assert view.take(40, 10)[1] == ["Title", "• item"]
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("Ways:\n\n| a |", ["Ways:"]),
+        ("Ways:\n\n| a | b |\n", ["Ways:"]),
+        ("Ways:\n\n| a | b |\n|", ["Ways:"]),
+        ("Ways:\n\n| a | b |\n| :-- |", ["Ways:"]),
+        ("| a | b |\n| - | - |\n", ["a │ b", "──┼──"]),
+        ("| a | b |\n| - | - |\n| 1", ["a │ b", "──┼──", "1 │"]),
+        ("| a |\nno table", ["| a |", "no table"]),
+    ],
+)
+def test_the_head_of_a_table_is_not_shown_as_text(source: str, shown: list[str]) -> None:
+    stream, lines = MarkdownStream(PLAIN), []
+    for char in source:
+        stream.feed(char)
+        final, tail = stream.take(40, 20)
+        lines += final
+    assert [line for line in (*lines, *tail) if line] == shown
+    assert "".join(stream.finish(40)).strip()  # an answer that ends there shows it all the same
+
+
 def test_only_the_tail_is_stored() -> None:
     """The unfinished part stays small, whatever a model writes."""
     for unit in ("word ", "词语", "line\n", "- item\n", "1. item\n", "|a|b|\n"):

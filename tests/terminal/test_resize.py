@@ -119,7 +119,7 @@ def test_the_prompt_leaves_nothing_behind(tmp_path: Path) -> None:
         terminal.wait("pebble")
         for columns in (40, 30, 100, 25, 60):
             terminal.resize(columns)
-            waits(terminal, [QUESTION, "what is typed", "pebble", "─"], [1, 1, 1, 2 * (columns - 1)])
+            waits(terminal, [QUESTION, "what is typed", "pebble", "─"], [1, 1, 1, 2 * columns])
 
 
 def test_where_old_lines_are_cut_nothing_else_is_lost(play: Play, tmp_path: Path) -> None:

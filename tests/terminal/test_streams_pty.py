@@ -30,7 +30,11 @@ def test_the_table_of_plain_views(
         for name, is_tty in (("stdin", stdin_tty), ("stdout", stdout_tty), ("stderr", stderr_tty))
         if not is_tty
     }
-    terminal = play(("think", THOUGHT), ("sleep", 0.25), ("answer", ANSWER), thinking=thinking, **others)
+    go = tmp_path / "go"
+    terminal = play(("think", THOUGHT), ("until", str(go)), ("answer", ANSWER), thinking=thinking, **others)
+    if stderr_tty and thinking in {"auto", "show"}:
+        terminal.wait(f"│ {THOUGHT}")
+    go.touch()
     assert terminal.exit() == 0
     screen = terminal.text
     out, err = files["stdout"].read_text(), files["stderr"].read_text()

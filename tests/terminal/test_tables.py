@@ -85,6 +85,15 @@ def test_a_card_with_long_names_puts_the_values_below_them(narrow: Streams) -> N
     assert shown(narrow) == ["Sampling, thinking", "  temperature 0.6", "  top_p 0.95"]
 
 
+def test_a_card_breaks_no_path_and_its_rule_reaches_the_edge(terminal: Streams) -> None:
+    path = f"/opt/{'long/' * 8}libllama.so"
+    card(terminal, [("library", f"b1, {path}"), ("threads", "4")], "This machine")
+    lines = shown(terminal)
+    assert len(lines[0]) == terminal.width
+    assert any(path in line for line in lines)
+    assert lines[-1] == "threads  4"
+
+
 def test_no_rows(terminal: Streams, pipe: Streams) -> None:
     table(terminal, HEADS, [])
     assert shown(terminal) == ["Model  Size", "───────────"]

@@ -176,11 +176,14 @@ def test_a_text_stream_returns_its_text_once(parts: list[str], columns: int) -> 
         (b"\x1b]52;c\x03x", [Key("interrupt"), Key("text", "x")]),  # a control character ends a sequence
         (b"\x1b[1;5\xc3\xa9", [Key("text", "é")]),
         ("é你".encode(), [Key("text", "é你")]),
-        (b"\x1b[A\x1b[1;5Cx", [Key("text", "x")]),  # arrows have no meaning during a turn
+        (
+            b"\x1b[A\x1b[B\x1b[1;5Cx",
+            [Key("up"), Key("text", "x")],
+        ),  # other arrows have no meaning during a turn
         (b"\x1bOPx", [Key("text", "x")]),
         (b"\x1b\rx", [Key("newline"), Key("text", "x")]),
         (b"\x1b[200~a\r\nb\x03\x1b[201~!", [Key("text", "a\nb\x03"), Key("text", "!")]),
-        (b"\x1b\x1b[Ax", [Key("escape"), Key("text", "x")]),
+        (b"\x1b\x1b[Ax", [Key("escape"), Key("up"), Key("text", "x")]),
     ],
 )
 def test_keys(data: bytes, keys: list[Key]) -> None:

@@ -33,7 +33,7 @@ def help_(context: typer.Context, words: Words = None) -> None:
         command = inner.command.get_command(inner, word)
         inner = command.make_context(word, [], parent=inner, resilient_parsing=True)
     streams: Streams = context.obj
-    streams.write_stdout(inner.get_help() + "\n")
+    streams.write(inner.get_help() + "\n")  # mull's own text: its codes are meant
 
 
 def version(context: typer.Context, *, json: Json = False) -> None:

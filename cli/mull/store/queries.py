@@ -61,7 +61,7 @@ class Queries:
             )
             return [records.to_session(row) for row in found]
 
-    def previews(self, limit: int) -> dict[int, str]:
+    def previews(self, limit: int) -> dict[int, tuple[str, str]]:
         """The beginnings of question and answer of the current turns of the last used sessions, by the turn's id."""
         with self._reading():
             found = self._db.execute(
@@ -69,7 +69,7 @@ class Queries:
                 " WHERE id IN (SELECT leaf FROM sessions ORDER BY updated DESC, id DESC LIMIT :limit)",
                 {"length": PREVIEW, "limit": limit},
             )
-            return {turn: f"{question}\n{answer}".strip() for turn, question, answer in found}
+            return {turn: (question.strip(), answer.strip()) for turn, question, answer in found}
 
     def count(self) -> int:
         """The number of sessions."""

@@ -48,6 +48,7 @@ def start(flags: TurnFlags, streams: Streams) -> int:
             except Leave:
                 return ExitCode.INTERRUPTED
             finally:
+                session.frame.remove()
                 session.close_window()
                 session.backend.close()
                 session.conversation.branch.close()

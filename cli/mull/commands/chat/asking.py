@@ -20,9 +20,6 @@ from mull.errors import Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
 from mull.models.builtin import MODEST
 from mull.store.records import TurnRecord
-from mull.terminal.console.quantities import duration, token_count
-from mull.terminal.console.width import fitting
-from mull.terminal.views.stats import stats_line
 
 
 def ask(chat: Chat, query: Query) -> None:
@@ -115,13 +112,9 @@ class _Attempt:
 def _comment(chat: Chat, done: Done) -> None:
     """The figures that follow a turn, and the error or the note on an incomplete answer."""
     chat.forget_usage()
-    if chat.config.stats:
-        chat.note(stats_line(done))
-    elif not chat.config.quiet and (figures := figures_line(chat, done)):
-        chat.note(figures)
+    chat.show_figures(done)
     if done.error is not None:
-        chat.leave_gap()
-        chat.streams.error(done.error.message, done.error.hint)
+        chat.error(done.error, gap=True)
     elif done.finish == "thinking":
         chat.note("The model thought but never answered. /retry asks again, /nothink asks without thinking.")
     elif done.finish == "loop":
@@ -135,18 +128,3 @@ def _comment(chat: Chat, done: Done) -> None:
     if chat.is_builtin and done.answer in MODEST:
         chat.note(real_model(in_chat=True)[0])
     chat.warn_if_tight()
-
-
-def figures_line(chat: Chat, done: Done) -> str:
-    """Seconds, tokens, tokens per second and how full the context is; empty for a turn without a token."""
-    usage, timing = done.usage, done.timing
-    tokens = usage.thinking + usage.answer
-    if not tokens:
-        return ""
-    seconds = timing.first_token - timing.load + timing.thinking + timing.answer
-    parts = [duration(max(seconds, 0.0)), token_count(tokens)]
-    if timing.tokens_per_second:
-        parts.append(f"{timing.tokens_per_second:,.0f} tokens/s")
-    if (context := chat.context_usage) is not None:
-        parts.append(f"context {context.text}")
-    return fitting(parts, chat.streams.width - 1, " · " if chat.streams.unicode else " - ")

@@ -65,6 +65,7 @@ def _open(chat: Chat, argument: str) -> None:
     if session is None:
         return
     chat.conversation.open(session)
+    chat.forget_usage()
     chat.show_resumed()
     chat.measure()
 

@@ -22,6 +22,7 @@ from mull.commands.chat.session import Chat
 from mull.conversation.preferences import Preferences
 from mull.settings import ReasoningAsk, Sampling
 from mull.terminal.console.sanitize import one_line
+from mull.terminal.input.picker import can_pick
 
 if TYPE_CHECKING:
     from mull.prompt_templates.template import PromptTemplate
@@ -42,7 +43,8 @@ def _template(chat: Chat, argument: str) -> None:
             return
         argument = pick_template(chat) or ""
         if not argument:
-            chat.note(f"Prompt templates: {', '.join(names)}.")
+            if not can_pick(chat.streams):
+                chat.note(f"Prompt templates: {', '.join(names)}.")
             return
     name = max((one for one in names if f"{argument} ".startswith(f"{one} ")), key=len, default="")
     name = name or argument.split()[0]

@@ -31,12 +31,7 @@ _EFFORTS: dict[str, Effort] = {level: level for level in get_args(Effort)}
 def _model(chat: Chat, argument: str) -> None:
     argument = argument or pick_model(chat) or ""
     if not argument:
-        state = "" if chat.backend.ready else " (loading)"
-        chat.note(f"{chat.backend.name}{state} · {chat.backend.location}")
-        others = [name for name, _ in installed() if name != chat.backend.name]
-        if others and not can_pick(chat.streams):
-            more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
-            chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
+        _name_model(chat)
         return
     resolved = offering(lambda: chat.config.model.resolve(argument), chat.streams, chat.held.released)
     before, backend = chat.backend, chat.config.open_backend(resolved)
@@ -61,6 +56,19 @@ def _model(chat: Chat, argument: str) -> None:
     chat.conversation.branch.set_reference(backend.reference)
     chat.note(f"Switched to {backend.name}.")
     chat.measure()
+
+
+def _name_model(chat: Chat) -> None:
+    """Name the model in use; where no picker can be drawn, also its place and the other models."""
+    if can_pick(chat.streams):
+        chat.note(f"Still using {chat.backend.name}.")
+        return
+    state = "" if chat.backend.ready else " (loading)"
+    chat.note(f"{chat.backend.name}{state} · {chat.backend.location}")
+    others = [name for name, _ in installed() if name != chat.backend.name]
+    if others:
+        more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+        chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")
 
 
 @action("reason")

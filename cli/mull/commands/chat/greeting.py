@@ -1,10 +1,12 @@
 """How a chat starts: a card with the model and what to try, one line, or the turn that it continues.
 
-In: the chat and its model, which is not loaded yet: nothing here reads the model's file. Out: lines on the screen.
+In: the chat and its model, which is not loaded yet: of a file that the catalogue does not have, the header is read
+(40 ms for a vocabulary of 150,000 tokens). Out: lines on the screen.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -19,6 +21,7 @@ from mull.models.resolved import Resolved
 from mull.terminal.console.start_card import start_card
 from mull.terminal.console.style import Styled
 
+_THINKING = re.compile(r"think|reason|analysis|channel", re.IGNORECASE)
 OFTEN = 10  # conversations; who has had as many knows what the card says
 ROWS = 20  # a screen with fewer gets one line
 ASK_PEBBLE = ("How many r's are in strawberry?", "What is 47 + 38?", "Put 31, 7, 19 in order.")
@@ -80,9 +83,22 @@ def _about(chat: Chat, model: Resolved) -> Sequence[str]:
         with suppress(OSError):
             facts.append(size_text(model.path.stat().st_size))
         facts.append(quantization(str(model.path)) or "")
-    if model.entry is not None and model.entry.context:
-        facts.append(f"{model.entry.context:,} tokens of context")
-    facts.append(
-        {True: "thinks before it answers", False: "does not think", None: ""}[chat.backend.can_think]
-    )
+    context, thinks = model.entry.context if model.entry is not None else None, chat.backend.can_think
+    if thinks is None and model.source != "other":
+        context, thinks = _in_file(model)
+    if context:
+        facts.append(f"{context:,} tokens of context")
+    facts.append({True: "thinks before it answers", False: "does not think", None: ""}[thinks])
     return [fact for fact in facts if fact]
+
+
+def _in_file(model: Resolved) -> tuple[int | None, bool | None]:
+    """The context for which a model was trained, and False where its chat template says nothing of thinking."""
+    from mull.models.gguf.chat_template import choose_template
+    from mull.models.gguf.header import read_header
+
+    with suppress(MullError):
+        header = read_header(model.path, whole=False)
+        template = choose_template(header).source or ""
+        return header.n_ctx_train, None if _THINKING.search(template) else False
+    return None, None

@@ -14,6 +14,7 @@ ANSWERING: tuple[tuple[str, str], ...] = (
     ("Tab", "answer now"),
     ("Ctrl+C, Esc", "stop"),
 )
+QUEUE = ("Up", "edits what waits")
 PROMPT: tuple[tuple[str, str], ...] = (
     ("Ctrl+O", "thinking"),
     ("Alt+Enter", "new line"),
@@ -43,7 +44,7 @@ def key_sentences() -> list[str]:
 def key_lines(columns: int, rows: int) -> list[str]:
     """The table for `?`: the prompt's keys, then those during an answer, of which as many as fit `rows`."""
     keys = [*PROMPT[:-1], *EDITING]
-    groups = [("At the prompt", keys), ("While it answers", [*ANSWERING])]
+    groups = [("At the prompt", keys), ("While it answers", [*ANSWERING, QUEUE])]
     lines = [line for title, some in groups for line in (title, *_in_columns(some, columns))]
     if len(lines) > rows:  # the titles go first, then what is known from elsewhere
         lines = [line for line in lines if line.startswith(" ")]

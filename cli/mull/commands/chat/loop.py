@@ -35,7 +35,7 @@ def run(chat: Chat, model: Resolved) -> None:
             chat.typeahead.interrupted_at, chat.typeahead.confirms = time.monotonic(), True
             chat.note("Stopped. Press Ctrl+C again to leave.")
         except MullError as error:
-            chat.streams.error(error.message, error.hint)
+            chat.error(error)
 
 
 def _read(chat: Chat, prompt: Prompt) -> str:
@@ -52,13 +52,20 @@ def _read(chat: Chat, prompt: Prompt) -> str:
         return line
     if typed.lines:
         line = typed.lines.pop(0)
-        prompt.echo(line)
+        if isinstance(slash.parse(line), slash.Call):  # it writes whatever it likes
+            chat.frame.remove()
+        with chat.frame.lifted():
+            prompt.echo(line)
         return line
     if typed.ended:
         raise EOFError
     default = "\n".join(text for text in (chat.draft, typed.text) if text)
     chat.draft = typed.text = ""
-    return prompt.read(default, interrupted_at=typed.interrupted_at)
+    chat.frame.hand_over()
+    line = prompt.read(default, interrupted_at=typed.interrupted_at)
+    if isinstance(slash.parse(line), slash.PlainText):
+        chat.frame.show()
+    return line
 
 
 def _confirmed(chat: Chat, prompt: Prompt) -> str:
@@ -71,6 +78,7 @@ def _confirmed(chat: Chat, prompt: Prompt) -> str:
             f"Enter sends {'it' if last else 'the first'}, Ctrl+C discards it."
         )
         chat.blank_line()
+        chat.frame.hand_over()
         if line := prompt.read(typed.lines.pop(0), interrupted_at=typed.interrupted_at, discards=True):
             return line
     typed.confirms = False

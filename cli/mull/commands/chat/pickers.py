@@ -14,6 +14,7 @@ from mull.fs import paths
 from mull.settings import Effort
 from mull.store.records import Session
 from mull.terminal.console.quantities import counted
+from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.style import Styled
 from mull.terminal.console.theme import ABOUT, THEMES, ThemeName
 from mull.terminal.input.picker import Row, can_pick, pick
@@ -97,12 +98,18 @@ def pick_session(chat: Chat) -> Session | None:
             one,
             one.title,
             (time_text(one.updated), counted(one.turns, "turn"), one.model),
-            previews.get(one.leaf or 0, ""),
+            _preview(one, *previews.get(one.leaf or 0, ("", ""))),
             mark=("●" if chat.streams.unicode else "*") if current and one.id == current.id else "",
         )
         for one in found
     ]
     return pick(chat.streams, "Conversation", rows)
+
+
+def _preview(session: Session, question: str, answer: str) -> str:
+    """The last turn; without its question, if that is what the title says."""
+    said = one_line(question).startswith(one_line(session.title).rstrip("…"))
+    return "\n".join(filter(None, ("" if said else question, answer)))
 
 
 def pick_effort(chat: Chat) -> str | None:

@@ -22,10 +22,12 @@ from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.question import question_lines
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.width import wrap
+from mull.terminal.console.width import fitting, wrap
 from mull.terminal.input.typeahead import IdleInput, Typeahead
 from mull.terminal.views.base import ViewOptions
+from mull.terminal.views.input_frame import InputFrame
 from mull.terminal.views.open import open_view
+from mull.terminal.views.stats import figures, stats_line
 
 
 class Chat:
@@ -53,6 +55,7 @@ class Chat:
         self._measured = False
         self._warned = False
         self._window = Window(streams) if config.screen.title else None
+        self.frame = InputFrame(streams, self.typeahead)
         self._below_answer = False  # the last line on the screen belongs to an answer
 
     # Turns on the screen.
@@ -77,7 +80,9 @@ class Chat:
                 f"{mark} Thought for {duration(turn.timing.thinking)} {dot} {token_count(turn.usage.thinking)}"
             )
         if turn.answer:
-            self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), TurnControl())
+            self.show_figures(
+                self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), TurnControl())
+            )
         elif turn.partial:
             self.blank_line()
             self.note("(stopped)")
@@ -95,9 +100,11 @@ class Chat:
                 math=preferences.math,
                 quiet=self.config.quiet,
                 typeahead=self.typeahead,
+                frame=self.frame,
             ),
         )
         self.blank_line()
+        self.frame.hand_over()
         self._below_answer = True
         with self.held.released():
             return view(events)
@@ -128,8 +135,27 @@ class Chat:
     def note(self, text: str) -> None:
         """A dim sentence, wrapped between words."""
         self.leave_gap()
-        for line in wrap(one_line(text), self.streams.width - 1):
-            self.streams.note(line)
+        lines, style = wrap(one_line(text), self.streams.width - 1), self.streams.stderr_style
+        if not self.frame.write([style.message(line, "muted") for line in lines]):
+            for line in lines:
+                self.streams.note(line)
+
+    def error(self, error: MullError, *, gap: bool = False) -> None:
+        """An error and its hint. `gap`: it comes right after a turn."""
+        if gap:
+            self.leave_gap()
+        with self.frame.lifted():
+            self.streams.error(error.message, error.hint)
+
+    def show_figures(self, done: Done) -> None:
+        """The figures that follow a turn: those that the user asked for, else the most important ones."""
+        if self.config.stats:
+            self.note(stats_line(done))
+        elif not self.config.quiet:
+            usage = self.context_usage
+            parts = figures(done, usage.text if usage is not None else "")
+            if parts:
+                self.note(fitting(parts, self.streams.width - 1, " · " if self.streams.unicode else " - "))
 
     def note_notices(self) -> None:
         """Show the branch's notices (a session that cannot be saved, for instance), each once."""
@@ -144,8 +170,9 @@ class Chat:
 
     def blank_line(self) -> None:
         self._below_answer = False
-        self.streams.stdout.write("\n")
-        self.streams.stdout.flush()
+        if not self.frame.write([""], gap=False):
+            self.streams.stdout.write("\n")
+            self.streams.stdout.flush()
 
     # The context.
 

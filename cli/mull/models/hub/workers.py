@@ -16,6 +16,7 @@ from mull.control import TurnControl
 from mull.job_events import FileProgress
 from mull.models.hub.background import run_in_background
 from mull.models.hub.transfer import DownloadStopped, FileTransfer
+from mull.models.naming.filenames import part_of
 
 PARALLEL = 3  # files of a split model
 POLL_SECONDS = 0.1
@@ -69,7 +70,7 @@ class DownloadPool:
         if len(self._transfers) < 2:
             return ()
         return tuple(
-            FileProgress(transfer.file.filename.rpartition("/")[2], transfer.done, transfer.file.bytes)
+            FileProgress(_short(transfer.file.filename), transfer.done, transfer.file.bytes)
             for transfer in self._transfers
         )
 
@@ -110,3 +111,9 @@ class DownloadPool:
             except BaseException:
                 self._stop.set()
                 raise
+
+
+def _short(filename: str) -> str:
+    """A file's name; of a split model's the part, since these names differ only at their end."""
+    part = part_of(filename)
+    return f"part {part[0]} of {part[1]}" if part else filename.rpartition("/")[2]

@@ -24,12 +24,12 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style, Styled
 
 
-def lines(streams: Streams, drawn: RenderableType, *, on: Style | None = None) -> list[str]:
-    """`drawn` as lines within the terminal's width less one, where some wrap. `on`: the stream's style, unless it is
-    stdout's."""
+def lines(streams: Streams, drawn: RenderableType, *, on: Style | None = None, edge: int = 1) -> list[str]:
+    """`drawn` as lines within the terminal's width less `edge`, since some wrap at it. `on`: the stream's style, unless
+    it is stdout's."""
     style = on or streams.stdout_style
     console = _console(streams.unicode, style.color and not style.plain)
-    options = console.options.update(width=max(1, streams.width - 1), height=None)
+    options = console.options.update(width=max(1, streams.width - edge), height=None)
     return [_line(row, plain=style.plain) for row in console.render_lines(drawn, options, pad=False)]
 
 

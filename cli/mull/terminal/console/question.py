@@ -31,7 +31,7 @@ def question_lines(streams: Streams, text: str, *, command: bool = False) -> lis
 
 def frame_line(streams: Streams, columns: int) -> str:
     """The line above and below the input, without codes."""
-    return ("─" if streams.unicode else "-") * max(1, columns - 1)
+    return ("─" if streams.unicode else "-") * max(1, columns)
 
 
 def _has_ground(streams: Streams) -> bool:

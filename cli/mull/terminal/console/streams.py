@@ -19,6 +19,7 @@ from typing import Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
+from mull.terminal.console.ascii_text import REPLACE
 from mull.terminal.console.links import opens_links
 from mull.terminal.console.palette import Depth, Palette
 from mull.terminal.console.sanitize import one_line, visible
@@ -230,11 +231,11 @@ def _is_utf8(stream: TextIO) -> bool:
 
 
 def _prepare(stream: TextIO, is_tty: bool) -> None:
-    """A pipe gets UTF-8 and bare newlines, whatever the locale; a terminal its own encoding, with `?` for characters
-    outside it."""
+    """A pipe gets UTF-8 and bare newlines, whatever the locale; a terminal its own encoding, with ASCII for mull's
+    signs and `?` for other characters outside it."""
     if isinstance(stream, io.TextIOWrapper):
         if is_tty:
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=REPLACE)
         else:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 

@@ -8,6 +8,7 @@ does not do, each row is a block of lines. In a pipe, one line per row with tabs
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -74,20 +75,27 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]], title: str 
     settle_theme(streams)
     from mull.terminal.console import drawing
 
-    head = drawing.lines(streams, drawing.rule(streams, one_line(title))) if title else []
+    head = drawing.lines(streams, drawing.rule(streams, one_line(title)), edge=0) if title else []
     left = min(max((width(name) for name, _ in pairs), default=0), 24)
     room = streams.width - 1 - left - GAP
-    words = (width(word) for _, value in pairs for word in value.text.split())
-    breaks = streams.width < NARROW and max(words, default=0) > room
-    if room < CARD or breaks:
-        return head + _stacked(
-            streams, [[Styled(name, "muted"), value] for name, value in pairs if value.text]
-        )
-    widest = max((width(value.text) for _, value in pairs), default=0)
     cells = [(Styled(name, "muted"), value) for name, value in pairs]
-    return head + drawing.lines(
-        streams, drawing.grid(streams, (left, min(room, widest)), (False, False), cells, GAP)
-    )
+    breaks = [_longest(value.text) > room for _, value in cells]
+    if room < CARD or (streams.width < NARROW and any(breaks)):
+        return head + _stacked(streams, [cell for cell in cells if cell[1].text])
+    widest = max((width(value.text) for _, value in pairs), default=0)
+    sizes = (left, min(room, widest))
+    lines = head
+    for too_long, some in itertools.groupby(cells, lambda cell: _longest(cell[1].text) > room):
+        if too_long:  # a path: whole, below its name, so that it can be copied
+            lines += _stacked(streams, list(some))
+        else:
+            lines += drawing.lines(streams, drawing.grid(streams, sizes, (False, False), some, GAP))
+    return lines
+
+
+def _longest(text: str) -> int:
+    """Cells of the longest word."""
+    return max(map(width, text.split()), default=0)
 
 
 def _write(streams: Streams, lines: Iterable[str]) -> None:

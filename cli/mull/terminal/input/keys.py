@@ -37,6 +37,7 @@ KeyName = Literal[
     "clear",
     "suspend",
     "end",
+    "up",
     "text",
     "terminate",
 ]
@@ -56,6 +57,7 @@ _CONTROL: dict[str, KeyName] = {
     "\x15": "clear",
     "\x1a": "suspend",
 }
+_UP = frozenset({"\x1b[A", "\x1bOA"})
 _WAKE = b"\0"
 _PASTES_ON, _PASTES_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
@@ -103,6 +105,8 @@ def _key(token: Token) -> Key | None:
         return Key("text", token.text)
     if token.kind == "escape":
         return Key("escape")
+    if token.kind == "sequence" and token.text in _UP:
+        return Key("up")
     if token.kind == "alt":
         return Key("newline") if token.text in "\r\n" else None
     return Key(_CONTROL[token.text]) if token.text in _CONTROL else None

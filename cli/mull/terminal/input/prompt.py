@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.terminal.console.ascii_text import ascii_text
 from mull.terminal.console.question import MARK, frame_line, question_lines
-from mull.terminal.console.sanitize import one_line, valid_unicode, visible
+from mull.terminal.console.sanitize import one_line, valid_unicode
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, fitting, wrap
 from mull.terminal.input import menu
@@ -29,6 +30,7 @@ from mull.terminal.input.prompt_style import color_depth, prompt_style
 from mull.terminal.input.resizing import erase_wrapped_rows
 from mull.terminal.input.search import SEARCH_KEYS, Search
 from mull.terminal.input.signals import end_on_signals, restored_handlers
+from mull.terminal.input.thinking_viewer import Draw, ThinkingViewer, Thoughts
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -41,9 +43,6 @@ ROWS_BESIDE = 11  # of a message, a blank line, the frame and the bar; and the m
 KEYS_SHOWN_FOR = "?"
 Toolbar = Callable[[int], Sequence[str]]  # columns → parts
 Keys = Callable[[int, int], Sequence[str]]  # columns, rows → lines
-Thoughts = Callable[[], Sequence[tuple[str, str]]]  # (question, thinking) of each turn, the last turn's last
-Draw = Callable[[str, int], Sequence[str]]  # a text and columns → lines
-PAGE_LINES = 8
 INDENT = "  "  # of the bar, so that it stands below the input's text
 
 
@@ -167,6 +166,7 @@ class Prompt:
             input=terminal_input(self._streams),
         )
         session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
+        _show_bar_at_once(session)
         session.default_buffer.on_text_changed += self._typed
         erase_wrapped_rows(session.app)
         self._search.watch(session)
@@ -183,6 +183,8 @@ class Prompt:
         above: Sequence[str] = self._viewer.lines(columns, max(3, rows // 2))
         if self._session.default_buffer.text == KEYS_SHOWN_FOR:
             above = self._keys(columns, max(3, rows // 2))
+        if not self._streams.unicode:
+            above = [ascii_text(line) for line in above]
         return [
             *(fragment for line in above for fragment in _fragments(line)),
             ("class:frame", frame_line(self._streams, columns) + "\n"),
@@ -271,6 +273,18 @@ class Prompt:
         return bindings
 
 
+def _show_bar_at_once(session: PromptSession[str]) -> None:
+    """Draw the bar before the terminal has said where the cursor is: its place does not depend on that."""
+    from prompt_toolkit.filters import is_done
+    from prompt_toolkit.layout import ConditionalContainer, Window, walk
+
+    for container in walk(session.layout.container):
+        if isinstance(container, ConditionalContainer):
+            bar = container.content
+            if isinstance(bar, Window) and bar.style == "class:bottom-toolbar":
+                container.filter = ~is_done
+
+
 def _fragments(line: str) -> StyleAndTextTuples:
     """A line of thoughts, with a newline after it."""
     if "\x1b" not in line:
@@ -281,62 +295,6 @@ def _fragments(line: str) -> StyleAndTextTuples:
         *((f"class:thought {style}", text) for style, text, *_ in to_formatted_text(ANSI(line))),
         ("", "\n"),
     ]
-
-
-class ThinkingViewer:
-    """The thinking of past turns, above the prompt; closed at first. Turns without thinking are skipped."""
-
-    def __init__(self, thoughts: Thoughts, draw: Draw) -> None:
-        self._thoughts = thoughts
-        self._draw = draw
-        self._drawn: tuple[str, int] = ("", 0)  # thoughts and columns of `_body`
-        self._body: Sequence[str] = ()
-        self._turns: list[tuple[str, str]] = []
-        self._index = 0
-        self._top = 0
-
-    @property
-    def open(self) -> bool:
-        return bool(self._turns)
-
-    def toggle(self) -> None:
-        """Show the last turn's thinking, or hide it."""
-        thought = [] if self._turns else [turn for turn in self._thoughts() if turn[1].strip()] or [("", "")]
-        self._turns, self._index, self._top = thought, len(thought) - 1, 0
-
-    def close(self) -> None:
-        self._turns = []
-
-    def turn(self, step: int) -> None:
-        """Show an earlier (-1) or a later (1) turn's."""
-        self._index = min(max(self._index + step, 0), len(self._turns) - 1)
-        self._top = 0
-
-    def scroll(self, step: int) -> None:
-        """A page up (-1) or down (1); `lines` clamps it."""
-        self._top += step * PAGE_LINES
-
-    def lines(self, columns: int, rows: int) -> list[str]:
-        """A heading, the question and a part of the thinking: at most `rows` lines (3 or more); none when closed."""
-        if not self._turns:
-            return []
-        question, text = self._turns[self._index]
-        text = visible(text).strip("\n")
-        if not text:
-            return [clip("▾ No thinking to show · Ctrl+O closes", columns - 1)]
-        if self._drawn != (text, columns):
-            self._drawn, self._body = (text, columns), self._draw(text, columns - 3)
-        body, room = self._body, max(rows - 2, 1)
-        self._top = max(0, min(self._top, len(body) - room))
-        shown = body[self._top : self._top + room]
-        head = [f"▾ Thinking {self._index + 1} of {len(self._turns)}"]
-        if len(shown) < len(body):
-            head.append(f"lines {self._top + 1}-{self._top + len(shown)} of {len(body)}, PgUp PgDn")
-        head.append("Ctrl+O closes")
-        if len(self._turns) > 1:
-            head.append("Up Down: other turns")
-        title = clip(f"> {one_line(question)}", columns - 1)
-        return [fitting(head, columns - 1, " · "), title, *(f"│ {line}" for line in shown)][:rows]
 
 
 def _call(function: Callable[[int], None], step: int, event: KeyPressEvent) -> None:  # noqa: ARG001

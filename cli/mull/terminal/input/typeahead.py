@@ -60,6 +60,8 @@ class Typeahead:
             self.text = self.text[:-1]
         elif key.name == "clear":
             self.text = ""
+        elif key.name == "up" and self.lines and not self.text:  # the last one that waits, to change it
+            self.text = self.lines.pop()
         elif key.name == "enter" and self.text.strip():
             self.lines.append(self.text)
             self.text = ""

@@ -31,6 +31,8 @@ from mull.terminal.markdown.table_layout import SIZING_ROWS, column_sizes
 
 # The beginning of a line that may become a rule, a heading, a fence …: not shown until it is clear.
 _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
+# A line that may still become the one below a table's head.
+_BELOW_HEAD = re.compile(r"[ \t|:-]*")
 # Blocks that may continue after a blank line.
 _CONTINUES = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
@@ -92,8 +94,13 @@ class MarkdownStream:
         return self._paint(layout.document(list(split_blocks(parse(source))), self._continuation))
 
     def _settled(self) -> str:
-        """The tail, without a last line whose kind is not clear yet."""
+        """The tail, without last lines whose kind is not clear yet."""
         start = self._tail.rfind("\n") + 1
+        if (
+            self._continuation.kind not in {"table", "code"}
+            and (before := _before_table(self._tail)) is not None
+        ):
+            return before
         return self._tail[:start] if _UNDECIDED.fullmatch(self._tail, start) else self._tail
 
     def _cut(self, columns: int) -> list[str]:
@@ -228,3 +235,18 @@ class MarkdownStream:
             at = self._tail.index("\n", at) + 1
         self._tail = keep + self._tail[at:]
         self._continuation = rest
+
+
+def _before_table(text: str) -> str | None:
+    """What precedes a last row that may become the head of a table, and the line below it as far as it has come."""
+    last = text.rfind("\n") + 1
+    row = text.rfind("\n", 0, last - 1) + 1 if last else 0
+    above = text.rfind("\n", 0, row - 1) + 1 if row else 0
+    if _is_row(text[row:last]):
+        begun = not _is_row(text[above:row]) and _BELOW_HEAD.fullmatch(text, last)
+        return text[:row] if begun else None
+    return text[:last] if _is_row(text[last:]) else None
+
+
+def _is_row(line: str) -> bool:
+    return line.lstrip(" \t").startswith("|")

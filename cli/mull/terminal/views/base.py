@@ -20,6 +20,7 @@ from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
     from mull.terminal.input.typeahead import Typeahead
+    from mull.terminal.views.input_frame import InputFrame
 
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -44,7 +45,7 @@ class ViewOptions:
     """Everything that a view of a turn may need; each takes what it uses.
 
     `quiet`: no notices and no progress. `typeahead` collects what the user types meanwhile; without it, keys that mean
-    nothing during a turn are dropped.
+    nothing during a turn are dropped. `frame`: the input's, which stays when the turn has ended.
     """
 
     streams: Streams
@@ -55,6 +56,7 @@ class ViewOptions:
     quiet: bool = False
     session: SessionId = lambda: None
     typeahead: Typeahead | None = None
+    frame: InputFrame | None = None
 
 
 MakeView = Callable[[ViewOptions], TurnView]

@@ -21,7 +21,8 @@ from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import TurnView, ViewOptions, show_each
-from mull.terminal.views.composer import Composer
+from mull.terminal.views.composer import FRAME_ROWS
+from mull.terminal.views.input_frame import InputFrame
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import ThinkingPanel, ThoughtText
@@ -59,6 +60,7 @@ def live_view(options: ViewOptions) -> TurnView:
             thoughts=(lambda: _thoughts(streams, options)) if options.markdown else WrappedText,
             quiet=quiet,
             typeahead=options.typeahead,
+            frame=options.frame,
         )
         raw_thinking = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
         with TurnInput(streams, options.control, screen, keys=True) as turn_input:
@@ -90,6 +92,7 @@ class LiveScreen:
         thoughts: Callable[[], ThoughtText] = WrappedText,
         quiet: bool = False,
         typeahead: Typeahead | None = None,
+        frame: InputFrame | None = None,
     ) -> None:
         self._streams = streams
         self._style = style
@@ -98,7 +101,8 @@ class LiveScreen:
         self._thoughts = thoughts
         self._quiet = quiet
         self._typeahead = typeahead
-        self._composer = Composer(streams, typeahead) if typeahead is not None else None
+        self._frame = frame or (InputFrame(streams, typeahead) if typeahead is not None else None)
+        self._stays = frame is not None
         self._began = time.monotonic()
         self._bar = TurnBar(style, unicode=streams.unicode, began=self._began)
         self._region = LiveRegion(self._writer(out), streams.size)
@@ -108,6 +112,7 @@ class LiveScreen:
         self._answer_now = False  # Tab was pressed, and the answer has not begun yet
         self._body: AnswerBody | None = None
         self._answering = False
+        self._begun = False  # there is text of an answer
         self._stopping = False
         self._finish: str | None = None
 
@@ -160,9 +165,15 @@ class LiveScreen:
         self._fold_panel()
         self._close_body()
         if self._finish == "interrupted":
+            if self._panel is not None or self._begun:
+                self._above.append("")
             self._above.append(self._style("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
         above, self._above = self._above, []
-        self._region.close(above)
+        columns, rows = self._streams.size()
+        if self._stays and self._frame is not None and self._finish and rows >= FRAME_ROWS:
+            self._frame.keep(self._region, above, self._bar.line(columns, time.monotonic(), ()))
+        else:
+            self._region.close(above)
 
     def _think(self, event: ThinkingDelta) -> None:
         if self._answering:  # thinking again, after a part of the answer
@@ -188,7 +199,7 @@ class LiveScreen:
         if not self._answering:
             self._count_thinking(event.thinking_tokens)
             self._fold_panel()
-            self._answering, self._answer_now = True, False
+            self._answering, self._begun, self._answer_now = True, True, False
             self._body = self._body_factory() if self._body_factory is not None else None
         if self._body is not None:
             self._body.feed(event.text)
@@ -283,7 +294,7 @@ class LiveScreen:
 
     def _input(self, columns: int, rows: int) -> list[str]:
         """What was typed ahead for the next prompt."""
-        return self._composer.lines(columns, rows) if self._composer is not None else []
+        return self._frame.composer.lines(columns, rows) if self._frame is not None else []
 
     @staticmethod
     def _writer(out: TextIO) -> Callable[[str], None]:

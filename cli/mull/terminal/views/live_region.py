@@ -59,6 +59,10 @@ class LiveRegion:
     def close(self, above: Sequence[str] = ()) -> None:
         """Remove the region, write `above`, and show the cursor at the start of a line. May be called again."""
         self.paint([], above)
+        self.show_cursor()
+
+    def show_cursor(self) -> None:
+        """Show the cursor, until the next frame."""
         if self._hidden:
             self._hidden = False
             self._write(_SHOW)

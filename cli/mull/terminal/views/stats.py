@@ -1,8 +1,9 @@
-"""A turn's figures on one line, for --stats and the chat's /stats."""
+"""A turn's figures on one line: all of them for --stats, the most important ones below an answer in a chat."""
 
 from __future__ import annotations
 
 from mull.events import Done
+from mull.terminal.console.quantities import duration, token_count
 
 
 def stats_line(done: Done) -> str:
@@ -21,3 +22,15 @@ def stats_line(done: Done) -> str:
             f"first token {timing.first_token:.2f} s",
         )
     )
+
+
+def figures(done: Done, context: str = "") -> list[str]:
+    """Seconds, tokens, tokens per second, how full the context is; none for a turn without a token."""
+    usage, timing = done.usage, done.timing
+    if not (tokens := usage.thinking + usage.answer):
+        return []
+    seconds = timing.first_token - timing.load + timing.thinking + timing.answer
+    parts = [duration(max(seconds, 0.0)), token_count(tokens)]
+    if timing.tokens_per_second:
+        parts.append(f"{timing.tokens_per_second:,.0f} tokens/s")
+    return [*parts, f"context {context}"] if context else parts
