@@ -35,6 +35,12 @@ def open_backend(
     `folders`: where a draft model is looked for, beside the known caches; one of `endpoints` is refused. Raises what
     `resolve.find` raises for it.
     """
+    if resolved.address is not None:
+        from mull.backends.openai.backend import OpenAIBackend
+        from mull.endpoints.http import Client
+
+        client = Client.of(resolved.address.endpoint)
+        return OpenAIBackend(client, resolved.address.model, width=parallel.width if parallel else None)
     from mull.backends.local import LocalBackend
 
     _ = resolved.file  # raises where no branch above knows a backend for the model

@@ -8,8 +8,8 @@ sampling that the model's vendor recommends, the built-in defaults. The last two
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -38,6 +38,7 @@ from mull.settings import (
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
+    from mull.endpoints.address import Address
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
@@ -150,7 +151,8 @@ class RunConfig:
     """Everything that was asked of a run; it never changes.
 
     `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
-    figures after each turn. `vi`: the prompt's key bindings are vi's.
+    figures after each turn. `vi`: the prompt's key bindings are vi's. `local_flags`: the given flags that say how a
+    model is loaded on this machine.
     """
 
     model: ModelChoice
@@ -165,14 +167,20 @@ class RunConfig:
     vi: bool
     screen: ChatScreen
     keep_alive: KeepAliveChoice
+    local_flags: tuple[str, ...] = ()
 
-    def open_backend(self, resolved: Resolved, parallel: ParallelSettings | None = None) -> ChatBackend:
+    def open_backend(
+        self, resolved: Resolved, parallel: ParallelSettings | None = None, *, switching: bool = False
+    ) -> ChatBackend:
         """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
 
-        Raises what resolving a draft model raises.
+        Raises what resolving a draft model raises, and UsageError (not_supported) for flags about how a model is loaded
+        where a server has loaded it, unless the user is `switching` to it from another model.
         """
         from mull.backends.open import open_backend
 
+        if resolved.address is not None and self.local_flags and not switching:
+            raise _not_here(resolved.address, self.local_flags)
         if parallel is None and self.keep_alive.applies_to(resolved):
             return self._kept(resolved)
         return open_backend(
@@ -248,6 +256,26 @@ def run_config(
         vi=config["keys"] == "vi",
         screen=ChatScreen(config["banner"], config["title"], config["notify"], config["notify_after"]),
         keep_alive=keep_alive_choice(flags.keep_alive, config),
+        local_flags=_local_flags(flags),
+    )
+
+
+def _local_flags(flags: TurnFlags) -> tuple[str, ...]:
+    """The spellings of the given flags that say how a model is loaded."""
+    layer = flags.layer(EngineSettings)
+    given = [f.name for f in fields(layer) if getattr(layer, f.name) is not None]
+    given += [name for name in ("no_draft", "keep_alive") if getattr(flags, name)]
+    return tuple(f"--{name.replace('_', '-')}" for name in given)
+
+
+def _not_here(address: Address, flags: Sequence[str]) -> UsageError:
+    *most, last = flags
+    named = f"{', '.join(most)} and {last}" if most else last
+    verb = "say" if most else "says"
+    return UsageError(
+        "not_supported",
+        f"{named} {verb} how a model is loaded on this machine; {address} is loaded by its server.",
+        "Leave it out, and set it where the server is started.",
     )
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 from mull.control import TurnControl
 from mull.endpoints.connect import connect
+from mull.endpoints.endpoint import Endpoint
 from mull.endpoints.errors import ServerError
 from mull.endpoints.failures import lost, no_answer, refusal
 from mull.endpoints.url import ServerUrl, parse
@@ -48,6 +49,11 @@ class Client:
         self.name = name or self.url.netloc
         self._key_env = key_env
         self._insecure = insecure
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Self:
+        """The client of a configured endpoint."""
+        return cls(endpoint.url, name=endpoint.name, key_env=endpoint.key_env, insecure=endpoint.insecure)
 
     def get_json(
         self, path: str, control: TurnControl | None = None, *, seconds: float = BODY_SECONDS

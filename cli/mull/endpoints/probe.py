@@ -40,11 +40,6 @@ class Report:
         return tuple(model.name for model in self.server.models) if self.server else ()
 
 
-def client_of(endpoint: Endpoint) -> Client:
-    """The HTTP client for an endpoint, with its name for messages and the variable of its key."""
-    return Client(endpoint.url, name=endpoint.name, key_env=endpoint.key_env, insecure=endpoint.insecure)
-
-
 def probe(
     endpoints: Sequence[Endpoint], control: TurnControl | None = None, *, seconds: float = PROBE_SECONDS
 ) -> list[Report]:
@@ -75,7 +70,7 @@ def _ask(
     server: Server | None = None
     failure: MullError | None = None
     try:
-        server = look(client_of(endpoint), control)
+        server = look(Client.of(endpoint), control)
     except MullError as error:
         failure = error
     found.put((number, Report(endpoint, server, failure, time.monotonic() - began)))

@@ -34,7 +34,7 @@ def _model(chat: Chat, argument: str) -> None:
         _name_model(chat)
         return
     resolved = offering(lambda: chat.config.model.resolve(argument), chat.streams, chat.held.released)
-    before, backend = chat.backend, chat.config.open_backend(resolved)
+    before, backend = chat.backend, chat.config.open_backend(resolved, switching=True)
     if backend.location == before.location:
         chat.is_builtin = False  # it was chosen by name now
         chat.note(f"{before.name} is in use already.")
