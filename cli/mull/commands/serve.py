@@ -196,6 +196,7 @@ def _open(
         resolved = run.model.resolve(name)
         if resolved.chosen_by == "builtin":
             raise BeyondPebble("requests of a server")
+        _ = resolved.file  # raises for a model of an endpoint, which is served already
         called = {resolved.name, *((name,) if name else ())}
         if (same := opened.get(resolved.name)) is not None:
             opened[resolved.name] = (same[0], same[1] | called)
