@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from mull.server import listen
 from tests.conftest import Run
 from tests.server.conftest import ANSWER, COMPLETIONS, RunningServer, Start, body
 from tests.waiting import PATIENCE, wait_for
@@ -104,6 +105,12 @@ def test_addresses_that_cannot_be_used(mull: Run, thinker: Path) -> None:
         done = mull("serve", "-m", thinker, *arguments, env={"KEY": "k"})
         assert done.returncode == 2
         assert b"Traceback" not in done.stderr
+
+
+def test_small_writes_are_sent_at_once() -> None:
+    """asyncio switches Nagle's algorithm off for a socket whose protocol is named; else each response takes 40 ms."""
+    with listen.tcp("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_pebble_is_served_only_by_name(mull: Run, start_server: Start) -> None:
