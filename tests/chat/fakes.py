@@ -21,7 +21,7 @@ from mull.events import (
     Usage,
 )
 from mull.messages import Message
-from mull.settings import Sampling, TurnSettings
+from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings, over
 from mull.turn.stop_strings import StopFilter
 
 WIDTH = 3  # turns that `stream_many` runs at a time
@@ -58,7 +58,7 @@ class FakeBackend:
             self.ready = True
 
     def sampling_advice(self, thinking: bool | None) -> Sampling:
-        return Sampling(temperature=0.6 if thinking else 0.7)
+        return over(Sampling(temperature=0.6 if thinking else 0.7), DEFAULT_SAMPLING)
 
     def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:  # noqa: ARG002
         return TokenCount(sum(len(message.content.split()) + 2 for message in messages))

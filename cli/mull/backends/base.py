@@ -179,7 +179,9 @@ class ChatBackend(Protocol):
     # Turns.
 
     def sampling_advice(self, thinking: bool | None) -> Sampling:
-        """The sampling defaults that the vendor recommends with thinking on, off, or at the model's default (None)."""
+        """The sampling where the user sets none, with thinking on, off, or at its default (None): what the vendor
+        recommends, and mull's defaults. A field that is None is left to the server.
+        """
 
     def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
         """Count the tokens of the prompt that these messages make. Raises TemplateError."""

@@ -22,7 +22,15 @@ from mull.events import Done, Event, Loading, Notice
 from mull.messages import Message
 from mull.models.builtin import NAMES_A_MODEL
 from mull.models.resolved import Resolved
-from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings, Sampling, TurnSettings
+from mull.settings import (
+    DEFAULT_SAMPLING,
+    EngineSettings,
+    ParallelSettings,
+    PromptCacheSettings,
+    Sampling,
+    TurnSettings,
+    over,
+)
 
 if TYPE_CHECKING:
     from mull.engine.engine import Engine
@@ -163,7 +171,7 @@ class LocalBackend:
     # Turns.
 
     def sampling_advice(self, thinking: bool | None) -> Sampling:
-        return self.resolved.sampling(thinking)
+        return over(self.resolved.sampling(thinking), DEFAULT_SAMPLING)
 
     def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
         from mull.turn.prepare import prepare

@@ -1,7 +1,7 @@
 """How the user wants turns to be generated and shown; in a chat it can change between any two turns.
 
 In: what flags, environment and config say, then `/set`, `/reason` and `/effort`. Out: a turn's `TurnSettings`, with the
-sampling that the model's vendor recommends where the user has set none. Values are checked against the config's table
+backend's sampling where the user has set none. Values are checked against the config's table
 of keys.
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 from mull import config
 from mull.errors import MullError, UsageError
 from mull.settings import (
-    DEFAULT_SAMPLING,
     AnswerFormat,
     Effort,
     ReasoningAsk,
@@ -27,7 +26,7 @@ from mull.suggest import did_you_mean, nearest
 
 Advice = Callable[
     [bool | None], Sampling
-]  # thinking on, off, or unset → the sampling that the vendor recommends
+]  # thinking on, off, or unset → the sampling where the user sets none
 
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
 SETTABLE: tuple[str, ...] = (
@@ -66,7 +65,7 @@ class Preferences:
         reasoning = once or self.reasoning
         return TurnSettings(
             reasoning=reasoning,
-            sampling=over(self.sampling, over(advice(reasoning.on), DEFAULT_SAMPLING)),
+            sampling=over(self.sampling, advice(reasoning.on)),
             max_tokens=self.max_tokens,
             stop=self.stop,
             answer_format=self.answer_format,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mull.endpoints.kind import ServerKind
 from mull.events import Applied
 from mull.messages import Message
+from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.settings import ReasoningAsk
 
@@ -27,6 +28,7 @@ class ReasoningRequest:
 
     decision: ReasoningDecision
     fields: Mapping[str, Any] = field(default_factory=dict)
+    chat: Sequence[Mapping[str, Any]] = ()  # the messages, where a word in them switches; else empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ _CONTROLS: Mapping[ServerKind, _Control] = {
 def by_template(ask: ReasoningAsk, profile: Profile, messages: Sequence[Message]) -> ReasoningRequest:
     """For a server that renders a template that mull knows: the template's own arguments and words."""
     decision = decide(ask, profile, messages)
-    if decision.prefill:  # llama-server returns a prefill as part of the answer
-        decision = decide(ask, replace(profile, off="cannot", off_prefill=""), messages)
     fields: dict[str, Any] = {}
+    if decision.prefill:  # what llama-server is given to continue comes back as part of the answer
+        how = "request: reasoning_budget_tokens=0"
+        decision = replace(decision, prefill="", how=how, budget=0)
     if decision.arguments:
         fields["chat_template_kwargs"] = dict(decision.arguments)
     if decision.budget is not None:
@@ -71,7 +74,8 @@ def by_template(ask: ReasoningAsk, profile: Profile, messages: Sequence[Message]
         if profile.start and profile.end:
             fields["reasoning_budget_start_tag"] = profile.start
             fields["reasoning_budget_end_tags"] = [profile.end]
-    return ReasoningRequest(decision, fields)
+    chat = to_chat(messages, profile, decision) if decision.word or decision.own else ()
+    return ReasoningRequest(decision, fields, chat)
 
 
 def by_kind(ask: ReasoningAsk, kind: ServerKind, name: str, *, thinks: bool | None) -> ReasoningRequest:

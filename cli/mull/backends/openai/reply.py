@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mull.backends.openai.chunks import Chunk, inner, number
 from mull.errors import MullError
@@ -39,6 +40,12 @@ _CUT = {"length", "max_tokens", "max_output_tokens", "model_length"}
 _FILTERED = {"content_filter", "safety", "recitation"}
 
 
+class Split(Protocol):
+    """Makes the splitter of the content. `separate`: thinking comes in a field."""
+
+    def __call__(self, *, separate: bool) -> Splitter: ...
+
+
 @dataclass(slots=True)
 class Reply:
     """The state of one reply. `began`: a `perf_counter` reading; `context`: the server's, None if unknown."""
@@ -46,7 +53,7 @@ class Reply:
     model: str
     settings: TurnSettings
     decision: ReasoningDecision
-    splitter: Splitter
+    split: Split
     question: str
     began: float
     context: int | None = None
@@ -66,6 +73,7 @@ class Reply:
     stopped: bool = False  # a stop string was found
     looped: bool = False
     chances: list[TokenChance] = field(default_factory=list)
+    splitter: Splitter = field(init=False)
     stops: StopFilter = field(init=False)
     guard: LoopGuard | None = field(init=False)
     _separate: bool = field(default=False, init=False)  # the server sends thinking in its own field
@@ -76,6 +84,7 @@ class Reply:
     _spellings: list[bytes] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self.splitter = self.split(separate=False)
         self.stops = StopFilter(self.settings.stop)
         constrained = self.settings.answer_format is not None
         spell = self._spellings.__getitem__
@@ -116,7 +125,8 @@ class Reply:
         if self.guard is not None:
             self.looped = self.guard.feed(self._token(chunk.thinking or chunk.answer))
         if chunk.thinking:
-            self._separate = True
+            if not self._separate:
+                self._separate, self.splitter = True, self.split(separate=True)
             self.thinking_tokens += 1
             self._buffer.thinking(chunk.thinking)
             yield from self._show(self._buffer.take())

@@ -49,7 +49,7 @@ def body(
     }
     made: dict[str, Any] = {
         "model": model,
-        "messages": [_message(one, kind) for one in messages],
+        "messages": reasoning.chat or [_message(one, kind) for one in messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling,

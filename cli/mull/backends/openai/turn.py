@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from mull.backends.openai import failures
 from mull.backends.openai.chunks import Chunk, read_chunk
@@ -17,14 +18,13 @@ from mull.backends.openai.reasoning import ReasoningRequest, by_kind, by_templat
 from mull.backends.openai.reply import Reply
 from mull.backends.openai.request import body, left_out
 from mull.backends.openai.sse import DONE, data_of
+from mull.backends.openai.thinking_in_content import splitter
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError
 from mull.events import Event, Notice
 from mull.messages import Message
-from mull.reasoning.profile import Profile
-from mull.reasoning.splitter import Splitter
 from mull.settings import TurnSettings
 
 
@@ -55,7 +55,7 @@ def run(
         remote.model,
         settings,
         asked.decision,
-        Splitter(remote.facts.profile or Profile(None), "", [one.content for one in messages]),
+        partial(splitter, remote, asked.decision, messages),
         next((one.content for one in reversed(messages) if one.role == "user"), ""),
         began,
         remote.facts.context,
