@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -68,10 +69,10 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def started(command: Sequence[str | Path], port: int) -> str:
+def started(command: Sequence[str | Path], port: int, environment: dict[str, str] | None = None) -> str:
     """The address of a server that this command runs, once it lists its models."""
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen([*map(str, command)], stdout=quiet, stderr=quiet)
+    process = subprocess.Popen([*map(str, command)], stdout=quiet, stderr=quiet, env=environment)
 
     def end() -> None:
         process.kill()
@@ -109,8 +110,27 @@ def llama_cpp_server_url() -> str:
     return started([sys.executable, "-m", "llama_cpp.server", "--model", model(), *options], port)
 
 
-def llama_server(_folder: Path) -> ChatBackend:
-    return OpenAIBackend(Client(llama_server_url(), name="office"), width=3)
+@lru_cache(maxsize=1)
+def mull_url() -> str:
+    """`mull serve` over the model, in the home of a new user."""
+    port = _free_port()
+    home = Path(tempfile.mkdtemp(dir=model().parent))
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "MULL_CONFIG_DIR": str(home),
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "1",
+    }
+    options = f"--port {port} --parallel 3 --threads 1 --ctx {CONTEXT}".split()
+    return started([sys.executable, "-m", "mull", "serve", "-m", model(), *options], port, environment)
 
 
-MAKERS: dict[str, Callable[[Path], ChatBackend]] = {"llama-server": llama_server}
+def backend(url: str) -> ChatBackend:
+    return OpenAIBackend(Client(url, name="office"), width=3)
+
+
+MAKERS: dict[str, Callable[[Path], ChatBackend]] = {
+    "llama-server": lambda _folder: backend(llama_server_url()),
+    "mull-serve": lambda _folder: backend(mull_url()),
+}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mull.api.events import EventReader
@@ -20,65 +22,134 @@ from mull.fs.json_text import parse_json
 from mull.messages import Message
 from mull.settings import TurnSettings
 
+GRACE_SECONDS = 0.1
+"""After a stop, until the server has told how the turn ended; the whole stop has 0.2 s."""
+
+
+class _Grace(TurnControl):
+    """The control of the connection: stopped a little after the turn's own."""
+
+    def __init__(self, control: TurnControl) -> None:
+        super().__init__()
+        self._control = control
+        self._since: float | None = None
+
+    @property
+    def stopped(self) -> bool:
+        if not self._control.stopped:
+            return False
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since > GRACE_SECONDS
+
 
 def run_exact(
     client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
 ) -> Iterator[Event]:
     """Run one turn. Raises what the server's own turn raises, and ServerError, before the first token only."""
     request = request_body(remote.model, messages, settings, extended=True)
-    reader = EventReader()
-    counts = {ThinkingDelta: 0, AnswerDelta: 0}
+    turn = _ExactTurn(client, remote, settings, control)
     failure: MullError | None = None
     try:
-        with client.request(
-            "POST", f"{client.url.api}/chat/completions", request, control=control
-        ) as response:
-            for event in _events(client, response, reader, control):
-                if isinstance(event, ThinkingDelta | AnswerDelta):
-                    counts[type(event)] = event.tokens
-                yield event
-                if isinstance(event, Done):
-                    return
-            failure = failures.broken_off(client.name)
+        path = f"{client.url.api}/chat/completions"
+        with client.request("POST", path, request, control=_Grace(control)) as response:
+            yield from turn.read(response)
     except Interrupted:
         if not control.stopped:
             raise
     except MullError as error:
         failure = error
-    if failure is not None and not (reader.thinking or reader.answer):
-        raise failure
-    yield Done(
-        model=remote.model,
-        answer=reader.answer,
-        thinking=reader.thinking,
-        reasoning=ReasoningReport(settings.reasoning.asked, "default", "the turn did not end"),
-        finish="interrupted" if failure is None else "error",
-        usage=Usage(thinking=counts[ThinkingDelta], answer=counts[AnswerDelta]),
-        timing=Timing(),
-        error=failure,
-    )
+    if turn.done is None:
+        if failure is not None and not turn.has_text:
+            raise failure
+        yield turn.cut(failure)
 
 
-def _events(client: Client, response: Response, reader: EventReader, control: TurnControl) -> Iterator[Event]:
-    """The events of the stream; asks for the answer as soon as the user does."""
-    asked = False
-    for data in data_of(response.lines()):
-        if data == DONE:
-            return
-        chunk = _object(data, client.name)
+class _ExactTurn:
+    """What came of one turn. `done`: the end, once it was passed on."""
+
+    def __init__(self, client: Client, remote: Remote, settings: TurnSettings, control: TurnControl) -> None:
+        self._client = client
+        self._remote = remote
+        self._settings = settings
+        self._control = control
+        self._reader = EventReader()
+        self._last: Done | None = None  # the server's, of a turn that was stopped here
+        self._texts: dict[type, list[str]] = {ThinkingDelta: [], AnswerDelta: []}
+        self._counts: dict[type, int] = {ThinkingDelta: 0, AnswerDelta: 0}
+        self.done: Done | None = None
+
+    def read(self, response: Response) -> Iterator[Event]:
+        """The events of the stream, up to a stop."""
+        asked = False
+        for data in data_of(response.lines()):
+            if data == DONE:
+                break
+            chunk = _object(data, self._client.name)
+            event = self._event(chunk)
+            if isinstance(event, Done):
+                self._last = event
+            if self._control.stopped:
+                if self._last is not None:
+                    return
+                if not asked:
+                    asked = True
+                    self._ask(chunk, "stop")
+                continue  # what came after the stop is not shown
+            if event is not None:
+                self._passed_on(event)
+                yield event
+            if self.done is not None:
+                return
+            if self._control.wants_answer and not asked and isinstance(event, ThinkingDelta):
+                asked = True
+                self._ask(chunk, "reasoning_end")
+        if not self._control.stopped:
+            raise failures.broken_off(self._client.name)
+
+    def cut(self, failure: MullError | None) -> Done:
+        """The end of a turn that was stopped, or broke off: with the texts that were passed on."""
+        asked = self._settings.reasoning.asked
+        last = self._last
+        return Done(
+            model=self._remote.model,
+            answer="".join(self._texts[AnswerDelta]),
+            thinking="".join(self._texts[ThinkingDelta]),
+            reasoning=ReasoningReport(asked, "default", "the turn has no end")
+            if last is None
+            else last.reasoning,
+            finish="interrupted" if failure is None else "error",
+            usage=replace(
+                Usage() if last is None else last.usage,
+                thinking=self._counts[ThinkingDelta],
+                answer=self._counts[AnswerDelta],
+            ),
+            timing=Timing() if last is None else last.timing,
+            error=failure,
+        )
+
+    @property
+    def has_text(self) -> bool:
+        return any(self._texts.values())
+
+    def _passed_on(self, event: Event) -> None:
+        if isinstance(event, ThinkingDelta | AnswerDelta):
+            self._texts[type(event)].append(event.text)
+            self._counts[type(event)] = event.tokens
+        elif isinstance(event, Done):
+            self.done = event
+
+    def _event(self, chunk: Mapping[str, Any]) -> Event | None:
         if chunk.get("error") and "mull" not in chunk:
-            raise failures.in_stream(chunk["error"], client.name, None)
+            raise failures.in_stream(chunk["error"], self._client.name, None)
         try:
-            event = reader.feed(chunk)
+            return self._reader.feed(chunk)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise _invalid(client.name) from error
-        if event is not None:
-            yield event
-        if control.wants_answer and not asked and isinstance(event, ThinkingDelta):
-            asked = True
-            with suppress(ServerError):
-                path = f"{client.url.api}/chat/completions/control"
-                client.post_json(path, {"id": chunk.get("id"), "action": "reasoning_end"}, seconds=5.0)
+            raise _invalid(self._client.name) from error
+
+    def _ask(self, chunk: Mapping[str, Any], action: str) -> None:
+        with suppress(ServerError):
+            path = f"{self._client.url.api}/chat/completions/control"
+            self._client.post_json(path, {"id": chunk.get("id"), "action": action}, seconds=5.0)
 
 
 def _object(data: bytes, name: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class ParallelStreams:
 
     def _work(self, request: TurnRequest) -> None:
         try:
-            for event in self._stream(request, self._control):
+            for event in self._stream(request, self._of(request)):
                 self._put((request.key, event))
         except Interrupted as error:
             if not self._control.stopped:
@@ -108,6 +108,9 @@ class ParallelStreams:
             self._put((request.key, error))
         except BaseException as error:  # noqa: BLE001 - a defect: raised in the thread that reads
             self._put(error)
+
+    def _of(self, request: TurnRequest) -> TurnControl:
+        return self._control if request.control is None else _EitherControl(self._control, request.control)
 
     def _put(self, item: KeyedEvent | BaseException) -> None:
         """Wait for room, until the end."""
