@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mull.control import TurnControl
-from mull.errors import Interrupted, MullError, UsageError
-from mull.events import Done, Event, Notice, ThinkingDelta
+from mull.errors import MullError, UsageError
+from mull.events import Event, Notice, ThinkingDelta
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 from mull.turn.request import TurnRequest, TurnSource
@@ -105,17 +105,20 @@ def one_by_one(
     while not (turns.ended or control.stopped):
         request = turns.take(wait=True)
         yield None
-        if request is None:
-            continue
-        try:
-            for event in backend.stream(request.messages, request.settings, control):
-                if isinstance(event, Done) and event.finish == "interrupted":
-                    return
-                yield request.key, event
-                yield None
-        except Interrupted:
-            return
-        except MullError as error:
+        if request is not None:
+            yield from _keyed(backend, request, control)
+
+
+def _keyed(backend: ChatBackend, request: TurnRequest, control: TurnControl) -> Iterator[KeyedEvent | None]:
+    """The events of one turn, up to a stop of them all."""
+    try:
+        for event in backend.stream(request.messages, request.settings, request.control or control):
+            if control.stopped:
+                return
+            yield request.key, event
+            yield None
+    except MullError as error:
+        if not control.stopped:
             yield request.key, error
 
 
