@@ -38,6 +38,16 @@ class MullError(Exception):
         self.hint = hint
         self.exit_code: int = exit_code
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Processes send each other errors, of classes whose `__init__` takes other arguments."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[MullError], arguments: tuple[object, ...], facts: dict[str, object]) -> MullError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
+
 
 class UsageError(MullError):
     """A mistake in what the user asked for: options, arguments, or the files that they name (exit code 2)."""

@@ -18,6 +18,7 @@ import pytest
 
 from mull.backends.base import Capabilities, ChatBackend, TurnRequest
 from mull.backends.open import open_backend
+from mull.backends.rpc.backend import RpcBackend
 from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, ThinkingDelta
@@ -32,6 +33,8 @@ from tests.backends import servers
 from tests.chat.fakes import FakeBackend
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
+from tests.rpc.test_worker import needs_rpc
+from tests.rpc.workers import shared_worker
 from tests.streams import check_stream
 
 CONTEXT = 512
@@ -82,12 +85,19 @@ def kept(folder: Path) -> ChatBackend:
     return KeptBackend(resolved, spec, in_process)
 
 
+def over_a_worker(folder: Path) -> ChatBackend:
+    found, width = find(str(thinker(folder / "thinker.gguf"))), ParallelSettings(width=3)
+    return RpcBackend(found, EngineSettings(threads=1), [shared_worker()], parallel=width)
+
+
 MAKERS: dict[str, Callable[[Path], ChatBackend]] = {
     "fake": fake,
     "local": local,
     "kept": kept,
+    "rpc": over_a_worker,
     **servers.MAKERS,
 }
+MARKS = {"rpc": [pytest.mark.slow, needs_rpc]}  # a process for each test
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,7 +109,7 @@ def no_server_stays(checked_state: Path) -> Iterator[None]:
             stopping.stop(server)
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, [])) for name in MAKERS])
 def backend(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_state: Path
 ) -> Iterator[ChatBackend]:
@@ -152,7 +162,7 @@ class Source:
 
 def skip_if_too_fast(backend: ChatBackend) -> None:
     """A server's model has ended before anything can be said to it; tests of servers have slower ones."""
-    if backend.location.startswith("http") or isinstance(backend, KeptBackend):
+    if backend.location.startswith("http") or isinstance(backend, KeptBackend | RpcBackend):
         pytest.skip("a server is ahead of its client")
 
 

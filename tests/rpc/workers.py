@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
 import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import psutil
 
 from tests.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -35,6 +42,16 @@ def run_worker(
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
+
+
+@functools.cache
+def shared_worker() -> str:
+    """The address of a worker for all tests of this process that do not kill it."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    home = {**os.environ, "MULL_STATE_DIR": tempfile.mkdtemp(), "PYTHONPATH": str(ROOT / "cli")}
+    _, address = stack.enter_context(run_worker(home))
+    return address
 
 
 @contextmanager

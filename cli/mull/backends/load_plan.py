@@ -18,7 +18,7 @@ from mull.fs import paths
 from mull.models.gguf.header import DAMAGED, read_header
 from mull.models.gguf.kind import NOT_CHAT
 from mull.models.memory.fit import MemoryPlan
-from mull.models.memory.machine import DeviceLike, Machine, measure
+from mull.models.memory.machine import Machine, measure
 from mull.models.memory.plan_file import load_settings, shared_context
 from mull.settings import EngineSettings, ParallelSettings
 
@@ -43,12 +43,18 @@ def this_machine(settings: EngineSettings | None = None, *, speed: bool = True) 
 
     `speed` False: skip the memory bandwidth, which takes 30 ms to measure.
     """
-    usable: Sequence[DeviceLike] = ()
+    usable: Sequence[devices.Device] = ()
     if devices.has_gpu_backend():
         with suppress(MullError, OSError):  # `mull doctor` explains a library that does not load
             library.prepare(paths.private_dir(paths.state_dir()))
             usable = devices.chosen(settings or EngineSettings())
-    return measure(usable, state_file("bandwidth"), speed=speed)
+    machine = measure(usable, state_file("bandwidth"), speed=speed)
+    if any(device.remote for device in usable):
+        from mull.backends.rpc.hosts import hosts
+        from mull.models.memory.hosts import once_per_host
+
+        return once_per_host(machine, hosts([device for device in usable if device.memory_total]))
+    return machine
 
 
 def planned(

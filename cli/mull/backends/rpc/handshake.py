@@ -10,9 +10,10 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
+from mull.backends.background_job import BackgroundJob
 from mull.backends.rpc.addresses import require_private, split
 from mull.errors import MullError
 
@@ -46,29 +47,36 @@ class _NoAnswer(Exception):
     """What came is no answer of the protocol."""
 
 
-def greet_all(addresses: Sequence[str]) -> list[Worker]:
+def greet_all(addresses: Sequence[str], *, seconds: float | None = None) -> list[Worker]:
     """Try all workers at the same time. Raises MullError with the reasons of all that cannot be used."""
-    with ThreadPoolExecutor(len(addresses)) as threads:
-        tries = [threads.submit(greet, address) for address in addresses]
-    failures = [failure for one in tries if (failure := one.exception()) is not None]
-    errors = [failure for failure in failures if isinstance(failure, MullError)]
-    if len(errors) < len(failures):
-        raise failures[0]
+    tries = [BackgroundJob("greet", partial(greet, address, seconds=seconds)) for address in addresses]
+    found: list[Worker] = []
+    errors: list[MullError] = []
+    for one in tries:
+        try:
+            found.append(one.result())
+        except MullError as error:
+            errors.append(error)
     if len(errors) > 1:
-        first = errors[0]
         reasons = "; ".join(error.message.rstrip(".") for error in errors)
+        first = errors[0]
         raise MullError(first.code, f"{reasons}.", first.hint)
-    return [one.result() for one in tries]
+    if errors:
+        raise errors[0]
+    return found
 
 
-def greet(address: str) -> Worker:
-    """Try one worker. Raises MullError: it cannot be reached, does not answer, or speaks another version."""
+def greet(address: str, *, seconds: float | None = None) -> Worker:
+    """Try one worker. Raises MullError: it cannot be reached, does not answer, or speaks another version.
+
+    `seconds`: for each step; None: CONNECT_SECONDS and ANSWER_SECONDS.
+    """
     host, port = split(address)
     try:
         ip = str(socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
         require_private(address, ip)
-        with socket.create_connection((ip, port), CONNECT_SECONDS) as connection:
-            connection.settimeout(ANSWER_SECONDS)
+        with socket.create_connection((ip, port), seconds or CONNECT_SECONDS) as connection:
+            connection.settimeout(seconds or ANSWER_SECONDS)
             return Worker(address, ip, _devices(connection, address))
     except _NoAnswer as failure:
         raise MullError(

@@ -40,6 +40,11 @@ class Device:
     backend: str = ""
     id: str = ""
 
+    @property
+    def remote(self) -> bool:
+        """Whether it is a worker's; its description is then the worker's address."""
+        return self.backend == _REMOTE
+
 
 class _Properties(ctypes.Structure):
     """ggml-backend.h, struct ggml_backend_dev_props; its last member is a few booleans."""
@@ -84,7 +89,7 @@ def used_by_default(found: Sequence[Device]) -> list[Device]:
     cards: list[Device] = []
     integrated: list[Device] = []
     for device in found:
-        if device.kind == "gpu" and device.backend == _REMOTE:
+        if device.kind == "gpu" and device.remote:
             remote.append(device)
         elif device.kind == "gpu":
             if not device.id or all(device.id != other.id for other in cards):

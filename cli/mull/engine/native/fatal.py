@@ -23,6 +23,7 @@ _TERMINATE = "_ZSt13set_terminatePFvvE"  # std::set_terminate(void (*)())
 _RUNTIMES = ("libstdc++.so.6", "libc++.so.1", "/usr/lib/libc++abi.dylib")
 
 _watchers: dict[int, Watcher] = {}  # by thread
+_process_watchers: list[Watcher] = []
 _kept: list[Any] = []  # the callbacks, which native code holds pointers to
 
 
@@ -30,6 +31,12 @@ def watch(watcher: Watcher) -> None:
     """Have fatal errors of this thread reported to `watcher`, with their message. It must not raise."""
     _install()
     _watchers[threading.get_ident()] = watcher
+
+
+def watch_process(watcher: Watcher) -> None:
+    """Have fatal errors of every thread reported to `watcher`, which ends the process."""
+    _install()
+    _process_watchers.append(watcher)
 
 
 def _install() -> None:
@@ -54,6 +61,8 @@ def _install() -> None:
 
 
 def _report(message: str) -> None:
+    for last in _process_watchers:
+        last(message)
     watcher = _watchers.get(threading.get_ident())
     if watcher is None:
         with suppress(OSError):

@@ -61,7 +61,7 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT) -> ChildOutcome | N
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,
-            env=_environment(),
+            env=environment(),
             check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             start_new_session=True,  # Ctrl+C in the terminal is not for the child
@@ -105,7 +105,8 @@ def _crash(code: int) -> str:
     return ""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment of a child that imports this same package."""
     root = str(Path(__file__).resolve().parents[3])
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {
