@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -27,8 +25,9 @@ from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from tests.cli.conftest import CHATML
 from tests.model_files.random_model import TINY, cached
 from tests.model_files.scripted import write_scripted
+from tests.rpc.conftest import Workers
 from tests.rpc.test_worker import needs_rpc
-from tests.rpc.workers import run_worker, stop
+from tests.rpc.workers import stop
 from tests.streams import check_stream
 from tests.waiting import wait_for
 
@@ -39,28 +38,9 @@ ASK = [Message("user", "Hi")]
 GREEDY = TurnSettings(ReasoningAsk(), Sampling(temperature=0.0), loop_guard=False)
 
 
-@dataclass
-class Workers:
-    """Two workers; `again` starts the second one anew, at its old address."""
-
-    home: dict[str, str]
-    stack: ExitStack
-    processes: list[subprocess.Popen[str]]
-    addresses: list[str]
-
-    def again(self) -> None:
-        self.processes[1].wait()
-        port = int(self.addresses[1].split(":")[1])
-        process, _ = self.stack.enter_context(run_worker(self.home, port=port))
-        self.processes[1] = process
-
-
-@pytest.fixture
-def workers(home: dict[str, str], checked_state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
+@pytest.fixture(autouse=True)
+def checked(checked_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MULL_STATE_DIR", str(checked_state))
-    with ExitStack() as stack:
-        started = [stack.enter_context(run_worker(home)) for _ in range(2)]
-        yield Workers(home, stack, [one[0] for one in started], [one[1] for one in started])
 
 
 def talker(folder: Path) -> Path:

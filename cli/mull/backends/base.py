@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mull.control import TurnControl
 from mull.errors import MullError, UsageError
@@ -23,6 +23,7 @@ __all__ = [
     "Capabilities",
     "ChatBackend",
     "KeyedEvent",
+    "Restarted",
     "TokenCount",
     "TurnRequest",
     "TurnSource",
@@ -128,6 +129,15 @@ class TokenCount:
 
     value: int
     exact: bool = True
+
+
+@runtime_checkable
+class Restarted(Protocol):
+    """A backend whose model may be lost and loaded again."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the model has to be loaded again; None while it is loaded, and before the first time."""
 
 
 class ChatBackend(Protocol):

@@ -18,6 +18,7 @@ from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSetting
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
+    from mull.backends.rpc.addresses import Workers
     from mull.endpoints.endpoint import Endpoint
 
 
@@ -29,8 +30,9 @@ def open_backend(
     endpoints: Mapping[str, Endpoint] = MappingProxyType({}),
     prompt_cache: PromptCacheSettings | None = None,
     parallel: ParallelSettings | None = None,
+    workers: Workers | None = None,
 ) -> ChatBackend:
-    """A backend for this model. `parallel`: for how many turns at a time (None: one).
+    """A backend for this model. `parallel`: for how many turns at a time (None: one). `workers`: over other machines.
 
     `folders`: where a draft model is looked for, beside the known caches; one of `endpoints` is refused. Raises what
     `resolve.find` raises for it.
@@ -48,4 +50,8 @@ def open_backend(
         engine = replace(
             engine, draft=str(find(engine.draft or "", folders=folders, endpoints=endpoints).file)
         )
+    if workers is not None:
+        from mull.backends.rpc.backend import RpcBackend
+
+        return RpcBackend(resolved, engine, workers.addresses, parallel=parallel, patience=workers.patience)
     return LocalBackend(resolved, engine, prompt_cache=prompt_cache, parallel=parallel)

@@ -38,6 +38,7 @@ from mull.settings import (
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
+    from mull.backends.rpc.addresses import Workers
     from mull.endpoints.address import Address
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
@@ -170,9 +171,15 @@ class RunConfig:
     local_flags: tuple[str, ...] = ()
 
     def open_backend(
-        self, resolved: Resolved, parallel: ParallelSettings | None = None, *, switching: bool = False
+        self,
+        resolved: Resolved,
+        parallel: ParallelSettings | None = None,
+        workers: Workers | None = None,
+        *,
+        switching: bool = False,
     ) -> ChatBackend:
         """A backend for this model. With `parallel` it runs many turns at a time and has no prompt cache on disk.
+        `workers`: over other machines.
 
         Raises what resolving a draft model raises, and UsageError (not_supported) for flags about how a model is loaded
         where a server has loaded it, unless the user is `switching` to it from another model.
@@ -190,6 +197,7 @@ class RunConfig:
             endpoints=self.model.endpoints,
             prompt_cache=self.saving.prompt_cache if parallel is None else None,
             parallel=parallel,
+            workers=workers,
         )
 
     def _kept(self, resolved: Resolved) -> ChatBackend:

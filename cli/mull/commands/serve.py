@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     import socket
 
     from mull.backends.base import ChatBackend
+    from mull.backends.rpc.addresses import Workers
     from mull.commands._run_config import RunConfig
 
-ADDRESS, LIMITS = "Address and access", "Requests"
+ADDRESS, LIMITS, MACHINES = "Address and access", "Requests", "Several machines"
 
 Models = Annotated[
     list[str] | None,
@@ -117,6 +118,25 @@ Log = Annotated[
         rich_help_panel=LIMITS,
     ),
 ]
+Rpc = Annotated[
+    str | None,
+    typer.Option(
+        "--rpc",
+        metavar="HOST:PORT,…",
+        help="Compute one model with the workers of other machines (mull worker), which get it unencrypted.",
+        show_default=False,
+        rich_help_panel=MACHINES,
+    ),
+]
+RpcTimeout = Annotated[
+    str,
+    typer.Option(
+        "--rpc-timeout",
+        metavar="TIME",
+        help="Give up a computation after this time without a sign of life.",
+        rich_help_panel=MACHINES,
+    ),
+]
 
 
 def serve(
@@ -129,6 +149,8 @@ def serve(
     parallel: Parallel = None,
     keep_alive: KeepAlive = None,
     log: Log = False,
+    rpc: Rpc = None,
+    rpc_timeout: RpcTimeout = "60s",
     ctx: Ctx = None,
     threads: Threads = None,
     gpu_layers: GpuLayers = None,
@@ -149,7 +171,8 @@ def serve(
     from mull.server.guard import Rules
 
     streams: Streams = context.obj
-    idle = _seconds(keep_alive)
+    idle = _seconds("--keep-alive", keep_alive)
+    workers = _workers(rpc, rpc_timeout, model or [])
     key = _key(api_key_env)
     local = socket_path is not None or listen.is_local(host)
     if not local and key is None:
@@ -164,7 +187,7 @@ def serve(
     )  # fmt: skip
     run = run_config(flags, read_config())
     with ExitStack() as stack:
-        models = _open(model or [], run, ParallelSettings(parallel), stack)
+        models = _open(model or [], run, ParallelSettings(parallel), workers, stack)
         opened = listen.unix(socket_path) if socket_path is not None else listen.tcp(host, port)
         listening = stack.enter_context(opened)
         from mull.server.run import ServerOptions
@@ -174,6 +197,10 @@ def serve(
             _say_where(
                 [backend.name for backend, _ in models], listening, host, socket_path, api_key_env, streams
             )
+            if workers is not None:
+                streams.note(
+                    f"It computes with {', '.join(workers.addresses)}; nothing is encrypted on the way."
+                )
         options = ServerOptions(
             Rules(key, local=local and socket_path is None, host=host.lower()),
             idle,
@@ -185,7 +212,11 @@ def serve(
 
 
 def _open(
-    names: Sequence[str], run: RunConfig, parallel: ParallelSettings, stack: ExitStack
+    names: Sequence[str],
+    run: RunConfig,
+    parallel: ParallelSettings,
+    workers: Workers | None,
+    stack: ExitStack,
 ) -> list[tuple[ChatBackend, frozenset[str]]]:
     """A backend for each model, not loaded yet, and the names by which requests may call it."""
     from mull.commands._recommend import BeyondPebble
@@ -201,9 +232,27 @@ def _open(
         if (same := opened.get(resolved.name)) is not None:
             opened[resolved.name] = (same[0], same[1] | called)
             continue
-        backend = stack.enter_context(closing(run.open_backend(resolved, parallel)))
+        backend = stack.enter_context(closing(run.open_backend(resolved, parallel, workers)))
         opened[resolved.name] = (backend, frozenset(called))
     return list(opened.values())
+
+
+def _workers(text: str | None, timeout: str, names: Sequence[str]) -> Workers | None:
+    if text is None:
+        return None
+    from mull.backends.rpc.addresses import Workers, workers
+
+    found = workers(text)
+    if len(set(names)) > 1:
+        raise UsageError(
+            "conflicting_options",
+            f"--rpc computes one model, not {len(set(names))}.",
+            "A worker serves one client: start a server for each model, with workers for each.",
+        )
+    patience = _seconds("--rpc-timeout", timeout)
+    if patience is None or patience < 1:
+        raise UsageError("usage_error", "--rpc-timeout is a second or more.", "For example: 60s or 2m.")
+    return Workers(found, patience)
 
 
 def _key(variable: str | None) -> str | None:
@@ -222,14 +271,12 @@ def _key(variable: str | None) -> str | None:
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(option: str, text: str | None) -> float | None:
     if text is None or text.strip().lower() in {"off", "0"}:
         return None
     found = _DURATION.fullmatch(text.strip().lower())
     if found is None:
-        raise UsageError(
-            "usage_error", f"--keep-alive does not take {text!r}.", "For example: 5m, 90s or 1h."
-        )
+        raise UsageError("usage_error", f"{option} does not take {text!r}.", "For example: 5m, 90s or 1h.")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 

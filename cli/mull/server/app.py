@@ -116,11 +116,17 @@ async def _models(request: Request) -> Response:
 
 
 async def _health(request: Request) -> Response:
-    """200 once requests can be answered without waiting for a load; 503 while the only model loads."""
+    """200 once requests can be answered without waiting for a load; 503 while the only model loads.
+
+    `error`: why it is loaded again, where it was lost.
+    """
     serving: Serving = request.app.state.serving
     loading = len(serving.models) == 1 and serving.models[0].state != "loaded"
     state = "stopping" if serving.stopping else "loading" if loading else "ok"
-    return Json({"status": state, "version": __version__}, 200 if state == "ok" else 503)
+    body = {"status": state, "version": __version__}
+    if loading and (trouble := serving.models[0].trouble) is not None:
+        body["error"] = trouble
+    return Json(body, 200 if state == "ok" else 503)
 
 
 async def _metrics(request: Request) -> Response:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
-from mull.backends.base import ChatBackend, KeyedEvent, TurnRequest
+from mull.backends.base import ChatBackend, KeyedEvent, Restarted, TurnRequest
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Notice
@@ -71,6 +71,11 @@ class ServedModel:
     def state(self) -> str:
         """`loaded`, `loading` or `unloaded`."""
         return "loading" if self._load is not None else "loaded" if self.backend.ready else "unloaded"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it has to be loaded again, where it was lost."""
+        return self.backend.trouble if isinstance(self.backend, Restarted) else None
 
     def submit(self, job: Job) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 
 from mull.errors import UsageError
 
@@ -16,6 +17,14 @@ PORT = 50052
 """The port of llama.cpp's own RPC server."""
 
 _ADDRESS = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """`patience`: seconds without a sign of life of a computation, until a worker is taken for stopped."""
+
+    addresses: tuple[str, ...]
+    patience: float
 
 
 def workers(text: str) -> tuple[str, ...]:
