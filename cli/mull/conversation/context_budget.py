@@ -28,10 +28,14 @@ _TAKEN = "Thank you, I will go on from there."
 
 @dataclass(frozen=True, slots=True)
 class ContextUsage:
-    """How full a context is: a prompt takes `used` of `limit` tokens. An unknown limit (None) is never reached."""
+    """How full a context is: a prompt takes `used` of `limit` tokens. An unknown limit (None) is never reached.
+
+    `exact`: False for an estimate.
+    """
 
     used: int
     limit: int | None
+    exact: bool = True
 
     @property
     def reserve(self) -> int:
@@ -67,7 +71,8 @@ class ContextUsage:
     @property
     def text(self) -> str:
         """`1,234 of 4,096 tokens`, or the tokens alone."""
-        return f"{self.used:,} tokens" if self.limit is None else f"{self.used:,} of {self.limit:,} tokens"
+        used = f"{'' if self.exact or not self.used else 'about '}{self.used:,}"
+        return f"{used} tokens" if self.limit is None else f"{used} of {self.limit:,} tokens"
 
     def overflow(self, hint: str = "") -> ContextOverflow:
         """The error for a prompt that does not fit."""

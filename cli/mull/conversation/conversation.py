@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
-from mull.backends.base import ChatBackend, check_supported, noticed
+from mull.backends.base import ChatBackend, TokenCount, check_supported, noticed
 from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch, changed_elsewhere
@@ -242,7 +242,8 @@ class Conversation:
         self, backend: ChatBackend, messages: Sequence[Message], settings: TurnSettings | None = None
     ) -> ContextUsage:
         settings = settings or self.preferences.turn_settings(backend.sampling_advice)
-        return ContextUsage(self._count(backend, messages, settings), backend.context_tokens)
+        count = backend.count_tokens(messages, settings) if messages else TokenCount(0)
+        return ContextUsage(count.value, backend.context_tokens, count.exact)
 
     def _count(self, backend: ChatBackend, messages: Sequence[Message], settings: TurnSettings) -> int:
         return backend.count_tokens(messages, settings).value if messages else 0

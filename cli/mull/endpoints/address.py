@@ -31,6 +31,12 @@ class Address:
         """What `-m` takes to get it again."""
         return f"{self.model or ''}@{self.endpoint.name}"
 
+    @property
+    def label(self) -> str:
+        """The same for people: of a URL, host and port."""
+        place = self.endpoint.name
+        return f"{self.model or ''}@{url.parse(place).netloc if url.is_url(place) else place}"
+
 
 def parse(text: str, known: Mapping[str, Endpoint]) -> Address | None:
     """The address that a text is: split at the last `@` before a known endpoint or a URL.

@@ -18,6 +18,7 @@ from mull.settings import TurnSettings
 CHARACTERS = 3.5
 """Per token. English prose has 4 to 4.7 with current tokenizers, code about 3.3; an estimate should not be too low."""
 MESSAGE = 5  # tokens that a template adds to a message
+COUNT_SECONDS = 2.0  # then it is estimated: the prompt of a chat waits for it
 COUNTING = "/chat/completions/input_tokens"
 
 
@@ -28,7 +29,9 @@ def count(client: Client, remote: Remote, messages: Sequence[Message], settings:
             remote.kind, remote.model, messages, settings, reasoning(remote, messages, settings, client.name)
         )
         try:
-            answer = client.post_json(f"{client.url.api}{COUNTING}", {**asked, "stream": False})
+            answer = client.post_json(
+                f"{client.url.api}{COUNTING}", {**asked, "stream": False}, seconds=COUNT_SECONDS
+            )
             found = number(inner(answer, "input_tokens"))
         except ServerError:
             found = None

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
-from mull.commands._completion import installed
+from mull.commands._completion import installed, of_endpoints
 from mull.commands._editor import edit_text, editor
 from mull.commands._session import offering
 from mull.commands.chat.asking import ask
@@ -35,37 +35,37 @@ def _model(chat: Chat, argument: str) -> None:
         return
     resolved = offering(lambda: chat.config.model.resolve(argument), chat.streams, chat.held.released)
     before, backend = chat.backend, chat.config.open_backend(resolved, switching=True)
-    if backend.location == before.location:
+    if backend.location == before.location and resolved.address == chat.address:
         chat.is_builtin = False  # it was chosen by name now
-        chat.note(f"{before.name} is in use already.")
+        chat.note(f"{chat.model_name} is in use already.")
         return
     before.persist()
     before.close()  # memory may not have room for two models
-    chat.backend = backend
+    here, chat.backend, chat.address = chat.address, backend, resolved.address
     try:
         wait_for_model(chat)
     except (MullError, KeyboardInterrupt) as failure:
         backend.close()
-        chat.backend = before
+        chat.backend, chat.address = before, here
         before.start()
-        chat.note(f"Still using {before.name}.")
+        chat.note(f"Still using {chat.model_name}.")
         if isinstance(failure, MullError):
             raise
         return
     chat.is_builtin = False
     chat.conversation.branch.set_reference(backend.reference)
-    chat.note(f"Switched to {backend.name}.")
+    chat.note(f"Switched to {chat.model_name}.")
     chat.measure()
 
 
 def _name_model(chat: Chat) -> None:
     """Name the model in use; where no picker can be drawn, also its place and the other models."""
     if can_pick(chat.streams):
-        chat.note(f"Still using {chat.backend.name}.")
+        chat.note(f"Still using {chat.model_name}.")
         return
     state = "" if chat.backend.ready else " (loading)"
-    chat.note(f"{chat.backend.name}{state} · {chat.backend.location}")
-    others = [name for name, _ in installed() if name != chat.backend.name]
+    chat.note(f"{chat.model_name}{state} · {chat.backend.location}")
+    others = [name for name, _ in (*installed(), *of_endpoints("", wait=0)) if name != chat.model_name]
     if others:
         more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
         chat.note(f"Also here: {', '.join(others[:LISTED])}{more}.")

@@ -53,7 +53,7 @@ def _choose(chat: Chat, question: str, choices: dict[str, str]) -> str:
 def summarize(chat: Chat, query: Query) -> None:
     """Let the model summarize the oldest turns, visibly. Raises ContextOverflow if the summary is incomplete."""
     before = len(chat.conversation.left_out)
-    chat.note(f"{chat.backend.name} summarizes the oldest turns:")
+    chat.note(f"{chat.model_name} summarizes the oldest turns:")
     control = TurnControl()
     chat.show(chat.conversation.summarize(chat.backend, control), control)
     gone = len(chat.conversation.left_out) - before

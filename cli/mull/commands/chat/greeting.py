@@ -78,7 +78,9 @@ def _rows(chat: Chat, model: Resolved) -> Iterator[tuple[str, Styled]]:
 
 def _about(chat: Chat, model: Resolved) -> Sequence[str]:
     """Name, size, quantization, context and thinking, as far as they are known before the model is loaded."""
-    facts = [chat.backend.name]
+    facts = [chat.model_name]
+    if model.address is not None and model.address.endpoint.name != model.address.endpoint.url:
+        facts.append(model.address.endpoint.url)
     if model.source != "other":
         with suppress(OSError):
             facts.append(size_text(model.path.stat().st_size))

@@ -63,7 +63,7 @@ def toolbar(chat: Chat, columns: int, refresh: Callable[[], None]) -> Sequence[s
     # The prompt is being drawn: from here on, loading the model does not delay it.
     chat.backend.start(refresh)
     files = chat.conversation.files
-    name, thinking = one_line(chat.backend.name), _thinking(chat)
+    name, thinking = one_line(chat.model_name), _thinking(chat)
     context = _context(chat, short=columns < ROOMY)
     if columns < ROOMY:
         thinking = thinking.partition(",")[0]
@@ -102,7 +102,7 @@ def _context(chat: Chat, *, short: bool) -> str:
     """How full the context is, in tokens and percent; before that, how far the model is loaded."""
     loaded, usage = chat.backend.progress, chat.context_usage
     if loaded is not None:
-        return f"loading {loaded:.0%}"
+        return f"loading {loaded:.0%}" if chat.address is None else "connecting"
     if usage is None:
         return ""
     if usage.limit is None:

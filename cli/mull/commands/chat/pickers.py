@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mull.models.inventory import InventoryItem
 
 MOST_SESSIONS = 500
+ENDPOINT_SECONDS = 1.0
+"""What opening the picker may wait for endpoints."""
 _EFFORTS = {
     "low": "think briefly",
     "medium": "think for a while",
@@ -45,11 +47,33 @@ def pick_model(chat: Chat) -> str | None:
     name = best.name if best else ""
     models.sort(key=lambda one: (not one.installed, one.name != name, _worse(one)))
     rows = [_model_row(chat, one, recommended=one.name == name) for one in models]
-    at = next((i for i, one in enumerate(models) if one.name == chat.backend.name), -1)
-    if at < 0:  # a file that is in none of the known folders
-        here = Row(chat.backend.location, chat.backend.name, preview=chat.backend.location, style="accent")
-        rows, at = [here, *rows], 0
+    first = next((i for i, one in enumerate(models) if not one.installed), len(rows))
+    rows[first:first] = _endpoint_rows(chat)
+    now = chat.model_name
+    at = next((i for i, row in enumerate(rows) if row.title == now), -1)
+    if at < 0:  # a file that is in none of the known folders, or a server that was named by its URL
+        value = str(chat.address) if chat.address else chat.backend.location
+        rows, at = [Row(value, now, preview=chat.backend.location, style="accent"), *rows], 0
     return pick(chat.streams, "Model", rows, at=at)
+
+
+def _endpoint_rows(chat: Chat) -> list[Row[str]]:
+    """The models of the endpoints; of one that does not answer soon, those that it had, else its name."""
+    from mull.endpoints.known_models import known_models
+
+    endpoints = chat.config.model.endpoints
+    known = known_models(endpoints.values(), wait=ENDPOINT_SECONDS)
+    here = "●" if chat.streams.unicode else "+"
+    rows = []
+    for endpoint in endpoints.values():
+        preview = f"{endpoint.name}: {endpoint.url}"
+        for name in known[endpoint.name]:
+            value = f"{name}@{endpoint.name}"
+            rows.append(Row(value, value, ("endpoint",), preview, mark=here, style="accent"))
+        if not known[endpoint.name]:
+            value = f"@{endpoint.name}"
+            rows.append(Row(value, value, ("endpoint",), f"{preview}, no models known", style="muted"))
+    return rows
 
 
 def _worse(model: InventoryItem) -> int:

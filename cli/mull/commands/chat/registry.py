@@ -72,6 +72,7 @@ def user_path(text: str) -> Path:
 def wait_for_model(chat: Chat) -> None:
     """Block until the model is loaded. Raises what loading raises, KeyboardInterrupt for Ctrl+C."""
     if not chat.backend.ready:
-        chat.note(f"Loading {chat.backend.name} …")
+        doing = "Loading" if chat.address is None else "Connecting to"
+        chat.note(f"{doing} {chat.model_name} …")
     for _ in chat.backend.load(TurnControl()):
         pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from mull.commands._run_config import RunConfig
 from mull.commands._session import Setup
@@ -43,6 +44,7 @@ class Chat:
         self.config = config
         self.conversation = setup.conversation
         self.backend = setup.backend
+        self.address = setup.resolved.address  # where the model answers, if not on this machine
         self.is_builtin = setup.resolved.chosen_by == "builtin"  # the user chose no model
         self.streams = streams
         self.private = not config.saving.sessions
@@ -58,6 +60,14 @@ class Chat:
         self.frame = InputFrame(streams, self.typeahead)
         self._below_answer = False  # the last line on the screen belongs to an answer
 
+    @property
+    def model_name(self) -> str:
+        """The model's name for people, with its endpoint. It never waits for a server."""
+        if self.address is None:
+            return self.backend.name
+        model = self.address.model or (self.backend.name if self.backend.ready else None)
+        return replace(self.address, model=model).label
+
     # Turns on the screen.
 
     def show_resumed(self) -> None:
@@ -66,7 +76,7 @@ class Chat:
             return
         session = self.conversation.branch.session
         turns = counted(len(self.conversation.path), "turn")
-        self.note(f"Resumed “{session.title if session else ''}” ({turns}, {self.backend.name}).")
+        self.note(f"Resumed “{session.title if session else ''}” ({turns}, {self.model_name}).")
         self.show_turn(last)
 
     def show_turn(self, turn: TurnRecord) -> None:
