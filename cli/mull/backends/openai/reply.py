@@ -138,6 +138,9 @@ class Reply:
             self.thinking_tokens += not self._separate
         else:
             self.answer_tokens += 1
+            self.thinking_tokens += not self._separate and any(
+                isinstance(part, ThinkingPart) for part in parts
+            )
             self.chances += chunk.logprobs or ()
         yield from self._show(
             part for part in parts if not (self._separate and isinstance(part, ThinkingPart))

@@ -1,0 +1,63 @@
+"""What an endpoint costs the process that asks it: processor time for each token, memory, imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.backends.openai.conftest import Open
+
+TOKENS = 1000
+MOST_SECONDS = 0.02 / 200
+"""Of processor time for each token: 2% of a core at 200 tokens per second. Measured: 66 µs, connection included."""
+MOST_MEMORY = 60  # MB; measured: 32
+
+CHILD = """
+import os, sys
+from mull.__main__ import main
+
+def leave(code, leave=os._exit):
+    heavy = {"numpy", "llama_cpp", "jinja2", "httpx2", "rich", "prompt_toolkit", "jsonschema"}
+    print(sorted(heavy & set(sys.modules)), file=sys.stderr, flush=True)
+    leave(code)
+
+os._exit = leave
+try:
+    main()
+except SystemExit as error:
+    leave(error.code or 0)
+leave(0)
+"""
+
+
+def test_a_token_takes_little_processor_time(office: Open) -> None:
+    here = office("llama_server")
+    gap = 0.0005  # seconds: each token arrives alone
+    chunks = here.dialect.chunks([], [f" word{number}" for number in range(TOKENS)])
+    here.plays(*(step for chunk in chunks for step in (chunk, gap)))
+    costs = []
+    for _ in range(3):
+        began = time.thread_time()
+        assert here.ask().usage.answer >= TOKENS
+        costs.append((time.thread_time() - began) / TOKENS)
+    assert min(costs) < MOST_SECONDS
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="no wait4")
+def test_a_question_to_an_endpoint_loads_no_engine(office: Open, home: dict[str, str]) -> None:
+    here = office("vllm")
+    command = [sys.executable, "-c", CHILD, "-m", f"thinker@{here.server.url}", "--json", "Hi"]
+    with subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert b"Forty-two." in child.stdout.read()
+        loaded = child.stderr.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert loaded.splitlines()[-1] == b"[]"
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    assert used.ru_maxrss / unit < MOST_MEMORY

@@ -1,0 +1,208 @@
+"""Every kind of server of `tests/endpoints/scripts`: recognized, asked in its own fields, its failures understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mull.control import TurnControl
+from mull.endpoints.errors import ServerError
+from mull.errors import ContextOverflow
+from mull.events import Notice
+from mull.messages import Message
+from mull.settings import DEFAULT_SAMPLING, AnswerFormat, Sampling, TurnSettings
+from tests.backends.openai.conftest import Open
+from tests.endpoints.scripted_server import End, as_json
+
+KINDS = {
+    "llama_server": "llama-server",
+    "llama_cpp_server": "llama_cpp.server",
+    "vllm": "vLLM",
+    "ollama": "Ollama",
+    "lm_studio": "LM Studio",
+    "openrouter": "OpenRouter",
+    "other": "other",
+}
+SWITCHED = ("llama_server", "vllm", "ollama", "openrouter")
+TOO_LONG = [Message("user", "long " * 2000)]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_recognized_and_answers(office: Open, name: str) -> None:
+    here = office(name)
+    assert here.backend.remote().kind == KINDS[name]
+    assert here.backend.name == "thinker"
+    done = here.ask()
+    assert (done.answer, done.finish, done.error) == ("Forty-two.", "stop", None)
+    assert done.thinking == ("" if name == "other" else "Let me see.")
+    if name != "llama_cpp_server":
+        assert done.usage.prompt > 0
+        assert done.usage.thinking + done.usage.answer >= 4
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_switching_thinking_off_works_or_is_reported(office: Open, name: str) -> None:
+    here = office(name)
+    done = here.reasons(on=False)
+    report = done.reasoning
+    assert report.asked == "off"
+    if name in SWITCHED:
+        assert (report.applied, done.thinking, done.answer, report.notice) == ("off", "", "Just 42!", None)
+    else:
+        assert report.applied == "default"
+        assert "no way to switch thinking off" in str(report.notice)
+        assert "Let me see" not in done.answer
+
+
+@pytest.mark.parametrize(
+    ("name", "ask", "fields"),
+    [
+        ("vllm", {"on": False}, {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
+        ("vllm", {"on": True, "budget": 9}, {"thinking_token_budget": 9}),
+        ("vllm", {"effort": "low"}, {"reasoning_effort": "low"}),
+        ("ollama", {"on": False}, {"reasoning_effort": "none"}),
+        ("ollama", {"effort": "high"}, {"reasoning_effort": "high"}),
+        ("openrouter", {"on": False}, {"reasoning": {"enabled": False}}),
+        ("openrouter", {"effort": "high", "budget": 9}, {"reasoning": {"effort": "high", "max_tokens": 9}}),
+        ("llama_server", {"on": True, "budget": 9}, {"reasoning_budget_tokens": 9}),
+        ("llama_server", {"on": False}, {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("other", {"effort": "high"}, {"reasoning_effort": "high"}),
+    ],
+)
+def test_thinking_is_asked_for_in_the_kinds_own_fields(
+    office: Open, name: str, ask: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    here = office(name)
+    done = here.reasons(**ask)
+    assert {name: here.asked.get(name) for name in fields} == fields
+    assert done.reasoning.notice is None
+    assert done.reasoning.applied == done.reasoning.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "ask", "missing"),
+    [
+        ("lm_studio", {"on": True}, "switch thinking on"),
+        ("lm_studio", {"effort": "low"}, "choose its effort"),
+        ("ollama", {"on": True, "budget": 5}, "limit its thinking"),
+        ("llama_cpp_server", {"on": True, "budget": 5}, "switch thinking on or to limit its thinking"),
+        ("other", {"on": True}, "switch thinking on"),
+    ],
+)
+def test_what_a_kind_cannot_do_is_said(office: Open, name: str, ask: dict[str, Any], missing: str) -> None:
+    done = office(name).reasons(**ask)
+    assert f"no way to {missing}." in str(done.reasoning.notice)
+    if "budget" not in ask:
+        assert done.reasoning.applied == "default"
+
+
+def test_a_model_without_thinking_is_not_asked_for_it(office: Open) -> None:
+    here = office("ollama")
+    here.server.on("POST", "/api/show", as_json({"capabilities": ["completion"]}))
+    here.backend.close()
+    list(here.backend.load(TurnControl()))
+    done = here.reasons(on=True)
+    assert (done.reasoning.applied, bool(done.reasoning.notice)) == ("none", True)
+    assert "reasoning_effort" not in here.asked
+
+
+@pytest.mark.parametrize("name", ["llama_server", "vllm", "lm_studio", "openrouter", "other"])
+def test_a_full_context_is_reported_in_every_dialects_words(office: Open, name: str) -> None:
+    here = office(name)
+    with pytest.raises(ContextOverflow) as caught:
+        list(here.backend.stream(TOO_LONG, TurnSettings(), TurnControl()))
+    assert (caught.value.prompt_tokens, caught.value.context_tokens) == (2000, 512)
+
+
+def test_llama_cpp_servers_empty_stream_is_a_failure(office: Open) -> None:
+    here = office("llama_cpp_server")
+    with pytest.raises(ServerError, match="empty answer") as caught:
+        list(here.backend.stream(TOO_LONG, TurnSettings(), TurnControl()))
+    assert "context" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["vllm", "ollama", "openrouter", "other"])
+def test_an_unknown_model_is_the_servers_to_refuse(office: Open, name: str) -> None:
+    with pytest.raises(ServerError) as caught:
+        office(name, model="nope").ask()
+    assert caught.value.code in {"endpoint_not_found", "endpoint_refused"}
+
+
+def test_a_server_that_ignores_the_name_is_named(office: Open) -> None:
+    here = office("llama_server", model="gpt-5")
+    (notice,) = (event for event in here.loading if isinstance(event, Notice))
+    assert (notice.code, notice.text) == ("another_model", "office has no model gpt-5: thinker answers.")
+    assert here.ask().answer == "Forty-two."
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_error_in_mid_stream_keeps_what_came(office: Open, name: str) -> None:
+    here = office(name)
+    chunks = here.dialect.chunks([], ["For", "ty"], usage=False)[:-2]
+    here.plays(*chunks, here.dialect.broken())
+    done = here.ask()
+    assert (done.answer, done.finish) == ("Forty", "error")
+    assert done.error is not None
+    assert done.error.code == "endpoint_failed"
+    assert done.exit_code == 1
+    here.plays(here.dialect.broken())
+    with pytest.raises(ServerError):
+        here.ask()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_cut_stream_is_no_answer(office: Open, name: str) -> None:
+    here = office(name)
+    whole = here.dialect.chunks([], ["For", "ty"], usage=False)
+    before_the_last = whole.index(next(one for one in whole if b'"stop"' in one))
+    here.plays(*whole[:before_the_last])
+    done = here.ask()
+    assert (done.answer, done.finish) == ("Forty", "error")
+    assert done.error is not None
+    assert done.error.code == "connection_lost"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_key_that_is_missing_is_asked_for(office: Open, name: str) -> None:
+    with pytest.raises(ServerError) as caught:
+        office(name, key="sk-1").ask()
+    assert caught.value.code == "endpoint_key"
+
+
+def test_sampling_that_is_not_set_is_left_to_the_server(office: Open) -> None:
+    here = office("vllm")
+    here.ask()
+    assert not {"temperature", "top_k", "top_p"} & here.asked.keys()
+    here.ask(sampling=Sampling(temperature=0.0, repeat_penalty=1.2, seed=7, top_k=3))
+    given = {name: here.asked.get(name) for name in ("temperature", "repetition_penalty", "seed", "top_k")}
+    assert given == {"temperature": 0.0, "repetition_penalty": 1.2, "seed": 7, "top_k": 3}
+
+
+def test_sampling_that_a_kind_does_not_know_is_said(office: Open) -> None:
+    here = office("ollama")
+    events = here.events(sampling=Sampling(top_k=3, temperature=0.1, dry_multiplier=0.8))
+    (notice,) = (event for event in events if isinstance(event, Notice))
+    assert notice.text == "office does not take top_k, dry_multiplier."
+    assert here.events(sampling=DEFAULT_SAMPLING)[0] != notice
+
+
+def test_a_schema_is_sent_and_checked(office: Open) -> None:
+    here = office("vllm")
+    wanted = AnswerFormat("root ::= x", {"type": "integer"}, is_json=True)
+    done = here.ask(answer_format=wanted)
+    form = here.asked["response_format"]
+    assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", {"type": "integer"})
+    assert (done.finish, done.exit_code) == ("schema", 5)
+    here.plays(*here.dialect.chunks([], ["4", "2"]))
+    assert here.ask(answer_format=wanted).finish == "stop"
+
+
+def test_stop_strings_end_the_answer_never_the_thinking(office: Open) -> None:
+    here = office("vllm")
+    done = here.ask(stop=("me", "-two"))
+    assert (done.thinking, done.answer, done.finish) == ("Let me see.", "Forty", "stop")
+    assert "stop" not in here.asked
+    here.plays(*here.dialect.chunks([], ["Forty", "-two"], usage=False)[:-2], End.HOLD)
+    assert here.ask(stop=("-two",)).answer == "Forty"
+    assert here.server.sent_to(here.dialect.chat)[-1].left.wait(10)
