@@ -7,11 +7,13 @@ and reported.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
+from mull.fs.json_text import valid_unicode
 from mull.fs.text import read_text
 from mull.store.records import Attachment
 from mull.terminal.console.sanitize import one_line
@@ -25,26 +27,43 @@ class UserInput:
     """The text to send and the files to send before it.
 
     `replaced`: some bytes were not valid UTF-8. `material`: length in characters of the piped input with which `text`
-    begins, when a prompt follows it; else 0.
+    begins, when a prompt follows it; else 0. `unread`: why the standard input that nothing asked for was not read.
     """
 
     text: str
     files: tuple[Attachment, ...] = ()
     replaced: bool = False
     material: int = 0
+    unread: str = ""
 
 
 def read_question(
-    words: Sequence[str], streams: Streams, files: Sequence[str] = (), *, needed: bool = True
+    words: Sequence[str],
+    streams: Streams,
+    files: Sequence[str] = (),
+    *,
+    needed: bool = True,
+    quiet: bool = False,
 ) -> UserInput:
     """Join the prompt and the piped input, and read the files. `needed` False: all of them may be empty.
 
-    Raises UsageError (missing_prompt) when all are empty, MullError for a file that is not text.
+    Raises UsageError (missing_prompt) when all are empty, MullError for a file that is not text and for a standard
+    input that is asked for by `-` and cannot be read.
     """
-    prompt = " ".join(word for word in words if word != STDIN).strip("\r\n")
-    piped, replaced = "", False
-    if STDIN in words or STDIN in files or not streams.stdin_tty:
-        piped, replaced = streams.read_stdin()
+    typed = " ".join(word for word in words if word != STDIN).strip("\r\n")
+    prompt = valid_unicode(typed)
+    replaced = prompt != typed
+    piped, unread = "", ""
+    if (named := STDIN in words or STDIN in files) or not streams.stdin_tty:
+        try:
+            piped, garbled = streams.read_stdin(quiet=quiet)
+            replaced |= garbled
+        except MullError as error:
+            if named or error.code != "stdin_unreadable":
+                raise
+            cause = error.__cause__
+            on_purpose = isinstance(cause, OSError) and cause.errno == errno.EBADF  # by nohup, and `<&-`
+            unread = "" if on_purpose else error.message
     attached = []
     for name in files:
         text, garbled = (piped, False) if name == STDIN else read_text(Path(name), pipes=True)
@@ -58,8 +77,10 @@ def read_question(
         and not any(file.text.strip() for file in attached)
     ):
         raise UsageError(
-            "missing_prompt", "There is no prompt.", 'Ask something: mull "How many r\'s are in strawberry?"'
+            "missing_prompt",
+            f"There is no prompt. {unread}".rstrip(),
+            'Ask something: mull "How many r\'s are in strawberry?"',
         )
     parts = [part for part in (piped, prompt) if part.strip()]
     material = len(piped) if len(parts) == 2 else 0
-    return UserInput("\n\n".join(parts), tuple(attached), replaced, material)
+    return UserInput("\n\n".join(parts), tuple(attached), replaced, material, unread)

@@ -48,7 +48,8 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
     output = AnswerOutput.of(flags, form)
     files = flags.files or ()
-    read = cache(lambda: _read(words, template, files, streams))  # stdin can be read once
+    quiet = run.quiet or VIEWS[form].is_json
+    read = cache(lambda: _read(words, template, files, streams, quiet=quiet))  # stdin can be read once
     try:
         return _ask(read, run, form, output, streams)
     except BeyondPebble as refusal:
@@ -205,13 +206,18 @@ def _answer_format(flags: AskFlags, form: OutputForm) -> AnswerFormat | None:
 
 
 def _read(
-    words: Sequence[str], template: AppliedTemplate | None, files: Sequence[str], streams: Streams
+    words: Sequence[str],
+    template: AppliedTemplate | None,
+    files: Sequence[str],
+    streams: Streams,
+    *,
+    quiet: bool,
 ) -> UserInput:
     if template:
-        return template.question(words, streams)
+        return template.question(words, streams, quiet=quiet)
     from mull.commands._input import read_question
 
-    return read_question(words, streams, files)
+    return read_question(words, streams, files, quiet=quiet)
 
 
 # One answer.
@@ -220,6 +226,8 @@ def _read(
 def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were not UTF-8 and were replaced.")
+    if question.unread:
+        streams.note(f"{question.unread} The question is asked without it.")
     for notice in setup.notices:
         streams.note(notice)
     if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:

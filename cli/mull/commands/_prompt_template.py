@@ -65,11 +65,11 @@ class AppliedTemplate:
             need_trust(self._template, reaching, streams)
         self.flags = dataclasses.replace(flags, **settings)
 
-    def question(self, words: Sequence[str], streams: Streams) -> UserInput:
+    def question(self, words: Sequence[str], streams: Streams, *, quiet: bool = False) -> UserInput:
         """Read the input and insert it into the template. Raises UsageError when the template needs input and there is
         none."""
         needed = self._template.takes_input or self._template.prompt is None
-        question = read_question(words, streams, self.flags.files or (), needed=needed)
+        question = read_question(words, streams, self.flags.files or (), needed=needed, quiet=quiet)
         return dataclasses.replace(question, text=self._template.question(question.text, self._values))
 
 

@@ -7,10 +7,6 @@ marks stay. Only output for a terminal is sanitized; a pipe gets the model's own
 
 from __future__ import annotations
 
-import re
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
 
 def _table() -> dict[int, str]:
     shown = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
@@ -31,11 +27,6 @@ def visible(text: str) -> str:
     if text.isprintable():  # then it has no character of the table
         return text
     return text.replace("\r\n", "\n").translate(_TABLE)
-
-
-def valid_unicode(text: str) -> str:
-    """`text` as valid Unicode: bytes that were not UTF-8, which Python decodes to lone surrogates, become U+FFFD."""
-    return _SURROGATES.sub("�", text)
 
 
 def one_line(text: str) -> str:

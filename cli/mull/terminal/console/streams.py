@@ -15,10 +15,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import BinaryIO, Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
+from mull.fs.stream import StreamReader, read_stream
 from mull.terminal.console.ascii_text import REPLACE
 from mull.terminal.console.links import opens_links
 from mull.terminal.console.palette import Depth, Palette
@@ -109,20 +110,42 @@ class Streams:
         """The styles of both streams."""
         return self.stdout_style.palette
 
-    def read_stdin(self) -> tuple[str, bool]:
+    def read_stdin(self, *, quiet: bool = False) -> tuple[str, bool]:
         """All of standard input, without a byte order mark, and whether bytes that are not UTF-8 became U+FFFD.
 
-        Raises MullError for input that is not text, and for more than any context holds (the rest stays unread)."""
-        binary = getattr(self.stdin, "buffer", None)
-        if binary is None:  # a test's StringIO
-            return self.stdin.read(), False
-        data: bytes = binary.read(textfiles.MOST + 1)
-        if len(data) > textfiles.MOST:
-            raise textfiles.too_long("The input", len(data), least=True)
-        text, replaced = textfiles.decode(data)
+        Raises MullError for input that is not text, and what `stdin_bytes` raises."""
+        text, replaced = textfiles.decode(self.stdin_bytes(textfiles.MOST, quiet=quiet))
         if replaced and "\0" in text:
             raise MullError("binary_input", "The input is not text.", "Only text can be piped in.")
         return text, replaced
+
+    def stdin_bytes(self, most: int, *, quiet: bool = False) -> bytes:
+        """The same, undecoded. A terminal's user is told of a long wait for it, unless `quiet`.
+
+        Raises MullError: stdin_unreadable, and file_too_long beyond `most` bytes (the rest stays unread)."""
+        try:
+            descriptor = self.stdin.fileno()
+        except OSError:  # a test's StringIO
+            return self.stdin.read().encode("utf-8", "surrogatepass")
+        says = self.stderr_tty and not quiet
+        try:
+            data = read_stream(descriptor, most + 1, self._say_waiting if says else None)
+        except OSError as failure:
+            raise stdin_unreadable(failure) from failure
+        if len(data) > most:
+            raise textfiles.too_long("The input", len(data), least=True)
+        return data
+
+    def stdin_lines(self) -> BinaryIO:
+        """Standard input, to be read line by line; closing it has no effect. Raises MullError (stdin_unreadable)."""
+        try:
+            return io.BufferedReader(StreamReader(self.stdin.fileno()))
+        except OSError as failure:
+            raise stdin_unreadable(failure) from failure
+
+    def _say_waiting(self) -> None:
+        ends = " Ctrl+D on an empty line ends it." if self.stdin_tty else ""
+        self.note(f"Waiting for the end of standard input.{ends}")
 
     def note(self, text: str) -> None:
         """One muted line on stderr; a terminal gets it wrapped at words."""
@@ -179,6 +202,17 @@ class Streams:
         with suppress(OSError, ValueError):  # closed, or the disk is full: not worth failing for
             self.stderr.write(shown)
             self.stderr.flush()
+
+
+def stdin_unreadable(failure: OSError) -> MullError:
+    """The error for a standard input that cannot be read."""
+    closed = failure.errno == errno.EBADF
+    why = "it is closed, or open for writing only" if closed else textfiles.reason(failure)
+    return MullError(
+        "stdin_unreadable",
+        f"stdin cannot be read: {why}.",
+        "Redirect it from a file or a pipe, or from /dev/null.",
+    )
 
 
 @contextmanager

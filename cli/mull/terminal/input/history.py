@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull.fs.atomic import write_atomic
+from mull.fs.json_text import valid_unicode
 from mull.fs.lock import locked
 from mull.fs.paths import private_dir
-from mull.terminal.console.sanitize import valid_unicode
 
 if TYPE_CHECKING:
     from prompt_toolkit.history import History

@@ -1,8 +1,8 @@
 """Keys and signals while a turn runs, read in a thread of their own.
 
-In: the terminal on stdin (if it is one) and the process's signals. Out: `Key` values from `Keyboard.read`,
-without delay even while the main thread is inside native code: signals arrive through a wake-up descriptor, not
-through Python's own handler. The context manager restores the terminal's mode and the signal handlers.
+In: the terminal on stdin, else the one that the process belongs to, and the process's signals. Out: `Key` values from
+`Keyboard.read`, without delay even while the main thread is inside native code: signals arrive through a wake-up
+descriptor, not through Python's own handler. The context manager restores the terminal's mode and the signal handlers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
+from mull.fs.stream import is_readable
 from mull.terminal.console.streams import Streams
 from mull.terminal.input.background import take_typed
 from mull.terminal.input.protocol import keyboard_protocol
@@ -113,14 +114,15 @@ def _key(token: Token) -> Key | None:
 
 
 class Keyboard:
-    """Owns the terminal's input mode and the signals. Without `keys`, it reads signals only (stdin is used elsewhere).
+    """Owns the terminal's input mode and the signals. Without `keys`, it reads signals only (stdout goes elsewhere).
 
     Enter and leave it in one thread, the main thread if signals are to be caught; `read` may be called in one other
     thread.
     """
 
     def __init__(self, streams: Streams, *, keys: bool) -> None:
-        self._tty = streams.stdin.fileno() if keys and streams.stdin_tty and streams.stdout_live else -1
+        self._opened = -1  # /dev/tty, where stdin is a pipe or a file
+        self._tty = self._terminal(streams) if keys and streams.stdout_live else -1
         self._streams = streams
         self._fd = self._tty  # -1 once the terminal is gone
         self._parser = KeyParser(
@@ -162,6 +164,23 @@ class Keyboard:
                 if fd >= 0:
                     os.close(fd)
             self._wake_read = self._wake_write = -1
+        if self._opened >= 0:
+            os.close(self._opened)
+            self._fd = self._opened = -1
+
+    @property
+    def reads(self) -> bool:
+        """Whether keys have an effect: there is a terminal, and mull is in its foreground."""
+        return self._fd >= 0 and (self._mode is not None or sys.platform == "win32")
+
+    def _terminal(self, streams: Streams) -> int:
+        """The descriptor that keys come from; as in `less`, also where stdin is a pipe or a file. -1 without one."""
+        if streams.stdin_tty and is_readable(streams.stdin.fileno()):
+            return streams.stdin.fileno()
+        if sys.platform != "win32":
+            with suppress(OSError):
+                self._opened = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        return self._opened
 
     def wake(self) -> None:
         """Make a `read` in another thread return now."""

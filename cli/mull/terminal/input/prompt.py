@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.fs.json_text import valid_unicode
 from mull.terminal.console.ascii_text import ascii_text
 from mull.terminal.console.question import MARK, frame_line, question_lines
-from mull.terminal.console.sanitize import one_line, valid_unicode
+from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, fitting, wrap
 from mull.terminal.input import menu

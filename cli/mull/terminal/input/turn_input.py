@@ -75,6 +75,11 @@ class TurnInput:
                 raise Leave
             raise SystemExit(self._exit_code)
 
+    @property
+    def reads_keys(self) -> bool:
+        """Whether keys have an effect, so that hints may name them."""
+        return self._keyboard.reads
+
     def put(self, event: Event) -> None:
         """Pass an event to the screen. Raises the screen's failure (the terminal is gone)."""
         if self._failure is not None:

@@ -43,7 +43,7 @@ class AnswerBody(Protocol):
 
 
 def live_view(options: ViewOptions) -> TurnView:
-    """The view for a terminal at stdout. It reads keys if stdin is a terminal too, signals always.
+    """The view for a terminal at stdout. It reads keys from the terminal, also where stdin is a pipe, and signals.
 
     With `quiet`, thinking is shown only in the mode `show`. The view restores the screen, then raises what the turn
     raises; `keys.Leave` for a second Ctrl+C.
@@ -64,6 +64,7 @@ def live_view(options: ViewOptions) -> TurnView:
         )
         raw_thinking = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
         with TurnInput(streams, options.control, screen, keys=True) as turn_input:
+            screen.reads_keys = turn_input.reads_keys
 
             def take(event: Event) -> None:
                 turn_input.put(event)
@@ -94,6 +95,7 @@ class LiveScreen:
         typeahead: Typeahead | None = None,
         frame: InputFrame | None = None,
     ) -> None:
+        self.reads_keys = False  # hints name only keys that have an effect
         self._streams = streams
         self._style = style
         self._view = panel
@@ -256,7 +258,9 @@ class LiveScreen:
         self, panel: ThinkingPanel, below: list[str], columns: int, rows: int, now: float
     ) -> list[str]:
         """The panel has the figures; the keys are in the bar below the input, or beside the figures without one."""
-        keys = [] if self._answer_now else ["Tab answers now", self._fold_key(folded=panel.fold == "folded")]
+        keys = ["Tab answers now", self._fold_key(folded=panel.fold == "folded")]
+        if self._answer_now or not self.reads_keys:
+            keys = []
         if below:
             below = ["", *below, self._bar.line(columns, now, (), status=[*self._end_keys(), *keys])]
             keys = []
@@ -267,9 +271,8 @@ class LiveScreen:
         below = self._input(columns, rows)
         unfolded = self._panel is not None and self._panel.fold == "open"
         if self._view is not None and rows >= HINT_ROWS:
-            keys = self._end_keys() + (
-                [self._fold_key(folded=not unfolded)] if self._panel is not None else []
-            )
+            folds = self._panel is not None and self.reads_keys
+            keys = self._end_keys() + ([self._fold_key(folded=not unfolded)] if folds else [])
             below = ["", *below, self._line(columns, now, keys)]
         room = rows - 1 - len(below)
         above: list[str] = []
@@ -287,7 +290,10 @@ class LiveScreen:
     def _end_keys(self) -> list[str]:
         """What ends the turn, and whether the chat ends with it."""
         leaves = self._typeahead is not None and self._typeahead.ended
-        return ["Esc stops", *(["leaves after this answer"] if leaves else [])]
+        return [
+            "Esc stops" if self.reads_keys else "Ctrl+C stops",
+            *(["leaves after this answer"] if leaves else []),
+        ]
 
     def _fold_key(self, *, folded: bool) -> str:
         return "Ctrl+O shows the thinking" if folded else "Ctrl+O folds"

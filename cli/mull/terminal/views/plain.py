@@ -1,7 +1,7 @@
 """The view for a stdout that is not a terminal: the answer unchanged, flushed piece by piece, and a final newline.
 
 In: the event stream. Out: the answer on stdout, everything else on stderr, and the turn's `Done`. How thinking is
-shown depends on stdout, stderr and `--thinking`; keys are read if stdin and stdout are terminals:
+shown depends on stdout, stderr and `--thinking`; keys are read if stdout is a terminal:
 
 | stdout   | stderr   | auto             | show               | fold             | hide             | view    |
 | -------- | -------- | ---------------- | ------------------ | ---------------- | ---------------- | ------- |
