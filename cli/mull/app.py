@@ -18,8 +18,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from mull import __version__, control
-from mull.errors import ExitCode, Interrupted, MullError, UsageError
-from mull.fs.os_failures import no_folder, refused, used_up
+from mull.errors import ExitCode, Interrupted, MullError
+from mull.fs.os_failures import no_folder, not_unicode, refused, used_up
 from mull.help import ALIASES, HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.appearance import named_theme, take_appearance
 from mull.terminal.console.streams import Streams, detach, quiet_when_closed
@@ -258,7 +258,11 @@ def _run(words: Sequence[str], streams: Streams) -> int:
     except (typer.Abort, KeyboardInterrupt, control.Terminated) as stop:
         raise Interrupted from stop
     except _ClickException as usage:
-        raise UsageError("usage_error", usage.format_message().rstrip("."), _help_line(usage)) from usage
+        from mull.commands.usage import usage_error
+
+        raise usage_error(usage, words) from usage
+    except UnicodeEncodeError as failure:
+        raise not_unicode(failure, words) from failure
     except OSError as failure:
         raise refused(failure) from failure
     except MullError as error:
@@ -323,11 +327,6 @@ def _names_command(words: Sequence[str], group: Any) -> bool:
 
         return not are_prompt(words[1:], group)
     return bool(words) and words[0] in {*COMMANDS, *ALIASES}
-
-
-def _help_line(usage: Any) -> str:
-    path = usage.ctx.command_path if getattr(usage, "ctx", None) is not None else "mull"
-    return f"{path.replace(DEFAULT_NAME, 'ask')} --help shows the options."
 
 
 def _leave(code: int) -> None:

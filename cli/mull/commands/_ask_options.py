@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mull.commands._argument_checks import reads_file, writes_file
 from mull.commands._options import Json, Jsonl, TurnFlags, completes
 
 
@@ -41,11 +42,15 @@ Schema = Annotated[
     typer.Option(
         "--schema",
         metavar="SCHEMA",
+        callback=reads_file,
         help='Constrain the answer to JSON of this schema: a file, JSON, or fields ("name, age int, tags[]").',
     ),
 ]
 Grammar = Annotated[
-    str | None, typer.Option("--grammar", metavar="FILE", help="Constrain the answer to this GBNF grammar.")
+    str | None,
+    typer.Option(
+        "--grammar", metavar="FILE", callback=reads_file, help="Constrain the answer to this GBNF grammar."
+    ),
 ]
 Format = Annotated[
     FormatChoice | None,
@@ -72,12 +77,18 @@ ExtractLang = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write the answer to a file, completely or not at all."
+        "-o",
+        "--output",
+        metavar="FILE",
+        callback=writes_file,
+        help="Write the answer to a file, completely or not at all.",
     ),
 ]
 ThinkingFile = Annotated[
     Path | None,
-    typer.Option("--thinking-file", metavar="FILE", help="Write the thinking to a file."),
+    typer.Option(
+        "--thinking-file", metavar="FILE", callback=writes_file, help="Write the thinking to a file."
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from mull.commands._argument_checks import check_texts
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._keep_alive import KeepAlive
 from mull.errors import UsageError
@@ -334,6 +335,7 @@ def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] =
 
     @functools.wraps(command)
     def run(*args: Any, **values: Any) -> None:
+        check_texts(values)
         command(*args, flags=kind(**{p.name: values.pop(p.name) for p in flags}), **values)
 
     signature = inspect.Signature(

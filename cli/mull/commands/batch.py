@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from mull.commands._argument_checks import writes_file
 from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
 from mull.commands._options import TurnFlags, takes_turn_flags
 from mull.control import TurnControl, stop_on_interrupt
@@ -44,6 +45,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE",
+        callback=writes_file,
         help="Write the results to a file; an interrupted run resumes there.",
         rich_help_panel="Output",
     ),
@@ -173,7 +175,7 @@ def _input(file: str | None, streams: Streams) -> tuple[BinaryIO, int | None]:
             raise UsageError(
                 "missing_input", "There is no input.", "mull batch questions.jsonl, or pipe lines in."
             )
-        return open(streams.stdin.fileno(), "rb", closefd=False), None
+        return streams.stdin_lines(), None
     path = Path(file or "")
     try:
         lines = path.open("rb")

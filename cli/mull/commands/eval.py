@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from mull.commands._argument_checks import reads_file
 from mull.commands._options import Json, TurnFlags, takes_turn_flags
 from mull.commands.batch import NOT_HERE
 from mull.control import TurnControl, stop_on_interrupt
@@ -35,6 +36,7 @@ File = Annotated[
     Path | None,
     typer.Argument(
         metavar="[FILE]",
+        callback=reads_file,
         help='JSON Lines: {"prompt": "…", "answer": …} each, "kind" optional. Unset: forty small questions.',
         show_default=False,
     ),

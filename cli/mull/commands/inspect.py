@@ -8,18 +8,27 @@ from typing import Annotated
 
 import typer
 
+from mull.commands._argument_checks import reads_file
 from mull.commands._options import EffortOption, Json, Reason
 from mull.errors import UsageError
-from mull.fs.text import MOST, too_long
+from mull.fs.text import MOST
 from mull.settings import ReasoningAsk
 from mull.terminal.console.streams import Streams
 
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="A .gguf, a chat template, or a tokenizer_config.json.")
+    str,
+    typer.Argument(
+        metavar="FILE", callback=reads_file, help="A .gguf, a chat template, or a tokenizer_config.json."
+    ),
 ]
 Render = Annotated[
     Path | None,
-    typer.Option("--render", metavar="MESSAGES.json", help="Print the exact prompt for these messages."),
+    typer.Option(
+        "--render",
+        metavar="MESSAGES.json",
+        callback=reads_file,
+        help="Print the exact prompt for these messages.",
+    ),
 ]
 Parse = Annotated[
     bool, typer.Option("--parse", help="Split a raw model output on stdin into thinking and answer, as JSON.")
@@ -64,12 +73,7 @@ def inspect(
         text = "".join(segment.text for segment in segments)
         streams.write_stdout(text)
     elif parse:
-        output = getattr(streams.stdin, "buffer", None)
-        data = (
-            output.read(MOST + 1) if output is not None else streams.stdin.read().encode("utf-8", "replace")
-        )
-        if len(data) > MOST:
-            raise too_long("The input", len(data), least=True)
+        data = streams.stdin_bytes(MOST)
         write_object(streams, inspected.parse(data, ask))
     elif json:
         write_object(streams, inspected.as_json())

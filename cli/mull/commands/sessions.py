@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mull.commands._argument_checks import writes_file
 from mull.commands._options import Json, completes
 from mull.errors import MullError
 from mull.store.formats import ExportFormat
@@ -161,7 +162,13 @@ def export(
     ] = ExportFormat.md,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="PATH", help="Write to this file instead of stdout."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            callback=writes_file,
+            help="Write to this file instead of stdout.",
+        ),
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace the -o file if it exists.")] = False,
@@ -238,7 +245,7 @@ def _import_text(streams: Streams, file: Path) -> str:
     from mull.store.session_file import LONGEST, too_large
 
     if str(file) == "-":
-        return streams.stdin.read(LONGEST + 1)
+        return streams.stdin_bytes(LONGEST).decode("utf-8", "replace")
     try:
         text, replaced = read_text(file, most=LONGEST, pipes=True)
     except MullError as error:

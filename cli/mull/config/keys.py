@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import MullError
+from mull.fs.text import is_unicode
 from mull.settings import LIMITS, Duration
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
@@ -174,6 +175,8 @@ def check_kind(key: ConfigKey, value: Any) -> Any:
     if key.kind is float and type(value) is int:
         with suppress(OverflowError):
             value = float(value)
+    if isinstance(value, str | list) and not is_unicode("".join(map(str, value))):
+        raise ValueError(f'expects UTF-8 text for "{key.name}"')
     if key.kind is Duration:
         with suppress(ValueError):
             value = Duration(value)

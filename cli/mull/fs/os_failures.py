@@ -10,13 +10,16 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 
-from mull.errors import MullError
+from mull.errors import MullError, UsageError
+from mull.fs.json_text import valid_unicode
 from mull.fs.lock import FileInUse
+from mull.fs.text import is_unicode
 
 _DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _FULL = frozenset(
     number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None
 )
+_LONGEST_SHOWN = 60  # characters of a faulty text
 _NOT_FOUND = frozenset({"file_unreadable", "model_missing", "unknown_prompt_template"})
 _DESCRIPTORS_TEXTS = ("Too many open files",)
 # The loader of shared libraries and the threads report only a text.
@@ -73,6 +76,25 @@ def no_folder(failure: MullError, words: Sequence[str]) -> MullError | None:
 def _no_working_folder() -> MullError:
     return MullError(
         "no_working_folder", "The working folder no longer exists.", "Change to another folder: cd"
+    )
+
+
+def not_unicode(failure: UnicodeEncodeError, words: Sequence[str]) -> MullError:
+    """The error for text that UTF-8 cannot hold: bytes of the command line or a variable in another encoding."""
+    if "surrogates" not in failure.reason:
+        return MullError(
+            "internal_error", f"Something went wrong inside mull: {failure!r}.", "MULL_DEBUG=1 shows where."
+        )
+    guilty = next((word for word in words if not is_unicode(word)), failure.object[:_LONGEST_SHOWN])
+    return not_utf8(guilty)
+
+
+def not_utf8(text: str) -> UsageError:
+    """The error for a text of the user that has bytes which are not UTF-8."""
+    return UsageError(
+        "not_unicode",
+        f"“{valid_unicode(text)}” is not UTF-8 text.",
+        "Type it again, or convert the script (iconv -t UTF-8).",
     )
 
 

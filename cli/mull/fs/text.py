@@ -127,6 +127,15 @@ def decode(data: bytes) -> tuple[str, bool]:
     return text, text.count("\ufffd") > data.count("\ufffd".encode())
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: bytes of an argument that are not UTF-8 are lone surrogates in Python."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_garbled(text: str) -> bool:
     """Whether too much was undecodable for a text, even for one in another encoding."""
     return text.count("\ufffd") > _BINARY_SHARE * len(text)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from mull.errors import MullError
+from mull.fs.json_text import valid_unicode
 from mull.messages import Message
 from mull.store import records, schema
 from mull.store.records import Hit, Session, TurnRecord, to_messages
@@ -83,7 +84,7 @@ class Queries:
 
     def find(self, wanted: str) -> Session:
         """The session of that id or name, or of its unique beginning. Raises UsageError."""
-        wanted = wanted.strip()
+        wanted = valid_unicode(wanted.strip())
         with self._reading():
             exact = self._db.execute(
                 "SELECT * FROM sessions WHERE id = ? OR name = ?", (wanted.lower(), wanted)

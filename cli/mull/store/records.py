@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from mull.events import Done, Finish, Limit, ReasoningReport, Timing, Usage
-from mull.fs.json_text import parse_json
+from mull.fs.json_text import parse_json, valid_unicode
 from mull.messages import Message
 from mull.store.session_file import LARGEST
 
@@ -182,11 +182,8 @@ def update(db: sqlite3.Connection, table: str, identity: int | str, columns: Map
 
 
 def _storable(columns: Mapping[str, Any]) -> list[Any]:
-    """Lone surrogates (from bytes that were not UTF-8), which SQLite rejects, become question marks."""
-    return [
-        value.encode(errors="replace").decode() if isinstance(value, str) else value
-        for value in columns.values()
-    ]
+    """Lone surrogates, which SQLite rejects, become U+FFFD."""
+    return [valid_unicode(value) if isinstance(value, str) else value for value in columns.values()]
 
 
 def to_session(row: sqlite3.Row) -> Session:

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mull.errors import MullError, UsageError
+from mull.fs.text import is_unicode
 from mull.store.records import Hit, Session, moment, title_of
 
 LONGEST_NAME = 80
@@ -116,12 +117,14 @@ def _clipped(snippet: str) -> str:
 
 
 def proper_name(name: str) -> str:
-    """A session name on one line. Raises UsageError for one that is empty or too long."""
+    """A session name on one line. Raises UsageError for one that is empty, too long, or not UTF-8."""
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise UsageError(
             "invalid_session_name", f"A name has 1 to {LONGEST_NAME} characters.", "Choose another one."
         )
+    if not is_unicode(name):
+        raise UsageError("invalid_session_name", "The name is not UTF-8 text.", "Choose another one.")
     return name
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from mull.errors import MullError, UsageError
 from mull.fs.json_text import parse_json
-from mull.fs.text import TooLongError, read_utf8, reason
+from mull.fs.os_failures import not_utf8
+from mull.fs.text import TooLongError, is_unicode, read_utf8, reason
 from mull.settings import AnswerFormat
 from mull.structured import gbnf_check, schema_to_gbnf
 from mull.structured.keywords import UnsupportedSchema
@@ -24,7 +25,7 @@ _LONGEST = 2_000_000  # bytes of a schema or grammar
 _MOST_OBJECTS = 3_000  # of a schema; checking that they are valid takes 0.2 ms for each
 _SHORT_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _SHORT_FIELD = re.compile(
-    r"(?P<name>[^\s\[\]:,]+)(?P<list>\[\])?(?:\s+(?P<type>[a-z]+)(?P<list2>\[\])?)?\s*(?::(?P<about>.*))?"
+    r"(?P<name>(?=\S*\w)[^\s\[\]:,]+)(?P<list>\[\])?(?:\s+(?P<type>[a-z]+)(?P<list2>\[\])?)?\s*(?::(?P<about>.*))?"
 )
 
 
@@ -54,6 +55,8 @@ def read_schema(text: str) -> Any:
     written = text.strip()
     if written.startswith("{"):
         return _json(written, "The schema")
+    if not is_unicode(written) and not _is_file(Path(written)):
+        raise not_utf8(written)
     if names_a_file(written):
         return _json(_file(Path(written), "schema"), written)
     return short_schema(written)

@@ -1,0 +1,41 @@
+"""Checks of arguments: `-` is stdin only where a command's help says so, and a text is UTF-8. Raises UsageError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from mull.errors import UsageError
+from mull.fs.os_failures import not_utf8
+from mull.fs.text import is_unicode
+
+_TEXTS = {"system", "stop", "params", "session", "extract_lang"}
+"""Options whose values are text; those that may name files take any bytes."""
+
+
+def reads_file(parameter: typer.CallbackParam, value: Any) -> Any:
+    """A callback of what names a file to read: `-`, which is stdin elsewhere, is refused."""
+    return _no_dash(parameter, value, "Give the path of a file, or <(command).")
+
+
+def writes_file(parameter: typer.CallbackParam, value: Any) -> Any:
+    """The same of what names a file to write."""
+    return _no_dash(parameter, value, "Without the option it goes to stdout; or give the path of a file.")
+
+
+def _no_dash(parameter: typer.CallbackParam, value: Any, hint: str) -> Any:
+    if value is not None and str(value) == "-":
+        name = parameter.opts[-1] if parameter.param_type_name == "option" else str(parameter.metavar)
+        raise UsageError("usage_error", f"{name}: - is not a file.", hint)
+    return value
+
+
+def check_texts(values: Mapping[str, Any]) -> None:
+    """Raise UsageError (not_unicode) for a text that is part of what a model gets."""
+    for name in _TEXTS & values.keys():
+        value = values[name]
+        for text in value if isinstance(value, list) else [value or ""]:
+            if not is_unicode(text):
+                raise not_utf8(text)
