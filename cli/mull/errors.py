@@ -26,8 +26,10 @@ class MullError(Exception):
     """A failure that the user can act on.
 
     `code` is stable, for scripts (snake_case, one for each fault); `message` is one sentence, `hint` one line that
-    says what to do. Neither text is stable.
+    says what to do. Neither text is stable. `model`: the model that was asked; empty where none was found yet.
     """
+
+    model = ""
 
     def __init__(
         self, code: str, message: str, hint: str = "", *, exit_code: ExitCode = ExitCode.FAILURE

@@ -73,9 +73,6 @@ LOOPED = "The answer was cut: the model repeated itself."
 EMPTY_ANSWER = "The answer is empty: the model ended its turn at once."
 """What a turn with the finish `stop` and an answer without text is called."""
 
-NOT_SAVED = "not_saved"
-"""The code of a notice that the conversation could not be read or saved."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReasoningReport:

@@ -221,3 +221,33 @@ def test_what_another_form_excludes_is_named(
     done = traced(home, *flags, "hi")
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "known"),
+    [
+        (["--ctx", "512", "x " * 1000], "context_overflow", True),
+        (["-f", "missing.txt", "hi"], "file_unreadable", True),
+        ([], "missing_prompt", True),
+        (["-m", "nothing", "hi"], "unknown_model", False),
+        (["--temperature", "warm", "hi"], "usage_error", False),
+    ],
+)
+def test_a_failure_names_the_model_once_it_is_known(
+    mull: Run, coder: Path, words: list[str], code: str, known: bool
+) -> None:
+    result = json.loads(mull("--json", "-m", coder, *words).stdout)
+    assert (result["error"]["code"], result["model"]) == (code, coder.stem if known else None)
+
+
+def test_two_stretches_of_thinking_are_two_paragraphs(mull: Run, tmp_path: Path) -> None:
+    model = write_scripted(
+        tmp_path / "twice.gguf",
+        ["<think>", "\none", "</think>", "\n\nFirst.\n", "<think>", "two", "</think>", "\n\nSecond."],
+        template=CHATML,
+        user_defined=["<think>", "</think>"],
+    )
+    assert json.loads(mull("--json", "-m", model, "hi").stdout)["thinking"] == "one\n\ntwo"
+    assert mull("--thinking", "show", "-m", model, "hi").stderr == b"one\n\ntwo\n"
+    parsed = mull("inspect", model, "--parse", stdin=b"<think>one</think>\n<think>two</think>b")
+    assert json.loads(parsed.stdout)["thinking"] == "one\n\ntwo"

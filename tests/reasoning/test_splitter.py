@@ -87,7 +87,7 @@ CALLING = (
         (on(t.CLOSED), "<thinly spread", ("", "<thinly spread", "")),
         (on(t.CLOSED), "<think>a</thi</think>b", ("a</thi", "b", "")),
         (on(t.CLOSED), "<think>a<<//think</</think>b", ("a<<//think</", "b", "")),
-        (on(t.CLOSED), "<think>a</think><think>b</think>c", ("ab", "c", "")),
+        (on(t.CLOSED), "<think>a</think><think>b</think>c", ("a\n\nb", "c", "")),
         (on(t.CLOSED), "<think>\r\nHm.\r\n</think>\r\n\r\nYes\r\n", ("Hm.", "Yes\r\n", "")),
         (on(t.CLOSED), "```\n<think>x</think>\n```\n", ("", "```\n<think>x</think>\n```\n", "")),
         (on(t.CLOSED), "", ("", "", "")),
@@ -140,7 +140,7 @@ CALLING = (
         (
             on(t.CHANNELS),
             STRAY,
-            ("Hm.More.", "{}", ""),
+            ("Hm.\n\nMore.", "{}", ""),
         ),
         (
             on(t.CHANNELS),

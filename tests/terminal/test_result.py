@@ -96,6 +96,10 @@ def test_a_failure_has_the_same_keys() -> None:
     assert failure["error"]["hint"]
 
 
+def test_a_failure_before_a_model_was_found_names_none() -> None:
+    assert error_object(ContextOverflow(5000, 4096))["model"] is None
+
+
 def test_a_failed_turn_has_its_thinking_but_no_answer() -> None:
     failed = result_object(
         replace(DONE, error=EngineError("decode_failed", "It failed.", "Try again."), finish="error")
@@ -108,7 +112,8 @@ def test_a_failed_turn_has_its_thinking_but_no_answer() -> None:
 def test_json_prints_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     where = streams(monkeypatch)
     assert open_view("json", ViewOptions(where, TurnControl()))(iter(EVENTS)) is DONE
-    assert lines(where) == [result_object(DONE)]
+    said = [{"code": event.code, "text": event.text} for event in EVENTS if isinstance(event, Notice)]
+    assert lines(where) == [{**result_object(DONE), "notices": said}]
 
 
 def test_jsonl_prints_events_as_they_happen(monkeypatch: pytest.MonkeyPatch) -> None:

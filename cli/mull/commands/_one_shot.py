@@ -6,8 +6,8 @@ anything to show. The model begins to load before the modules that only its answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from mull.commands._output import AnswerOutput, Delivery
 from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
 from mull.commands._run_config import run_config
 from mull.config import read_config
-from mull.control import TurnControl, stop_on_interrupt
-from mull.errors import ExitCode, MullError, UsageError
+from mull.control import Terminated, TurnControl, stop_on_interrupt
+from mull.errors import ExitCode, Interrupted, MullError, UsageError
 from mull.events import EMPTY_ANSWER, LOOPED
 from mull.models.builtin import MODEST
 from mull.terminal.console.streams import detach
@@ -77,8 +77,8 @@ def _ask(
     store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
     with Delivery(output, streams) as delivery, store:
         setup = offering(lambda: set_up(run, store, started), streams)
-        _check_supported(setup.backend, setup.conversation.preferences)
-        try:
+        with _naming(setup.backend.name), closing(setup.conversation.branch):
+            _check_supported(setup.backend, setup.conversation.preferences)
             setup.backend.start()  # it loads while the input is being read
             question = read()
             if setup.resolved.chosen_by == "builtin":
@@ -95,8 +95,6 @@ def _ask(
             control = TurnControl()
             done = _answer(setup, question, run, form, delivery.streams, control)
             code = delivery.deliver(done)
-        finally:
-            setup.conversation.branch.close()
     if on_stderr:
         for notice in setup.conversation.branch.notices:  # with -q, too: an answer is missing in the history
             streams.note(notice)
@@ -130,6 +128,20 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
     _check_supported(backend, run.preferences)
     backend.head_start()
     return resolved, backend
+
+
+@contextmanager
+def _naming(model: str) -> Iterator[None]:
+    """Failures and interruptions inside are those of this model, which JSON names."""
+    try:
+        yield
+    except MullError as error:
+        error.model = model
+        raise
+    except (KeyboardInterrupt, Terminated) as stop:
+        interrupted = Interrupted()
+        interrupted.model = model
+        raise interrupted from stop
 
 
 def _check_supported(backend: ChatBackend, preferences: Preferences) -> None:
@@ -253,6 +265,7 @@ def _answer(
 ) -> Done:
     """Load, ask and show. The answer is stored, also when it was stopped."""
     from mull.conversation.conversation import Query
+    from mull.conversation.make_room import make_room
     from mull.events import Done, Notice
     from mull.terminal.input.background import settle_theme
     from mull.terminal.views.base import ViewOptions
@@ -264,6 +277,8 @@ def _answer(
         conversation.reserve(query, backend)
         try:
             yield from backend.load(control)
+            conversation.catch_up(query)
+            yield from make_room(conversation, query, backend, control)
             with closing(conversation.ask(query, backend, control)) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mull.errors import ContextOverflow
 from mull.messages import Message
-from mull.store.records import TurnRecord
+from mull.store.records import TurnRecord, title_of
 
 NOTICE_SHARE = 0.8  # of the context: from here on the user is warned
 _SUMMARY_SHARE = 0.4  # of the context: the newest turns up to here are not summarized
@@ -115,3 +115,10 @@ def summary_request(turns: Sequence[TurnRecord], earlier: str) -> list[Message]:
 def summary_messages(summary: str) -> list[Message]:
     """A summary as the start of a conversation: one question and answer, which every chat template can render."""
     return [Message("user", _GIVE + summary), Message("assistant", _TAKEN)] if summary else []
+
+
+def left_out_notice(dropped: Sequence[TurnRecord]) -> str:
+    """The notice that names the turns left out, by the first words of their questions."""
+    names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
+    more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
+    return f"The context was full: the model no longer sees the oldest turns: {names}{more}."

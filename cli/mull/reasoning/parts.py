@@ -1,7 +1,8 @@
 """The parts of a turn: stretches of thinking, of the answer and tool calls, and the buffer that trims and joins them.
 
 In: stretches of text, in order, each known to be thinking, answer or tool call. Out: parts. Thinking loses the white
-space at both its ends; two answers of one turn become two paragraphs; a tool call becomes one part. Knows no marker.
+space at both its ends; two answers of one turn become two paragraphs, and so do two stretches of thinking; a tool call
+becomes one part. Knows no marker.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class OutputBuffer:
         self.has_answer = False  # whether the answer has any text
         self.new_message = False  # the next answer text comes from another message
         self._parts: list[Part] = []
+        self._thought = False  # whether there was thinking before this stretch of it
         self._space = ""  # white space at the end of the thinking so far, not yet emitted
         self._line = ""  # the beginning of the current line of the answer
         self._fenced = False
@@ -60,11 +62,12 @@ class OutputBuffer:
     def forget(self) -> None:
         """Discard the parts so far: they are in the prompt."""
         self._parts.clear()
-        self.has_answer = self.new_message = False
+        self.has_answer = self.new_message = self._thought = False
 
     # ---- thinking
 
     def begin_thinking(self) -> None:
+        self._thought = self._thought or not self.thinking_is_empty
         self.thinking_is_empty, self._space = True, ""
 
     def end_thinking(self) -> None:
@@ -76,6 +79,7 @@ class OutputBuffer:
             if not text:
                 return
             self.thinking_is_empty = False
+            self._space = "\n\n" if self._thought else ""
         text = self._space + text
         trimmed = text.rstrip()
         self._space = text[len(trimmed) :]

@@ -14,7 +14,7 @@ from mull.commands._recommend import BeyondPebble, check_for_pebble, real_model
 from mull.commands.chat import context_full
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
-from mull.conversation.context_budget import ContextUsage
+from mull.conversation.context_budget import ContextUsage, left_out_notice
 from mull.conversation.conversation import Query
 from mull.errors import Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
@@ -93,7 +93,7 @@ class _Attempt:
         with stoppable(lambda: control.stopped):
             dropped = self._make_room(policy)
         if dropped:
-            yield Notice("dropped", context_full.named(dropped))
+            yield Notice("dropped", left_out_notice(dropped))
         self.sent = True
         yield from conversation.ask(query, chat.backend, control)
 

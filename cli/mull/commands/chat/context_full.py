@@ -6,14 +6,11 @@ turns; a refusal is a ContextOverflow. No turn is ever left out silently.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mull.commands.chat.session import Chat
 from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
 from mull.conversation.conversation import Query
 from mull.errors import ContextOverflow
-from mull.store.records import TurnRecord, title_of
 from mull.terminal.console.quantities import counted
 
 CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
@@ -71,10 +68,3 @@ def overflow(usage: ContextUsage) -> ContextOverflow:
         f"An answer needs about {usage.reserve:,} more: /new starts a new conversation, "
         "/set context_full drop leaves out the oldest turns."
     )
-
-
-def named(dropped: Sequence[TurnRecord]) -> str:
-    """The notice that names the turns left out, by the first words of their questions."""
-    names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
-    more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
-    return f"The context was full: the model no longer sees the oldest turns: {names}{more}."

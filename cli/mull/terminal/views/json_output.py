@@ -15,7 +15,6 @@ from typing import Any
 from mull.errors import ExitCode, MullError
 from mull.events import (
     EMPTY_ANSWER,
-    NOT_SAVED,
     AnswerDelta,
     Done,
     Event,
@@ -55,7 +54,7 @@ def json_view(options: ViewOptions) -> TurnView:
         notices: list[Notice] = []
 
         def take(event: Event) -> None:
-            if isinstance(event, Notice) and event.code == NOT_SAVED:  # no other key of the result says so
+            if isinstance(event, Notice) and event.code != "reasoning":  # that one is in `reasoning`
                 notices.append(event)
 
         done = show_each(events, take)
@@ -85,7 +84,7 @@ def jsonl_view(options: ViewOptions) -> TurnView:
 
 def write_failure(error: MullError, streams: Streams, *, of_turn: bool) -> None:
     """The object of a failure outside a turn; `of_turn`: with all the keys of a turn's result."""
-    value = error_object(error)
+    value = error_object(error, model=error.model)
     write_object(streams, value if of_turn else {"v": VERSION, "error": value["error"]})
 
 
@@ -94,7 +93,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
     failed = done.error is not None and done.finish != "schema"
     result = {
         "v": VERSION,
-        "model": done.model,
+        "model": done.model or None,
         "answer": None if failed else done.answer,
         "thinking": done.thinking,
         "reasoning": _reasoning(done.reasoning),

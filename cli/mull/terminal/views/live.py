@@ -182,7 +182,9 @@ class LiveScreen:
             self._close_body()
             self._answering = False
             self._panel = None
+        text = event.text
         if self._panel is None and self._view is not None:
+            text = text.lstrip("\n")  # what separates it from an earlier stretch, which has its panel
             view = self._view if event.wanted or self._view == "show" else "hide"
             self._panel = ThinkingPanel(
                 view,
@@ -194,7 +196,7 @@ class LiveScreen:
             )
             self._panel.answer_now = self._answer_now
         if self._panel is not None:
-            self._panel.feed(event.text, event.tokens)
+            self._panel.feed(text, event.tokens)
         self._thought = event.tokens
 
     def _answer(self, event: AnswerDelta) -> None:

@@ -20,14 +20,19 @@ class StderrThinking:
         self._stderr = streams.stderr
         self._sanitizer = Sanitizer() if streams.stderr_tty else None
         self._last = "\n"
+        self._ended = False
 
     def take(self, event: Event) -> None:
         if isinstance(event, ThinkingDelta):
-            self._write(self._sanitizer.feed(event.text) if self._sanitizer else event.text)
+            text = event.text
+            if self._ended:  # a second stretch begins with the blank line that the first one's end is half of
+                text, self._ended = "\n" + text.lstrip("\n"), False
+            self._write(self._sanitizer.feed(text) if self._sanitizer else text)
         elif isinstance(event, AnswerDelta | Done):
             self._write(self._sanitizer.finish() if self._sanitizer else "")
             if self._last != "\n":
                 self._write("\n")
+                self._ended = True
 
     def _write(self, text: str) -> None:
         if text:
