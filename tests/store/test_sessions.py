@@ -333,7 +333,7 @@ def test_an_unfinished_turn_is_not_in_the_index(path: Path) -> None:
         other.close()
 
 
-def test_invalid_utf8_is_saved_as_question_marks(store: Store) -> None:
+def test_invalid_utf8_is_saved_as_replacement_characters(store: Store) -> None:
     session = store.start(system="a\udcffb")
     ask(store, session.id, "x\udc80y \0 z", "ok")
-    assert [message.content for message in store.messages(session.id)] == ["a?b", "x?y \0 z", "ok"]
+    assert [message.content for message in store.messages(session.id)] == ["a\ufffdb", "x\ufffdy \0 z", "ok"]
