@@ -47,7 +47,11 @@ def split(found: Profile, text: str, *messages: str) -> tuple[str, str]:
         ("<answer>\n    indented\n</answer>", "", "    indented\n"),
         ("<answer>Paris.</answer><|im_end|>", "", "Paris."),
         ("<answer>Paris.</answer>\nAnd more.", "", "Paris.\nAnd more."),
-        ("<answer><|begin_of_box|>7<|end_of_box|></answer>", "", "<|begin_of_box|>7<|end_of_box|>"),
+        ("<answer><|begin_of_box|>7<|end_of_box|></answer>", "", "7"),
+        ("<think>hm</think>It is <|begin_of_box|>7<|end_of_box|>.", "hm", "It is 7."),
+        ("<|begin_of_box|>7<|end_of_box|>", "", "7"),
+        ("```\n<|begin_of_box|>\n```\n", "", "```\n<|begin_of_box|>\n```\n"),
+        ("<|begin_of_response|>Paris.<|end_of_response|>", "", "Paris."),
         ("<answer>```xml\n</answer>\n```\n</answer>", "", "```xml\n</answer>\n```\n"),
         ("<answer>It ends with `</answer>`.</answer>", "", "It ends with `</answer>`."),
     ],
@@ -75,6 +79,8 @@ def test_text_that_holds_such_tags_stays(output: str) -> None:
 def test_a_wrapper_that_was_requested_stays() -> None:
     output = "<answer>7</answer>"
     assert split(profile(t.PLAIN), output, "Put it between <answer> and </answer>.") == ("", output)
+    box = "It is <|begin_of_box|>7<|end_of_box|>."
+    assert split(profile(t.PLAIN), box, "What does <|begin_of_box|> with <|end_of_box|> do?") == ("", box)
     assert split(profile(t.PLAIN), output, "Put it between <result> and </result>.") == ("", "7")
 
 

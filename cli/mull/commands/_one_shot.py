@@ -98,6 +98,8 @@ def _ask(
     if on_stderr:
         for notice in setup.conversation.branch.notices:  # with -q, too: an answer is missing in the history
             streams.note(notice)
+    if on_stderr and run.quiet and done.empty:
+        streams.note(EMPTY_ANSWER)
     if on_stderr and done.error is not None:
         streams.error(done.error.message, done.error.hint)
     if notices and setup.resolved.chosen_by == "builtin" and done.answer in MODEST:

@@ -26,8 +26,12 @@ _LONGEST_STEM = 100  # bytes of the target's name in the temporary one; file sys
 def write_atomic(path: Path, content: str | bytes, *, mode: int | None = PRIVATE) -> None:
     """Replace the file by this content; text is written as UTF-8, line ends as they are. `mode`: see `AtomicFile`."""
     data = content.encode() if isinstance(content, str) else content
-    with open_atomic(path, mode=mode) as file:
-        file.write(data)
+    try:
+        with open_atomic(path, mode=mode) as file:
+            file.write(data)
+    except OSError as failure:
+        failure.filename = failure.filename or str(path)  # a write that fails names none
+        raise
 
 
 def write_atomic_through(path: Path, content: str) -> None:

@@ -100,7 +100,7 @@ class MarkerTable:
         ]
         mine += [profile.tool_start, profile.tool_end, profile.prompts.header, *profile.turn_ends]
         pairs = _wrappers(profile)
-        mine += [*pairs, *pairs.values()]
+        mine += [*pairs, *pairs.values(), *FRAMES]
         if not profile.reasons:
             mine += [*DEFAULT_TAGS, *DEFAULT_TAGS.values()]
         for spelling in sorted(profile.special, key=len, reverse=True):
@@ -110,6 +110,7 @@ class MarkerTable:
         self._special = re.compile("|".join(map(re.escape, self._symbols))) if self._symbols else None
         self.wrappers = {self.symbols(opening): self.symbols(closing) for opening, closing in pairs.items()}
         self.guessed = frozenset() if profile.answer_start else frozenset(self.wrappers)
+        self.frames = frozenset(map(self.symbols, FRAMES))
         self.by_line = profile.header is not None and not chunks(profile.header)
         self.tables = self._header_tables() if profile.header else self._tag_tables()
 
@@ -167,6 +168,7 @@ class MarkerTable:
             (opened, Action.SWALLOW),
             *default_tags,
             *((opening, Action.ANSWER) for opening in _wrappers(p) if opening not in AFTER_THINKING),
+            *((frame, Action.SWALLOW) for frame in FRAMES),
         )
         think = self._actions(
             (end, Action.CLOSE),
@@ -179,7 +181,8 @@ class MarkerTable:
             think |= self._actions(*((closer, Action.CLOSE) for closer in DEFAULT_TAGS.values()))
         over = Action.END if self._is_token(self.symbols(p.answer_end or "")) else Action.UNWRAP
         closings = ((closing, Action.UNWRAP) for closing in _wrappers(p).values())
-        answer = self._actions((p.answer_end, over), *closings, *tool, *ends)
+        framed = tuple((frame, Action.SWALLOW) for frame in FRAMES)
+        answer = self._actions((p.answer_end, over), *closings, *tool, *ends, *framed)
         # Where thinking and answer are separate messages, one marker ends both.
         strays = (
             (start, Action.THINK),
@@ -240,9 +243,13 @@ AFTER_THINKING = {f"<{name}>": f"</{name}>" for name in ("response", "solution",
 WRAPPERS = AFTER_THINKING | {
     "<answer>": "</answer>",
     "<final_answer>": "</final_answer>",
-    "<|begin_of_answer|>": "<|end_of_answer|>",
-    "<|begin_of_solution|>": "<|end_of_solution|>",
+    **{
+        f"<|begin_of_{name}|>": f"<|end_of_{name}|>"
+        for name in ("answer", "solution", "response", "output", "final_answer")
+    },
 }
+FRAMES = ("<|begin_of_box|>", "<|end_of_box|>")
+"""What some models write around the result within an answer; removed unless the conversation spells it."""
 
 
 def _wrappers(profile: Profile) -> dict[str, str]:

@@ -333,6 +333,8 @@ class Splitter:
         marker, before, after = match.group(), self._buffer[: match.start()], self._buffer[match.end() :]
         if table.actions[marker] is Action.UNWRAP:
             return self._wrapper.ends(marker, before, after, table, self._output, final=final)
+        if marker in self._markers.frames:
+            return self._wrapper.frames(marker, before, self._output)
         if marker in self._markers.guessed:
             return self._wrapper.begins(marker, after, final=final)
         if self._state is TurnState.THINK and table.actions[marker] is Action.THINK:

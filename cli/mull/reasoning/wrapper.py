@@ -21,10 +21,8 @@ class AnswerWrapper:
 
     def __init__(self, markers: MarkerTable, texts: Iterable[str]) -> None:
         self._markers = markers
-        said = tuple(texts) if markers.guessed else ()
-        self._requested = {
-            tag for tag in markers.guessed if any(markers.spelled(tag) in text for text in said)
-        }
+        said, guessed = tuple(texts), markers.guessed | markers.frames
+        self._requested = {tag for tag in guessed if any(markers.spelled(tag) in text for text in said)}
         self._opening = ""
         self._closing = markers.symbols(markers.profile.answer_end or "")
 
@@ -41,6 +39,10 @@ class AnswerWrapper:
     def close(self) -> None:
         """The wrapper has ended: later tags are text."""
         self._opening = self._closing = ""
+
+    def frames(self, tag: str, before: str, output: OutputBuffer) -> bool:
+        """Whether a tag frames a result within the answer: it was not requested, and is not in a code fence."""
+        return tag not in self._requested and output.may_unwrap(before, "")
 
     def begins(self, tag: str, after: str, *, final: bool) -> bool | None:
         """Whether a tag at the beginning of the answer wraps it: text follows, not an element inside it."""
