@@ -88,6 +88,27 @@ def test_what_it_does(source: str, word: str, applied: str, how: str, notice: st
     assert (found.applied, found.how, found.notice) == (applied, how, notice)
 
 
+@pytest.mark.parametrize(
+    ("source", "messages", "asked"),
+    [
+        (t.CHANNELS, said("Where?", "Be brief.\nReasoning: high"), "high"),
+        (t.CHANNELS, said("Where?", "reasoning: LOW"), "low"),
+        (t.CHANNELS, said("Reasoning: high\nWhere?"), "high"),
+        (t.CHANNELS, said("Where?", "Reasoning: highly structured"), "default"),
+        (t.CHANNELS, said("Is “Reasoning: high” a line of gpt-oss?"), "default"),
+        (t.CLOSED, said("Where?", "Reasoning: high"), "default"),  # no such line in its template
+    ],
+)
+def test_a_level_of_effort_counts_where_the_template_writes_one(
+    source: str, messages: list[Message], asked: str
+) -> None:
+    found = decided(source, messages)
+    assert found.asked == asked
+    if asked != "default":
+        assert (dict(found.arguments), found.notice) == ({"reasoning_effort": asked}, None)
+        assert f"Reasoning: {asked}<|end|>" in prompt(source, messages)
+
+
 @pytest.mark.parametrize("ask", [{"on": True}, {"effort": "low"}, {"budget": 9}], ids=str)
 def test_a_flag_beats_it(ask: dict[str, object]) -> None:
     messages = said("Where? /no_think")

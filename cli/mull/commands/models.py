@@ -179,7 +179,12 @@ def _search(streams: Streams, words: Sequence[str], *, json: bool) -> None:
 
     if not words:
         raise UsageError("usage_error", "No words to search for.", "mull models search WORDS")
-    found = search(" ".join(words))
+
+    def say_retry(seconds: float, error: MullError) -> None:
+        if not json:
+            streams.note(f"{error.message} Trying again in {seconds:.0f} s.")
+
+    found = search(" ".join(words), on_retry=say_retry)
     if json:
         fields = ("repo", "downloads", "likes", "updated", "licence", "gated")
         write_object(

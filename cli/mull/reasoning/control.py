@@ -80,7 +80,7 @@ def _by_word(own: OwnSwitch, profile: Profile) -> ReasoningDecision:
     if own.on and not profile.reasons:
         notice = f"{where} has no effect: this model has no thinking mode."
         return ReasoningDecision("on", "none", "this model has no thinking mode", notice)
-    decision = decide(ReasoningAsk(on=own.on), profile)
+    decision = decide(ReasoningAsk(on=own.on, effort=own.effort), profile)
     if not profile.reasons:
         return decision
     return replace(decision, how=f"{decision.how}, for {where}", own=own)

@@ -1,4 +1,4 @@
-"""The user's own switch: `/no_think`, `/think` or a family's words, typed into a message or the system prompt.
+"""The user's own switch: `/no_think`, `/think`, a family's words or its effort, typed into a message or system prompt.
 
 In: the messages and the profile. Out: the word that counts, and the messages without it where the template would have
 removed it. A template never takes a user's text for a switch (`chat_template/render.py` hides it), so mull heeds the
@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from mull.messages import Message
 from mull.reasoning.profile import Profile
+from mull.settings import Effort
 
 WORDS = {
     "/no_think": False,
@@ -22,17 +24,24 @@ WORDS = {
     "detailed thinking off": False,
     "detailed thinking on": True,
 }
+EFFORT_LABEL = "Reasoning: "
+"""What templates with levels of effort (gpt-oss) write before the level; users write the same line themselves."""
+_EFFORTS: dict[str, Effort] = {f"{EFFORT_LABEL}{effort}": effort for effort in get_args(Effort)}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSwitch:
-    """What the user wrote (`word`), whether it asks for thinking, and where: the message's index and the span in it."""
+    """What the user wrote (`word`), whether it asks for thinking, and where: the message's index and the span in it.
+
+    `effort`: how much thinking it asks for, where it names a level.
+    """
 
     word: str
     on: bool
     index: int
     span: tuple[int, int]
     system: bool
+    effort: Effort | None = None
 
     @property
     def place(self) -> str:
@@ -45,6 +54,8 @@ def own_switch(messages: Sequence[Message], profile: Profile) -> OwnSwitch | Non
     switch = profile.switch
     if switch is not None and switch.argument is None and switch.place != "custom system":
         words |= {word: on for word, on in ((switch.on, True), (switch.off, False)) if word}
+    if profile.effort is not None and profile.template is not None and EFFORT_LABEL in profile.template.source:
+        words |= dict.fromkeys(_EFFORTS, True)
     spelled = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
     anywhere = re.compile(rf"(?<!\S)(?:{spelled})(?![^\s.,;:!?])", re.IGNORECASE)
     alone = rf"\A\s*(?:{spelled})(?!\S)|(?<!\S)(?:{spelled})\s*\Z|^[ \t]*(?:{spelled})[ \t]*$"
@@ -60,8 +71,9 @@ def own_switch(messages: Sequence[Message], profile: Profile) -> OwnSwitch | Non
             text = found[-1].group()
             start = found[-1].start() + len(text) - len(text.lstrip())
             word = text.strip()
-            on = next(on for known, on in words.items() if known.lower() == word.lower())
-            return OwnSwitch(word, on, index, (start, start + len(word)), system)
+            known = next(known for known in words if known.lower() == word.lower())
+            span = (start, start + len(word))
+            return OwnSwitch(word, words[known], index, span, system, _EFFORTS.get(known))
     return None
 
 

@@ -1,16 +1,18 @@
 """Search the Hub for repositories with GGUF files.
 
-In: words. Out: `SearchHit`s, the most downloaded first, from one request. Raises HubError.
+In: words. Out: `SearchHit`s, the most downloaded first. Transient failures are retried. Raises HubError.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from mull.models.hub.answer import json_of
-from mull.models.hub.client import get
-from mull.models.hub.failures import explain
+from mull.models.hub.client import RetryPolicy, get, with_retries
+from mull.models.hub.errors import HubError
 
 _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 
@@ -27,17 +29,24 @@ class SearchHit:
     gated: bool
 
 
-def search(words: str, limit: int = 20) -> list[SearchHit]:
-    """Up to `limit` repositories tagged gguf whose names contain the words. Raises HubError."""
+def search(
+    words: str,
+    limit: int = 20,
+    *,
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+    on_retry: Callable[[float, HubError], None] = lambda _seconds, _error: None,
+) -> list[SearchHit]:
+    """Up to `limit` repositories tagged gguf whose names contain the words. Raises HubError.
+
+    `on_retry` gets the seconds until the next try and the failure.
+    """
     asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
-    try:
+
+    def ask() -> list[SearchHit]:
         answer = get("/api/models", **asked, expand=_FIELDS)
         return [_found(info) for info in json_of(answer)[:limit]]
-    except Exception as error:
-        explained = explain(error, words)
-        if explained is None or explained is error:
-            raise
-        raise explained from error
+
+    return with_retries(ask, words, "main", retry, threading.Event(), on_retry)
 
 
 def _found(info: dict[str, Any]) -> SearchHit:
