@@ -175,6 +175,17 @@ def test_search_sends_one_request_and_explains_a_failure(mull: Run, hub: Hub) ->
     assert len(hub.requests) == 1
 
 
+def test_search_waits_where_the_hub_asks_for_it(mull: Run, hub: Hub) -> None:
+    hub.add("maker/Some-Model-GGUF", {"a.gguf": b"x"})
+    hub.fault(where=r"/api/models", status=429, headers={"Retry-After": "1"})
+    done = mull("models", "search", "some-model")
+    assert done.returncode == 0
+    assert b"Trying again in 1 s." in done.stderr
+    assert done.stdout.startswith(b"maker/Some-Model-GGUF")
+    hub.fault(where=r"/api/models", status=429, headers={"Retry-After": "4000"})
+    failed(mull("models", "search", "some-model"), b"limits the rate of requests")
+
+
 def test_search_offline_names_the_setting(mull: Run, hub: Hub) -> None:
     failed(mull("models", "search", "anything", env={"HF_HUB_OFFLINE": "1"}), b"HF_HUB_OFFLINE")
     assert hub.requests == []

@@ -1,6 +1,6 @@
 """Search the Hub for repositories with GGUF files.
 
-In: words. Out: `SearchHit`s, the most downloaded first. Transient failures are retried. Raises HubError.
+In: words. Out: `SearchHit`s, the most downloaded first. It waits where the Hub limits the rate of requests. Raises HubError.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from mull.models.hub.answer import json_of
 from mull.models.hub.client import RetryPolicy, get, with_retries
 from mull.models.hub.errors import HubError
+from mull.models.hub.failures import explain
 
 _FIELDS = ["downloads", "likes", "lastModified", "tags", "gated"]
 
@@ -43,8 +44,15 @@ def search(
     asked = {"search": words, "filter": "gguf", "sort": "downloads", "direction": "-1", "limit": str(limit)}
 
     def ask() -> list[SearchHit]:
-        answer = get("/api/models", **asked, expand=_FIELDS)
-        return [_found(info) for info in json_of(answer)[:limit]]
+        try:
+            answer = get("/api/models", **asked, expand=_FIELDS)
+            return [_found(info) for info in json_of(answer)[:limit]]
+        except Exception as error:
+            failure = explain(error, words)
+            if failure is None or failure is error:
+                raise
+            failure.transient = failure.code == "rate_limited"
+            raise failure from error
 
     return with_retries(ask, words, "main", retry, threading.Event(), on_retry)
 
