@@ -85,6 +85,18 @@ def test_no_proxy_is_heeded(tiny: Hub, fetch: Puller, monkeypatch: pytest.Monkey
     assert proxy.through == []
 
 
+@pytest.mark.parametrize(
+    "value", ["http://", "not a proxy", "http://proxy:port", "ftp://proxy:21", "socks4://p:1"]
+)
+@pytest.mark.parametrize("listed", ["127.0.0.1", "example.org, *"])
+def test_a_faulty_proxy_that_does_not_apply_is_no_fault(
+    tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch, value: str, listed: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    monkeypatch.setenv("NO_PROXY", listed)
+    assert fetch(REPO).verified
+
+
 def test_a_name_with_a_dot_is_a_domain(tiny: Hub, fetch: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.url = tiny.url.replace("127.0.0.1", "localhost")
     monkeypatch.setenv("HF_ENDPOINT", tiny.url)

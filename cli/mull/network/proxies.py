@@ -54,13 +54,22 @@ def named(scheme: str) -> Proxy:
 
 def proxy_of(scheme: str, host: str, port: int) -> tuple[str, Proxy] | None:
     """The proxy for a server, as an address with its password, and for messages; None: connect directly."""
-    from urllib.request import getproxies, proxy_bypass
+    from urllib.request import getproxies
 
     proxies = getproxies()
     key = scheme if proxies.get(scheme) else "all"
-    if not proxies.get(key) or proxy_bypass(host) or proxy_bypass(f"{host}:{port}") or _in_no_proxy(host):
+    if not proxies.get(key) or bypassed(host, port):
         return None
     return proxies[key], named(key)
+
+
+def bypassed(host: str, port: int) -> bool:
+    """Whether NO_PROXY, or the system's settings, name this server."""
+    from urllib.request import proxy_bypass
+
+    words = {word.strip() for word in variable("no_proxy")[1].split(",")}
+    found = "*" in words or proxy_bypass(host) or proxy_bypass(f"{host}:{port}") or _in_no_proxy(host)
+    return bool(found)
 
 
 def _in_no_proxy(host: str) -> bool:

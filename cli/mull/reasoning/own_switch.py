@@ -54,7 +54,11 @@ def own_switch(messages: Sequence[Message], profile: Profile) -> OwnSwitch | Non
     switch = profile.switch
     if switch is not None and switch.argument is None and switch.place != "custom system":
         words |= {word: on for word, on in ((switch.on, True), (switch.off, False)) if word}
-    if profile.effort is not None and profile.template is not None and EFFORT_LABEL in profile.template.source:
+    if (
+        profile.effort is not None
+        and profile.template is not None
+        and EFFORT_LABEL in profile.template.source
+    ):
         words |= dict.fromkeys(_EFFORTS, True)
     spelled = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
     anywhere = re.compile(rf"(?<!\S)(?:{spelled})(?![^\s.,;:!?])", re.IGNORECASE)

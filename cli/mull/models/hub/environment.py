@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mull.models.hub.errors import HubError
-from mull.network.proxies import PROXY_SCHEMES, variable, without_password
+from mull.network.proxies import PROXY_SCHEMES, bypassed, variable, without_password
 
 TIMEOUTS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 _LONGEST_TIMEOUT = 1_000_000  # seconds; sockets take no much longer one
@@ -83,7 +83,7 @@ def invalid(name: str, value: str, what: str, hint: str) -> HubError:
 
 
 def _check_proxy(name: str, value: str) -> None:
-    if not name or variable("no_proxy")[1] == "*":
+    if not name:
         return
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
@@ -91,10 +91,20 @@ def _check_proxy(name: str, value: str) -> None:
     except ValueError:
         valid = False
     hint = "Set it to an address like http://host:8080 or socks5://host:1080, or unset it."
+    if not valid or parts.scheme.lower() not in PROXY_SCHEMES:
+        if _bypasses_proxies():  # the HTTP client reads the value all the same, and fails
+            del os.environ[name]
+            return
     if not valid:
         raise invalid(name, value, "which is not the address of a proxy", hint)
     if parts.scheme.lower() not in PROXY_SCHEMES:
         raise invalid(name, value, f"and mull knows no proxies of the kind {parts.scheme}", hint)
+
+
+def _bypasses_proxies() -> bool:
+    """Whether the Hub is reached without a proxy, by NO_PROXY."""
+    hub = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    return bypassed(hub.hostname or "", hub.port or (80 if hub.scheme == "http" else 443))
 
 
 def _visible(text: str) -> bool:
