@@ -158,10 +158,7 @@ Ctx = Annotated[
         "ctx", "--ctx", help="Context size in tokens. Unset: as needed, up to what memory and model allow."
     ),
 ]
-Threads = Annotated[
-    int | None,
-    _number("threads", "--threads", help="Number of CPU threads."),
-]
+Threads = Annotated[int | None, _number("threads", "--threads", help="Number of CPU threads.")]
 GpuLayers = Annotated[
     int | None,
     _number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all, 0: the CPU alone."),

@@ -1,6 +1,6 @@
 """Search the Hub for repositories with GGUF files.
 
-In: words. Out: `SearchHit`s, the most downloaded first. It waits where the Hub limits the rate of requests. Raises HubError.
+In: words. Out: `SearchHit`s, the most downloaded first. A limited rate of requests is waited for. Raises HubError.
 """
 
 from __future__ import annotations
