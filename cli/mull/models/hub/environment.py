@@ -91,13 +91,13 @@ def _check_proxy(name: str, value: str) -> None:
     except ValueError:
         valid = False
     hint = "Set it to an address like http://host:8080 or socks5://host:1080, or unset it."
-    if not valid or parts.scheme.lower() not in PROXY_SCHEMES:
-        if _bypasses_proxies():  # the HTTP client reads the value all the same, and fails
-            del os.environ[name]
-            return
+    useful = valid and parts.scheme.lower() in PROXY_SCHEMES
+    if not useful and _bypasses_proxies():  # the HTTP client reads the value all the same, and fails
+        del os.environ[name]
+        return
     if not valid:
         raise invalid(name, value, "which is not the address of a proxy", hint)
-    if parts.scheme.lower() not in PROXY_SCHEMES:
+    if not useful:
         raise invalid(name, value, f"and mull knows no proxies of the kind {parts.scheme}", hint)
 
 

@@ -91,7 +91,7 @@ def write_failure(error: MullError, streams: Streams, *, of_turn: bool) -> None:
 def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
     """The result of a turn. A failed turn has an `error` and no answer, an answer that does not fit its schema both."""
     failed = done.error is not None and done.finish != "schema"
-    result = {
+    result: dict[str, Any] = {
         "v": VERSION,
         "model": done.model or None,
         "answer": None if failed else done.answer,
