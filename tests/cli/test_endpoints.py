@@ -172,3 +172,36 @@ def test_what_needs_a_file_says_that_an_endpoint_has_none(mull: Run, file: Path,
     done = mull(*words)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"is a model of an endpoint: there is no file of it here." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("vllm", ["Server\tvLLM, ", "Context\t512 tokens", 'Off\trequest: {"chat_template_kwargs":']),
+        (
+            "llama_server",
+            ["Thinks\tyes", "Off\ttemplate: enable_thinking=false", "ending the thinking early"],
+        ),
+        ("lm_studio", ["Off\tit has no way to switch thinking off; what it thinks is hidden."]),
+        ("openrouter", ["Thinks\tyes", 'Effort\trequest: {"reasoning":{"effort":"low"}}']),
+    ],
+)
+def test_show_says_what_can_be_asked_of_a_model(mull: Run, file: Path, name: str, lines: list[str]) -> None:
+    with serve() as server:
+        read_dialect(name).play_on(server)
+        file.write_text(f'[endpoints.it]\nurl = "{server.url}/v1"\n')
+        done = mull("show", "@it")
+        assert done.returncode == 0
+        shown = done.stdout.decode()
+        assert all(line in shown for line in lines), shown
+        found = json.loads(mull("show", "thinker@it", "--json").stdout)
+        assert (found["model"], found["endpoint"]["name"]) == ("thinker", "it")
+        assert found["reasoning"]["off"]["applied"] in {"off", "default"}
+
+
+def test_show_names_a_model_that_is_not_there(mull: Run, office: Server, file: Path) -> None:
+    file.write_text(f'[endpoints.office]\nurl = "{office.url}/v1"\nkey_env = "OFFICE_KEY"\n')
+    done = mull("show", "tinker@office", env=KEY)
+    assert b"office does not list tinker. Did you mean thinker@office?" in done.stderr
+    assert mull("show", "@office", env={"OFFICE_KEY": "sk-other"}).returncode == 1
+    assert mull("show", "@office", "--readme", env=KEY).returncode == 1

@@ -58,6 +58,11 @@ def catalogue_models(incomplete: str) -> Found:
     return _matching(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
 
 
+def shown_models(incomplete: str) -> Found:
+    """What `mull show` takes: the catalogue's and installed models, and those of endpoints."""
+    return [*catalogue_models(incomplete), *_matching(incomplete, of_endpoints(incomplete))]
+
+
 def endpoint_names(incomplete: str) -> Found:
     """Names of endpoints."""
     return _matching(incomplete, ((one.name, one.url) for one in read_config().endpoints.values()))

@@ -26,8 +26,8 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="A catalogue name, owner/repo[:QUANT], or the path of a .gguf file.",
-        autocompletion=completes("catalogue_models"),
+        help="A catalogue name, owner/repo[:QUANT], the path of a .gguf file, or MODEL@ENDPOINT.",
+        autocompletion=completes("shown_models"),
     ),
 ]
 Readme = Annotated[
@@ -49,11 +49,20 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     from mull.models.catalogue.catalogue import load_catalogue
     from mull.models.inventory import find_item
     from mull.models.memory.fit import plan
+    from mull.models.resolve import address_of
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
+    settings = read_config()
+    if address := address_of(name, settings.endpoints):
+        from mull.commands import _show_endpoint
+
+        if readme:
+            raise MullError("no_readme", f"A server tells no README of {address}.")
+        _show_endpoint.show(streams, address, json=json)
+        return
     catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
-    row = find_item(name, catalogue, all_rows(catalogue, machine), machine, read_config().model_folders())
+    row = find_item(name, catalogue, all_rows(catalogue, machine), machine, settings.model_folders())
     if readme:
         _show_readme(streams, row)
         return
