@@ -89,6 +89,11 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull config set thinking hide", "never show thinking"),
         ("mull config unset thinking", "back to the default"),
     ),
+    "mull serve": (
+        ("mull serve -m qwen3-8b", "on 127.0.0.1:8484"),
+        ("mull serve --host 0.0.0.0 --api-key-env KEY", "for a network, with a key"),
+        ('mull -m @http://127.0.0.1:8484 "17 * 23?"', "ask it"),
+    ),
     "mull worker": (
         ("mull worker", "behind an SSH tunnel"),
         ("mull worker --host 10.0.0.2 --trusted-network", "in a VPN or a network of your own"),

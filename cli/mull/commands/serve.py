@@ -160,7 +160,7 @@ def serve(
     no_draft: NoDraft = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve models over HTTP: an OpenAI-compatible API that many clients can use at a time.
+    """Serve models over an OpenAI-compatible HTTP API.
 
     Models stay loaded, prompts are cached in memory, and requests are decoded in parallel. Fields of a request that
     mull does not have are named in the response's header x-mull-ignored.
