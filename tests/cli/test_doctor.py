@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mull.engine.diagnostics import diagnose
 from tests.conftest import Run
+from tests.endpoints.dialects import read_dialect
+from tests.endpoints.scripted_server import serve
 
 
 def test_it_reports_the_machine(mull: Run) -> None:
@@ -32,3 +34,16 @@ def test_without_json_it_is_text(mull: Run) -> None:
 def test_only_features_that_llama_cpp_has_kernels_for_are_listed() -> None:
     assert diagnose.cpu_features("flags : fpu avx avx2 amx_int8 sse") == ("AVX", "AVX2", "AMX_INT8")
     assert diagnose.compiled_features("CPU : AVX = 1 | AVX2 = 0 | FMA = 1 |") == ("AVX", "FMA")
+
+
+def test_endpoints_are_named_with_whether_they_answer(mull: Run, home: dict[str, str]) -> None:
+    with serve() as server:
+        read_dialect("vllm").play_on(server)
+        (Path(home["MULL_CONFIG_DIR"]) / "config.toml").write_text(
+            f'[endpoints.office]\nurl = "{server.url}/v1"\n[endpoints.away]\nurl = "http://127.0.0.1:9/v1"\n'
+        )
+        lines = mull("doctor").stdout.decode().splitlines()
+        found = json.loads(mull("doctor", "--json").stdout)["endpoints"]
+    assert f"Endpoint\toffice: vLLM answers, {server.url}/v1" in lines
+    assert any(line.startswith("Endpoint\taway: Cannot connect") for line in lines)
+    assert found == [{"name": "office", "answers": True}, {"name": "away", "answers": False}]

@@ -19,11 +19,13 @@ from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import card
 
 if TYPE_CHECKING:
+    from mull.endpoints.probe import Report
     from mull.engine.diagnostics.cards import Card
     from mull.engine.diagnostics.diagnose import Diagnosis
     from mull.engine.native.devices import Device
 
 GIB = 1 << 30
+ENDPOINT_SECONDS = 1.0
 _SPELLED = {"cuda": "CUDA", "vulkan": "Vulkan", "hip": "ROCm (HIP)", "sycl": "SYCL", "metal": "Metal"}
 _STYLES = {
     **dict.fromkeys(("Not safe", "Refused", "Fallback", "Unused card"), "warning"),
@@ -44,6 +46,7 @@ def doctor(context: typer.Context, json: Json = False, clear_verdicts: ClearVerd
     Shows which CPU features and devices llama.cpp uses, graphics cards that another build would use, the result of the
     self-check, and a command that fixes what is wrong. A model file that crashed llama.cpp is refused for a week, or
     until mull or llama.cpp changes; such files are listed, and --clear-verdicts lets them be checked again at once.
+    Endpoints have a second to answer.
     """
     from mull.engine.diagnostics import diagnose
     from mull.terminal.views.json_output import write_object
@@ -52,16 +55,46 @@ def doctor(context: typer.Context, json: Json = False, clear_verdicts: ClearVerd
     if clear_verdicts:
         count = diagnose.clear_verdicts()
         streams.note(f"{count} stored result{'' if count == 1 else 's'} removed.")
-    found = diagnose.diagnose()
+    found, endpoints = diagnose.diagnose(), _endpoints()
     if json:
-        write_object(streams, {"v": 1, **asdict(found)})
+        answers = [{"name": one.endpoint.name, "answers": one.server is not None} for one in endpoints]
+        write_object(streams, {"v": 1, **asdict(found), "endpoints": answers})
     else:
         card(
             streams,
-            [(name, Styled(value, _STYLES.get(name, ""))) for name, value in _rows(found)],
+            [
+                (name, Styled(value, _STYLES.get(name, "")))
+                for name, value in (*_rows(found), *map(_endpoint_row, endpoints))
+            ],
             "This machine",
         )
     raise typer.Exit(ExitCode.OK if found.healthy else ExitCode.FAILURE)
+
+
+def _endpoints() -> list[Report]:
+    """Whether the endpoints answer; those that take longer than a second do not."""
+    from mull.config import read_config
+    from mull.control import TurnControl, stop_on_interrupt
+    from mull.endpoints.probe import probe
+    from mull.errors import MullError
+
+    try:
+        endpoints = [*read_config().endpoints.values()]
+    except MullError:  # what reads it next says what is wrong
+        return []
+    if not endpoints:
+        return []
+    control = TurnControl()
+    with stop_on_interrupt(control):
+        return probe(endpoints, control, seconds=ENDPOINT_SECONDS)
+
+
+def _endpoint_row(report: Report) -> tuple[str, str]:
+    if report.server is None:
+        why = report.error.message if report.error else "It does not answer."
+        return "Endpoint", f"{report.endpoint.name}: {why}"
+    kind = "a server" if report.server.kind == "other" else report.server.kind
+    return "Endpoint", f"{report.endpoint.name}: {kind} answers, {report.endpoint.url}"
 
 
 def _rows(found: Diagnosis) -> list[tuple[str, str]]:
