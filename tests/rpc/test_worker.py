@@ -16,6 +16,7 @@ from mull.backends.rpc.handshake import greet
 from mull.engine.native import rpc
 from tests.conftest import Run
 from tests.rpc.workers import run_worker
+from tests.waiting import wait_for
 
 needs_rpc = pytest.mark.skipif(not rpc.available(), reason="this build of llama.cpp has no RPC backend")
 
@@ -53,6 +54,23 @@ def test_it_ends_while_a_client_is_connected(home: dict[str, str]) -> None:
         with closing(socket.create_connection((host, int(port)))):
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == -signal.SIGTERM
+
+
+@needs_rpc
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of connections")
+def test_a_silent_connection_is_probed(home: dict[str, str]) -> None:
+    """So that a client whose network is gone does not keep the worker for ever."""
+    with run_worker(home) as (_, address):
+        host, port = address.split(":")
+        with closing(socket.create_connection((host, int(port)))):
+
+            def timers() -> set[str]:
+                """Of the worker's connections: proc_pid_net(5), `tr`, is 02 for a keep-alive timer."""
+                rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+                mine = f":{int(port):04X}"
+                return {row[5][:2] for row in rows if row[1].endswith(mine) and row[3] == "01"}
+
+            wait_for(lambda: timers() == {"02"}, "a keep-alive timer")
 
 
 @needs_rpc

@@ -10,8 +10,9 @@ import ipaddress
 import os
 import socket
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PORT = 50052  # llama.cpp's own
 LOOPBACK = "127.0.0.1"
 GIB = 1 << 30
+KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _POLL = 0.05  # seconds between two looks whether the server listens
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The IPv4 address to listen at.")]
@@ -75,6 +77,7 @@ def worker(
     )
     serving.start()
     _wait_until_listening(serving, host, port)
+    _notice_lost_clients(host, port)
     streams.note(f"Serving {', '.join(map(_device, offered))} at {address}; Ctrl+C ends it.")
     while serving.is_alive():
         serving.join(1)
@@ -122,6 +125,31 @@ def _wait_until_listening(serving: threading.Thread, host: str, port: int) -> No
             client.settimeout(1)
             if client.connect_ex((host if host != "0.0.0.0" else LOOPBACK, port)) == 0:  # noqa: S104
                 return
+
+
+def _notice_lost_clients(host: str, port: int) -> None:
+    """Probe connections that are silent, so that a client whose network is gone frees the worker after two minutes.
+
+    llama.cpp doesn't, and serves one client at a time. What is set on its listening socket holds for the connections
+    that it accepts (Linux).
+    """
+    with suppress(OSError):
+        for entry in Path("/proc/self/fd").iterdir():
+            with suppress(OSError), _socket(int(entry.name)) as found:
+                if found.getsockname() == (host, port):
+                    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                    for name, value in KEEP_ALIVE.items():
+                        found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _socket(descriptor: int) -> socket.socket:
+    """A second handle on a socket. Raises OSError for a descriptor that is none."""
+    copy = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
 
 
 def _failed(address: str) -> EngineError:
