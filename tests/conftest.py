@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.modes import is_kept, stop_servers
 
 # A background job of a shell ignores SIGINT, nohup SIGHUP, and their children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -48,7 +50,7 @@ def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
+def home(request: pytest.FixtureRequest, tmp_path: Path, checked_state: Path) -> Iterator[dict[str, str]]:
     """The environment of a new user: no models, no sessions, nothing from the settings of this machine."""
     base = tmp_path / "home"
     state = base / "state"
@@ -59,7 +61,7 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
     for verdict in checked_state.glob("*.json"):
         shutil.copy(verdict, state)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {
+    made = {
         **environment,
         "HOME": str(base),
         "MULL_CONFIG_DIR": str(config.parent),
@@ -69,6 +71,12 @@ def home(tmp_path: Path, checked_state: Path) -> dict[str, str]:
         "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8"),
         "PYTHONPATH": str(Path(__file__).parents[1] / "cli"),
     }
+    if not is_kept(request):
+        yield made
+        return
+    made["MULL_KEEP_ALIVE"] = "60"
+    yield made
+    stop_servers(made)
 
 
 @pytest.fixture

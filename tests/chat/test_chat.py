@@ -23,6 +23,7 @@ from tests.chat.conftest import ChatTerminal
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.models.test_packaged import install
+from tests.modes import both_modes
 from tests.waiting import wait_for
 
 Chat = Callable[..., "contextlib.AbstractContextManager[ChatTerminal]"]
@@ -34,6 +35,7 @@ def copied(terminal: ChatTerminal) -> str:
     return base64.b64decode(data).decode()
 
 
+@both_modes
 def test_questions_answers_and_figures(chat: Chat, thinker: Path, kept: Store) -> None:
     with chat(thinker) as terminal:
         terminal.say("What is it?")
@@ -62,6 +64,7 @@ def test_words_that_mean_a_command_need_no_slash(chat: Chat, thinker: Path, kept
     assert kept.count() == 0
 
 
+@both_modes
 def test_thinking_is_switched(chat: Chat, thinker: Path, kept: Store) -> None:
     with chat(thinker) as terminal:
         terminal.say("/reason off")
@@ -90,6 +93,7 @@ def test_thinking_is_switched(chat: Chat, thinker: Path, kept: Store) -> None:
     assert [bool(turn.thinking) for turn in turns] == [False, True, False]
 
 
+@both_modes
 def test_branches(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nsed -i.bak "s/first/FIRST/" "$1"\n')
@@ -234,6 +238,7 @@ def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: St
     assert kept.sessions()[0].title == "what is in it?"
 
 
+@both_modes
 def test_models_are_switched_in_mid_conversation(chat: Chat, thinker: Path, coder: Path, kept: Store) -> None:
     with chat(thinker) as terminal:
         terminal.say("one")
@@ -253,6 +258,7 @@ def test_models_are_switched_in_mid_conversation(chat: Chat, thinker: Path, code
     assert [(turn.question, turn.model) for turn in turns] == [("one", "thinker"), ("two", "coder")]
 
 
+@both_modes
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(chat: Chat, thinker: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(thinker.read_bytes()[:3000])
@@ -311,6 +317,7 @@ def test_help_fits_one_screen(chat: Chat, thinker: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["\x1b", "\x03"], ids=["escape", "ctrl-c"])
+@both_modes
 def test_stopping_in_the_answer_keeps_it_for_the_next_turn(
     chat: Chat, endless: Path, kept: Store, key: str
 ) -> None:
@@ -328,6 +335,7 @@ def test_stopping_in_the_answer_keeps_it_for_the_next_turn(
     assert kept.messages(kept.sessions()[0].id)[-1].partial
 
 
+@both_modes
 def test_stopping_in_the_thinking_keeps_it(chat: Chat, endless: Path, kept: Store) -> None:
     with chat(endless) as terminal:
         terminal.say("think")
@@ -340,6 +348,7 @@ def test_stopping_in_the_thinking_keeps_it(chat: Chat, endless: Path, kept: Stor
     assert "m0 m1 m2" in turn.thinking
 
 
+@both_modes
 def test_answer_now(chat: Chat, endless: Path, kept: Store) -> None:
     with chat(endless) as terminal:
         terminal.say("think")
@@ -354,6 +363,7 @@ def test_answer_now(chat: Chat, endless: Path, kept: Store) -> None:
     assert turn.answer.startswith("Well w0")
 
 
+@both_modes
 def test_two_interrupts_leave_with_130(chat: Chat, endless: Path, kept: Store) -> None:
     with chat(endless, "--no-reason") as terminal:
         terminal.say("go on and on")
@@ -404,6 +414,7 @@ def test_a_kill_in_mid_answer_loses_at_most_the_last_second(chat: Chat, endless:
         terminal.leave()
 
 
+@both_modes
 def test_what_is_typed_while_it_answers_comes_next(chat: Chat, endless: Path, kept: Store) -> None:
     with chat(endless, "--no-reason") as terminal:
         terminal.say("go on and on")
@@ -491,6 +502,7 @@ def test_a_store_that_cannot_be_opened_costs_one_notice(
         ("ask", "Leave out the oldest turns (d)"),
     ],
 )
+@both_modes
 def test_a_full_context_is_never_silent(
     chat: Chat, wordy: Path, kept: Store, policy: str, reply: str
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
+from tests.modes import both_modes
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "output.schema.json").read_text(encoding="utf-8"))
 VALID = jsonschema.Draft202012Validator(SCHEMA)
@@ -100,6 +101,7 @@ CASES = {
 
 @pytest.mark.parametrize("form", ["--json", "--jsonl"])
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+@both_modes
 def test_every_end(mull: Run, tmp_path: Path, request: pytest.FixtureRequest, case: Case, form: str) -> None:
     (tmp_path / "g.gbnf").write_text(DOUBLING)
     (tmp_path / "bad.gbnf").write_text("root ::= (\n")
@@ -153,6 +155,7 @@ def test_the_schema_rejects_invalid_objects(broken: dict[str, Any]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 @pytest.mark.parametrize("form", ["--json", "--jsonl"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@both_modes
 def test_interrupted(home: dict[str, str], slow: Path, form: str, number: signal.Signals) -> None:
     """At any moment after Python is up: while loading it is an error's object, later the turn's own."""
     for seconds in (0.5, 2.5):
@@ -172,6 +175,7 @@ def test_interrupted(home: dict[str, str], slow: Path, form: str, number: signal
         assert (process.returncode, lines[-1]["finish"], said) == (-number, "interrupted", b"")
 
 
+@both_modes
 def test_logprobs_belong_to_the_tokens_of_the_answer(mull: Run, thinker: Path) -> None:
     result = json.loads(mull("--json", "-m", thinker, "--logprobs", "2", "hi").stdout)
     assert "".join(one["token"] for one in result["logprobs"]).strip() == result["answer"] == "Forty-two."

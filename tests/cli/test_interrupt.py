@@ -21,6 +21,7 @@ if sys.platform == "win32":
 import fcntl
 import termios
 
+from tests.modes import both_modes
 from tests.terminal.harness import Terminal
 from tests.waiting import wait_for
 
@@ -75,6 +76,7 @@ class Running:
     ("phase", "flags", "field"),
     [("thinking", [], "thinking"), ("answer", ["--no-reason"], "answer")],
 )
+@both_modes
 def test_interrupt_while_generating(
     home: dict[str, str], slow: Path, phase: str, flags: list[str], field: str
 ) -> None:
@@ -94,6 +96,7 @@ def test_interrupt_while_generating(
     assert last["usage"]["thinking"] + last["usage"]["answer"] < 1500
 
 
+@both_modes
 def test_interrupt_while_processing_the_prompt(home: dict[str, str], slow: Path) -> None:
     text = "some words that take long to read, " * 800
     run = Running(home, "-m", str(slow), "--ctx", "32768", stdin=text.encode())
@@ -276,6 +279,7 @@ def test_other_commands_die_of_the_signal_as_well(home: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("shown", [["--thinking", "show"], ["-q", "--jsonl"]])
+@both_modes
 def test_ctrl_c_ends_a_loop_of_the_shell(home: dict[str, str], slow: Path, shown: list[str]) -> None:
     """A shell goes on after a program that exits with 130, and stops after one that died of SIGINT."""
     mull = shlex.join([sys.executable, "-m", "mull", "-m", str(slow), "--no-save", *shown, "hi"])
@@ -288,6 +292,7 @@ def test_ctrl_c_ends_a_loop_of_the_shell(home: dict[str, str], slow: Path, shown
         assert "WENT ON" not in "".join(terminal.everything)
 
 
+@both_modes
 def test_interrupt_while_loading(home: dict[str, str], slow: Path) -> None:
     run = Running(home, "-m", str(slow), "hi")
     last: dict[str, Any] = {}
@@ -299,6 +304,7 @@ def test_interrupt_while_loading(home: dict[str, str], slow: Path) -> None:
     assert last["finish"] == "interrupted"
 
 
+@both_modes
 def test_a_second_interrupt_exits_at_once(home: dict[str, str], slow: Path) -> None:
     run = Running(home, "-m", str(slow), "hi")
     for event in run.events():
@@ -321,6 +327,7 @@ def saved_turn(home: dict[str, str], name: str) -> dict[str, Any]:
     "form", [("--jsonl",), ("--json",), ("--thinking", "hide")], ids=["jsonl", "json", "text"]
 )
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@both_modes
 def test_a_signal_saves_the_partial_answer_in_the_session(
     home: dict[str, str], slow: Path, number: signal.Signals, form: tuple[str, ...]
 ) -> None:
@@ -353,6 +360,7 @@ def test_nohup_is_respected(home: dict[str, str], slow: Path) -> None:
     assert (last["finish"], last["usage"]["answer"]) == ("length", 300)
 
 
+@both_modes
 def test_a_closed_pipe_saves_the_partial_answer_in_the_session(home: dict[str, str], slow: Path) -> None:
     run = Running(home, "-m", str(slow), "--no-reason", "--session", "night", "hi", flags=())
     assert run.process.stdout is not None

@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
+from tests.modes import both_modes
 from tests.reasoning import templates as t
 
 TAGS: dict[str, Any] = {"user_defined": ["<think>", "</think>"]}
@@ -95,6 +96,7 @@ def test_a_base_model_is_constrained_from_its_first_token(mull: Run, tmp_path: P
     assert json.loads(result["answer"])["ok"] in {True, False}
 
 
+@both_modes
 def test_a_gbnf_grammar(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "g.gbnf").write_text('root ::= "yes" | "no"\n')
     done = mull("-m", thinker, "--grammar", "g.gbnf", "hi")
@@ -106,6 +108,7 @@ def test_a_gbnf_grammar(mull: Run, thinker: Path, tmp_path: Path) -> None:
     assert b"line 2" in done.stderr
 
 
+@both_modes
 def test_an_answer_cut_before_the_grammar_ends_is_exit_5(mull: Run, thinker: Path, tmp_path: Path) -> None:
     (tmp_path / "g.gbnf").write_text('root ::= "yes" [a-z]{40}\n')
     done = mull("-m", thinker, "--grammar", "g.gbnf", "--max-tokens", "10", "hi")
@@ -114,6 +117,7 @@ def test_an_answer_cut_before_the_grammar_ends_is_exit_5(mull: Run, thinker: Pat
     assert b"was cut" in done.stderr
 
 
+@both_modes
 def test_json_of_any_kind(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--format", "json", "hi")
     assert done.returncode == 0
@@ -137,6 +141,7 @@ def test_a_prompt_template_can_have_a_schema(mull: Run, thinker: Path, tmp_path:
     assert set(json.loads(done.stdout)) == {"no"}  # flags are stronger
 
 
+@both_modes
 def test_chatml_without_thinking_is_constrained_in_a_conversation(mull: Run, tmp_path: Path) -> None:
     """The second turn is bound as the first, and the session keeps the answers."""
     model = write_scripted(tmp_path / "m.gguf", ["Well", " then"], template=CHATML)

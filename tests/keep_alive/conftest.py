@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from mull.keep_alive import record, stopping
+from mull.keep_alive import record
 from mull.keep_alive.record import KeptServer
 from tests.cli.conftest import slow, thinker  # noqa: F401 - fixtures
 from tests.conftest import Run
+from tests.modes import stop_servers
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -25,8 +26,7 @@ def servers(
     monkeypatch.setenv("MULL_STATE_DIR", home["MULL_STATE_DIR"])
     home["MULL_KEEP_ALIVE"] = "60"
     yield record.running
-    for server in record.running():
-        stopping.stop(server, patience=0.5)
+    stop_servers(home)
 
 
 @pytest.fixture

@@ -33,12 +33,15 @@ def message_object(message: Message, *, extended: bool = False) -> dict[str, Any
     return value
 
 
-def read_messages(value: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    """The messages, and the keys in them that have no effect. Raises InvalidRequest."""
+def read_messages(value: Any, *, to_answer: bool = True) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """The messages, and the keys in them that have no effect. Raises InvalidRequest.
+
+    `to_answer`: the last one has to be a question.
+    """
     if not isinstance(value, list) or not value:
         raise InvalidRequest("“messages” has to be a list with at least one message.", param="messages")
     messages = tuple(_message(each, f"messages[{place}]") for place, each in enumerate(value))
-    if messages[-1].role == "assistant":
+    if to_answer and messages[-1].role == "assistant":
         raise InvalidRequest(
             "The last message is the assistant's; mull does not continue an answer.",
             "End with a message of the user.",

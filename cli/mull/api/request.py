@@ -73,8 +73,8 @@ def request_body(
     return body
 
 
-def read_request(body: Any) -> ChatRequest:
-    """The request in a body that was parsed from JSON.
+def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
+    """The request in a body that was parsed from JSON. `to_answer`: it ends with a question.
 
     Raises InvalidRequest, and what `structured.reading` raises for schemas and grammars.
     """
@@ -82,7 +82,7 @@ def read_request(body: Any) -> ChatRequest:
         raise InvalidRequest("The body has to be a JSON object.", 'For example: {"messages": […]}')
     left = {name: value for name, value in body.items() if value is not None}
     _refuse_unsupported(left)
-    messages, unread = read_messages(left.pop("messages", None))
+    messages, unread = read_messages(left.pop("messages", None), to_answer=to_answer)
     reasoning, arguments = fields.take_reasoning(left)
     own = dict(checks.mapping("mull", left.pop("mull", {})))
     own_settings = dict(checks.mapping("mull.settings", own.pop("settings", None) or {}))

@@ -193,7 +193,7 @@ class KeptBackend:
             return TokenCount(*self._reached.client.count_tokens(self.name, messages, settings))
         except (Gone, Silent) as error:
             self._job = None
-            raise self._ended() from error
+            raise self._ended(error) from error
 
     def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
@@ -212,9 +212,9 @@ class KeptBackend:
             except (Gone, Silent) as error:
                 self._job = None
                 if so_far.tokens:
-                    yield so_far.done(self.name, settings.reasoning, "error", self._ended())
+                    yield so_far.done(self.name, settings.reasoning, "error", self._ended(error))
                 elif attempt == 2:
-                    raise self._ended() from error
+                    raise self._ended(error) from error
                 else:  # it left before it had answered anything: another takes its place
                     yield from self.load(control)
                     continue
@@ -246,10 +246,11 @@ class KeptBackend:
         first = timing.first_token - timing.load + self._load_seconds
         return replace(event, timing=replace(timing, load=self._load_seconds, first_token=first))
 
-    def _ended(self) -> MullError:
+    def _ended(self, why: Gone | Silent) -> MullError:
+        what = "has ended" if isinstance(why, Gone) else "does not respond any more"
         return MullError(
             "kept_model_ended",
-            f"The process that kept {self.name} loaded has ended.",
+            f"The process that kept {self.name} loaded {what}.",
             "Ask again: the model is loaded again. If it ends again, the machine may be short of memory.",
         )
 

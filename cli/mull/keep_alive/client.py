@@ -27,9 +27,8 @@ from mull.settings import TurnSettings
 
 ANSWER_SECONDS = 2.0  # for what a server answers at once, even while it computes
 STOP_SECONDS = 1.0  # until a stopped turn has ended; then the connection is closed
-PING_SECONDS = (
-    60.0  # without any event: the server sends a comment every few seconds while a turn waits or computes
-)
+TURN_SECONDS = 86_400.0  # of silence: a turn may wait for others, and a large prompt takes its time
+LOOK_SECONDS, STOPPED_SECONDS = 0.5, 4.0  # how often the process is looked at, and how long it may be stopped
 _DATA, _END = b"data: ", b"data: [DONE]"
 
 
@@ -45,6 +44,7 @@ class KeptClient:
     """The server that listens at a Unix socket (or at a loopback port, with a token)."""
 
     def __init__(self, address: str, token: str = "") -> None:
+        self.server: KeptServer | None = None  # its record, to see whether it was stopped
         self._client = Client(address, name="The server that keeps the model loaded")
         self._prefix = f"/{token}" if token else ""
 
@@ -63,7 +63,7 @@ class KeptClient:
     ) -> tuple[int, bool]:
         """The tokens of the prompt, and whether they were counted exactly. Raises what rendering raises."""
         body = request_body(name, messages, settings, extended=True)
-        found = self._call("POST", TOKENS, body, None, PING_SECONDS)
+        found = self._call("POST", TOKENS, body, None, TURN_SECONDS)
         return int(found["value"]), bool(found["exact"])
 
     def persist(self) -> None:
@@ -84,7 +84,7 @@ class KeptClient:
         relay = _Relay(control, self)
         try:
             with self._client.request(
-                "POST", self._prefix + COMPLETIONS, body, control=relay, seconds=PING_SECONDS
+                "POST", self._prefix + COMPLETIONS, body, control=relay, seconds=TURN_SECONDS
             ) as response:
                 relay.completion = response.headers.get("x-completion-id", "")
                 yield from _events(response)
@@ -102,9 +102,11 @@ class KeptClient:
             with self._client.request(
                 method, self._prefix + path, body, control=control, seconds=seconds
             ) as response:
-                return response.json()
+                found = response.json()
         except ServerError as error:
             raise _failure(error) from error
+        _check(found)
+        return found
 
 
 class _Relay(TurnControl):
@@ -120,9 +122,11 @@ class _Relay(TurnControl):
         self._client = client
         self._sent: set[str] = set()
         self._until = 0.0
+        self._looked = self._running = time.monotonic()
 
     @property
     def stopped(self) -> bool:
+        self._look()
         if self._control.wants_answer and self.completion:
             self._send(ANSWER_NOW)
         if not self._control.stopped:
@@ -133,6 +137,17 @@ class _Relay(TurnControl):
             self._until = time.monotonic() + STOP_SECONDS
             self._send(STOP)
         return time.monotonic() > self._until
+
+    def _look(self) -> None:
+        """Raise Silent where the server's process was stopped, and is not continued within some seconds."""
+        now, server = time.monotonic(), self._client.server
+        if server is None or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        if server.state != "stopped":
+            self._running = now
+        elif now - self._running > STOPPED_SECONDS:
+            raise Silent
 
     def _send(self, action: str) -> None:
         if action in self._sent:
@@ -145,18 +160,26 @@ class _Relay(TurnControl):
 def _events(response: Response) -> Iterator[Event]:
     reader = EventReader()
     for line in response.lines():
+        if line.startswith(b"{"):  # refused before it began
+            _check(parse_json(line))
         if not line.startswith(_DATA) or line == _END:
             continue
         chunk = parse_json(line.removeprefix(_DATA))
-        error = chunk.get("error")
-        if error is not None and "mull" in error and not chunk.get("mull"):
-            raise read_exact_error(error["mull"])
+        if not chunk.get("mull"):
+            _check(chunk)
         event = reader.feed(chunk)
         if event is not None:
             yield event
         if isinstance(event, Done):
             return
     raise Gone
+
+
+def _check(value: dict[str, Any]) -> None:
+    """Raise the error in a response, if there is one."""
+    error = value.get("error")
+    if isinstance(error, dict) and "mull" in error:
+        raise read_exact_error(error["mull"])
 
 
 def _failure(error: ServerError) -> Exception:

@@ -58,6 +58,7 @@ def reach(spec: ServerSpec, report: Callable[[float], None], control: TurnContro
         if status.error is not None:
             raise status.error
         if status.ready:
+            client.server = record.read(spec.key)
             return Reached(client, status, search.starts > 0)
         report(status.fraction)
         time.sleep(_LOADING_PAUSE)

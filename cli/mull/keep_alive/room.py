@@ -54,5 +54,5 @@ def _is_busy(server: KeptServer) -> bool:
     if server.state == "stopped":
         return False
     with suppress(Gone, Silent, MullError, KeyError, TypeError, ValueError):
-        return KeptClient.of(server).status().busy
+        return KeptClient.of(server).status().waiting > 0
     return False

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from mull.api.chunks import Completion
-from mull.api.errors import error_object, status_of
+from mull.api.errors import error_object
 from mull.api.request import ChatRequest, read_request
 from mull.backends.base import ChatBackend
 from mull.control import TurnControl
@@ -78,7 +78,7 @@ class KeptModel:
             1.0,
             self.backend.context_tokens,
             self.backend.can_think,
-            busy=bool(self.controls),
+            waiting=len(self.controls),
             notices=tuple(self.notices),
         )
 
@@ -150,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
         except _RefusedError as refusal:
             self._object({}, refusal.status)
         except MullError as error:
-            self._object(error_object(error, extended=True), status_of(error))
+            self._object(error_object(error, extended=True))  # no status: the client reads the error itself
         except OSError:  # the client went away
             pass
 
@@ -196,7 +196,7 @@ class Handler(BaseHTTPRequestHandler):
         self._object({"success": True})
 
     def _count(self) -> None:
-        model, request = self.server.model, read_request(self._body())
+        model, request = self.server.model, read_request(self._body(), to_answer=False)
         settings = request.turn_settings(model.backend.sampling_advice)
         found = model.backend.count_tokens(request.messages, settings)
         self._object({"value": found.value, "exact": found.exact})

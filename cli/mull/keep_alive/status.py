@@ -23,13 +23,13 @@ STOP, ANSWER_NOW = "stop", "reasoning_end"
 class Status:
     """`fraction`: the loaded part of the model, 1.0 once it can answer. `error`: why it cannot be loaded.
 
-    `notices`: what loading had to say. `busy`: a turn waits or runs.
+    `notices`: what loading had to say. `waiting`: how many turns wait or run.
     """
 
     fraction: float = 0.0
     context_tokens: int | None = None
     can_think: bool | None = None
-    busy: bool = False
+    waiting: int = 0
     notices: tuple[Notice, ...] = ()
     error: MullError | None = None
 
@@ -42,7 +42,7 @@ class Status:
             "fraction": self.fraction,
             "context_tokens": self.context_tokens,
             "can_think": self.can_think,
-            "busy": self.busy,
+            "waiting": self.waiting,
             "notices": [[notice.code, notice.text] for notice in self.notices],
             "error": None if self.error is None else exact_error(self.error),
         }
@@ -55,7 +55,7 @@ class Status:
             fraction=float(value["fraction"]),
             context_tokens=value["context_tokens"],
             can_think=value["can_think"],
-            busy=bool(value["busy"]),
+            waiting=int(value["waiting"]),
             notices=tuple(Notice(code=str(code), text=str(text)) for code, text in value["notices"]),
             error=None if error is None else read_exact_error(error),
         )
