@@ -1,10 +1,12 @@
 """The progress of the build, read from ninja's output: `[37/74] · 1:10 · about 1:20 left`.
 
-On a terminal one line that is rewritten; in a pipe a plain line every 30 seconds. Everything goes to stderr.
+On a terminal one line that is rewritten, with a bar where it has room; in a pipe a plain line every 30 seconds.
+Everything goes to stderr. It runs before anything is installed, so the bar is not drawn by a library.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -14,6 +16,7 @@ from typing import TextIO
 _STEP = re.compile(r"^\[(\d+)/(\d+)\] ")
 _PIPE_SECONDS = 30.0
 _TERMINAL_SECONDS = 1.0
+_BAR, _SHORTEST_BAR = 28, 6  # cells
 _FIRST_ESTIMATE = 0.1  # of the steps: before that the rate says little
 
 
@@ -66,11 +69,29 @@ class Progress:
 
     def _show(self, text: str) -> None:
         if self._terminal:
+            text = self._bar(len(text)) + text
             self._stream.write("\r" + text.ljust(self._width))
             self._width = len(text)
         else:
             self._stream.write(text + "\n")
         self._stream.flush()
+
+    def _bar(self, beside: int) -> str:
+        """The share of the steps that are done, `━━━━────  `; empty where the line has no room for it."""
+        cells = min(_BAR, self._columns() - beside - 3)
+        if self._steps is None or cells < _SHORTEST_BAR:
+            return ""
+        done, total = self._steps
+        full = cells * done // max(total, 1)
+        utf8 = (self._stream.encoding or "").lower().replace("-", "") == "utf8"
+        line, rest = ("━", "─") if utf8 else ("=", "-")
+        return line * full + rest * (cells - full) + "  "
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return 80
 
 
 def clock(seconds: float) -> str:

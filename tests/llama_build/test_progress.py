@@ -67,5 +67,8 @@ def test_a_terminal_gets_one_line_that_ends_empty() -> None:
     progress.close()
     assert "\n" not in stream.getvalue()
     shown = stream.getvalue().split("\r")
-    assert shown[1].rstrip() == "[1/5] · 0:02 · about 0:10 left"
+    bar, text = shown[1].rstrip().split("  ")
+    assert text == "[1/5] · 0:02 · about 0:10 left"
+    assert bar.count("=") == len(bar) // 5
+    assert set(bar) == {"=", "-"}
     assert not shown[-2].strip()

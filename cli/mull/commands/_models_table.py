@@ -63,7 +63,7 @@ def show_models(streams: Streams, rows: Sequence[InventoryItem], best: str, *, a
 
 def _legend(streams: Streams, rows: Sequence[InventoryItem], best: str) -> Iterator[str]:
     if any(row.name == best for row in rows):
-        yield f"{_best_mark(streams)} recommended"
+        yield f"{_best_mark(streams)} recommended: {best}"  # its row may have scrolled away
     if any(row.installed for row in rows):
         yield f"{_here_mark(streams)} installed"
     if streams.width >= _WIDE:
