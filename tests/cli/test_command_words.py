@@ -49,6 +49,8 @@ def test_lists_of_models(mull: Run, typed: str, count: int) -> None:
         (["--no-reason", "models"], "models"),
         (["pul"], "pull"),
         (["history"], "sessions"),
+        (["logs"], "sessions"),
+        (["resume"], "chat -c"),
         (["help", "modles"], "help models"),
         (["help", "sessions", "serch"], "help sessions search"),
         (["help", "sesions", "search"], "help sessions"),
@@ -186,3 +188,31 @@ def test_what_does_not_exist_is_exit_code_1(mull: Run, code: str, line: str) -> 
 )
 def test_an_unknown_command_or_option_is_exit_code_2(mull: Run, line: str) -> None:
     assert mull(*line.split()).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "model", ["llama3", "qwen3:8b", "gemma-3-4b", "owner/repo", "hf.co/owner/repo:Q4_K_M"]
+)
+@pytest.mark.parametrize("more", [[], ["Why is the sky blue?"]])
+def test_run_with_a_model_names_the_commands_here(mull: Run, model: str, more: list[str]) -> None:
+    done = mull("run", model, *more)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"mull chat -m {model}" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [["run", "away"], ["run", "test_1.py"], ["run", "3", "miles"]])
+def test_other_prompts_that_begin_with_run_are_asked(mull: Run, words: list[str]) -> None:
+    assert b"There is no command" not in mull(*words).stderr
+
+
+def test_a_quantization_that_does_not_exist_is_named(mull: Run) -> None:
+    done = mull("pull", "qwen3-8b", "--quant", "Q99")
+    assert done.returncode == 1
+    assert 'qwen3-8b has no quantization "Q99".' in done.stderr.decode()
+    assert "mull show qwen3-8b" in done.stderr.decode()
+
+
+def test_another_tools_word_below_a_command_names_the_one_here(mull: Run) -> None:
+    done = mull("sessions", "delete", "1")
+    assert done.returncode == 2
+    assert "Did you mean mull sessions rm?" in done.stderr.decode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from mull.commands._lone_word import ELSEWHERE
 from mull.errors import UsageError
 from mull.terminal.console.sanitize import one_line
 
@@ -28,4 +30,7 @@ def usage_error(usage: Any, words: Sequence[str]) -> UsageError:
 
 def _help_line(usage: Any) -> str:
     path = usage.ctx.command_path if getattr(usage, "ctx", None) is not None else "mull"
+    if said := re.match(r"No such command '(\w+)'", usage.format_message()):
+        if (name := ELSEWHERE.get(said[1])) in usage.ctx.command.list_commands(usage.ctx):
+            return f"Did you mean {path} {name}?"
     return f"{path.replace('ask-or-chat', 'ask')} --help shows the options."

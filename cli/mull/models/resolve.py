@@ -146,6 +146,10 @@ def split_name(name: str, catalogue: Catalogue) -> tuple[CatalogueEntry | None, 
 
 def unknown(name: str, catalogue: Catalogue, folders: Sequence[Path] = ()) -> MullError:
     """The error for an unknown name, with similar names."""
+    bare, _, tag = name.partition(":")
+    if tag and (entry := catalogue.find(bare)) is not None:
+        what = f'{entry.name} has no quantization "{tag}".'
+        return MullError("unknown_model", what, f"mull show {entry.name} lists its files.")
     here = {model.name.lower(): model.name for model in installed(folders)}
     near = catalogue.nearest(name.partition(":")[0])
     near += [here[known] for known in nearest(name.lower(), here, count=2)]
