@@ -30,7 +30,8 @@ def usage_error(usage: Any, words: Sequence[str]) -> UsageError:
 
 def _help_line(usage: Any) -> str:
     path = usage.ctx.command_path if getattr(usage, "ctx", None) is not None else "mull"
-    if said := re.match(r"No such command '(\w+)'", usage.format_message()):
-        if (name := ELSEWHERE.get(said[1])) in usage.ctx.command.list_commands(usage.ctx):
-            return f"Did you mean {path} {name}?"
+    said = re.match(r"No such command '(\w+)'", usage.format_message())
+    name = ELSEWHERE.get(said[1]) if said else None
+    if name is not None and name in usage.ctx.command.list_commands(usage.ctx):
+        return f"Did you mean {path} {name}?"
     return f"{path.replace('ask-or-chat', 'ask')} --help shows the options."
