@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,8 @@ from tests.bench import peers
 from tests.model_files.scripted import write_scripted
 from tests.waiting import wait_for
 
-CONTEXT = 512
+CONTEXT = 512  # tokens, of the contract's model
+TALK = 600  # tokens of thinking, and as many of answer
 TEMPLATE = """\
 {%- for m in messages %}
   {%- if m.role == 'assistant' %}
@@ -47,24 +49,32 @@ TEMPLATE = """\
 
 
 @lru_cache(maxsize=1)
-def model() -> Path:
-    """The model that plays the contract's script."""
-    folder = tempfile.TemporaryDirectory(prefix="mull-servers-")
-    atexit.register(folder.cleanup)
+def folder() -> Path:
+    """A folder for models and homes, as long as the test process lives."""
+    made = tempfile.TemporaryDirectory(prefix="mull-servers-", ignore_cleanup_errors=True)
+    atexit.register(made.cleanup)
+    return Path(made.name)
+
+
+@lru_cache(maxsize=2)
+def model(name: str = "thinker") -> Path:
+    """The model that plays the contract's script; or the `talker`, which thinks and answers for long."""
+    talks = name == "talker"
+    thoughts = [f" thought{number}" for number in range(TALK)] if talks else ["\nLet me", " see.\n"]
+    words = [f" word{number}" for number in range(TALK)] if talks else ["Just", " 42!"]
+    answer = words if talks else ["\n\nForty", "-two", "."]
     return write_scripted(
-        Path(folder.name) / "thinker.gguf",
-        ["<think>", "\nLet me", " see.\n", "</think>", "\n\nForty", "-two", "."],
-        starts={"\n\n": ["Just", " 42!"]},
+        folder() / f"{name}.gguf",
+        ["<think>", *thoughts, "</think>", *answer],
+        starts={"\n\n": words},
         template=TEMPLATE,
         user_defined=["<think>", "</think>"],
-        n_ctx=CONTEXT,
-        name="thinker",
+        n_ctx=4 * TALK if talks else CONTEXT,
+        name=name,
     )
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -91,42 +101,40 @@ def started(command: Sequence[str | Path], port: int, environment: dict[str, str
     return url
 
 
-@lru_cache(maxsize=1)
-def llama_server_url() -> str:
-    """llama-server over the model; skips the test where it is not built."""
+@lru_cache(maxsize=2)
+def llama_server_url(name: str = "thinker") -> str:
+    """llama-server over a model; skips the test where it is not built."""
     if (tool := peers.tool("llama-server")) is None:
         pytest.skip("llama-server is not built: make bench-peers")
     port = _free_port()
-    options = f"--port {port} --alias thinker -t 1 -np 3 -c {3 * CONTEXT} --log-disable".split()
-    return started([tool, "-m", model(), *options], port)
+    slots, size = (2, 4 * TALK) if name == "talker" else (3, CONTEXT)
+    options = f"--port {port} --alias {name} -t 1 -np {slots} -c {slots * size} --log-disable".split()
+    return started([tool, "-m", model(name), *options], port)
 
 
 @lru_cache(maxsize=1)
 def llama_cpp_server_url() -> str:
-    """`python -m llama_cpp.server` over the model."""
+    """`python -m llama_cpp.server` over the contract's model."""
     pytest.importorskip("fastapi")
     port = _free_port()
     options = f"--port {port} --model_alias thinker --n_threads 1 --n_ctx {CONTEXT}".split()
     return started([sys.executable, "-m", "llama_cpp.server", "--model", model(), *options], port)
 
 
-@lru_cache(maxsize=1)
-def mull_url() -> str:
-    """`mull serve` over the model, in the home of a new user."""
+@lru_cache(maxsize=2)
+def mull_url(name: str = "thinker") -> str:
+    """`mull serve` over a model, in the home of a new user."""
     port = _free_port()
-    home = Path(tempfile.mkdtemp(dir=model().parent))
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "MULL_CONFIG_DIR": str(home),
-        "HF_HOME": str(home),
-        "HF_HUB_OFFLINE": "1",
-    }
-    options = f"--port {port} --parallel 3 --threads 1 --ctx {CONTEXT}".split()
-    return started([sys.executable, "-m", "mull", "serve", "-m", model(), *options], port, environment)
+    home = str(tempfile.mkdtemp(dir=folder()))
+    own = {"HOME": home, "MULL_CONFIG_DIR": home, "HF_HOME": home, "HF_HUB_OFFLINE": "1"}
+    size = 4 * TALK if name == "talker" else CONTEXT
+    options = f"--port {port} --parallel 3 --threads 1 --ctx {size}".split()
+    return started(
+        [sys.executable, "-m", "mull", "serve", "-m", model(name), *options], port, {**os.environ, **own}
+    )
 
 
-def backend(url: str) -> ChatBackend:
+def backend(url: str) -> OpenAIBackend:
     return OpenAIBackend(Client(url, name="office"), width=3)
 
 

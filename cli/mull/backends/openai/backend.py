@@ -36,7 +36,7 @@ _FULL = Capabilities(
 CAPABILITIES: dict[ServerKind, Capabilities] = {
     "mull": _FULL,
     "llama-server": _FULL,
-    "llama_cpp.server": Capabilities(grammar=True, json_schema=True, parallel=True),
+    "llama_cpp.server": Capabilities(grammar=True, json_schema=True),  # a new request cuts the one that runs
     "vLLM": Capabilities(json_schema=True, logprobs=True, parallel=True),
     "SGLang": Capabilities(json_schema=True, logprobs=True, parallel=True),
     "Ollama": Capabilities(json_schema=True, parallel=True),
@@ -186,10 +186,12 @@ class OpenAIBackend:
     ) -> Generator[KeyedEvent | None, None, None]:
         from mull.backends.openai.parallel import DEFAULT_WIDTH, ParallelStreams
 
+        width = self._width or DEFAULT_WIDTH if self.capabilities.parallel else 1
+
         def stream(request: TurnRequest, either: TurnControl) -> Iterator[Event]:
             return self.stream(request.messages, request.settings, either)
 
-        return ParallelStreams(stream, self._width or DEFAULT_WIDTH, turns, control).run()
+        return ParallelStreams(stream, width, turns, control).run()
 
     # The end.
 
