@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,27 @@ def test_a_server_that_ignores_the_name_is_named(office: Open) -> None:
     (notice,) = (event for event in here.loading if isinstance(event, Notice))
     assert (notice.code, notice.text) == ("another_model", "office has no model gpt-5: thinker answers.")
     assert here.ask().answer == "Forty-two."
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "same"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("thinker", "/models/Thinker.gguf", True),
+        ("deepseek/deepseek-r1:free", "deepseek/deepseek-r1", True),
+        ("qwen3:8b", "", True),
+        ("openrouter/auto", "mistralai/mistral-small", False),
+        ("qwen3:8b", "llama3:8b", False),
+    ],
+)
+def test_another_model_than_the_one_that_was_asked_is_named(
+    office: Open, asked: str, served: str, same: bool
+) -> None:
+    here = office("other", model=asked)
+    here.dialect = replace(here.dialect, model=served)
+    here.plays(*here.dialect.chunks([], ["Hi"]))
+    notices = [event.text for event in here.events() if isinstance(event, Notice)]
+    assert notices == ([] if same else [f"office answers with {served}, not with {asked}."])
 
 
 @pytest.mark.parametrize("name", KINDS)

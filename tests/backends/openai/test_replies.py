@@ -219,6 +219,24 @@ def test_thinking_left_in_the_content_is_split_off(
     assert done.usage.thinking >= bool(thinking)
 
 
+def test_the_headers_of_gpt_oss_are_no_part_of_the_answer(office: Open) -> None:
+    here = office("other", model="gpt-oss-20b")
+    texts = [
+        "<|channel|>",
+        "analysis",
+        "<|message|>",
+        "Hm.",
+        "<|end|>",
+        "<|start|>",
+        "assistant",
+        "<|channel|>",
+        "final",
+    ]
+    here.plays(*(chunk(content=text) for text in (*texts, "<|message|>", "So.")), END)
+    done = here.ask()
+    assert (done.thinking, done.answer) == ("Hm.", "So.")
+
+
 def test_a_model_that_was_taken_for_a_thinker_still_answers(office: Open) -> None:
     here = office("other", model="deepseek-r1")
     here.plays(chunk(content="Just "), chunk(content="this."), END)

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 
 from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
 from mull.backends.openai.facts import Remote, facts
+from mull.backends.openai.names import ANOTHER, same_model
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
-from mull.endpoints.kind import ServedModel, ServerKind, look
+from mull.endpoints.kind import ServedModel, Server, ServerKind, look
 from mull.errors import Interrupted, MullError
 from mull.events import Event, Loading, Notice
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 
 POLL_SECONDS = 0.05
+ONE_MODEL = ("llama-server", "llama_cpp.server")
+"""Kinds of servers that answer with the model they have, whatever name a request gives."""
 
 _FULL = Capabilities(
     exact_token_count=True,
@@ -98,26 +102,29 @@ class OpenAIBackend:
 
     def _look(self, control: TurnControl | None) -> Remote:
         server = look(self.client, control)
-        model = next((one for one in server.models if one.name == self._wanted), None)
-        notices: list[Notice] = []
-        if model is None and self._wanted is None:
-            if not server.models:
+        model, notices = self._model(server)
+        return Remote(server.kind, model.name, facts(self.client, server, model, control), notices)
+
+    def _model(self, server: Server) -> tuple[ServedModel, tuple[Notice, ...]]:
+        """The model to ask, with a notice where the server ignores the name that the user gave."""
+        wanted, models = self._wanted, server.models
+        if wanted is None:
+            if not models:
                 raise ServerError(
                     "endpoint_not_found",
                     f"{self.client.name} lists no model.",
                     "Load one there, or name one: -m MODEL@ENDPOINT.",
                 )
-            model = server.models[0]
-        elif model is None and self._wanted is not None:
-            model = ServedModel(self._wanted)
-            only = server.models[0] if len(server.models) == 1 else None
-            if only is not None and server.kind in ("llama-server", "llama_cpp.server"):
-                text = f"{self.client.name} has no model {self._wanted}: {only.name} answers."
-                notices.append(Notice("another_model", text))
-                model = ServedModel(self._wanted, only.context, only.thinks)
-        assert model is not None
-        found = facts(self.client, server, model, control)
-        return Remote(server.kind, model.name, found, tuple(notices))
+            return models[0], ()
+        named = next((one for one in models if one.name == wanted), None)
+        if named is not None:
+            return named, ()
+        if len(models) != 1 or server.kind not in ONE_MODEL:
+            return ServedModel(wanted), ()
+        if same_model(wanted, models[0].name):
+            return models[0], ()
+        text = f"{self.client.name} has no model {wanted}: {models[0].name} answers."
+        return replace(models[0], name=wanted), (Notice(ANOTHER, text),)
 
     @property
     def ready(self) -> bool:

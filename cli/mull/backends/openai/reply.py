@@ -41,9 +41,9 @@ _FILTERED = {"content_filter", "safety", "recitation"}
 
 
 class Split(Protocol):
-    """Makes the splitter of the content. `separate`: thinking comes in a field."""
+    """Makes the splitter of the content. `separate`: thinking comes in a field; `content`: how the content begins."""
 
-    def __call__(self, *, separate: bool) -> Splitter: ...
+    def __call__(self, *, separate: bool, content: str = "") -> Splitter: ...
 
 
 @dataclass(slots=True)
@@ -77,6 +77,7 @@ class Reply:
     stops: StopFilter = field(init=False)
     guard: LoopGuard | None = field(init=False)
     _separate: bool = field(default=False, init=False)  # the server sends thinking in its own field
+    _content: bool = field(default=False, init=False)  # the splitter knows how the content begins
     _usage: Chunk | None = field(default=None, init=False)
     _timings: Chunk | None = field(default=None, init=False)
     _buffer: OutputBuffer = field(default_factory=lambda: OutputBuffer(keep_thinking=False), init=False)
@@ -126,12 +127,15 @@ class Reply:
             self.looped = self.guard.feed(self._token(chunk.thinking or chunk.answer))
         if chunk.thinking:
             if not self._separate:
-                self._separate, self.splitter = True, self.split(separate=True)
+                self._separate, self._content = True, False
             self.thinking_tokens += 1
             self._buffer.thinking(chunk.thinking)
             yield from self._show(self._buffer.take())
         if not chunk.answer:
             return
+        if not self._content:
+            self._content = True
+            self.splitter = self.split(separate=self._separate, content=chunk.answer)
         within = self.splitter.thinking
         parts = self.splitter.feed(0, chunk.answer.encode("utf-8", "replace"), special=False)
         if self.splitter.thinking or (within and not self.splitter.answered):

@@ -20,16 +20,37 @@ from mull.reasoning.splitter import Splitter
 _OPENS = re.compile(r"deepseek-?r1|(?<![a-z0-9])r1(?![a-z0-9])|qwq|thinking", re.IGNORECASE)
 """Names of models whose chat template ends a prompt with <think>, so that only its end is generated."""
 
+_CHANNEL = "<|channel|>"
+_HEADERS = Profile(
+    None,
+    kind="effort",
+    start="<|channel|>analysis<|message|>",
+    end="<|end|>",
+    answer_start="<|channel|>final<|message|>",
+    turn_ends=("<|return|>", "<|call|>"),
+    header="<|message|>",
+    restart="<|start|>assistant",
+)
+"""gpt-oss, whose messages have headers, from a server that leaves them in the content."""
+
 _GENERIC = Profile(None)
 _OPENING = Profile(None, kind="always", opens_thinking=True, **THINK_TAGS)
 
 
 def splitter(
-    remote: Remote, decision: ReasoningDecision, messages: Sequence[Message], *, separate: bool = False
+    remote: Remote,
+    decision: ReasoningDecision,
+    messages: Sequence[Message],
+    *,
+    separate: bool = False,
+    content: str = "",
 ) -> Splitter:
-    """The splitter of a reply. `separate`: the server has sent thinking in a field of its replies."""
+    """The splitter of a reply. `separate`: its thinking comes in a field; `content`: how its content begins."""
     profile = remote.facts.profile
-    if profile is None:
+    begins = content.lstrip()
+    if begins and (begins.startswith(_CHANNEL) or _CHANNEL.startswith(begins)):
+        profile = _HEADERS
+    elif profile is None:
         profile = _OPENING if _OPENS.search(remote.model) else _GENERIC
     elif profile.header is not None:  # servers that serve such a model know its headers
         profile = _GENERIC

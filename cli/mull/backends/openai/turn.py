@@ -14,6 +14,7 @@ from functools import partial
 from mull.backends.openai import failures
 from mull.backends.openai.chunks import Chunk, read_chunk
 from mull.backends.openai.facts import Remote
+from mull.backends.openai.names import ANOTHER, same_model
 from mull.backends.openai.reasoning import ReasoningRequest, by_kind, by_template
 from mull.backends.openai.reply import Reply
 from mull.backends.openai.request import body, left_out
@@ -63,7 +64,7 @@ def run(
     )
     try:
         with _posted(client, remote, request, control) as response:
-            yield from _read(client, response, reply, control)
+            yield from _read(client, response, reply, control, told=bool(remote.notices))
     except Interrupted:
         if not control.stopped:
             raise
@@ -84,7 +85,15 @@ def _posted(client: Client, remote: Remote, request: dict[str, object], control:
         raise failures.before_the_stream(error, remote.facts.context) from error
 
 
-def _read(client: Client, response: Response, reply: Reply, control: TurnControl) -> Iterator[Event]:
+def _served(name: str, reply: Reply) -> Iterator[Event]:
+    """A notice where another model answers than the one that was asked."""
+    if not same_model(reply.model, reply.served):
+        yield Notice(ANOTHER, f"{name} answers with {reply.served}, not with {reply.model}.")
+
+
+def _read(
+    client: Client, response: Response, reply: Reply, control: TurnControl, *, told: bool
+) -> Iterator[Event]:
     """The events of the stream; what goes wrong after the first text is the reply's error."""
     ended = asked_to_answer = False
     try:
@@ -96,6 +105,8 @@ def _read(client: Client, response: Response, reply: Reply, control: TurnControl
             if chunk.error is not None:
                 raise failures.in_stream(chunk.error, client.name, reply.context)
             yield from reply.take(chunk)
+            if reply.chunks == 1 and not told:
+                yield from _served(client.name, reply)
             if control.stopped or reply.over:
                 return
             if control.wants_answer and not asked_to_answer and reply.is_thinking and reply.id:
