@@ -13,7 +13,7 @@ from typing import Any
 from mull.backends.base import Capabilities
 from mull.backends.openai.backend import OpenAIBackend
 from mull.backends.openai.facts import Remote
-from mull.backends.openai.turn import reasoning
+from mull.backends.openai.reasoning import how_to_ask
 from mull.commands._endpoints import THINKS
 from mull.control import TurnControl, stop_on_interrupt
 from mull.endpoints.address import Address
@@ -76,7 +76,7 @@ def _not_listed(address: Address, remote: Remote) -> tuple[Notice, ...]:
 
 
 def _decision(remote: Remote, ask: ReasoningAsk, name: str) -> ReasoningDecision:
-    return reasoning(remote, [Message("user", "Hello")], TurnSettings(reasoning=ask), name).decision
+    return how_to_ask(remote, [Message("user", "Hello")], TurnSettings(reasoning=ask), name).decision
 
 
 def _rows(

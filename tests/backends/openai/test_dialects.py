@@ -123,6 +123,17 @@ def test_llama_cpp_servers_empty_stream_is_a_failure(office: Open) -> None:
     assert "context" in caught.value.hint
 
 
+def test_a_prompt_that_ollama_would_cut_is_reported(office: Open) -> None:
+    here = office("ollama")
+    here.server.on("GET", "/api/ps", as_json({"models": [{"name": "thinker", "context_length": 512}]}))
+    here.backend.close()
+    list(here.backend.load(TurnControl()))
+    here.plays(*here.dialect.chunks([], ["Hm."]))
+    events = here.backend.stream(TOO_LONG, TurnSettings(), TurnControl())
+    assert "prompt_cut" in [event.code for event in events if isinstance(event, Notice)]
+    assert "prompt_cut" not in [event.code for event in here.events() if isinstance(event, Notice)]
+
+
 @pytest.mark.parametrize("name", ["vllm", "ollama", "openrouter", "other"])
 def test_an_unknown_model_is_the_servers_to_refuse(office: Open, name: str) -> None:
     with pytest.raises(ServerError) as caught:

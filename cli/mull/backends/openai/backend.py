@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
 from mull.backends.openai.facts import Remote, facts
-from mull.backends.openai.names import ANOTHER, same_model
+from mull.backends.openai.names import same_model
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
@@ -124,7 +124,7 @@ class OpenAIBackend:
         if same_model(wanted, models[0].name):
             return models[0], ()
         text = f"{self.client.name} has no model {wanted}: {models[0].name} answers."
-        return replace(models[0], name=wanted), (Notice(ANOTHER, text),)
+        return replace(models[0], name=wanted), (Notice("another_model", text),)
 
     @property
     def ready(self) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from mull.backends.base import TokenCount
 from mull.backends.openai.chunks import inner, number
 from mull.backends.openai.facts import Remote
+from mull.backends.openai.reasoning import how_to_ask
 from mull.backends.openai.request import body
-from mull.backends.openai.turn import reasoning
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
 from mull.messages import Message
@@ -26,7 +26,7 @@ def count(client: Client, remote: Remote, messages: Sequence[Message], settings:
     """Count, or estimate."""
     if remote.kind in ("mull", "llama-server"):
         asked = body(
-            remote.kind, remote.model, messages, settings, reasoning(remote, messages, settings, client.name)
+            remote.kind, remote.model, messages, settings, how_to_ask(remote, messages, settings, client.name)
         )
         try:
             answer = client.post_json(
@@ -37,5 +37,10 @@ def count(client: Client, remote: Remote, messages: Sequence[Message], settings:
             found = None
         if found:
             return TokenCount(int(found), exact=answer.get("exact", True) is True)
+    return TokenCount(estimate(messages), exact=False)
+
+
+def estimate(messages: Sequence[Message]) -> int:
+    """The tokens that a prompt of these messages has, from its characters."""
     characters = sum(len(message.content) for message in messages)
-    return TokenCount(math.ceil(characters / CHARACTERS) + MESSAGE * len(messages), exact=False)
+    return math.ceil(characters / CHARACTERS) + MESSAGE * len(messages)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-ANOTHER = "another_model"
-"""The code of a notice that another model answers than the one that was named."""
-
 
 def same_model(one: str, other: str) -> bool:
     """Whether two names may mean the same model: a path, an owner, a tag or a date more or less makes no other one."""

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mull.backends.openai.facts import Remote
 from mull.endpoints.kind import ServerKind
 from mull.events import Applied
 from mull.messages import Message
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
-from mull.settings import ReasoningAsk
+from mull.settings import ReasoningAsk, TurnSettings
 
 if TYPE_CHECKING:
     from mull.reasoning.profile import Profile
@@ -58,6 +59,16 @@ _CONTROLS: Mapping[ServerKind, _Control] = {
     "other": _Control(effort=("reasoning_effort",)),
 }
 """From each project's documentation; llama-server's as tried on loopback. LM Studio and llama_cpp.server have none."""
+
+
+def how_to_ask(
+    remote: Remote, messages: Sequence[Message], settings: TurnSettings, name: str
+) -> ReasoningRequest:
+    """How to ask this server about thinking. `name`: the endpoint's."""
+    profile = remote.facts.profile
+    if profile is not None:
+        return by_template(settings.reasoning, profile, messages)
+    return by_kind(settings.reasoning, remote.kind, name, thinks=remote.facts.thinks)
 
 
 def by_template(ask: ReasoningAsk, profile: Profile, messages: Sequence[Message]) -> ReasoningRequest:

@@ -13,9 +13,10 @@ from functools import partial
 
 from mull.backends.openai import failures
 from mull.backends.openai.chunks import Chunk, read_chunk
+from mull.backends.openai.counting import estimate
 from mull.backends.openai.facts import Remote
-from mull.backends.openai.names import ANOTHER, same_model
-from mull.backends.openai.reasoning import ReasoningRequest, by_kind, by_template
+from mull.backends.openai.names import same_model
+from mull.backends.openai.reasoning import ReasoningRequest, how_to_ask
 from mull.backends.openai.reply import Reply
 from mull.backends.openai.request import body, left_out
 from mull.backends.openai.sse import DONE, data_of
@@ -29,16 +30,6 @@ from mull.messages import Message
 from mull.settings import TurnSettings
 
 
-def reasoning(
-    remote: Remote, messages: Sequence[Message], settings: TurnSettings, name: str
-) -> ReasoningRequest:
-    """How to ask this server about thinking."""
-    profile = remote.facts.profile
-    if profile is not None:
-        return by_template(settings.reasoning, profile, messages)
-    return by_kind(settings.reasoning, remote.kind, name, thinks=remote.facts.thinks)
-
-
 def run(
     client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
 ) -> Iterator[Event]:
@@ -49,8 +40,8 @@ def run(
         yield from run_exact(client, remote, messages, settings, control)
         return
     began = time.perf_counter()
-    asked = reasoning(remote, messages, settings, client.name)
-    yield from _opening(client.name, remote, settings, asked)
+    asked = how_to_ask(remote, messages, settings, client.name)
+    yield from _opening(client.name, remote, messages, settings, asked)
     request = body(remote.kind, remote.model, messages, settings, asked)
     reply = Reply(
         remote.model,
@@ -71,11 +62,18 @@ def run(
     yield from reply.end(interrupted=control.stopped and not reply.over)
 
 
-def _opening(name: str, remote: Remote, settings: TurnSettings, asked: ReasoningRequest) -> Iterator[Event]:
+def _opening(
+    name: str, remote: Remote, messages: Sequence[Message], settings: TurnSettings, asked: ReasoningRequest
+) -> Iterator[Event]:
+    """What has to be said before the request is sent."""
     if asked.decision.notice:
         yield Notice("reasoning", asked.decision.notice)
     if missing := left_out(remote.kind, settings.sampling):
         yield Notice("not_supported", f"{name} does not take {', '.join(missing)}.")
+    context = remote.facts.context
+    if remote.kind == "Ollama" and context is not None and (tokens := estimate(messages)) > context:
+        text = f"{name} cuts prompts to its context of {context:,} tokens; this one has some {tokens:,}."
+        yield Notice("prompt_cut", text)
 
 
 def _posted(client: Client, remote: Remote, request: dict[str, object], control: TurnControl) -> Response:
@@ -88,7 +86,7 @@ def _posted(client: Client, remote: Remote, request: dict[str, object], control:
 def _served(name: str, reply: Reply) -> Iterator[Event]:
     """A notice where another model answers than the one that was asked."""
     if not same_model(reply.model, reply.served):
-        yield Notice(ANOTHER, f"{name} answers with {reply.served}, not with {reply.model}.")
+        yield Notice("another_model", f"{name} answers with {reply.served}, not with {reply.model}.")
 
 
 def _read(
