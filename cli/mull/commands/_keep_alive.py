@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VARIABLE = "MULL_KEEP_ALIVE"
 
 
-def _duration(text: str) -> Duration:
+def duration(text: str) -> Duration:
     try:
         return Duration(text)
     except ValueError:
@@ -31,7 +31,7 @@ KeepAlive = Annotated[
         "--keep-alive",
         metavar="TIME",
         help="Keep the model loaded for this time after the answer (5m); off: not at all.",
-        parser=_duration,
+        parser=duration,
         show_default=False,
     ),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mull.commands._keep_alive import duration
 from mull.commands._options import (
     Ctx,
     Device,
@@ -25,7 +25,7 @@ from mull.commands._options import (
     completes,
 )
 from mull.errors import ExitCode, UsageError
-from mull.settings import MAX_PARALLEL, ParallelSettings
+from mull.settings import MAX_PARALLEL, Duration, ParallelSettings
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
@@ -101,10 +101,11 @@ Parallel = Annotated[
     ),
 ]
 KeepAlive = Annotated[
-    str | None,
+    Duration | None,
     typer.Option(
         "--keep-alive",
         metavar="TIME",
+        parser=duration,
         help="End after this time without a request, for example 5m. Unset: never.",
         show_default=False,
         rich_help_panel=LIMITS,
@@ -129,10 +130,11 @@ Rpc = Annotated[
     ),
 ]
 RpcTimeout = Annotated[
-    str,
+    Duration,
     typer.Option(
         "--rpc-timeout",
         metavar="TIME",
+        parser=duration,
         help="Give up a computation after this time without a sign of life.",
         rich_help_panel=MACHINES,
     ),
@@ -150,7 +152,7 @@ def serve(
     keep_alive: KeepAlive = None,
     log: Log = False,
     rpc: Rpc = None,
-    rpc_timeout: RpcTimeout = "60s",
+    rpc_timeout: RpcTimeout = Duration("60s"),
     ctx: Ctx = None,
     threads: Threads = None,
     gpu_layers: GpuLayers = None,
@@ -171,7 +173,6 @@ def serve(
     from mull.server.guard import Rules
 
     streams: Streams = context.obj
-    idle = _seconds("--keep-alive", keep_alive)
     workers = _workers(rpc, rpc_timeout, model or [])
     key = _key(api_key_env)
     local = socket_path is not None or listen.is_local(host)
@@ -203,7 +204,7 @@ def serve(
                 )
         options = ServerOptions(
             Rules(key, local=local and socket_path is None, host=host.lower()),
-            idle,
+            keep_alive.seconds or None if keep_alive is not None else None,
             log=streams.note if log or (streams.stderr_tty and not quiet) else lambda _: None,
             note=streams.note if not quiet else lambda _: None,
         )
@@ -237,7 +238,7 @@ def _open(
     return list(opened.values())
 
 
-def _workers(text: str | None, timeout: str, names: Sequence[str]) -> Workers | None:
+def _workers(text: str | None, timeout: Duration, names: Sequence[str]) -> Workers | None:
     if text is None:
         return None
     from mull.backends.rpc.addresses import Workers, workers
@@ -249,10 +250,9 @@ def _workers(text: str | None, timeout: str, names: Sequence[str]) -> Workers | 
             f"--rpc computes one model, not {len(set(names))}.",
             "A worker serves one client: start a server for each model, with workers for each.",
         )
-    patience = _seconds("--rpc-timeout", timeout)
-    if patience is None or patience < 1:
+    if timeout.seconds < 1:
         raise UsageError("usage_error", "--rpc-timeout is a second or more.", "For example: 60s or 2m.")
-    return Workers(found, patience)
+    return Workers(found, timeout.seconds)
 
 
 def _key(variable: str | None) -> str | None:
@@ -266,18 +266,6 @@ def _key(variable: str | None) -> str | None:
             f"For example: export {variable}=…",
         )
     return key
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
-
-
-def _seconds(option: str, text: str | None) -> float | None:
-    if text is None or text.strip().lower() in {"off", "0"}:
-        return None
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None:
-        raise UsageError("usage_error", f"{option} does not take {text!r}.", "For example: 5m, 90s or 1h.")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def _say_where(
