@@ -129,6 +129,7 @@ Rpc = Annotated[
         rich_help_panel=MACHINES,
     ),
 ]
+_PATIENCE = Duration("60s")
 RpcTimeout = Annotated[
     Duration,
     typer.Option(
@@ -152,7 +153,7 @@ def serve(
     keep_alive: KeepAlive = None,
     log: Log = False,
     rpc: Rpc = None,
-    rpc_timeout: RpcTimeout = Duration("60s"),
+    rpc_timeout: RpcTimeout = _PATIENCE,
     ctx: Ctx = None,
     threads: Threads = None,
     gpu_layers: GpuLayers = None,
