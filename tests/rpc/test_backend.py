@@ -117,7 +117,7 @@ def test_a_dead_worker_is_an_error_before_the_first_text(tmp_path: Path, workers
 
 
 def test_a_stopped_worker_ends_the_turn_within_the_patience(tmp_path: Path, workers: Workers) -> None:
-    with closing(loaded(talker(tmp_path), workers, patience=1.0)) as backend:
+    with closing(loaded(talker(tmp_path), workers, patience=3.0)) as backend:
         stopped = 0.0
         done: Event | None = None
         for done in events(backend):
@@ -128,7 +128,7 @@ def test_a_stopped_worker_ends_the_turn_within_the_patience(tmp_path: Path, work
         assert done.error is not None
         assert done.error.code == "worker_stalled"
         assert workers.addresses[1] in done.error.message
-        assert "1 s" in done.error.message
+        assert "3 s" in done.error.message
 
 
 def test_a_stop_ends_the_turn_while_a_worker_is_stopped(tmp_path: Path, workers: Workers) -> None:
@@ -183,7 +183,9 @@ def test_restarts_end_after_a_few(tmp_path: Path, workers: Workers, monkeypatch:
         os.kill(child_of(backend), signal.SIGKILL)
         wait_for(lambda: len(tries) == module.RESTARTS, "the last try")
         wait_for(lambda: backend.progress is None, "its end")
-        assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+        wait_for(
+            lambda: not any(isinstance(one, threading.Timer) for one in threading.enumerate()), "none more"
+        )
         assert len(tries) == module.RESTARTS
         with pytest.raises(MullError, match="refused"):  # a request tries at once
             list(backend.load(TurnControl()))

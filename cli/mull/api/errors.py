@@ -35,6 +35,9 @@ _KINDS: Mapping[str, tuple[int, str]] = {
     "request_timeout": (408, INVALID),
     "server_busy": (503, UNAVAILABLE),
     "server_stopping": (503, UNAVAILABLE),
+    # The model is loaded again once its workers answer.
+    **dict.fromkeys(("worker_lost", "worker_stalled", "model_process_ended"), (503, UNAVAILABLE)),
+    **dict.fromkeys(("worker_unreachable", "worker_busy"), (503, UNAVAILABLE)),
 }
 """The status and the type of errors that only a server has, and of those that it answers otherwise than the rest."""
 
