@@ -26,6 +26,7 @@ SUITES = {
     "starting": "Whole processes: start, first byte, memory",
     "against": "Compared with llama.cpp's own tools",
     "prefix": "The prompt cache",
+    "keeping": "Keeping a model loaded",
     "batching": "Parallel decoding",
     "drafting": "Speculative decoding",
     "constrained": "Constrained decoding",
@@ -34,7 +35,7 @@ SUITES = {
     "storing": "Sessions",
     "downloading": "Downloads",
 }
-QUICK = ("decoding", "starting", "against", "prefix", "constrained", "chatting")  # those that know --quick
+QUICK = ("decoding", "starting", "against", "prefix", "keeping", "constrained", "chatting")  # those that know --quick
 
 
 def measure(name: str, *, quick: bool) -> str:
