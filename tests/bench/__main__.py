@@ -35,7 +35,15 @@ SUITES = {
     "storing": "Sessions",
     "downloading": "Downloads",
 }
-QUICK = ("decoding", "starting", "against", "prefix", "keeping", "constrained", "chatting")  # those that know --quick
+QUICK = (
+    "decoding",
+    "starting",
+    "against",
+    "prefix",
+    "keeping",
+    "constrained",
+    "chatting",
+)  # those that know --quick
 
 
 def measure(name: str, *, quick: bool) -> str:

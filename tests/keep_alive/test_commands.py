@@ -177,3 +177,5 @@ def test_nonsense_in_the_file_is_no_failure(state: Path, monkeypatch: pytest.Mon
     at(0, monkeypatch)
     state.write_text('{"last": {"loaded": "soon", "said": []}}')
     assert slow_load_hint(9.0, UNSET) is None
+    at(1, monkeypatch)
+    assert slow_load_hint(9.0, UNSET)

@@ -90,10 +90,11 @@ def slow_load_hint(seconds: float, choice: KeepAliveChoice) -> str | None:
     try:
         known = JsonCache(paths.private_dir(paths.state_dir()) / "slow_loads.json")
         earlier, now = known.get("last") or {}, time.time()
-        loaded, said = (float(earlier.get(name, 0)) for name in ("loaded", "said"))
+        times = (earlier.get(name) for name in ("loaded", "said"))
+        loaded, said = (float(each) if isinstance(each, int | float) else 0.0 for each in times)
         due = 0 <= now - loaded < WINDOW and not 0 <= now - said < QUIET
         known.put("last", {"loaded": now, "said": now if due else said})
-    except (OSError, TypeError, ValueError):
+    except OSError:
         return None
     if not due:
         return None
