@@ -127,7 +127,9 @@ def test_the_offer_is_declined_by_anything_but_yes(home: dict[str, str], keys: s
         assert any(re.search(r"^Download \S+ \(\d+\.\d GB\)\? \[y/N\]", line) for line in terminal.lines)
         terminal.press(keys)
         assert terminal.exit() == 1
-        assert OFFER.search(" ".join(terminal.everything))
+        text = " ".join(terminal.everything)
+        assert OFFER.search(text)
+        assert text.count("This is beyond pebble") == 1
     assert not [path for path in Path(home["HF_HOME"]).rglob("*") if path.is_file()]
 
 

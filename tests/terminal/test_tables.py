@@ -94,6 +94,15 @@ def test_a_card_breaks_no_path_and_its_rule_reaches_the_edge(terminal: Streams) 
     assert lines[-1] == "threads  4"
 
 
+def test_a_path_wider_than_the_screen_is_broken_behind_its_slashes(narrow: Streams) -> None:
+    path = f"/home/{'somebody/' * 8}state/mull/llama.log"
+    card(narrow, [("log", path)])
+    _, *lines = (line.strip() for line in shown(narrow))
+    assert "".join(lines) == path
+    assert all(line.endswith("/") for line in lines[:-1])
+    assert lines[-1].endswith("llama.log")
+
+
 def test_no_rows(terminal: Streams, pipe: Streams) -> None:
     table(terminal, HEADS, [])
     assert shown(terminal) == ["Model  Size", "───────────"]

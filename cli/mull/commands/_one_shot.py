@@ -53,17 +53,13 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     try:
         return _ask(read, run, form, output, streams)
     except BeyondPebble as refusal:
-        if VIEWS[form].is_json or not _downloaded(refusal, streams):
+        if VIEWS[form].is_json or refusal.wanted is None or not (streams.stdin_tty and streams.stderr_tty):
             raise
+        streams.error(refusal.message)
+        if not offer_download(refusal.wanted, streams):
+            streams.note(refusal.hint)
+            return ExitCode.FAILURE
     return _ask(read, run, form, output, streams)
-
-
-def _downloaded(refusal: BeyondPebble, streams: Streams) -> bool:
-    """Offer the recommended model in place of pebble's answer; returns whether it is here now."""
-    if refusal.wanted is None or not (streams.stdin_tty and streams.stderr_tty):
-        return False
-    streams.note(refusal.message)
-    return offer_download(refusal.wanted, streams)
 
 
 def _ask(

@@ -9,6 +9,7 @@ does not do, each row is a block of lines. In a pipe, one line per row with tabs
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ CARD = 20  # cells for the values of a card beside their names; with less, value
 NARROW = 60  # columns: with fewer, names go above the values where a word would be broken beside them
 INDENT = "  "
 JOINT = " · "
+_PARTS = re.compile(r"[^/]*/|[^/]+")  # of a path
 
 
 class Column(NamedTuple):
@@ -207,6 +209,21 @@ def _packed(streams: Streams, cells: Sequence[Styled], room: int) -> list[str]:
             lines[-1] += joint + style(cell.text, cell.style)
             used += width(joint) + size
         else:
-            lines += [style(line, cell.style) for line in wrap(cell.text, room)]
+            lines += [style(line, cell.style) for line in _wrap_paths(cell.text, room)]
             used = width(cell.text) if size <= room else room
     return lines
+
+
+def _wrap_paths(text: str, columns: int) -> list[str]:
+    """Wrapped at words; a path that is longer than a line is broken behind its slashes."""
+    lines, line = [], ""
+    for word in text.split():
+        for number, piece in enumerate(_PARTS.findall(word) if width(word) > columns else [word]):
+            longer = f"{line} {piece}" if line and not number else line + piece
+            if width(longer) <= columns:
+                line = longer
+                continue
+            *whole, rest = wrap(piece, columns)
+            lines += [*filter(None, [line]), *whole]
+            line = rest
+    return [*lines, line]
