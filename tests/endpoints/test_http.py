@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from tests.models.proxies import http_proxy, socks5
 from tests.waiting import wait_for
 
 KEY = "sk-secret-0123456789"
+SELF_SIGNED = Path(__file__).parents[1] / "models" / "self_signed.pem"
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -307,6 +311,55 @@ def test_https_goes_through_a_tunnel(monkeypatch: pytest.MonkeyPatch, scheme: st
 def test_a_faulty_proxy_variable_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("http_proxy", value)
     assert "http_proxy" in fails(Client("http://0.0.0.0:9"), code="invalid_environment").message
+
+
+# Certificates.
+
+
+@contextmanager
+def secure() -> Iterator[str]:
+    """The address of an https server whose certificate nobody signed but itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with serve() as server, socket.create_server(("127.0.0.1", 0)) as listener:
+        server.on("GET", "/x", as_json(1))
+
+        def answer(client: socket.socket) -> None:
+            with (
+                suppress(OSError),
+                client,
+                context.wrap_socket(client, server_side=True) as wrapped,
+                socket.create_connection(("127.0.0.1", server.port)) as plain,
+            ):
+                plain.sendall(wrapped.recv(65536))
+                while data := plain.recv(65536):
+                    wrapped.sendall(data)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_only_trusted_certificates_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in CERTIFICATES:
+        monkeypatch.delenv(name, raising=False)
+    with secure() as url:
+        error = fails(office(url), code="certificate_rejected")
+        assert "SSL_CERT_FILE" in error.hint
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+            with monkeypatch.context() as changed:
+                changed.setenv(name, str(SELF_SIGNED))
+                assert Client(url).get_json("/x") == 1
+        empty = tmp_path / "empty.pem"
+        empty.touch()
+        for value in (empty, tmp_path / "none.pem"):
+            monkeypatch.setenv("SSL_CERT_FILE", str(value))
+            assert "SSL_CERT_FILE" in fails(Client(url), code="invalid_environment").message
 
 
 # Stops.

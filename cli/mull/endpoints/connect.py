@@ -132,10 +132,10 @@ def _proxied(url: ServerUrl, *, private: bool) -> Connection | None:
 
 
 def _encrypted(plain: socket.socket, host: str) -> socket.socket:
-    import ssl
+    from mull.endpoints import tls
 
     try:
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        return tls.context().wrap_socket(plain, server_hostname=host)
     except BaseException:
         plain.close()
         raise

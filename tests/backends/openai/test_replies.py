@@ -12,6 +12,7 @@ import pytest
 from mull.backends.openai.sse import data_of
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Client
 from mull.errors import Interrupted
 from mull.events import AnswerDelta, Notice, ThinkingDelta
 from mull.settings import ReasoningAsk
@@ -148,6 +149,16 @@ def test_an_empty_stream_is_a_failure(office: Open, sent: bytes) -> None:
     here = office()
     here.plays(sent)
     assert failure(here).code in {"endpoint_answer", "connection_lost"}
+
+
+def test_a_key_that_an_error_repeats_is_not_shown(office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFICE_KEY", "sk-secret")
+    here = office()
+    here.backend.client = Client(here.server.url, name="office", key_env="OFFICE_KEY")
+    here.plays(chunk(content="a"), b'data: {"error": {"message": "sk-secret is used up"}}\n\n')
+    done = here.ask()
+    assert done.error is not None
+    assert (done.answer, done.error.message) == ("a", "office failed: (the key) is used up.")
 
 
 def test_an_error_with_status_200_is_a_failure(office: Open) -> None:

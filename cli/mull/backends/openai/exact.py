@@ -85,7 +85,7 @@ class _ExactTurn:
             if data == DONE:
                 break
             chunk = _object(data, self._client.name)
-            event = self._event(chunk)
+            event = self._event(chunk, response.key)
             if isinstance(event, Done):
                 self._last = event
             if self._control.stopped:
@@ -138,9 +138,9 @@ class _ExactTurn:
         elif isinstance(event, Done):
             self.done = event
 
-    def _event(self, chunk: Mapping[str, Any]) -> Event | None:
+    def _event(self, chunk: Mapping[str, Any], key: str) -> Event | None:
         if chunk.get("error") and "mull" not in chunk:
-            raise failures.in_stream(chunk["error"], self._client.name, None)
+            raise failures.in_stream(chunk["error"], self._client.name, None, key)
         try:
             return self._reader.feed(chunk)
         except (KeyError, TypeError, ValueError, IndexError) as error:

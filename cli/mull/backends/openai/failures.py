@@ -49,15 +49,15 @@ def before_the_stream(error: ServerError, context: int | None) -> MullError:
     return overflow(str(error.fields.get("message")), error.fields, context) or error
 
 
-def in_stream(error: Any, name: str, context: int | None) -> MullError:
-    """The error that a chunk reports."""
+def in_stream(error: Any, name: str, context: int | None, key: str = "") -> MullError:
+    """The error that a chunk reports. `key`: what must not be shown."""
     fields = error if isinstance(error, Mapping) else {}
     if isinstance(exact := fields.get("mull"), Mapping):
         try:
             return read_exact_error(exact)
         except (KeyError, TypeError, ValueError):
             pass
-    words = said(error if isinstance(error, Mapping) else {"error": error})
+    words = said(error if isinstance(error, Mapping) else {"error": error}, key)
     if found := overflow(words, fields, context):
         return found
     code = fields.get("code")

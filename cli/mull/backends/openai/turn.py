@@ -101,7 +101,7 @@ def _read(
                 break
             chunk = _chunk(data, client.name)
             if chunk.error is not None:
-                raise failures.in_stream(chunk.error, client.name, reply.context)
+                raise failures.in_stream(chunk.error, client.name, reply.context, response.key)
             yield from reply.take(chunk)
             if reply.chunks == 1 and not told:
                 yield from _served(client.name, reply)
