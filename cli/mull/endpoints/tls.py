@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from contextlib import suppress
 from pathlib import Path
 
 from mull.endpoints.errors import ServerError
@@ -21,11 +20,9 @@ def context() -> ssl.SSLContext:
     for name in _VARIABLES:
         if value := os.environ.get(name, ""):
             return _of(name, value)
-    with suppress(ImportError):  # the system's own store, where companies keep their certificates
-        import truststore
+    import truststore  # the system's own store, where companies keep their certificates
 
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return ssl.create_default_context()
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _of(name: str, value: str) -> ssl.SSLContext:

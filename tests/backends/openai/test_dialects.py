@@ -12,7 +12,7 @@ from mull.endpoints.errors import ServerError
 from mull.errors import ContextOverflow
 from mull.events import Notice
 from mull.messages import Message
-from mull.settings import DEFAULT_SAMPLING, AnswerFormat, Sampling, TurnSettings
+from mull.settings import DEFAULT_SAMPLING, AnswerFormat, ReasoningAsk, Sampling, TurnSettings
 from tests.backends.openai.conftest import Open
 from tests.endpoints.scripted_server import End, as_json
 
@@ -229,6 +229,16 @@ def test_a_schema_is_sent_and_checked(office: Open) -> None:
     assert (done.finish, done.exit_code) == ("schema", 5)
     here.plays(*here.dialect.chunks([], ["4", "2"]))
     assert here.ask(answer_format=wanted).finish == "stop"
+
+
+def test_a_grammar_that_binds_the_thinking_is_said(office: Open) -> None:
+    here = office("llama_server")
+    wanted = AnswerFormat('root ::= "x"')
+    for on, said in ((None, True), (False, False)):
+        events = here.events(answer_format=wanted, reasoning=ReasoningAsk(on=on))
+        notices = [event.text for event in events if isinstance(event, Notice)]
+        assert any("constrains the thinking too" in text for text in notices) is said
+        assert here.asked["grammar"] == wanted.grammar
 
 
 def test_stop_strings_end_the_answer_never_the_thinking(office: Open) -> None:

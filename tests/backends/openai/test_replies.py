@@ -273,6 +273,14 @@ def test_unwanted_thinking_is_marked_so_and_reported(office: Open) -> None:
 # Stops.
 
 
+def test_a_server_that_cannot_end_its_thinking_is_not_asked_to(office: Open) -> None:
+    here = office()
+    control = TurnControl()
+    control.answer_now()
+    assert check_stream(here.events(control)).answer == "Forty-two."
+    assert {request.path for request in here.server.requests} == {"/v1/models", here.dialect.chat}
+
+
 def test_a_stop_closes_the_connection_at_once(office: Open) -> None:
     here = office()
     here.plays(chunk(content="So "), chunk(content="far"), End.HOLD)

@@ -29,6 +29,9 @@ from mull.events import Event, Notice
 from mull.messages import Message
 from mull.settings import TurnSettings
 
+_CONTROLLED = ("mull", "llama-server")
+"""Kinds of servers that can be asked to end the thinking of a running reply."""
+
 
 def run(
     client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
@@ -55,7 +58,7 @@ def run(
     )
     try:
         with _posted(client, remote, request, control) as response:
-            yield from _read(client, response, reply, control, told=bool(remote.notices))
+            yield from _read(client, remote, response, reply, control)
     except Interrupted:
         if not control.stopped:
             raise
@@ -70,10 +73,20 @@ def _opening(
         yield Notice("reasoning", asked.decision.notice)
     if missing := left_out(remote.kind, settings.sampling):
         yield Notice("not_supported", f"{name} does not take {', '.join(missing)}.")
+    if _binds_thinking(remote, settings, asked):
+        text = f"{name} constrains the thinking too, not only the answer; --no-reason avoids that."
+        yield Notice("reasoning", text)
     context = remote.facts.context
     if remote.kind == "Ollama" and context is not None and (tokens := estimate(messages)) > context:
         text = f"{name} cuts prompts to its context of {context:,} tokens; this one has some {tokens:,}."
         yield Notice("prompt_cut", text)
+
+
+def _binds_thinking(remote: Remote, settings: TurnSettings, asked: ReasoningRequest) -> bool:
+    """Whether the server's constraint begins with the first token: as a raw grammar does, and a schema of some."""
+    wanted = settings.answer_format
+    thinks = remote.facts.thinks is not False and asked.decision.applied not in ("off", "none")
+    return wanted is not None and thinks and (not wanted.is_json or remote.kind == "llama_cpp.server")
 
 
 def _posted(client: Client, remote: Remote, request: dict[str, object], control: TurnControl) -> Response:
@@ -90,10 +103,10 @@ def _served(name: str, reply: Reply) -> Iterator[Event]:
 
 
 def _read(
-    client: Client, response: Response, reply: Reply, control: TurnControl, *, told: bool
+    client: Client, remote: Remote, response: Response, reply: Reply, control: TurnControl
 ) -> Iterator[Event]:
     """The events of the stream; what goes wrong after the first text is the reply's error."""
-    ended = asked_to_answer = False
+    ended, asked_to_answer = False, remote.kind not in _CONTROLLED
     try:
         for data in data_of(response.lines()):
             if data == DONE:
@@ -103,7 +116,7 @@ def _read(
             if chunk.error is not None:
                 raise failures.in_stream(chunk.error, client.name, reply.context, response.key)
             yield from reply.take(chunk)
-            if reply.chunks == 1 and not told:
+            if reply.chunks == 1 and not remote.notices:
                 yield from _served(client.name, reply)
             if control.stopped or reply.over:
                 return
