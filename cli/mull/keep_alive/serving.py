@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Self
 
 from mull.api.chunks import Completion
 from mull.api.errors import error_object
@@ -41,6 +42,7 @@ from mull.keep_alive.status import (
 
 LARGEST = 256 << 20  # bytes of a request: far more than any context
 _WATCH = 0.1  # seconds until a client that went away is noticed
+WRITE_SECONDS = 3600.0  # in which a client has to read something
 _SLICE = 1 << 20
 
 
@@ -169,20 +171,16 @@ class Handler(BaseHTTPRequestHandler):
             stack.enter_context(model.idle.request(self._keep_alive))
             stack.enter_context(_watching(self.connection, control))
             self._head(200, "text/event-stream", {"X-Completion-Id": completion.id})
-            events = stack.enter_context(closing(model.turn(request, control)))
-            try:
-                for event in events:
-                    for chunk in completion.chunks(event):
-                        self._data(chunk)
-                    if isinstance(event, Done):
-                        break
-            except MullError as error:
-                self._data(completion.failure(error))
-            except OSError:
-                control.stop()
-                raise
-            self.wfile.write(b"data: [DONE]\n\n")
-            self.wfile.flush()
+            out = stack.enter_context(_Output(self.connection, control))
+            with closing(model.turn(request, control)) as events:
+                try:
+                    for event in events:
+                        for chunk in completion.chunks(event):
+                            out.put(chunk)
+                        if isinstance(event, Done):
+                            break
+                except MullError as error:
+                    out.put(completion.failure(error))
 
     def _control(self) -> None:
         body = self._body()
@@ -238,9 +236,35 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
-    def _data(self, chunk: dict[str, Any]) -> None:
-        self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        self.wfile.flush()
+
+class _Output:
+    """What a client still has to read: one that reads slowly, a pager perhaps, does not hold up the others in line."""
+
+    def __init__(self, connection: socket.socket, control: TurnControl) -> None:
+        self._connection = connection
+        self._control = control
+        self._chunks: SimpleQueue[bytes] = SimpleQueue()
+        self._thread = threading.Thread(target=self._send, name="mull-client-output", daemon=True)
+
+    def put(self, chunk: dict[str, Any]) -> None:
+        self._chunks.put(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+    def __enter__(self) -> Self:
+        self._connection.settimeout(WRITE_SECONDS)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._chunks.put(b"data: [DONE]\n\n")
+        self._chunks.put(b"")
+        self._thread.join()
+
+    def _send(self) -> None:
+        try:
+            while data := self._chunks.get():
+                self._connection.sendall(data)
+        except OSError:
+            self._control.stop()
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
