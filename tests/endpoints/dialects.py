@@ -92,14 +92,14 @@ class Dialect:
         """The event that reports a failure in mid-stream."""
         return self._event(self.script["stream"]["error"], **values)
 
-    def play_on(self, server: Server) -> None:
-        """Answer as such a server does."""
+    def play_on(self, server: Server, prefix: str = "") -> None:
+        """Answer as such a server does. `prefix`: of the paths, as a proxy gets them."""
         for path, body in self.script.get("get", {}).items():
             reply = as_json(self._fill(body, CONTEXT=self.context).decode())
-            server.on("GET", path, partial(self._get, reply))
+            server.on("GET", prefix + path, partial(self._get, reply))
         for path, body in self.script.get("post", {}).items():
-            server.on("POST", path, as_json(self._fill(body, CONTEXT=self.context).decode()))
-        server.on("POST", self.chat, self.respond)
+            server.on("POST", prefix + path, as_json(self._fill(body, CONTEXT=self.context).decode()))
+        server.on("POST", prefix + self.chat, self.respond)
 
     def _get(self, reply: Reply, request: Request) -> Reply:
         return self._refused(request) or reply
