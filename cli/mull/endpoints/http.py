@@ -166,13 +166,16 @@ class Client:
             raise refusal(response.status, response.words(), response.headers, self.name, response.key)
 
     def _redirected(self, url: ServerUrl, path: str, location: str) -> tuple[ServerUrl, str]:
-        """The address that a redirect leads to: on the same host, and never from https to http."""
+        """The address that a redirect leads to: on the same host and port, or the same host's https."""
         whole = urljoin(f"{url.scheme}://{url.netloc}{path}", location)
         try:
             target = parse(whole)
         except MullError:
             raise no_answer(self.name, "it redirects to no address") from None
-        same = url.host == target.host and (url.scheme == "http" or target.scheme == "https")
+        to_https = url.scheme == "http" and target.scheme == "https"
+        same = url.host == target.host and (
+            to_https or (url.scheme, url.port) == (target.scheme, target.port)
+        )
         if url.socket or not same:
             raise ServerError(
                 "endpoint_moved",
@@ -226,6 +229,11 @@ class Response:
                 yield from found
                 self._wire.allow(self._seconds)
         yield from splitter.finish()
+
+    def hurry(self, seconds: float) -> None:
+        """What is left to read has to come within this time, from now and from each line on."""
+        self._seconds = min(self._seconds, seconds)
+        self._wire.allow(self._seconds)
 
     def body(self, *, most: int = BODY_BYTES) -> bytes:
         """The whole body. Raises ServerError for one of more than `most` bytes."""

@@ -12,7 +12,7 @@ from mull.api.events import EventReader
 from mull.api.request import request_body
 from mull.backends.openai import failures
 from mull.backends.openai.facts import Remote
-from mull.backends.openai.sse import DONE, data_of
+from mull.backends.openai.sse import DONE, EventData
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client, Response
@@ -81,7 +81,7 @@ class _ExactTurn:
     def read(self, response: Response) -> Iterator[Event]:
         """The events of the stream, up to a stop."""
         asked = False
-        for data in data_of(response.lines()):
+        for data in EventData(response.lines()):
             if data == DONE:
                 break
             chunk = _object(data, self._client.name)

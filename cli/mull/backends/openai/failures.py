@@ -20,6 +20,8 @@ _TOO_LONG = re.compile(
     r"|exceeds? (?:the )?(?:available )?context|maximum (?:model|input) length",
     re.IGNORECASE,
 )
+REASONS = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "timeout"})
+"""Finish reasons of answers that are not whole: the server gave up."""
 _NUMBER = re.compile(r"\d[\d,]*")
 _HINT = "Shorten the input, start a new conversation, or give the server a larger context."
 
@@ -69,6 +71,16 @@ def in_stream(error: Any, name: str, context: int | None, key: str = "") -> Mull
         "Ask again, and look at the server's log.",
         status=status,
         transient=status in TRANSIENT,
+    )
+
+
+def gave_up(reason: str, name: str) -> ServerError:
+    """A finish reason of `REASONS`, without an error that says more."""
+    return ServerError(
+        "endpoint_failed",
+        f'{name} failed: it ended the answer with "{reason}".',
+        "Ask again, and look at the server's log.",
+        transient=True,
     )
 
 

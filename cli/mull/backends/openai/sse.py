@@ -10,21 +10,39 @@ from collections.abc import Iterable, Iterator
 
 BOM = b"\xef\xbb\xbf"
 DONE = b"[DONE]"
+_OTHERS = (b":", b"event:", b"id:", b"retry:")  # comments, and fields that say nothing here
 
 
-def data_of(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The data of each event; several data lines of one event are joined by line feeds."""
-    held: list[bytes] = []
-    first = True
-    for line in lines:
-        if first:
-            line, first = line.removeprefix(BOM), False  # noqa: PLW2901
-        if line.startswith(b"data:"):
-            held.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif line.startswith(b"{") and not held:
-            yield line
-        elif not line and held:
+class EventData:
+    """Iterates over the data of each event; several data lines of one event are joined by line feeds.
+
+    `last`: the data of the last event so far. `foreign`: lines that no stream of events has, a page's for instance.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+        self.last = b""
+        self.foreign = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for data in self._data():
+            self.last = data
+            yield data
+
+    def _data(self) -> Iterator[bytes]:
+        held: list[bytes] = []
+        first = True
+        for line in self._lines:
+            if first:
+                line, first = line.removeprefix(BOM), False  # noqa: PLW2901
+            if line.startswith(b"data:"):
+                held.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif line.startswith(b"{") and not held:
+                yield line
+            elif not line and held:
+                yield b"\n".join(held)
+                held = []
+            elif line and not line.startswith(_OTHERS):
+                self.foreign += 1
+        if held:
             yield b"\n".join(held)
-            held = []
-    if held:
-        yield b"\n".join(held)

@@ -19,10 +19,11 @@ from mull.backends.openai.names import same_model
 from mull.backends.openai.reasoning import ReasoningRequest, how_to_ask
 from mull.backends.openai.reply import Reply
 from mull.backends.openai.request import body, left_out
-from mull.backends.openai.sse import DONE, data_of
+from mull.backends.openai.sse import DONE, EventData
 from mull.backends.openai.thinking_in_content import splitter
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
+from mull.endpoints.failures import no_answer
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError
 from mull.events import Event, Notice
@@ -31,6 +32,9 @@ from mull.settings import TurnSettings
 
 _CONTROLLED = ("mull", "llama-server")
 """Kinds of servers that can be asked to end the thinking of a running reply."""
+AFTER_SECONDS = 5.0
+"""What follows the finish reason has to come within this time; the answer is whole without it."""
+_BROKEN = {"connection_lost", "connection_timeout"}
 
 
 def run(
@@ -107,8 +111,9 @@ def _read(
 ) -> Iterator[Event]:
     """The events of the stream; what goes wrong after the first text is the reply's error."""
     ended, asked_to_answer = False, remote.kind not in _CONTROLLED
+    events = EventData(response.lines())
     try:
-        for data in data_of(response.lines()):
+        for data in events:
             if data == DONE:
                 ended = True
                 break
@@ -118,25 +123,39 @@ def _read(
             yield from reply.take(chunk)
             if reply.chunks == 1 and not remote.notices:
                 yield from _served(client.name, reply)
+            _heed_reason(reply, response, client.name)
             if control.stopped or reply.over:
                 return
             if control.wants_answer and not asked_to_answer and reply.is_thinking and reply.id:
                 asked_to_answer = True
                 yield from _answer_now(client, reply.id)
-        if not ended and not reply.reason:
-            raise (
-                failures.broken_off(client.name)
-                if reply.chunks
-                else failures.empty_stream(client.name, reply.context)
-            )
-        if not reply.reason and not reply.first:
-            raise failures.empty_stream(client.name, reply.context)
+        if not reply.reason and not (ended and reply.first):
+            raise _no_whole_answer(client.name, reply, events)
     except Interrupted:
         raise
     except MullError as error:
+        if reply.reason and isinstance(error, ServerError) and error.code in _BROKEN:
+            return
         if not reply.first:
             raise
         reply.error = error
+
+
+def _heed_reason(reply: Reply, response: Response, name: str) -> None:
+    """After a finish reason the answer is whole: counts and the end mark may follow, at once. Raises ServerError."""
+    if reply.reason in failures.REASONS:
+        raise failures.gave_up(reply.reason, name)
+    if reply.reason:
+        response.hurry(AFTER_SECONDS)
+
+
+def _no_whole_answer(name: str, reply: Reply, events: EventData) -> ServerError:
+    """Why a stream that ends is no answer: it has neither a finish reason nor an end mark after some text."""
+    if reply.chunks and events.last != DONE:
+        return failures.broken_off(name)
+    if events.foreign and not reply.chunks:
+        return no_answer(name, "it is no stream of events")
+    return failures.empty_stream(name, reply.context)
 
 
 def _chunk(data: bytes, name: str) -> Chunk:
