@@ -29,11 +29,11 @@ class EvalOutcome:
     def report(self) -> ReasoningReport | None:
         """How the model was asked to think, what was applied, and how; None if no question was answered.
 
-        The same in every turn, but for servers that do not say what they do: a turn that shows it counts most.
+        The same in every turn, unless a model thinks only sometimes although it was asked not to: then that turn's.
         """
         reports = [result.reasoning for result in self._ended]
         first = next(iter(reports), None)
-        return next((report for report in reports if report.applied != self.asked), first)
+        return next((report for report in reports if report.notice or report.applied != self.asked), first)
 
     @property
     def failure(self) -> MullError | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mull.backends.openai.sse import data_of
+from mull.backends.openai.sse import EventData
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
@@ -64,7 +64,7 @@ def test_half_a_surrogate_pair_becomes_a_replacement_character(office: Open) -> 
 
 def test_data_lines_of_one_event_are_joined() -> None:
     lines = [b"data: {", b'data: "a": 1}', b"", b"data:x", b": c", b"", b"", b"data: last"]
-    assert list(data_of(lines)) == [b'{\n"a": 1}', b"x", b"last"]
+    assert list(EventData(lines)) == [b'{\n"a": 1}', b"x", b"last"]
 
 
 @pytest.mark.parametrize(
