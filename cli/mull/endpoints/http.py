@@ -193,6 +193,7 @@ class Response:
         self._wire = wire
         self._name = name
         self._seconds = seconds
+        self._began = False  # some of the body has come
         self.key = key
         self._response = link.getresponse()
         self.status = self._response.status
@@ -275,8 +276,11 @@ class Response:
             piece = self._response.read1(_PIECE)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise lost(error, self._name, sent=True) from error
-        if not piece and self._response.length:  # bytes that its headers promised
+        # Bytes that its headers promised, or headers that were cut: http.client takes those for whole.
+        delimited = self._response.chunked or self._response.length is not None
+        if not piece and (self._response.length or not (delimited or self._began)):
             raise lost(ConnectionResetError(), self._name, sent=True)
+        self._began = True
         return piece
 
 
