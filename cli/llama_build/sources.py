@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from llama_build.errors import BuildError
@@ -20,10 +20,12 @@ _UNUSED = re.compile(
 )
 
 
-def fetch(python: Path, pinned: str, folder: Path, environment: Mapping[str, str], steps: Steps) -> Path:
+def fetch(
+    pip: Sequence[str | Path], pinned: str, folder: Path, environment: Mapping[str, str], steps: Steps
+) -> Path:
     """The unpacked sources below `folder`; fetched only if they are not there. Raises BuildError, OSError.
 
-    `python` is the interpreter of an environment with the build's tools: pip asks the package about itself.
+    `pip` works in an environment with the build's tools: it asks the package about itself.
     """
     target = folder / "source"
     if target.is_dir():
@@ -33,18 +35,7 @@ def fetch(python: Path, pinned: str, folder: Path, environment: Mapping[str, str
     options = ["--no-deps", "--no-build-isolation", "--no-binary", PACKAGE, "--require-hashes"]
     steps.run(
         f"Fetching the sources of {PACKAGE}",
-        [
-            python,
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "download",
-            *options,
-            "-r",
-            requirement,
-            "-d",
-            folder,
-        ],
+        [*pip, "download", *options, "-r", requirement, "-d", folder],
         environment,
     )
     archive = next(folder.glob("*.tar.gz"), None)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llama_build import sources, store
-from llama_build.build import tools
+from llama_build.build import pip, tools
 from llama_build.errors import BuildError
 from llama_build.lock import locked
 from llama_build.progress import Progress
@@ -82,11 +82,12 @@ def build() -> None:
         work = target / "work"
         work.mkdir(exist_ok=True)
         steps = Steps(target / "build.log", [held])
-        python = tools(Path(sys.executable), work / "tools", steps)
+        own = Path(sys.executable)
+        python = tools(own, work / "tools", steps)
         environment = {**os.environ}
         environment["PATH"] = os.pathsep.join([str(python.parent), environment.get("PATH", os.defpath)])
         pinned = pinned_requirement(LOCK.read_text(encoding="utf-8"))
-        source = sources.fetch(python, pinned, work, environment, steps) / "vendor" / "llama.cpp"
+        source = sources.fetch(pip(own, python), pinned, work, environment, steps) / "vendor" / "llama.cpp"
         _use_libraries(source, libraries)
         _configure(source, work / "build", environment, steps)
         (target / "bin").mkdir(exist_ok=True)
