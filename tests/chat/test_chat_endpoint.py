@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.endpoints.dialects import Answer, read_dialect
-from tests.endpoints.scripted_server import Server, as_json, serve
+from tests.endpoints.scripted_server import End, Reply, Server, as_json, serve
 
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
@@ -92,4 +92,20 @@ def test_a_server_that_goes_away_costs_no_question(chat: Chat, servers: tuple[Se
         office.on("POST", "/v1/chat/completions", read_dialect("vllm").respond)
         terminal.say("/retry")
         terminal.count("Forty-two.", 2)
+        terminal.leave()
+
+
+def test_a_stop_while_the_server_is_silent_returns_the_question(
+    chat: Chat, servers: tuple[Server, Server]
+) -> None:
+    office, _ = servers
+    office.on("GET", "/v1/models", Reply([End.HOLD], framing="close"))
+    with chat(None, "-m", "@office", rows=40) as terminal:
+        terminal.say("What is it?")
+        terminal.shows("Loading office")
+        terminal.press("\x03")
+        terminal.shows("it is back at the prompt.")
+        terminal.count("> What is it?", 2)
+        terminal.press("\x15")  # Ctrl+U clears the line
+        terminal.shows("Ask a question")
         terminal.leave()

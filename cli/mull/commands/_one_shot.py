@@ -272,7 +272,10 @@ def _answer(
 
     def events() -> Generator[Event, None, None]:
         query = Query(question.text, question.files, material=question.material)
-        conversation.reserve(query, backend)
+        if (
+            setup.resolved.address is None
+        ):  # a server loads nothing, and its model's name may not be known yet
+            conversation.reserve(query, backend)
         try:
             yield from backend.load(control)
             conversation.catch_up(query)

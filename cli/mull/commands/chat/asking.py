@@ -84,7 +84,8 @@ class _Attempt:
     def _events(self, control: TurnControl, policy: str) -> Iterator[Event]:
         chat, query = self._chat, self._query
         conversation = chat.conversation
-        conversation.reserve(query, chat.backend)
+        if chat.address is None:  # a server loads nothing, and its model's name may not be known yet
+            conversation.reserve(query, chat.backend)
         yield from chat.backend.load(control)
         if conversation.catch_up(query):
             yield Notice(
