@@ -57,6 +57,10 @@ def test_committed_blocks_equal_the_whole_documents_render_for_many(seed: int) -
         "1. a\n2. b | c\n|-|-|\n\ntext\n",
         "a\n# b | c\n|-|-|\n",
         "a\n> b | c\n|-|-|\n",
+        "1. a\n\n   - b\n\n   c d\n   e\n\n   > f\n   >\n   > g\n2. h\n\n   ```py\n   x = 1\n   ```\n\n   i",
+        "  1. a\n     1. b\n         ```\n",
+        "> - a\n>   - b\n>   - c\n>\n>     d\n> - e\n>\n> f\n\n- - g\n  - h\n- > i\n  >\n  > j\n",
+        "- [ ] a\n\n  | b |\n  | - |\n  | c |\n\n  d\n- [x] e\n  1. f\n\n  2. g\n",
     ],
 )
 def test_every_chunking_gives_the_same_lines(source: str) -> None:

@@ -56,8 +56,12 @@ class Work:
         lambda times: "```python\n" + "    x = call(1, 'two')  # three\n" * (200 * times),
         lambda times: f"- {WORDS}\n" * (60 * times),
         lambda times: f"{WORDS}\n\n" * (60 * times),
+        lambda times: "- outer\n" + f"  - {WORDS}\n" * (60 * times),
+        lambda times: "1. outer\n\n   - inner\n\n" + f"     1. {WORDS}\n" * (60 * times),
+        lambda times: f"> {WORDS}\n>\n" * (60 * times),
+        lambda times: "> - outer\n" + f">   - {WORDS}\n" * (60 * times),
     ],
-    ids=["paragraph", "table", "code", "list", "paragraphs"],
+    ids=["paragraph", "table", "code", "list", "paragraphs", "nested", "deep", "quote", "quoted list"],
 )
 def test_twice_the_answer_is_twice_the_work(
     source: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
@@ -69,7 +73,8 @@ def test_twice_the_answer_is_twice_the_work(
 
 
 def test_what_has_not_changed_is_not_laid_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A nested list is one item, which is not final before its end: its paragraphs are laid out once each."""
-    source = "- outer\n" + "".join(f"  - item {number} {WORDS}\n" for number in range(60))
+    """A table within an item is not final before its end: its cells are laid out once each."""
+    rows = "".join(f"  | item {number} | {WORDS} |\n" for number in range(60))
+    source = f"- outer\n\n  | a | b |\n  | - | - |\n{rows}"
     work = Work(monkeypatch)
     assert work.of(source)[1] <= 4 * len(source)

@@ -33,7 +33,8 @@ _CONTINUED = "↳ "
 class Continuation:
     """What the finished part of a document determines about the rest.
 
-    `kind`: the block in which the rest begins ("" for none). `gap`: is there a blank line before the rest?
+    `kind`: the block in which the rest begins ("" for none). `gap`: is there a blank line before the rest? `inner`: the
+    same for what is inside this quote, or inside this list's first item, whose mark and first line are finished then.
     """
 
     kind: str = ""
@@ -41,6 +42,7 @@ class Continuation:
     number: int = 1  # list: of the next item
     sizes: list[ColumnSize] = field(default_factory=list)  # table: of its columns
     lead: Line = field(default_factory=list)  # paragraph: its last line, still to be filled
+    inner: Continuation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +106,16 @@ class BlockLayout:
     def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
         """The blocks, as the continuation that `resume` describes (default: the document's beginning)."""
         resume = resume or Continuation()
+        return self._siblings(parts, self.columns, 0, resume)
+
+    def _siblings(
+        self, parts: Sequence[Block], columns: int, depth: int, resume: Continuation | None
+    ) -> list[Line]:
         lines: list[Line] = []
         for index, group in enumerate(parts):
-            if resume.gap if index == 0 else gap_before(group, self.source):
+            if (index and gap_before(group, self.source)) or (not index and resume and resume.gap):
                 lines.append([])
-            lines += self._block(group, self.columns, 0, resume if index == 0 else None)
-        return lines
-
-    def _siblings(self, tokens: Sequence[Token], columns: int, depth: int) -> list[Line]:
-        lines: list[Line] = []
-        for index, group in enumerate(split_blocks(tokens)):
-            if index and gap_before(group, self.source):
-                lines.append([])
-            lines += self._block(group, columns, depth, None)
+            lines += self._block(group, columns, depth, resume if index == 0 else None)
         return lines
 
     def _block(self, group: Block, columns: int, depth: int, resume: Continuation | None) -> list[Line]:
@@ -139,7 +138,8 @@ class BlockLayout:
             case "hr":
                 return [[(("-" if self.ascii_only else "─") * columns, "border")]]
             case "blockquote_open":
-                inner = self._siblings(group.inside, columns - 2, depth)
+                rest = resume.inner if resume and resume.kind == "quote" else None
+                inner = self._siblings(list(split_blocks(group.inside)), columns - 2, depth, rest)
                 bar = "| " if self.ascii_only else "│ "
                 quoted = ([(text, f"quote {names}".rstrip()) for text, names in line] for line in inner)
                 return [put(bar, "border", line) for line in quoted]
@@ -191,9 +191,12 @@ class BlockLayout:
                 lines.append([])
             bullet = "-" if self.ascii_only else _BULLETS[min(depth, len(_BULLETS) - 1)]
             mark = f"{number + index}. " if ordered else self._box(item) or f"{bullet} "
-            inner = self._siblings(item.inside, columns - len(mark), depth + (not ordered)) or [[]]
-            lines.append(put(mark, "accent", inner[0]))
-            lines += [put(" " * len(mark), "", line) if line else [] for line in inner[1:]]
+            rest = resume.inner if resume and resume.kind == "list" and index == 0 else None
+            blocks = list(split_blocks(item.inside))[rest is not None :]
+            inner = self._siblings(blocks, columns - len(mark), depth + (not ordered), rest)
+            if rest is None:
+                lines.append(put(mark, "accent", inner.pop(0) if inner else []))
+            lines += [put(" " * len(mark), "", line) if line else [] for line in inner]
         return lines
 
     def _box(self, item: Block) -> str:
