@@ -165,6 +165,21 @@ def test_a_silent_server_is_left_after_the_limit(server: Server) -> None:
     assert caught.value.code == "connection_timeout"
 
 
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_server_that_sends_a_byte_now_and_then_is_left_after_the_limit(
+    server: Server, *, raw: bool
+) -> None:
+    """In its headers, and in a line of its stream."""
+    trickle = [step for _ in range(500) for step in (b"x", 0.01)]
+    server.on("POST", "/x", Reply([b"HTTP/1.1 200 OK\r\nA: ", *trickle] if raw else trickle, raw=raw))
+    with (
+        pytest.raises(ServerError) as caught,
+        Client(server.url).request("POST", "/x", {}, seconds=0.2) as response,
+    ):
+        list(response.lines())
+    assert caught.value.code == "connection_timeout"
+
+
 # Keys.
 
 
@@ -191,9 +206,10 @@ def test_nothing_follows_a_redirect_to_another_host(server: Server, status: int)
     with serve() as other:
         other.on("POST", "/x", as_json(1))
         other.on("GET", "/x", as_json(1))
-        away = f"http://localhost:{other.port}/x"
-        server.on("POST", "/x", Reply(status=status, headers={"Location": away}))
-        assert fails(office(server.url)).code in {"endpoint_moved", "endpoint_answer"}
+        for host in ("localhost", "127.0.0.1"):  # another name, and another port of the same host
+            away = f"http://{host}:{other.port}/x"
+            server.on("POST", "/x", Reply(status=status, headers={"Location": away}))
+            assert fails(office(server.url)).code in {"endpoint_moved", "endpoint_answer"}
         assert other.requests == []
 
 

@@ -10,6 +10,7 @@ import io
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import IO, TypeVar
 
@@ -58,11 +59,10 @@ class Wire:
         while True:
             if self._control is not None and self._control.stopped:
                 raise Interrupted
-            try:
+            if time.monotonic() > self._until:  # also of a server that sends a byte now and then
+                raise TimeoutError
+            with suppress(TimeoutError):
                 return attempt()
-            except TimeoutError:
-                if time.monotonic() > self._until:
-                    raise
 
 
 class _Reader(io.RawIOBase):

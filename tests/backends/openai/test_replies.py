@@ -163,8 +163,10 @@ def test_a_key_that_an_error_repeats_is_not_shown(office: Open, monkeypatch: pyt
 
 def test_an_error_with_status_200_is_a_failure(office: Open) -> None:
     here = office()
-    here.plays(b'{"error": {"message": "out of memory"}}', kind="application/json", framing="length")
+    here.plays(b'{\n "error": {"message": "out of memory"}\n}\n', kind="application/json", framing="length")
     assert "out of memory" in failure(here).message
+    here.plays(b"<html>Please log in</html>", kind="text/html; charset=utf-8", framing="length")
+    assert "no stream of events" in failure(here).message
 
 
 # How it ends.

@@ -111,7 +111,7 @@ def _read(
 ) -> Iterator[Event]:
     """The events of the stream; what goes wrong after the first text is the reply's error."""
     ended, asked_to_answer = False, remote.kind not in _CONTROLLED
-    events = EventData(response.lines())
+    events = EventData(_lines(response))
     try:
         for data in events:
             if data == DONE:
@@ -156,6 +156,12 @@ def _no_whole_answer(name: str, reply: Reply, events: EventData) -> ServerError:
     if events.foreign and not reply.chunks:
         return no_answer(name, "it is no stream of events")
     return failures.empty_stream(name, reply.context)
+
+
+def _lines(response: Response) -> Iterator[bytes]:
+    """The lines of a stream; a body that is one JSON object, whatever its lines, as one."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return iter((response.body().strip(),)) if kind == "application/json" else response.lines()
 
 
 def _chunk(data: bytes, name: str) -> Chunk:
