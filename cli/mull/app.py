@@ -228,8 +228,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         sys.exit(shell_completion.answer(lambda: typer.main.get_command(app), words))
     streams = Streams.detect()
-    if sys.stdout is None:  # closed by the shell; Click writes help there
-        sys.stdout = streams.stdout
+    sys.stdout = (
+        streams.stdout
+    )  # where that is another (closed by the shell, non-blocking), Click writes help there
     with quiet_when_closed(streams):
         try:
             color, theme, words = take_appearance(words)

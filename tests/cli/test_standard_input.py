@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -14,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.waiting import wait_for
 
 if sys.platform == "win32":
     pytest.skip("needs POSIX descriptors", allow_module_level=True)
 
 from tests.terminal.harness import Terminal
+
+F_SETPIPE_SZ = 1031  # of Linux; Python 3.11 on other systems has none
 
 
 @contextmanager
@@ -178,3 +183,34 @@ def test_bytes_of_an_argument_that_are_not_utf8_are_said(mull: Run, thinker: Pat
     done = mull("-m", thinker, "--no-save", os.fsdecode(b"caf\xe9"))
     assert (done.returncode, done.stdout) == (0, b"Forty-two.\n")
     assert done.stderr == b"Some bytes of the input were not UTF-8 and were replaced.\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
+@pytest.mark.parametrize(
+    ("stream", "words", "last"),
+    [
+        ("stdout", ("--no-reason", "--no-markdown"), b"word799"),
+        ("stdout", ("--no-reason", "-o/dev/stdout"), b"word799"),
+        ("stdout", ("--no-reason", "--jsonl"), b'"session":'),
+        ("stderr", ("--thinking", "show"), b"thought79"),
+    ],
+)
+def test_an_output_that_does_not_block_is_whole(
+    home: dict[str, str], slow: Path, stream: str, words: tuple[str, ...], last: bytes
+) -> None:
+    """A pipe that is full meanwhile, whose reader is late."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, F_SETPIPE_SZ, 4096)
+    os.set_blocking(write, False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mull", "-q", "-m", slow, "--no-save", "--max-tokens", "800", *words, "hi"],
+        stdin=subprocess.DEVNULL,
+        env=home,
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: write},  # type: ignore[call-overload]
+    )
+    wait_for(lambda: not select.select([], [write], [], 0)[1] or process.poll() is not None, "a full pipe")
+    assert process.poll() is None
+    os.close(write)
+    with open(read, "rb") as file:
+        assert last in file.read()[-200:]
+    process.wait(60)

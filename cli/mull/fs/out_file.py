@@ -11,12 +11,14 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from mull.errors import MullError
 from mull.fs.atomic import AtomicFile
+from mull.fs.stream import StreamWriter
 
 _MOST_LINKS = 16  # that are followed to an open descriptor
 
@@ -97,7 +99,7 @@ class OutFile:
         data = text.encode("utf-8", errors="backslashreplace")
         try:
             if self._descriptor is not None:
-                with open(self._descriptor, "wb", closefd=False) as stream:
+                with BufferedWriter(StreamWriter(self._descriptor)) as stream:
                     stream.write(data)
             elif self._new is None or self._file is None:
                 self.path.write_bytes(data)

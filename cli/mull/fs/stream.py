@@ -1,4 +1,4 @@
-"""Read a pipe or another stream, so that Ctrl+C always ends the wait, whatever mode its descriptor is in.
+"""Read and write pipes and other streams, so that Ctrl+C always ends the wait, whatever mode the descriptor is in.
 
 Python handles a signal between two instructions: one that comes just before a blocking `read` stays unseen until that
 read returns, which may be never. So the wait is a `select` with a limit, and only what has come is read. A descriptor
@@ -60,6 +60,35 @@ class StreamReader(io.RawIOBase):
             pass
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+class StreamWriter(io.RawIOBase):
+    """The same for writing: waits for the reader, where Python's own streams lose what a full pipe does not take."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+        while True:
+            try:
+                return os.write(self._descriptor, data)
+            except BlockingIOError:
+                select.select([], [self._descriptor], [], _STEP)
+
+
+def is_non_blocking(descriptor: int) -> bool:
+    """Whether a read or a write returns at once; the mode belongs to the pipe, so another process may have set it."""
+    return sys.platform != "win32" and not os.get_blocking(descriptor)
 
 
 def _read(descriptor: int, most: int) -> bytes | None:

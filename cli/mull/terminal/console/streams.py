@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal, TextIO
 
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
-from mull.fs.stream import StreamReader, read_stream
+from mull.fs.stream import StreamReader, StreamWriter, is_non_blocking, read_stream
 from mull.terminal.console.ascii_text import REPLACE
 from mull.terminal.console.links import opens_links
 from mull.terminal.console.palette import Depth, Palette
@@ -243,11 +243,22 @@ def detach(streams: Streams) -> None:
 
 def _open(stream: TextIO | None, mode: Literal["r", "w"], *, refuses: bool = False) -> TextIO:
     """A stream that the shell closed (`>&-`) is None in Python: use the null device instead, which also keeps its
-    descriptor from becoming that of a file that mull opens. `refuses`: writes to it fail, as to a closed stream."""
+    descriptor from becoming that of a file that mull opens. `refuses`: writes to it fail, as to a closed stream.
+    A non-blocking stream to write to is replaced by one that waits for its reader."""
     if stream is None:
         flags = os.O_RDONLY if mode == "r" or refuses else os.O_WRONLY
         return open(os.open(os.devnull, flags), mode, encoding="utf-8")
+    if mode == "w" and isinstance(stream, io.TextIOWrapper) and not _waits(stream):
+        with suppress(OSError, ValueError):
+            if is_non_blocking(stream.fileno()):
+                waiting = io.BufferedWriter(StreamWriter(stream.fileno()))
+                return io.TextIOWrapper(waiting, stream.encoding, stream.errors, line_buffering=True)
     return stream
+
+
+def _waits(stream: io.TextIOWrapper) -> bool:
+    """Whether it was replaced already. Without buffering (PYTHONUNBUFFERED) the raw file is the buffer."""
+    return isinstance(getattr(stream.buffer, "raw", stream.buffer), StreamWriter)
 
 
 def _is_tty(stream: TextIO) -> bool:
