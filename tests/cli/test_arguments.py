@@ -62,6 +62,16 @@ def test_a_dash_is_refused_where_it_is_not_stdin(
     assert not (tmp_path / "-").exists()
 
 
+@pytest.mark.parametrize("option", ["-m", "--session", "-t", "--draft"])
+@pytest.mark.parametrize("command", [(), ("chat",)])
+def test_an_empty_name_is_an_unset_variable(mull: Run, option: str, command: tuple[str, ...]) -> None:
+    if command and option == "-t":
+        return  # a chat has no such option
+    done = mull(*command, option, "", *(() if command else ("hi",)))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0].decode() == f"Error: The name after {option} is empty."
+
+
 def test_a_short_schema_has_no_field_without_a_letter(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--schema", "name, -", "hi")
     assert (done.returncode, done.stderr.splitlines()[0]) == (

@@ -167,3 +167,10 @@ def test_the_warning_says_what_it_means_for_that_folder(
     assert f"Not safe: other users can write to {folder}." in said
     assert effect in said
     assert "models, folders, templates" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="no /dev/null")
+def test_no_folder_at_all_is_not_unsafe(mull: Run) -> None:
+    """/dev/null as a folder says that there is none; a hint to change its permissions would break the system."""
+    done = mull("config", "get", "model", env={"MULL_CONFIG_DIR": "/dev/null"})
+    assert b"chmod" not in done.stderr

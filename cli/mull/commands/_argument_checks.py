@@ -13,6 +13,8 @@ from mull.fs.text import is_unicode
 
 _TEXTS = {"system", "stop", "params", "session", "extract_lang"}
 """Options whose values are text; those that may name files take any bytes."""
+_NAMES = {"model": "-m", "session": "--session", "template": "-t", "draft": "--draft"}
+"""Options that name something, as they are typed: an empty name is an unset variable of a shell."""
 
 
 def reads_file(parameter: typer.CallbackParam, value: Any) -> Any:
@@ -33,7 +35,12 @@ def _no_dash(parameter: typer.CallbackParam, value: Any, hint: str) -> Any:
 
 
 def check_texts(values: Mapping[str, Any]) -> None:
-    """Raise UsageError (not_unicode) for a text that is part of what a model gets."""
+    """Refuse a text for the model that is not UTF-8, and an empty name. Raises UsageError."""
+    for name, spelling in _NAMES.items():
+        value = values.get(name)
+        if value is not None and not value.strip():
+            hint = "A variable of the shell may be unset; leave the option out."
+            raise UsageError("usage_error", f"The name after {spelling} is empty.", hint)
     for name in _TEXTS & values.keys():
         value = values[name]
         for text in value if isinstance(value, list) else [value or ""]:

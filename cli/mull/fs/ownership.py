@@ -45,7 +45,7 @@ def weakness(path: Path, owners: Collection[int] = (), *, new_files: bool = True
             continue
         if found.st_uid not in trusted:
             return f"{place} belongs to {_user(found.st_uid)}"
-        if stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK(found.st_mode) or stat.S_ISCHR(found.st_mode):  # /dev/null, as a folder for no files
             continue
         if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and not (last and new_files):
             continue

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from mull.models.hub.answer import ENCODINGS, whole
 from mull.models.hub.connection import UNREACHABLE, no_client
 from mull.models.hub.endpoint import endpoint, is_hub
-from mull.models.hub.environment import check_headers, seconds
+from mull.models.hub.environment import check_headers, seconds, token_unreadable
 from mull.models.hub.errors import HubError
 from mull.models.hub.failures import explain
 
@@ -66,7 +66,10 @@ def headers() -> dict[str, str]:
     """The headers of every request: who asks, and the user's token. Raises HubError for a token that cannot be one."""
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported, lazily
 
-    made: dict[str, str] = build_hf_headers(library_name="mull")
+    try:
+        made: dict[str, str] = build_hf_headers(library_name="mull")
+    except OSError as failure:
+        raise token_unreadable(failure) from failure
     check_headers(made)
     return made
 

@@ -19,6 +19,7 @@ TIMEOUTS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 _LONGEST_TIMEOUT = 1_000_000  # seconds; sockets take no much longer one
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_TOKEN_PLACES = ("HF_TOKEN_PATH", "HF_HOME", "XDG_CACHE_HOME")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -74,6 +75,17 @@ def check_headers(headers: Mapping[str, str]) -> None:
     if not _visible(headers.get("user-agent", "")):
         origin = os.environ.get("HF_HUB_USER_AGENT_ORIGIN", "")
         raise invalid("HF_HUB_USER_AGENT_ORIGIN", origin, "not plain ASCII", "Correct or unset it.")
+
+
+def token_unreadable(failure: OSError) -> HubError:
+    """The error for a token's file that cannot be looked for, by the variable that says where it is."""
+    name = next((name for name in _TOKEN_PLACES if os.environ.get(name)), "")
+    if not name:
+        return HubError(
+            "invalid_token", f"The file of your token cannot be read: {failure}.", "Check its path."
+        )
+    what = f"where no token can be read: {failure.strerror or failure}"
+    return invalid(name, os.environ[name], what, "Correct or unset it.")
 
 
 def invalid(name: str, value: str, what: str, hint: str) -> HubError:
