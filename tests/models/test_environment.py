@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
+from tests.conftest import Run
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
 from tests.models.proxies import http_proxy, socks5, web_server
@@ -83,6 +84,13 @@ def test_no_proxy_is_heeded(tiny: Hub, fetch: Puller, monkeypatch: pytest.Monkey
         monkeypatch.setenv("NO_PROXY", listed.replace("PORT", tiny.url.rpartition(":")[2]))
         assert fetch(REPO).verified
     assert proxy.through == []
+
+
+@pytest.mark.parametrize("name", ["HF_HOME", "HF_TOKEN_PATH"])
+def test_a_place_without_a_token_is_named(mull: Run, tiny: Hub, name: str) -> None:
+    done = mull("pull", REPO, env={"HF_ENDPOINT": tiny.url, "HF_HUB_OFFLINE": "0", name: "/dev/null/x"})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f'Error: {name} is "/dev/null/x", where no token can be read: '.encode())
 
 
 @pytest.mark.parametrize(

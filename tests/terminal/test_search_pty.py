@@ -39,6 +39,13 @@ def test_enter_submits_the_match(searching: Terminal) -> None:
     searching.wait("'two apples']")
 
 
+def test_alt_enter_adds_a_line_to_the_match(searching: Terminal) -> None:
+    searching.press(f"{ESC}\r!")
+    searching.wait("!apples")
+    searching.press("\r")
+    searching.wait("'two \\n!apples']")
+
+
 def test_ctrl_r_again_goes_to_the_match_before(searching: Terminal) -> None:
     searching.press(f"{CTRL_R}\r")
     searching.wait("'one apple']")

@@ -75,3 +75,11 @@ def test_thoughts_have_their_own_tone() -> None:
     assert text.endswith("\x1b[0m")
     assert style("y", f"{TONE} bold") in "".join(drawn("**y**", 40, style, unicode=True, math=False))
     assert "\x1b]8" not in "".join(drawn("<https://x.y>", 40, Style(links=True), unicode=True, math=False))
+
+
+def test_a_narrow_summary_breaks_no_word() -> None:
+    shown = panel(SOURCE)
+    shown.fold = "folded"
+    shown.finish(2.0)
+    assert re.fullmatch(r"▸ Thought for 2.0 s · \d+ tokens", shown.left(40)[0])
+    assert shown.left(25)[0] == "▸ Thought for 2.0 s"

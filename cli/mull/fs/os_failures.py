@@ -16,7 +16,7 @@ from mull.fs.lock import FileInUse
 from mull.fs.text import is_unicode
 
 _DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-_FULL = frozenset(
+FULL = frozenset(
     number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None
 )
 _LONGEST_SHOWN = 60  # characters of a faulty text
@@ -107,7 +107,7 @@ def refused(failure: OSError) -> MullError:
     if isinstance(failure, FileNotFoundError) and working_folder_is_gone():
         return _no_working_folder()
     if (
-        failure.errno in {errno.EBADF, *_FULL} and failure.filename is None
+        failure.errno in {errno.EBADF, *FULL} and failure.filename is None
     ):  # a write to stdout; files have names
         return unwritable(failure)
     reason = failure.strerror or str(failure) or type(failure).__name__

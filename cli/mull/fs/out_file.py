@@ -18,6 +18,7 @@ from typing import BinaryIO, Self
 
 from mull.errors import MullError
 from mull.fs.atomic import AtomicFile
+from mull.fs.os_failures import FULL
 from mull.fs.stream import StreamWriter
 
 _MOST_LINKS = 16  # that are followed to an open descriptor
@@ -113,7 +114,7 @@ class OutFile:
             raise MullError(
                 "write_failed",
                 f"{self._named} could not be written: {failure.strerror or failure}.",
-                "Free some space, or give another file.",
+                f"{'Free some space, or give' if failure.errno in FULL else 'Give'} another file.",
             ) from failure
 
     def _exists(self) -> MullError:

@@ -1,8 +1,8 @@
 """Ctrl+R at the prompt, with the ends of readline's search.
 
 In: what Enter does with a line. Out: key bindings, and what the bar shows meanwhile. Enter takes the match and submits
-it; Esc keeps the match in the line; a key that moves the cursor or edits does, too, and then acts on it; Ctrl+G and
-Ctrl+C restore the line from before the search. prompt_toolkit starts the search and finds the matches.
+it; Esc keeps the match in the line; Alt+Enter and a key that moves the cursor or edits do, too, and then act on it;
+Ctrl+G and Ctrl+C restore the line from before the search. prompt_toolkit starts the search and finds the matches.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Search:
         """Add the keys that end a search; call it after all others are added."""
         from prompt_toolkit.filters import is_searching
         from prompt_toolkit.key_binding.key_processor import KeyPress
+        from prompt_toolkit.keys import Keys
         from prompt_toolkit.search import accept_search, stop_search
 
         def keep(event: KeyPressEvent) -> None:
@@ -51,6 +52,13 @@ class Search:
         def act(event: KeyPressEvent) -> None:
             keep(event)
             event.app.key_processor.feed(KeyPress(event.key_sequence[0].key, event.data), first=True)
+
+        def escape(event: KeyPressEvent) -> None:
+            keep(event)
+            waiting = event.app.key_processor.input_queue
+            if waiting and waiting[0].key == Keys.ControlM:  # Alt+Enter: the two keys come together
+                waiting.popleft()
+                event.app.current_buffer.newline(copy_margin=False)
 
         @bindings.add("enter", filter=is_searching)
         def _submit(event: KeyPressEvent) -> None:
@@ -65,7 +73,7 @@ class Search:
             buffer = event.app.current_buffer
             buffer.working_index, buffer.cursor_position = self._before
 
-        bindings.add("escape", filter=is_searching, eager=True)(keep)  # as eager as prompt_toolkit's own
+        bindings.add("escape", filter=is_searching, eager=True)(escape)  # as eager as prompt_toolkit's own
         bindings.add("c-j", filter=is_searching)(keep)
         for key in _ACT_ON_THE_MATCH:
             bindings.add(key, filter=is_searching)(act)

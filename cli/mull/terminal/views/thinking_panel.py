@@ -120,7 +120,9 @@ class ThinkingPanel:
             return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
         if self.view == "hide":
             return []
-        return [self.style(f"{self._mark('▸')} {self.summary()}", "muted"), ""]
+        parts = self.summary().split(f" {self._mark('·')} ")
+        shown = fitting(parts, columns - 2, f" {self._mark('·')} ")  # a row that wraps would break a word
+        return [self.style(f"{self._mark('▸')} {shown}", "muted"), ""]
 
     def summary(self) -> str:
         """`Thought for 4.2 s · 312 tokens`."""
