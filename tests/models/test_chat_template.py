@@ -48,6 +48,7 @@ def header_file(path: Path, values: Mapping[str, Any], tokens: list[str]) -> Pat
         ({KEY: [t.PLAIN, t.TOOLS]}, t.PLAIN, "list"),
         ({KEY: " "}, CHATML, "ChatML"),
         ({KEY: 7}, CHATML, "ChatML"),
+        ({KEY: "constant"}, CHATML, "ChatML"),
         ({}, CHATML, "ChatML"),
     ],
 )
@@ -84,3 +85,12 @@ def test_a_list_of_templates_is_used(mull: Run, tmp_path: Path) -> None:
     path = header_file(tmp_path / "m.gguf", {KEY: [t.CLOSED]}, CHATML_TOKENS)
     found = json.loads(mull("inspect", path, "--json").stdout)
     assert found["reasoning"]["kind"] == "switchable"
+
+
+@pytest.mark.parametrize("template", ["  \n", "constant"])
+def test_a_template_that_inserts_nothing_is_none(mull: Run, tmp_path: Path, template: str) -> None:
+    """llama.cpp hands over any text, also those of numbers."""
+    model = write_scripted(tmp_path / "m.gguf", ["Yes", "."], template=template)
+    done = mull("-m", model, "--no-save", "hi")
+    assert (done.returncode, done.stdout) == (0, b"Yes.\n")
+    assert b"no chat template" in done.stderr

@@ -190,7 +190,8 @@ def _template(model: Model, path: Path) -> ChosenTemplate:
     from mull.models.gguf.header import read_header
     from mull.models.gguf.kind import other_kind
 
-    if model.template and not model.template.startswith("["):  # llama.cpp shows a list as its text
+    # llama.cpp shows a list and a number as their texts.
+    if model.template and "{" in model.template and not model.template.startswith("["):
         return ChosenTemplate(model.template)
     header = read_header(path)
     chosen = choose_template(header)

@@ -14,6 +14,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 SLOW = 2.0  # seconds of reading after which a caller may say that it waits
 _STEP = 0.25  # seconds until a signal that came just before the wait is seen
@@ -78,7 +79,7 @@ class StreamWriter(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
 
-    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:
         while True:
             try:
                 return os.write(self._descriptor, data)

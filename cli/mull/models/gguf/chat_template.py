@@ -37,7 +37,7 @@ class ChosenTemplate:
 def choose_template(header: Header) -> ChosenTemplate:
     """The main template, else a listed or named one, else ChatML where the vocabulary has its tokens, else none."""
     main = header.metadata.get(KEY)
-    if isinstance(main, str) and main.strip():
+    if isinstance(main, str) and _is_template(main):
         return ChosenTemplate(main)
     if listed := _listed(main):
         return ChosenTemplate(listed, "The file has a list of chat templates; the first one is used.")
@@ -51,11 +51,16 @@ def choose_template(header: Header) -> ChosenTemplate:
 
 def _listed(value: Any) -> str:
     texts = value if isinstance(value, tuple) else ()
-    return next((text for text in texts if isinstance(text, str) and "{" in text), "")
+    return next((text for text in texts if isinstance(text, str) and _is_template(text)), "")
+
+
+def _is_template(text: str) -> bool:
+    """Whether it inserts anything: blank or constant text shows no message to the model."""
+    return "{" in text
 
 
 def _named(templates: Mapping[str, str]) -> tuple[str, str] | None:
     """The template `default`, else one for chats, else any."""
-    usable = [name for name, source in templates.items() if source.strip()]
+    usable = [name for name, source in templates.items() if _is_template(source)]
     usable.sort(key=lambda name: (name != "default", name in SPECIAL_PURPOSE))
     return (usable[0], templates[usable[0]]) if usable else None
