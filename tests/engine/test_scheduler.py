@@ -140,3 +140,41 @@ def test_a_resumed_sequence_continues_where_it_was(start: Start, tiny_path: Path
     assert read_all([ask(engine, prompt, 100) for prompt in prompts], engine) == alone(
         start, tiny_path, prompts, 100
     )
+
+
+def ask_and_read(engine: Engine, prompt: Sequence[int], max_tokens: int = 12) -> Generation:
+    generation = ask(engine, prompt, max_tokens)
+    list(generation)
+    return generation
+
+
+def test_conversations_that_alternate_continue_where_they_were(start: Start, tiny_path: Path) -> None:
+    """As in a server: one at a time, each in a slot that holds it."""
+    engine = start(tiny_path, n_parallel=4)
+    engine.reserve(600)
+    first, second = list(range(10, 110)), list(range(110, 210))
+    for prompt in (first, second):
+        assert ask_and_read(engine, prompt).cached == 0
+    for prompt in (first, second, first):
+        assert ask_and_read(engine, [*prompt, 7, 8, 9]).cached >= len(prompt)
+
+
+def test_reserving_evicts_nothing_that_the_next_prompt_continues(start: Start, tiny_path: Path) -> None:
+    engine = start(tiny_path, n_parallel=4, ctx=256, n_ctx_total=256)
+    prompt = list(range(10, 110))
+    ask_and_read(engine, prompt, 60)
+    other = [*prompt[:90], *range(200, 240)]
+    engine.reserve(len(other) - engine.cached(other) + 60, [other])
+    assert ask_and_read(engine, other, 60).cached == 90
+    assert engine.n_ctx == 256
+
+
+def test_idle_slots_are_evicted_in_the_order_in_which_they_were_released(
+    start: Start, tiny_path: Path
+) -> None:
+    engine = start(tiny_path, n_parallel=4, ctx=256, n_ctx_total=256)
+    prompts = [list(range(at, at + 100)) for at in (10, 110)]
+    for prompt in prompts:
+        ask_and_read(engine, prompt, 5)
+    ask_and_read(engine, list(range(210, 240)), 30)  # there is room for this only without the first
+    assert [engine.cached(prompt) for prompt in prompts] == [0, 100]

@@ -108,8 +108,7 @@ class Engine:
 
         `prompts` come next: what idle slots hold of them stays.
         """
-        slots = (self._scheduler.idle_slot(prompt) for prompt in prompts)
-        self._resizable.reserve(tokens, [slot for slot in slots if slot is not None])
+        self._resizable.reserve(tokens, prompts)
 
     def overflow(self, tokens: int, *, at_least: bool = False) -> ContextOverflow:
         """The error for a prompt of so many tokens. Its hint names --ctx only up to what the model was trained for."""

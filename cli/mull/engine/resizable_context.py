@@ -7,7 +7,7 @@ Raises EngineError when there is no memory for the new context; the KV cache is 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any
 
 from mull.engine.compute_params import ANSWER_RESERVE, CONTEXT_STEP, FLASH_CONTEXT, MAX_GROWTH
@@ -47,17 +47,17 @@ class ResizableContext:
         """Size of the context as it is now, in tokens."""
         return self.context.n_ctx if self.context is not None else 0
 
-    def reserve(self, tokens: int, keep: Collection[Slot] = ()) -> bool:
+    def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> bool:
         """Provide cells for so many tokens more, by eviction or growth; False when the limit does not allow it.
 
-        `keep`: idle slots whose tokens are needed.
+        `prompts` come next: what idle slots hold of them stays.
         """
         scheduler, context = self._scheduler, self.context
         needed = scheduler.used + tokens
         if needed <= self.n_ctx:
             return True
         if context is not None and len(scheduler.slots) > 1:
-            scheduler.evict_unshared(context, tokens, keep)
+            scheduler.evict_unshared(context, tokens, scheduler.needed_by(prompts))
             needed = scheduler.used + tokens
         return needed <= self.n_ctx or self.grow(needed)
 

@@ -8,7 +8,7 @@ decoded here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from mull.engine.context import Context
 from mull.engine.kv.prefill import ChunkSize
@@ -45,9 +45,22 @@ class Scheduler:
     # before a prompt is computed
 
     def cached(self, prompt: Sequence[int]) -> int:
-        """How many of the prompt's first tokens the idle slot holds that it would get."""
-        slot = self.idle_slot(prompt)
-        return common_prefix(slot.tokens, prompt) if slot is not None else 0
+        """How many of the prompt's first tokens an idle slot holds."""
+        return max((common_prefix(slot.tokens, prompt) for slot in self.slots if not slot.busy), default=0)
+
+    def needed_by(self, prompts: Sequence[Sequence[int]]) -> dict[Slot, int]:
+        """For the idle slots that hold most of these prompts: how many of their tokens the prompts continue."""
+        idle = [slot for slot in self.slots if not slot.busy]
+        needed: dict[Slot, int] = {}
+        for prompt in prompts:
+            length, slot = max(
+                ((common_prefix(slot.tokens, prompt), slot) for slot in idle),
+                key=lambda found: found[0],
+                default=(0, None),
+            )
+            if slot is not None and length >= MIN_SHARED:
+                needed[slot] = max(length, needed.get(slot, 0))
+        return needed
 
     def idle_slot(self, prompt: Sequence[int]) -> Slot | None:
         """The idle slot for a prompt; None when all are busy.
@@ -122,16 +135,17 @@ class Scheduler:
 
     # a full cache
 
-    def evict_unshared(self, context: Context, tokens: int, keep: Collection[Slot]) -> None:
+    def evict_unshared(self, context: Context, tokens: int, needed: Mapping[Slot, int]) -> None:
         """Evict what only idle slots hold, those first that were released first, until `tokens` more fit.
 
-        Prefixes shared with other slots cost no cells, and stay for the next prompt. `keep`: slots that are left alone.
+        Prefixes shared with other slots cost no cells, and stay for the next prompt. `needed`: tokens that stay.
         """
-        idle = [slot for slot in self.slots if not slot.busy and slot.tokens and slot not in keep]
-        for slot in sorted(idle, key=lambda slot: slot.released):
+        idle = [slot for slot in self.slots if not slot.busy and slot.tokens]
+        for slot in sorted(idle, key=lambda slot: (slot in needed, slot.released)):
             if self.used + tokens <= context.n_ctx:
                 break
-            slot.truncate(context, slot.shared)
+            if slot not in needed or self._can_copy:  # what cannot be copied cannot be truncated either
+                slot.truncate(context, max(slot.shared, needed.get(slot, 0)))
         for slot in self.slots:
             donors = (other for other in self.slots if other is not slot and other.shared < slot.shared)
             if slot.shared and not any(common_prefix(o.tokens, slot.tokens) >= slot.shared for o in donors):
