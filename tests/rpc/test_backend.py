@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -66,8 +66,19 @@ def events(backend: RpcBackend, control: TurnControl | None = None) -> Iterator[
     return backend.stream(ASK, GREEDY, control or TurnControl())
 
 
+def children() -> list[psutil.Process]:
+    """The processes that compute for this one."""
+    found = []
+    for one in psutil.Process().children():
+        with suppress(psutil.Error):  # it has just ended
+            if "mull.backends.rpc.child" in one.cmdline():
+                found.append(one)
+    return found
+
+
 def child_of(backend: RpcBackend) -> int:
-    return next(one.pid for one in psutil.Process().children() if "mull.backends.rpc.child" in one.cmdline())
+    assert backend.ready
+    return children()[0].pid
 
 
 def test_two_workers_give_the_local_answer(tmp_path: Path, workers: Workers) -> None:
@@ -200,7 +211,17 @@ def test_a_worker_that_is_dead_at_the_start_is_named(tmp_path: Path, workers: Wo
     assert workers.addresses[0] in caught.value.message
 
 
-def test_a_child_ends_with_its_parent(tmp_path: Path, workers: Workers) -> None:
+def test_a_load_can_be_given_up(tmp_path: Path, workers: Workers) -> None:
+    backend = RpcBackend(find(str(talker(tmp_path))), EngineSettings(threads=1), workers.addresses)
+    backend.start()
+    wait_for(children, "the process that loads")
+    stop(workers.processes[1])
+    started = children()
+    backend.close()
+    wait_for(lambda: not any(child.is_running() for child in started), "its end")
+
+
+def test_closing_ends_the_child(tmp_path: Path, workers: Workers) -> None:
     backend = loaded(talker(tmp_path), workers)
     child = psutil.Process(child_of(backend))
     backend.close()

@@ -109,6 +109,19 @@ def test_it_ends_while_a_worker_is_stopped(
     assert not psutil.wait_procs(children, timeout=30)[1]
 
 
+def test_the_process_that_computes_never_outlives_the_server(
+    start_server: Start, long_talker: Path, workers: Workers
+) -> None:
+    server = loaded(start_server("-m", long_talker, *over(workers)))
+    children = psutil.Process(server.process.pid).children()
+    for _ in chunks(server):
+        stop(workers.processes[1])  # it is blocked in llama.cpp now
+        server.process.kill()
+        break
+    assert children
+    assert not psutil.wait_procs(children, timeout=30)[1]
+
+
 def test_it_ends_while_it_loads(start_server: Start, thinker: Path) -> None:
     with scripted(b"", close=False) as silent:
         server = start_server("-m", thinker, "--rpc", silent)

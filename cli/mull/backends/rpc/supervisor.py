@@ -20,6 +20,7 @@ from mull.backends.rpc.process import Child
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Loading, Notice
+from mull.fs.os_failures import refused
 
 PATIENCE = 60.0
 """Seconds without a sign of life of a child that computes or loads, until a worker is taken for stopped. A step of 512
@@ -96,7 +97,7 @@ class Supervisor:
         """The background job: workers that answer, then a child that has loaded the model."""
         try:
             greet_all(self._order.workers)
-            child = Child(self._order, self._ended)
+            child = self._started()
             facts = self._until_ready(child, abort)
         except MullError:
             self.failures += 1
@@ -105,6 +106,12 @@ class Supervisor:
             raise
         self.facts, self.child = facts, child
         return child
+
+    def _started(self) -> Child:
+        try:
+            return Child(self._order, self._ended)
+        except OSError as failure:  # too many processes or open files
+            raise refused(failure) from failure
 
     def _until_ready(self, child: Child, abort: TurnControl) -> Ready:
         try:
