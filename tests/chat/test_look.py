@@ -16,6 +16,8 @@ from tests.model_files.scripted import write_scripted
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
 
+from tests.chat.conftest import ChatTerminal
+
 Chat = Callable[..., "object"]
 PLAIN = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -163,6 +165,16 @@ def test_the_frame_stays_between_a_question_and_the_next_prompt(chat: Chat, thin
         quickest = times[-1] - times[began]
         assert without < max(0.05, quickest / 4)
         terminal.leave()
+
+
+def test_notes_go_to_a_stderr_that_is_a_file(home: dict[str, str], plain: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mull", "chat", "-m", str(plain)]
+    with ChatTerminal(command, environ=home, stderr=tmp_path / "err") as terminal:
+        terminal.say("one?")
+        terminal.shows("Forty-two.")
+        terminal.leave()
+        assert "3tokens" not in terminal.squeezed
+    assert "3 tokens" in (tmp_path / "err").read_text()
 
 
 def test_a_turn_that_is_shown_again_has_its_figures(chat: Chat, plain: Path) -> None:

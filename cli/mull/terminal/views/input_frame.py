@@ -24,9 +24,15 @@ class InputFrame:
         self._region: LiveRegion | None = None  # it shows the frame
         self._bar = ""
 
+    @property
+    def fits(self) -> bool:
+        """Whether it can stay: notes go above it, which belong to a stderr that is no terminal."""
+        streams = self._streams
+        return streams.stdout_live and streams.stderr_live and streams.size()[1] >= FRAME_ROWS
+
     def show(self) -> None:
         """Draw the frame below the cursor: the prompt has been left, and no turn draws it yet."""
-        if self._streams.stdout_live and self._streams.size()[1] >= FRAME_ROWS:
+        if self.fits:
             self._region, self._bar = LiveRegion(self._streams.write, self._streams.size), ""
             self.write([])
 

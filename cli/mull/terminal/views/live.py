@@ -21,7 +21,6 @@ from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import TurnView, ViewOptions, show_each
-from mull.terminal.views.composer import FRAME_ROWS
 from mull.terminal.views.input_frame import InputFrame
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
@@ -171,9 +170,9 @@ class LiveScreen:
                 self._above.append("")
             self._above.append(self._style("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
         above, self._above = self._above, []
-        columns, rows = self._streams.size()
-        if self._stays and self._frame is not None and self._finish and rows >= FRAME_ROWS:
-            self._frame.keep(self._region, above, self._bar.line(columns, time.monotonic(), ()))
+        if self._stays and self._frame is not None and self._finish and self._frame.fits:
+            bar = self._bar.line(self._streams.width, time.monotonic(), ())
+            self._frame.keep(self._region, above, bar)
         else:
             self._region.close(above)
 
