@@ -52,8 +52,12 @@ def facts(client: Client, server: Server, model: ServedModel, control: TurnContr
         props = _ask(client, f"/props{_quoted(model, several)}", control)
         context = _whole(inner(props, "default_generation_settings", "n_ctx"))
         template = props.get("chat_template")
-        found = _profile(template, model.name) if isinstance(template, str) else None
-        return ModelFacts(context or model.context, found.reasons if found else None, found)
+        template = template if isinstance(template, str) else ""
+        found = _profile(template, model.name)
+        thinks = found.reasons if found else None
+        if template and not _SIGNS.search(template):
+            thinks = False
+        return ModelFacts(context or model.context, thinks, found)
     if kind == "mull":
         from mull import __version__
 
