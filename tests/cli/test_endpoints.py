@@ -205,3 +205,20 @@ def test_show_names_a_model_that_is_not_there(mull: Run, office: Server, file: P
     assert b"office does not list tinker. Did you mean thinker@office?" in done.stderr
     assert mull("show", "@office", env={"OFFICE_KEY": "sk-other"}).returncode == 1
     assert mull("show", "@office", "--readme", env=KEY).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--threads", "2", "--ctx", "512"], "--ctx and --threads say"),
+        (["--vs", "threads=2"], "--vs threads=2 says"),
+    ],
+)
+def test_bench_refuses_settings_of_loading(
+    mull: Run, office: Server, file: Path, words: list[str], named: str
+) -> None:
+    file.write_text(f'[endpoints.office]\nurl = "{office.url}/v1"\n')
+    done = mull("bench", "-m", "@office", *words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert named in done.stderr.decode()
+    assert not office.requests

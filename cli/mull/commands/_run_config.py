@@ -186,8 +186,8 @@ class RunConfig:
         """
         from mull.backends.open import open_backend
 
-        if resolved.address is not None and self.local_flags and not switching:
-            raise _not_here(resolved.address, self.local_flags)
+        if not switching:
+            self.check_flags(resolved)
         if parallel is None and self.keep_alive.applies_to(resolved):
             return self._kept(resolved)
         return open_backend(
@@ -199,6 +199,12 @@ class RunConfig:
             parallel=parallel,
             workers=workers,
         )
+
+    def check_flags(self, *models: Resolved) -> None:
+        """Raises UsageError (not_supported) for flags about loading where servers have loaded all models."""
+        addresses = [model.address for model in models if model.address is not None]
+        if self.local_flags and len(addresses) == len(models):
+            raise not_here(addresses[0], self.local_flags)
 
     def _kept(self, resolved: Resolved) -> ChatBackend:
         from mull.keep_alive.backend import KeptBackend
@@ -276,7 +282,8 @@ def _local_flags(flags: TurnFlags) -> tuple[str, ...]:
     return tuple(f"--{name.replace('_', '-')}" for name in given)
 
 
-def _not_here(address: Address, flags: Sequence[str]) -> UsageError:
+def not_here(address: Address, flags: Sequence[str]) -> UsageError:
+    """The error for flags about how a model is loaded where its server has loaded it."""
     *most, last = flags
     named = f"{', '.join(most)} and {last}" if most else last
     verb = "say" if most else "says"

@@ -165,6 +165,7 @@ def bench(
             return
         if vs is not None:
             subjects.append(_other(vs, run))
+        run.check_flags(*(subject.resolved for subject in subjects))
         wanted = {"prompt": prompt, "tokens": tokens, "depths": depth or DEPTHS}
         if parallel is not None or any(subject.resolved.address for subject in subjects):
             measured = measure_turns(run, subjects, wanted, rounds, parallel, control, view)
@@ -177,10 +178,13 @@ def bench(
 def _other(what: str, run: RunConfig) -> Subject:
     """The second subject: another model, or the same one with other settings."""
     from mull import config
+    from mull.commands._run_config import not_here
 
     resolved = run.model.resolve(None if "=" in what else what)
     if "=" not in what:
         return Subject(resolved.name, resolved, run.engine)
+    if resolved.address is not None:
+        raise not_here(resolved.address, [f"--vs {what}"])
     values = {}
     for part in what.replace(",", " ").split():
         name, _, text = part.partition("=")
