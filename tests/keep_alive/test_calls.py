@@ -137,6 +137,7 @@ def test_what_lies_in_the_sockets_place_is_replaced(
     server = the_one(servers)
     process.end(server.pid, server.started, 5.0)
     path = socket_of(server)
+    path.parent.mkdir(mode=0o700, exist_ok=True)  # it went with its last socket
     path.unlink(missing_ok=True)
     if kind == "file":
         path.write_text("nothing")
@@ -218,6 +219,8 @@ def test_a_server_leaves_after_its_time_and_leaves_nothing(ask: Ask, servers: Se
     wait_for(lambda: server.state == "gone", "the end of its time")
     assert not server.file.exists()
     assert not socket_of(server).exists()
+    left = [path.name for path in server.file.parent.iterdir()]
+    assert left == [f".{server.key}.lock"]  # which cannot be removed without a race
     assert ask("--no-save")["code"] == 0
 
 

@@ -108,6 +108,15 @@ def test_a_server_that_is_killed_within_an_answer(turn: Any, pid: int, mull: Run
     assert (again.returncode, again.stderr) == (0, b"")
 
 
+def test_mull_stop_within_an_answer(turn: Any, pid: int, mull: Run, servers: Servers) -> None:
+    code, last, stderr = turn("thinking", lambda _: mull("stop"))
+    assert (code, last["finish"], stderr) == (1, "error", "")
+    assert last["error"]["code"] == "kept_model_ended"
+    assert last["thinking"]
+    assert pid
+    assert servers() == []
+
+
 def test_what_was_said_before_a_kill_is_shown(home: dict[str, str], pid: int, slow: Path) -> None:
     command = [sys.executable, "-m", "mull", "--no-save", "--no-reason", "-m", str(slow), "hi"]
     with subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

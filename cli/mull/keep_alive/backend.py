@@ -230,21 +230,28 @@ class KeptBackend:
         events = self._reached.client.stream(self.name, messages, settings, control, self._spec.keep_alive)
         with closing(events):
             for event in events:
-                if control.stopped and so_far.tokens and not isinstance(event, Done):
-                    continue  # the server is ahead of what was shown
-                so_far.add(event)
-                self._persist = self._persists and so_far.over
-                stopped = control.stopped and so_far.tokens
-                yield self._timed(so_far.cut(event) if stopped and isinstance(event, Done) else event)
+                if isinstance(event, Done):
+                    end = self._ending(event, control, so_far)
+                    self._persist = self._persists
+                    yield self._timed(end)
+                elif not (control.stopped and so_far.tokens):  # else the server is ahead of what was shown
+                    so_far.add(event)
+                    yield event
         self._seen = time.monotonic()
 
-    def _timed(self, event: Event) -> Event:
+    def _ending(self, done: Done, control: TurnControl, so_far: PartialTurn) -> Done:
+        """The end of the turn as this call sees it: it knows of a stop before the server does, or the server alone."""
+        if control.stopped and so_far.tokens:
+            return so_far.cut(done)
+        if done.finish == "interrupted" and not control.stopped:  # by `mull stop`
+            return replace(done, finish="error", error=self._ended(Gone()))
+        return done
+
+    def _timed(self, done: Done) -> Done:
         """With this process's own time of loading, which is short where the model was loaded already."""
-        if not isinstance(event, Done):
-            return event
-        timing = event.timing
+        timing = done.timing
         first = timing.first_token - timing.load + self._load_seconds
-        return replace(event, timing=replace(timing, load=self._load_seconds, first_token=first))
+        return replace(done, timing=replace(timing, load=self._load_seconds, first_token=first))
 
     def _ended(self, why: Gone | Silent) -> MullError:
         what = "has ended" if isinstance(why, Gone) else "does not respond any more"

@@ -81,6 +81,7 @@ def _serve(key: str, path: Path, spec: ServerSpec) -> None:
             token=token,
         )
         record.write(server)
+        stack.callback((folder.kept_folder() / f"{key}.log").unlink, missing_ok=True)
         stack.callback(record.forget, server)
 
         def used(seconds: float) -> None:
@@ -94,14 +95,18 @@ def _serve(key: str, path: Path, spec: ServerSpec) -> None:
         idle = IdleTimer(spec.keep_alive, used)
         signal.signal(signal.SIGTERM, lambda *_: idle.end())
         model = KeptModel(backend, idle)
-        stack.callback(backend.close)
-        stack.callback(model.stop)
+        stack.callback(_close, model)
         room = partial(make_room, key, memory_fits(spec.path, spec.engine))
         http = Server(listening, model, token)
         threading.Thread(target=http.serve_forever, name="mull-accept", daemon=True).start()
         stack.callback(http.shutdown)
         threading.Thread(target=_load, args=(model, idle, room), name="mull-keep", daemon=True).start()
         idle.wait()
+
+
+def _close(model: KeptModel) -> None:
+    if not model.close():
+        os._exit(1)  # the record and the socket are found to be stale
 
 
 def _load(model: KeptModel, idle: IdleTimer, prepare: Callable[[], None]) -> None:
@@ -117,6 +122,8 @@ def _listen(path: Path) -> tuple[socket.socket, str]:
     if not folder.HAS_UNIX_SOCKETS:
         listening = socket.create_server(("127.0.0.1", 0))
         return listening, os.urandom(24).hex()
+    if path.parent != folder.kept_folder():  # a server that left has removed it
+        folder.make_private(path.parent)
     with suppress(FileNotFoundError):
         path.unlink()  # of a server that was killed: the lock says that none runs
     listening = socket.socket(socket.AF_UNIX)

@@ -50,11 +50,11 @@ def kept_folder() -> Path:
 def place(key: str) -> Place:
     """The files of the server with this key, their folders created. Raises MullError (keep_alive_unsafe), OSError."""
     folder = kept_folder()
-    _make_private(folder)
+    make_private(folder)
     path = folder / f"{key}.sock"
     if len(os.fsencode(path)) > LONGEST_SOCKET:
         short = _short_folder(folder)
-        _make_private(short)
+        make_private(short)
         path = short / path.name
     return Place(key, folder, path)
 
@@ -86,7 +86,8 @@ def is_own_socket(path: Path) -> bool:
     return stat.S_ISSOCK(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
+    """Create the folder if missing. Raises as `check_private`, and OSError."""
     paths.private_dir(folder)
     check_private(folder)
 

@@ -31,7 +31,6 @@ class PartialTurn:
 
     def __init__(self) -> None:
         self.tokens = 0
-        self.over = False
         self._thinking: list[str] = []
         self._answer: list[str] = []
         self._usage = Usage()
@@ -49,7 +48,6 @@ class PartialTurn:
             self._answer.append(event.text)
             self._usage = replace(self._usage, answer=event.tokens, thinking=event.thinking_tokens)
             self._answering = self._answering or now
-        self.over = isinstance(event, Done)
         self.tokens = self._usage.thinking + self._usage.answer
         if self.tokens:
             self._first = self._first or now

@@ -84,10 +84,14 @@ def forget(server: KeptServer) -> None:
     now = read(server.key)
     if now is not None and (now.pid, now.started) != (server.pid, server.started):
         return
-    for path in (server.file, Path(server.address) if server.address.startswith("/") else None):
-        if path is not None:
-            with suppress(OSError):
-                path.unlink()
+    with suppress(OSError):
+        server.file.unlink()
+    if server.address.startswith("/"):
+        socket = Path(server.address)
+        with suppress(OSError):
+            socket.unlink()
+            if socket.parent != server.file.parent:
+                socket.parent.rmdir()  # unless others are in it
 
 
 def running() -> list[KeptServer]:

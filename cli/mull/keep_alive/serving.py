@@ -41,6 +41,8 @@ from mull.keep_alive.status import (
 )
 
 LARGEST = 256 << 20  # bytes of a request: far more than any context
+CLOSE_SECONDS = 4.0  # in which a turn that was stopped, or the prompt cache's file, is finished
+_BROKEN = {"device_lost", "decode_failed"}
 _WATCH = 0.1  # seconds until a client that went away is noticed
 WRITE_SECONDS = 3600.0  # in which a client has to read something
 _SLICE = 1 << 20
@@ -98,10 +100,14 @@ class KeptModel:
             finally:
                 self._turn.release()
 
-    def stop(self) -> None:
-        """Stop all turns."""
+    def close(self) -> bool:
+        """Stop all turns and free the model; False where llama.cpp does not return, so that it cannot be freed."""
         for control in list(self.controls.values()):
             control.stop()
+        free = self._turn.acquire(timeout=CLOSE_SECONDS)
+        if free:
+            self.backend.close()
+        return free
 
     @contextmanager
     def _alone(self, control: TurnControl) -> Iterator[None]:
@@ -126,6 +132,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection, one request."""
 
     server: Server
+    timeout = 60.0  # seconds for a request to arrive
     wbufsize = _SLICE  # flushed after each event
 
     def do_GET(self) -> None:
@@ -178,9 +185,16 @@ class Handler(BaseHTTPRequestHandler):
                         for chunk in completion.chunks(event):
                             out.put(chunk)
                         if isinstance(event, Done):
+                            self._leave_after(event.error)
                             break
                 except MullError as error:
                     out.put(completion.failure(error))
+                    self._leave_after(error)
+
+    def _leave_after(self, error: MullError | None) -> None:
+        """Only another process helps against some failures of the engine."""
+        if error is not None and error.code in _BROKEN:
+            self.server.model.idle.end()
 
     def _control(self) -> None:
         body = self._body()
