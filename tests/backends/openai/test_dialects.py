@@ -241,6 +241,14 @@ def test_a_grammar_that_binds_the_thinking_is_said(office: Open) -> None:
         assert here.asked["grammar"] == wanted.grammar
 
 
+def test_a_server_that_refuses_stream_options_is_asked_without(office: Open) -> None:
+    here = office("other")
+    refusal = as_json({"detail": [{"msg": "Extra inputs are not permitted: stream_options"}]}, 422)
+    here.server.once("POST", here.dialect.chat, refusal)
+    assert here.ask().answer == "Forty-two."
+    assert "stream_options" not in here.asked
+
+
 def test_stop_strings_end_the_answer_never_the_thinking(office: Open) -> None:
     here = office("vllm")
     done = here.ask(stop=("me", "-two"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mull.endpoints.errors import ServerError
 from mull.events import AnswerDelta, Done, Event, ThinkingDelta
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling, TurnSettings
+from mull.structured.reading import read_answer_format
 from tests.backends import servers
 from tests.backends.test_contract import Source, acting, run_many
 from tests.streams import check_stream
@@ -72,6 +74,20 @@ def test_a_stop_ends_the_servers_work(talker: OpenAIBackend, at: type) -> None:
     assert check_stream(ask(talker, TurnControl(), max_tokens=5)).thinking
 
 
+def test_a_mull_of_another_version_speaks_the_plain_dialect(talker: OpenAIBackend) -> None:
+    found = talker.remote()
+    if found.kind != "mull":
+        pytest.skip("it is not mull")
+    talker._remote = replace(found, facts=replace(found.facts, extended=False))
+    done = check_stream(ask(talker, TurnControl(), max_tokens=servers.TALK + 50))
+    assert (len(done.thinking.split()), done.finish, done.limit) == (servers.TALK, "length", "max_tokens")
+    assert done.answer.startswith("word0 ")
+    assert done.reasoning.applied == "on"
+    control = TurnControl()
+    done = check_stream(acting(ask(talker, control), ThinkingDelta, control.answer_now))
+    assert len(done.thinking.split()) < servers.TALK
+
+
 def test_one_of_many_turns_is_stopped(talker: OpenAIBackend) -> None:
     own = [TurnControl() for _ in range(2)]
     asked = TurnSettings(ReasoningAsk(on=True), GREEDY)
@@ -109,6 +125,10 @@ def test_llama_cpp_server_answers_and_fails_as_recorded() -> None:
     done = check_stream(backend.stream(messages, off, TurnControl()))
     assert "no way to switch thinking off" in str(done.reasoning.notice)
     assert done.answer == "Forty-two."
+    wanted = TurnSettings(
+        ReasoningAsk(on=False), GREEDY, answer_format=read_answer_format(schema='{"const": 7}')
+    )
+    assert check_stream(backend.stream(messages, wanted, TurnControl())).answer.strip() == "7"
     with pytest.raises(ServerError, match=r"empty answer|failed"):
         list(backend.stream([Message("user", "long " * 2000)], off, TurnControl()))
     found = run_many(backend, Source(*(TurnRequest(key, messages, off) for key in range(3))))

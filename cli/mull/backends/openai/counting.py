@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+from mull.api.request import request_body
 from mull.backends.base import TokenCount
 from mull.backends.openai.chunks import inner, number
 from mull.backends.openai.facts import Remote
@@ -25,9 +27,7 @@ COUNTING = "/chat/completions/input_tokens"
 def count(client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
     """Count, or estimate."""
     if remote.kind in ("mull", "llama-server"):
-        asked = body(
-            remote.kind, remote.model, messages, settings, how_to_ask(remote, messages, settings, client.name)
-        )
+        asked = _request(remote, messages, settings, client.name)
         try:
             answer = client.post_json(
                 f"{client.url.api}{COUNTING}", {**asked, "stream": False}, seconds=COUNT_SECONDS
@@ -38,6 +38,15 @@ def count(client: Client, remote: Remote, messages: Sequence[Message], settings:
         if found:
             return TokenCount(int(found), exact=answer.get("exact", True) is True)
     return TokenCount(estimate(messages), exact=False)
+
+
+def _request(
+    remote: Remote, messages: Sequence[Message], settings: TurnSettings, name: str
+) -> dict[str, Any]:
+    """The request whose prompt is counted: the one that would be sent."""
+    if remote.facts.extended:
+        return request_body(remote.model, messages, settings, extended=True)
+    return body(remote.kind, remote.model, messages, settings, how_to_ask(remote, messages, settings, name))
 
 
 def estimate(messages: Sequence[Message]) -> int:

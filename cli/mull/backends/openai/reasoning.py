@@ -44,6 +44,9 @@ class _Control:
 
 _TEMPLATE = {on: {"chat_template_kwargs": {"enable_thinking": on, "thinking": on}} for on in (True, False)}
 _CONTROLS: Mapping[ServerKind, _Control] = {
+    "mull": _Control(  # of another version; one of this version gets what was asked as it is
+        _TEMPLATE[True], _TEMPLATE[False], ("reasoning_effort",), ("reasoning_budget_tokens",)
+    ),
     "llama-server": _Control(
         _TEMPLATE[True], _TEMPLATE[False], ("reasoning_effort",), ("reasoning_budget_tokens",)
     ),

@@ -15,7 +15,7 @@ from mull.api.messages import message_object
 from mull.backends.openai.reasoning import ReasoningRequest
 from mull.endpoints.kind import ServerKind
 from mull.messages import Message
-from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings
+from mull.settings import DEFAULT_SAMPLING, AnswerFormat, Sampling, TurnSettings
 from mull.turn.request import DEFAULT_LIMIT
 
 _COMMON = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
@@ -54,15 +54,22 @@ def body(
         "stream_options": {"include_usage": True},
         **sampling,
         **limit_fields(settings.max_tokens, (), settings.logprobs),
-        **format_fields(settings.answer_format),
+        **_format(kind, settings.answer_format),
         **reasoning.fields,
     }
     if settings.stop and reasoning.decision.applied in ("off", "none"):  # elsewhere it would end the thinking
         made["stop"] = list(settings.stop)
-    if kind == "llama-server":
+    if kind in ("llama-server", "mull"):
         made |= {"return_progress": True, "reasoning_control": True}
         made.setdefault("max_tokens", DEFAULT_LIMIT)
     return made
+
+
+def _format(kind: ServerKind, wanted: AnswerFormat | None) -> dict[str, Any]:
+    """llama_cpp.server knows no schemas in OpenAI's form, but takes the grammar that mull makes of one."""
+    if kind == "llama_cpp.server" and wanted is not None:
+        return {"grammar": wanted.grammar}
+    return format_fields(wanted)
 
 
 def left_out(kind: ServerKind, sampling: Sampling) -> list[str]:
@@ -77,6 +84,6 @@ def left_out(kind: ServerKind, sampling: Sampling) -> list[str]:
 
 def _message(message: Message, kind: ServerKind) -> dict[str, Any]:
     value = message_object(message)
-    if kind != "llama-server":  # others refuse the field, or know another one
+    if kind not in ("llama-server", "mull"):  # others refuse the field, or know another one
         value.pop("reasoning_content", None)
     return value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from mull.backends.openai import failures
 from mull.backends.openai.chunks import Chunk, read_chunk
@@ -93,10 +94,20 @@ def _binds_thinking(remote: Remote, settings: TurnSettings, asked: ReasoningRequ
     return wanted is not None and thinks and (not wanted.is_json or remote.kind == "llama_cpp.server")
 
 
-def _posted(client: Client, remote: Remote, request: dict[str, object], control: TurnControl) -> Response:
+def _posted(client: Client, remote: Remote, request: dict[str, Any], control: TurnControl) -> Response:
+    """The response; a server that does not know a field which only asks for counts is asked again without it."""
+    path = f"{client.url.api}/chat/completions"
+    if client.url.host.endswith("openai.com") and "max_tokens" in request:  # refused by its newer models
+        request["max_completion_tokens"] = request.pop("max_tokens")
     try:
-        return client.request("POST", f"{client.url.api}/chat/completions", request, control=control)
+        return client.request("POST", path, request, control=control)
     except ServerError as error:
+        if (
+            error.status in (400, 422)
+            and "stream_options" in error.message
+            and request.pop("stream_options", None)
+        ):
+            return _posted(client, remote, request, control)
         raise failures.before_the_stream(error, remote.facts.context) from error
 
 
