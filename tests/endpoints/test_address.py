@@ -151,7 +151,9 @@ def test_no_url(text: str) -> None:
         check(text)
 
 
-@pytest.mark.parametrize("text", ["OFFICE_KEY", "_K", "openai_key", "KEY2", "my_team_openai_api_key"])
+@pytest.mark.parametrize(
+    "text", ["OFFICE_KEY", "_K", "openai_key", "KEY2", "my_team_openai_api_key", "MY_SECOND_OPENAI_KEY_2026"]
+)
 def test_the_name_of_a_variable(text: str) -> None:
     assert key_variable(text) == text
 
@@ -165,6 +167,7 @@ def test_the_name_of_a_variable(text: str) -> None:
         "hf_QwErTy1",
         "0123456789abcdef",
         "a1b2c3d4e5f60718293a4b5c6d7e8f90",
+        "A1B2C3D4E5F60718293A4B5C6D7E8F90",
         "$OFFICE_KEY",
         "",
         "A B",

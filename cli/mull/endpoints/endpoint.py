@@ -12,7 +12,8 @@ MOST_NAME = 64  # characters
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_NAME - 1}}}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_PREFIXES = ("sk_", "gsk_", "hf_", "pk_", "ghp_", "nvapi_", "key_")
-_LONGEST_LOWER = 24  # characters of a variable's name that has small letters and digits; keys are longer
+_SHORTEST_KEY = 20  # characters of what is taken for a key where it has small letters and digits
+_MOST_DIGITS = 3  # fewer than that in a long name of capitals without "_" make no key
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def key_variable(text: str) -> str:
 
 def _may_be_key(text: str) -> bool:
     """Whether a text that has the form of a variable's name is more likely a key."""
-    if text.startswith(_SECRET_PREFIXES) and any(letter.isdigit() for letter in text):
+    digits = sum(letter.isdigit() for letter in text)
+    if text.startswith(_SECRET_PREFIXES) and digits:
         return True
-    mixed = any(letter.islower() for letter in text) and any(letter.isdigit() for letter in text)
-    return mixed and len(text) > _LONGEST_LOWER
+    if len(text) < _SHORTEST_KEY or not digits:
+        return False
+    return any(letter.islower() for letter in text) or ("_" not in text and digits >= _MOST_DIGITS)
