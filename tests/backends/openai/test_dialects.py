@@ -61,11 +61,19 @@ def test_switching_thinking_off_works_or_is_reported(office: Open, name: str) ->
     [
         ("vllm", {"on": False}, {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
         ("vllm", {"on": True, "budget": 9}, {"thinking_token_budget": 9}),
-        ("vllm", {"effort": "low"}, {"reasoning_effort": "low"}),
+        (
+            "vllm",
+            {"effort": "low"},
+            {
+                "reasoning_effort": "low",
+                "chat_template_kwargs": {"enable_thinking": True, "thinking": True},
+            },
+        ),
         ("ollama", {"on": False}, {"reasoning_effort": "none"}),
         ("ollama", {"effort": "high"}, {"reasoning_effort": "high"}),
         ("openrouter", {"on": False}, {"reasoning": {"enabled": False}}),
-        ("openrouter", {"effort": "high", "budget": 9}, {"reasoning": {"effort": "high", "max_tokens": 9}}),
+        ("openrouter", {"effort": "high"}, {"reasoning": {"effort": "high"}}),
+        ("openrouter", {"on": True, "budget": 9}, {"reasoning": {"enabled": True, "max_tokens": 9}}),
         ("llama_server", {"on": True, "budget": 9}, {"reasoning_budget_tokens": 9}),
         ("llama_server", {"on": False}, {"chat_template_kwargs": {"enable_thinking": False}}),
         ("other", {"effort": "high"}, {"reasoning_effort": "high"}),
@@ -89,6 +97,7 @@ def test_thinking_is_asked_for_in_the_kinds_own_fields(
         ("ollama", {"on": True, "budget": 5}, "limit its thinking"),
         ("llama_cpp_server", {"on": True, "budget": 5}, "switch thinking on or to limit its thinking"),
         ("other", {"on": True}, "switch thinking on"),
+        ("openrouter", {"effort": "high", "budget": 9}, "choose an effort with a budget"),
     ],
 )
 def test_what_a_kind_cannot_do_is_said(office: Open, name: str, ask: dict[str, Any], missing: str) -> None:

@@ -40,6 +40,7 @@ class _Control:
     off: Mapping[str, Any] | None = None
     effort: tuple[str, ...] = ()
     budget: tuple[str, ...] = ()
+    one_of: bool = False  # an effort or a budget, not both
 
 
 _TEMPLATE = {on: {"chat_template_kwargs": {"enable_thinking": on, "thinking": on}} for on in (True, False)}
@@ -58,6 +59,7 @@ _CONTROLS: Mapping[ServerKind, _Control] = {
         {"reasoning": {"enabled": False}},
         ("reasoning", "effort"),
         ("reasoning", "max_tokens"),
+        one_of=True,
     ),
     "other": _Control(effort=("reasoning_effort",)),
 }
@@ -117,10 +119,16 @@ def by_kind(ask: ReasoningAsk, kind: ServerKind, name: str, *, thinks: bool | No
 
 def _thinking(ask: ReasoningAsk, control: _Control, name: str) -> ReasoningRequest:
     """Thinking is wanted: its switch, its effort and its budget, as far as the kind has them."""
+    asked = ask.asked
     fields: dict[str, Any] = {}
     missing: list[str] = []
-    applied: Applied = ask.asked
+    applied: Applied = asked
+    if ask.effort is not None and ask.budget is not None and control.one_of:
+        missing.append("choose an effort with a budget")
+        ask, applied = replace(ask, effort=None, on=True), "on"
     if ask.effort is not None and control.effort:
+        if control.on is _TEMPLATE[True]:  # not every template knows efforts
+            fields.update(control.on)
         _set(fields, control.effort, ask.effort)
     elif control.on is not None:
         fields.update(control.on)
@@ -138,7 +146,7 @@ def _thinking(ask: ReasoningAsk, control: _Control, name: str) -> ReasoningReque
             missing.append("limit its thinking")
     how = _shown(fields) if fields else f"{name} has no switch"
     notice = f"{name} has no way to {' or to '.join(missing)}." if missing else None
-    return ReasoningRequest(ReasoningDecision(ask.asked, applied, how, notice, budget=ask.budget), fields)
+    return ReasoningRequest(ReasoningDecision(asked, applied, how, notice, budget=ask.budget), fields)
 
 
 def _set(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
