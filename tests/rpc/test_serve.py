@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import Run
 from tests.rpc.conftest import Workers
 from tests.rpc.test_worker import needs_rpc
-from tests.rpc.workers import hello, scripted, stop
+from tests.rpc.workers import hello, impostor, scripted, stop
 from tests.server.conftest import ANSWER, COMPLETIONS, RunningServer, Start, body
 from tests.waiting import wait_for
 
@@ -135,6 +135,15 @@ def test_a_worker_that_is_dead_at_the_start_ends_it(mull: Run, thinker: Path) ->
     assert done.returncode == 1
     assert address.encode() in done.stderr
     assert b"refused" in done.stderr
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xff" * 64, bytes(64)])
+def test_a_worker_that_talks_nonsense_ends_it(mull: Run, thinker: Path, answer: bytes) -> None:
+    with impostor(answer) as address:
+        done = mull("serve", "-m", thinker, "--port", "0", "--rpc", address)
+    assert done.returncode == 1
+    assert b"The process that computes with the workers failed: Remote RPC server" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_worker_of_another_version_ends_it(mull: Run, thinker: Path) -> None:

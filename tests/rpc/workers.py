@@ -14,11 +14,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from mull.backends.rpc.handshake import VERSION
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,35 @@ def scripted(answer: bytes, *, close: bool = True) -> Iterator[str]:
             done.set()
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+@contextmanager
+def impostor(answer: bytes) -> Iterator[str]:
+    """A worker that greets as it should, and answers everything else with these bytes, or not at all; its address."""
+    greetings = {
+        14: hello(*VERSION, 0),
+        15: struct.pack("<QI", 4, 1),
+        11: struct.pack("<QQQ", 16, 1 << 40, 1 << 40),
+    }
+
+    def converse(connection: socket.socket) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as sent:
+            while command := sent.read(1):
+                sent.read(*struct.unpack("<Q", sent.read(8)))
+                data = greetings.get(command[0], answer)
+                if not data:
+                    return
+                connection.sendall(data)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=converse, args=(listener.accept()[0],), daemon=True).start()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def stop(process: subprocess.Popen[str]) -> None:

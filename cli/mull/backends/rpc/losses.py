@@ -5,6 +5,7 @@ In: a `Child` that has ended. Out: the MullError that the running turns and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mull.backends.rpc.handshake import greet_all
@@ -14,6 +15,8 @@ from mull.errors import EngineError, MullError
 ANSWER_SECONDS = 1.0  # for each worker, which has nothing else to do now
 
 _AGAIN = "The model is loaded again as soon as all workers answer; send the request again."
+_CHECK = "Check the workers, and run the same version of mull on all machines."
+_PLACE = re.compile(r"^\S+\.\w+:\d+: ")  # where in llama.cpp's sources it was said
 
 
 def loss(child: Child, workers: Sequence[str], patience: float) -> MullError:
@@ -23,11 +26,14 @@ def loss(child: Child, workers: Sequence[str], patience: float) -> MullError:
         reason = ""
     except MullError as failure:
         reason = failure.message.rstrip(".")
+    hint = _AGAIN if child.loaded else _CHECK
     if child.silenced:
         found = reason or "all of them answer now"
-        return EngineError("worker_stalled", f"A worker sent nothing for {patience:g} s: {found}.", _AGAIN)
+        return EngineError("worker_stalled", f"A worker sent nothing for {patience:g} s: {found}.", hint)
     if reason:
-        return EngineError("worker_lost", f"A worker was lost: {reason}.", _AGAIN)
+        return EngineError("worker_lost", f"A worker was lost: {reason}.", hint)
     return EngineError(
-        "model_process_ended", f"The process that computes with the workers failed: {child.why}.", _AGAIN
+        "model_process_ended",
+        f"The process that computes with the workers failed: {_PLACE.sub('', child.why).rstrip('.')}.",
+        hint,
     )

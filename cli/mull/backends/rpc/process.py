@@ -29,6 +29,7 @@ class Child:
         self._heard = time.monotonic()
         self._last_words = ""
         self.ended = False
+        self.loaded = False  # it has had the model loaded
         self.silenced = False  # killed because it sent nothing
         debug = bool(os.environ.get("MULL_DEBUG"))
         self._process = subprocess.Popen(

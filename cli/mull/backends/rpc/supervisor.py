@@ -104,6 +104,7 @@ class Supervisor:
             if self.child is not None:  # it was loaded once
                 self._start_later()
             raise
+        child.loaded = True
         self.facts, self.child = facts, child
         return child
 
