@@ -13,8 +13,9 @@ from mull.errors import ContextOverflow
 from mull.events import Notice
 from mull.messages import Message
 from mull.settings import DEFAULT_SAMPLING, AnswerFormat, ReasoningAsk, Sampling, TurnSettings
-from tests.backends.openai.conftest import Open
-from tests.endpoints.scripted_server import End, as_json
+from tests.backends.openai.conftest import Office, Open
+from tests.endpoints.dialects import read_dialect
+from tests.endpoints.scripted_server import End, as_json, serve
 
 KINDS = {
     "llama_server": "llama-server",
@@ -134,7 +135,7 @@ def test_llama_cpp_servers_empty_stream_is_a_failure(office: Open) -> None:
 
 def test_a_prompt_that_ollama_would_cut_is_reported(office: Open) -> None:
     here = office("ollama")
-    here.server.on("GET", "/api/ps", as_json({"models": [{"name": "thinker", "context_length": 512}]}))
+    here.server.on("GET", "/api/ps", as_json({"models": [{"name": "thinker:latest", "context_length": 512}]}))
     here.backend.close()
     list(here.backend.load(TurnControl()))
     here.plays(*here.dialect.chunks([], ["Hm."]))
@@ -148,6 +149,13 @@ def test_an_unknown_model_is_the_servers_to_refuse(office: Open, name: str) -> N
     with pytest.raises(ServerError) as caught:
         office(name, model="nope").ask()
     assert caught.value.code in {"endpoint_not_found", "endpoint_refused"}
+
+
+def test_a_name_that_means_the_same_model_is_kept() -> None:
+    with serve() as server:
+        here = Office(server, read_dialect("llama_server", model="/models/Thinker.gguf"), "thinker")
+        assert not [event for event in here.loading if isinstance(event, Notice)]
+        assert (here.backend.name, here.ask().model) == ("thinker", "thinker")
 
 
 def test_a_server_that_ignores_the_name_is_named(office: Open) -> None:

@@ -121,10 +121,11 @@ class OpenAIBackend:
             return named, ()
         if len(models) != 1 or server.kind not in ONE_MODEL:
             return ServedModel(wanted), ()
+        model = replace(models[0], name=wanted)
         if same_model(wanted, models[0].name):
-            return models[0], ()
+            return model, ()
         text = f"{self.client.name} has no model {wanted}: {models[0].name} answers."
-        return replace(models[0], name=wanted), (Notice("another_model", text),)
+        return model, (Notice("another_model", text),)
 
     @property
     def ready(self) -> bool:

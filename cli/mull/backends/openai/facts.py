@@ -78,7 +78,7 @@ def facts(client: Client, server: Server, model: ServedModel, control: TurnContr
 def _running(client: Client, name: str, control: TurnControl | None) -> int | None:
     """The context that Ollama gave a model, if the model is loaded."""
     for row in _ask(client, "/api/ps", control).get("models") or ():
-        if isinstance(row, dict) and name in (row.get("name"), row.get("model")):
+        if isinstance(row, dict) and row.get("name") in (name, f"{name}:latest"):
             return _whole(row.get("context_length"))
     return None
 
