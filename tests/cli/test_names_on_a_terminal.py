@@ -12,6 +12,7 @@ from mull.store.sessions import open_store
 
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
+from tests.endpoints.dialects import read_dialect
 from tests.endpoints.scripted_server import as_json, serve
 from tests.terminal.harness import Terminal
 
@@ -79,6 +80,8 @@ def test_a_hostile_server_does_not_control_the_terminal(home: dict[str, str], tm
         rows = [{"id": f"evil{EVIL}", "owned_by": EVIL, "max_model_len": 7}]
         server.on("GET", "/good/models", as_json({"data": rows}))
         server.on("GET", "/bad/models", as_json({"error": {"message": EVIL}}, 500))
+        dialect = read_dialect("vllm", model=f"evil{EVIL}")
+        server.on("POST", "/good/chat/completions", dialect.respond)
         (tmp_path / "mull").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mull "$@"\n')
         (tmp_path / "mull").chmod(0o755)
         script = f"""
@@ -87,6 +90,14 @@ mull endpoints add bad {server.url}/bad
 mull endpoints
 mull models --endpoint good
 mull models --endpoint bad
+mull show @good
+mull show x@good
+mull -m @good hi
+mull -m @good --thinking show hi
+mull -m x@good hi
+mull -m @bad hi
+mull -c hi
+mull sessions
 echo finished
 """
         environment = {**home, "PATH": f"{tmp_path}:{home['PATH']}"}
