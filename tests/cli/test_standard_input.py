@@ -122,6 +122,9 @@ def test_a_long_wait_for_standard_input_is_said_on_a_terminal(home: dict[str, st
         [sys.executable, "-m", "mull", "-m", str(thinker), "--no-save", "-"], environ=home
     ) as terminal:
         terminal.wait("Waiting for the end of standard input. Ctrl+D on an empty line ends it.")
+        assert (
+            b"\x1b]11;?" not in terminal.bytes
+        )  # asked for its colours, it would lose an end that is typed just then
         terminal.press("a question\n\x04")
         assert terminal.exit() == 0
         assert "Forty-two." in terminal.text

@@ -144,8 +144,13 @@ class Streams:
             raise stdin_unreadable(failure) from failure
 
     def _say_waiting(self) -> None:
-        ends = " Ctrl+D on an empty line ends it." if self.stdin_tty else ""
-        self.note(f"Waiting for the end of standard input.{ends}")
+        text = "Waiting for the end of standard input."
+        if (
+            self.stdin_tty
+        ):  # without colour: asking the terminal for its background would take what is being typed
+            self.write_stderr(f"{text} Ctrl+D on an empty line ends it.\n")
+        else:
+            self.note(text)
 
     def note(self, text: str) -> None:
         """One muted line on stderr; a terminal gets it wrapped at words."""
