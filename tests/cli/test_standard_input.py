@@ -173,9 +173,8 @@ def test_keys_come_from_the_terminal_where_stdin_is_a_pipe(
 
 def test_hints_name_no_keys_where_none_are_read(home: dict[str, str], slow: Path) -> None:
     """A session without a terminal: only a signal ends the answer."""
-    mull = [sys.executable, "-m", "mull", "-m", str(slow), "--no-save", "--max-tokens", "80", "hi"]
+    mull = [sys.executable, "-m", "mull", "-m", str(slow), "--no-save", "--max-tokens", "600", "hi"]
     with Terminal(["/bin/sh", "-c", 'setsid -w "$@" </dev/null', "sh", *mull], environ=home) as terminal:
-        terminal.wait("Thinking")
         terminal.exit()
         assert b"Thinking" in terminal.bytes
         assert b"Tab answers" not in terminal.bytes
