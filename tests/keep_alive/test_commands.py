@@ -15,7 +15,7 @@ import pytest
 
 from mull.commands._keep_alive import KeepAliveChoice, slow_load_hint
 from mull.fs.json_cache import forget_memory
-from mull.keep_alive import room
+from mull.keep_alive import room, stopping
 from mull.keep_alive.client import KeptClient
 from mull.keep_alive.record import KeptServer
 from tests.conftest import Run
@@ -86,6 +86,14 @@ def test_stop_ends_a_stopped_process_too(mull: Run, ask: Ask, servers: Servers) 
     assert b"stopped" in mull("ps").stdout
     assert mull("stop", "THINKER").returncode == 0
     assert server.state == "gone"
+
+
+def test_a_model_that_is_removed_is_not_kept(ask: Ask, servers: Servers) -> None:
+    ask("--no-save")
+    stopping.stop_removed("another")
+    assert len(servers()) == 1
+    stopping.stop_removed("thinker")
+    assert servers() == []
 
 
 def test_a_process_that_is_no_server_is_never_ended(mull: Run, ask: Ask, servers: Servers) -> None:

@@ -28,6 +28,7 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
     """
     from mull.commands._prompt_cache import open_state_store
     from mull.config import read_config
+    from mull.keep_alive.stopping import stop_removed
     from mull.models.remove import remove
     from mull.models.resolve import check_local
     from mull.terminal.views.json_output import write_object
@@ -38,6 +39,7 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
     state_store = open_state_store(settings)
     for name in names:
         for removed in remove(name, every=every, folders=settings.model_folders()):
+            stop_removed(removed.name)
             freed = removed.freed + sum(entry.bytes for entry in state_store.remove_model(removed.name))
             if json:
                 value = {"v": 1, "model": removed.name, "freed": freed, "partial": removed.partial}

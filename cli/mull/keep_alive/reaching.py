@@ -20,7 +20,7 @@ from mull.keep_alive.spec import ServerSpec
 from mull.keep_alive.starting import Starting
 from mull.keep_alive.status import Status
 
-START_SECONDS = 15.0  # until a process that was started listens; it takes half a second on an idle machine
+START_SECONDS = 30.0  # until a process that was started listens; it takes half a second on an idle machine
 SILENT_SECONDS = 8.0  # until a server that neither answers nor was stopped is left alone
 STARTS = 2  # a server that ends at once is started again once
 _PAUSE = 0.02  # seconds between two looks for a server that is starting

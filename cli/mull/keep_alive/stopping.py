@@ -7,6 +7,7 @@ ended by force.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mull import __version__
 from mull.errors import MullError
@@ -32,6 +33,14 @@ def named(name: str) -> list[KeptServer]:
     if not found:
         raise MullError("not_loaded", f"{name} is not kept loaded.", "mull ps lists what is.")
     return found
+
+
+def stop_removed(model: str) -> None:
+    """End the servers of a model whose file was removed: the disk has its space back only then."""
+    with suppress(MullError):
+        for server in record.running():
+            if server.model == model:
+                stop(server, patience=1.0)
 
 
 def stop_other_versions(path: str) -> None:
