@@ -205,7 +205,7 @@ def test_bench_measures_what_a_client_gets(mull: Run, server: Server, dialect: D
 def test_bench_says_what_failed_and_shows_what_it_has(
     mull: Run, server: Server, dialect: Dialect, model: str
 ) -> None:
-    server.once("POST", dialect.chat, dialect.respond)
+    server.once("POST", dialect.chat, dialect.respond, dialect.respond)  # the warm-up, and a first sample
     server.on("POST", dialect.chat, as_json({"error": {"message": "Loading"}}, 503))
     done = mull("bench", "-m", model, *QUICK)
     assert done.returncode == 1

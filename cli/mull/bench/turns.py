@@ -61,6 +61,8 @@ def turn_rounds(
     backends: Sequence[ChatBackend], every: Sequence[Trial], count: int, control: TurnControl
 ) -> Iterator[Sample]:
     """Yield every backend's samples of every trial, as `measure.rounds` does. Raises Interrupted."""
+    for backend in backends:  # a warm-up: the first turn imports modules, and a server may load the model
+        _alone(backend, Trial("first", QUESTION), control)
     for number in range(count):
         order = list(range(len(backends)))
         for trial in every:
