@@ -131,6 +131,16 @@ def test_completion_offers_endpoints_and_their_models(mull: Run, office: Server,
     assert len(office.requests) == asked  # it was remembered
 
 
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [(["-m", "x", "@", "of"], "office"), (["-m", "@", "of"], "office"), (["-m", "@"], "office")],
+)
+def test_bash_breaks_words_at_the_sign(mull: Run, file: Path, words: list[str], rest: str) -> None:
+    file.write_text('[endpoints.office]\nurl = "http://127.0.0.1:9/v1"\n')
+    found = mull("ask", *words, env={"_MULL_COMPLETE": "bash"}).stdout.decode().splitlines()
+    assert found == ([rest] if rest else [])
+
+
 def test_completion_does_not_wait_for_a_silent_endpoint(mull: Run, file: Path) -> None:
     with serve() as silent:
         silent.on("GET", "/v1/models", Reply([End.HOLD], framing="close"))

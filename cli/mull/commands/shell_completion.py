@@ -205,7 +205,8 @@ def _rejoined(words: Sequence[str]) -> list[str]:
     glue = False
     for word in words:
         breaks = bool(_BREAKS.fullmatch(word))
-        if joined and (glue or breaks):
+        begins = word.startswith("@") and bool(joined) and joined[-1].startswith("-")  # `-m @office`
+        if joined and (glue or (breaks and not begins)):
             joined[-1] += word
         else:
             joined.append(word)
