@@ -108,6 +108,13 @@ def test_what_a_kind_cannot_do_is_said(office: Open, name: str, ask: dict[str, A
         assert done.reasoning.applied == "default"
 
 
+@pytest.mark.parametrize("name", ["vllm", "llama_server"])
+def test_a_budget_that_is_not_kept_is_reported(office: Open, name: str) -> None:
+    done = office(name).reasons(on=True, budget=1)
+    assert done.reasoning.notice == "The thinking exceeded its budget of 1 token."
+    assert office(name).reasons(on=True, budget=3).reasoning.notice is None
+
+
 def test_a_model_without_thinking_is_not_asked_for_it(office: Open) -> None:
     here = office("ollama")
     here.server.on("POST", "/api/show", as_json({"capabilities": ["completion"]}))

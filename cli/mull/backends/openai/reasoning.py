@@ -72,13 +72,17 @@ def how_to_ask(
     """How to ask this server about thinking. `name`: the endpoint's."""
     profile = remote.facts.profile
     if profile is not None:
-        return by_template(settings.reasoning, profile, messages)
+        return by_template(settings.reasoning, profile, messages, name)
     return by_kind(settings.reasoning, remote.kind, name, thinks=remote.facts.thinks)
 
 
-def by_template(ask: ReasoningAsk, profile: Profile, messages: Sequence[Message]) -> ReasoningRequest:
+def by_template(
+    ask: ReasoningAsk, profile: Profile, messages: Sequence[Message], name: str
+) -> ReasoningRequest:
     """For a server that renders a template that mull knows: the template's own arguments and words."""
     decision = decide(ask, profile, messages)
+    if decision.applied == "default":  # a server may be started with another default than the template's
+        decision = replace(decision, how=f"the default of {name}")
     fields: dict[str, Any] = {}
     if decision.prefill:  # what llama-server is given to continue comes back as part of the answer
         how = "request: reasoning_budget_tokens=0"

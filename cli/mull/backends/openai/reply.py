@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mull.backends.openai.chunks import Chunk, inner, number
@@ -22,6 +22,7 @@ from mull.events import (
     Limit,
     Notice,
     PromptProgress,
+    ReasoningReport,
     ThinkingDelta,
     Timing,
     TokenChance,
@@ -187,9 +188,9 @@ class Reply:
     def end(self, *, interrupted: bool) -> Iterator[Event]:
         """The last events, and `Done`."""
         yield from self.flush()
-        notice = self.decision.report(thought=bool(self.thinking)).notice
-        if notice and notice != self.decision.notice:
-            yield Notice("reasoning", notice)
+        report = self._report()
+        if report.notice and report.notice != self.decision.notice:
+            yield Notice("reasoning", report.notice)
         finish, limit = self._finish(interrupted=interrupted)
         error = self.error
         if finish in ("stop", "length", "loop") and (misfit := self._misfit(limit, looped=finish == "loop")):
@@ -201,7 +202,7 @@ class Reply:
             model=self.model,
             answer="".join(self.answer),
             thinking="".join(self.thinking),
-            reasoning=self.decision.report(thought=bool(self.thinking)),
+            reasoning=report,
             finish=finish,
             limit=limit,
             error=error,
@@ -209,6 +210,14 @@ class Reply:
             timing=self._timing(usage),
             logprobs=None if self.settings.logprobs is None else tuple(self.chances),
         )
+
+    def _report(self) -> ReasoningReport:
+        """How thinking went: also a budget that was not kept, where a piece of thinking has at least one token."""
+        report, budget = self.decision.report(thought=bool(self.thinking)), self.decision.budget
+        if report.notice is None and budget is not None and len(self.thinking) > budget:
+            unit = "token" if budget == 1 else "tokens"
+            return replace(report, notice=f"The thinking exceeded its budget of {budget:,} {unit}.")
+        return report
 
     def _finish(self, *, interrupted: bool) -> tuple[Finish, Limit | None]:
         if self.error is not None:
