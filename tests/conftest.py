@@ -11,9 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.modes import is_kept, stop_servers
+
+# A test, and the making of its inputs, may be slow on a busy machine.
+hypothesis.settings.register_profile(
+    "mull", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("mull")
 
 # A background job of a shell ignores SIGINT, nohup SIGHUP, and their children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -8,11 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("mull", deadline=None)  # a test may be slow on a busy machine
-hypothesis.settings.load_profile("mull")
 
 if sys.platform == "win32":
     collect_ignore_glob = ["test_*_pty.py", "harness.py"]
