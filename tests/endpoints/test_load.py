@@ -220,7 +220,7 @@ def test_bench_says_what_failed_and_shows_what_it_has(
 def test_the_client_takes_little_memory_and_time(
     home: dict[str, str], server: Server, dialect: Dialect, model: str
 ) -> None:
-    """At most 60 MB (measured: 34), and 0.5 ms of processor time for each chunk on a busy machine (28 µs on a quiet one)."""
+    """At most 60 MB (measured: 34), and 0.5 ms of processor time a chunk on a busy machine (28 µs on a quiet one)."""
     command = [sys.executable, "-m", "mull", "ask", "-m", model, "--no-save", "--no-loop-guard", "Hi"]
     used = {}
     for count in (10, 5_010):

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import pytest
 
-
 if sys.platform == "win32":
     collect_ignore_glob = ["test_*_pty.py", "harness.py"]
 else:
