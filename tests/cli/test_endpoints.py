@@ -57,10 +57,14 @@ def test_add_list_and_remove(mull: Run, office: Server, file: Path) -> None:
     ("words", "code", "hint"),
     [
         (["taken", "http://127.0.0.1:9"], 1, "--replace takes its place"),
-        (["new", "127.0.0.1:9"], 2, "http://"),
+        (["new", "127.0.0.1:9"], 2, "Error: The address does not begin with http://"),
         (["new", "http://me:sk-secret@127.0.0.1:9"], 2, "key_env"),
-        (["new", "http://127.0.0.1:9", "--key-env", "sk-secret"], 2, "never stored"),
-        (["a@b", "http://127.0.0.1:9"], 2, "a name has letters"),
+        (
+            ["new", "http://127.0.0.1:9", "--key-env", "sk-secret"],
+            2,
+            "Error: The value of --key-env is not the name",
+        ),
+        (["a@b", "http://127.0.0.1:9"], 2, '"a@b" cannot be the name of an endpoint: a name has letters'),
         (["new", "http://192.0.2.7", "--key-env", "OFFICE_KEY"], 1, "insecure = true"),
     ],
 )

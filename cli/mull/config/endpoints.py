@@ -133,11 +133,31 @@ def new_endpoint(
     name: str, address: str, key_env: str | None, model: str | None, *, insecure: bool
 ) -> Endpoint:
     """An endpoint from the words of a command line. Raises UsageError."""
+    _check_words(name, address, key_env)
     given = {"url": address, "key_env": key_env, "model": model, "insecure": insecure}
     try:
         return read_endpoint(name, {key: value for key, value in given.items() if value is not None})
     except TableError as error:
         raise UsageError("invalid_setting", f"The endpoint {error}.", "mull endpoints add --help") from error
+
+
+def _check_words(name: str, address: str, key_env: str | None) -> None:
+    """Raises UsageError in the words of a command line; a table's keys say nothing to who has typed none."""
+    example = "For example: mull endpoints add office http://10.0.0.5:8000"
+    if not is_name(name):
+        problem = f'"{name[:40]}" cannot be the name of an endpoint: a name has letters, digits, "_" and "-".'
+        raise UsageError("invalid_setting", problem, example)
+    try:
+        url.check(address)
+    except ValueError as error:
+        raise UsageError("invalid_setting", f"The address {error}.", example) from error
+    if key_env is None:
+        return
+    try:
+        key_variable(key_env)
+    except ValueError as error:
+        example += " --key-env OFFICE_KEY"
+        raise UsageError("invalid_setting", f"The value of --key-env {error}.", example) from error
 
 
 def check_free(endpoints: Mapping[str, Endpoint], name: str) -> None:
