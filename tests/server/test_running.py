@@ -66,6 +66,7 @@ def test_a_socket_that_only_its_owner_can_reach(start_server: Start, thinker: Pa
     stale.bind(str(path))
     stale.close()
     server = start_server("-m", thinker, "--socket", path)
+    assert server.printed.startswith(f"mull serves thinker at unix:{path}; ")  # as -m MODEL@unix:… takes it
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     connection = UnixConnection(path)
     connection.request("POST", COMPLETIONS, json.dumps(body()))
@@ -86,6 +87,17 @@ def test_sockets_that_cannot_be_used(mull: Run, thinker: Path, tmp_path: Path) -
         assert done.returncode == code
         assert done.stderr.decode().startswith(f"Error: {path} ")
     assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize("other", ["--port", "--host"])
+def test_a_socket_has_no_other_address(mull: Run, thinker: Path, tmp_path: Path, other: str) -> None:
+    value = {"--port": "8484", "--host": "127.0.0.1"}[
+        other
+    ]  # also the default one: it would not be listened on
+    done = mull("serve", "-m", thinker, "--socket", tmp_path / "s", other, value)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(f"Error: --socket and {other} exclude each other.\n")
+    assert not (tmp_path / "s").exists()
 
 
 def test_addresses_that_cannot_be_used(mull: Run, thinker: Path) -> None:

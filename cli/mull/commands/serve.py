@@ -176,6 +176,8 @@ def serve(
     streams: Streams = context.obj
     workers = _workers(rpc, rpc_timeout, model or [])
     key = _key(api_key_env)
+    if socket_path is not None:
+        _refuse_address(context)
     local = socket_path is not None or listen.is_local(host)
     if not local and key is None:
         raise UsageError(
@@ -256,6 +258,18 @@ def _workers(text: str | None, timeout: Duration, names: Sequence[str]) -> Worke
     return Workers(found, timeout.seconds)
 
 
+def _refuse_address(context: typer.Context) -> None:
+    """A Unix socket has neither host nor port. Raises UsageError where one was given."""
+    for name in ("host", "port"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                "conflicting_options",
+                f"--socket and --{name} exclude each other.",
+                "Leave one of them out.",
+            )
+
+
 def _key(variable: str | None) -> str | None:
     if variable is None:
         return None
@@ -281,7 +295,7 @@ def _say_where(
     from mull.server.listen import address_of
 
     address = "http://localhost" if path is not None else address_of(listening, host)
-    shown = str(path) if path is not None else f"{address}/v1"
+    shown = f"unix:{path.absolute()}" if path is not None else f"{address}/v1"
     command: list[Any] = ["curl"]
     if path is not None:
         command += ["--unix-socket", shlex.quote(str(path))]
