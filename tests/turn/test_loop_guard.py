@@ -11,7 +11,7 @@ from mull.control import TurnControl
 from mull.events import Done, Notice
 from mull.messages import Message
 from mull.settings import AnswerFormat
-from mull.turn.loop_guard import COPIES, DATA, PERIOD, PROSE, WORDED, LoopGuard
+from mull.turn.loop_guard import COPIES, DATA, PERIOD, PROSE, STUCK, WORDED, LoopGuard
 from mull.turn.parallel import run_many
 from mull.turn.request import TurnRequest
 from mull.turn.turn import run
@@ -23,7 +23,7 @@ from tests.turn.test_turn import TAGS, _own_state, ask, settings, speaking
 
 __all__ = ["_own_state"]
 
-STEP = 16  # the guard may need so many tokens more
+STEP = 8  # the guard may need so many tokens more
 PIECE = re.compile(r" ?[^\W\d_]{1,6}|\d|\n+|[^\w\s]{1,4}|\s|_{1,8}")
 """About what a model's tokenizer makes of a text: parts of words with the space before them, digits, signs."""
 ALWAYS = (
@@ -111,6 +111,67 @@ def test_tables_and_code_with_words_may_repeat_a_little_longer(unit: str) -> Non
     stopped = stopped_after(unit * 3000)
     assert stopped is not None
     assert WORDED <= stopped <= WORDED + STEP
+
+
+@pytest.mark.parametrize(
+    ("before", "unit"),
+    [
+        (
+            "| Country | City |\n|---|---|\n| Chile | Lima |\n| Peru | Rome |\n| Chad | Bonn |\n",
+            "| Japan | Osaka |\n",
+        ),
+        ("Date: {year} | Date: {month} | Date: {now('%Y')} | ", "Time: {now('%H:%M')} | "),
+        ("<ul>\n<li>Ann</li>\n<li>Bob Lee</li>\n<li>Eve</li>\n", "<li>John</li>\n"),
+        ("log(first);\nlog(second);\nlog(third);\n", "log(fourth);\n"),
+    ],
+    ids=["table", "inline", "list", "code"],
+)
+def test_rows_that_no_longer_change_are_stopped_within_300_tokens(before: str, unit: str) -> None:
+    stopped = stopped_after(before + unit * 3000)
+    assert stopped is not None
+    began = len(Vocabulary().tokens(before))
+    period = len(Vocabulary().tokens(unit))
+    assert STUCK - period <= stopped - began <= 300
+
+
+@pytest.mark.parametrize(
+    ("before", "unit", "count"),
+    [
+        ("name,colour,active\n", "Ann,red,yes\n", 60),  # a heading has the form of the rows
+        ("| Day | Who |\n|---|---|\n| Monday | Ann |\n| Sunday | Bob |\n", "| TBD | TBD |\n", 50),
+        ('[{"name": "Ann"}, {"name": "Bob"}, ', '{"name": "Nil", "tags": [], "on": true, "sum": 0}, ', 14),
+        ("import turtle\npen = turtle.Turtle()\n", "pen.forward(10)\npen.right(10)\n", 24),
+    ],
+    ids=["csv", "roster", "objects", "code"],
+)
+def test_equal_rows_after_other_text_may_repeat_as_long_as_others(before: str, unit: str, count: int) -> None:
+    text = before + unit * count
+    assert len(Vocabulary().tokens(text)) > STUCK + STEP
+    assert stopped_after(text) is None
+
+
+@pytest.mark.parametrize("period", [150, 155, 165])
+def test_a_stanza_of_similar_lines_is_stopped_within_300_tokens(period: int) -> None:
+    """Lines that differ in their last word, and come again as a whole."""
+    line = prose(period // 5 - 2)
+    stanza = "".join(f"{line} {last}\n" for last in ("love", "joy", "pain", "luck", "hope"))
+    stopped = stopped_after(stanza * 20)
+    assert stopped is not None
+    assert PROSE <= stopped <= 300
+
+
+@pytest.mark.parametrize("size", [100, 150, 190])
+def test_a_text_that_is_written_again_is_none(size: int) -> None:
+    """A draft and its clean copy; one more copy would be a loop."""
+    assert stopped_after(prose(size) * 2 + " Done." + prose(size)) is None
+
+
+def test_a_refrain_of_similar_lines_is_none() -> None:
+    line = prose(18)
+    refrain = "".join(f"{line} {last}\n" for last in ("love", "joy", "pain", "luck", "hope"))
+    verses = prose(400)[4 * 18 :]
+    song = "".join(verses[at : at + 160] + "\n\n" + refrain + "\n" for at in range(0, len(verses) - 160, 160))
+    assert stopped_after(song) is None
 
 
 def test_blank_lines_are_a_loop() -> None:
