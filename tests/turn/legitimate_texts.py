@@ -272,6 +272,31 @@ def _progress(draw: random.Random) -> tuple[str, str]:
     return "Progress.", "\n".join(rows)
 
 
+def _csv_of_words(draw: random.Random) -> tuple[str, str]:
+    rows = [f"{draw.choice(WORDS)},{draw.choice(WORDS)},yes\n" for _ in range(draw.randint(0, 6))]
+    return "Test data as CSV.", "name,colour,active\n" + "".join(rows) + "stone,silver,no\n" * _many(
+        draw, 10, 28
+    )
+
+
+def _roster(draw: random.Random) -> tuple[str, str]:
+    """Some rows are filled in, the others are not yet."""
+    rows = [f"| {draw.choice(WORDS)} | {draw.choice(WORDS)} |\n" for _ in range(draw.randint(2, 6))]
+    return "A roster.", "| Day | Who |\n|---|---|\n" + "".join(rows) + "| TBD | TBD |\n" * _many(draw, 20, 55)
+
+
+def _records(draw: random.Random) -> tuple[str, str]:
+    """Equal records after others."""
+    first = [{"name": draw.choice(WORDS), "count": n, "active": False} for n in range(draw.randint(0, 5))]
+    same = [{"name": draw.choice(WORDS), "count": 0, "active": True}] * draw.randint(5, 14)
+    return "Dummy data as JSON.", json.dumps(first + same, indent=draw.choice([None, 2]))
+
+
+def _draft(draw: random.Random) -> tuple[str, str]:
+    draft = " ".join(f"{_sentence(draw)[:-1]} and a {draw.choice(WORDS)}." for _ in range(_many(draw, 5, 12)))
+    return "Proofread it.", f"Original:\n{draft}\n\nCorrected:\n{draft}\n\nDone."
+
+
 MAKERS: tuple[Callable[[random.Random], tuple[str, str]], ...] = (
     _csv_of_zeros,
     _json_array,
@@ -307,4 +332,8 @@ MAKERS: tuple[Callable[[random.Random], tuple[str, str]], ...] = (
     _genes,
     _parity,
     _progress,
+    _csv_of_words,
+    _roster,
+    _records,
+    _draft,
 )
