@@ -37,7 +37,7 @@ def test_what_stays_is_the_whole_text() -> None:
     shown = panel(SOURCE + "\n-")
     shown.fold = "open"
     shown.finish(2.0)
-    assert shown.left(40)[1:-1] == [f"│ {line}" for line in render(SOURCE + "\n-", 37, PLAIN)]
+    assert shown.left(40, shown.fold)[1:-1] == [f"│ {line}" for line in render(SOURCE + "\n-", 37, PLAIN)]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -81,5 +81,5 @@ def test_a_narrow_summary_breaks_no_word() -> None:
     shown = panel(SOURCE)
     shown.fold = "folded"
     shown.finish(2.0)
-    assert re.fullmatch(r"▸ Thought for 2.0 s · \d+ tokens", shown.left(40)[0])
-    assert shown.left(25)[0] == "▸ Thought for 2.0 s"
+    assert re.fullmatch(r"▸ Thought for 2.0 s · \d+ tokens", shown.left(40, shown.fold)[0])
+    assert shown.left(25, shown.fold)[0] == "▸ Thought for 2.0 s"

@@ -19,6 +19,7 @@ CHOICES = {"d": "drop", "s": "summarize", "": "stop", "n": "stop"}
 def decide(chat: Chat, usage: ContextUsage, policy: str) -> str:
     """The policy to follow: `drop` or `summarize`. Raises ContextOverflow for `stop`."""
     if policy == "ask":
+        chat.turn.forget()
         chat.note(
             f"The context is full: with this question it holds {usage.text}, "
             f"and an answer needs {usage.reserve:,} more."

@@ -40,6 +40,7 @@ def make_prompt(chat: Chat) -> Prompt:
         keys=key_lines,
         vi=chat.config.vi,
         streams=chat.streams,
+        turn=chat.turn,
         draw=lambda text, columns: _thoughts(chat, text, columns),
         placeholder=PLACEHOLDER,
         literal=slash.literal,

@@ -19,6 +19,7 @@ from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord
 from mull.store.sessions import Store
 from mull.terminal.console.attention import Window, notify
+from mull.terminal.console.last_turn import LastTurn
 from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.question import question_lines
 from mull.terminal.console.sanitize import one_line
@@ -57,6 +58,7 @@ class Chat:
         self._measured = False
         self._warned = False
         self._window = Window(streams) if config.screen.title else None
+        self.turn = LastTurn()  # on the screen
         self.frame = InputFrame(streams, self.typeahead)
         self._below_answer = False  # the last line on the screen belongs to an answer
 
@@ -82,7 +84,13 @@ class Chat:
     def show_turn(self, turn: TurnRecord) -> None:
         """Draw a finished turn the way it looked when it ended."""
         self.blank_line()
-        self.streams.write("".join(f"{line}\n" for line in question_lines(self.streams, turn.question)))
+        columns = self.streams.width
+        lines = question_lines(self.streams, turn.question, columns=columns)
+        self.streams.write("".join(f"{line}\n" for line in lines))
+        self.turn.begin()
+        self.turn.add(
+            lines, columns, lambda columns: [question_lines(self.streams, turn.question, columns=columns)]
+        )
         if turn.thinking and self.conversation.preferences.thinking != "hide":
             mark, dot = ("▸", "·") if self.streams.unicode else (">", "-")
             self.blank_line()
@@ -111,6 +119,7 @@ class Chat:
                 quiet=self.config.quiet,
                 typeahead=self.typeahead,
                 frame=self.frame,
+                turn=self.turn,
             ),
         )
         self.blank_line()
@@ -145,15 +154,23 @@ class Chat:
     def note(self, text: str) -> None:
         """A dim sentence, wrapped between words."""
         self.leave_gap()
-        lines, style = wrap(one_line(text), self.streams.width - 1), self.streams.stderr_style
-        if not self.frame.write([style.message(line, "muted") for line in lines]):
-            for line in lines:
+        columns, style = self.streams.width, self.streams.stderr_style
+
+        def draw(columns: int) -> list[list[str]]:
+            return [[style.message(line, "muted") for line in wrap(one_line(text), columns - 1)]]
+
+        ((*lines,),) = draw(columns)
+        if self.streams.stderr_live:
+            self.turn.add(lines, columns, draw)
+        if not self.frame.write(lines):
+            for line in wrap(one_line(text), columns - 1):
                 self.streams.note(line)
 
     def error(self, error: MullError, *, gap: bool = False) -> None:
         """An error and its hint. `gap`: it comes right after a turn."""
         if gap:
             self.leave_gap()
+        self.turn.forget()
         with self.frame.lifted():
             self.streams.error(error.message, error.hint)
 
@@ -180,6 +197,7 @@ class Chat:
 
     def blank_line(self) -> None:
         self._below_answer = False
+        self.turn.add([""], self.streams.width, lambda _columns: [[""]])
         if not self.frame.write([""], gap=False):
             self.streams.stdout.write("\n")
             self.streams.stdout.flush()

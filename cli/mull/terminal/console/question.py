@@ -15,10 +15,12 @@ MOST_LINES = 24  # of a question that are shown again; the model gets all of it
 _FILL = "\x1b[K"  # an erased line has the current background
 
 
-def question_lines(streams: Streams, text: str, *, command: bool = False) -> list[str]:
-    """The question; a `command` stands out less."""
+def question_lines(
+    streams: Streams, text: str, *, command: bool = False, columns: int | None = None
+) -> list[str]:
+    """The question; a `command` stands out less. `columns`: for another width than the terminal's."""
     style, name = streams.stdout_style, "muted" if command else "user"
-    wrapped = wrap(visible(text), max(1, streams.width - 1 - len(MARK)))
+    wrapped = wrap(visible(text), max(1, (columns or streams.width) - 1 - len(MARK)))
     if len(wrapped) > MOST_LINES:
         wrapped[MOST_LINES - 1 :] = [f"… {len(wrapped) - MOST_LINES + 1:,} more lines"]
     fill = _FILL if not command and _has_ground(streams) else ""

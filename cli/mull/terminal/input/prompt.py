@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mull.fs.json_text import valid_unicode
 from mull.terminal.console.ascii_text import ascii_text
+from mull.terminal.console.last_turn import LastTurn
 from mull.terminal.console.question import MARK, frame_line, question_lines
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
@@ -28,7 +29,7 @@ from mull.terminal.input.history import open_history
 from mull.terminal.input.keys import LEAVE_SECONDS, Leave
 from mull.terminal.input.prompt_input import terminal_input
 from mull.terminal.input.prompt_style import color_depth, prompt_style
-from mull.terminal.input.resizing import erase_wrapped_rows
+from mull.terminal.input.resizing import erase_wrapped_rows, redraw_turn
 from mull.terminal.input.search import SEARCH_KEYS, Search
 from mull.terminal.input.signals import end_on_signals, restored_handlers
 from mull.terminal.input.thinking_viewer import Draw, ThinkingViewer, Thoughts
@@ -54,7 +55,7 @@ class Prompt:
     turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
     `placeholder` stands in an empty input. `is_command` says which input is a command: it stands out less than a
     question. `literal` writes an input so that it is none: one that begins with a folded paste. `draw` lays out
-    thoughts, with SGR codes perhaps.
+    thoughts, with SGR codes perhaps. `turn`: what is above the prompt, drawn anew after a resize.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Prompt:
         is_command: Callable[[str], bool] = lambda _line: False,
         literal: Callable[[str], str] = lambda line: line,
         draw: Draw = wrap,
+        turn: LastTurn | None = None,
     ) -> None:
+        self._turn = turn or LastTurn()
         self._streams = streams
         self._suggest = completer
         self._keys = keys
@@ -123,7 +126,15 @@ class Prompt:
         self._session.history.append_string(line)
 
     def _show(self, line: str) -> None:
-        lines = question_lines(self._streams, line, command=self._is_command(line))
+        command, columns = self._is_command(line), self._streams.width
+        lines = question_lines(self._streams, line, command=command, columns=columns)
+        if command:
+            self._turn.forget()
+        else:
+            self._turn.begin()
+            self._turn.add(
+                lines, columns, lambda columns: [question_lines(self._streams, line, columns=columns)]
+            )
         self._streams.stdout.write("".join(f"{one}\n" for one in lines))
         self._streams.stdout.flush()
 
@@ -170,6 +181,7 @@ class Prompt:
         _show_bar_at_once(session)
         session.default_buffer.on_text_changed += self._typed
         erase_wrapped_rows(session.app)
+        redraw_turn(session.app, self._turn)
         self._search.watch(session)
         if vi:  # a key may be the begin of several there
             session.app.timeoutlen = 0.5

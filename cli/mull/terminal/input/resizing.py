@@ -8,17 +8,22 @@ is known counts as one of these, since a row too many would be a row of the last
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mull.terminal.console.last_turn import LastTurn
 from mull.terminal.input.background import terminal_name
 
 if TYPE_CHECKING:
     from prompt_toolkit import Application
     from prompt_toolkit.layout.screen import Screen
 
+SETTLED_SECONDS = 0.1  # without a further resize; a window that is dragged has one every few milliseconds
+MOST_TRIES = 20  # waits for the terminal to say where the cursor is
 _NAMES = re.compile(
     r"tmux|kitty|vte|wezterm|foot|konsole|iterm|ghostty|alacritty|contour|rio|windows", re.IGNORECASE
 )
@@ -40,6 +45,11 @@ def wraps_again(environ: Mapping[str, str] = os.environ) -> bool:
     if "STY" in environ or "XTERM_VERSION" in environ:  # GNU screen, xterm
         return False
     return environ.get("TERM_PROGRAM") in _PROGRAMS or any(name in environ for name in _VARIABLES)
+
+
+def redraws(environ: Mapping[str, str] = os.environ) -> bool:
+    """Is it measured how many rows old lines take after a resize? A wrong number would leave a part of them."""
+    return terminal_name().startswith("tmux ") or (not terminal_name() and "TMUX" in environ)
 
 
 def erase_wrapped_rows(app: Application[str]) -> None:
@@ -65,3 +75,68 @@ def _cells(screen: Screen, row: int) -> int:
     return max(
         (at + char.width for at, char in screen.data_buffer[row].items() if char.char != " "), default=0
     )
+
+
+def redraw_turn(app: Application[str], turn: LastTurn) -> None:
+    """Let `app` draw the turn above it anew after a resize, once the window's size has settled."""
+    _Redrawer(app, turn)
+
+
+class _Redrawer:
+    """The prompt's first row is known from the terminal's answer to "where is the cursor?", which prompt_toolkit asks
+    for after each resize."""
+
+    def __init__(self, app: Application[str], turn: LastTurn) -> None:
+        self._app, self._turn = app, turn
+        self._row: int | None = None  # of the prompt's beginning, from 1
+        self._tries = 0
+        self._timer: asyncio.TimerHandle | None = None
+        renderer = app.renderer
+        self._erase, self._report = renderer.erase, renderer.report_absolute_cursor_row
+        renderer.erase = self._erased  # type: ignore[method-assign]
+        renderer.report_absolute_cursor_row = self._reported  # type: ignore[method-assign]
+
+    def _erased(self, leave_alternate_screen: bool = True) -> None:
+        self._erase(leave_alternate_screen)
+        if not leave_alternate_screen:
+            self._row, self._tries = None, 0
+            self._wait()
+        elif not self._app.is_done:  # an editor, the shell, Ctrl+L: whatever is above then
+            self._turn.forget()
+
+    def _reported(self, row: int) -> None:
+        self._row = row
+        self._report(row)
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        with suppress(RuntimeError):  # no event loop: a test
+            self._timer = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self._redraw)
+
+    def _redraw(self) -> None:
+        app, renderer, output = self._app, self._app.renderer, self._app.output
+        screen = renderer.last_rendered_screen
+        if not app.is_running or app.is_done or screen is None or not redraws():
+            return
+        if self._row is None or renderer.waiting_for_cpr:
+            self._tries += 1
+            if self._tries < MOST_TRIES:
+                self._wait()
+            return
+        size = output.get_size()
+        above = min(self._row, size.rows - screen.height + 1) - 1  # drawing the prompt may have scrolled
+        todo = self._turn.redraw(size.columns, above)
+        if todo is None or not todo.rows:
+            return
+        output.write_raw("\x1b[?2026h")  # one frame, where the terminal has synchronized output
+        self._erase()
+        output.cursor_up(todo.rows)
+        # tmux moves what is erased into the scrollback where the whole screen is: the first row goes by itself.
+        output.write_raw("\x1b[2K\x1b[B\x1b[J\x1b[A")
+        output.write_raw("".join(f"{line}\r\n" for line in todo.lines))
+        output.flush()
+        app._request_absolute_cursor_position()  # noqa: SLF001 - as prompt_toolkit does after a resize
+        app._redraw()  # noqa: SLF001
+        output.write_raw("\x1b[?2026l")
+        output.flush()

@@ -90,6 +90,17 @@ class MarkdownStream:
         """A sanitized document as if it had been fed and finished."""
         return self._render(source, columns)
 
+    def parts(self, source: str, columns: int) -> list[list[str]]:
+        """A whole answer: each block with the gap above it. Joined they are what a stream of it gives."""
+        sanitizer = Sanitizer()
+        source = sanitizer.feed(source) + sanitizer.finish()
+        layout = self._layout(source, columns)
+        gaps = [(block, gap_before(block, layout.source)) for block in split_blocks(parse(source))]
+        return [
+            self._paint(layout.document([block], Continuation(gap=bool(number) and gap)))
+            for number, (block, gap) in enumerate(gaps)
+        ]
+
     def _render(self, source: str, columns: int) -> list[str]:
         layout = self._layout(source, columns)
         return self._paint(layout.document(list(split_blocks(parse(source))), self._continuation))

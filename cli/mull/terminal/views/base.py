@@ -16,6 +16,7 @@ from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import Done, Event
 from mull.settings import ThinkingView
+from mull.terminal.console.last_turn import LastTurn
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class ViewOptions:
     """Everything that a view of a turn may need; each takes what it uses.
 
     `quiet`: no notices and no progress. `typeahead` collects what the user types meanwhile; without it, keys that mean
-    nothing during a turn are dropped. `frame`: the input's, which stays when the turn has ended.
+    nothing during a turn are dropped. `frame`: the input's, which stays when the turn has ended. `turn` gets the turn's
+    lines, to draw them anew.
     """
 
     streams: Streams
@@ -57,6 +59,7 @@ class ViewOptions:
     session: SessionId = lambda: None
     typeahead: Typeahead | None = None
     frame: InputFrame | None = None
+    turn: LastTurn | None = None
 
 
 MakeView = Callable[[ViewOptions], TurnView]

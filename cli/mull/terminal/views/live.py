@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
+from mull.terminal.console.last_turn import Draw, LastTurn
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Style
@@ -26,6 +27,7 @@ from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import ThinkingPanel, ThoughtText
 from mull.terminal.views.turn_bar import TurnBar
+from mull.terminal.views.turn_lines import TurnLines
 from mull.terminal.views.wrapping import TextStream, WrappedText
 
 FIRST_PAINT_SECONDS = 0.15  # a turn that begins to answer sooner shows no progress line
@@ -34,11 +36,12 @@ TAIL_SHARE = 0.6  # of the screen; the first lines of a longer unfinished tail g
 
 
 class AnswerBody(Protocol):
-    """How an answer becomes lines: `TextStream` (unchanged) or `MarkdownStream`."""
+    """How an answer becomes lines: `TextStream` (unchanged) or `MarkdownStream`. `parts`: a whole one."""
 
     def feed(self, text: str) -> None: ...
     def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]: ...
     def finish(self, columns: int) -> list[str]: ...
+    def parts(self, source: str, columns: int) -> list[list[str]]: ...
 
 
 def live_view(options: ViewOptions) -> TurnView:
@@ -60,6 +63,7 @@ def live_view(options: ViewOptions) -> TurnView:
             quiet=quiet,
             typeahead=options.typeahead,
             frame=options.frame,
+            turn=options.turn,
         )
         raw_thinking = StderrThinking(streams) if thinking == "show" and not streams.stderr_live else None
         with TurnInput(streams, options.control, screen, keys=True) as turn_input:
@@ -93,7 +97,10 @@ class LiveScreen:
         quiet: bool = False,
         typeahead: Typeahead | None = None,
         frame: InputFrame | None = None,
+        turn: LastTurn | None = None,
     ) -> None:
+        self._lines = TurnLines(turn)
+        self._source: list[str] = []  # of the answer, or of its section
         self.reads_keys = False  # hints name only keys that have an effect
         self._streams = streams
         self._style = style
@@ -143,20 +150,23 @@ class LiveScreen:
             self._typeahead.press(key)
 
     def pause(self) -> None:
+        self._lines.forget()  # the shell writes below the turn
         self._region.close()
 
     def paint(self, now: float) -> None:
         columns, rows = self._streams.size()
         tail = self._commit_finished(columns, rows)
         if self._panel is not None and not self._answering:
-            self._above += self._panel.streamed(columns)
+            streamed = self._panel.streamed(columns)
+            self._above += streamed
+            if streamed:
+                self._lines.forget()
         lines: list[str] = []
         if self._answering and self._body is not None:
             lines = self._while_answering(tail, columns, rows, now)
         elif self._view is not None and not self._answering:
             lines = self._before_answer(columns, rows, now)
-        above, self._above = self._above, []
-        self._region.paint(lines, above)
+        self._region.paint(lines, self._finished())
 
     def _has_begun(self, now: float) -> bool:
         return self._panel is not None or now - self._began > FIRST_PAINT_SECONDS
@@ -166,10 +176,11 @@ class LiveScreen:
         self._fold_panel()
         self._close_body()
         if self._finish == "interrupted":
-            if self._panel is not None or self._begun:
-                self._above.append("")
-            self._above.append(self._style("■ Stopped" if self._streams.unicode else "Stopped", "warning"))
-        above, self._above = self._above, []
+            gap = [""] if self._panel is not None or self._begun else []
+            stopped = self._style("■ Stopped" if self._streams.unicode else "Stopped", "warning")
+            self._append(lambda _columns: [[*gap, stopped]])
+        above = self._finished()
+        self._lines.end(self._streams.width)
         if self._stays and self._frame is not None and self._finish and self._frame.fits:
             bar = self._bar.line(self._streams.width, time.monotonic(), ())
             self._frame.keep(self._region, above, bar)
@@ -204,6 +215,8 @@ class LiveScreen:
             self._fold_panel()
             self._answering, self._begun, self._answer_now = True, True, False
             self._body = self._body_factory() if self._body_factory is not None else None
+            self._source = []
+        self._source.append(event.text)
         if self._body is not None:
             self._body.feed(event.text)
 
@@ -219,15 +232,26 @@ class LiveScreen:
         if self._view is None:
             self._streams.note(event.text)
         else:
-            self._above += [
-                self._style(line, "muted") for line in wrap(one_line(event.text), self._columns())
-            ]
+            text, style = one_line(event.text), self._style
+            self._append(lambda columns: [[style(line, "muted") for line in wrap(text, columns - 1)]])
 
     def _fold_panel(self) -> None:
         if self._panel is not None and self._panel.ended is None:
             self._panel.finish(time.monotonic())
-            self._above += self._panel.left(self._columns())
+            panel, fold = self._panel, self._panel.fold
+            self._append(lambda columns: [panel.left(columns - 1, fold)])
             self._panel.fold = "folded"
+
+    def _append(self, draw: Draw) -> None:
+        """Lines for the next frame, which can be drawn anew."""
+        self._lines.add(draw)
+        self._above += [line for part in draw(self._columns() + 1) for line in part]
+
+    def _finished(self) -> list[str]:
+        """The lines above the region in the next frame."""
+        above, self._above = self._above, []
+        self._lines.wrote(above)
+        return above
 
     def _columns(self) -> int:
         """The width without the last column: some terminals wrap when it is written."""
@@ -236,6 +260,8 @@ class LiveScreen:
     def _close_body(self) -> None:
         if self._body is not None:
             self._above += self._body.finish(self._columns())
+            body, source = self._body, "".join(self._source)
+            self._lines.add(lambda columns: body.parts(source, columns - 1))
             self._body = None
 
     def _commit_finished(self, columns: int, rows: int) -> list[str]:

@@ -71,7 +71,8 @@ class LiveRegion:
         """Everything from the region's first row on; each line is cleared as it is overwritten, to avoid flicker."""
         resized = columns != self._columns
         parts = ["\r\x1b[J" if resized or any(most(_visible(line)) >= columns for line in above) else "\r"]
-        parts += [f"{_cleared(line, columns)}\r\n" for line in above]
+        # tmux would wrap cells again that were only overwritten, as if they were text: a row is cleared as a whole.
+        parts += [f"\x1b[2K{line}\r\n" for line in above]
         if lines:
             parts += [_NO_WRAP, "\r\n".join(_cleared(line, columns) for line in lines), _WRAP]
         return "".join(parts) + "\x1b[J\r" + _up(len(lines) - 1)

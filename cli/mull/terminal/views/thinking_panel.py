@@ -112,9 +112,9 @@ class ThinkingPanel:
         lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · Ctrl+O folds", columns), "muted")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
-    def left(self, columns: int) -> list[str]:
+    def left(self, columns: int, fold: Fold) -> list[str]:
         """The lines that stay in the scrollback: a summary, or the whole text if the panel is open."""
-        if self.fold == "open":
+        if fold == "open":
             head = self.style(f"{self._mark('▾')} {self.summary()}", "muted")
             lines = self._gutter(self._text.all(columns - GUTTER))
             return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]

@@ -90,6 +90,12 @@ class TextStream:
             lines = lines[-1:]
         return finished, lines
 
+    def parts(self, source: str, columns: int) -> list[list[str]]:
+        """A whole text: each line is a part."""
+        whole = TextStream()
+        whole.feed(source)
+        return [[line] for line in whole.finish(columns)]
+
     def finish(self, columns: int) -> list[str]:
         """What is left, as finished lines; trailing blank lines go."""
         del columns  # the terminal wraps
