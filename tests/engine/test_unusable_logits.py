@@ -191,7 +191,8 @@ def test_an_empty_answer_is_not_silent(mull: Run, tmp_path: Path, script: list[s
         done = mull("-m", path, "--no-save", *flags)
         said = json.loads(done.stdout.splitlines()[-1])
         assert (done.returncode, said["finish"], said["answer"].strip()) == (0, "stop", "")
-        assert [one["code"] for one in said["notices"]] == ["empty_answer"]
+        notices = [one["code"] for one in said["notices"]]
+        assert notices == ["chat_template", "empty_answer"], flags
         VALID.validate(said)
     (line,) = mull("batch", "-m", path, "-", stdin=b'"hi"\n').stdout.splitlines()
     assert json.loads(line)["notices"][0]["code"] == "empty_answer"

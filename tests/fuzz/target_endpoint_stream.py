@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from mull.backends.openai.facts import ModelFacts, Remote
 from mull.backends.openai.turn import run
@@ -14,6 +13,7 @@ from mull.control import TurnControl
 from mull.endpoints.http import LINE_BYTES
 from mull.endpoints.kind import ServerKind
 from mull.endpoints.lines import LineSplitter
+from mull.endpoints.url import parse
 from mull.errors import MullError
 from mull.events import Done, Event, Timing
 from mull.messages import Message
@@ -29,7 +29,7 @@ class PlayedClient:
     """A client whose every response is these bytes, in pieces of `size`; no network."""
 
     name = "office"
-    url = SimpleNamespace(api="/v1")
+    url = parse("http://office.test/v1")
 
     def __init__(self, data: bytes, size: int) -> None:
         self._data, self._size = data, size
@@ -43,6 +43,7 @@ class PlayedClient:
 
 class PlayedResponse:
     key = ""
+    headers: ClassVar = {"content-type": "text/event-stream"}
 
     def __init__(self, data: bytes, size: int) -> None:
         self._data, self._size = data, size
