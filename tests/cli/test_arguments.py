@@ -44,10 +44,7 @@ def test_a_misspelled_option_is_still_one(mull: Run) -> None:
     [
         (("--schema", "-", "hi"), b"--schema: - is not a file."),
         (("--grammar", "-", "hi"), b"--grammar: - is not a file."),
-        (("-o", "-", "hi"), b"--output: - is not a file."),
         (("--thinking-file", "-", "hi"), b"--thinking-file: - is not a file."),
-        (("batch", "-o", "-", "-"), b"--output: - is not a file."),
-        (("sessions", "export", "x", "-o", "-"), b"--output: - is not a file."),
         (("inspect", "-"), b"FILE: - is not a file."),
         (("inspect", "x.jinja", "--render", "-"), b"--render: - is not a file."),
         (("eval", "-"), b"[FILE]: - is not a file."),
@@ -59,6 +56,13 @@ def test_a_dash_is_refused_where_it_is_not_stdin(
     done = mull(*words)
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == b"Error: " + named
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_dash_as_the_output_is_stdout(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    assert mull("-m", thinker, "--session", "x", "-o", "-", "hi").stdout == b"Forty-two.\n"
+    assert b"Forty-two." in mull("batch", "-m", thinker, "-o", "-", "-", stdin=b'"hi"\n').stdout
+    assert b"Forty-two." in mull("sessions", "export", "x", "-o", "-").stdout
     assert not (tmp_path / "-").exists()
 
 

@@ -24,7 +24,12 @@ def reads_file(parameter: typer.CallbackParam, value: Any) -> Any:
 
 def writes_file(parameter: typer.CallbackParam, value: Any) -> Any:
     """The same of what names a file to write."""
-    return _no_dash(parameter, value, "Without the option it goes to stdout; or give the path of a file.")
+    return _no_dash(parameter, value, "Give the path of a file, or /dev/stderr.")
+
+
+def to_stdout(_parameter: typer.CallbackParam, value: Any) -> Any:
+    """A callback of what names the file for a result: `-` is stdout, where it goes without the option."""
+    return None if value is not None and str(value) == "-" else value
 
 
 def _no_dash(parameter: typer.CallbackParam, value: Any, hint: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mull.commands._argument_checks import reads_file, writes_file
+from mull.commands._argument_checks import reads_file, to_stdout, writes_file
 from mull.commands._options import Json, Jsonl, TurnFlags, completes
 
 
@@ -80,7 +80,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        callback=writes_file,
+        callback=to_stdout,
         help="Write the answer to a file, completely or not at all.",
     ),
 ]

@@ -53,7 +53,7 @@ class AnswerOutput:
                 "Give only one; -x takes a code block out of an answer that is printed as text.",
             )
         file = flags.output
-        if file and (file == Path("-") or descriptor(file) == STDOUT):
+        if file and descriptor(file) == STDOUT:
             file = None
         if file and file == flags.thinking_file:
             raise UsageError("same_file", "-o and --thinking-file name the same file.", "Name two files.")

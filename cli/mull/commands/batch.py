@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from mull.commands._argument_checks import writes_file
+from mull.commands._argument_checks import to_stdout
 from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
 from mull.commands._options import TurnFlags, takes_turn_flags
 from mull.control import TurnControl, stop_on_interrupt
@@ -45,7 +45,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        callback=writes_file,
+        callback=to_stdout,
         help="Write the results to a file; an interrupted run resumes there.",
         rich_help_panel="Output",
     ),

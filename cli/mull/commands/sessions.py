@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mull.commands._argument_checks import writes_file
+from mull.commands._argument_checks import to_stdout
 from mull.commands._options import Json, completes
 from mull.errors import MullError
 from mull.store.formats import ExportFormat
@@ -166,7 +166,7 @@ def export(
             "-o",
             "--output",
             metavar="PATH",
-            callback=writes_file,
+            callback=to_stdout,
             help="Write to this file instead of stdout.",
         ),
     ] = None,

@@ -8,7 +8,7 @@ stdout, and nothing to stderr: notices are events.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -49,22 +49,7 @@ _CONTROLS = {
 
 def json_view(options: ViewOptions) -> TurnView:
     """Wait for the end of the turn, then print its object."""
-
-    def show(events: Iterable[Event]) -> Done:
-        notices: list[Notice] = []
-
-        def take(event: Event) -> None:
-            if isinstance(event, Notice) and event.code != "reasoning":  # that one is in `reasoning`
-                notices.append(event)
-
-        done = show_each(events, take)
-        result = result_object(done, options.session())
-        if notices:
-            result["notices"] = [*map(asdict, notices), *result.get("notices", ())]
-        write_object(options.streams, result)
-        return done
-
-    return show
+    return _view(options, lambda _: None)
 
 
 def jsonl_view(options: ViewOptions) -> TurnView:
@@ -74,9 +59,25 @@ def jsonl_view(options: ViewOptions) -> TurnView:
         if not isinstance(event, Done):
             write_object(options.streams, event_object(event))
 
+    return _view(options, line)
+
+
+def _view(options: ViewOptions, on_event: Callable[[Event], None]) -> TurnView:
+    """Print the result with all notices of the turn, those on reasoning excepted: they are in `reasoning`."""
+
     def show(events: Iterable[Event]) -> Done:
-        done = show_each(events, line)
-        write_object(options.streams, result_object(done, options.session()))
+        notices: list[Notice] = []
+
+        def take(event: Event) -> None:
+            on_event(event)
+            if isinstance(event, Notice) and event.code != "reasoning":
+                notices.append(event)
+
+        done = show_each(events, take)
+        result = result_object(done, options.session())
+        if notices:
+            result["notices"] = [*map(asdict, notices), *result.get("notices", ())]
+        write_object(options.streams, result)
         return done
 
     return show
