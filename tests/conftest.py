@@ -42,6 +42,9 @@ PASSED_ON = (
     "LD_LIBRARY_PATH",
     *COVERAGE,
 )
+AS_CHECKED = (
+    "as-checked"  # below the state folder: how it was before tests in this process checked model files
+)
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
@@ -53,6 +56,7 @@ def checked_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = tmp_path_factory.mktemp("checked-state")
     library.prepare(state)
     selfcheck.check_library(state)
+    shutil.copytree(state, state / AS_CHECKED)
     return state
 
 
@@ -65,7 +69,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, checked_state: Path) ->
     config = base / "config" / "config.toml"
     config.parent.mkdir()
     config.write_text("threads = 1\n")  # tests run in parallel, and oversubscribed threads are slow
-    for verdict in checked_state.glob("*.json"):
+    for verdict in (checked_state / AS_CHECKED).glob("*.json"):
         shutil.copy(verdict, state)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     made = {

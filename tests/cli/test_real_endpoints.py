@@ -26,13 +26,14 @@ def test_add_look_ask_and_continue(mull: Run, kind: str) -> None:
     assert f"office is {kind} with 1 model: thinker." in added.stderr.decode()
     (row,) = mull("endpoints").stdout.decode().splitlines()
     assert row.split("\t")[:4] == ["office", "yes", kind, "thinker"]
-    shown = json.loads(mull("show", "@office", "--json").stdout)
-    assert shown["model"] == "thinker"
-    assert shown["context"] == (None if kind == "llama_cpp.server" else servers.CONTEXT)
 
     done = json.loads(mull("-m", "@office", "--json", "What is it?").stdout)
     assert (done["answer"], done["thinking"].strip()) == ("Forty-two.", "Let me see.")
     assert done["error"] is None
+    # mull knows its context once the model is loaded
+    shown = json.loads(mull("show", "@office", "--json").stdout)
+    assert shown["model"] == "thinker"
+    assert shown["context"] == (None if kind == "llama_cpp.server" else servers.CONTEXT)
     again = mull("-c", "And now?")
     assert (again.returncode, again.stdout) == (0, b"Forty-two.\n")
 
