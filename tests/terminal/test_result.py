@@ -131,7 +131,7 @@ def test_jsonl_prints_events_as_they_happen(monkeypatch: pytest.MonkeyPatch) -> 
         {"v": 1, "event": "notice", "code": "odd", "text": "One line."},
         {"v": 1, "event": "thinking", "text": "s t r", "tokens": 3, "wanted": True},
         {"v": 1, "event": "answer", "text": "3", "tokens": 1, "thinking_tokens": 0},
-        result_object(DONE),
+        {**result_object(DONE), "notices": [{"code": "odd", "text": "One line."}]},
     ]
 
 
