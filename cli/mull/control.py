@@ -106,12 +106,19 @@ def has_raised() -> bool:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    if frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):
+    if frame is not None and (frame.f_code.co_filename.startswith(_IMPORTING) or _would_be_lost(frame)):
         _raise_later(number)
         return
     _received.append(number)
     _raised.append(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def _would_be_lost(frame: FrameType | None) -> bool:
+    """Whether the main thread is in the hook for lost exceptions, where another one would be lost too."""
+    while frame is not None and frame.f_code is not _raise_lost.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _raise_lost(lost: sys.UnraisableHookArgs) -> None:
