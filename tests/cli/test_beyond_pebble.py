@@ -49,11 +49,13 @@ def test_what_it_is_not_made_for_is_refused(
 ) -> None:
     (tmp_path / "contract.txt").write_bytes(CONTRACT)
     (tmp_path / "answer.gbnf").write_text("root ::= [0-9]+\n")
+    before = recommended(mull)
     done = mull(*words, stdin=stdin)
     assert (done.returncode, done.stdout) == (1, b"")
     message, hint = done.stderr.decode().splitlines()
     assert "pebble" in message
-    assert OFFER.findall(hint) == [recommended(mull)]
+    (offered,) = OFFER.findall(hint)
+    assert offered in {before, recommended(mull)}  # it depends on the memory that is free
 
 
 def test_pebble_that_was_chosen_just_answers(mull: Run, home: dict[str, str]) -> None:
