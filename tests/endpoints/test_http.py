@@ -334,7 +334,7 @@ def test_a_faulty_proxy_variable_is_named(monkeypatch: pytest.MonkeyPatch, value
 
 @contextmanager
 def secure() -> Iterator[str]:
-    """The address of an https server whose certificate nobody signed but itself."""
+    """The address of an https server that signed its own certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(SELF_SIGNED)
     with serve() as server, socket.create_server(("127.0.0.1", 0)) as listener:

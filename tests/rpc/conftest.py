@@ -17,7 +17,7 @@ __all__ = ["environment", "start_server", "thinker"]
 
 @dataclass
 class Workers:
-    """Two workers; `again` starts the second one anew, at its old address."""
+    """Two workers; `again` starts the second one again, at its old address."""
 
     home: dict[str, str]
     stack: ExitStack

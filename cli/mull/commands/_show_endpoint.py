@@ -1,4 +1,4 @@
-"""`mull show MODEL@ENDPOINT`: what a server tells of a model, and what can be asked of it.
+"""`mull show MODEL@ENDPOINT`: what a server reports on a model, and what can be asked of it.
 
 In: an address. Out: a card or JSON; a card sanitizes a server's words. Raises ServerError where it does not answer.
 """

@@ -19,7 +19,7 @@ LONGEST_WAIT = (
 class IdleTimer:
     """Counts requests. `seconds`: how long it waits for the next one.
 
-    `touch` gets the seconds whenever the time starts anew, and now and then while a request runs.
+    `touch` gets the seconds whenever the time starts again, and now and then while a request runs.
     """
 
     def __init__(self, seconds: float, touch: Callable[[float], None] = lambda _: None) -> None:

@@ -133,7 +133,7 @@ class Serving:
         return bool(self.turns) or any(model.state == "loading" for model in self.models)
 
     def stop_turns(self) -> None:
-        """End every completion; its client is told why."""
+        """End every completion; its client gets the reason."""
         for turn in list(self.turns.values()):
             turn.stop(STOPPING)
 

@@ -23,7 +23,7 @@ from mull.messages import Message
 from mull.settings import TurnSettings
 
 GRACE_SECONDS = 0.1
-"""After a stop, until the server has told how the turn ended; the whole stop has 0.2 s."""
+"""After a stop, until the server has reported how the turn ended; the whole stop has 0.2 s."""
 
 
 class _Grace(TurnControl):

@@ -52,7 +52,7 @@ class RpcBackend:
         self.workers = tuple(workers)
         self._supervisor = Supervisor(Order(resolved, engine, parallel, self.workers), patience)
         self._unread: deque[Any] = deque()  # messages that came while a count was waited for
-        self._unsettled = 0  # turns that run, or whose end is still to be told
+        self._unsettled = 0  # turns that run, or whose end is still to be reported
         self._numbers = itertools.count()  # of turns, for the child
 
     @property
@@ -86,7 +86,7 @@ class RpcBackend:
 
     @property
     def ready(self) -> bool:
-        """The model is loaded; or its process has died, and turns that ran there still have to be told."""
+        """The model is loaded; or its process has died, and turns that ran there still have to be reported."""
         return self._supervisor.alive is not None or self._unsettled > 0
 
     @property

@@ -1,4 +1,4 @@
-"""The last turn on the screen, which a prompt draws anew after a resize.
+"""The last turn on the screen, which a prompt draws again after a resize.
 
 In: the lines of the turn, as they are written, each group with a function that draws it for another width. Out: how
 many rows to erase above the prompt, and the lines that replace them. Where not all of the turn is on the screen, only

@@ -55,7 +55,7 @@ class Prompt:
     turns, the latest last; turns without any are skipped. `keys` returns the help on keys, shown for a lone `?`.
     `placeholder` stands in an empty input. `is_command` says which input is a command: it stands out less than a
     question. `literal` writes an input so that it is none: one that begins with a folded paste. `draw` lays out
-    thoughts, with SGR codes perhaps. `turn`: what is above the prompt, drawn anew after a resize.
+    thoughts, with SGR codes perhaps. `turn`: what is above the prompt, drawn again after a resize.
     """
 
     def __init__(

@@ -78,7 +78,7 @@ def _cells(screen: Screen, row: int) -> int:
 
 
 def redraw_turn(app: Application[str], turn: LastTurn) -> None:
-    """Let `app` draw the turn above it anew after a resize, once the window's size has settled."""
+    """Let `app` draw the turn above it again after a resize, once the window's size has settled."""
     _Redrawer(app, turn)
 
 

@@ -47,7 +47,7 @@ class ViewOptions:
 
     `quiet`: no notices and no progress. `typeahead` collects what the user types meanwhile; without it, keys that mean
     nothing during a turn are dropped. `frame`: the input's, which stays when the turn has ended. `turn` gets the turn's
-    lines, to draw them anew.
+    lines, to draw them again.
     """
 
     streams: Streams

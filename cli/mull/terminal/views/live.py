@@ -243,7 +243,7 @@ class LiveScreen:
             self._panel.fold = "folded"
 
     def _append(self, draw: Draw) -> None:
-        """Lines for the next frame, which can be drawn anew."""
+        """Lines for the next frame, which can be drawn again."""
         self._lines.add(draw)
         self._above += [line for part in draw(self._columns() + 1) for line in part]
 
