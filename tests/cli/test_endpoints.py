@@ -216,9 +216,36 @@ def test_show_says_what_can_be_asked_of_a_model(mull: Run, file: Path, name: str
 def test_show_names_a_model_that_is_not_there(mull: Run, office: Server, file: Path) -> None:
     file.write_text(f'[endpoints.office]\nurl = "{office.url}/v1"\nkey_env = "OFFICE_KEY"\n')
     done = mull("show", "tinker@office", env=KEY)
-    assert b"office does not list tinker. Did you mean thinker@office?" in done.stderr
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"office does not list tinker. It has thinker.\nDid you mean thinker@office?" in done.stderr
+    error = json.loads(mull("show", "nope@office", "--json", env=KEY).stdout)["error"]
+    assert (error["code"], "thinker" in error["message"]) == ("unknown_model", True)
     assert mull("show", "@office", env={"OFFICE_KEY": "sk-other"}).returncode == 1
     assert mull("show", "@office", "--readme", env=KEY).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("dialect", "listed", "name", "code"),
+    [
+        ("llama_server", "/models/qwen3-8b-q4_k_m.gguf", "Qwen3-8B", 0),  # it answers to any name
+        ("llama_server", "/models/qwen3-8b-q4_k_m.gguf", "mistral", 1),
+        ("ollama", "qwen3:latest", "qwen3", 0),
+        ("ollama", "qwen3:8b", "qwen3", 1),
+        ("openrouter", "a/one", "a/one:nitro", 0),
+        ("vllm", "gpt-4o", "o", 1),
+        ("other", "", "anything", 0),  # a server without a list
+    ],
+)
+def test_show_takes_the_names_that_the_server_takes(
+    mull: Run, file: Path, dialect: str, listed: str, name: str, code: int
+) -> None:
+    with serve() as server:
+        read_dialect(dialect, model=listed).play_on(server)
+        if not listed:
+            server.on("GET", "/v1/models", as_json({"data": []}))
+        file.write_text(f'[endpoints.it]\nurl = "{server.url}/v1"\n')
+        done = mull("show", f"{name}@it")
+        assert (done.returncode, bool(done.stdout)) == (code, code == 0)
 
 
 @pytest.mark.parametrize(

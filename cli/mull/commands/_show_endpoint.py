@@ -14,19 +14,17 @@ from mull.backends.base import Capabilities
 from mull.backends.openai.backend import OpenAIBackend
 from mull.backends.openai.facts import Remote
 from mull.backends.openai.reasoning import how_to_ask
-from mull.commands._endpoints import THINKS
+from mull.commands._endpoints import THINKS, named
 from mull.control import TurnControl, stop_on_interrupt
 from mull.endpoints.address import Address
 from mull.endpoints.http import Client
-from mull.endpoints.known_models import known_models
-from mull.events import Notice
+from mull.errors import MullError
 from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.streams import Streams
 
-LIST_SECONDS = 2.0
 CAN = {
     "json_schema": "answers after a JSON Schema",
     "grammar": "grammars",
@@ -51,8 +49,7 @@ def show(streams: Streams, address: Address, *, json: bool) -> None:
     with closing(OpenAIBackend(client, address.model)) as backend, stop_on_interrupt(control):
         remote = backend.remote(control)
         able = backend.capabilities
-    for notice in remote.notices or _not_listed(address, remote):
-        streams.note(notice.text)
+    _require_listed(address, remote)
     modes = {name: _decision(remote, ask, client.name) for name, ask in MODES.items()}
     if json:
         from mull.terminal.views.json_output import write_object
@@ -64,14 +61,16 @@ def show(streams: Streams, address: Address, *, json: bool) -> None:
     card(streams, _rows(address, remote, able, modes), f"{remote.model}@{address.endpoint.name}")
 
 
-def _not_listed(address: Address, remote: Remote) -> tuple[Notice, ...]:
-    """A notice where the server does not list the model."""
-    listed = known_models([address.endpoint], wait=LIST_SECONDS)[address.endpoint.name]
-    if not listed or remote.model in listed:
-        return ()
-    near = did_you_mean([f"{one}@{address.endpoint.name}" for one in nearest(remote.model, listed)])
-    return (
-        Notice("another_model", f"{address.endpoint.name} does not list {remote.model}. {near}".rstrip()),
+def _require_listed(address: Address, remote: Remote) -> None:
+    """Raise MullError (unknown_model) for a name that the server does not list; one may list nothing at all."""
+    if not remote.listed or remote.is_listed:
+        return
+    endpoint = address.endpoint.name
+    near = [f"{one}@{endpoint}" for one in nearest(remote.model, remote.listed)]
+    raise MullError(
+        "unknown_model",
+        f"{endpoint} does not list {remote.model}. It has {named(remote.listed)}.",
+        did_you_mean(near, f"mull models --endpoint {endpoint} lists them."),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
-from mull.backends.openai.facts import Remote, facts
+from mull.backends.openai.facts import ONE_MODEL, Remote, facts
 from mull.backends.openai.names import same_model
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
@@ -24,9 +24,6 @@ from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 
 POLL_SECONDS = 0.05
-ONE_MODEL = ("llama-server", "llama_cpp.server")
-"""Kinds of servers that answer with the model they have, whatever name a request gives."""
-
 _FULL = Capabilities(
     exact_token_count=True,
     prompt_cache=True,
@@ -103,7 +100,8 @@ class OpenAIBackend:
     def _look(self, control: TurnControl | None) -> Remote:
         server = look(self.client, control)
         model, notices = self._model(server)
-        return Remote(server.kind, model.name, facts(self.client, server, model, control), notices)
+        known = facts(self.client, server, model, control)
+        return Remote(server.kind, model.name, known, notices, tuple(one.name for one in server.models))
 
     def _model(self, server: Server) -> tuple[ServedModel, tuple[Notice, ...]]:
         """The model to ask, with a notice where the server ignores the name that the user gave."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mull.backends.openai.chunks import inner
+from mull.backends.openai.names import is_listed, same_model
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
@@ -20,6 +21,9 @@ from mull.events import Notice
 
 if TYPE_CHECKING:
     from mull.reasoning.profile import Profile
+
+ONE_MODEL = ("llama-server", "llama_cpp.server")
+"""Kinds of servers that answer with the model they have, whatever name a request gives."""
 
 _SIGNS = re.compile(r"think|reason|channel|thought|effort", re.IGNORECASE)
 """What a chat template that can do anything about thinking has in its source."""
@@ -37,12 +41,20 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What looking found: the kind of server, the model, what is known of it."""
+    """What looking found: the kind of server, the model, what is known of it, the models that the server lists."""
 
     kind: ServerKind
     model: str
     facts: ModelFacts
     notices: tuple[Notice, ...] = ()
+    listed: tuple[str, ...] = ()
+
+    @property
+    def is_listed(self) -> bool:
+        """The server lists the model, under this name or another one for it."""
+        if self.kind in ONE_MODEL and len(self.listed) == 1:
+            return same_model(self.model, self.listed[0])
+        return is_listed(self.model, self.listed)
 
 
 def facts(client: Client, server: Server, model: ServedModel, control: TurnControl | None) -> ModelFacts:
