@@ -219,9 +219,22 @@ def test_a_server_leaves_after_its_time_and_leaves_nothing(ask: Ask, servers: Se
     wait_for(lambda: server.state == "gone", "the end of its time")
     assert not server.file.exists()
     assert not socket_of(server).exists()
-    left = [path.name for path in server.file.parent.iterdir()]
-    assert left == [f".{server.key}.lock"]  # which cannot be removed without a race
+    wait_for(lambda: not list(server.file.parent.iterdir()), "an empty folder")
     assert ask("--no-save")["code"] == 0
+
+
+def test_what_a_killed_server_leaves_is_removed(ask: Ask, servers: Servers) -> None:
+    ask("--no-save")
+    ask("--no-save", "--ctx", "512")
+    killed, runs = servers()
+    os.kill(killed.pid, signal.SIGKILL)
+    wait_for(lambda: killed.state == "gone", "the end of a process")
+
+    def left() -> set[str]:
+        assert servers() == [runs]
+        return {path.name.lstrip(".").partition(".")[0] for path in runs.file.parent.iterdir()}
+
+    wait_for(lambda: left() == {runs.key}, "files of the running server alone")
 
 
 def test_a_later_call_changes_the_time(ask: Ask, servers: Servers) -> None:

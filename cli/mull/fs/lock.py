@@ -47,20 +47,45 @@ def lock_file(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float = WAIT_SECONDS, folder: Path | None = None) -> Iterator[None]:
+def locked(
+    path: Path, *, wait: float = WAIT_SECONDS, folder: Path | None = None, remove: bool = False
+) -> Iterator[None]:
     """Be the only process that changes the file at `path`. Raises FileInUse after `wait` seconds, and OSError.
 
-    `folder`: where the small file lies, if not beside; its name is unique to the real path then.
+    `folder`: where the small file lies, if not beside; its name is unique to the real path then. `remove`: remove the
+    small file in the end.
     """
-    beside = path.with_name(f".{path.name}.lock") if folder is None else folder / _lock_name(path)
-    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    beside = lock_path(path) if folder is None else folder / _lock_name(path)
+    descriptor = _opened(beside, path, time.monotonic() + wait)
     try:
-        _wait_for(descriptor, path, time.monotonic() + wait)
         with suppress(OSError):  # a full disk: the lock holds all the same
             os.truncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
+        if remove:
+            with suppress(OSError):
+                beside.unlink()
+        os.close(descriptor)
+
+
+def lock_path(path: Path) -> Path:
+    """The small file beside `path` that `locked` locks."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def _opened(beside: Path, path: Path, deadline: float) -> int:
+    """The small file, open and locked; once more where its last owner has removed it meanwhile."""
+    while True:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            _wait_for(descriptor, path, deadline)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), beside.lstat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 

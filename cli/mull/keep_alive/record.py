@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 
 from mull.fs.atomic import write_atomic
 from mull.fs.json_text import read_json
+from mull.fs.lock import locked
 from mull.keep_alive import folder, process
 
 _LONGEST = 1 << 16  # bytes of a record
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ class KeptServer:
     keep_alive: float
     settings: Mapping[str, Any] = field(default_factory=dict)
     token: str = ""
+
+    @property
+    def settings_text(self) -> str:
+        """The settings in words, to tell apart two servers of one model: `ctx 512, flash_attention off`."""
+        words = {True: "on", False: "off"}
+        shown = (
+            f"{name} {words[value] if isinstance(value, bool) else value}"
+            for name, value in self.settings.items()
+        )
+        return ", ".join(shown)
 
     @property
     def state(self) -> process.State:
@@ -95,14 +107,25 @@ def forget(server: KeptServer) -> None:
 
 
 def running() -> list[KeptServer]:
-    """The servers that run or are stopped, the oldest first. Records of others are removed."""
+    """The servers that run or are stopped, the oldest first. What others have left behind is removed."""
     found = []
     for server in _all():
         if server.state == "gone":
             forget(server)
         else:
             found.append(server)
+    _remove_locks({server.key for server in found})
     return sorted(found, key=lambda server: server.since)
+
+
+def _remove_locks(keys: Collection[str]) -> None:
+    """Remove locks and logs that servers which were killed have left: those that nothing holds. `keys`: of the rest."""
+    where = folder.kept_folder()
+    for path in where.glob(f".*{_LOCK}"):
+        key = path.name.removeprefix(".").removesuffix(_LOCK)
+        if key not in keys:
+            with suppress(OSError), locked(where / key, wait=0, remove=True):
+                (where / f"{key}.log").unlink(missing_ok=True)
 
 
 def _all() -> Iterator[KeptServer]:
