@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def test_ps_lists_what_is_loaded(mull: Run, ask: Ask, servers: Servers, thinker:
     assert cells[:2] == ["thinker", str(server.pid)]
     assert cells[2].endswith("MB")
     assert cells[3].endswith("ago")
-    assert cells[4] == "in 10 min"
+    assert cells[4:] == ["in 10 min", "ctx 512, threads 1"]
     (found,) = json.loads(mull("ps", "--json").stdout)["servers"]
     assert (found["model"], found["path"], found["pid"]) == ("thinker", str(thinker), server.pid)
     assert found["memory"] > 10_000_000
@@ -64,10 +65,15 @@ def test_stop_ends_one_model_or_all(mull: Run, ask: Ask, servers: Servers) -> No
     ask("--no-save", "--ctx", "512")
     assert mull("-m", "pebble", "--keep-alive", "60", "--no-save", "1+1").returncode == 0
     done = mull("stop", "pebble")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"1 model stopped: pebble.\n")
-    assert {server.model for server in servers()} == {"thinker"}
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert re.fullmatch(rb"1 process ended: pebble \(\d+\)\.\n", done.stderr)
+    first, second = servers()
+    assert (first.model, second.model) == ("thinker", "thinker")
+    assert first.settings_text != second.settings_text
+    assert mull("stop", str(first.pid)).returncode == 0
+    assert servers() == [second]
     found = json.loads(mull("stop", "--json").stdout)
-    assert found == {"v": 1, "stopped": ["thinker", "thinker"], "error": None}
+    assert found == {"v": 1, "stopped": ["thinker"], "pids": [second.pid], "error": None}
     assert servers() == []
     assert mull("stop").returncode == 0
 

@@ -69,10 +69,17 @@ def endpoint_names(incomplete: str) -> Found:
 
 
 def kept_models(incomplete: str) -> Found:
-    """Models that are kept loaded, each with its process."""
+    """Models that are kept loaded; of one with several processes, these too."""
     from mull.keep_alive import record
 
-    return _matching(incomplete, ((server.model, f"process {server.pid}") for server in record.running()))
+    servers = record.running()
+    names = [server.model for server in servers]
+    found = {one.model: f"process {one.pid}" for one in servers}
+    found |= {name: f"{names.count(name)} processes" for name in names if names.count(name) > 1}
+    found |= {
+        str(one.pid): f"{one.model}, {one.settings_text}" for one in servers if names.count(one.model) > 1
+    }
+    return _matching(incomplete, found.items())
 
 
 def sessions(incomplete: str) -> Found:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def ps(context: typer.Context, json: Json = False) -> None:
     """List the models that are kept loaded.
 
-    Each with its process, its memory, and the time until it leaves.
+    Each with its process, its memory, the time until it leaves, and the settings it was loaded with.
     keep_alive in the config, or --keep-alive 5m, keeps a model loaded after its answer. mull stop ends it.
     """
     from mull.fs.size import size_text
@@ -38,11 +38,12 @@ def ps(context: typer.Context, json: Json = False) -> None:
             "?" if (held := process.memory(server.pid)) is None else size_text(held),
             f"{_span(now - server.since)} ago",
             "stopped" if server.state == "stopped" else f"in {_span(server.until - now)}",
+            server.settings_text,
         )
         for server in servers
     ]
     if rows:
-        heads = ("Model", Column("PID", 1), "Memory", Column("Since", 2), "Until")
+        heads = ("Model", Column("PID", 1), "Memory", Column("Since", 3), "Until", Column("Settings", 2))
         table(streams, heads, rows)
     elif streams.stdout_tty:
         streams.note("No model is kept loaded. keep_alive in the config, or --keep-alive 5m, does that.")

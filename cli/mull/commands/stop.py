@@ -13,7 +13,7 @@ Model = Annotated[
     str | None,
     typer.Argument(
         metavar="[MODEL]",
-        help="This model only, named as mull ps lists it.",
+        help="This model only, or one process of it by its PID, as mull ps lists them.",
         autocompletion=completes("kept_models"),
         show_default=False,
     ),
@@ -27,7 +27,6 @@ def stop(context: typer.Context, model: Model = None, json: Json = False) -> Non
     """
     from mull.errors import MullError
     from mull.keep_alive import record, stopping
-    from mull.terminal.console.quantities import counted
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
@@ -41,8 +40,10 @@ def stop(context: typer.Context, model: Model = None, json: Json = False) -> Non
         )
     if json:
         names = [server.model for server in wanted]
-        write_object(streams, {"v": 1, "stopped": names, "error": None})
+        pids = [server.pid for server in wanted]
+        write_object(streams, {"v": 1, "stopped": names, "pids": pids, "error": None})
     elif wanted:
-        streams.note(f"{counted(len(wanted), 'model')} stopped: {', '.join(one.model for one in wanted)}.")
+        count = "1 process" if len(wanted) == 1 else f"{len(wanted)} processes"
+        streams.note(f"{count} ended: {', '.join(f'{one.model} ({one.pid})' for one in wanted)}.")
     else:
         streams.note("No model is kept loaded.")

@@ -45,7 +45,7 @@ def main() -> None:
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), signal.SIG_IGN)
     try:
-        with locked(folder.kept_folder() / key, wait=LOCK_SECONDS):
+        with locked(folder.kept_folder() / key, wait=LOCK_SECONDS, remove=True):
             _serve(key, path, spec)
     except FileInUse:  # then that one answers
         sys.exit(0)
@@ -77,7 +77,7 @@ def _serve(key: str, path: Path, spec: ServerSpec) -> None:
             address=_address(listening, path),
             since=time.time(),
             keep_alive=spec.keep_alive,
-            settings=spec.settings,
+            settings=spec.settings if spec.prompt_cache else {**spec.settings, "prefix_cache": False},
             token=token,
         )
         record.write(server)

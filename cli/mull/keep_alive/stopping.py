@@ -26,10 +26,14 @@ def stop(server: KeptServer, patience: float = PATIENCE) -> bool:
 
 
 def named(name: str) -> list[KeptServer]:
-    """The servers of a model, by its name, what `-m` takes for it, or its path. Raises MullError (not_loaded)."""
+    """The servers of a model, by its name, what `-m` takes for it, or its path; or one, by its process id.
+
+    Raises MullError (not_loaded).
+    """
     running = record.running()
     wanted = name.lower()
     found = [one for one in running if wanted in {one.model.lower(), one.reference.lower(), one.path.lower()}]
+    found = found or [one for one in running if wanted == str(one.pid)]
     if not found:
         raise MullError("not_loaded", f"{name} is not kept loaded.", "mull ps lists what is.")
     return found
