@@ -52,7 +52,7 @@ COMMANDS: dict[str, Entry] = {
         "mull.commands.inspect:inspect", "Show what a model file or a chat template can do.", _MODELS
     ),
     "sessions": Entry(
-        "mull.commands.sessions:app", "List, search, export and remove saved conversations.", _SAVED
+        "mull.commands.sessions:app", "List, search, export, count and remove saved conversations.", _SAVED
     ),
     "templates": Entry(
         "mull.commands.templates:app", "List and edit prompt templates for mull -t NAME.", _SAVED

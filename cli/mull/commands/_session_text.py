@@ -6,21 +6,68 @@ a pipe gets the texts unchanged, one line for each hit. Names and titles have no
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from mull.store.records import Hit, Session, TurnRecord
 from mull.store.search import CLOSE, OPEN
+from mull.terminal.console.dates import ago, both, moment_text
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.streams import Streams
+from mull.terminal.console.style import Styled
+from mull.terminal.console.tables import Column, table
 from mull.terminal.markdown.spans import wrap_spans
+
+if TYPE_CHECKING:
+    from mull.store.sessions import Store
+
+_HEADS = (
+    Column("Session"),
+    Column("Title"),
+    Column("Turns", 2),
+    Column("Model", 3),
+    Column("Used"),
+    Column("Date", 4),
+)
+
+
+@contextmanager
+def open_store_noted(streams: Streams) -> Iterator[Store]:
+    """The store on the disk, with its notice on stderr. Raises StoreError."""
+    from mull.store.sessions import default_path, open_store
+
+    with open_store(default_path()) as store:
+        if store.notice:
+            streams.note(store.notice)
+        yield store
+
+
+def summary(session: Session) -> dict[str, Any]:
+    """A session in a list of JSON output."""
+    values = dataclasses.asdict(session) | {"title": session.title}
+    return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
+
+
+def session_table(streams: Streams, sessions: Sequence[Session]) -> None:
+    """Sessions as a table: how long ago they were used and, where there is room or in a pipe, the date."""
+    rows = []
+    for one in sessions:
+        cells = (Styled(one.id, "accent"), one.title, str(one.turns), Styled(one.model, "muted"))
+        date = Styled(moment_text(one.updated), "muted")
+        rows.append(
+            (*cells, Styled(ago(one.updated), "muted"), date) if streams.stdout_tty else (*cells, date)
+        )
+    table(streams, _HEADS, rows)
 
 
 def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
     """Print the questions and answers of a branch, oldest first; with `thinking` the thinking, too."""
     style, write = streams.stdout_style, streams.stdout.write
     write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
-    about = f"session {session.id} · {one_line(session.model)} · {time_text(session.updated)}"
+    about = f"session {session.id} · {one_line(session.model)} · {both(session.updated)}"
     write(style(_safe(streams, about), "muted") + "\n")
     for turn in turns:
         asked = _safe(streams, turn.question).splitlines() or [""]

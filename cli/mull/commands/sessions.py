@@ -1,34 +1,31 @@
-"""`mull sessions`: list, show, search, export, import, rename and remove saved conversations."""
+"""`mull sessions`: list, show, search, export, import, rename, remove and count saved conversations."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mull.commands._argument_checks import to_stdout
 from mull.commands._options import Json, completes
+from mull.commands._sessions_prune import prune
+from mull.commands._sessions_stats import stats
 from mull.errors import MullError
 from mull.store.formats import ExportFormat
 from mull.terminal.console.quantities import counted
 from mull.terminal.console.streams import Streams
-from mull.terminal.console.style import Styled
-from mull.terminal.console.tables import Column, table
 from mull.terminal.views.json_output import write_object
 
 if TYPE_CHECKING:
-    from mull.store.records import Session
     from mull.store.sessions import Store
 
 _MOST = 1_000_000  # that -n takes
 _SHOWN = 30  # sessions listed on a terminal without -n
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
 
 Name = Annotated[
     str,
@@ -42,7 +39,7 @@ Name = Annotated[
 
 @app.callback()
 def root() -> None:
-    """List, search, export and remove saved conversations.
+    """List, search, export, count and remove saved conversations.
 
     Without a subcommand the sessions are listed.
     """
@@ -70,7 +67,7 @@ def listing(
 
     On a terminal the list ends after 30 sessions unless -n is given.
     """
-    from mull.commands._session_text import time_text
+    from mull.commands._session_text import session_table, summary
 
     streams: Streams = context.obj
     if limit is None and streams.stdout_tty and not json:
@@ -78,21 +75,10 @@ def listing(
     with _store(streams) as store:
         found, count = store.sessions(limit), store.count()
     if json:
-        write_object(streams, {"v": 1, "sessions": [_summary(session) for session in found]})
+        write_object(streams, {"v": 1, "sessions": [summary(session) for session in found]})
         return
-    heads = (Column("Session"), Column("Title"), Column("Turns", 2), Column("Model", 3), Column("Used", 1))
-    rows = [
-        (
-            Styled(each.id, "accent"),
-            each.title,
-            str(each.turns),
-            Styled(each.model, "muted"),
-            Styled(time_text(each.updated), "muted"),
-        )
-        for each in found
-    ]
-    if rows:
-        table(streams, heads, rows)
+    if found:
+        session_table(streams, found)
     else:
         streams.note("No conversation has been saved yet.")
     if len(found) < count:
@@ -263,16 +249,11 @@ def _import_text(streams: Streams, file: Path) -> str:
     return text
 
 
-@contextmanager
-def _store(streams: Streams) -> Iterator[Store]:
-    from mull.store.sessions import default_path, open_store
+def _store(streams: Streams) -> AbstractContextManager[Store]:
+    from mull.commands._session_text import open_store_noted
 
-    with open_store(default_path()) as store:
-        if store.notice:
-            streams.note(store.notice)
-        yield store
+    return open_store_noted(streams)
 
 
-def _summary(session: Session) -> dict[str, Any]:
-    values = dataclasses.asdict(session) | {"title": session.title}
-    return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
+app.command("prune")(prune)
+app.command("stats")(stats)

@@ -19,8 +19,13 @@ from mull.messages import Message
 from mull.store import records, schema
 from mull.store.records import Hit, Session, TurnRecord, to_messages
 from mull.store.search import choose, search_words
+from mull.store.statistics import Statistics, statistics
 
 LEAF: Final = -1  # in place of a turn: the session's current one
+UNUSED: Final = (  # of a session: last used before a moment, and without a name unless a second value says so
+    "updated < ? AND (name IS NULL OR ?)"
+    " AND NOT EXISTS (SELECT 1 FROM turns WHERE session = sessions.id AND finish IS NULL)"
+)
 PREVIEW = 300  # characters of each text in a preview
 
 
@@ -76,6 +81,28 @@ class Queries:
         """The number of sessions."""
         with self._reading():
             return int(self._db.execute("SELECT count(*) FROM sessions").fetchone()[0])
+
+    def unused(self, before: float, *, named: bool) -> list[Session]:
+        """The sessions last used before that moment, the oldest first; those with a name only if `named`."""
+        with self._reading():
+            found = self._db.execute(
+                f"SELECT * FROM sessions WHERE {UNUSED} ORDER BY updated, id",  # noqa: S608 - a constant
+                (before, named),
+            )
+            return [records.to_session(row) for row in found]
+
+    @property
+    def bytes(self) -> int:
+        """The size of the database on the disk, with its log; 0 in memory."""
+        if self.path is None:
+            return 0
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def statistics(self) -> Statistics:
+        """Counts over all sessions and turns."""
+        with self._reading():
+            return statistics(self._db)
 
     def last(self) -> Session | None:
         """The session that any process used last."""

@@ -223,6 +223,11 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
     )
 
 
+def usage_of(details: str) -> Usage:
+    """The token counts in the `details` of a turn."""
+    return Usage(**_known(Usage, _object(details).get("usage")))
+
+
 def moment(value: object) -> float:
     """A time that a calendar can show: the year 1970 or 9999 for one out of range, as old imports let in."""
     if not isinstance(value, int | float) or not value >= 0:  # also NaN

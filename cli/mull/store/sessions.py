@@ -7,6 +7,7 @@ and several processes one file. Raises StoreError where the disk fails; callers 
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from mull.errors import UsageError
 from mull.events import Done
 from mull.fs import paths
 from mull.store import records, schema
-from mull.store.queries import LEAF, Queries
+from mull.store.queries import LEAF, UNUSED, Queries
 from mull.store.records import Attachment, Session, TurnRecord, session_id, title_of
 from mull.store.search import proper_name
 
@@ -239,6 +240,36 @@ class Store(Queries):
             self._db.execute("UPDATE turns SET parent = NULL WHERE session = ?", (session,))
             self._db.execute("DELETE FROM turns WHERE session = ?", (session,))
             self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+
+    def remove_unused(self, session: str, before: float, *, named: bool) -> bool:
+        """Delete a session that was last used before that moment; whether it was deleted.
+
+        Looked up again in the same transaction: it stays if another process has used it meanwhile or answers in it, and
+        without `named` if it has a name.
+        """
+        with self._writing():
+            found = self._db.execute(
+                f"SELECT 1 FROM sessions WHERE id = ? AND {UNUSED}",  # noqa: S608 - a constant
+                (session, before, named),
+            )
+            if found.fetchone() is None:
+                return False
+            self.remove(session)
+            return True
+
+    def compact(self) -> int:
+        """Give the space of what was deleted back to the disk, with the last traces of its text; returns the bytes.
+
+        Without effect where another process reads, or the disk has no room for a second copy.
+        """
+        before = self.bytes
+        with self._lock, suppress(sqlite3.Error):
+            self._db.execute(
+                "INSERT INTO words (words) VALUES ('optimize')"
+            )  # else the index keeps deleted words
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return max(before - self.bytes, 0)
 
     def insert(self, session: Session, turns: Iterable[TurnRecord]) -> Session:
         """Import a session with all its branches. Its id and name stay if they are free."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from mull.commands._session_text import print_hit
+from mull.commands._session_text import print_hit, session_table
 from mull.commands.chat.pickers import pick_session
 from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
@@ -17,8 +17,6 @@ from mull.store.records import Session
 from mull.store.sessions import default_path, open_store
 from mull.terminal.console.clipboard import copy as to_clipboard
 from mull.terminal.console.quantities import counted
-from mull.terminal.console.sanitize import one_line
-from mull.terminal.console.tables import table
 from mull.terminal.input.picker import can_pick
 
 LISTED = 10  # sessions and hits that the chat shows
@@ -91,9 +89,8 @@ def _sessions(chat: Chat, argument: str) -> None:
         if not hits:
             chat.note("No turn matches.")
         return
-    rows = [(one.id, one_line(one.title), str(one.turns), one.model) for one in store.sessions(LISTED)]
-    if rows:
-        table(chat.streams, ("Session", "Title", "Turns", "Model"), rows)
+    if found := store.sessions(LISTED):
+        session_table(chat.streams, found)
     else:
         chat.note("No conversation has been saved yet.")
 
