@@ -218,7 +218,7 @@ def test_a_missing_file_or_a_folder_is_an_error(mull: Run, tmp_path: Path, name:
         "{{ 'a' * 10**10 }}",
         "{{ raise_exception('\x1b[2Jno') }}",
         "{% if %}",
-        "no messages",
+        "{{ 'no messages' }}",
     ],
 )
 def test_an_unusable_template_is_an_error(tmp_path: Path, mull: Run, source: str) -> None:
@@ -228,8 +228,25 @@ def test_an_unusable_template_is_an_error(tmp_path: Path, mull: Run, source: str
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 2)
     assert b"\x1b" not in done.stderr
     assert b"mull inspect FILE" not in done.stderr  # where the user is already
+    assert b"The model" not in done.stderr
     with pytest.raises(TemplateError):
         Inspected.open(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "# A project\n\nIt has {braces} and % signs, and no messages.\n"),
+        ("setup.toml", "[project]\nname = 'x'\n"),
+        ("tokenizer_config.json", '{"chat_template": "Say something."}'),
+    ],
+)
+def test_a_text_without_jinja_is_no_chat_template(tmp_path: Path, mull: Run, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    done = mull("inspect", name, "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (1, "no_chat_template")
+    assert name in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ In: a `.gguf`, a template, or a tokenizer's JSON with one. Out: an `Inspected` f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,9 +69,8 @@ class Inspected:
                 found = profile(template, name=name, bos=bos, eos=eos, tokens=tuple(texts.items()))
                 return cls(path, None, found)
             except TemplateError as error:
-                raise TemplateError(
-                    error.code, error.message, "Use another file, or correct this one."
-                ) from error
+                message = error.message.replace("The model's chat template", f"The chat template {path}")
+                raise TemplateError(error.code, message, "Use another file, or correct this one.") from error
         header = read_header(path)
         special, chosen = header.special_tokens.values(), choose_template(header)
         try:
@@ -220,17 +220,23 @@ def _read(path: Path) -> bytes:
 
 def _template(path: Path, data: bytes) -> tuple[str, dict[str, str]]:
     """A template's source, and the texts of its special tokens where the file has them, by variable."""
+    neither = ModelFileError("no_chat_template", f"{path} is neither a GGUF nor a chat template.", OTHER)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ModelFileError(
-            "no_chat_template", f"{path} is neither a GGUF nor a chat template.", OTHER
-        ) from error
+        raise neither from error
     if path.suffix.lower() == ".json":
         return _from_json(path, text)
     if not text.strip():
         raise ModelFileError("no_chat_template", f"{path} is empty.", OTHER)
+    if not _is_chat_template(text):
+        raise neither
     return text, {}
+
+
+def _is_chat_template(text: str) -> bool:
+    """Whether a text can be one: whether it has any Jinja."""
+    return re.search(r"\{[{%#]", text) is not None
 
 
 def _from_json(path: Path, text: str) -> tuple[str, dict[str, str]]:
@@ -244,7 +250,7 @@ def _from_json(path: Path, text: str) -> tuple[str, dict[str, str]]:
     if isinstance(template, list):
         named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
         template = named.get("default") or next(iter(named.values()), None)
-    if not isinstance(template, str):
+    if not isinstance(template, str) or not _is_chat_template(template):
         raise ModelFileError("no_chat_template", f"{path} has no chat_template.", OTHER)
     texts = {key: _spelled(found.get(key)) for key in ("bos_token", "eos_token", *KEYS)}
     return template, {key: spelled for key, spelled in texts.items() if spelled}
