@@ -539,19 +539,24 @@ def test_a_full_context_is_never_silent(
 
 def test_a_model_that_is_not_here_is_offered_at_the_start_and_by_command(chat: Chat, thinker: Path) -> None:
     question = "qwen3-0.6b is not installed. Download it (639 MB)? [y/N]"
-    with chat(Path("qwen3-0.6b")) as terminal:
+    with chat(Path("qwen3-0.6b"), env={"HF_HUB_OFFLINE": ""}) as terminal:
         terminal.shows(question)
         terminal.press("n\r")
         assert terminal.exit() == 1
         assert f"{question} n" in terminal.text  # what is typed is seen
         assert "mull pull qwen3-0.6b" in terminal.text
         assert terminal.mode == terminal.mode_before
-    with chat(thinker) as terminal:
+    with chat(thinker, env={"HF_HUB_OFFLINE": ""}) as terminal:
         terminal.say("/model qwen3-0.6b")
         terminal.shows(question)
         terminal.press("n\r")
         terminal.shows("mull pull qwen3-0.6b")
         terminal.leave()
+    with chat(thinker, env={"HF_HUB_OFFLINE": "1"}) as terminal:
+        terminal.say("/model qwen3-0.6b")
+        terminal.shows("HF_HUB_OFFLINE is set; unset it, then: mull pull qwen3-0.6b")
+        terminal.leave()
+        assert "[y/N]" not in terminal.text
 
 
 def test_an_empty_answer_is_called_one(chat: Chat, tmp_path: Path) -> None:

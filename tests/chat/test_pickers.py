@@ -65,7 +65,7 @@ def test_a_closed_picker_leaves_the_chat_as_it_was(chat: Chat, thinker: Path, cl
 
 
 def test_the_models_are_filtered_and_a_missing_one_is_offered(chat: Chat, thinker: Path) -> None:
-    with chat(thinker) as terminal:
+    with chat(thinker, env={"HF_HUB_OFFLINE": ""}) as terminal:
         terminal.say("/model")
         terminal.wait("Model ·")
         assert "pebble" in terminal.text

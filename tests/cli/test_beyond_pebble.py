@@ -19,6 +19,7 @@ if sys.platform != "win32":
 TERMINAL = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 MULL = [sys.executable, "-m", "mull"]
 OFFER = re.compile(r"mull pull (\S+ \(\d[\d.]* [GM]B\))")
+ONLINE = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}  # where nothing listens
 CONTRACT = b"This contract was made in May. Ms Lee signed it on behalf of the company.\n"
 DIFF = b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n"
 
@@ -108,6 +109,7 @@ def test_one_model_is_named_everywhere(mull: Run, home: dict[str, str]) -> None:
     value = json.loads(mull("models", "--best", "--json").stdout)["best"]
     assert value["name"] == best.split()[0]
     screens = {}
+    home |= ONLINE
     with ChatTerminal(MULL, environ=home, columns=150) as chat:
         chat.leave()
         screens["chat"] = "\n".join(chat.everything)
@@ -124,7 +126,7 @@ def test_one_model_is_named_everywhere(mull: Run, home: dict[str, str]) -> None:
 @TERMINAL
 @pytest.mark.parametrize("keys", ["\r", "n\r", "\x03", "\x04"])
 def test_the_offer_is_declined_by_anything_but_yes(home: dict[str, str], keys: str) -> None:
-    with Terminal([*MULL, "Who was Napoleon?"], environ=home, columns=150) as terminal:
+    with Terminal([*MULL, "Who was Napoleon?"], environ=home | ONLINE, columns=150) as terminal:
         terminal.wait("[y/N]")
         assert any(re.search(r"^Download \S+ \(\d+\.\d GB\)\? \[y/N\]", line) for line in terminal.lines)
         terminal.press(keys)
@@ -137,13 +139,24 @@ def test_the_offer_is_declined_by_anything_but_yes(home: dict[str, str], keys: s
 
 @TERMINAL
 def test_yes_downloads_it(home: dict[str, str]) -> None:
-    offline = {**home, "HF_HUB_OFFLINE": "1"}
-    with Terminal([*MULL, "Who was Napoleon?"], environ=offline, columns=150) as terminal:
+    with Terminal([*MULL, "Who was Napoleon?"], environ=home | ONLINE, columns=150) as terminal:
         terminal.wait("[y/N]")
         terminal.press("y\r")
         assert terminal.exit() == 1
+        assert "127.0.0.1:9" in " ".join(terminal.everything)  # it was asked, and refused the connection
+
+
+@TERMINAL
+@pytest.mark.parametrize("words", [["Who was Napoleon?"], ["models", "--best"], ["-m", "qwen3-0.6b", "hi"]])
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_nothing_is_offered(home: dict[str, str], words: list[str], variable: str) -> None:
+    environ = home | {"HF_HUB_OFFLINE": "", variable: "yes"}
+    with Terminal([*MULL, *words], environ=environ, columns=150) as terminal:
+        assert terminal.exit() == (0 if "--best" in words else 1)
         text = " ".join(terminal.everything)
-    assert "HF_HUB_OFFLINE" in text or "offline" in text.lower()
+    assert "[y/N]" not in text
+    assert f"{variable} is" in text
+    assert re.search(r"mull pull \S+", text)
 
 
 @TERMINAL

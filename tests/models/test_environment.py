@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mull.errors import MullError
+from mull.models.hub.environment import offline
 from tests.conftest import Run
 from tests.models.conftest import Puller, environment
 from tests.models.hub_server import Hub, gguf
@@ -293,3 +295,15 @@ def test_a_proxy_tunnels_https(secured: Hub, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:pa%3Ass@127.0.0.1:{proxy.port}")
         assert look_up(REPO).files
     assert proxy.through
+
+
+@pytest.mark.parametrize("value", ["", "0", "1", "on", "Yes", "true", "off", "2"])
+def test_offline_is_what_huggingface_hub_takes_for_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+    is_true = constants._is_true
+    expected = is_true(os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE"))
+    assert bool(offline()) == expected
+    assert offline() in {"", "HF_HUB_OFFLINE" if value else "TRANSFORMERS_OFFLINE"}

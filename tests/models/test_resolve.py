@@ -155,7 +155,12 @@ def test_catalogue_names(user: Path) -> None:
     assert resolve(OSS).name == f"{OSS}:MXFP4"
 
 
-def test_a_model_that_is_not_installed_names_the_pull_command(user: Path) -> None:
+@pytest.mark.parametrize("variable", ["", "HF_HUB_OFFLINE"])
+def test_a_model_that_is_not_installed_names_the_pull_command(
+    user: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if variable else "")
+    how = f"{variable} is set; unset it, then" if variable else "Get it with"
     put(OSS, "gpt-oss-20b-MXFP4.gguf")
     for name in (
         "qwen3-8b",
@@ -166,7 +171,7 @@ def test_a_model_that_is_not_installed_names_the_pull_command(user: Path) -> Non
     ):
         with pytest.raises(NotInstalled) as caught:
             resolve(name)
-        assert caught.value.hint == f"Get it with: mull pull {name}"
+        assert caught.value.hint == f"{how}: mull pull {name}"
         assert caught.value.pull == name
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mull.errors import MullError
 from mull.models.builtin.domain import in_domain
+from mull.models.hub.environment import offline
 
 if TYPE_CHECKING:
     from mull.backends.recommendation import Recommendation
@@ -50,7 +51,9 @@ def real_model(*, in_chat: bool = False) -> tuple[str, Recommendation | None]:
         return "mull models lists larger models.", None
     if _installed(best.name):
         return f"{best.name} is installed: {'/model' if in_chat else '-m'} {best.name} uses it.", None
-    return f"Get a real model: {best.command}.", best
+    variable = offline()
+    once = f", once {variable} is unset" if variable else ""
+    return f"Get a real model: {best.command}{once}.", best
 
 
 def check_for_pebble(
@@ -74,7 +77,7 @@ def offer_download(model: Recommendation, streams: Streams) -> bool:
     """Offer the download where a user can answer; anything but yes is no. Returns whether it took place."""
     from mull.fs.size import size_text
 
-    if not (streams.stdin_tty and streams.stderr_tty) or _installed(model.name):
+    if not (streams.stdin_tty and streams.stderr_tty) or offline() or _installed(model.name):
         return False
     try:
         if not streams.confirm(f"Download {model.name} ({size_text(model.bytes)})?"):

@@ -17,6 +17,7 @@ from mull.conversation.conversation import Conversation
 from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.size import size_text
+from mull.models.hub.environment import offline
 from mull.models.resolved import NotInstalled, Resolved
 from mull.store.records import Session
 from mull.store.schema import StoreError
@@ -55,6 +56,7 @@ def offering(
     get: Callable[[], T], streams: Streams, lent: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> T:
     """The result of `get`. If a model is not installed, offers its download where a user can answer, then tries again.
+    Offline, nothing is offered: the error names the variable.
 
     `lent` restores the terminal's own mode for the question and the download.
     """
@@ -64,7 +66,8 @@ def offering(
         with lent():
             size = f" ({size_text(missing.bytes)})" if missing.bytes else ""
             asked = f"{missing.message} Download it{size}?"
-            if not (streams.stdin_tty and streams.stderr_tty) or not streams.confirm(asked):
+            answers = streams.stdin_tty and streams.stderr_tty and not offline()
+            if not answers or not streams.confirm(asked):
                 raise
             from mull.commands._download import fetch
 

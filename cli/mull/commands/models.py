@@ -146,6 +146,7 @@ def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: 
     from mull.backends.recommendation import Recommendation, resting_machine
     from mull.commands._recommend import offer_download
     from mull.models.catalogue import recommend
+    from mull.models.hub.environment import offline
     from mull.models.inventory import InventoryItem, record, select
     from mull.terminal.console.tables import card
     from mull.terminal.views.json_output import write_object
@@ -169,6 +170,8 @@ def _best(streams: Streams, words: Sequence[str], licence: str | None, *, json: 
     else:
         facts = [("Best here", name), ("Size", size_text(size)), ("Why", why), ("Get it", command)]
         card(streams, facts)
+        if variable := offline():
+            streams.note(f"{variable} is set, so nothing can be downloaded.")
         offer_download(Recommendation(name, size), streams)
 
 

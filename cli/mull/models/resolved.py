@@ -14,6 +14,7 @@ from mull.errors import MullError, UsageError
 from mull.models.catalogue.catalogue import CatalogueEntry
 from mull.models.disk.discover import Source
 from mull.models.gguf.sampling_defaults import file_sampling_defaults
+from mull.models.hub.environment import offline
 from mull.settings import Sampling
 
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
@@ -24,7 +25,9 @@ class NotInstalled(MullError):
     """A model that is not on this disk. `pull`: the argument for `mull pull`; `bytes`: its download, if known."""
 
     def __init__(self, name: str, pull: str, bytes: int | None = None) -> None:  # noqa: A002
-        super().__init__("not_installed", f"{name} is not installed.", f"Get it with: mull pull {pull}")
+        variable = offline()
+        how = f"{variable} is set; unset it, then" if variable else "Get it with"
+        super().__init__("not_installed", f"{name} is not installed.", f"{how}: mull pull {pull}")
         self.pull = pull
         self.bytes = bytes
 

@@ -85,6 +85,12 @@ def _worse(model: InventoryItem) -> int:
     return 0 if is_brisk(model.plan) else 1
 
 
+def _how_to_get(size: str) -> str:
+    from mull.models.hub.environment import offline
+
+    return f"{variable} is set" if (variable := offline()) else f"Enter offers the download ({size})"
+
+
 def _model_row(chat: Chat, model: InventoryItem, *, recommended: bool) -> Row[str]:
     from mull.commands._models_table import VERDICT_STYLES, plain
 
@@ -92,7 +98,7 @@ def _model_row(chat: Chat, model: InventoryItem, *, recommended: bool) -> Row[st
     here, star = ("●", "★") if chat.streams.unicode else ("+", "*")
     facts = [
         "recommended" if recommended else "",
-        "installed" if model.installed else f"not installed: Enter offers the download ({size})",
+        "installed" if model.installed else f"not installed: {_how_to_get(size)}",
         licence,
         f"thinks: {thinks}" if thinks else "",
         f"{context} context" if context else "",

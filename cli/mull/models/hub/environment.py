@@ -21,6 +21,14 @@ _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _TOKEN_PLACES = ("HF_TOKEN_PATH", "HF_HOME", "XDG_CACHE_HOME")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_TRUE = {"1", "ON", "YES", "TRUE"}  # huggingface_hub.constants
+
+
+def offline() -> str:
+    """The variable that keeps the Hub out of reach, as huggingface_hub reads it; empty: nothing does."""
+    name = next((name for name in _OFFLINE if os.environ.get(name)), "")
+    return name if os.environ.get(name, "").upper() in _TRUE else ""
 
 
 def prepare() -> None:

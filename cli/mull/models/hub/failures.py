@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mull.models.hub.connection import lost_connection, proxy_refused
 from mull.models.hub.endpoint import endpoint
+from mull.models.hub.environment import offline
 from mull.models.hub.errors import HubError
 from mull.models.hub.refusals import gated, refused
 from mull.network.proxies import without_password
@@ -24,7 +25,9 @@ def explain(error: Exception, repo: str, revision: str = "main", *, listed: bool
 
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError(
-            "offline_mode", "HF_HUB_OFFLINE is set, so nothing is downloaded.", "Unset it to reach the Hub."
+            "offline_mode",
+            f"{offline() or 'HF_HUB_OFFLINE'} is set, so nothing is downloaded.",
+            "Unset it to reach the Hub.",
         )
     if isinstance(error, errors.HFValidationError):
         return HubError(
