@@ -90,3 +90,14 @@ def test_columns_line_up_beside_flags_and_families() -> None:
     assert {line.partition("│")[0].strip(): width(line.partition("│")[0]) for line in lines if "│" in line} == {
         "a": 3, "🇩🇪": 3, "👨‍👩‍👧": 3, "👍🏽": 3, "ab": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", ["- ", "> ", "1. "])
+def test_what_is_nested_without_end_is_still_shown(sign: str) -> None:
+    assert "the end" in "\n".join(render(sign * 100 + "the end\n\nand more", 200, PLAIN))
+    deep = "\n".join(" " * 3 * number + f"{sign}a{number}." for number in range(40))
+    shown = "\n".join(render(deep, 400, PLAIN))
+    assert all(f"a{number}." in shown for number in range(40))
+    stream = MarkdownStream(PLAIN)
+    stream.feed(sign * 100 + "the end")
+    assert "the end" in "\n".join(stream.finish(300))

@@ -15,6 +15,7 @@ from mull.terminal.console.code_styles import CODE
 from mull.terminal.markdown.spans import Line
 
 SHORT_CHUNK, LONG_CHUNK = 12, 40  # lines
+LONGEST_CHUNK = 5_000  # characters; some lexers take quadratic time, 21 s for a line of 40,000 in Perl
 
 
 def chunk_end(lines: Sequence[str], start: int) -> int:
@@ -45,6 +46,10 @@ def highlight(lines: Sequence[str], language: str) -> list[Line]:
 @lru_cache(maxsize=16)
 def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
     """Cached, since a block that is painted again mostly has the same chunks."""
+    lines = code.split("\n")
+    plain: tuple[Line, ...] = tuple([(line, "")] for line in lines)
+    if len(code) > LONGEST_CHUNK:
+        return plain
     styled: list[Line] = [[]]
     for kind, text in lexer.get_tokens(code):
         style = _style(kind)
@@ -53,10 +58,7 @@ def _colour(code: str, lexer: Any) -> tuple[Line, ...]:
             styled[-1].append((first, style))
         styled.extend([(piece, style)] if piece else [] for piece in rest)
     # A lexer may add or drop a line end; then the lines stay unstyled.
-    lines = code.split("\n")
-    if ["".join(text for text, _ in line) for line in styled] != lines:
-        return tuple([(line, "")] for line in lines)
-    return tuple(styled)
+    return tuple(styled) if ["".join(text for text, _ in line) for line in styled] == lines else plain
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ from markdown_it.token import Token
 
 PIECE = 1000  # characters of inline text that are parsed together; emphasis does not extend across pieces
 SENTINEL = "\ue000"  # makes the rest of a cut paragraph parse as a paragraph, whatever it begins with
+_LIST_LEVELS = 2  # that a list adds: its own and its item's
 _SENTENCE = re.compile(r"[.!?:;][\"')\]]*(?=\s)|[。！？]")
 _PAIRS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 # Pandoc's rule for one dollar: no space inside the signs, no digit after ("from $5 to $10" is money).
@@ -74,6 +75,7 @@ def _parser() -> MarkdownIt:
     markdown = (
         MarkdownIt("commonmark", {"html": False}).enable(["strikethrough"]).disable(["reference", "lheading"])
     )
+    markdown.block.ruler.before("code", "deep", _deep)
     markdown.inline.ruler.before("escape", "math", _math_inline)
     markdown.inline.ruler.before("autolink", "break", _line_break)
     markdown.block.ruler.before(
@@ -95,6 +97,22 @@ def _block_parser() -> MarkdownIt:
     markdown = _parser()
     markdown.core.ruler.enableOnly(["normalize", "block"])
     return markdown
+
+
+def _deep(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """What is nested as deep as blocks may be is a paragraph: markdown-it would drop it."""
+    if silent or state.level < state.md.options["maxNesting"] - _LIST_LEVELS:
+        return False
+    end = first
+    while end < last and (state.isEmpty(end) or state.sCount[end] >= state.blkIndent):
+        end += 1
+    state.push("paragraph_open", "p", 1).map = [first, end]
+    token = state.push("inline", "", 0)
+    token.content = state.getLines(first, end, state.blkIndent, False).strip()
+    token.map, token.children = [first, end], []
+    state.push("paragraph_close", "p", -1)
+    state.line = end
+    return True
 
 
 def _line_break(state: StateInline, silent: bool) -> bool:
