@@ -41,6 +41,7 @@ FLOORS = {
     "reasoning": 4,
     "terminal": 4,
     "engine": 5,
+    "page": 5,
     "prompt_templates": 6,
     "turn": 6,
     "backends": 7,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from mull.commands._session_text import time_text
+from mull.commands._session_text import exported, time_text
 from mull.errors import MullError
 from mull.store import export
 from mull.store.sessions import open_store
@@ -28,8 +28,8 @@ def check(data: bytes) -> None:
         same = {"leaf": None, "state": {}, "updated": min(copy.updated, session.updated)}
         assert dataclasses.replace(copy, **same) == dataclasses.replace(session, **same)
         for form in ("md", "html"):
-            export.exported(store, copy, form).encode()
-        text = export.exported(store, copy, "json")
+            exported(store, copy, form).encode()
+        text = exported(store, copy, "json")
         assert export.from_json(text) == (copy, store.turns(copy.id))
         store.search("why")
         store.messages(copy.id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import html.parser
 import json
 import random
 import sqlite3
@@ -18,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mull.commands._session_text import time_text
+from mull.commands._session_text import exported, time_text
 from mull.errors import MullError
 from mull.events import Done, Finish, ReasoningReport, Timing, Usage
 from mull.store import export, session_file
@@ -96,65 +95,6 @@ def test_a_later_version_may_add_fields() -> None:
     data["turns"][0]["mood"] = "good"
     data["turns"][0]["usage"]["drafts"] = 3
     assert export.from_json(json.dumps(data)) == (session, turns)
-
-
-class Page(html.parser.HTMLParser):
-    """The tags of a page, the text inside <details>, and whether all tags are closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.folded: list[str] = []
-        self.attributes: set[str] = set()
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "details" in self.open:
-            self.folded.append(data)
-
-
-def test_html_is_escaped_and_self_contained() -> None:
-    session, turns = conversation(NASTY)
-    page = Page(export.to_html(session, turns))
-    assert page.open == []
-    assert set(page.tags) <= {
-        *(
-            "html",
-            "meta",
-            "title",
-            "style",
-            "header",
-            "h1",
-            "p",
-            "section",
-            "div",
-            "details",
-            "summary",
-            "pre",
-            "code",
-        )
-    }
-    assert page.attributes <= {"lang", "charset", "name", "content", "class"}
-    assert NASTY in page.folded
-    assert "Thought for 2.0 s · 12 tokens" in page.folded
-
-
-def test_html_has_boxes_for_code() -> None:
-    session, (turn, *_) = conversation("before\n```python\nif a < b:\n    pass\n```\nafter")
-    text = export.to_html(session, [turn])
-    assert "<pre><code>if a &lt; b:\n    pass</code></pre>" in text
-    assert '<div class="answer">after</div>' in text
 
 
 def test_markdown_folds_thinking_and_escapes_fences() -> None:
@@ -380,9 +320,9 @@ def test_what_an_old_import_left_in_the_database_is_shown(tmp_path: Path, levels
         db.execute("UPDATE turns SET details = ?, finish = 'odd', cut = 'odd'", (details,))
     with open_store(tmp_path / "x.db") as store:
         (session,) = store.sessions()
-        assert export.exported(store, session, "json")
-        assert export.exported(store, session, "md")
-        assert export.exported(store, session, "html")
+        assert exported(store, session, "json")
+        assert exported(store, session, "md")
+        assert exported(store, session, "html")
         assert store.turns(session.id)[0].usage == Usage()
         assert store.search("what")[0].turn == turn
         if when is not None:
@@ -420,6 +360,6 @@ def test_whatever_stands_anywhere_is_refused_or_imported_exported_and_listed(
         copy = store.insert(read, read_turns)
         assert time_text(store.sessions()[0].updated)
         assert copy.updated <= time.time()
-        text = export.exported(store, copy, "json")
+        text = exported(store, copy, "json")
         assert export.from_json(text) == (copy, store.turns(copy.id))
-        assert export.exported(store, copy, "html").encode()
+        assert exported(store, copy, "html").encode()

@@ -51,6 +51,22 @@ def summary(session: Session) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in {"state", "auto_title", "leaf"}}
 
 
+def exported(store: Store, session: Session, form: str) -> str:
+    """A session as text in one of the formats."""
+    if form == "json":
+        from mull.store.export import to_json
+
+        return to_json(session, store.turns(session.id))
+    turns = store.branch(session.id)
+    if form == "html":
+        from mull.page.session_page import session_page
+
+        return session_page(session, turns)
+    from mull.store.export import to_markdown
+
+    return to_markdown(session, turns)
+
+
 def session_table(streams: Streams, sessions: Sequence[Session]) -> None:
     """Sessions as a table: how long ago they were used and, where there is room or in a pipe, the date."""
     rows = []

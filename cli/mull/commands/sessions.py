@@ -163,8 +163,9 @@ def export(
 
     JSON is complete, and import reads it. HTML is a single self-contained page.
     """
+    from mull.commands._session_text import exported
     from mull.fs.out_file import would_replace
-    from mull.store.export import exported, write_export
+    from mull.store.export import write_export
 
     streams: Streams = context.obj
     with _store(streams) as store:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from mull.commands._session_text import print_hit, session_table
+from mull.commands._session_text import exported, print_hit, session_table
 from mull.commands.chat.pickers import pick_session
 from mull.commands.chat.registry import action, choice, needed, user_path
 from mull.commands.chat.session import Chat
 from mull.errors import MullError, UsageError
 from mull.fs.out_file import would_replace
-from mull.store.export import exported, file_name, write_export, write_free
+from mull.store.export import file_name, write_export, write_free
 from mull.store.formats import ExportFormat
 from mull.store.records import Session
 from mull.store.sessions import default_path, open_store
