@@ -49,7 +49,8 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """More of the answer. `tokens` counts the answer tokens so far, those of this delta included.
+    """More of the answer. `tokens` counts the answer tokens so far, those of this delta included; 0 for the text that
+    the answer began with.
 
     `thinking_tokens` counts those so far, also those that had no text, white space and the end marker.
     """
@@ -88,7 +89,8 @@ class ReasoningReport:
 class Usage:
     """Token counts. `cached` of the `prompt` tokens came from the prompt cache.
 
-    Speculative decoding drafted `drafted` tokens; the model accepted `accepted` of them.
+    Speculative decoding drafted `drafted` tokens; the model accepted `accepted` of them. `prefill`: the tokens of the
+    prompt that the answer, thinking included, began with; `thinking` and `answer` count what was generated.
     """
 
     prompt: int = 0
@@ -97,6 +99,7 @@ class Usage:
     answer: int = 0
     drafted: int = 0
     accepted: int = 0
+    prefill: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,9 @@ class Done:
 
     With the finish `loop`, the model repeated itself and was cut (`turn/loop_guard.py`). With the finish `schema`,
     `error` says how the answer violates the schema; the answer is complete nonetheless.
-    `logprobs` belong to the answer's tokens; None unless they were requested.
+    `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of an answer that was
+    cut, so that it can be continued (`Message.tokens`); empty for others, and where they are unknown. `begun`: how many
+    characters of the thinking and of the answer were there before this turn.
     """
 
     model: str
@@ -139,6 +144,8 @@ class Done:
     limit: Limit | None = None
     error: MullError | None = None
     logprobs: tuple[TokenChance, ...] | None = None
+    tokens: tuple[int, ...] = ()
+    begun: tuple[int, int] = (0, 0)
 
     @property
     def exit_code(self) -> int:

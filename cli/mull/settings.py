@@ -199,7 +199,8 @@ class TurnSettings:
 
     `answer_format` constrains the answer, never the thinking. `logprobs`: how many of the most likely tokens to report
     with each token of the answer; 0: the token alone, None: no log probabilities. `loop_guard`: end a text that
-    repeats itself without end.
+    repeats itself without end. `continue_answer`: the last message is the beginning of the answer, which the model
+    continues; it is part of the result.
     """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
@@ -209,3 +210,4 @@ class TurnSettings:
     answer_format: AnswerFormat | None = None
     logprobs: int | None = None
     loop_guard: bool = True
+    continue_answer: bool = False

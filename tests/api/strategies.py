@@ -39,7 +39,7 @@ SOME = st.text(min_size=1, max_size=20)
 FRACTION = st.floats(0, 1)
 SECONDS = st.floats(0, 1e6)
 
-USAGE = st.builds(Usage, *[COUNT] * 6)
+USAGE = st.builds(Usage, *[COUNT] * 7)
 TIMING = st.builds(Timing, *[SECONDS] * 6)
 REPORT = st.builds(
     ReasoningReport,
@@ -84,6 +84,8 @@ def streams(draw: st.DrawFn) -> list[Loading | PromptProgress | ThinkingDelta | 
         limit=draw(st.sampled_from([None, "max_tokens", "default", "context"])),
         error=draw(ERROR) if finish in {"schema", "error"} else None,
         logprobs=draw(st.none() | st.lists(CHANCE, max_size=3).map(tuple)),
+        tokens=draw(st.lists(COUNT, max_size=3).map(tuple)),
+        begun=draw(st.tuples(COUNT, COUNT)),
     )
     return [*events, done]
 
@@ -133,7 +135,9 @@ def messages(draw: st.DrawFn) -> tuple[Message, ...]:
         st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=4)
     )
     thoughts = [
-        Message(one.role, one.content, thinking=draw(TEXT), partial=draw(st.booleans())) for one in found
+        Message(one.role, one.content, thinking=draw(TEXT), partial=partial, tokens=tokens if partial else ())
+        for one in found
+        for partial, tokens in [draw(st.tuples(st.booleans(), st.lists(COUNT, max_size=3).map(tuple)))]
     ]
     question = draw(SOME)
     return (*thoughts, Message("user", question, material=draw(st.integers(0, len(question)))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from mull.api.chunks import Completion
 from mull.api.errors import InvalidRequest, error_object, status_of
-from mull.api.request import ChatRequest, read_request
+from mull.api.request import ChatRequest, read_request, request_body
 from mull.errors import ContextOverflow, MullError, TemplateError
-from mull.events import AnswerDelta, ThinkingDelta
+from mull.events import AnswerDelta, Done, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.messages import Message
 from mull.settings import ReasoningAsk, Sampling
 
 HI = [{"role": "user", "content": "Hi"}]
+BEGUN = [*HI, {"role": "assistant", "content": "Once"}]
+DONE = Done("m", "", "", ReasoningReport("default", "none", ""), "stop", Usage(), Timing())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -48,6 +50,9 @@ KNOWN = [
     "tool_choice",
     "mull",
     "modalities",
+    "continue_final_message",
+    "add_generation_prompt",
+    "echo",
 ]
 
 
@@ -97,6 +102,29 @@ def test_text_parts_and_the_developers_role() -> None:
     assert request.messages == (Message("system", "Be brief."), Message("user", "a\nb"))
 
 
+def test_an_answer_at_the_end_is_continued() -> None:
+    assert not read().settings.continue_answer
+    for more in ({}, {"continue_final_message": True, "add_generation_prompt": False}):
+        request = read(messages=BEGUN, **more)
+        assert request.settings.continue_answer
+        assert (request.messages[-1].content, request.ignored) == ("Once", ())
+        body = request_body("m", request.messages, request.settings, extended=True)
+        assert read_request(body).settings.continue_answer
+
+
+def test_a_response_has_what_is_new_of_a_continued_answer() -> None:
+    """As llama-server and vLLM do it; `echo` asks for all of it."""
+    events = [AnswerDelta("Once", 0), AnswerDelta(" upon", 1)]
+    end = replace(DONE, answer="Once upon", begun=(0, 4))
+    for more, expected in (({}, " upon"), ({"echo": True}, "Once upon")):
+        completion = Completion("id", 0, "m", read(messages=BEGUN, **more))
+        deltas = [
+            chunk["choices"][0]["delta"] for event in [*events, end] for chunk in completion.chunks(event)
+        ]
+        assert "".join(delta.get("content") or "" for delta in deltas) == expected
+        assert completion.response(end)["choices"][0]["message"]["content"] == expected
+
+
 def test_what_has_no_effect_is_named() -> None:
     request = read(
         logit_bias={"1": 5},
@@ -135,7 +163,15 @@ def test_what_has_no_effect_is_named() -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
-        ({"messages": [*HI, {"role": "assistant", "content": "x"}]}, "messages"),
+        (
+            {"messages": [{"role": "assistant", "content": "x", "mull": {"tokens": ["1"]}}]},
+            "messages[0].mull.tokens",
+        ),
+        ({"continue_final_message": True}, "continue_final_message"),
+        (
+            {"messages": BEGUN, "continue_final_message": True, "add_generation_prompt": True},
+            "add_generation_prompt",
+        ),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"grammar": 'root ::= "a"', "response_format": {"type": "json_object"}}, "grammar"),

@@ -205,3 +205,15 @@ def test_other_paths_and_methods(server: RunningServer) -> None:
     assert server.client.get("/v1/nothing").json()["error"]["code"] == 404
     assert server.client.get(COMPLETIONS).json()["error"]["code"] == 405
     assert server.client.post(COMPLETIONS, content=b"\xff{").json()["error"]["code"] == 400
+
+
+def test_an_answer_at_the_end_is_continued(server: RunningServer) -> None:
+    """In one response and as a stream: what is new, or all of it."""
+    begun = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Well:\n\n"}]
+    whole = server.ask(messages=begun, echo=True).json()["choices"][0]["message"]["content"]
+    assert whole == "Well:\n\nJust 42!"
+    for new in (
+        server.ask(messages=begun).json()["choices"][0]["message"]["content"],
+        joined(chunks(server, messages=begun), "content"),
+    ):
+        assert new == "Just 42!"

@@ -16,7 +16,8 @@ from mull.messages import Message
 from mull.settings import EngineSettings, ReasoningAsk, Sampling, TurnSettings
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.prepare import prepare
-from mull.turn.turn import run, save_prompt_cache
+from mull.turn.save_prompt_cache import save_prompt_cache
+from mull.turn.turn import run
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 from tests.streams import check_stream

@@ -40,6 +40,13 @@ def number(name: str, value: Any, least: float, most: float, *, whole: bool) -> 
     return int(value) if whole else value
 
 
+def tokens(name: str, value: Any) -> tuple[int, ...]:
+    """Token ids; whether the model has them is not known here."""
+    if not isinstance(value, list) or not all(isinstance(one, int) and one >= 0 for one in value):
+        raise InvalidRequest(f"“{name}” has to be a list of token ids.", param=name)
+    return tuple(value)
+
+
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """One of a few texts."""
     if value not in allowed:

@@ -38,6 +38,8 @@ class Completion:
         if isinstance(event, Done):
             yield from self._end(event)
         elif isinstance(event, ThinkingDelta | AnswerDelta):
+            if not event.tokens and self._omits_beginning:
+                return
             yield self._chunk(event, self._choice(self._delta(event)))
         elif isinstance(event, PromptProgress) and self._wants_progress:
             yield self._chunk(event, self._choice({})) | {"prompt_progress": _progress(event)}
@@ -69,16 +71,23 @@ class Completion:
         return value | {"mull": mull_object(done)} if self.request.extended else value
 
     @property
+    def _omits_beginning(self) -> bool:
+        """The response has only what was generated of a continued answer."""
+        return self.request.settings.continue_answer and not self.request.echo
+
+    @property
     def _wants_progress(self) -> bool:
         return self.request.return_progress or self.request.extended
 
     def _message(self, done: Done) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": done.answer}
-        if not done.thinking:
+        begun = done.begun if self._omits_beginning else (0, 0)
+        thinking, answer = done.thinking[begun[0] :], done.answer[begun[1] :]
+        message: dict[str, Any] = {"role": "assistant", "content": answer}
+        if not thinking:
             return message
         if self.request.reasoning_format == "none":
-            return message | {"content": f"{_OPEN}{done.thinking}{_CLOSE}{done.answer}"}
-        return message | {"reasoning_content": done.thinking}
+            return message | {"content": f"{_OPEN}{thinking}{_CLOSE}{answer}"}
+        return message | {"reasoning_content": thinking}
 
     def _delta(self, event: ThinkingDelta | AnswerDelta) -> dict[str, Any]:
         thinks = isinstance(event, ThinkingDelta)

@@ -60,6 +60,8 @@ def _done(done: Done) -> dict[str, Any]:
         "usage": asdict(done.usage),
         "timing": asdict(done.timing),
         "error": None if done.error is None else exact_error(done.error),
+        "tokens": done.tokens,
+        "begun": done.begun,
     }
 
 
@@ -111,6 +113,8 @@ class EventReader:
             limit=fields["limit"],
             error=None if error is None else read_exact_error(error),
             logprobs=read_logprobs(choices[0].get("logprobs")),
+            tokens=tuple(fields.get("tokens", ())),
+            begun=(fields["begun"][0], fields["begun"][1]) if "begun" in fields else (0, 0),
         )
 
 

@@ -29,24 +29,15 @@ def message_object(message: Message, *, extended: bool = False) -> dict[str, Any
     if message.thinking:
         value["reasoning_content"] = message.thinking
     if extended and (message.material or message.partial):
-        value["mull"] = {"material": message.material, "partial": message.partial}
+        value["mull"] = {"material": message.material, "partial": message.partial, "tokens": message.tokens}
     return value
 
 
-def read_messages(value: Any, *, to_answer: bool = True) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    """The messages, and the keys in them that have no effect. Raises InvalidRequest.
-
-    `to_answer`: the last one has to be a question.
-    """
+def read_messages(value: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """The messages, and the keys in them that have no effect. Raises InvalidRequest."""
     if not isinstance(value, list) or not value:
         raise InvalidRequest("“messages” has to be a list with at least one message.", param="messages")
     messages = tuple(_message(each, f"messages[{place}]") for place, each in enumerate(value))
-    if to_answer and messages[-1].role == "assistant":
-        raise InvalidRequest(
-            "The last message is the assistant's; mull does not continue an answer.",
-            "End with a message of the user.",
-            param="messages",
-        )
     ignored = {key for each in value for key in each if key not in _KNOWN and each[key] is not None}
     return messages, tuple(f"messages.{key}" for key in sorted(ignored))
 
@@ -66,7 +57,8 @@ def _message(value: Any, place: str) -> Message:
     content = _content(fields.get("content"), f"{place}.content", empty=role == "assistant")
     material = checks.number(f"{place}.mull.material", own.get("material", 0), 0, len(content), whole=True)
     partial = checks.flag(f"{place}.mull.partial", own.get("partial", False))
-    return Message(_ROLES[role], content, thinking, partial=partial, material=material)
+    tokens = checks.tokens(f"{place}.mull.tokens", own.get("tokens", []))
+    return Message(_ROLES[role], content, thinking, partial=partial, material=material, tokens=tokens)
 
 
 def _content(value: Any, place: str, *, empty: bool) -> str:

@@ -30,6 +30,7 @@ class ChatRequest:
     """What a request asks for. In `settings`, sampling that is not set is None: see `turn_settings`.
 
     `ignored`: fields without effect. `extended`: the client has this version of mull and wants the exact events.
+    `echo`: the beginning of a continued answer is part of the response.
     """
 
     model: str
@@ -41,6 +42,7 @@ class ChatRequest:
     reasoning_format: ReasoningFormat = "deepseek"
     ignored: tuple[str, ...] = ()
     extended: bool = False
+    echo: bool = False
 
     def turn_settings(self, advice: Callable[[bool | None], Sampling]) -> TurnSettings:
         """The settings with the sampling that the model's vendor recommends, and the defaults, where none is set."""
@@ -69,12 +71,13 @@ def request_body(
         **fields.format_fields(settings.answer_format),
     }
     if extended:
-        body["mull"] = {"version": __version__, "settings": {"loop_guard": settings.loop_guard}}
+        own = {"loop_guard": settings.loop_guard, "continue_answer": settings.continue_answer}
+        body["mull"] = {"version": __version__, "settings": own}
     return body
 
 
-def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
-    """The request in a body that was parsed from JSON. `to_answer`: it ends with a question.
+def read_request(body: Any) -> ChatRequest:
+    """The request in a body that was parsed from JSON. An answer as its last message is to be continued.
 
     Raises InvalidRequest, and what `structured.reading` raises for schemas and grammars.
     """
@@ -82,7 +85,8 @@ def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
         raise InvalidRequest("The body has to be a JSON object.", 'For example: {"messages": […]}')
     left = {name: value for name, value in body.items() if value is not None}
     _refuse_unsupported(left)
-    messages, unread = read_messages(left.pop("messages", None), to_answer=to_answer)
+    messages, unread = read_messages(left.pop("messages", None))
+    continues = _continues(left, messages)
     reasoning, arguments = fields.take_reasoning(left)
     own = dict(checks.mapping("mull", left.pop("mull", {})))
     own_settings = dict(checks.mapping("mull.settings", own.pop("settings", None) or {}))
@@ -94,6 +98,9 @@ def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
         answer_format=fields.take_format(left),
         logprobs=fields.take_logprobs(left),
         loop_guard=checks.flag("mull.settings.loop_guard", own_settings.pop("loop_guard", True)),
+        continue_answer=checks.flag(
+            "mull.settings.continue_answer", own_settings.pop("continue_answer", continues)
+        ),
     )
     version = own.pop("version", None)
     options = dict(checks.mapping("stream_options", left.pop("stream_options", {})))
@@ -109,6 +116,7 @@ def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
         return_progress=checks.flag("return_progress", left.pop("return_progress", False)),
         reasoning_format="none" if form == "none" else "deepseek",
         extended=version == __version__,
+        echo=version == __version__ or checks.flag("echo", left.pop("echo", False)),
     )
     ignored = [*unread, *arguments, *sorted(left.keys() - _WITHOUT_EFFECT)]
     ignored += [f"mull.{name}" for name in sorted(own)] + [
@@ -118,6 +126,19 @@ def read_request(body: Any, *, to_answer: bool = True) -> ChatRequest:
     if version is not None and not request.extended:
         ignored.append("mull.version")
     return replace(request, ignored=tuple(ignored))
+
+
+def _continues(left: dict[str, Any], messages: Sequence[Message]) -> bool:
+    """Whether an answer is to be continued: llama-server and vLLM have fields for it, which the messages decide."""
+    ends_with_answer = messages[-1].role == "assistant"
+    asked, new = left.pop("continue_final_message", False), left.pop("add_generation_prompt", False)
+    if asked and not ends_with_answer:
+        text = "“continue_final_message” needs an answer as the last message."
+        raise InvalidRequest(text, param="continue_final_message")
+    if asked and new:
+        text = "“continue_final_message” and “add_generation_prompt” exclude each other."
+        raise InvalidRequest(text, param="add_generation_prompt")
+    return ends_with_answer
 
 
 def _refuse_unsupported(left: dict[str, Any]) -> None:

@@ -185,7 +185,8 @@ class LocalBackend:
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         from mull.engine.native.heap import release_freed_memory
-        from mull.turn.turn import run, save_prompt_cache
+        from mull.turn.save_prompt_cache import save_prompt_cache
+        from mull.turn.turn import run
 
         for event in run(self._loaded, messages, settings, control):
             if isinstance(event, Done):

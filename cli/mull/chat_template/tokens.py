@@ -47,14 +47,23 @@ GUARDS = ("\n", "|", "~", "0")  # texts to put before a part that must not be to
 
 def to_tokens(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[int]:
     """The prompt's token ids. No token that contains untrusted text is a control token or a marker."""
-    text = "".join(segment.text for segment in segments)
-    cuts = _cuts(segments, text, vocabulary)
-    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    parts = _parts(segments, vocabulary)
     ids = vocabulary.tokenize(parts[0], special=True)
     for part in parts[1:]:
         ids += continued(part, vocabulary)
     begin = vocabulary.tokenize("", special=True, bos=True)[:1]
     return ids if ids[:1] == begin else begin + ids
+
+
+def continued_segments(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[int]:
+    """The token ids of segments that continue a prompt, by the same rules."""
+    return [token for part in _parts(segments, vocabulary) if part for token in continued(part, vocabulary)]
+
+
+def _parts(segments: Sequence[Segment], vocabulary: Vocabulary) -> list[str]:
+    """The text of the segments, cut where a marker's spelling touches untrusted text."""
+    text = "".join(segment.text for segment in segments)
+    return [text[start:end] for start, end in pairwise([0, *_cuts(segments, text, vocabulary), len(text)])]
 
 
 def _cuts(segments: Sequence[Segment], text: str, vocabulary: Vocabulary) -> list[int]:

@@ -208,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
         self._object({"success": True})
 
     def _count(self) -> None:
-        model, request = self.server.model, read_request(self._body(), to_answer=False)
+        model, request = self.server.model, read_request(self._body())
         settings = request.turn_settings(model.backend.sampling_advice)
         found = model.backend.count_tokens(request.messages, settings)
         self._object({"value": found.value, "exact": found.exact})

@@ -82,7 +82,10 @@ class Splitter:
         """Whether the model ended its turn by a marker that is not an end-of-generation token."""
         return self._state is TurnState.END
 
-    # ---- feeding
+    @property
+    def held_back(self) -> int:
+        """How many characters of the text so far may begin a marker."""
+        return len(self._buffer)
 
     def feed(self, token: int, data: bytes, special: bool) -> list[Part]:  # noqa: ARG002 - part of a token's facts
         """Take one token's bytes; `special` for a control or user-defined token."""
@@ -338,7 +341,6 @@ class Splitter:
         if marker in self._markers.guessed:
             return self._wrapper.begins(marker, after, final=final)
         if self._state is TurnState.THINK and table.actions[marker] is Action.THINK:
-            # A redundant opener.
             return marker in table.tokens or (self._output.thinking_is_empty and not before.strip())
         if marker not in table.at_line_start:
             return True

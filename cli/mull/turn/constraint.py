@@ -48,6 +48,11 @@ class AnswerConstraint:
         if not (position == "answer" and before in ("start", "after")):
             self._set(said)
 
+    def begin(self, position: TurnPosition, said: Sequence[str]) -> None:
+        """The answer begins with `said`, or its thinking does: what follows is at this position."""
+        self.position = position
+        self._set(said)
+
     def _set(self, said: Sequence[str]) -> None:
         if self.settings.logprobs is not None:
             self.generation.top_logprobs = self.settings.logprobs if self.position in _ANSWERING else None

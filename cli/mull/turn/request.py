@@ -13,6 +13,8 @@ from mull.settings import TurnSettings
 DEFAULT_LIMIT = 16_384
 """Limit of generated tokens without --max-tokens: twice the budget of the highest effort, so that only a runaway model
 reaches it; the exit code then reports that the answer was cut."""
+BASE_LIMIT = 256
+"""The same for a model without a chat template, which continues text and seldom ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ class StopFilter:
         self._held_back = ""
         self.stopped = False
 
+    @property
+    def held_back(self) -> int:
+        """How many characters of the text so far may begin a stop string."""
+        return len(self._held_back)
+
     def feed(self, text: str) -> str:
         """Take more text; return what can be shown. After a stop string, discard everything."""
         if self.stopped or not self._stops:

@@ -38,11 +38,8 @@ from mull.turn.constraint import AnswerConstraint
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.loop_guard import LoopGuard
 from mull.turn.prepare import RenderedPrompt, prepare
-from mull.turn.request import DEFAULT_LIMIT
+from mull.turn.request import BASE_LIMIT, DEFAULT_LIMIT
 from mull.turn.stop_strings import StopFilter
-
-BASE_LIMIT = 256
-"""The same for a model without a chat template, which continues text and seldom ends by itself."""
 
 
 def run(
@@ -71,27 +68,6 @@ def run(
     yield from turn.end(failure)
 
 
-def save_prompt_cache(
-    loaded: LoadedModel, messages: Sequence[Message], settings: TurnSettings, done: Done
-) -> None:
-    """Save the KV state of a finished turn in the prompt cache on disk, if that is worth writing.
-
-    The prefix that the conversation's next prompt will share is found by rendering that prompt: most templates drop
-    past thinking.
-    """
-    if done.error is not None or done.finish == "interrupted":
-        return
-    answer = Message("assistant", done.answer, thinking=done.thinking)
-
-    def next_prompt() -> Sequence[int]:
-        try:
-            return prepare(loaded, [*messages, answer, Message("user", "?")], settings).tokens
-        except MullError:  # the template refuses this, or the context is full
-            return prepare(loaded, messages, settings).tokens
-
-    loaded.engine.save_prompt_cache(next_prompt)
-
-
 def begin(
     loaded: LoadedModel, prompt: RenderedPrompt, settings: TurnSettings, control: TurnControl, began: float
 ) -> Turn:
@@ -107,7 +83,7 @@ def begin(
         checkpoints=checkpoints(
             prompt.messages,
             prompt.segments,
-            prompt.tokens,
+            prompt.tokens[: len(prompt.tokens) - len(prompt.prefill)],
             loaded.engine.model.piece,
             question=not loaded.engine.can_truncate,
         ),
@@ -140,6 +116,10 @@ class Turn:
     thinking_tokens: int = 0
     answer_tokens: int = 0
     unassigned_tokens: int = 0  # tokens not yet known to belong to thinking or answer
+    prefilled_thinking: int = 0  # thinking tokens that the answer began with
+    begun: tuple[int, int] = (0, 0)  # characters of thinking and answer that it began with
+    held_prefill: int = 0  # characters of them that the stop filter holds back
+    generated: list[int] = field(default_factory=list)  # and injected, in order
     cached: int = 0
     prefilled: float = 0.0  # clock readings, seconds
     first: float = 0.0
@@ -160,8 +140,8 @@ class Turn:
         self.splitter = Splitter(self.loaded.profile, self.prompt.trusted_end, texts)
         self.closer = ThinkingCloser(self.loaded.profile, self.prompt.decision.budget)
         self.stops = StopFilter((*self.settings.stop, *self.loaded.stops))
-        model, decision = self.loaded.engine.model, self.prompt.decision
-        profile, position = self.loaded.profile, self.splitter.position
+        model, decision, profile = self.loaded.engine.model, self.prompt.decision, self.loaded.profile
+        position = self.splitter.position
         self.constraint = AnswerConstraint(self.settings, profile, decision, model, self.generation, position)
         question = next((one.content for one in reversed(self.prompt.messages) if one.role == "user"), "")
         self.guard = LoopGuard(model.piece, question, constrained=self.settings.answer_format is not None)
@@ -176,9 +156,30 @@ class Turn:
         return self.stops.stopped or self.splitter.ended or self.looped
 
     def opening(self) -> Iterator[Event]:
-        """Events before the first token."""
+        """Events before the first token: a notice, and the text that the answer begins with."""
         if self.prompt.decision.notice:
             yield Notice("reasoning", self.prompt.decision.notice)
+        if self.prompt.prefill:
+            yield from self._begin_with(self.prompt.prefill)
+
+    def _begin_with(self, tokens: Sequence[int]) -> Iterator[Event]:
+        """Take up an answer where it was cut: its text, its place in the turn, and its thinking tokens."""
+        model = self.loaded.engine.model
+        parts: list[Part] = []
+        for token in tokens:
+            within = self.splitter.thinking
+            new = self.splitter.feed(token, model.piece(token), model.is_special(token))
+            self._count(new, within=within)
+            parts += new
+        self.prefilled_thinking = self.thinking_tokens
+        self.thinking_tokens = self.answer_tokens = self.unassigned_tokens = 0
+        self.answering = 0.0
+        yield from self._show(parts)
+        self.held_prefill = self.stops.held_back + (0 if self.splitter.thinking else self.splitter.held_back)
+        self.begun = len("".join(self.thinking)), len("".join(self.answer)) + self.held_prefill
+        self.constraint.begin(self.splitter.position, self.answer)
+        if self._thinking_has_to_end() and self.splitter.whole:
+            self._close_thinking()
 
     def take(self, item: Prefill | Piece) -> Iterator[Event]:
         """The events for one item of the generation. Read them all before requesting the next item."""
@@ -212,13 +213,12 @@ class Turn:
     def flush(self) -> Iterator[Event]:
         """Emit the text that the splitter and the stop filter hold back."""
         yield from self._show(self.splitter.finish(complete=self.generation.ended == "eog"))
-        if held := self.stops.finish():
-            self.answer.append(held)
-            yield AnswerDelta(held, self.answer_tokens)
+        yield from self._answered(self.stops.finish())
 
     def _take(self, piece: Piece) -> Iterator[Event]:
         self.last = time.perf_counter()
         self.first = self.first or self.last
+        self.generated.append(piece.token)
         within = self.splitter.thinking
         parts = self.splitter.feed(piece.token, piece.data, piece.special)
         if piece.logprobs is not None:
@@ -249,11 +249,19 @@ class Turn:
                 self.thinking.append(part.text)
                 yield ThinkingDelta(part.text, self.thinking_tokens, wanted=not self.prompt.decision.hide)
             elif isinstance(part, AnswerPart):
-                if text := self.stops.feed(part.text):
-                    self.answer.append(text)
-                    yield AnswerDelta(text, self.answer_tokens, self.thinking_tokens)
+                yield from self._answered(self.stops.feed(part.text))
             else:
                 yield Notice("hidden", f"The model wrote a {part.kind}, which is not part of the answer.")
+
+    def _answered(self, text: str) -> Iterator[AnswerDelta]:
+        """Text of the answer; what it began with, held back until now, comes as a delta without tokens."""
+        self.answer.append(text)
+        begun, new = text[: self.held_prefill], text[self.held_prefill :]
+        self.held_prefill -= len(begun)
+        if begun:
+            yield AnswerDelta(begun, 0)
+        if new:
+            yield AnswerDelta(new, self.answer_tokens, self.thinking_tokens)
 
     def _end_loop(self) -> Iterator[Event]:
         """End what repeats itself: the first time the thinking alone, so that an answer can follow."""
@@ -267,7 +275,8 @@ class Turn:
     def _thinking_has_to_end(self) -> bool:
         """Whether thinking has to end now: its budget is used up, it is a loop, or the user requested the answer."""
         wanted = self.control.wants_answer or self.thinking_looped
-        return self.splitter.thinking and self.closer.due(self.thinking_tokens, wanted=wanted)
+        thought = self.prefilled_thinking + self.thinking_tokens
+        return self.splitter.thinking and self.closer.due(thought, wanted=wanted)
 
     def _close_thinking(self) -> None:
         """Inject the family's end of thinking as if the model had written it; the answer follows in the same stream."""
@@ -319,6 +328,8 @@ class Turn:
             limit=limit,
             error=error,
             logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unassigned_chances),
+            tokens=() if finish in ("stop", "schema") else (*self.prompt.prefill, *self.generated),
+            begun=self.begun,
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,
@@ -326,6 +337,7 @@ class Turn:
                 self.answer_tokens + self.unassigned_tokens,
                 self.generation.drafted,
                 self.generation.accepted,
+                len(self.prompt.prefill),
             ),
             timing=Timing(
                 load=self.loaded.load_seconds,

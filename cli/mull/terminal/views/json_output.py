@@ -165,8 +165,9 @@ def error_fields(error: MullError | None) -> dict[str, str] | None:
 
 
 def _usage(usage: Usage) -> dict[str, int]:
-    """The keys of the contract; the drafts' figures are for `--stats` only."""
-    return {name: getattr(usage, name) for name in ("prompt", "cached", "thinking", "answer")}
+    """The keys of the contract; `prefill` for an answer that was continued. The drafts' figures are for `--stats`."""
+    counts = {name: getattr(usage, name) for name in ("prompt", "cached", "thinking", "answer")}
+    return counts | {"prefill": usage.prefill} if usage.prefill else counts
 
 
 def _chance(one: TokenChance) -> dict[str, Any]:
