@@ -43,6 +43,8 @@ def test_a_table_is_an_endpoint(tmp_path: Path) -> None:
         ('[endpoints.office]\nurl = "http://u:sk-secret@x"\n', 2, "password"),
         ('[endpoints.office]\nurl = "http://x"\ninsecure = "yes"\n', 3, "true or false"),
         ('[endpoints.office]\nurl = "http://x"\nmodel = ""\n', 3, "name of a model"),
+        ('[endpoints.office]\nurl = "http://x"\ntimeout = 0\n', 3, "from 1 to 2,592,000"),
+        ('[endpoints.office]\nurl = "http://x"\ntimeout = "soon"\n', 3, "a whole number"),
         ("[endpoints.office]\nurl = 7\n", 2, "text"),
         ('seed = 1\n\n[endpoints.office]\nmodel = "m"\n', 3, "no url"),
         ('\n[endpoints."a@b"]\nurl = "http://x"\n', 2, "a name has letters"),
@@ -75,6 +77,7 @@ def test_set_get_list_and_unset(mull: Run, file: Path) -> None:
         "url = http://10.0.0.5:8000/v1",
         "key_env = OFFICE_KEY",
         "insecure = true",
+        "timeout = 600",
     ]
     listed = json.loads(mull("config", "list", "--json").stdout)["settings"]
     values = {row["name"]: row["value"] for row in listed}

@@ -159,6 +159,13 @@ def test_a_silent_server_is_left_after_the_limit(server: Server) -> None:
         with pytest.raises(ServerError) as caught:
             next(lines)
     assert caught.value.code == "connection_timeout"
+    server.on("POST", "/x", Reply([step for _ in range(500) for step in (b"data: 1\n", 0.01)]))
+    with (
+        Client(server.url).request("POST", "/x", {}, seconds=0.2) as response,
+        pytest.raises(ServerError) as caught,
+    ):
+        list(response.lines())  # whatever it sends, unless that renews the limit
+    assert caught.value.code == "connection_timeout"
     server.deaf = True
     with pytest.raises(ServerError) as caught:
         Client(server.url).request("POST", "/x", {}, seconds=0.1)

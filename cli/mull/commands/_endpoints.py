@@ -63,6 +63,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "key_env": endpoint.key_env,
         "model": endpoint.model,
         "insecure": endpoint.insecure,
+        "timeout": endpoint.timeout,
         "answers": server is not None,
         "kind": server.kind if server else None,
         "models": [model_json(model) for model in server.models] if server else [],

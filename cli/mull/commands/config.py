@@ -57,7 +57,7 @@ def _value(value: Any, *, is_set: bool) -> Styled:
 def get(context: typer.Context, name: Name) -> None:
     """Print the value of a setting; nothing when it is unset.
 
-    A setting of an endpoint is endpoints.NAME.url, .key_env, .model or .insecure.
+    A setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure or .timeout.
     """
     streams: Streams = context.obj
     value = config.value_text(read_config(), name)

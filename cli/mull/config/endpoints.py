@@ -11,7 +11,7 @@ from typing import Any
 
 from mull.config.keys import ConfigKey, has_kind, parse_kind, show_value
 from mull.endpoints import url
-from mull.endpoints.endpoint import Endpoint, is_name, key_variable
+from mull.endpoints.endpoint import TIMEOUT, Endpoint, is_name, key_variable
 from mull.errors import MullError, UsageError
 from mull.suggest import did_you_mean, nearest
 
@@ -21,6 +21,9 @@ ENDPOINT_KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("key_env", str, "environment variable that holds its key"),
     ConfigKey("model", str, "model for -m @NAME; unset: its only one, or the first that it lists"),
     ConfigKey("insecure", bool, "the key may go over http:// to a public address", default=False),
+    ConfigKey(
+        "timeout", int, "seconds that an answer may take to begin, and then each piece of it", default=TIMEOUT
+    ),
 )
 _BY_NAME = {key.name: key for key in ENDPOINT_KEYS}
 _SECRETS = frozenset(
@@ -115,7 +118,8 @@ def _checked(where: str, key: str, value: Any) -> Any:
         if key in _SECRETS:
             more = "; a key is never stored: name the environment variable that holds it, as key_env"
         raise ValueError(f'has an unknown key "{key}" in "{where}"{more}')
-    if not has_kind(known.kind, value):
+    low, high = known.limits or (0, 0)
+    if not has_kind(known.kind, value) or (known.limits and not low <= value <= high):
         raise ValueError(f'expects {known.values} for "{where}.{key}"')
     try:
         if key == "url":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+TIMEOUT = 600
+"""Seconds, for a server that processes a long prompt, or that other requests are in line at."""
 MOST_NAME = 64  # characters
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_NAME - 1}}}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -22,6 +24,7 @@ class Endpoint:
 
     `name`: that of the config; for one that was given as a URL, the URL. `key_env`: the environment variable that
     holds its key. `model`: what `-m @NAME` means. `insecure`: the key may go over plain HTTP to a public address.
+    `timeout`: seconds until an answer begins, and then until its next piece.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Endpoint:
     key_env: str | None = None
     model: str | None = None
     insecure: bool = False
+    timeout: int = TIMEOUT
 
 
 def is_name(text: str) -> bool:

@@ -52,6 +52,16 @@ def lost(error: Exception, where: str, *, sent: bool) -> ServerError:
     return no_answer(where, "it is not HTTP")
 
 
+def stalled(where: str, seconds: float) -> ServerError:
+    """A stream without a part of an answer for too long, whatever else came."""
+    return ServerError(
+        "connection_timeout",
+        f"{where} has sent no part of an answer for {seconds:g} s.",
+        "Check that the server is not busy with others; timeout of an endpoint in the config allows more time.",
+        transient=True,
+    )
+
+
 def no_answer(where: str, why: str) -> ServerError:
     """A server that answers something else than the API would."""
     return ServerError(

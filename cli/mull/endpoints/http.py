@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import http.client
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -19,15 +19,13 @@ from urllib.parse import urljoin, urlsplit
 
 from mull.control import TurnControl
 from mull.endpoints.connect import connect
-from mull.endpoints.endpoint import Endpoint
+from mull.endpoints.endpoint import TIMEOUT, Endpoint
 from mull.endpoints.errors import ServerError
-from mull.endpoints.failures import lost, no_answer, refusal
+from mull.endpoints.failures import lost, no_answer, refusal, stalled
 from mull.endpoints.url import ServerUrl, parse
 from mull.endpoints.wire import Wire
 from mull.errors import Interrupted, MullError
 
-SILENCE_SECONDS = 600.0
-"""Until a server that computes a long prompt has to send its headers, and then each line of a stream."""
 BODY_SECONDS = 60.0
 BODY_BYTES = 16 << 20
 LINE_BYTES = 8 << 20
@@ -39,21 +37,35 @@ _MOVED = {301, 302, 307, 308}
 class Client:
     """The client of one endpoint. `name`: what messages call it; without one, its address.
 
-    `key_env`: the variable with its key; `insecure`: send the key to public addresses without encryption.
+    `key_env`: the variable with its key; `insecure`: send the key to public addresses without encryption; `timeout`:
+    seconds that an answer may take to begin, and then each piece of it.
     """
 
     def __init__(
-        self, url: str | ServerUrl, *, name: str = "", key_env: str | None = None, insecure: bool = False
+        self,
+        url: str | ServerUrl,
+        *,
+        name: str = "",
+        key_env: str | None = None,
+        insecure: bool = False,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.url = parse(url) if isinstance(url, str) else url
         self.name = name or self.url.netloc
+        self._timeout = timeout
         self._key_env = key_env
         self._insecure = insecure
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
         """The client of a configured endpoint."""
-        return cls(endpoint.url, name=endpoint.name, key_env=endpoint.key_env, insecure=endpoint.insecure)
+        return cls(
+            endpoint.url,
+            name=endpoint.name,
+            key_env=endpoint.key_env,
+            insecure=endpoint.insecure,
+            timeout=endpoint.timeout,
+        )
 
     def get_json(
         self, path: str, control: TurnControl | None = None, *, seconds: float = BODY_SECONDS
@@ -81,17 +93,17 @@ class Client:
         body: Mapping[str, Any] | None = None,
         *,
         control: TurnControl | None = None,
-        seconds: float = SILENCE_SECONDS,
+        seconds: float | None = None,
     ) -> Response:
         """Send a request, and return its response once its headers have come. `path`: on the server, from its root.
 
-        `seconds`: until the headers have to be there, and then each line. Raises ServerError for a status that is no
-        success. Redirects within the server are followed.
+        `seconds`: until the headers have to be there (None: the client's time limit), and then what `Response.lines`
+        yields. Raises ServerError for a status that is no success. Redirects within the server are followed.
         """
         import json
 
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        url = self.url
+        url, seconds = self.url, self._timeout if seconds is None else seconds
         for _ in range(REDIRECTS + 1):
             response = self._send(url, method, path, data, control, seconds)
             if response.status not in _MOVED:
@@ -215,26 +227,30 @@ class Response:
     def lines(self) -> Iterator[bytes]:
         """The lines as they arrive, without their ends (LF, CR LF or CR); what follows the last end is one too.
 
-        Raises ServerError for a line of more than `LINE_BYTES`, and where the connection breaks.
+        All of them have to come within the time limit, which `renew` starts again: what a server sends to keep the
+        connection open does not. Raises ServerError then, for a line of more than `LINE_BYTES`, and where the
+        connection breaks.
         """
         from mull.endpoints.lines import LineSplitter
 
         splitter = LineSplitter(LINE_BYTES)
-        self._wire.allow(self._seconds)
-        while piece := self._read():
+        self.renew()
+        while piece := self._read(stalled):
             try:
                 found = splitter.feed(piece)
             except ValueError:
                 raise no_answer(self._name, "a line is longer than 8 MB") from None
-            if found:
-                yield from found
-                self._wire.allow(self._seconds)
+            yield from found
         yield from splitter.finish()
 
-    def hurry(self, seconds: float) -> None:
-        """What is left to read has to come within this time, from now and from each line on."""
-        self._seconds = min(self._seconds, seconds)
+    def renew(self) -> None:
+        """A part of the answer has come: the time limit begins again."""
         self._wire.allow(self._seconds)
+
+    def hurry(self, seconds: float) -> None:
+        """What is left to read has to come within this time, from now and from each `renew` on."""
+        self._seconds = min(self._seconds, seconds)
+        self.renew()
 
     def body(self, *, most: int = BODY_BYTES) -> bytes:
         """The whole body. Raises ServerError for one of more than `most` bytes."""
@@ -271,9 +287,12 @@ class Response:
         except ValueError:
             return data.decode("utf-8", "replace")
 
-    def _read(self) -> bytes:
+    def _read(self, late: Callable[[str, float], ServerError] | None = None) -> bytes:
+        """The next bytes. `late`: the error for a time limit that has passed."""
         try:
             piece = self._response.read1(_PIECE)
+        except TimeoutError as error:
+            raise (late(self._name, self._seconds) if late else lost(error, self._name, sent=True)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise lost(error, self._name, sent=True) from error
         # Bytes that its headers promised, or headers that were cut: http.client takes those for whole.

@@ -170,6 +170,7 @@ def _events(response: Response) -> Iterator[Event]:
         event = reader.feed(chunk)
         if event is not None:
             yield event
+            response.renew()
         if isinstance(event, Done):
             return
     raise Gone

@@ -21,11 +21,13 @@ from tests.streams import check_stream
 class Office:
     """An endpoint called "office": a server that plays a dialect, and its backend, loaded."""
 
-    def __init__(self, server: Server, dialect: Dialect, model: str | None = None) -> None:
+    def __init__(
+        self, server: Server, dialect: Dialect, model: str | None = None, timeout: float = 600.0
+    ) -> None:
         self.server = server
         self.dialect = dialect
         dialect.play_on(server)
-        self.backend = OpenAIBackend(Client(server.url, name="office"), model)
+        self.backend = OpenAIBackend(Client(server.url, name="office", timeout=timeout), model)
         self.loading = list(self.backend.load(TurnControl()))
 
     def plays(self, *steps: Step, **others: Any) -> None:
@@ -56,13 +58,15 @@ Open = Callable[..., Office]
 
 @pytest.fixture
 def office() -> Iterator[Open]:
-    """Open an office of a dialect; `model`: the model to ask for."""
+    """Open an office of a dialect; `model`: the model to ask for; `timeout`: the client's, in seconds."""
     opened: list[Any] = []
 
-    def open_office(name: str = "vllm", *, model: str | None = None, **changes: Any) -> Office:
+    def open_office(
+        name: str = "vllm", *, model: str | None = None, timeout: float = 600.0, **changes: Any
+    ) -> Office:
         running = serve()
         opened.append(running)
-        return Office(running.__enter__(), read_dialect(name, **changes), model)
+        return Office(running.__enter__(), read_dialect(name, **changes), model, timeout)
 
     yield open_office
     for running in opened:

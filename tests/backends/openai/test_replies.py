@@ -17,6 +17,7 @@ from mull.errors import Interrupted
 from mull.events import AnswerDelta, Notice, ThinkingDelta
 from mull.settings import ReasoningAsk
 from tests.backends.openai.conftest import Office, Open
+from tests.endpoints.dialects import Answer
 from tests.endpoints.scripted_server import End, split_every
 from tests.streams import check_stream
 
@@ -132,6 +133,39 @@ def test_a_server_that_is_killed_leaves_what_came(
     assert done.error.transient
     here.plays(end)
     assert failure(here).transient
+
+
+PINGS = {
+    "comments": b": ping\n\n",
+    "events": b"event: ping\ndata: {}\n\n",
+    "empty chunks": b'data: {"choices": [{"index": 0, "delta": {"content": ""}}]}\n\n',
+    "roles": b'data: {"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": null}]}\n\n',
+}
+
+
+@pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
+def test_pings_alone_keep_no_request_waiting(office: Open, ping: bytes) -> None:
+    run = office("vllm", timeout=0.3)
+    run.plays(*[step for _ in range(5000) for step in (ping, 0.01)])
+    with pytest.raises(ServerError) as caught:
+        run.ask()
+    assert caught.value.code == "connection_timeout"
+    assert caught.value.message == "office has sent no part of an answer for 0.3 s."
+
+
+def test_pings_within_an_answer_end_it_with_what_came(office: Open) -> None:
+    run = office("vllm", timeout=1.5)
+    begun = run.dialect.chunks(answer=["Forty", "-two"])[:-3]
+    run.plays(*begun, *[step for _ in range(5000) for step in (PINGS["comments"], 0.01)])
+    done = run.ask()
+    assert (done.answer, done.finish) == ("Forty-two", "error")
+    assert done.error is not None
+    assert done.error.code == "connection_timeout"
+
+
+def test_an_answer_may_take_longer_than_its_pieces(office: Open) -> None:
+    run = office("vllm", timeout=2.0, answer=Answer("", "", "One two three", pace=0.8))
+    assert run.reasons(on=False).answer == "One two three"
 
 
 def test_a_stream_without_an_end_mark_needs_a_finish_reason(office: Open) -> None:

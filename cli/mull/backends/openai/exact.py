@@ -98,6 +98,7 @@ class _ExactTurn:
             if event is not None:
                 self._passed_on(event)
                 yield event
+                response.renew()
             if self.done is not None:
                 return
             if self._control.wants_answer and not asked and isinstance(event, ThinkingDelta):

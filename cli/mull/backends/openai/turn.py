@@ -131,7 +131,9 @@ def _read(
             chunk = _chunk(data, client.name)
             if chunk.error is not None:
                 raise failures.in_stream(chunk.error, client.name, reply.context, response.key)
-            yield from reply.take(chunk)
+            for event in reply.take(chunk):
+                yield event
+                response.renew()
             if reply.chunks == 1 and not remote.notices:
                 yield from _served(client.name, reply)
             _heed_reason(reply, response, client.name)
