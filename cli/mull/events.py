@@ -1,6 +1,6 @@
 """The events of a turn: what it reports while it runs. The only interface between a model and a screen.
 
-A turn is an iterator of `Event`: any number of the first five, then exactly one `Done`, last. No delta is empty; the
+A turn is an iterator of `Event`: any number of the first six, then exactly one `Done`, last. No delta is empty; the
 deltas joined equal `Done.thinking` and `Done.answer`; text is decoded UTF-8, never cut inside a character.
 A view is a function of these values alone. The events of downloads and batches are in `job_events.py`.
 """
@@ -24,6 +24,17 @@ class Loading:
 
     model: str
     fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A server is being waited for: until it answers at all, then (`connected`) until its part of the turn begins.
+
+    `server`: the endpoint; or the model, where a process that keeps it loaded answers another call.
+    """
+
+    server: str
+    connected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +184,5 @@ _EXIT: dict[Finish, ExitCode] = {
 }
 
 
-Event = Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done
+Event = Loading | Waiting | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done
 """What a turn yields."""

@@ -28,6 +28,7 @@ from mull.events import (
     Timing,
     TokenChance,
     Usage,
+    Waiting,
 )
 from mull.messages import Message
 from mull.settings import LIMITS, AnswerFormat, ReasoningAsk, Sampling, TurnSettings
@@ -61,6 +62,7 @@ ERROR = st.one_of(
 
 BEFORE_THE_END = st.one_of(
     st.builds(Loading, TEXT, FRACTION),
+    st.builds(Waiting, TEXT, st.booleans()),
     st.builds(PromptProgress, COUNT, COUNT, COUNT),
     st.builds(ThinkingDelta, SOME, COUNT, st.booleans()),
     st.builds(AnswerDelta, SOME, COUNT, COUNT),
@@ -69,7 +71,9 @@ BEFORE_THE_END = st.one_of(
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done]:
+def streams(
+    draw: st.DrawFn,
+) -> list[Loading | Waiting | PromptProgress | ThinkingDelta | AnswerDelta | Notice | Done]:
     """A whole turn: any events, and the `Done` that belongs to them."""
     events = draw(st.lists(BEFORE_THE_END, max_size=12))
     finish = draw(st.sampled_from(["stop", "length", "thinking", "loop", "interrupted", "schema", "error"]))

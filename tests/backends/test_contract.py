@@ -21,7 +21,7 @@ from mull.backends.open import open_backend
 from mull.backends.rpc.backend import RpcBackend
 from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
-from mull.events import AnswerDelta, Done, Event, Loading, Notice, ThinkingDelta
+from mull.events import AnswerDelta, Done, Event, Loading, Notice, ThinkingDelta, Waiting
 from mull.keep_alive import record, stopping
 from mull.keep_alive.backend import KeptBackend
 from mull.keep_alive.spec import ServerSpec
@@ -179,7 +179,7 @@ def run_many(
 def test_loading_reports_progress_and_ends_ready(backend: ChatBackend) -> None:
     assert not backend.ready
     events = list(backend.load(TurnControl()))
-    assert all(isinstance(event, Loading | Notice) for event in events)
+    assert all(isinstance(event, Loading | Waiting | Notice) for event in events)
     assert all(0 <= event.fraction <= 1 for event in events if isinstance(event, Loading))
     assert (backend.ready, backend.progress) == (True, None)
     assert list(backend.load(TurnControl())) == []
@@ -365,7 +365,8 @@ def test_many_turns_end_once_each_whatever_happens_to_the_others(loaded: ChatBac
     found = run_many(loaded, Source(*requests))
     assert sorted(found) == list(range(7))
     if loaded.context_tokens is not None:
-        (error,) = found.pop(4)
+        *before, error = found.pop(4)
+        assert all(isinstance(event, Waiting) for event in before)
         assert isinstance(error, ContextOverflow)
     for key, events in found.items():
         assert [event for event in events if isinstance(event, MullError)] == []

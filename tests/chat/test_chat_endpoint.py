@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.endpoints.scripted_server import End, Reply, Server, as_json, serve
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
 from tests.chat.conftest import ChatTerminal
+from tests.conftest import Run
 
 Chat = Callable[..., "AbstractContextManager[ChatTerminal]"]
 
@@ -102,10 +104,48 @@ def test_a_stop_while_the_server_is_silent_returns_the_question(
     office.on("GET", "/v1/models", Reply([End.HOLD], framing="close"))
     with chat(None, "-m", "@office", rows=40) as terminal:
         terminal.say("What is it?")
-        terminal.shows("Loading office")
+        terminal.shows("Connecting to office")
         terminal.press("\x03")
         terminal.shows("it is back at the prompt.")
         terminal.count("> What is it?", 2)
         terminal.press("\x15")  # Ctrl+U clears the line
         terminal.shows("Ask a question")
         terminal.leave()
+
+
+def test_what_a_turn_waits_for_is_named(chat: Chat, servers: tuple[Server, Server]) -> None:
+    office, _ = servers
+    listed, answered = threading.Event(), threading.Event()
+    office.once(
+        "GET", "/v1/models", Reply([listed, b'{"data": [{"id": "thinker"}]}'], kind="application/json")
+    )
+    office.once(
+        "POST", "/v1/chat/completions", Reply([answered, *read_dialect("vllm").chunks(answer=["Forty."])])
+    )
+    with chat(None, "-m", "@office", rows=40) as terminal:
+        terminal.say("What is it?")
+        terminal.shows("Connecting to office")
+        listed.set()
+        terminal.shows("Waiting for office")
+        answered.set()
+        terminal.shows("Forty.")
+        terminal.leave()
+
+
+def test_an_endpoints_default_model_is_remembered_by_its_name(
+    chat: Chat, servers: tuple[Server, Server], mull: Run
+) -> None:
+    office, lab = servers
+    with chat(None, "-m", "@office", rows=40) as terminal:
+        terminal.say("What is it?")
+        terminal.shows("Forty-two.")
+        terminal.say("/model x@http://127.0.0.1:9")
+        terminal.shows("Still using thinker@office.")
+        terminal.leave()
+        assert "@office" not in terminal.text.replace("thinker@office", "").partition("Still using")[2]
+    office.on("GET", "/v1/models", as_json({"data": [{"id": name} for name in ("another", "thinker")]}))
+    assert mull("-c", "And now?").stdout == b"Forty-two.\n"
+    assert office.sent_to("/v1/chat/completions")[-1].json["model"] == "thinker"
+    assert mull("ask", "-m", "@lab", "What is it?").returncode == 0
+    assert mull("-c", "And now?").returncode == 0
+    assert [one.json["model"] for one in lab.sent_to("/v1/chat/completions")] == ["thinker", "thinker"]

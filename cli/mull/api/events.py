@@ -23,18 +23,21 @@ from mull.events import (
     ThinkingDelta,
     Timing,
     Usage,
+    Waiting,
 )
 
 _NAMES: Mapping[type, str] = {
     Loading: "loading",
+    Waiting: "waiting",
     PromptProgress: "prompt",
     ThinkingDelta: "thinking",
     AnswerDelta: "answer",
     Notice: "notice",
     Done: "done",
 }
-_PLAIN: Mapping[str, type[Loading | PromptProgress | Notice]] = {
+_PLAIN: Mapping[str, type[Loading | Waiting | PromptProgress | Notice]] = {
     "loading": Loading,
+    "waiting": Waiting,
     "prompt": PromptProgress,
     "notice": Notice,
 }

@@ -111,6 +111,7 @@ class Conversation:
         messages = self._messages(base, query)
         _reject_oversized(messages, backend)  # before it is stored: it may be a hundred megabytes
         self.branch.begin(query.text, base, backend.name, settings, query.files)
+        self.branch.set_reference(backend.reference)  # which an endpoint's default model has only now
         self.files = []
         yield from record(
             noticed(backend.stream(messages, settings, control), backend, control),

@@ -26,7 +26,7 @@ from mull.api.request import ChatRequest, read_request
 from mull.backends.base import ChatBackend
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
-from mull.events import Done, Event, Loading, Notice
+from mull.events import Done, Event, Loading, Notice, Waiting
 from mull.fs.json_text import parse_json
 from mull.keep_alive.idle import IdleTimer
 from mull.keep_alive.status import (
@@ -88,6 +88,8 @@ class KeptModel:
 
     def turn(self, request: ChatRequest, control: TurnControl) -> Generator[Event, None, None]:
         """The events of one turn, once those before it have ended. Raises what the turn raises."""
+        if self._turn.locked():
+            yield Waiting(self.backend.name, connected=True)
         with self._alone(control):
             settings = request.turn_settings(self.backend.sampling_advice)
             yield from self.backend.stream(request.messages, settings, control)

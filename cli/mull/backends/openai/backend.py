@@ -19,7 +19,7 @@ from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
 from mull.endpoints.kind import ServedModel, Server, ServerKind, look
 from mull.errors import Interrupted, MullError
-from mull.events import Event, Loading, Notice
+from mull.events import Event, Notice, Waiting
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 
@@ -53,7 +53,7 @@ class OpenAIBackend:
 
     def __init__(self, client: Client, model: str | None = None, *, width: int | None = None) -> None:
         self.client = client
-        self._wanted = model
+        self._wanted = model  # once the server was asked, the model that it has chosen
         self._width = width
         self._remote: Remote | None = None
         self._failure: BaseException | None = None
@@ -100,6 +100,7 @@ class OpenAIBackend:
     def _look(self, control: TurnControl | None) -> Remote:
         server = look(self.client, control)
         model, notices = self._model(server)
+        self._wanted = model.name
         known = facts(self.client, server, model, control)
         return Remote(server.kind, model.name, known, notices, tuple(one.name for one in server.models))
 
@@ -158,7 +159,7 @@ class OpenAIBackend:
         self.start()
         thread = self._looking
         assert thread is not None
-        yield Loading(self._wanted or self.client.name, 0.0)
+        yield Waiting(self.client.name)
         while thread.is_alive():
             thread.join(POLL_SECONDS)
             if control.stopped:

@@ -27,7 +27,7 @@ from mull.endpoints.errors import ServerError
 from mull.endpoints.failures import no_answer
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError
-from mull.events import Event, Notice
+from mull.events import Event, Notice, Waiting
 from mull.messages import Message
 from mull.settings import TurnSettings
 
@@ -42,6 +42,7 @@ def run(
     client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
 ) -> Iterator[Event]:
     """Run one turn. Raises ServerError, ContextOverflow and Interrupted, before the first token only."""
+    yield Waiting(client.name, connected=True)
     if remote.facts.extended:
         from mull.backends.openai.exact import run_exact
 

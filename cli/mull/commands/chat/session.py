@@ -67,8 +67,8 @@ class Chat:
         """The model's name for people, with its endpoint. It never waits for a server."""
         if self.address is None:
             return self.backend.name
-        model = self.address.model or (self.backend.name if self.backend.ready else None)
-        return replace(self.address, model=model).label
+        model = self.backend.reference.removesuffix(f"@{self.address.endpoint.name}")
+        return replace(self.address, model=model or None).label
 
     # Turns on the screen.
 

@@ -27,6 +27,7 @@ from mull.events import (
     Timing,
     TokenChance,
     Usage,
+    Waiting,
 )
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.base import TurnView, ViewOptions, show_each
@@ -36,6 +37,7 @@ _SECONDS_DIGITS = 4
 _LOGPROB_DIGITS = 6
 _EVENT_NAMES: Mapping[type, str] = {
     Loading: "loading",
+    Waiting: "waiting",
     PromptProgress: "prompt",
     ThinkingDelta: "thinking",
     AnswerDelta: "answer",
@@ -127,9 +129,12 @@ def error_object(error: MullError, *, model: str = "", session: str | None = Non
     return result_object(done, session)
 
 
-def event_object(event: Loading | PromptProgress | ThinkingDelta | AnswerDelta | Notice) -> dict[str, Any]:
-    """One event: `{"v": 1, "event": NAME, …its fields}`. NAME is one of loading, prompt, thinking, answer,
-    notice."""
+def event_object(
+    event: Loading | Waiting | PromptProgress | ThinkingDelta | AnswerDelta | Notice,
+) -> dict[str, Any]:
+    """One event: `{"v": 1, "event": NAME, …its fields}`. NAME is one of loading, waiting, prompt, thinking, answer,
+    notice.
+    """
     return {"v": VERSION, "event": _EVENT_NAMES[type(event)], **asdict(event)}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from mull.events import Event, Loading, Notice
+from mull.events import Event, Loading, Notice, Waiting
 from mull.job_events import BatchProgress
 from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.sanitize import one_line
@@ -18,6 +18,7 @@ from mull.terminal.console.width import clip
 from mull.terminal.input.background import settle_theme
 from mull.terminal.views.bars import Bar, bar_lines
 from mull.terminal.views.status_line import FRAME_SECONDS, StatusLines
+from mull.terminal.views.turn_bar import waiting_text
 
 
 class ProgressLine:
@@ -39,6 +40,8 @@ class ProgressLine:
                 elif isinstance(event, Loading):
                     percent = f"{int(100 * event.fraction)}%"
                     self._draw(Bar(f"loading {event.model}", event.fraction, 1, [percent]))
+                elif isinstance(event, Waiting):
+                    self.doing(waiting_text(event))
         finally:
             self.clear()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mull.events import AnswerDelta, Event, Loading, PromptProgress, ThinkingDelta
+from mull.events import AnswerDelta, Event, Loading, PromptProgress, ThinkingDelta, Waiting
 from mull.terminal.console.quantities import duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.style import Style
@@ -15,6 +15,11 @@ from mull.terminal.console.width import fitting, width
 from mull.terminal.views.thinking_panel import STEADY_SECONDS, spinner
 
 GAP = "   "  # between figures and keys
+
+
+def waiting_text(event: Waiting) -> str:
+    """What is being waited for: `Connecting to office`, `Waiting for office`."""
+    return f"{'Waiting for' if event.connected else 'Connecting to'} {one_line(event.server)}"
 
 
 class TurnBar:
@@ -34,6 +39,8 @@ class TurnBar:
     def take(self, event: Event, now: float) -> None:
         if isinstance(event, Loading):
             self._status = [f"Loading {one_line(event.model)}", f"{event.fraction:.0%}"]
+        elif isinstance(event, Waiting):
+            self._status = [waiting_text(event)]
         elif isinstance(event, PromptProgress):
             self._status = ["Prompt", *self._progress(event, now)]
         elif isinstance(event, ThinkingDelta):
