@@ -20,8 +20,9 @@ from typing import Any
 from mull.commands._ask_options import AskFlags
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._input import UserInput, read_question
+from mull.config import trust
 from mull.errors import MullError, UsageError
-from mull.prompt_templates import files, trust
+from mull.prompt_templates import files
 from mull.prompt_templates.template import PromptTemplate
 from mull.structured.reading import names_a_file
 from mull.terminal.console.streams import Streams

@@ -11,12 +11,13 @@ import typer
 
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
+from mull.config import trust
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.fs.atomic import create_atomic
 from mull.fs.lock import FileInUse, locked
 from mull.fs.text import MOST, decode, read_bytes
-from mull.prompt_templates import files, trust
+from mull.prompt_templates import files
 from mull.prompt_templates.template import PromptTemplate, read
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled

@@ -1,7 +1,7 @@
 """Where prompt templates lie: the user's own in the config folder, a project's in its `.mull/templates`.
 
 In: a name or a path, and the folder to look from. Out: the file. Of two with the same name the user's own is used. A
-folder or file of another user counts only if it was trusted (`trust.py`); what is left out, `left_out` says.
+folder or file of another user counts only if it was trusted (`config/trust.py`); what is left out, `left_out` says.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from mull.config import trust
 from mull.errors import MullError
 from mull.fs import paths
-from mull.prompt_templates import trust
 from mull.prompt_templates.template import SUFFIX, PromptTemplate, read
 from mull.suggest import did_you_mean, nearest
 
