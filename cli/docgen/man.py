@@ -19,6 +19,7 @@ from mull.help import EXAMPLES, panels
 
 ENVIRONMENT = (
     ("MULL_MODEL", "The model to use when -m is not given."),
+    ("MULL_KEY", "The setting KEY, in capitals: MULL_TOP_P for top_p (mull config lists them)."),
     ("MULL_KEEP_ALIVE", "How long a model stays loaded after an answer (5m), or off."),
     ("MULL_PACKAGES", "0: models in Python packages are not looked for."),
     ("MULL_DEBUG", "When set, an error also prints its traceback."),

@@ -89,6 +89,9 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull config set model qwen3-8b", "the default model"),
         ("mull config set thinking hide", "never show thinking"),
         ("mull config unset thinking", "back to the default"),
+        ("mull config set aliases.fast qwen3-4b", "then mull -m fast"),
+        ("mull config set -m qwen3-8b top_k 20", "for this model alone"),
+        ("mull config where top_k", "which places set it"),
     ),
     "mull serve": (
         ("mull serve -m qwen3-8b", "on 127.0.0.1:8484"),

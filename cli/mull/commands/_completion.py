@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 
-from mull.config import read_config
+from mull.config import CONFIG_FILE, Config, read_config
 from mull.endpoints.known_models import WAIT_SECONDS, known_models
 from mull.errors import MullError
 from mull.fs import paths
@@ -24,19 +24,32 @@ Found = list[tuple[str, str]]
 
 def installed() -> Iterator[tuple[str, str]]:
     """The models on this disk and the built-in ones, each with its source. Raises MullError, OSError."""
-    for model in everywhere(read_config().model_folders()):
+    for model in everywhere(_config().model_folders()):
         yield model.name, model.source
     yield from ((entry.name, "built in") for entry in _entries() if entry.builtin)
 
 
+def _config() -> Config:
+    """The settings; those by default where a file or a variable is wrong, which the command itself says."""
+    try:
+        return read_config()
+    except MullError:
+        return Config(paths.config_dir() / CONFIG_FILE)
+
+
+def aliases() -> Iterator[tuple[str, str]]:
+    """The config's aliases, each with what it means."""
+    yield from ((alias, f"alias of {model}") for alias, model in _config().aliases.items())
+
+
 def installed_models(incomplete: str) -> Found:
-    """Names of installed models."""
-    return _matching(incomplete, installed())
+    """Aliases, and names of installed models."""
+    return _matching(incomplete, chain(aliases(), installed()))
 
 
 def answering_models(incomplete: str) -> Found:
     """What -m takes: installed models, `MODEL@ENDPOINT` and `@ENDPOINT`. The network is waited for 0.3 s at most."""
-    return _matching(incomplete, chain(installed(), of_endpoints(incomplete)))
+    return _matching(incomplete, chain(aliases(), installed(), of_endpoints(incomplete)))
 
 
 def of_endpoints(incomplete: str, *, wait: float = WAIT_SECONDS) -> Iterator[tuple[str, str]]:
@@ -44,7 +57,7 @@ def of_endpoints(incomplete: str, *, wait: float = WAIT_SECONDS) -> Iterator[tup
 
     `wait`: seconds for endpoints that have not been asked lately.
     """
-    endpoints = read_config().endpoints
+    endpoints = _config().endpoints
     head, at, _ = incomplete.rpartition("@")
     yield from ((f"{head}@{one.name}", one.url) for one in endpoints.values())
     if at or not endpoints:
@@ -55,7 +68,8 @@ def of_endpoints(incomplete: str, *, wait: float = WAIT_SECONDS) -> Iterator[tup
 
 def catalogue_models(incomplete: str) -> Found:
     """Names of the catalogue's and of installed models."""
-    return _matching(incomplete, chain(((entry.name, entry.made_by) for entry in _entries()), installed()))
+    named = ((entry.name, entry.made_by) for entry in _entries())
+    return _matching(incomplete, chain(aliases(), named, installed()))
 
 
 def shown_models(incomplete: str) -> Found:
@@ -63,9 +77,16 @@ def shown_models(incomplete: str) -> Found:
     return [*catalogue_models(incomplete), *_matching(incomplete, of_endpoints(incomplete))]
 
 
+def settings(incomplete: str) -> Found:
+    """The settings' names, aliases and the keys of endpoints included."""
+    from mull.config import rows
+
+    return _matching(incomplete, ((key.name, key.help) for key, _, _ in rows(_config())))
+
+
 def endpoint_names(incomplete: str) -> Found:
     """Names of endpoints."""
-    return _matching(incomplete, ((one.name, one.url) for one in read_config().endpoints.values()))
+    return _matching(incomplete, ((one.name, one.url) for one in _config().endpoints.values()))
 
 
 def kept_models(incomplete: str) -> Found:

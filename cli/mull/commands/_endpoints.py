@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mull.config import Config
 from mull.config.endpoints import unknown_endpoint
-from mull.config.file import Config
 from mull.control import TurnControl, stop_on_interrupt
 from mull.endpoints import url
 from mull.endpoints.address import parse

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mull.errors import UsageError
 from mull.settings import Duration
 
 if TYPE_CHECKING:
     from mull.config import Config
     from mull.models.resolved import Resolved
-
-VARIABLE = "MULL_KEEP_ALIVE"
 
 
 def duration(text: str) -> Duration:
@@ -55,19 +51,9 @@ class KeepAliveChoice:
 
 
 def keep_alive_choice(flag: str | None, config: Config) -> KeepAliveChoice:
-    """The flag, else the environment, else the config. Raises UsageError."""
-    named = os.environ.get(VARIABLE, "").strip()
-    try:
-        chosen = Duration(flag or named or config["keep_alive"])
-    except ValueError:
-        raise UsageError(
-            "invalid_setting",
-            f"{VARIABLE} is {named!r}, which is no time.",
-            "Write a time like 5m, 90s or 1h, or off.",
-        ) from None
-    return KeepAliveChoice(
-        chosen.seconds, flag is not None, bool(flag or named or "keep_alive" in config.values)
-    )
+    """The flag, else what the config says."""
+    chosen = Duration(flag or config["keep_alive"])
+    return KeepAliveChoice(chosen.seconds, flag is not None, bool(flag or "keep_alive" in config.values))
 
 
 SLOW = 2.0  # seconds of loading that are worth a hint

@@ -73,6 +73,7 @@ def _ask(
     store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
     with Delivery(output, streams) as delivery, store:
         setup = offering(lambda: set_up(run, store, started), streams)
+        run = setup.run
         with _naming(setup.backend.name), closing(setup.conversation.branch):
             _check_supported(setup.backend, setup.conversation.preferences)
             setup.backend.start()  # it loads while the input is being read
@@ -123,7 +124,7 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
         backend = run.open_backend(resolved)
     except MullError:
         return None
-    _check_supported(backend, run.preferences)
+    _check_supported(backend, run.for_model(resolved).preferences)
     backend.head_start()
     return resolved, backend
 

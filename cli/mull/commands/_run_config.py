@@ -1,15 +1,16 @@
 """The configuration of one run: flags, environment and config file, merged once, at the top of a command.
 
-Layers, strongest first: flags (with a prompt template's settings where they are unset), environment, config file, the
-sampling that the model's vendor recommends, the built-in defaults. The last two depend on the model:
-`Preferences.turn_settings` adds them once it is known. Nothing here looks for a model, and nothing below sees a flag.
+Layers, strongest first: flags (with a prompt template's settings where they are unset), environment, a project's file,
+the user's file, the sampling that the model's vendor recommends, the built-in defaults. What a file says of one model,
+`RunConfig.for_model` adds once it is known, and the last two `Preferences.turn_settings`. Nothing here looks for a
+model, and nothing below sees a flag.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,6 +18,7 @@ from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
 from mull.config import Config
+from mull.config.aliases import model_of
 from mull.conversation.preferences import Preferences
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import UsageError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
     from mull.backends.rpc.addresses import Workers
     from mull.endpoints.address import Address
+    from mull.terminal.console.streams import Streams
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
@@ -53,16 +56,22 @@ class ModelChoice:
     configured: str | None
     folders: tuple[Path, ...]
     endpoints: Mapping[str, Endpoint]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, name: str | None = None) -> Resolved:
         """The model; `name` takes the place of -m. Raises what `models.resolve.resolve` raises."""
+        flag = self._meant(name or self.flag)
+        environment = None if flag else self._meant(self.environment)
         return resolve(
-            name or self.flag,
-            environment=self.environment,
-            configured=self.configured,
+            flag,
+            environment=environment,
+            configured=None if flag or environment else self._meant(self.configured),
             folders=self.folders,
             endpoints=self.endpoints,
         )
+
+    def _meant(self, name: str | None) -> str | None:
+        return model_of(name.strip(), self.aliases) if name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,8 @@ class RunConfig:
 
     `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
     figures after each turn. `vi`: the prompt's key bindings are vi's. `local_flags`: the given flags that say how a
-    model is loaded on this machine.
+    model is loaded on this machine. `notices`: what the config says in vain. `remake`: makes the run for a model of
+    these names; None in one that was made for a model.
     """
 
     model: ModelChoice
@@ -169,6 +179,18 @@ class RunConfig:
     screen: ChatScreen
     keep_alive: KeepAliveChoice
     local_flags: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    remake: Callable[[Sequence[str]], RunConfig] | None = field(default=None, compare=False, repr=False)
+
+    def for_model(self, resolved: Resolved) -> RunConfig:
+        """The same run with what the config says of this model alone; of a run for a model, itself."""
+        return self if self.remake is None else self.remake(resolved.names)
+
+    def announced(self, streams: Streams, *, quiet: bool = False) -> RunConfig:
+        """The same run, after its notices were shown."""
+        for notice in () if quiet or self.quiet else self.notices:
+            streams.note(notice)
+        return self
 
     def open_backend(
         self,
@@ -188,6 +210,8 @@ class RunConfig:
 
         if not switching:
             self.check_flags(resolved)
+        if self.remake is not None:
+            return self.for_model(resolved).open_backend(resolved, parallel, workers, switching=True)
         if parallel is None and self.keep_alive.applies_to(resolved):
             return self._kept(resolved)
         return open_backend(
@@ -234,6 +258,16 @@ def run_config(
     logprobs: int | None = None,
 ) -> RunConfig:
     """Merge flags, environment and config. Raises UsageError for flags that contradict each other."""
+
+    def made(config: Config) -> RunConfig:
+        return _merged(flags, config, answer_format=answer_format, logprobs=logprobs)
+
+    return replace(made(config), remake=lambda names: made(config.for_model(names)))
+
+
+def _merged(
+    flags: TurnFlags, config: Config, *, answer_format: AnswerFormat | None, logprobs: int | None
+) -> RunConfig:
     reasoning = ReasoningLayers(flags.reasoning(), config.reasoning())
     sessions = config["save"] and not flags.no_save
     # llama.cpp reads the states back without checks: others must not be able to write them.
@@ -246,6 +280,7 @@ def run_config(
             configured=config["model"],
             folders=tuple(config.model_folders()),
             endpoints=config.endpoints,
+            aliases=config.aliases,
         ),
         engine=_engine(flags, config),
         reasoning=reasoning,
@@ -271,6 +306,7 @@ def run_config(
         screen=ChatScreen(config["banner"], config["title"], config["notify"], config["notify_after"]),
         keep_alive=keep_alive_choice(flags.keep_alive, config),
         local_flags=_local_flags(flags),
+        notices=config.notices,
     )
 
 
@@ -300,4 +336,6 @@ def _engine(flags: TurnFlags, config: Config) -> EngineSettings:
             "conflicting_options", "--draft and --no-draft contradict each other.", "Give one of them."
         )
     merged = over(flags.layer(EngineSettings), config.engine())
+    if merged.draft:
+        merged = replace(merged, draft=config.expand(merged.draft))
     return replace(merged, draft=DRAFT_OFF) if flags.no_draft else merged

@@ -29,11 +29,15 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setup:
-    """A conversation and its backend, not loaded yet. `notices` are sentences for the user."""
+    """A conversation and its backend, not loaded yet. `run`: with what the config says of this model alone.
+
+    `notices` are sentences for the user.
+    """
 
     resolved: Resolved
     conversation: Conversation
     backend: ChatBackend
+    run: RunConfig
     notices: tuple[str, ...] = ()
 
 
@@ -86,6 +90,7 @@ def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] |
         resolved, problem = _model(run, session)
         started = resolved, run.open_backend(resolved)
     resolved, backend = started
+    run = run.for_model(resolved)
     conversation = Conversation(store, system=run.system or "", preferences=run.preferences)
     if session is not None:
         conversation.open(session)
@@ -94,7 +99,7 @@ def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] |
     elif run.session.name:
         conversation.branch.join(run.session.name)
     conversation.branch.set_reference(backend.reference)
-    return Setup(resolved, conversation, backend, (problem,) if problem else ())
+    return Setup(resolved, conversation, backend, run, tuple(filter(None, (problem, *run.notices))))
 
 
 def _resumed(store: Store, choice: SessionChoice) -> Session | None:

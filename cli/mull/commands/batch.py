@@ -132,6 +132,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         resolved = run.model.resolve()
         if resolved.chosen_by == "builtin":
             raise BeyondPebble("batches")
+        run = run.for_model(resolved).announced(streams)
         backend = stack.enter_context(closing(run.open_backend(resolved, parallel)))
         standing = run.preferences.turn_settings(backend.sampling_advice)
         check_supported(backend, standing, parallel=flags.parallel)

@@ -152,13 +152,13 @@ def bench(
     if show:
         show_tuned(streams, json=json)
         return
-    run = run_config(flags, read_config())
+    run = run_config(flags, read_config()).announced(streams, quiet=json)
     resolved = run.model.resolve()
     if forget:
         forget_tuned(resolved, streams)
         return
     control, view = TurnControl(), ProgressLine(streams, quiet=json)
-    subjects = [Subject(resolved.name, resolved, run.engine)]
+    subjects = [Subject(resolved.name, resolved, run.for_model(resolved).engine)]
     with stop_on_interrupt(control):
         if tune:
             tune_model(subjects[0], control, view, streams, json=json)
@@ -182,7 +182,7 @@ def _other(what: str, run: RunConfig) -> Subject:
 
     resolved = run.model.resolve(None if "=" in what else what)
     if "=" not in what:
-        return Subject(resolved.name, resolved, run.engine)
+        return Subject(resolved.name, resolved, run.for_model(resolved).engine)
     if resolved.address is not None:
         raise not_here(resolved.address, [f"--vs {what}"])
     values = {}
@@ -196,7 +196,7 @@ def _other(what: str, run: RunConfig) -> Subject:
             values[name] = config.parse(name, text)
         except ValueError as error:
             raise UsageError("usage_error", f"--vs {error}.") from error
-    return Subject(what, resolved, over(EngineSettings(**values), run.engine))
+    return Subject(what, resolved, over(EngineSettings(**values), run.for_model(resolved).engine))
 
 
 def _measure(

@@ -1,16 +1,18 @@
-"""`mull config`: list, get, set, unset and edit the settings in the config file, and print its path."""
+"""`mull config`: list, get and trace the settings that hold, set, unset and edit those of the config file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from mull import config
 from mull.commands._editor import open_file
-from mull.commands._options import Json
-from mull.config import CONFIG_FILE, read_config
+from mull.commands._options import Json, TurnFlags, completes
+from mull.config import CONFIG_FILE
+from mull.config.aliases import alias_of_key
+from mull.errors import MullError
 from mull.fs import paths
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
@@ -18,7 +20,26 @@ from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(metavar="KEY", help="A setting's name; mull config lists them.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY",
+        help="A setting's name; mull config lists them.",
+        autocompletion=completes("settings"),
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="The setting of this model alone.",
+        autocompletion=completes("answering_models"),
+        show_default=False,
+    ),
+]
 
 
 @app.callback()
@@ -30,9 +51,9 @@ def root() -> None:
 
 
 @app.command("list")
-def listing(context: typer.Context, *, json: Json = False) -> None:
+def listing(context: typer.Context, *, model: Model = None, json: Json = False) -> None:
     """List every setting with its value and meaning."""
-    settings = read_config()
+    settings = _settings(model)
     if json:
         from mull.terminal.views.json_output import write_object
 
@@ -54,27 +75,126 @@ def _value(value: Any, *, is_set: bool) -> Styled:
 
 
 @app.command("get")
-def get(context: typer.Context, name: Name) -> None:
+def get(context: typer.Context, name: Name, *, model: Model = None) -> None:
     """Print the value of a setting; nothing when it is unset.
 
-    A setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure or .timeout.
+    It is the value that holds here: of the environment, the project's file or yours. An alias is aliases.NAME, a
+    setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure or .timeout.
     """
     streams: Streams = context.obj
-    value = config.value_text(read_config(), name)
+    value = config.value_text(_settings(model), name)
     if value:
         streams.write_stdout(value + "\n")
 
 
+@app.command("where")
+def where(context: typer.Context, name: Name, *, model: Model = None, json: Json = False) -> None:
+    """Show where the value of a setting comes from.
+
+    Every place that sets it is a line; the first one wins.
+    """
+    streams: Streams = context.obj
+    settings = config.read_config()
+    found = config.origins(settings, name, _names(settings, model))
+    if json:
+        from mull.terminal.views.json_output import write_object
+
+        places = [{"place": one.place, "table": one.table, "value": one.value} for one in found]
+        write_object(streams, {"v": 1, "name": name, "places": places, "error": None})
+        return
+    rows = [
+        (one.label, Styled(config.show_value(one.value), "muted" if i else "bold accent"))
+        for i, one in enumerate(found)
+    ]
+    if rows:
+        table(streams, ("Place", "Value"), rows)
+    else:
+        streams.note(f"Nothing sets {name}: it is left to the model, or to mull.")
+    if flag := _flag(name):
+        streams.note(f"A command's {flag} goes over all of them.")
+
+
+def _flag(name: str) -> str | None:
+    """The spelling of the flag for a setting."""
+    hint = get_type_hints(TurnFlags, include_extras=True).get(name)
+    if hint is None:
+        return None
+    option = hint.__metadata__[0]  # Typer keeps the first spelling as its default
+    spellings = (option.default, *(option.param_decls or ()))
+    return next((one for one in spellings if isinstance(one, str) and one.startswith("--")), None)
+
+
 @app.command("set", context_settings={"ignore_unknown_options": True})  # a value may be negative
-def set_(name: Name, value: Annotated[str, typer.Argument(help="The new value.")]) -> None:
-    """Set a setting."""
-    config.save_value(_file(), name, value)
+def set_(
+    context: typer.Context,
+    name: Name,
+    value: Annotated[str, typer.Argument(help="The new value.")],
+    *,
+    model: Model = None,
+) -> None:
+    """Set a setting in your config file.
+
+    aliases.NAME is another name for a model: mull config set aliases.fast qwen3-4b
+    """
+    _check_name(context, name)
+    config.save_value(_file(), name, value, _known(model))
 
 
 @app.command("unset")
-def unset(name: Name) -> None:
-    """Reset a setting to its default."""
-    config.save_value(_file(), name, None)
+def unset(name: Name, *, model: Model = None) -> None:
+    """Reset a setting to its default, or remove an alias."""
+    config.save_value(_file(), name, None, _known(model, new=False))
+
+
+def _settings(model: str | None) -> config.Config:
+    """The settings, for this model if one is named."""
+    settings = config.read_config()
+    return settings.for_model(_names(settings, model)) if model else settings
+
+
+def _names(settings: config.Config, model: str | None) -> tuple[str, ...]:
+    """What tables may call a model. One that is not here is called as it is spelled."""
+    if model is None:
+        return ()
+    from mull.models.naming.filenames import quantization
+    from mull.models.resolve import find
+
+    meant = settings.expand(model)
+    try:
+        found = find(meant, folders=settings.model_folders(), endpoints=settings.endpoints)
+    except MullError:
+        bare, _, tag = meant.rpartition(":")
+        return (bare, meant) if bare and quantization(f"-{tag}.gguf") else (meant,)
+    return (*found.names, meant)
+
+
+def _known(model: str | None, *, new: bool = True) -> str | None:
+    """A model's name for a table, which must be known, installed or not. Raises what `find` raises else."""
+    from mull.models.resolve import find
+
+    if model is None:
+        return None
+    settings = config.load(_file())
+    if not new or model in settings.aliases:
+        return model
+    try:
+        find(model, folders=settings.model_folders(), endpoints=settings.endpoints)
+    except MullError as error:
+        if error.code != "not_installed":
+            raise
+    return model
+
+
+def _check_name(context: typer.Context, name: str) -> None:
+    """An alias that is called like a command would be typed as one. Raises MullError."""
+    root: Any = context.find_root().command
+    alias = alias_of_key(name)
+    if alias in root.list_commands(context):
+        raise MullError(
+            "invalid_setting",
+            f"mull {alias} is a command, so no alias is called like it.",
+            "An alias is used behind -m; choose another name.",
+        )
 
 
 @app.command("path")

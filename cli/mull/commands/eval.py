@@ -93,12 +93,14 @@ def eval_(
     asked = _modes(modes)
     questions = read_questions(file or BUILT_IN)
     run = run_config(flags, read_config())
+    resolved = run.model.resolve()
     quiet = run.quiet or json
+    run = run.for_model(resolved).announced(streams, quiet=quiet)
     view, control = ProgressLine(streams, quiet=quiet), TurnControl()
     outcomes: list[EvalOutcome] = []
     with (
         stop_on_interrupt(control),
-        closing(run.open_backend(run.model.resolve(), ParallelSettings(parallel, len(questions)))) as backend,
+        closing(run.open_backend(resolved, ParallelSettings(parallel, len(questions)))) as backend,
     ):
         check_supported(backend, TurnSettings(), parallel=parallel)
         with suppress(Interrupted):  # then no question was asked

@@ -104,15 +104,18 @@ def _list(
     from mull.backends.recommendation import recommended
     from mull.commands._inventory import all_rows
     from mull.commands._models_table import show_models
+    from mull.config import read_config
     from mull.models.disk.discover import unfinished
     from mull.models.inventory import record, select
     from mull.terminal.views.json_output import write_object
 
     catalogue, machine = _catalogue_and_machine(streams)
+    aliases = read_config().aliases
     rows = select(all_rows(catalogue, machine), words=words, licence=licence, installed=installed)
     partial = unfinished() if installed else []
     if json:
         value = {"v": 1, "updated": catalogue.updated, "models": [record(row) for row in rows]}
+        value["aliases"] = {**aliases}
         if installed:
             value["unfinished"] = [{"repo": repo, "bytes": size} for repo, size in partial]
         write_object(streams, value)
@@ -126,6 +129,8 @@ def _list(
     else:
         near = ", ".join(catalogue.nearest(" ".join(words)))
         streams.note(f"No model matches.{f' Nearest: {near}.' if near else ''}")
+    if aliases:
+        streams.note(f"Aliases: {', '.join(f'{alias} for {model}' for alias, model in aliases.items())}.")
     for repo, size in partial:
         streams.note(f"Unfinished: {repo}, {size_text(size)}. mull pull resumes it, mull rm removes it.")
 

@@ -52,7 +52,9 @@ def pull(
     from mull.config import read_config
     from mull.models.resolve import check_local
 
-    check_local(names, read_config().endpoints)
+    settings = read_config()
+    names = [settings.expand(name) for name in names]
+    check_local(names, settings.endpoints)
     for name in names:
         pulled = fetch(
             name,

@@ -35,6 +35,7 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
 
     streams: Streams = context.obj
     settings = read_config()
+    names = [settings.expand(name) for name in names]
     check_local(names, settings.endpoints)
     state_store = open_state_store(settings)
     for name in names:

@@ -189,7 +189,7 @@ def serve(
         threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, draft=draft,
         no_draft=no_draft,
     )  # fmt: skip
-    run = run_config(flags, read_config())
+    run = run_config(flags, read_config()).announced(streams, quiet=quiet)
     with ExitStack() as stack:
         models = _open(model or [], run, ParallelSettings(parallel), workers, stack)
         opened = listen.unix(socket_path) if socket_path is not None else listen.tcp(host, port)

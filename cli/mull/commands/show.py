@@ -54,6 +54,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
 
     streams: Streams = context.obj
     settings = read_config()
+    name = settings.expand(name)
     if address := address_of(name, settings.endpoints):
         from mull.commands import _show_endpoint
 

@@ -25,12 +25,13 @@ def stop(context: typer.Context, model: Model = None, json: Json = False) -> Non
 
     Without a name, of all. An answer that is being generated is cut. The next question loads the model again.
     """
+    from mull.config import read_config
     from mull.errors import MullError
     from mull.keep_alive import record, stopping
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
-    wanted = record.running() if model is None else stopping.named(model)
+    wanted = record.running() if model is None else stopping.named(read_config().expand(model))
     left = [server for server in wanted if not stopping.stop(server)]
     if left:
         raise MullError(

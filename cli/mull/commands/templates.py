@@ -12,6 +12,7 @@ import typer
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.config import trust
+from mull.config.project import project_file
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.fs.atomic import create_atomic
@@ -141,7 +142,7 @@ def edit(context: typer.Context, name: Name) -> None:
 
 @app.command("trust")
 def trust_(context: typer.Context, folder: Folder = None) -> None:
-    """Let a project's templates set a model, files and the machine's resources.
+    """Let a project's templates and its .mull.toml set a model, files and the machine's resources.
 
     Without that they may set texts, thinking, sampling and the length of the answer. Trust ends
     when the folder moves or changes its owner. Prints the folder that is trusted.
@@ -153,7 +154,7 @@ def trust_(context: typer.Context, folder: Folder = None) -> None:
 
 @app.command("untrust")
 def untrust(context: typer.Context, folder: Folder = None) -> None:
-    """Trust a project's templates no longer."""
+    """Trust a project's templates and its .mull.toml no longer."""
     streams: Streams = context.obj
     place = folder or _this_project()
     if not trust.untrust(place):
@@ -181,12 +182,14 @@ def _sole_editor(file: Path) -> Iterator[None]:
 
 
 def _this_project() -> Path:
-    """The folder around the nearest `.mull/templates`. Raises UsageError."""
+    """The folder around the nearest `.mull/templates` or `.mull.toml`. Raises UsageError."""
     project = files.project(Path.cwd())
+    if project is None and (settings := project_file(Path.cwd())):
+        project = settings.parent
     if project is None:
         raise UsageError(
             "untrustable_folder",
-            "There is no .mull/templates here.",
+            "There is no .mull/templates and no .mull.toml here.",
             "Name the folder: mull templates trust FOLDER",
         )
     return project

@@ -61,8 +61,9 @@ def verify(context: typer.Context, names: Names = None, json: Json = False) -> N
 
     streams: Streams = context.obj
     settings = read_config()
-    check_local(names or [], settings.endpoints)
-    models = _chosen(names or [], settings.model_folders())
+    names = [settings.expand(name) for name in names or []]
+    check_local(names, settings.endpoints)
+    models = _chosen(names, settings.model_folders())
     catalogue = load_catalogue(paths.config_dir())
     control = TurnControl()
     verdicts: list[Verification] = []

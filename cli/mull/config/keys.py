@@ -108,6 +108,12 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("code_theme", str, "a theme of Pygments for source code; unset: the theme's own styles"),
     ConfigKey("model_folders", list, "further folders with .gguf files", default=()),
 )
+OF_ALL_MODELS = frozenset(
+    {"model", "model_folders", "save", "history", "prefix_cache_gb", "keys", "banner", "title", "notify"}
+    | {"notify_after", "theme", "code_theme"}
+)
+"""What no table `[models."NAME"]` can set: it holds before the model is known, or for several of them."""
+LONGEST_NAME = 80  # characters of a model's name in a message
 BY_NAME = {key.name: key for key in KEYS}
 WORDS = {
     str: "text",
@@ -168,6 +174,13 @@ def check(name: str, value: Any) -> Any:
         near = nearest(name, BY_NAME)
         raise ValueError(f'has an unknown key "{name}"' + (f" (did you mean {near[0]}?)" if near else ""))
     return check_kind(key, value)
+
+
+def check_of_model(model: str, name: str, value: Any) -> Any:
+    """`check` for a table `[models."NAME"]`, which has only what may differ between models."""
+    if name in OF_ALL_MODELS:
+        raise ValueError(f'cannot set "{name}" for the model "{model[:LONGEST_NAME]}" alone')
+    return check(name, value)
 
 
 def check_kind(key: ConfigKey, value: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Whose prompt templates may set more than the prompt: the user's own, and those of folders that the user trusts.
+"""Whose prompt templates and `.mull.toml` may set more than the prompt: the user's own, and those of trusted folders.
 
-In: a template's path, or a folder. Out: whether it is trusted, or why it cannot be. Trust holds for one folder, by its
-real path and its owner, while nobody else can write there; the list lies in the state folder. Raises MullError
-(untrustable_folder) and, when the list cannot be stored, OSError.
+In: the path of a template or of a project's settings, or a folder. Out: whether it is trusted, or why it cannot be.
+Trust holds for one folder, by its real path and its owner, while nobody else can write there; the list lies in the
+state folder. Raises MullError (untrustable_folder) and, when the list cannot be stored, OSError.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mull.fs.lock import locked
 from mull.settings import Sampling
 
 LIST = "trusted-folders.json"  # in the state folder
+PROJECT_FILE = ".mull.toml"  # a project's settings
 HARMLESS = frozenset(
     {"system", "stop", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard"}
     | {"markdown", "schema"}
@@ -77,12 +78,17 @@ def folder_of(folder: Path) -> Path:
 
 
 def trust(folder: Path) -> Path:
-    """Trust the templates of a project, or those that lie in the folder; returns the folder that is trusted now."""
+    """Trust the templates and the settings of a project, or those that lie in the folder; returns the folder of the
+    templates."""
     place = folder_of(folder)
-    if why := cannot_be_trusted(place):
-        raise UsageError("untrustable_folder", f"{folder} cannot be trusted: {why}.", ownership.remedy(why))
+    places = {place, Path(os.path.realpath(folder))} if (folder / PROJECT_FILE).exists() else {place}
+    for one in places:
+        if why := cannot_be_trusted(one):
+            raise UsageError(
+                "untrustable_folder", f"{folder} cannot be trusted: {why}.", ownership.remedy(why)
+            )
     with _sole_writer():
-        _write({**trusted_folders(), str(place): _owner(place)})
+        _write({**trusted_folders(), **{str(one): _owner(one) for one in places}})
     return place
 
 

@@ -1,7 +1,7 @@
 """Writing the config file, atomically; the user's comments and order stay. One writer at a time.
 
 Several processes may do so at once: each sees what the others have written. Raises MullError (invalid_config,
-invalid_setting, unknown_setting, unknown_endpoint, endpoint_exists, file_in_use), OSError.
+invalid_setting, unknown_setting, unknown_endpoint, unknown_alias, endpoint_exists, file_in_use), OSError.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mull.config.aliases import ALIASES, alias_of_key, check_alias, check_circles, check_free_alias
 from mull.config.endpoints import (
     ENDPOINT_KEYS,
     TABLE,
@@ -21,8 +22,9 @@ from mull.config.endpoints import (
     unknown_endpoint,
     unknown_key,
 )
-from mull.config.file import LONGEST, invalid
-from mull.config.keys import KEYS, find_key, parse
+from mull.config.file import LONGEST, MODELS, invalid
+from mull.config.keys import KEYS, check_of_model, find_key, parse
+from mull.config.listing import unknown_alias
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import MullError
 from mull.fs import paths
@@ -31,11 +33,16 @@ from mull.fs.text import read_utf8, reason
 from mull.fs.toml_text import check_toml
 
 
-def save_value(path: Path, name: str, text: str | None) -> None:
-    """Set one key from its text form (None: remove it)."""
+def save_value(path: Path, name: str, text: str | None, model: str | None = None) -> None:
+    """Set one key from its text form (None: remove it); with a model's name, in its table `[models."NAME"]`."""
     with _document(path) as document:
         place = split_key(name)
-        if place is None:
+        alias = alias_of_key(name)
+        if model is not None:
+            _change_of_model(document, model, name, text)
+        elif alias is not None:
+            _change_alias(document, alias, text)
+        elif place is None:
             _change_key(document, name, text)
         elif text is None:
             _unset_endpoint(document, *place)
@@ -118,6 +125,51 @@ def _change_key(document: Any, name: str, text: str | None) -> None:
             document[name] = value
     except ValueError as error:
         raise MullError("invalid_setting", f"mull config set {error}.", f"{name}: {key.help}.") from error
+
+
+def _change_alias(document: Any, alias: str, text: str | None) -> None:
+    import tomlkit
+
+    table = document.get(ALIASES, {})
+    if text is None:
+        if alias not in table:
+            raise unknown_alias(alias, table)
+        del table[alias]
+        if not table:
+            document.pop(ALIASES)
+        return
+    try:
+        model = check_alias(alias, text)
+        check_free_alias(alias)
+        check_circles({**table, alias: model})
+    except ValueError as error:
+        hint = f"{ALIASES}.{alias}: what -m {alias} means."
+        raise MullError("invalid_setting", f"mull config set {error}.", hint) from error
+    document.setdefault(ALIASES, tomlkit.table())[alias] = model
+
+
+def _change_of_model(document: Any, model: str, name: str, text: str | None) -> None:
+    import tomlkit
+
+    tables = document.get(MODELS, {})
+    spelled = next((one for one in tables if one.casefold() == model.casefold()), model)
+    if text is None:
+        if name in tables.get(spelled, {}):
+            del tables[spelled][name]
+            if not tables[spelled]:
+                del tables[spelled]
+            if not tables:
+                document.pop(MODELS)
+        else:
+            find_key(name)
+        return
+    key = find_key(name)
+    try:
+        value = check_of_model(model, name, parse(name, text))
+    except ValueError as error:
+        raise MullError("invalid_setting", f"mull config set {error}.", f"{name}: {key.help}.") from error
+    tables = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
+    tables.setdefault(spelled, tomlkit.table())[name] = value
 
 
 def _set_endpoint(document: Any, name: str, key: str | None, text: str) -> None:

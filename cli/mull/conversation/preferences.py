@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mull import config
 from mull.errors import MullError, UsageError
@@ -27,6 +27,8 @@ from mull.suggest import did_you_mean, nearest
 Advice = Callable[
     [bool | None], Sampling
 ]  # thinking on, off, or unset → the sampling where the user sets none
+
+Layer = TypeVar("Layer", "Preferences", Sampling)
 
 _SAMPLING = tuple(f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
 SETTABLE: tuple[str, ...] = (
@@ -103,6 +105,10 @@ class Preferences:
             return replace(self, reasoning=replace(self.reasoning, budget=value, on=on))
         return replace(self, **{name: value})
 
+    def moved(self, before: Preferences, after: Preferences) -> Preferences:
+        """These for another model: what is as in `before` becomes as in `after`, what was changed stays."""
+        return _moved(self, before, after)
+
     def rows(self, advice: Advice) -> list[tuple[str, str, bool]]:
         """Every settable name, its effective value, and whether the user has set it."""
         settings = self.turn_settings(advice)
@@ -117,6 +123,17 @@ class Preferences:
                 own = value if value != config.find_key(name).default else None
             rows.append((name, config.show_value(value) or "none", own is not None))
         return rows
+
+
+def _moved(mine: Layer, before: Layer, after: Layer) -> Layer:
+    changed = {}
+    for name in (f.name for f in fields(mine)):
+        own, old, new = (getattr(one, name) for one in (mine, before, after))
+        if isinstance(own, Sampling):
+            changed[name] = _moved(own, old, new)
+        elif own == old:
+            changed[name] = new
+    return replace(mine, **changed)
 
 
 def _value(name: str, text: str) -> Any:

@@ -15,6 +15,7 @@ from mull.models.catalogue.catalogue import CatalogueEntry
 from mull.models.disk.discover import Source
 from mull.models.gguf.sampling_defaults import file_sampling_defaults
 from mull.models.hub.environment import offline
+from mull.models.naming.filenames import quantization
 from mull.settings import Sampling
 
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
@@ -60,6 +61,18 @@ class Resolved:
                 "mull ask, chat, batch and eval take it; this needs a GGUF file.",
             )
         return self.path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a table `[models."NAME"]` of the config may call it, the most general name first."""
+        if self.address is not None:
+            return (f"@{self.address.endpoint.name}", str(self.address))
+        bare, _, tag = self.name.rpartition(":")
+        bare = bare if bare and quantization(f"-{tag}.gguf") else self.name
+        quant = quantization(self.path.name)
+        general = [self.entry.name] if self.entry is not None else []
+        exact = [f"{name}:{quant}" for name in (*general, bare)] if quant else []
+        return tuple(dict.fromkeys([*general, bare, *exact, self.name, str(self.path.absolute())]))
 
     @property
     def vouched(self) -> bool:

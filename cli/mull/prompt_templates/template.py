@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mull import config
+from mull.config.project import SETTABLE
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_utf8, reason
 from mull.fs.toml_text import line_of, loads
-from mull.settings import EngineSettings, Sampling
 from mull.suggest import nearest
 
 SUFFIX = ".toml"
 _LONGEST = 1 << 20  # bytes of a file
 INPUT = "input"
-SETTINGS = frozenset(
-    {"model", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard", "markdown"}
-    | {f.name for layer in (Sampling, EngineSettings) for f in fields(layer)}
-) & {key.name for key in config.KEYS}
+SETTINGS = SETTABLE - {"system"}  # which is a text of the template, not one of its settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def _model(chat: Chat, argument: str) -> None:
         return
     chat.is_builtin = False
     chat.conversation.branch.set_reference(backend.reference)
+    chat.use_settings(chat.config.for_model(resolved))
     chat.note(f"Switched to {chat.model_name}.")
     chat.measure()
 

@@ -44,6 +44,7 @@ class Chat:
     ) -> None:
         self.config = config
         self.conversation = setup.conversation
+        self._run = setup.run  # what the config says of the model in use
         self.backend = setup.backend
         self.address = setup.resolved.address  # where the model answers, if not on this machine
         self.is_builtin = setup.resolved.chosen_by == "builtin"  # the user chose no model
@@ -69,6 +70,14 @@ class Chat:
             return self.backend.name
         model = self.backend.reference.removesuffix(f"@{self.address.endpoint.name}")
         return replace(self.address, model=model or None).label
+
+    def use_settings(self, run: RunConfig) -> None:
+        """Take the settings for another model; what the user has changed in this chat stays."""
+        conversation = self.conversation
+        conversation.preferences = conversation.preferences.moved(self._run.preferences, run.preferences)
+        if not conversation.path and conversation.branch.system == (self._run.system or ""):
+            conversation.branch.set_system(run.system or "")
+        self._run = run
 
     # Turns on the screen.
 

@@ -1,0 +1,73 @@
+"""The settings in force: the user's file, a project's file and the environment, read and merged.
+
+Raises MullError (invalid_config) for a file, UsageError (invalid_setting) for a variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mull.config.aliases import check_circles
+from mull.config.environment import read_environment
+from mull.config.file import CONFIG_FILE, invalid, load
+from mull.config.keys import BY_NAME, ConfigKey
+from mull.config.layers import Config, Layer, Values, merged
+from mull.config.project import Project, read_project
+from mull.fs import ownership, paths
+
+
+def read_config() -> Config:
+    """The settings that hold here, without those of flags."""
+    config = _user()
+    project = read_project(_here())
+    between = (project.layer,) if project else ()
+    layers = (*config.layers, *between, Layer("", read_environment()))
+    aliases = _aliases(config, project)
+    notices = project.notices if project else ()
+    return replace(config, values=merged(layers), layers=layers, aliases=aliases, notices=notices)
+
+
+def _aliases(config: Config, project: Project | None) -> Mapping[str, str]:
+    """The aliases of both files; the project's goes first where both have one."""
+    if project is None or not project.aliases:
+        return config.aliases
+    both = {**config.aliases, **project.aliases}
+    try:
+        check_circles(both)
+    except ValueError as error:
+        raise invalid(Path(project.layer.place), f"{error}, with those of your config") from error
+    return both
+
+
+def _here() -> Path | None:
+    """The working folder; None when it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+def _user() -> Config:
+    """The user's config file.
+
+    From a file that others could have written, only switches, numbers and choices are taken: no text or list, which
+    could name a model to load or a folder to search, or be a command one day.
+    """
+    config = load(paths.config_dir() / CONFIG_FILE)
+    (layer,) = config.layers
+    named = layer.values or layer.models or config.endpoints or config.aliases
+    if not named or ownership.weakness(config.path) is None:
+        return config
+    models = {model: _harmless(values) for model, values in layer.models.items()}
+    layer = Layer(layer.place, _harmless(layer.values), models)
+    return Config(config.path, layer.values, layers=(layer,))
+
+
+def _harmless(values: Values) -> Values:
+    return {name: value for name, value in values.items() if _is_harmless(BY_NAME[name])}
+
+
+def _is_harmless(key: ConfigKey) -> bool:
+    return bool(key.choices) or key.kind not in {str, list}
