@@ -137,6 +137,20 @@ def test_list_reports_unfinished_downloads(mull: Run, home: dict[str, str]) -> N
     assert b"Unfinished" not in mull("models").stderr
 
 
+def test_base_models_are_marked_in_the_catalogue_and_on_the_disk(mull: Run, place: Place) -> None:
+    place("somebody/Odd-Model-GGUF", "Odd-Model-Q8_0.gguf")  # without a chat template
+    for _ in range(5):  # a busy machine reads some of the headers in the next call
+        rows = {row["name"]: row for row in found(mull("models", "--json"))["models"]}
+        odd = next(row for name, row in rows.items() if "Odd-Model" in name)
+        if odd["base"]:
+            break
+    assert (rows["gpt2"]["base"], odd["base"]) == (True, True)
+    assert (rows["qwen3-0.6b"]["base"], rows["pebble"]["base"]) == (False, False)
+    lines = {line.split("\t")[0]: line for line in mull("models").stdout.decode().splitlines()}
+    assert "\tfits in memory (base model)\t" in lines["gpt2-xl"]
+    assert "base" not in lines["qwen3-0.6b"]
+
+
 def test_best_is_one_model_with_a_reason_and_the_pull_command(mull: Run) -> None:
     value = found(mull("models", "--best", "--json"))
     assert value["pull"] == f"mull pull {value['best']['name']}"

@@ -36,6 +36,19 @@ def test_no_line_is_wider_than_the_screen_and_no_name_is_cut(environ: dict[str, 
     assert all(len(line) < columns for line in lines)
 
 
+def test_base_models_do_not_run_well(environ: dict[str, str]) -> None:
+    with Terminal([*MULL, "models"], columns=100, rows=50, environ=environ) as terminal:
+        assert terminal.exit() == 0
+        lines = terminal.everything
+    well, base = (
+        next(i for i, line in enumerate(lines) if line.startswith(title))
+        for title in ("Runs well here", "Base models")
+    )
+    named = {name: at for at, line in enumerate(lines) for name in line.split()[:2]}
+    assert well < named["qwen3-0.6b"] < base
+    assert all(base < named[name] for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"))
+
+
 def test_show_pages_the_card_and_the_readme(environ: dict[str, str], tmp_path: Path) -> None:
     snapshot = Path(environ["HF_HOME"]) / "hub" / REPO / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)

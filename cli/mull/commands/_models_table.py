@@ -1,7 +1,8 @@
 """The table of `mull models` and `mull list`.
 
 In: models with their plans, and the name of the recommended one. Out: on a terminal, a group of what runs well here,
-one of what is slow, and the names of what is too large; in a pipe, a line for each model in the catalogue's order.
+one of what is slow, one of base models, and the names of what is too large; in a pipe, a line for each model in the
+catalogue's order.
 """
 
 from __future__ import annotations
@@ -39,13 +40,15 @@ def show_models(streams: Streams, rows: Sequence[InventoryItem], best: str, *, a
         table(streams, ("",) * 8, [plain(row) for row in rows])
         return
     others = [row for row in rows if row.kind]
-    rows = [row for row in rows if not row.kind]
+    base = [row for row in rows if row.base and row.plan and row.plan.fits]
+    rows = [row for row in rows if not row.kind and row not in base]
     small = [row for row in rows if row.plan and row.plan.fits]
     well = [row for row in small if is_brisk(row.plan)]
     well.sort(key=lambda row: (row.name != best, not row.installed))
     slow = [row for row in small if not is_brisk(row.plan)]
     large = [row for row in rows if row not in small]
     groups = [("Runs well here", well), (f"Slower than {BRISK:.0f} tokens/s here", slow)]
+    groups.append(("Base models (they continue text)", base))
     if all_rows or (rows and not small) or any(row.installed for row in large):
         groups.append(("Too large for this machine", large))
         large = []
@@ -94,10 +97,16 @@ def plain(row: InventoryItem) -> Sequence[str]:
         _licence(row),
         _THINKS[entry.reasoning.kind] if entry else "",
         "yes" if row.installed else "",
-        plan.words if plan else row.kind.partition(",")[0],
+        _verdict(row),
         _tokens(plan.ctx) if plan and plan.fits else "",
         _speed(plan.speed) if plan and plan.speed else "",
     )
+
+
+def _verdict(row: InventoryItem) -> str:
+    if row.plan is None:
+        return row.kind.partition(",")[0]
+    return f"{row.plan.words} (base model)" if row.base else row.plan.words
 
 
 def _cells(streams: Streams, row: InventoryItem, best: str) -> Sequence[object]:
@@ -112,7 +121,10 @@ def _cells(streams: Streams, row: InventoryItem, best: str) -> Sequence[object]:
         size,
         Styled(licence, "muted"),
         thinks,
-        Styled(words, "warning" if verdict == "good" and not is_brisk(row.plan) else verdict),
+        Styled(
+            row.plan.words if row.plan else words,
+            "warning" if verdict == "good" and not is_brisk(row.plan) else verdict,
+        ),
         Styled(context, "muted"),
         speed,
     )

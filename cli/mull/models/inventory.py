@@ -32,7 +32,8 @@ class InventoryItem:
     """A model by the name that `-m` takes. `entry` None: not in the catalogue. `local`: the installed file, if any.
 
     `file`: what `mull pull` would download. `plan`: of the installed file, else of that one; None: no figures known.
-    `kind`: what the installed file is instead of a language model; it then has no plan.
+    `kind`: what the installed file is instead of a language model; it then has no plan. `base`: it has no chat
+    template, so that it continues text.
     """
 
     name: str
@@ -41,6 +42,7 @@ class InventoryItem:
     file: CatalogueFile | None = None
     plan: MemoryPlan | None = None
     kind: str = ""
+    base: bool = False
 
     @property
     def installed(self) -> bool:
@@ -102,7 +104,7 @@ def _row(
         layout = layouts.of((BUILTIN,))
         return InventoryItem(entry.name, entry, plan=plan(layout, machine) if layout else None)
     found = offer(entry, machine)
-    return InventoryItem(entry.name, entry, file=found.file, plan=found.plan)
+    return InventoryItem(entry.name, entry, file=found.file, plan=found.plan, base=entry.base)
 
 
 def _local(
@@ -113,7 +115,8 @@ def _local(
         return InventoryItem(name, entry, model, kind=kind)
     if layout is None and entry is not None:
         layout = from_entry(entry, CatalogueFile(model.quant or "", (model.filename,), model.bytes))
-    return InventoryItem(name, entry, model, plan=plan(layout or from_size(model.bytes), machine))
+    base = layouts.base(model.parts) or (entry is not None and entry.base)
+    return InventoryItem(name, entry, model, plan=plan(layout or from_size(model.bytes), machine), base=base)
 
 
 def find_item(
@@ -163,6 +166,7 @@ def _of_quant(entry: CatalogueEntry, quant: str | None, machine: Machine) -> Inv
         entry,
         file=file,
         plan=plan(layout, machine) if layout else None,
+        base=entry.base,
     )
 
 
@@ -210,6 +214,7 @@ def record(row: InventoryItem) -> dict[str, Any]:
         "source": row.local.source if row.local else "builtin" if row.installed else None,
         "path": str(row.parts[0]) if row.parts else None,
         "other_kind": row.kind or None,
+        "base": row.base,
         "verdict": (
             {
                 "kind": found.verdict,

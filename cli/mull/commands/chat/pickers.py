@@ -77,12 +77,12 @@ def _endpoint_rows(chat: Chat) -> list[Row[str]]:
 
 
 def _worse(model: InventoryItem) -> int:
-    """How badly a model fits: 0 well, 1 slowly, 2 not at all or unknown."""
+    """How badly a model fits a chat here: 0 well, 1 slowly, or a base model, 2 not at all or unknown."""
     from mull.commands._models_table import is_brisk
 
     if model.plan is None or not model.plan.fits:
         return 2
-    return 0 if is_brisk(model.plan) else 1
+    return 0 if is_brisk(model.plan) and not model.base else 1
 
 
 def _how_to_get(size: str) -> str:
@@ -99,6 +99,7 @@ def _model_row(chat: Chat, model: InventoryItem, *, recommended: bool) -> Row[st
     facts = [
         "recommended" if recommended else "",
         "installed" if model.installed else f"not installed: {_how_to_get(size)}",
+        "continues text and answers no questions" if model.base else "",
         licence,
         f"thinks: {thinks}" if thinks else "",
         f"{context} context" if context else "",

@@ -266,6 +266,7 @@ def _entry(table: _Table) -> CatalogueEntry:
             default_quant=default,
             files=files,
             approximate=frozenset(table.strings("approximate")),
+            base=table.take("base", bool, False),
             builtin=table.take("builtin", bool, False),
             too_large=table.take("too_large", bool, False),
         )

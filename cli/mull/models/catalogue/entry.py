@@ -94,6 +94,7 @@ class CatalogueEntry:
     default_quant: str | None = None
     files: tuple[CatalogueFile, ...] = ()
     approximate: frozenset[str] = frozenset()
+    base: bool = False  # no chat template: it continues text
     builtin: bool = False
     too_large: bool = False
 

@@ -66,7 +66,8 @@ def offer(entry: CatalogueEntry, machine: Machine) -> Offer:
 
 def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, str] | None:
     """The recommended model and the reason; None if no model with a published score fits."""
-    offers = [_planned(entry, entry.file(), machine) for entry in entries]  # scores are not of coarser files
+    chat = [entry for entry in entries if not entry.base]
+    offers = [_planned(entry, entry.file(), machine) for entry in chat]  # scores are not of coarser files
     fitting = [one for one in offers if one.plan and one.plan.fits and score(one.entry)]
     brisk = [one for one in fitting if _speed(one) >= BRISK]
     field = brisk or fitting
@@ -107,7 +108,7 @@ def instead(catalogue: Catalogue, entry: CatalogueEntry | None, machine: Machine
         kin = [
             one
             for one in catalogue.entries
-            if one.made_by == entry.made_by and one is not entry and score(one)
+            if one.made_by == entry.made_by and one is not entry and score(one) and not one.base
         ]
         fitting = [one for one in (offer(kind, machine) for kind in kin) if one.plan and one.plan.fits]
         fitting.sort(key=_size, reverse=True)

@@ -16,12 +16,13 @@ from typing import Any
 from mull.errors import ModelFileError, MullError
 from mull.fs.file_stamp import versioned
 from mull.fs.json_cache import JsonCache
+from mull.models.gguf.chat_template import choose_template
 from mull.models.gguf.header import DAMAGED, read_header
 from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.memory.kv_size import KvLayers
 from mull.models.memory.layout import MemoryLayout, from_headers
 
-_FORMAT = 2  # of an answer; others are ignored
+_FORMAT = 3  # of an answer; others are ignored
 
 
 class LayoutCache:
@@ -51,17 +52,25 @@ class LayoutCache:
         if self._left <= 0:
             return None
         began = time.monotonic()
-        found, kind = _read(parts)
+        found, kind, base = _read(parts)
         self._left -= time.monotonic() - began
-        self._answers[key] = {"format": _FORMAT, "layout": asdict(found) if found else None, "kind": kind}
+        layout = asdict(found) if found else None
+        self._answers[key] = {"format": _FORMAT, "layout": layout, "kind": kind, "base": base}
         self._fresh = True
         return found
 
     def kind(self, parts: Sequence[Path]) -> str:
         """What the file is instead of a language model, as far as `of` has read it; empty for a model."""
+        return str(self._known(parts).get("kind") or "")
+
+    def base(self, parts: Sequence[Path]) -> bool:
+        """Whether the file has no chat template, as far as `of` has read it."""
+        return self._known(parts).get("base") is True
+
+    def _known(self, parts: Sequence[Path]) -> dict[str, Any]:
         with suppress(OSError):
-            return str(self._answers.get(" ".join(map(versioned, parts)), {}).get("kind") or "")
-        return ""
+            return self._answers.get(" ".join(map(versioned, parts)), {})
+        return {}
 
     def save(self) -> None:
         """Store the layouts that were asked for; others, whose files may be gone, are dropped."""
@@ -69,17 +78,17 @@ class LayoutCache:
             self._cache.replace(self._answers)
 
 
-def _read(parts: Sequence[Path]) -> tuple[MemoryLayout | None, str]:
-    """The layout, and what the file is instead of a language model."""
+def _read(parts: Sequence[Path]) -> tuple[MemoryLayout | None, str, bool]:
+    """The layout, what the file is instead of a language model, and whether it is a base model."""
     try:
         headers = [read_header(part) for part in parts]
         if kind := other_kind(headers[0]) or part_problem(headers[0], parts[0]):
-            return None, kind
-        return from_headers(headers), ""
+            return None, kind, False
+        return from_headers(headers), "", choose_template(headers[0]).source is None
     except ModelFileError as error:
-        return None, "a damaged file" if error.code == DAMAGED else ""
+        return None, "a damaged file" if error.code == DAMAGED else "", False
     except (MullError, OSError):
-        return None, ""
+        return None, "", False
 
 
 def _layout(value: dict[str, Any] | None) -> MemoryLayout | None:
