@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from mull.models.memory import machine
-from mull.models.memory.machine import MemoryLimit, memory_limit
+from mull.models.memory.machine import Gpu, Machine, MemoryLimit, memory_limit
 
 
 def group(folder: Path, **files: object) -> None:
@@ -33,6 +33,26 @@ def test_the_tightest_limit_of_all_groups_counts_and_page_cache_is_free(
     assert memory_limit(process, root) == MemoryLimit(8000, 6000)
     group(root / "user" / "mull.scope", memory__max=2000, memory__current=500)
     assert memory_limit(process, root) == MemoryLimit(2000, 1500)
+
+
+def test_the_total_does_not_depend_on_what_is_in_use(tmp_path: Path, process: Path) -> None:
+    root = tmp_path / "groups"
+    (process / "cgroup").write_text("0::/user/mull.scope\n")
+    group(root / "user" / "mull.scope", memory__max=5000, memory__current=500)
+    for used in (100, 7900):  # of the larger group, by others
+        group(root / "user", memory__max=8000, memory__current=used)
+        assert memory_limit(process, root) == MemoryLimit(5000, min(4500, 8000 - used))
+
+
+@pytest.mark.parametrize("free", [1 << 30, 30 << 30])
+@pytest.mark.parametrize("bandwidth", [5e9, 400e9])
+def test_at_rest_a_machine_is_its_sizes(free: int, bandwidth: float) -> None:
+    def card(free: int) -> Gpu:
+        return Gpu("card", 8 << 30, free)
+
+    rested = Machine(32 << 30, free, (card(free // 4),), bandwidth).at_rest()
+    assert rested == Machine(32 << 30, 20 << 30, (card(1 << 30),), 80e9).at_rest()
+    assert rested.ram_free == 29 << 30
 
 
 def test_the_first_version_of_control_groups(tmp_path: Path, process: Path) -> None:

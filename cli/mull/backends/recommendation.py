@@ -1,8 +1,8 @@
 """The one model that mull recommends for this machine, by name and size of its download.
 
 In: the catalogue and this machine. Out: a `Recommendation`. Every place that names a model for this machine asks here,
-and gets the same answer: it depends on the machine at rest, not on what runs now, and on a memory bandwidth that is
-recorded when it is first needed. The answer is cached, so that it costs a start some milliseconds.
+and gets the same answer: it depends on the sizes of memory and devices, not on what runs now. The answer is cached, so
+that it costs a start some milliseconds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from mull.models.catalogue.recommend import best
 from mull.models.memory.machine import Machine
 
 _RECORD = "recommendation.json"
-_FASTER = 1.5
-"""How much faster than recorded the memory has to prove before the recommendation is made again: the first measurement
-may have met a busy moment, and small differences must not change the name."""
+_RULES = 2  # counts up when the choice is made in another way
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +41,25 @@ class Recommendation:
 def recommended() -> Recommendation | None:
     """The model for this machine; None if none fits, or if the catalogue is damaged. Never raises."""
     with suppress(MullError, OSError):
-        known = _recorded(this_machine(speed=False)) or _make(this_machine())
+        here = resting_machine()
+        known = _recorded(here) or _make(here)
         if known["name"]:
             return Recommendation(known["name"], known["bytes"])
     return None
 
 
 def resting_machine() -> Machine:
-    """This machine as the recommendation sees it. Measures the memory bandwidth, and records it if it has to."""
-    here = this_machine()
-    known = _recorded(here)
-    if known is None or here.bandwidth > _FASTER * known["bandwidth"]:
-        known = _make(here)
-    return here.at_rest(known["bandwidth"])
+    """This machine as the recommendation sees it."""
+    return this_machine(speed=False).at_rest()
 
 
 def _make(here: Machine) -> dict[str, Any]:
-    """Make the recommendation, and record it with the bandwidth that it was made with."""
-    found = best(load_catalogue(paths.config_dir()).entries, here.at_rest())
+    """Make the recommendation, and record it."""
+    found = best(load_catalogue(paths.config_dir()).entries, here)
     name, size = "", 0
     if found is not None and (file := found[0].file) is not None:
         name, size = found[0].entry.name, file.bytes or 0
-    known = {"name": name, "bytes": size, "bandwidth": here.bandwidth}
+    known = {"name": name, "bytes": size}
     if (path := state_file(_RECORD)) is not None:
         JsonCache(path).put(_key(here), known)
     return known
@@ -73,15 +68,14 @@ def _make(here: Machine) -> dict[str, Any]:
 def _recorded(here: Machine) -> dict[str, Any] | None:
     path = state_file(_RECORD)
     known = JsonCache(path).get(_key(here)) if path is not None else None
-    kinds = {"name": str, "bytes": int, "bandwidth": float}
+    kinds = {"name": str, "bytes": int}
     if known is None or not all(isinstance(known.get(key), kind) for key, kind in kinds.items()):
         return None
     return known
 
 
 def _key(here: Machine) -> str:
-    """What the recommendation depends on beside the bandwidth: the memory, the GPUs and the catalogue's files."""
+    """What the recommendation depends on: the memory, the GPUs, the catalogue's files, and mull's own rules."""
     config = paths.config_dir()
     sources = [path for path in (bundled_path(), config / FETCHED, config / OWN) if path.is_file()]
-    gpus = [(gpu.name, gpu.total) for gpu in here.devices]
-    return f"{here.ram_total} {gpus} {[versioned(path) for path in sources]}"
+    return f"{_RULES} {here} {[versioned(path) for path in sources]}"

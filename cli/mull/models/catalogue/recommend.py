@@ -17,7 +17,7 @@ from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile
 from mull.models.catalogue.estimate import from_entry
 from mull.models.memory.fit import MemoryPlan, plan
 from mull.models.memory.layout import MemoryLayout
-from mull.models.memory.machine import Machine
+from mull.models.memory.machine import RESTING_BANDWIDTH, Machine
 
 YARDSTICK = "GPQA_Diamond"  # the benchmark that most vendors publish
 BRISK = 8.0  # tokens per second: an answer within two minutes after a thousand tokens of reasoning
@@ -85,9 +85,10 @@ def best(entries: Iterable[CatalogueEntry], machine: Machine) -> tuple[Offer, st
     if not brisk:
         pace = f"of the {len(field)} models{licensed} that fit here, none of which is fast"
     where = "read second-hand" if benchmark.second_hand else "published by its maker"
+    memory = "" if chosen.plan.verdict == "gpu" else f", with memory of {RESTING_BANDWIDTH / 1e9:.0f} GB/s"
     why = (
         f"It has the highest {YARDSTICK.replace('_', ' ')} score {pace}: {points:g} ({benchmark.at}; {where}). "
-        f"It {chosen.plan.words}, at about {_speed(chosen):.0f} tokens per second (an estimate)."
+        f"It {chosen.plan.words}, at about {_speed(chosen):.0f} tokens per second (an estimate{memory})."
     )
     return chosen, why
 

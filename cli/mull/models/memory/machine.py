@@ -23,6 +23,10 @@ BUSY = 3 * GIB
 """Bytes of main memory that other programs use on a machine at rest: a desktop with a browser."""
 
 GPU_BUSY = GIB // 2  # bytes of a graphics card's memory that the desktop uses
+RESTING_BANDWIDTH = 40e9
+"""Bytes per second: the main memory that a recommendation is made for, two channels of DDR4. A measurement meets busy
+moments, and the name would change with them."""
+
 _UNLIMITED = 1 << 60  # bytes; cgroups version 1 reports more than this where there is no limit
 
 # GB/s as published by the makers, which is enough for an estimate of speed. Longer names first.
@@ -84,13 +88,17 @@ class Machine:
     ram_total: int
     ram_free: int
     devices: tuple[Gpu, ...] = ()
-    bandwidth: float = 40e9
+    bandwidth: float = RESTING_BANDWIDTH
 
-    def at_rest(self, bandwidth: float | None = None) -> Machine:
-        """The same machine with usual programs open, whatever runs now: what a recommendation is made for."""
+    def at_rest(self) -> Machine:
+        """What a recommendation is made for: the sizes of memory and devices, with usual programs open.
+
+        What runs now, and what was measured while it did, does not count.
+        """
         gpus = tuple(replace(gpu, free=max(0, gpu.total - GPU_BUSY)) for gpu in self.devices)
         free = max(0, self.ram_total - min(BUSY, self.ram_total // 2))
-        return Machine(self.ram_total, free, gpus, bandwidth or self.bandwidth)
+        unified = max((gpu.bandwidth for gpu in gpus if gpu.unified), default=0.0)
+        return Machine(self.ram_total, free, gpus, max(RESTING_BANDWIDTH, unified))
 
 
 def measure(devices: Sequence[DeviceLike] = (), record: Path | None = None, *, speed: bool = True) -> Machine:
@@ -159,12 +167,14 @@ class MemoryLimit:
 def memory_limit(
     process: Path = Path("/proc/self"), root: Path = Path("/sys/fs/cgroup")
 ) -> MemoryLimit | None:
-    """The tightest limit of all cgroups that this process is in, versions 1 and 2; None where there is none.
+    """The tightest limits of all cgroups that this process is in, versions 1 and 2; None where there is none.
 
-    Page cache counts as free: the kernel reclaims it.
+    Page cache counts as free: the kernel reclaims it. `total` and `free` may be those of two groups.
     """
     found = [limit for group in _groups(process, root) if (limit := _limit(group)) is not None]
-    return min(found, key=lambda limit: limit.free, default=None)
+    if not found:
+        return None
+    return MemoryLimit(min(limit.total for limit in found), min(limit.free for limit in found))
 
 
 def _groups(process: Path, root: Path) -> Iterator[Path]:
