@@ -54,8 +54,8 @@ class LayoutCache:
         began = time.monotonic()
         found, kind, base = _read(parts)
         self._left -= time.monotonic() - began
-        layout = asdict(found) if found else None
-        self._answers[key] = {"format": _FORMAT, "layout": layout, "kind": kind, "base": base}
+        shape = asdict(found) if found else None
+        self._answers[key] = {"format": _FORMAT, "layout": shape, "kind": kind, "base": base}
         self._fresh = True
         return found
 
