@@ -140,9 +140,9 @@ class Done:
 
     With the finish `loop`, the model repeated itself and was cut (`turn/loop_guard.py`). With the finish `schema`,
     `error` says how the answer violates the schema; the answer is complete nonetheless.
-    `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of an answer that was
-    cut, so that it can be continued (`Message.tokens`); empty for others, and where they are unknown. `begun`: how many
-    characters of the thinking and of the answer were there before this turn.
+    `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of thinking and
+    answer, so that it can be continued (`Message.tokens`); empty where they are unknown. `begun`: how many characters
+    of the thinking and of the answer were there before this turn.
     """
 
     model: str

@@ -21,8 +21,8 @@ class Message:
     """One message by one role. `partial` marks an answer that was stopped before its end.
 
     `material`: the length, in characters, of the files and piped input that the content begins with; other questions
-    may begin with the same. `tokens`: what an answer that was cut consists of, thinking and markers included, in the
-    vocabulary of the model that generated it; empty where that is unknown.
+    may begin with the same. `tokens`: what an answer was generated as, thinking and markers included, in the
+    vocabulary of its model; empty where that is unknown.
     """
 
     role: Role

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from mull.backends.base import Capabilities, ChatBackend, TurnRequest
+from mull.backends.base import Capabilities, ChatBackend, TurnRequest, check_supported
 from mull.backends.open import open_backend
 from mull.backends.rpc.backend import RpcBackend
 from mull.control import TurnControl
-from mull.errors import ContextOverflow, Interrupted, MullError
+from mull.errors import ContextOverflow, Interrupted, MullError, UsageError
 from mull.events import AnswerDelta, Done, Event, Loading, Notice, ThinkingDelta, Waiting
 from mull.keep_alive import record, stopping
 from mull.keep_alive.backend import KeptBackend
@@ -255,6 +255,17 @@ def test_max_tokens_limits_the_answer(loaded: ChatBackend) -> None:
     assert (done.finish, done.limit, done.usage.answer) == ("length", "max_tokens", 1)
     assert PLAIN.startswith(done.answer)
     assert done.answer != PLAIN
+
+
+def test_an_answer_that_was_begun_is_continued(loaded: ChatBackend) -> None:
+    begun = [*asked(), Message("assistant", "Well:\n\n")]
+    wanted = settings(on=False, continue_answer=True)
+    if not loaded.capabilities.continues:
+        with pytest.raises(UsageError, match="cannot continue an answer"):
+            check_supported(loaded, wanted)
+        return
+    done = check_stream(loaded.stream(begun, wanted, TurnControl()))
+    assert (done.answer, done.begun, done.thinking) == (f"Well:\n\n{PLAIN}", (0, 7), "")
 
 
 def test_max_tokens_counts_the_thinking_too(loaded: ChatBackend) -> None:

@@ -120,6 +120,43 @@ def test_branches(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> Non
     assert kept.branch(session.id) == []
 
 
+def test_an_answer_continues_where_it_was_cut(chat: Chat, thinker: Path, kept: Store) -> None:
+    with chat(thinker) as terminal:
+        terminal.say("/continue")
+        terminal.shows("Nothing has been asked yet.")
+        terminal.say("/set max_tokens 5")
+        terminal.say("what is it?")
+        terminal.shows("/continue continues it")
+        terminal.say("/set max_tokens none")
+        terminal.say("/continue")
+        terminal.shows("Forty-two.")
+        terminal.leave()
+    (session,) = kept.sessions()
+    cut, whole = kept.turns(session.id)
+    assert (cut.answer, whole.answer) == ("Forty", "Forty-two.")
+    assert cut.thinking == whole.thinking == "Let me see."
+    assert [turn.id for turn in kept.branch(session.id)] == [whole.id]
+
+
+def test_an_edited_answer_is_continued(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\ncase "$1" in *answer.md) printf "Well:\\n\\n\\n" > "$1";; esac\n')
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    with chat(thinker, "--no-reason", env={"EDITOR": str(editor)}) as terminal:
+        terminal.say("/edit answer")
+        terminal.shows("There is no answer to edit.")
+        terminal.say("what is it?")
+        terminal.shows("Just 42!")
+        terminal.say("/edit other")
+        terminal.shows("/edit takes")
+        terminal.say("/edit answer")
+        terminal.shows("Well:")
+        terminal.count("Just 42!", 2)
+        terminal.leave()
+    (session,) = kept.sessions()
+    assert [turn.answer for turn in kept.turns(session.id)] == ["Just 42!", "Well:\n\nJust 42!"]
+
+
 def test_without_an_editor_edit_uses_the_prompt(chat: Chat, thinker: Path, kept: Store) -> None:
     with chat(thinker, env={"EDITOR": "", "VISUAL": ""}) as terminal:
         terminal.say("one")

@@ -52,6 +52,7 @@ def offers(chat: Any, line: str) -> list[str]:
         ("/reason o", ["/reason on", "/reason off"]),
         ("/effort ", ["/effort low", "/effort medium", "/effort high", "/effort auto"]),
         ("/copy c", ["/copy code"]),
+        ("/edit a", ["/edit answer"]),
         ("/help und", ["/help undo"]),
         ("/set temp", ["/set temperature"]),
         ("/set thinking f", ["/set thinking fold"]),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docgen.chat import table
 from mull.commands.chat import (
     loop,  # noqa: F401 - binds the actions
     slash,
@@ -26,6 +27,7 @@ CONTRACT = [
     "file",
     "template",
     "retry",
+    "continue",
     "edit",
     "undo",
     "copy",
@@ -136,6 +138,7 @@ def test_help_on_one() -> None:
 
 def test_completion_offers_names_with_their_help() -> None:
     assert list(slash.completions("/co")) == [
+        ("/continue", "continue the answer"),
         ("/copy", "copy the answer"),
         ("/context", "what fills it"),
     ]
@@ -145,7 +148,7 @@ def test_completion_offers_names_with_their_help() -> None:
 
 
 def test_the_docs_page_has_the_table() -> None:
-    assert slash.docs_table() in DOCS.read_text(encoding="utf-8")
+    assert table() in DOCS.read_text(encoding="utf-8")
 
 
 def test_help_and_docs_say_enough() -> None:

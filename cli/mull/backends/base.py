@@ -54,6 +54,7 @@ class Capabilities:
     answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
     context_size: bool = False  # --ctx sets the size of the context
     parallel: bool = False  # `stream_many` runs more than one turn at a time
+    continues: bool = False  # the last message may be the beginning of the answer
 
 
 LOCAL_CAPABILITIES = Capabilities(
@@ -66,6 +67,7 @@ LOCAL_CAPABILITIES = Capabilities(
     answer_now=True,
     context_size=True,
     parallel=True,
+    continues=True,
 )
 """What the engine of this mull can do, in this process or in one that keeps the model loaded."""
 
@@ -82,6 +84,8 @@ def check_supported(backend: ChatBackend, settings: TurnSettings, *, parallel: i
         what, hint = "report log probabilities", "Leave out --logprobs"
     elif parallel is not None and parallel > 1 and not able.parallel:
         what, hint = f"answer {parallel} at a time", "Leave out --parallel"
+    elif settings.continue_answer and not able.continues:
+        what, hint = "continue an answer that was begun", "Ask again"
     else:
         return
     raise UsageError(

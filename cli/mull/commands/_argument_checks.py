@@ -11,7 +11,7 @@ from mull.errors import UsageError
 from mull.fs.os_failures import not_utf8
 from mull.fs.text import is_unicode
 
-_TEXTS = {"system", "stop", "params", "session", "extract_lang"}
+_TEXTS = {"system", "stop", "params", "session", "extract_lang", "prefill"}
 """Options whose values are text; those that may name files take any bytes."""
 _NAMES = {"model": "-m", "session": "--session", "template": "-t", "draft": "--draft"}
 """Options that name something, as they are typed: an empty name is an unset variable of a shell."""

@@ -37,6 +37,12 @@ Params = Annotated[
     list[str] | None,
     typer.Option("-p", "--param", metavar="NAME=VALUE", help="A value for the template (repeatable)."),
 ]
+Prefill = Annotated[
+    str | None,
+    typer.Option(
+        "--prefill", metavar="TEXT", help="Begin the answer with this text; the model does not think."
+    ),
+]
 Schema = Annotated[
     str | None,
     typer.Option(
@@ -99,6 +105,7 @@ class AskFlags(TurnFlags):
     files: Files = None
     template: Template = None
     params: Params = None
+    prefill: Prefill = None
     schema: Schema = None
     grammar: Grammar = None
     format: Format = None

@@ -32,10 +32,10 @@ def open_file(path: Path) -> None:
         raise MullError("editor_failed", f"The editor “{command}” failed.", hint) from failure
 
 
-def edit_text(text: str) -> str:
-    """Let the user edit the text; returns the edited text. Raises MullError (editor)."""
+def edit_text(text: str, name: str = "question.md") -> str:
+    """Let the user edit the text, in a file of this name; returns the edited text. Raises MullError (editor)."""
     with tempfile.TemporaryDirectory(prefix="mull-") as folder:  # mode 0700: other users cannot read it
-        file = Path(folder) / "question.md"
+        file = Path(folder) / name
         create_atomic(file, text)
         open_file(file)
         return file.read_text(encoding="utf-8", errors="replace")

@@ -36,6 +36,11 @@ class UserInput:
     material: int = 0
     unread: str = ""
 
+    @property
+    def empty(self) -> bool:
+        """There is neither a text nor a file."""
+        return not (self.text.strip() or self.files)
+
 
 def read_question(
     words: Sequence[str],

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._run_config import RunConfig
     from mull.commands._session import Setup
+    from mull.conversation.conversation import Conversation, Query
     from mull.conversation.preferences import Preferences
     from mull.events import Done, Event
     from mull.models.resolved import Resolved
@@ -43,15 +44,22 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
     form = _output_form(flags)
     config = read_config()
+    if flags.continue_answer and flags.prefill is not None:
+        raise UsageError(
+            "conflicting_options", "--continue and --prefill contradict each other.", "Give only one of them."
+        )
     template = _template(flags, streams)
     flags = template.flags if template else flags
     run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
     output = AnswerOutput.of(flags, form)
     files = flags.files or ()
     quiet = run.quiet or VIEWS[form].is_json
-    read = cache(lambda: _read(words, template, files, streams, quiet=quiet))  # stdin can be read once
+    needed = not flags.continue_answer
+    # stdin can be read once
+    read = cache(lambda: _read(words, template, files, streams, quiet=quiet, needed=needed))
+    begun = flags.prefill or ""
     try:
-        return _ask(read, run, form, output, streams)
+        return _ask(read, run, form, output, streams, begun)
     except BeyondPebble as refusal:
         if VIEWS[form].is_json or refusal.wanted is None or not (streams.stdin_tty and streams.stderr_tty):
             raise
@@ -59,12 +67,18 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
         if not offer_download(refusal.wanted, streams):
             streams.note(refusal.hint)
             return ExitCode.FAILURE
-    return _ask(read, run, form, output, streams)
+    return _ask(read, run, form, output, streams, begun)
 
 
 def _ask(
-    read: Callable[[], UserInput], run: RunConfig, form: OutputForm, output: AnswerOutput, streams: Streams
+    read: Callable[[], UserInput],
+    run: RunConfig,
+    form: OutputForm,
+    output: AnswerOutput,
+    streams: Streams,
+    begun: str,
 ) -> int:
+    """`begun`: the text that the answer begins with. An empty question continues the last answer."""
     started = _head_start(run)
     from mull.commands._session import offering, open_sessions, set_up
 
@@ -78,7 +92,8 @@ def _ask(
             _check_supported(setup.backend, setup.conversation.preferences)
             setup.backend.start()  # it loads while the input is being read
             question = read()
-            if setup.resolved.chosen_by == "builtin":
+            query = _query(question, setup.conversation, begun)
+            if setup.resolved.chosen_by == "builtin" and not question.empty:
                 check_for_pebble(
                     question.text,
                     files=question.files,
@@ -90,7 +105,7 @@ def _ask(
                 _announce(setup, question, streams)
                 _offer_packaged(setup, streams)
             control = TurnControl()
-            done = _answer(setup, question, run, form, delivery.streams, control)
+            done = _answer(setup, query, run, form, delivery.streams, control)
             code = delivery.deliver(done)
     if on_stderr:
         for notice in setup.conversation.branch.notices:  # with -q, too: an answer is missing in the history
@@ -223,12 +238,13 @@ def _read(
     streams: Streams,
     *,
     quiet: bool,
+    needed: bool,
 ) -> UserInput:
     if template:
         return template.question(words, streams, quiet=quiet)
     from mull.commands._input import read_question
 
-    return read_question(words, streams, files, quiet=quiet)
+    return read_question(words, streams, files, quiet=quiet, needed=needed)
 
 
 # One answer.
@@ -254,16 +270,25 @@ def _offer_packaged(setup: Setup, streams: Streams) -> None:
             streams.note(f"{text} …")
 
 
+def _query(question: UserInput, conversation: Conversation, begun: str) -> Query:
+    from mull.conversation.conversation import Query
+    from mull.messages import Message
+
+    if question.empty:
+        return conversation.go_on()
+    beginning = Message("assistant", begun, partial=True) if begun else None
+    return Query(question.text, question.files, material=question.material, begun=beginning)
+
+
 def _answer(
     setup: Setup,
-    question: UserInput,
+    query: Query,
     run: RunConfig,
     form: OutputForm,
     streams: Streams,
     control: TurnControl,
 ) -> Done:
     """Load, ask and show. The answer is stored, also when it was stopped."""
-    from mull.conversation.conversation import Query
     from mull.conversation.make_room import make_room
     from mull.events import Done, Notice
     from mull.terminal.input.background import settle_theme
@@ -272,7 +297,6 @@ def _answer(
     conversation, backend = setup.conversation, setup.backend
 
     def events() -> Generator[Event, None, None]:
-        query = Query(question.text, question.files, material=question.material)
         if (
             setup.resolved.address is None
         ):  # a server loads nothing, and its model's name may not be known yet

@@ -20,8 +20,20 @@ import typer
 from mull.commands._argument_checks import check_texts
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._keep_alive import KeepAlive
+from mull.commands._sampling_options import (
+    Dry,
+    FrequencyPenalty,
+    MinP,
+    PresencePenalty,
+    RepeatPenalty,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+    number,
+)
 from mull.errors import UsageError
-from mull.settings import LIMITS, Effort, EngineSettings, ReasoningAsk, Sampling
+from mull.settings import Effort, EngineSettings, ReasoningAsk, Sampling
 
 LayerT = TypeVar("LayerT", Sampling, EngineSettings)
 
@@ -33,12 +45,6 @@ def completes(what: str) -> Callable[[str], Any]:
         return getattr(importlib.import_module("mull.commands._completion"), what)(incomplete)
 
     return complete
-
-
-def _number(name: str, *spellings: str, metavar: str = "N", help: str) -> Any:  # noqa: A002 - typer's word
-    """An option that is a number, within the limits of the setting of that name."""
-    low, high = LIMITS[name]
-    return typer.Option(*spellings, metavar=metavar, min=low, max=high, help=help, show_default=False)
 
 
 Model = Annotated[
@@ -69,7 +75,7 @@ EffortOption = Annotated[
 ]
 Budget = Annotated[
     int | None,
-    _number("think_budget", "--think-budget", help="End the thinking after N tokens and start the answer."),
+    number("think_budget", "--think-budget", help="End the thinking after N tokens and start the answer."),
 ]
 Thinking = Annotated[
     ThinkingChoice | None,
@@ -82,63 +88,7 @@ Thinking = Annotated[
 ]
 MaxTokens = Annotated[
     int | None,
-    _number("max_tokens", "--max-tokens", help="Stop after N generated tokens, thinking included."),
-]
-Temperature = Annotated[
-    float | None,
-    _number("temperature", "--temperature", "--temp", metavar="X", help="Randomness; 0 is greedy decoding."),
-]
-TopK = Annotated[
-    int | None,
-    _number("top_k", "--top-k", help="Sample from the N most likely tokens; 0: from all."),
-]
-TopP = Annotated[
-    float | None,
-    _number(
-        "top_p",
-        "--top-p",
-        metavar="X",
-        help="Sample from the most likely tokens up to this total probability.",
-    ),
-]
-MinP = Annotated[
-    float | None,
-    _number(
-        "min_p",
-        "--min-p",
-        metavar="X",
-        help="Drop tokens below this share of the most likely one's probability.",
-    ),
-]
-RepeatPenalty = Annotated[
-    float | None,
-    _number("repeat_penalty", "--repeat-penalty", metavar="X", help="Penalty for recent tokens; 1 is none."),
-]
-PresencePenalty = Annotated[
-    float | None,
-    _number(
-        "presence_penalty", "--presence-penalty", metavar="X", help="Penalty for tokens that have occurred."
-    ),
-]
-FrequencyPenalty = Annotated[
-    float | None,
-    _number(
-        "frequency_penalty", "--frequency-penalty", metavar="X", help="Penalty per occurrence of a token."
-    ),
-]
-Dry = Annotated[
-    float | None,
-    _number(
-        "dry_multiplier",
-        "--dry-multiplier",
-        "--dry",
-        metavar="X",
-        help="DRY penalty for repeated sequences; 0 is none.",
-    ),
-]
-Seed = Annotated[
-    int | None,
-    _number("seed", "--seed", help="Random seed: the same seed gives the same answer."),
+    number("max_tokens", "--max-tokens", help="Stop after N generated tokens, thinking included."),
 ]
 Stop = Annotated[
     list[str] | None,
@@ -154,14 +104,14 @@ LoopGuard = Annotated[
 ]
 Ctx = Annotated[
     int | None,
-    _number(
+    number(
         "ctx", "--ctx", help="Context size in tokens. Unset: as needed, up to what memory and model allow."
     ),
 ]
-Threads = Annotated[int | None, _number("threads", "--threads", help="Number of CPU threads.")]
+Threads = Annotated[int | None, number("threads", "--threads", help="Number of CPU threads.")]
 GpuLayers = Annotated[
     int | None,
-    _number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all, 0: the CPU alone."),
+    number("gpu_layers", "--gpu-layers", help="Number of layers on the GPU; -1: all, 0: the CPU alone."),
 ]
 Device = Annotated[
     str | None,
@@ -212,7 +162,13 @@ Math = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("-c", "--continue", help="Continue the last conversation."),
+    typer.Option("-c", "--resume", help="Continue the last conversation."),
+]
+ContinueAnswer = Annotated[
+    bool,
+    typer.Option(
+        "--continue", help="Continue the last answer where it was cut; with a question, the same as --resume."
+    ),
 ]
 Session = Annotated[
     str | None,
@@ -265,6 +221,7 @@ class TurnFlags:
     markdown: Markdown = None
     math: Math = None
     resume: Resume = False
+    continue_answer: ContinueAnswer = False
     session: Session = None
     no_save: NoSave = False
     no_cache: NoCache = False
@@ -292,12 +249,12 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
 
 _PANELS = {
     "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft no_cache keep_alive",
-    "Prompt": "system files template params",
+    "Prompt": "system files template params prefill",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
     "dry_multiplier seed stop loop_guard",
     "Answer format": "schema grammar format logprobs",
-    "Conversation": "resume session no_save",
+    "Conversation": "resume continue_answer session no_save",
     "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",
 }
 """The groups of a command's options in `--help`, for commands that take all of these; by the names of the fields."""

@@ -298,7 +298,7 @@ def _merged(
             loop_guard=config["loop_guard"] if flags.loop_guard is None else flags.loop_guard,
         ),
         system=flags.system if flags.system is not None else config["system"],
-        session=SessionChoice(flags.resume, flags.session, flags.system),
+        session=SessionChoice(flags.resume or flags.continue_answer, flags.session, flags.system),
         saving=Saving(sessions, None if flags.no_save or flags.no_cache else cache, cache, config["history"]),
         quiet=flags.quiet,
         stats=flags.stats,

@@ -40,7 +40,7 @@ def ask_or_chat(context: typer.Context, words: Words = None, *, flags: AskFlags)
 
         root: Any = context.find_root().command
         check(words or [], root.list_commands(context))
-    if words or flags.one_shot or not (streams.stdin_tty and streams.stdout_tty):
+    if words or flags.one_shot or flags.continue_answer or not (streams.stdin_tty and streams.stdout_tty):
         from mull.commands._one_shot import ask_once
 
         raise typer.Exit(ask_once(words or [], flags, streams))

@@ -75,6 +75,7 @@ Unordered = Annotated[
 NOT_HERE = (
     *(
         "resume",
+        "continue_answer",
         "session",
         "no_save",
         "no_cache",

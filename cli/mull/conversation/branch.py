@@ -251,6 +251,7 @@ class Branch:
             usage=done.usage,
             timing=done.timing,
             ended=time.time(),
+            tokens=done.tokens,
         )
         if not self._store_change(lambda store, _: store.finish(self.path[-1].id, done)):
             self._restore()

@@ -16,10 +16,10 @@ from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch, changed_elsewhere
 from mull.conversation.context_budget import ContextUsage
-from mull.conversation.preferences import Preferences
+from mull.conversation.preferences import Preferences, asked_before
 from mull.conversation.recording import record
 from mull.errors import RAISE_CTX, ContextOverflow, TemplateError, UsageError
-from mull.events import Done, Event
+from mull.events import Done, Event, Notice
 from mull.messages import Message, least_tokens
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
@@ -32,7 +32,8 @@ _MOST_RESERVED = 1 << 20  # characters: a longer question waits until the model 
 class Query:
     """A question to ask. `replace`: in place of the last turn. `once`: how to think in this turn alone.
 
-    `material`: the number of characters at the text's start that were piped in.
+    `material`: the number of characters at the text's start that were piped in. `begun`: the beginning of the answer,
+    which the model continues.
     """
 
     text: str
@@ -40,12 +41,18 @@ class Query:
     replace: bool = False
     once: ReasoningAsk | None = None
     material: int = 0
+    begun: Message | None = None
 
     @property
     def message(self) -> Message:
         """The message to send: the files first."""
         content = with_files(self.text, self.files)
         return Message("user", content, material=len(content) - len(self.text) + self.material)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The question, and the beginning of its answer."""
+        return [self.message] if self.begun is None else [self.message, self.begun]
 
 
 class Conversation:
@@ -78,6 +85,19 @@ class Conversation:
             raise UsageError("empty_conversation", "Nothing has been asked yet.", "Ask something first.")
         return Query(last.question if text is None else text, last.files, replace=True)
 
+    def go_on(self, answer: str | None = None) -> Query:
+        """Continue the last answer, or another text in its place. Raises UsageError if there is none.
+
+        It thinks as it was asked to, for its prompt has to be the same. A turn without any text is asked again.
+        """
+        query, last = self.again(), self.last
+        if last is None or not (last.answer or last.thinking or answer):
+            return query
+        tokens = last.tokens if answer is None else ()
+        content = last.answer if answer is None else answer
+        begun = Message("assistant", content, last.thinking, partial=True, tokens=tokens)
+        return dataclasses.replace(query, begun=begun, once=asked_before(last.settings))
+
     def catch_up(self, query: Query) -> bool:
         """Take over what another process has added to the session; whether there was anything.
 
@@ -93,6 +113,8 @@ class Conversation:
 
     def reserve(self, query: Query, backend: ChatBackend) -> None:
         """Store the question while the model still loads; `ask` continues, `discard` removes it. Raises UsageError."""
+        if query.begun is not None:  # the turn that it replaces stays the last one until there is more of it
+            return
         if backend.ready or not self.branch.store.saved or len(query.message.content) > _MOST_RESERVED:
             return
         self.catch_up(query)
@@ -106,19 +128,22 @@ class Conversation:
         """Ask and store. Raises what the backend raises; the question is stored even then."""
         self.catch_up(query)
         base = self._base(query)
-        settings = self.preferences.turn_settings(backend.sampling_advice, query.once)
+        settings = self._settings(backend, query)
         check_supported(backend, settings)
         messages = self._messages(base, query)
+        yield from self._said_of(query, backend)
         _reject_oversized(messages, backend)  # before it is stored: it may be a hundred megabytes
         self.branch.begin(query.text, base, backend.name, settings, query.files)
         self.branch.set_reference(backend.reference)  # which an endpoint's default model has only now
         self.files = []
+        events = noticed(backend.stream(messages, settings, control), backend, control)
         yield from record(
-            noticed(backend.stream(messages, settings, control), backend, control),
+            events if query.begun is None else _continued(events),
             model=backend.name,
             asked=settings.reasoning.asked,
             partial=self.branch.partial,
             finish=self.branch.finish,
+            begun=query.begun,
         )
 
     def new(self) -> None:
@@ -140,7 +165,7 @@ class Conversation:
 
     def context_usage(self, backend: ChatBackend, query: Query | None = None) -> ContextUsage:
         """How full the context is now, or would be with a question."""
-        return self._usage(backend, self._messages(self._base(query), query))
+        return self._usage(backend, self._messages(self._base(query), query), self._settings(backend, query))
 
     def can_drop(self, query: Query) -> bool:
         """Whether turns remain that could be left out."""
@@ -152,15 +177,15 @@ class Conversation:
 
         Raises ContextOverflow when the question alone is too long.
         """
-        base = self._base(query)
+        base, settings = self._base(query), self._settings(backend, query)
         first = self.branch.first(base)
 
         def fits(count: int) -> bool:
-            return not self._usage(backend, self._messages(base, query, first + count)).full
+            return not self._usage(backend, self._messages(base, query, first + count), settings).full
 
         count = context_budget.first_that_fits(len(base) - first, fits)
         if count is None:  # all of them, if the question alone fits: that leaves few tokens for the answer
-            alone = self._usage(backend, self._messages(base, query, len(base)))
+            alone = self._usage(backend, self._messages(base, query, len(base)), settings)
             if alone.limit is not None and alone.used >= alone.limit:
                 raise alone.overflow(_overflow_hint(backend))
             count = len(base) - first
@@ -224,6 +249,19 @@ class Conversation:
 
     # Inside.
 
+    def _settings(self, backend: ChatBackend, query: Query | None) -> TurnSettings:
+        """The settings of a question's turn; with None, of one without a question."""
+        once, begun = (None, None) if query is None else (query.once, query.begun)
+        settings = self.preferences.turn_settings(backend.sampling_advice, once)
+        return dataclasses.replace(settings, continue_answer=begun is not None)
+
+    def _said_of(self, query: Query, backend: ChatBackend) -> Iterator[Event]:
+        """A notice where another model began the answer."""
+        last = self.last
+        if query.begun is not None and query.replace and last is not None and last.model != backend.name:
+            text = f"The answer was begun by {last.model}; {backend.name} continues it."
+            yield Notice("another_model", text)
+
     def _base(self, query: Query | None) -> Sequence[TurnRecord]:
         if query is not None and (reserved := self.branch.reserved_base(query.text)) is not None:
             return reserved
@@ -237,7 +275,7 @@ class Conversation:
         messages = [Message("system", self.branch.system)] if self.branch.system else []
         messages += context_budget.summary_messages(self.branch.summary if first else "")
         messages += to_messages(path[first:])
-        return messages if query is None else [*messages, query.message]
+        return messages if query is None else [*messages, *query.messages]
 
     def _usage(
         self, backend: ChatBackend, messages: Sequence[Message], settings: TurnSettings | None = None
@@ -260,6 +298,18 @@ class Conversation:
 
         skipped = context_budget.first_that_fits(len(old), fits) or 0
         return context_budget.summary_request(old[skipped:], self.branch.summary)
+
+
+def _continued(events: Iterator[Event]) -> Iterator[Event]:
+    """The events, with a notice where the model has added nothing to the answer."""
+    for event in events:
+        if (
+            isinstance(event, Done)
+            and event.finish == "stop"
+            and not (event.usage.thinking + event.usage.answer)
+        ):
+            yield Notice("nothing_added", "The answer was complete: the model added nothing.")
+        yield event
 
 
 def _reject_oversized(messages: Sequence[Message], backend: ChatBackend) -> None:

@@ -7,9 +7,9 @@ of keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from mull import config
 from mull.errors import MullError, UsageError
@@ -150,6 +150,14 @@ def _value(name: str, text: str) -> Any:
         return config.parse(name, text)
     except ValueError as error:
         raise UsageError("invalid_setting", f"/set {error}.", f"{name}: {key.help}.") from error
+
+
+def asked_before(settings: Mapping[str, Any]) -> ReasoningAsk:
+    """How a stored turn was asked to think, from its `plain_settings`; what is damaged is left out."""
+    asked, budget = settings.get("reason"), settings.get("think_budget")
+    effort = next((level for level in get_args(Effort) if level == asked), None)
+    on = {"on": True, "off": False}.get(str(asked), True if effort else None)
+    return ReasoningAsk(on, effort, budget if type(budget) is int and budget >= 0 else None)
 
 
 def plain_settings(settings: TurnSettings) -> dict[str, Any]:

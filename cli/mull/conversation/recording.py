@@ -15,6 +15,7 @@ from typing import Self
 
 from mull.errors import MullError
 from mull.events import AnswerDelta, Asked, Done, Event, Finish, ReasoningReport, ThinkingDelta, Timing, Usage
+from mull.messages import Message
 
 SAVE_SECONDS = 0.9  # between two saves of a running turn
 IDLE_SAVES = 5  # an idle turn is saved at every fifth time too: other processes see that it is alive
@@ -43,18 +44,25 @@ def record(
     asked: Asked,
     partial: Callable[[str, str], None],
     finish: Callable[[Done], None],
+    begun: Message | None = None,
 ) -> Generator[Event, None, None]:
     """Yield the events. `partial` receives answer and thinking so far, in another thread; `finish` receives the end.
 
-    For a turn that ends without `Done`, `finish` receives one with the finish `error` or `interrupted`.
+    For a turn that ends without `Done`, `finish` receives one with the finish `error` or `interrupted`; without any
+    text, it has what the answer `begun` with.
     """
     so_far, ended = _Partial(), False
+    if begun is not None:
+        partial(begun.content, begun.thinking)  # a killed process loses nothing of it
 
     def close(how: Finish, error: MullError | None = None) -> None:
         report = ReasoningReport(asked, "default", "")
         usage = Usage(thinking=so_far.thinking_tokens, answer=so_far.answer_tokens)
         answer, thinking = "".join(so_far.answer), "".join(so_far.thinking)
-        finish(Done(model, answer, thinking, report, how, usage, Timing(), error=error))
+        tokens: tuple[int, ...] = ()
+        if begun is not None and not (answer or thinking):
+            answer, thinking, tokens = begun.content, begun.thinking, begun.tokens
+        finish(Done(model, answer, thinking, report, how, usage, Timing(), error=error, tokens=tokens))
 
     saver = _Saver(so_far, partial)
     try:

@@ -41,7 +41,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One question with its answer. `finish` None: still running, or its process died."""
+    """One question with its answer. `finish` None: still running, or its process died.
+
+    `tokens`: those of thinking and answer, as `Message` has them.
+    """
 
     id: int
     session: str
@@ -59,6 +62,7 @@ class TurnRecord:
     files: tuple[Attachment, ...] = ()
     started: float = 0.0
     ended: float | None = None
+    tokens: tuple[int, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -220,6 +224,7 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
         files=_files(row["files"]),
         started=moment(row["started"]),
         ended=None if row["ended"] is None else moment(row["ended"]),
+        tokens=_tokens(details.get("tokens")),
     )
 
 
@@ -249,6 +254,12 @@ def _files(text: str) -> tuple[Attachment, ...]:
     return tuple(
         Attachment(name, text) for name, text in parts if isinstance(name, str) and isinstance(text, str)
     )
+
+
+def _tokens(found: object) -> tuple[int, ...]:
+    """Token ids; none where the list is damaged."""
+    ids = found if isinstance(found, list) else []
+    return tuple(ids) if all(type(each) is int and each >= 0 for each in ids) else ()
 
 
 def _value(text: str) -> Any:
@@ -289,6 +300,7 @@ def from_turn(turn: TurnRecord) -> dict[str, Any]:
         "reasoning": _values(turn.reasoning) if turn.reasoning else None,
         "usage": _values(turn.usage),
         "timing": _values(turn.timing),
+        **({"tokens": turn.tokens} if turn.tokens else {}),
     }
     return {
         "started": turn.started,
@@ -312,6 +324,7 @@ def from_done(done: Done, details: str, now: float) -> dict[str, Any]:
         "usage": _values(done.usage),
         "timing": _values(done.timing),
         "error": done.error.code if done.error else None,
+        **({"tokens": done.tokens} if done.tokens else {}),
     }
     return {
         "answer": done.answer,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mull.chat_template.render import Segment
 from mull.chat_template.tokens import continued_segments
-from mull.engine.model import Model
 from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.parts import AnswerPart, Part, ThinkingPart
@@ -20,6 +20,9 @@ from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 from mull.turn.close_thinking import closing_text
+
+if TYPE_CHECKING:
+    from mull.engine.model import Model
 
 
 def prefill_tokens(answer: Message, profile: Profile, model: Model, prompt_end: str) -> list[int]:

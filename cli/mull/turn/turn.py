@@ -328,7 +328,7 @@ class Turn:
             limit=limit,
             error=error,
             logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unassigned_chances),
-            tokens=() if finish in ("stop", "schema") else (*self.prompt.prefill, *self.generated),
+            tokens=(*self.prompt.prefill, *self.generated),
             begun=self.begun,
             usage=Usage(
                 len(self.prompt.tokens),

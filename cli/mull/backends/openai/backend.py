@@ -33,13 +33,14 @@ _FULL = Capabilities(
     logprobs=True,
     answer_now=True,
     parallel=True,
+    continues=True,
 )
 CAPABILITIES: dict[ServerKind, Capabilities] = {
     "mull": _FULL,
     "llama-server": _FULL,
     "llama_cpp.server": Capabilities(grammar=True, json_schema=True),  # a new request cuts the one that runs
-    "vLLM": Capabilities(json_schema=True, logprobs=True, parallel=True),
-    "SGLang": Capabilities(json_schema=True, logprobs=True, parallel=True),
+    "vLLM": Capabilities(json_schema=True, logprobs=True, parallel=True, continues=True),
+    "SGLang": Capabilities(json_schema=True, logprobs=True, parallel=True, continues=True),
     "Ollama": Capabilities(json_schema=True, parallel=True),
     "LM Studio": Capabilities(json_schema=True, parallel=True),
     "OpenRouter": Capabilities(json_schema=True, logprobs=True, parallel=True),

@@ -28,6 +28,7 @@ from mull.events import (
     TokenChance,
     Usage,
 )
+from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.parts import AnswerPart, OutputBuffer, Part, ThinkingPart
 from mull.reasoning.splitter import Splitter
@@ -49,7 +50,10 @@ class Split(Protocol):
 
 @dataclass(slots=True)
 class Reply:
-    """The state of one reply. `began`: a `perf_counter` reading; `context`: the server's, None if unknown."""
+    """The state of one reply. `began`: a `perf_counter` reading; `context`: the server's, None if unknown.
+
+    `begun`: what the answer begins with; the server sends what follows.
+    """
 
     model: str
     settings: TurnSettings
@@ -59,6 +63,7 @@ class Reply:
     began: float
     context: int | None = None
     thinks: bool = False  # the model thinks in this turn, as far as is known
+    begun: Message | None = None
     id: str = ""
     served: str = ""  # the model that the server names
     reason: str = ""  # the server's finish reason
@@ -93,6 +98,18 @@ class Reply:
         self.guard = (
             LoopGuard(spell, self.question, constrained=constrained) if self.settings.loop_guard else None
         )
+
+    def opening(self) -> Iterator[Event]:
+        """What the answer begins with, as the first events."""
+        if self.begun is None:
+            return
+        if self.begun.thinking:
+            self._buffer.thinking(self.begun.thinking)
+            self._buffer.take()
+            yield self._thought(self.begun.thinking)
+        if self.begun.content:
+            self.answer.append(self.begun.content)
+            yield AnswerDelta(self.begun.content, 0)
 
     @property
     def over(self) -> bool:
@@ -137,6 +154,8 @@ class Reply:
         if not self._content:
             self._content = True
             self.splitter = self.split(separate=self._separate, content=chunk.answer)
+            if self.begun is not None and self.begun.content:  # it is in the middle of the answer
+                self.splitter.feed(0, self.begun.content.encode("utf-8", "replace"), special=False)
         within = self.splitter.thinking
         parts = self.splitter.feed(0, chunk.answer.encode("utf-8", "replace"), special=False)
         if self.splitter.thinking or (within and not self.splitter.answered):
@@ -209,6 +228,7 @@ class Reply:
             usage=usage,
             timing=self._timing(usage),
             logprobs=None if self.settings.logprobs is None else tuple(self.chances),
+            begun=(0, 0) if self.begun is None else (len(self.begun.thinking), len(self.begun.content)),
         )
 
     def _report(self) -> ReasoningReport:

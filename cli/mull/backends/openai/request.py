@@ -59,6 +59,10 @@ def body(
     }
     if settings.stop and reasoning.decision.applied in ("off", "none"):  # elsewhere it would end the thinking
         made["stop"] = list(settings.stop)
+    if (
+        settings.continue_answer
+    ):  # llama-server repeats the beginning in its stream unless it is asked like this
+        made |= {"continue_final_message": True, "add_generation_prompt": False}
     if kind in ("llama-server", "mull"):
         made |= {"return_progress": True, "reasoning_control": True}
         made.setdefault("max_tokens", DEFAULT_LIMIT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,13 +27,16 @@ from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.failures import no_answer
 from mull.endpoints.http import Client, Response
-from mull.errors import Interrupted, MullError
+from mull.errors import Interrupted, MullError, UsageError
 from mull.events import Event, Notice, Waiting
 from mull.messages import Message
-from mull.settings import TurnSettings
+from mull.settings import ReasoningAsk, TurnSettings
+from mull.turn.prefill import ask_for
 
 _CONTROLLED = ("mull", "llama-server")
 """Kinds of servers that can be asked to end the thinking of a running reply."""
+_CONTINUE_THINKING = ("mull", "llama-server")
+"""Kinds of servers to which an answer can be sent that was cut within its thinking."""
 AFTER_SECONDS = 5.0
 """What follows the finish reason has to come within this time; the answer is whole without it."""
 _BROKEN = {"connection_lost", "connection_timeout"}
@@ -49,6 +53,11 @@ def run(
         yield from run_exact(client, remote, messages, settings, control)
         return
     began = time.perf_counter()
+    begun = messages[-1] if settings.continue_answer else None
+    if begun is not None:
+        settings = replace(
+            settings, reasoning=_thinking_before(begun, settings.reasoning, remote, client.name)
+        )
     asked = how_to_ask(remote, messages, settings, client.name)
     yield from _opening(client.name, remote, messages, settings, asked)
     request = body(remote.kind, remote.model, messages, settings, asked)
@@ -61,7 +70,9 @@ def run(
         began,
         remote.facts.context,
         thinks=bool(remote.facts.thinks) and asked.decision.applied not in ("off", "none"),
+        begun=begun,
     )
+    yield from reply.opening()
     try:
         with _posted(client, remote, request, control) as response:
             yield from _read(client, remote, response, reply, control)
@@ -69,6 +80,17 @@ def run(
         if not control.stopped:
             raise
     yield from reply.end(interrupted=control.stopped and not reply.over)
+
+
+def _thinking_before(begun: Message, ask: ReasoningAsk, remote: Remote, name: str) -> ReasoningAsk:
+    """How to ask for thinking where the answer has begun. Raises UsageError where the server has no place for it."""
+    if remote.kind in _CONTINUE_THINKING:
+        return ask_for(ask, begun)
+    if begun.thinking and not begun.content:
+        raise UsageError(
+            "not_supported", f"{name} cannot continue an answer within its thinking.", "Ask again."
+        )
+    return ReasoningAsk(on=False)
 
 
 def _opening(

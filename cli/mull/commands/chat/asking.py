@@ -32,10 +32,14 @@ def ask(chat: Chat, query: Query) -> None:
     except MullError as error:
         if not attempt.sent:
             chat.conversation.discard()
-            chat.draft, chat.replacing = query.text, query.replace
+            if query.begun is None:
+                chat.draft, chat.replacing = query.text, query.replace
         if not isinstance(error, Interrupted):
             raise
-        chat.note("Stopped before the question was sent: it is back at the prompt.")
+        if query.begun is None:
+            chat.note("Stopped before the question was sent: it is back at the prompt.")
+        else:
+            chat.note("Stopped: the answer is as it was.")
 
 
 def _check_for_pebble(chat: Chat, query: Query) -> None:
@@ -125,7 +129,9 @@ def _comment(chat: Chat, done: Done) -> None:
     elif done.finish == "length" and done.limit == "context":
         chat.note("The context is full: the answer was cut. /context shows what fills it.")
     elif done.finish == "length":
-        chat.note("The answer was cut at the token limit. /set max_tokens changes it.")
+        chat.note(
+            "The answer was cut at the token limit. /continue continues it, /set max_tokens changes the limit."
+        )
     if chat.is_builtin and done.answer in MODEST:
         chat.note(real_model(in_chat=True)[0])
     chat.warn_if_tight()

@@ -14,7 +14,7 @@ from mull.commands.chat.pickers import pick_effort, pick_model
 from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
 from mull.commands.chat.session import Chat
 from mull.conversation.conversation import Query
-from mull.errors import MullError
+from mull.errors import MullError, UsageError
 from mull.fs.text import read_text
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
@@ -157,8 +157,16 @@ def _retry(chat: Chat, _argument: str) -> None:
     ask(chat, chat.conversation.again())
 
 
+@action("continue")
+def _continue(chat: Chat, _argument: str) -> None:
+    ask(chat, chat.conversation.go_on())
+
+
 @action("edit")
-def _edit(chat: Chat, _argument: str) -> None:
+def _edit(chat: Chat, argument: str) -> None:
+    if choice(argument or "question", {"question": False, "answer": True}, "/edit"):
+        _edit_answer(chat)
+        return
     question = chat.conversation.again().text
     if editor() is None:  # then the prompt is the editor
         chat.draft, chat.replacing = question, True
@@ -170,6 +178,21 @@ def _edit(chat: Chat, _argument: str) -> None:
         return
     say(chat, *(f"> {line}" for line in visible(changed).splitlines()))
     ask(chat, chat.conversation.again(changed))
+
+
+def _edit_answer(chat: Chat) -> None:
+    """Change the last answer in the editor; the model continues what is left of it."""
+    last = chat.conversation.last
+    if last is None or not last.answer.strip():
+        raise UsageError("empty_conversation", "There is no answer to edit.", "/retry asks again.")
+    with chat.held.released():
+        changed = edit_text(last.answer, "answer.md")
+    if not last.answer.endswith("\n"):
+        changed = changed.removesuffix("\n")  # editors end a file with one
+    if not changed.strip() or changed == last.answer:
+        chat.note("Unchanged.")
+        return
+    ask(chat, chat.conversation.go_on(changed))
 
 
 @action("undo")

@@ -139,10 +139,20 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "Ask the last question again; the earlier answer stays in the session as a branch.",
     ),
     SlashCommand(
-        "edit",
+        "continue",
         "",
+        "continue the answer",
+        "Continue the last answer where it was cut or stopped, its thinking too; the cut one stays in the session as "
+        "a branch.",
+    ),
+    SlashCommand(
+        "edit",
+        "[answer]",
         "change the question",
-        "Change the last question in the editor and ask it again; the earlier one stays in the session as a branch.",
+        "Change the last question in the editor and ask it again; with `answer`, change the answer, which the model "
+        "continues. The earlier turn stays in the session as a branch.",
+        completes="choice",
+        choices=("answer",),
     ),
     SlashCommand(
         "undo",
@@ -317,21 +327,6 @@ def completions(line: str) -> Iterator[tuple[str, str]]:
     found = [(name, about) for name, about in begun if name]
     for name, about in found or ((one.name, one.help) for one in best(word, COMMANDS, lambda one: one.name)):
         yield "/" + name, about
-
-
-def docs_table() -> str:
-    """The table of the docs page, as Markdown."""
-    rows = [f"| `{_cell(command.usage)}` | {_cell(_about(command))} |" for command in COMMANDS]
-    return "\n".join(["| command | does |", "| --- | --- |", *rows]) + "\n"
-
-
-def _about(command: SlashCommand) -> str:
-    also = " ".join(f"`/{alias}`" for alias in command.aliases)
-    return f"{command.about} Also: {also}." if also else command.about
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _wrapped(text: str, columns: int) -> list[str]:

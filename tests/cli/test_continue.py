@@ -1,0 +1,125 @@
+"""`mull --continue` and `--prefill`: answers that are taken up where they were cut, or begun by the user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.model_files.random_model import TINY, cached
+from tests.model_files.scripted import write_scripted
+
+GREEDY = ("--temperature", "0", "--no-loop-guard")
+
+
+def result(mull: Run, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
+    done = mull("--json", *arguments)
+    assert done.returncode == code, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_cut_answer_equals_the_uncut_one(mull: Run) -> None:
+    model = cached(TINY)
+    whole = result(mull, "-m", model, *GREEDY, "--no-save", "--max-tokens", "24", "hello")
+    first = result(mull, "-m", model, *GREEDY, "--max-tokens", "9", "hello")
+    rest = result(mull, "-c", "--continue", *GREEDY, "--max-tokens", "15")
+    assert rest["answer"] == whole["answer"]
+    assert (rest["session"], rest["finish"]) == (first["session"], "length")
+    assert (rest["usage"]["answer"], rest["usage"]["prefill"]) == (15, 9)
+    assert "prefill" not in first["usage"]
+
+
+@pytest.mark.parametrize("at", ["2", "5"])
+def test_thinking_and_answer_continue(mull: Run, thinker: Path, at: str) -> None:
+    """Cut within the thinking (exit 4), and at the first token of the answer."""
+    cut = mull("-m", thinker, "--max-tokens", at, "what is it?")
+    assert cut.returncode == (4 if at == "2" else 0)
+    done = result(mull, "--continue")
+    assert (done["thinking"], done["answer"]) == ("Let me see.", "Forty-two.")
+    sessions = json.loads(mull("sessions", "list", "--json").stdout)
+    assert len(sessions if isinstance(sessions, list) else sessions["sessions"]) == 1
+
+
+def test_it_thinks_as_it_was_asked_to(mull: Run, tmp_path: Path, thinker: Path) -> None:
+    """Switched off in the first turn, thinking stays off: the prompt is the same."""
+    first = result(mull, "-m", thinker, "--no-reason", "--max-tokens", "1", "--session", "s", "hi")
+    assert first["answer"] == "42"
+    done = result(mull, "--session", "s", "--continue")
+    assert (done["reasoning"]["asked"], done["thinking"]) == ("off", "")
+    assert done["answer"].startswith("42")
+
+
+def test_a_complete_answer_is_said_to_be_complete(mull: Run, thinker: Path) -> None:
+    mull("-m", thinker, "--no-reason", "what is it?")
+    done = mull("-c", "--continue")
+    assert (done.returncode, done.stdout) == (0, b"42\n")
+    assert b"the model added nothing" in done.stderr
+
+
+def test_with_a_question_it_asks(mull: Run, thinker: Path) -> None:
+    first = result(mull, "-m", thinker, "what is it?")
+    assert mull("--continue", "and now?").stdout == b"Forty-two.\n"
+    assert mull("sessions", "show", first["session"]).stdout.count(b"Forty-two.") == 2
+
+
+def test_there_is_nothing_to_continue(mull: Run, thinker: Path) -> None:
+    done = mull("--continue")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"no conversation to continue" in done.stderr
+    done = mull("-m", thinker, "--session", "new", "--continue")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Nothing has been asked yet" in done.stderr
+
+
+def test_another_model_continues_with_a_notice(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    other = write_scripted(tmp_path / "other.gguf", ["never"], starts={"2": [" indeed"]}, name="other")
+    mull("-m", thinker, "--no-reason", "--max-tokens", "1", "what is it?")
+    done = mull("-c", "--continue", "-m", other)
+    assert (done.returncode, done.stdout) == (0, b"42 indeed\n")
+    assert b"The answer was begun by thinker; other continues it." in done.stderr
+
+
+def test_a_failure_loses_nothing_of_the_answer(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    session = result(mull, "-m", thinker, "--no-reason", "--max-tokens", "1", "what is it?")["session"]
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF")
+    assert mull("-c", "--continue", "-m", damaged).returncode == 1
+    assert mull("sessions", "show", session).stdout.count(b"42") == 1
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    return write_scripted(
+        tmp_path / "begun.gguf",
+        ["<think>", "\nHm", "</think>", "\n\nNo"],
+        starts={":": [" ", "yes", "!"], '"': ['yes"']},
+        user_defined=["<think>", "</think>"],
+        template="{% for m in messages %}{{ m.content }}\n{% endfor %}<think>\n",
+    )
+
+
+def test_the_answer_begins_with_the_text(mull: Run, begun: Path) -> None:
+    """Also with a model whose prompt opens the thinking: it is closed at once."""
+    done = mull("-m", begun, "--prefill", "I say:", "Well?")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"I say: yes!\n", b"")
+    found = result(mull, "-m", begun, "--prefill", "I say:", "Well?")
+    assert (found["thinking"], found["reasoning"]["applied"]) == ("", "off")
+    assert (found["usage"]["prefill"] > 6, found["usage"]["answer"]) == (True, 3)
+    assert b"does not think" in mull("-m", begun, "--reason", "--prefill", "I say:", "Well?").stderr
+
+
+def test_the_text_is_part_of_the_format(mull: Run, begun: Path) -> None:
+    schema = ("--schema", '{"const": "yes"}')
+    assert mull("-m", begun, *schema, "--prefill", '"', "Well?").stdout == b'"yes"\n'
+    done = mull("-m", begun, *schema, "--prefill", "I say:", "Well?")
+    assert done.returncode == 5
+    assert b"schema" in done.stderr
+
+
+def test_flags_that_contradict(mull: Run, thinker: Path) -> None:
+    done = mull("-m", thinker, "--continue", "--prefill", "x")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"contradict" in done.stderr
