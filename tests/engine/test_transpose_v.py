@@ -66,6 +66,7 @@ def test_a_converted_state_equals_that_of_the_other_context(
     assert other_way is not None
     assert other.restore(0, other_way)
     assert bytes(other.save(0) or b"") == bytes(other_way) != bytes(state)
+    assert bytes(transpose_v(other_way, back=True) or b"") == bytes(state)
 
 
 def test_an_unknown_layout_is_not_converted(
@@ -76,6 +77,8 @@ def test_an_unknown_layout_is_not_converted(
     for size in (0, 3, 8, 100, len(state) // 2, len(state) - 1):
         part = (ctypes.c_uint8 * size)(*state[:size])
         assert transpose_v(part) is None
+        assert transpose_v(part, back=True) is None
+    assert transpose_v(state, back=True) is None  # not transposed
     assert transpose_v(computed(context(model, flash=False))) is None  # transposed already
     assert transpose_v(computed(context(model, flash=True, kv_type="q8_0"))) is None
 

@@ -95,13 +95,15 @@ class Attention:
     micro_batch: int
 
 
-def choose_attention(chosen: ComputeParams, n_ctx: int, n_head: int, *, on_cpu: bool) -> Attention:
+def choose_attention(
+    chosen: ComputeParams, n_ctx: int, n_head: int, *, on_cpu: bool, sparse: bool = False
+) -> Attention:
     """Flash attention and micro-batch of a context of `n_ctx` tokens, for a model with `n_head` attention heads.
 
-    `on_cpu`: everything is computed on an x86 CPU, where this was measured.
+    `on_cpu`: everything is computed on an x86 CPU, where this was measured. `sparse`: see `kv/attention_cost.py`.
     """
     flash, micro_batch = chosen.flash_attention, min(chosen.batch_size, n_ctx)
-    if flash is None and not (on_cpu and n_ctx > FLASH_CONTEXT):
+    if flash is None and (sparse or not on_cpu or n_ctx <= FLASH_CONTEXT):
         return Attention(None, micro_batch)
     if flash:
         return Attention(True, micro_batch)

@@ -35,27 +35,37 @@ NO_KV_SLOT = 1
 FATAL = -1000  # not llama.cpp's: it would have ended the process
 
 
-def attention_for(model: Model, settings: EngineSettings, n_ctx: int) -> compute_params.Attention:
+def attention_for(
+    model: Model, settings: EngineSettings, n_ctx: int, *, sparse: bool = False
+) -> compute_params.Attention:
     """Flash attention and micro-batch of a context of this size."""
     on_cpu = platform.machine().lower() in _X86 and not model.on_gpu
-    return compute_params.choose_attention(
-        compute_params.choose_params(model.n_params, settings), n_ctx, model.n_head, on_cpu=on_cpu
-    )
+    chosen = compute_params.choose_params(model.n_params, settings)
+    return compute_params.choose_attention(chosen, n_ctx, model.n_head, on_cpu=on_cpu, sparse=sparse)
 
 
 class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
+    `sparse`: each row attends to a small part of the cells.
+
     Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
     """
 
     def __init__(
-        self, model: Model, settings: EngineSettings, n_ctx: int, n_seq: int, *, n_rows: int = 1
+        self,
+        model: Model,
+        settings: EngineSettings,
+        n_ctx: int,
+        n_seq: int,
+        *,
+        n_rows: int = 1,
+        sparse: bool = False,
     ) -> None:
         llama = library.bindings()
         big = model.n_params > compute_params.SMALL_MODEL
         chosen = compute_params.choose_params(model.n_params, settings)
-        self.attention = attention_for(model, settings, n_ctx)
+        self.attention = attention_for(model, settings, n_ctx, sparse=sparse)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
         params = llama.llama_context_default_params()

@@ -86,6 +86,12 @@ class Engine:
         return self._resizable.n_ctx
 
     @property
+    def uses_flash(self) -> bool | None:
+        """Whether the context uses flash attention as it is now; None: llama.cpp decides, or there is no context."""
+        context = self._resizable.context
+        return None if context is None else context.attention.flash
+
+    @property
     def can_truncate(self) -> bool:
         """Whether the KV cache can be truncated to any length; if not, name checkpoints (`Request.checkpoints`)."""
         return self._prompt_cache.can_truncate
@@ -198,7 +204,7 @@ class Engine:
         hit = self._prompt_cache.lookup(request, len(slot.tokens), max(needed, self.n_ctx), self.n_ctx_max)
         if hit is not None and self.n_parallel == 1:
             needed = max(needed, len(hit.tokens))  # it is restored whole before it is truncated
-        self._resizable.reserve(needed - len(slot.tokens))
+        self._resizable.reserve(needed - len(slot.tokens), [prompt])
         if hit is not None and self._resizable.context is not None:
             self._prompt_cache.restore(self._resizable.context, slot, hit)
 
@@ -246,10 +252,12 @@ class Engine:
             self._prompt_cache.record_prefill(batch.size, elapsed)
         if batch.size >= self._chunk.smallest and not draft:
             self._chunk.record(batch.size, elapsed)
+        depths = [(count, len(sequence.slot.tokens)) for sequence, count in shares]
         for (sequence, count), row in zip(shares, rows, strict=True):
             sequence.decoded(count, context, row, draft)
             if sequence.at_checkpoint:
                 self._prompt_cache.checkpoint(context, sequence.slot)
+        self._resizable.record(depths)
 
     def _schedule(self) -> list[Share]:
         """The next batch, with cells reserved for it. Sequences are preempted while there are too few."""

@@ -1,7 +1,8 @@
 """The context that an engine decodes in, replaced by a larger one when its sequences need more cells.
 
-In: numbers of tokens to make room for. Out: a `Context` that has them, up to a limit. What the sequences hold is moved
-from the old context to the new one; what cannot be moved becomes pending and is computed again.
+In: numbers of tokens to make room for, and the rows of each step. Out: a `Context` that has them, up to a limit, with
+the attention that is faster for these steps. What the sequences hold is moved from the old context to the new one; what
+cannot be moved becomes pending and is computed again.
 Raises EngineError when there is no memory for the new context; the KV cache is empty then.
 """
 
@@ -10,15 +11,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mull.engine.compute_params import ANSWER_RESERVE, CONTEXT_STEP, FLASH_CONTEXT, MAX_GROWTH
+from mull.engine.compute_params import (
+    ANSWER_RESERVE,
+    CONTEXT_STEP,
+    FLASH_CONTEXT,
+    MAX_GROWTH,
+    choose_params,
+)
 from mull.engine.context import Context, attention_for
+from mull.engine.kv.attention_cost import AttentionCost, Rows, lost_by_flash
 from mull.engine.kv.prompt_cache import PromptCache
-from mull.engine.kv.slot import Slot
+from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native.heap import release_freed_memory
 from mull.engine.scheduler import Scheduler
 from mull.errors import EngineError
 from mull.settings import EngineSettings
+
+_USED = 4
+"""The part of the tokens reserved for answers that steps find in use on average: a quarter."""
 
 
 class ResizableContext:
@@ -41,6 +52,10 @@ class ResizableContext:
         self._prompt_cache = prompt_cache
         self._limit = limit
         self._n_rows = n_rows  # of logits per step
+        self._sparse = False
+        self._cost = AttentionCost()
+        rule = choose_params(model.n_params, settings).flash_attention is None
+        self._may_change = len(scheduler.slots) > 1 and rule and not model.recurrent
 
     @property
     def n_ctx(self) -> int:
@@ -59,22 +74,57 @@ class ResizableContext:
         if context is not None and len(scheduler.slots) > 1:
             scheduler.evict_unshared(context, tokens, scheduler.needed_by(prompts))
             needed = scheduler.used + tokens
-        return needed <= self.n_ctx or self.grow(needed)
+        if needed <= self.n_ctx:
+            return True
+        self._sparse = self._will_be_sparse(tokens, prompts)
+        return self.grow(needed)
 
     def grow(self, needed: int) -> bool:
         """Replace the context by one of at least `needed` tokens. False at the limit."""
-        old, slots = self.context, self._scheduler.slots
-        needed += sum(
-            slot.shared for slot in slots
-        )  # a shared prefix is moved once for each slot that holds it
-        size = self._new_size(needed)
-        if old is not None and size <= old.n_ctx:
+        # A shared prefix is moved once for each slot that holds it.
+        size = self._new_size(needed + sum(slot.shared for slot in self._scheduler.slots))
+        if self.context is not None and size <= self.context.n_ctx:
             return False
+        self._replace(size)
+        return True
+
+    def record(self, rows: Rows) -> None:
+        """Such a step was computed. Change the attention where the steps have lost more by it than moving costs."""
+        context = self.context
+        if context is None or not self._has_choice(context.n_ctx):
+            return
+        self._cost.record(rows, self._scheduler.used, flash=self._sparse)
+        moved = sum(len(slot.tokens) for slot in self._scheduler.slots)
+        if moved <= context.n_ctx and self._cost.pays(moved):
+            self._sparse = not self._sparse
+            self._replace(context.n_ctx)
+
+    def _has_choice(self, n_ctx: int) -> bool:
+        return self._may_change and attention_for(self._model, self._settings, n_ctx).flash is False
+
+    def _will_be_sparse(self, tokens: int, prompts: Sequence[Sequence[int]]) -> bool:
+        """Whether steps will be, when cells for `tokens` more tokens are filled by these prompts and their answers."""
+        if not self._may_change or not prompts:
+            return self._sparse
+        first, live = prompts[0], self._scheduler.live
+        own = len(first) + sum(len(prompt) - common_prefix(first, prompt) for prompt in prompts[1:])
+        answers = max(0, tokens - own) // _USED  # most are shorter than what is reserved for them
+        depths = [len(one.slot.tokens) + len(one.pending) for one in live]
+        depths += [len(prompt) + answers // len(prompts) for prompt in prompts]
+        cells = self._scheduler.used + min(tokens, own) + answers
+        return lost_by_flash([(1, depth) for depth in depths], cells) < 0
+
+    def _replace(self, size: int) -> None:
+        """Move everything to a new context of this size."""
+        old, slots = self.context, self._scheduler.slots
+        self._cost.reset()
         self._scheduler.discard_drafts()
         states = [self._saved(slot, old, size) if old is not None else None for slot in slots]
         self.close()  # first, so that both contexts are never in memory together
         try:
-            new = Context(self._model, self._settings, size, len(slots), n_rows=self._n_rows)
+            new = Context(
+                self._model, self._settings, size, len(slots), n_rows=self._n_rows, sparse=self._sparse
+            )
         except EngineError:
             for slot in slots:
                 slot.reset()
@@ -87,7 +137,6 @@ class ResizableContext:
                     sequence.pending[:0] = lost
         states.clear()
         release_freed_memory()
-        return True
 
     def close(self) -> None:
         """Free the context."""
@@ -104,15 +153,16 @@ class ResizableContext:
         return min(_rounded(self._limit), max(_rounded(needed), ahead))
 
     def _saved(self, slot: Slot, old: Context, size: int) -> Any | None:
-        """A sequence's state for a context of another size, in which flash attention may be off."""
+        """A sequence's state for a context of this size, in which the attention may be another."""
         state = slot.save(old)
-        flash = attention_for(self._model, self._settings, size).flash
+        flash = attention_for(self._model, self._settings, size, sparse=self._sparse).flash
         if state is None or self._model.recurrent or flash == old.attention.flash:
             return state
         from mull.engine.kv.transpose_v import transpose_v
 
-        self._prompt_cache.retain_outgrown(slot.tokens, state, old.n_ctx)
-        return transpose_v(state)
+        if flash is False:
+            self._prompt_cache.retain_outgrown(slot.tokens, state, old.n_ctx)
+        return transpose_v(state, back=flash is not False)
 
 
 def _rounded(tokens: int) -> int:
