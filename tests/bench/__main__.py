@@ -28,6 +28,7 @@ SUITES = {
     "prefix": "The prompt cache",
     "keeping": "Keeping a model loaded",
     "batching": "Parallel decoding",
+    "serving": "The server, beside llama-server",
     "drafting": "Speculative decoding",
     "constrained": "Constrained decoding",
     "chatting": "The chat: its start, and its keys while a model decodes",
@@ -41,6 +42,7 @@ QUICK = (
     "against",
     "prefix",
     "keeping",
+    "serving",
     "constrained",
     "chatting",
 )  # those that know --quick
