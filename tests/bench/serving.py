@@ -31,7 +31,19 @@ from tests.bench import peers
 from tests.bench.measure import line
 from tests.model_files.random_model import QWEN3_0_6B, cached
 
-WORDS = "river stone light paper window garden yellow quiet engine copper market winter letter bridge cloud".split()
+WORDS = (
+    "river",
+    "stone",
+    "light",
+    "paper",
+    "window",
+    "garden",
+    "yellow",
+    "quiet",
+    "engine",
+    "copper",
+    "market",
+)
 SHORTEST, LONGEST = 8, 250  # words of a prompt; a word is about a token
 FEWEST, MOST = 8, 64  # tokens of an answer
 CONTEXT = 1024  # tokens for each client
@@ -121,7 +133,7 @@ async def load(port: int, process: psutil.Process, clients: int, requests: int, 
         return [await ask(port, chance) for _ in range(requests)]
 
     before, begun = sum(process.cpu_times()[:2]), time.perf_counter()
-    answers = sum(await asyncio.gather(*map(client, range(clients))), [])
+    answers = [one for every in await asyncio.gather(*map(client, range(clients))) for one in every]
     seconds = time.perf_counter() - begun
     spent = sum(process.cpu_times()[:2]) - before
     return Load(sum(tokens for tokens, _ in answers), seconds, spent, [first for _, first in answers])
@@ -148,9 +160,10 @@ def main() -> None:
         size = str(CONTEXT * clients)
         theirs = (str(tool), "-m", path, "-np", width, "-c", size, "-t", threads)
         with server(*ours) as a, server(*theirs) as b:
-            pairs = []
-            for seed in range(1 if asked.quick else asked.pairs):
-                pairs.append([asyncio.run(load(*one, clients, requests, seed)) for one in (a, b)])
+            pairs = [
+                [asyncio.run(load(*one, clients, requests, seed)) for one in (a, b)]
+                for seed in range(1 if asked.quick else asked.pairs)
+            ]
         report(clients, pairs)
 
 

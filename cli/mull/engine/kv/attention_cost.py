@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 PLAIN, FLASH, SKIPPED = 1.0, 3.0, 0.2
 """Relative time per row and cell: without flash attention, with it, and with it for another sequence's cell. Measured
-with SmolLM2-135M (CPU time, 16 sequences of 64, 256 and 700 tokens, Zen 4): 2.0, 5.0 and 0.4 microseconds, steps of 148,
-247 and 499 ms without and of 128, 156 and 236 ms with flash attention; with a 0.6B shape and 32 sequences of which 2,432
-tokens are shared, 0.65 s without and 1.63 s with it: 1 to 5."""
+with SmolLM2-135M (CPU time, 16 sequences of 64, 256 and 700 tokens, Zen 4): 2.0, 5.0 and 0.4 microseconds, steps of
+148, 247 and 499 ms without and of 128, 156 and 236 ms with flash attention; with a 0.6B shape and 32 sequences of which
+2,432 tokens are shared, 0.65 s without and 1.63 s with it: 1 to 5."""
 
 MOVED = 60.0
 """The same for moving a cell into a context with the other attention, which transposes its values."""
@@ -26,7 +26,7 @@ Rows = Sequence[tuple[int, int]]
 
 
 def lost_by_flash(rows: Rows, cells: int) -> float:
-    """The relative time that such a step takes longer with flash attention than without; negative where it is faster."""
+    """The relative time that such a step takes longer with flash attention than without; negative: less time."""
     every = cells * sum(count for count, _ in rows)
     own = sum(count * depth for count, depth in rows)
     return FLASH * own + SKIPPED * (every - own) - PLAIN * every
