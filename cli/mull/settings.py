@@ -158,6 +158,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "prefix_cache_gb": (0, _LARGE),
     "notify_after": (0, 86_400),
     "timeout": (1, 30 * 86_400),
+    "context": (256, _INT),
 }
 """The least and the greatest value of every setting that is a number, the same in flags, config file, prompt templates,
 batch lines and the chat's `/set`."""

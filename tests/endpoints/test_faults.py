@@ -198,7 +198,7 @@ def test_any_text_arrives_whatever_bytes_it_comes_in(
     assert b"\x1b" not in done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "ollama_native"])
+@pytest.mark.parametrize("name", NAMES)
 def test_an_error_within_the_stream_is_the_result(mull: Run, name: str) -> None:
     """In each dialect's words, after some of the answer; vLLM ends such a stream with [DONE]."""
     dialect = read_dialect(name)

@@ -20,13 +20,14 @@ KINDS = {
     "llama_server": "llama-server",
     "lm_studio": "LM Studio",
     "ollama": "Ollama",
+    "ollama_v1": "Ollama",
     "openrouter": "OpenRouter",
     "other": "other",
     "vllm": "vLLM",
 }
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name in KINDS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_server_is_recognized(name: str) -> None:
     with serve() as server:
         read_dialect(name).play_on(server)

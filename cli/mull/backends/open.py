@@ -41,8 +41,13 @@ def open_backend(
         from mull.backends.openai.backend import OpenAIBackend
         from mull.endpoints.http import Client
 
-        client = Client.of(resolved.address.endpoint)
-        return OpenAIBackend(client, resolved.address.model, width=parallel.width if parallel else None)
+        endpoint = resolved.address.endpoint
+        return OpenAIBackend(
+            Client.of(endpoint),
+            resolved.address.model,
+            width=parallel.width if parallel else None,
+            context=endpoint.context,
+        )
     from mull.backends.local import LocalBackend
 
     _ = resolved.file  # raises where no branch above knows a backend for the model

@@ -64,6 +64,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "model": endpoint.model,
         "insecure": endpoint.insecure,
         "timeout": endpoint.timeout,
+        "context": endpoint.context,
         "answers": server is not None,
         "kind": server.kind if server else None,
         "models": [model_json(model) for model in server.models] if server else [],

@@ -46,7 +46,10 @@ def show(streams: Streams, address: Address, *, json: bool) -> None:
     """Ask the server, and print what it tells."""
     client = Client.of(address.endpoint)
     control = TurnControl()
-    with closing(OpenAIBackend(client, address.model)) as backend, stop_on_interrupt(control):
+    with (
+        closing(OpenAIBackend(client, address.model, context=address.endpoint.context)) as backend,
+        stop_on_interrupt(control),
+    ):
         remote = backend.remote(control)
         able = backend.capabilities
     _require_listed(address, remote)

@@ -79,7 +79,8 @@ def get(context: typer.Context, name: Name, *, model: Model = None) -> None:
     """Print the value of a setting; nothing when it is unset.
 
     It is the value that holds here: of the environment, the project's file or yours. An alias is aliases.NAME, a
-    setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure or .timeout.
+    setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure, .timeout or
+    .context.
     """
     streams: Streams = context.obj
     value = config.value_text(_settings(model), name)

@@ -22,6 +22,9 @@ ENDPOINT_KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("model", str, "model for -m @NAME; unset: its only one, or the first that it lists"),
     ConfigKey("insecure", bool, "the key may go over http:// to a public address", default=False),
     ConfigKey(
+        "context", int, "tokens of its context, where it does not tell them; Ollama is asked for so many"
+    ),
+    ConfigKey(
         "timeout", int, "seconds that an answer may take to begin, and then each piece of it", default=TIMEOUT
     ),
 )

@@ -24,7 +24,8 @@ class Endpoint:
 
     `name`: that of the config; for one that was given as a URL, the URL. `key_env`: the environment variable that
     holds its key. `model`: what `-m @NAME` means. `insecure`: the key may go over plain HTTP to a public address.
-    `timeout`: seconds until an answer begins, and then until its next piece.
+    `timeout`: seconds until an answer begins, and then until its next piece. `context`: the tokens of its context,
+    where it does not tell them or lets requests choose them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Endpoint:
     model: str | None = None
     insecure: bool = False
     timeout: int = TIMEOUT
+    context: int | None = None
 
 
 def is_name(text: str) -> bool:

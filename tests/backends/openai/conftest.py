@@ -22,12 +22,17 @@ class Office:
     """An endpoint called "office": a server that plays a dialect, and its backend, loaded."""
 
     def __init__(
-        self, server: Server, dialect: Dialect, model: str | None = None, timeout: float = 600.0
+        self,
+        server: Server,
+        dialect: Dialect,
+        model: str | None = None,
+        timeout: float = 600.0,
+        limit: int | None = None,
     ) -> None:
         self.server = server
         self.dialect = dialect
         dialect.play_on(server)
-        self.backend = OpenAIBackend(Client(server.url, name="office", timeout=timeout), model)
+        self.backend = OpenAIBackend(Client(server.url, name="office", timeout=timeout), model, context=limit)
         self.loading = list(self.backend.load(TurnControl()))
 
     def plays(self, *steps: Step, **others: Any) -> None:
@@ -58,15 +63,21 @@ Open = Callable[..., Office]
 
 @pytest.fixture
 def office() -> Iterator[Open]:
-    """Open an office of a dialect; `model`: the model to ask for; `timeout`: the client's, in seconds."""
+    """Open an office of a dialect; `model`: the model to ask for; `timeout`: the client's, in seconds; `limit`: the
+    context that the config names."""
     opened: list[Any] = []
 
     def open_office(
-        name: str = "vllm", *, model: str | None = None, timeout: float = 600.0, **changes: Any
+        name: str = "vllm",
+        *,
+        model: str | None = None,
+        timeout: float = 600.0,
+        limit: int | None = None,
+        **changes: Any,
     ) -> Office:
         running = serve()
         opened.append(running)
-        return Office(running.__enter__(), read_dialect(name, **changes), model, timeout)
+        return Office(running.__enter__(), read_dialect(name, **changes), model, timeout, limit)
 
     yield open_office
     for running in opened:

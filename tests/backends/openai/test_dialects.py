@@ -16,17 +16,19 @@ from mull.settings import DEFAULT_SAMPLING, AnswerFormat, ReasoningAsk, Sampling
 from tests.backends.openai.conftest import Office, Open
 from tests.endpoints.dialects import read_dialect
 from tests.endpoints.scripted_server import End, as_json, serve
+from tests.streams import check_stream
 
 KINDS = {
     "llama_server": "llama-server",
     "llama_cpp_server": "llama_cpp.server",
     "vllm": "vLLM",
     "ollama": "Ollama",
+    "ollama_v1": "Ollama",
     "lm_studio": "LM Studio",
     "openrouter": "OpenRouter",
     "other": "other",
 }
-SWITCHED = ("llama_server", "vllm", "ollama", "openrouter")
+SWITCHED = ("llama_server", "vllm", "ollama", "ollama_v1", "openrouter")
 TOO_LONG = [Message("user", "long " * 2000)]
 
 
@@ -70,8 +72,12 @@ def test_switching_thinking_off_works_or_is_reported(office: Open, name: str) ->
                 "chat_template_kwargs": {"enable_thinking": True, "thinking": True},
             },
         ),
-        ("ollama", {"on": False}, {"reasoning_effort": "none"}),
-        ("ollama", {"effort": "high"}, {"reasoning_effort": "high"}),
+        ("ollama", {}, {"think": None}),
+        ("ollama", {"on": False}, {"think": False}),
+        ("ollama", {"on": True}, {"think": True}),
+        ("ollama", {"effort": "high"}, {"think": "high"}),
+        ("ollama_v1", {"on": False}, {"reasoning_effort": "none"}),
+        ("ollama_v1", {"effort": "high"}, {"reasoning_effort": "high"}),
         ("openrouter", {"on": False}, {"reasoning": {"enabled": False}}),
         ("openrouter", {"effort": "high"}, {"reasoning": {"effort": "high"}}),
         ("openrouter", {"on": True, "budget": 9}, {"reasoning": {"enabled": True, "max_tokens": 9}}),
@@ -122,7 +128,7 @@ def test_a_model_without_thinking_is_not_asked_for_it(office: Open) -> None:
     list(here.backend.load(TurnControl()))
     done = here.reasons(on=True)
     assert (done.reasoning.applied, bool(done.reasoning.notice)) == ("none", True)
-    assert "reasoning_effort" not in here.asked
+    assert "think" not in here.asked
 
 
 @pytest.mark.parametrize("name", ["llama_server", "vllm", "lm_studio", "openrouter", "other"])
@@ -151,7 +157,7 @@ def test_a_prompt_that_ollama_would_cut_is_reported(office: Open) -> None:
     assert "prompt_cut" not in [event.code for event in here.events() if isinstance(event, Notice)]
 
 
-@pytest.mark.parametrize("name", ["vllm", "ollama", "openrouter", "other"])
+@pytest.mark.parametrize("name", ["vllm", "ollama", "ollama_v1", "openrouter", "other"])
 def test_an_unknown_model_is_the_servers_to_refuse(office: Open, name: str) -> None:
     with pytest.raises(ServerError) as caught:
         office(name, model="nope").ask()
@@ -196,7 +202,9 @@ def test_another_model_than_the_one_that_was_asked_is_named(
 @pytest.mark.parametrize("name", KINDS)
 def test_an_error_in_mid_stream_keeps_what_came(office: Open, name: str) -> None:
     here = office(name)
-    chunks = here.dialect.chunks([], ["For", "ty"], usage=False)[:-2]
+    chunks = [
+        chunk for chunk in here.dialect.chunks([], ["For", "ty"]) if b'"For"' in chunk or b'"ty"' in chunk
+    ]
     here.plays(*chunks, here.dialect.broken())
     done = here.ask()
     assert (done.answer, done.finish) == ("Forty", "error")
@@ -237,11 +245,40 @@ def test_sampling_that_is_not_set_is_left_to_the_server(office: Open) -> None:
 
 
 def test_sampling_that_a_kind_does_not_know_is_said(office: Open) -> None:
-    here = office("ollama")
+    here = office("ollama_v1")
     events = here.events(sampling=Sampling(top_k=3, temperature=0.1, dry_multiplier=0.8))
     (notice,) = (event for event in events if isinstance(event, Notice))
     assert notice.text == "office does not take top_k, dry_multiplier."
     assert here.events(sampling=DEFAULT_SAMPLING)[0] != notice
+
+
+def test_ollamas_own_api_gets_what_v1_has_no_words_for(office: Open) -> None:
+    here = office("ollama", limit=8192)
+    sampling = Sampling(top_k=3, min_p=0.1, repeat_last_n=9, seed=7, dry_multiplier=0.8)
+    wanted = AnswerFormat("root ::= x", {"type": "integer"}, is_json=True)
+    here.plays(*here.dialect.chunks([], ["4", "2"], prompt=11), kind=here.dialect.kind)
+    events = here.events(sampling=sampling, max_tokens=50, stop=("###",), answer_format=wanted)
+    done = check_stream(events)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == ["office does not take dry_multiplier."]
+    options = {"num_ctx": 8192, "num_predict": 50, "top_k": 3, "min_p": 0.1, "repeat_last_n": 9, "seed": 7}
+    assert here.asked == {
+        "model": "thinker",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": True,
+        "options": options,
+        "format": {"type": "integer"},
+    }
+    assert (done.answer, done.finish, done.usage.prompt, done.usage.answer) == ("42", "stop", 11, 2)
+    assert done.timing.tokens_per_second == 2 / 0.02
+    assert here.backend.context_tokens == 8192
+    here.ask(reasoning=ReasoningAsk(on=False), stop=("###",))
+    assert here.asked["options"]["stop"] == ["###"]  # no thinking that it could end
+
+
+def test_a_context_of_the_config_is_that_of_a_server_that_tells_none(office: Open) -> None:
+    assert office("other").backend.context_tokens is None
+    assert office("other", limit=512).backend.context_tokens == 512
 
 
 def test_a_schema_is_sent_and_checked(office: Open) -> None:

@@ -50,12 +50,23 @@ CAPABILITIES: dict[ServerKind, Capabilities] = {
 
 
 class OpenAIBackend:
-    """One model of one server. `width`: requests at a time in `stream_many`."""
+    """One model of one server. `width`: requests at a time in `stream_many`.
 
-    def __init__(self, client: Client, model: str | None = None, *, width: int | None = None) -> None:
+    `context`: the tokens of its context, for a server that does not tell them or lets requests choose them.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        model: str | None = None,
+        *,
+        width: int | None = None,
+        context: int | None = None,
+    ) -> None:
         self.client = client
         self._wanted = model  # once the server was asked, the model that it has chosen
         self._width = width
+        self._context = context
         self._remote: Remote | None = None
         self._failure: BaseException | None = None
         self._looking: threading.Thread | None = None
@@ -103,7 +114,10 @@ class OpenAIBackend:
         model, notices = self._model(server)
         self._wanted = model.name
         known = facts(self.client, server, model, control)
-        return Remote(server.kind, model.name, known, notices, tuple(one.name for one in server.models))
+        if self._context is not None:
+            known = replace(known, context=self._context)
+        listed = tuple(one.name for one in server.models)
+        return Remote(server.kind, model.name, known, notices, listed, self._context)
 
     def _model(self, server: Server) -> tuple[ServedModel, tuple[Notice, ...]]:
         """The model to ask, with a notice where the server ignores the name that the user gave."""

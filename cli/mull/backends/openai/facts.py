@@ -37,6 +37,7 @@ class ModelFacts:
     thinks: bool | None = None
     profile: Profile | None = None
     extended: bool = False  # a mull of this version, which sends the exact events
+    native: bool = False  # an Ollama that answers to its own API
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Remote:
     facts: ModelFacts
     notices: tuple[Notice, ...] = ()
     listed: tuple[str, ...] = ()
+    asked_context: int | None = None  # tokens that the config of the endpoint names
 
     @property
     def is_listed(self) -> bool:
@@ -81,9 +83,8 @@ def facts(client: Client, server: Server, model: ServedModel, control: TurnContr
     if kind == "Ollama":
         shown = _ask(client, "/api/show", control, {"model": model.name})
         able = shown.get("capabilities")
-        return ModelFacts(
-            _running(client, model.name, control), "thinking" in able if isinstance(able, list) else None
-        )
+        thinks = "thinking" in able if isinstance(able, list) else None
+        return ModelFacts(_running(client, model.name, control), thinks, native=bool(shown))
     return ModelFacts(model.context, model.thinks)
 
 

@@ -31,6 +31,11 @@ class ReasoningRequest:
     fields: Mapping[str, Any] = field(default_factory=dict)
     chat: Sequence[Mapping[str, Any]] = ()  # the messages, where a word in them switches; else empty
 
+    @property
+    def spares_thinking(self) -> bool:
+        """The server may look for stop strings: there is no thinking that one could end."""
+        return self.decision.applied in ("off", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class _Control:
@@ -44,6 +49,8 @@ class _Control:
 
 
 _TEMPLATE = {on: {"chat_template_kwargs": {"enable_thinking": on, "thinking": on}} for on in (True, False)}
+_OLLAMA = _Control({"think": True}, {"think": False}, ("think",))
+"""Of Ollama's own API."""
 _CONTROLS: Mapping[ServerKind, _Control] = {
     "mull": _Control(  # of another version; one of this version gets what was asked as it is
         _TEMPLATE[True], _TEMPLATE[False], ("reasoning_effort",), ("reasoning_budget_tokens",)
@@ -73,7 +80,8 @@ def how_to_ask(
     profile = remote.facts.profile
     if profile is not None:
         return by_template(settings.reasoning, profile, messages, name)
-    return by_kind(settings.reasoning, remote.kind, name, thinks=remote.facts.thinks)
+    control = _OLLAMA if remote.facts.native else _CONTROLS.get(remote.kind, _Control())
+    return by_kind(settings.reasoning, control, name, thinks=remote.facts.thinks)
 
 
 def by_template(
@@ -98,7 +106,7 @@ def by_template(
     return ReasoningRequest(decision, fields, chat)
 
 
-def by_kind(ask: ReasoningAsk, kind: ServerKind, name: str, *, thinks: bool | None) -> ReasoningRequest:
+def by_kind(ask: ReasoningAsk, control: _Control, name: str, *, thinks: bool | None) -> ReasoningRequest:
     """For a server whose template is unknown. `name`: the endpoint's; `thinks` False: its model has no thinking."""
     if ask.budget is not None and ask.on is None and ask.effort is None:
         ask = replace(ask, on=ask.budget > 0)
@@ -111,7 +119,6 @@ def by_kind(ask: ReasoningAsk, kind: ServerKind, name: str, *, thinks: bool | No
         notice = None if asked == "off" else "This model has no thinking mode; what asks for it is ignored."
         how = "this model has no thinking mode"
         return ReasoningRequest(ReasoningDecision(asked, "none", how, notice, hide=asked == "off"))
-    control = _CONTROLS.get(kind, _Control())
     if ask.on is False:
         if control.off is None:
             notice = f"{name} has no way to switch thinking off; what it thinks is hidden."

@@ -308,6 +308,8 @@ class Reply:
         spent = self.last - self.first
         tokens = usage.thinking + usage.answer
         speed = number(inner(timed, "predicted_per_second"))
+        if speed is None and self._timings is not None:
+            speed = _ollamas_speed(self._timings)
         waited = self.first - self.began if self.first else 0.0
         prompt = number(inner(timed, "prompt_ms"))
         return Timing(
@@ -317,6 +319,12 @@ class Reply:
             answer=self.last - answering if self.answer else 0.0,
             tokens_per_second=speed if speed is not None else (tokens - 1) / spent if spent > 0 else 0.0,
         )
+
+
+def _ollamas_speed(chunk: Chunk) -> float | None:
+    """Tokens per second from the counts of its own API, in nanoseconds."""
+    tokens, spent = (number(chunk.whole.get(name)) for name in ("eval_count", "eval_duration"))
+    return tokens * 1e9 / spent if tokens and spent else None
 
 
 def _progress(chunk: Chunk) -> Iterator[PromptProgress]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from mull.api.fields import format_fields, limit_fields
 from mull.api.messages import message_object
+from mull.backends.openai import ollama
+from mull.backends.openai.facts import Remote
 from mull.backends.openai.reasoning import ReasoningRequest
 from mull.endpoints.kind import ServerKind
 from mull.messages import Message
@@ -57,7 +59,7 @@ def body(
         **_format(kind, settings.answer_format),
         **reasoning.fields,
     }
-    if settings.stop and reasoning.decision.applied in ("off", "none"):  # elsewhere it would end the thinking
+    if settings.stop and reasoning.spares_thinking:
         made["stop"] = list(settings.stop)
     if (
         settings.continue_answer
@@ -76,9 +78,9 @@ def _format(kind: ServerKind, wanted: AnswerFormat | None) -> dict[str, Any]:
     return format_fields(wanted)
 
 
-def left_out(kind: ServerKind, sampling: Sampling) -> list[str]:
-    """The sampling that is set and that this kind of server does not know."""
-    spelled = _NAMES.get(kind, _OPENAI)
+def left_out(remote: Remote, sampling: Sampling) -> list[str]:
+    """The sampling that is set and that this server does not know."""
+    spelled = ollama.SAMPLING if remote.facts.native else _NAMES.get(remote.kind, _OPENAI)
     return [
         name
         for name in _ALL

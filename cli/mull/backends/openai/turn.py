@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mull.backends.openai import failures
+from mull.backends.openai import failures, ollama
 from mull.backends.openai.chunks import Chunk, read_chunk
 from mull.backends.openai.counting import estimate
 from mull.backends.openai.facts import Remote
@@ -60,7 +60,7 @@ def run(
         )
     asked = how_to_ask(remote, messages, settings, client.name)
     yield from _opening(client.name, remote, messages, settings, asked)
-    request = body(remote.kind, remote.model, messages, settings, asked)
+    path, request = _request(client, remote, messages, settings, asked)
     reply = Reply(
         remote.model,
         settings,
@@ -74,7 +74,7 @@ def run(
     )
     yield from reply.opening()
     try:
-        with _posted(client, remote, request, control) as response:
+        with _posted(client, path, remote, request, control) as response:
             yield from _read(client, remote, response, reply, control)
     except Interrupted:
         if not control.stopped:
@@ -99,7 +99,7 @@ def _opening(
     """What has to be said before the request is sent."""
     if asked.decision.notice:
         yield Notice("reasoning", asked.decision.notice)
-    if missing := left_out(remote.kind, settings.sampling):
+    if missing := left_out(remote, settings.sampling):
         yield Notice("not_supported", f"{name} does not take {', '.join(missing)}.")
     if _binds_thinking(remote, settings, asked):
         text = f"{name} constrains the thinking too, not only the answer; --no-reason avoids that."
@@ -117,9 +117,24 @@ def _binds_thinking(remote: Remote, settings: TurnSettings, asked: ReasoningRequ
     return wanted is not None and thinks and (not wanted.is_json or remote.kind == "llama_cpp.server")
 
 
-def _posted(client: Client, remote: Remote, request: dict[str, Any], control: TurnControl) -> Response:
+def _request(
+    client: Client,
+    remote: Remote,
+    messages: Sequence[Message],
+    settings: TurnSettings,
+    asked: ReasoningRequest,
+) -> tuple[str, dict[str, Any]]:
+    """The path and the body of the request."""
+    if remote.facts.native:
+        request = ollama.body(remote.model, messages, settings, asked, remote.asked_context)
+        return f"{client.url.root}{ollama.PATH}", request
+    return f"{client.url.api}/chat/completions", body(remote.kind, remote.model, messages, settings, asked)
+
+
+def _posted(
+    client: Client, path: str, remote: Remote, request: dict[str, Any], control: TurnControl
+) -> Response:
     """The response; a server that does not know a field which only asks for counts is asked again without it."""
-    path = f"{client.url.api}/chat/completions"
     if client.url.host.endswith("openai.com") and "max_tokens" in request:  # refused by its newer models
         request["max_completion_tokens"] = request.pop("max_tokens")
     try:
@@ -130,7 +145,7 @@ def _posted(client: Client, remote: Remote, request: dict[str, Any], control: Tu
             and "stream_options" in error.message
             and request.pop("stream_options", None)
         ):
-            return _posted(client, remote, request, control)
+            return _posted(client, path, remote, request, control)
         raise failures.before_the_stream(error, remote.facts.context) from error
 
 
