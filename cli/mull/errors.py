@@ -85,6 +85,7 @@ class ContextOverflow(MullError):
         least = "at least " if at_least else ""
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens
+        self.at_least = at_least
         super().__init__(
             "context_overflow",
             f"The prompt has {least}{prompt_tokens:,} tokens, the context {context_tokens:,}.",

@@ -289,7 +289,7 @@ def _answer(
     control: TurnControl,
 ) -> Done:
     """Load, ask and show. The answer is stored, also when it was stopped."""
-    from mull.conversation.make_room import make_room
+    from mull.conversation.make_room import ask_with_room
     from mull.events import Done, Notice
     from mull.terminal.input.background import settle_theme
     from mull.terminal.views.base import ViewOptions
@@ -304,8 +304,7 @@ def _answer(
         try:
             yield from backend.load(control)
             conversation.catch_up(query)
-            yield from make_room(conversation, query, backend, control)
-            with closing(conversation.ask(query, backend, control)) as turn:
+            with closing(ask_with_room(conversation, query, backend, control)) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:
                         yield from (Notice("not_saved", text) for text in conversation.branch.notices)

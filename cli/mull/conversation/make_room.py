@@ -6,15 +6,45 @@ policy is to stop, or to ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from mull.backends.base import ChatBackend
 from mull.control import TurnControl
 from mull.conversation.context_budget import left_out_notice
 from mull.conversation.conversation import Conversation, Query
-from mull.events import Done, Notice
+from mull.errors import ContextOverflow
+from mull.events import Done, Event, Notice
 
+POLICIES = {"drop", "summarize"}  # that need no user
 DROP = "mull config set context_full drop leaves out the oldest turns; or start a new conversation."
+
+
+def ask_with_room(
+    conversation: Conversation, query: Query, backend: ChatBackend, control: TurnControl
+) -> Generator[Event, None, None]:
+    """Make room and ask; once more where a server refuses the prompt, which may have more tokens than estimated."""
+    yield from make_room(conversation, query, backend, control)
+    try:
+        yield from conversation.ask(query, backend, control)
+    except ContextOverflow:
+        again = refused(conversation, query, backend)
+        if again is None or conversation.preferences.context_full not in POLICIES:
+            raise
+    else:
+        return
+    yield from make_room(conversation, again, backend, control)
+    yield from conversation.ask(again, backend, control)
+
+
+def refused(conversation: Conversation, query: Query, backend: ChatBackend) -> Query | None:
+    """The query once more, where the server has refused it and leaving out turns before it can help."""
+    last = conversation.last
+    if last is None or last.question != query.text or last.finish != "error":
+        return None
+    again = replace(query, replace=True)
+    helps = conversation.can_drop(again) and conversation.context_usage(backend, again).full
+    return again if helps else None
 
 
 def make_room(
@@ -25,7 +55,7 @@ def make_room(
     if not conversation.can_drop(query):
         return
     usage = conversation.context_usage(backend, query)
-    if policy not in {"drop", "summarize"}:
+    if policy not in POLICIES:
         if usage.limit is not None and usage.used >= usage.limit:
             raise usage.overflow(DROP)
         return

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
 from mull.backends.openai.facts import ONE_MODEL, Remote, facts
@@ -18,10 +21,13 @@ from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
 from mull.endpoints.kind import ServedModel, Server, ServerKind, look
-from mull.errors import Interrupted, MullError
-from mull.events import Event, Notice, Waiting
+from mull.errors import ContextOverflow, Interrupted, MullError
+from mull.events import Done, Event, Notice, Waiting
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
+
+if TYPE_CHECKING:
+    from mull.backends.openai.counting import Estimate
 
 POLL_SECONDS = 0.05
 _FULL = Capabilities(
@@ -194,14 +200,32 @@ class OpenAIBackend:
     def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
         from mull.backends.openai.counting import count
 
-        return count(self.client, self.remote(), messages, settings)
+        return count(self.client, self.remote(), messages, settings, self._guess)
+
+    @cached_property
+    def _guess(self) -> Estimate:
+        from mull.backends.openai.counting import Estimate
+
+        return Estimate()
 
     def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:
         from mull.backends.openai.turn import run
 
-        return run(self.client, self.remote(control), messages, settings, control)
+        remote = self.remote(control)
+        try:
+            with closing(run(self.client, remote, messages, settings, control)) as events:
+                for event in events:
+                    if isinstance(event, Done):
+                        self._guess.learn(messages, event.usage.prompt)
+                    yield event
+        except ContextOverflow as error:
+            if not error.at_least:
+                self._guess.learn(messages, error.prompt_tokens)
+            if remote.facts.context is None:  # known from now on, so that a chat can make room
+                self._remote = replace(remote, facts=replace(remote.facts, context=error.context_tokens))
+            raise
 
     def stream_many(
         self, turns: TurnSource, control: TurnControl

@@ -8,7 +8,7 @@ work. A mull of this version sends its own events (the `mull` extension), every 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -44,7 +44,7 @@ _BROKEN = {"connection_lost", "connection_timeout"}
 
 def run(
     client: Client, remote: Remote, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Run one turn. Raises ServerError, ContextOverflow and Interrupted, before the first token only."""
     yield Waiting(client.name, connected=True)
     if remote.facts.extended:

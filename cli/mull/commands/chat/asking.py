@@ -16,7 +16,8 @@ from mull.commands.chat.session import Chat
 from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage, left_out_notice
 from mull.conversation.conversation import Query
-from mull.errors import Interrupted, MullError
+from mull.conversation.make_room import refused
+from mull.errors import ContextOverflow, Interrupted, MullError
 from mull.events import LOOPED, Done, Event, Notice
 from mull.models.builtin import MODEST
 from mull.store.records import TurnRecord
@@ -67,6 +68,7 @@ class _Attempt:
         self._chat = chat
         self._query = query
         self.sent = False
+        self._refused = False
 
     def run(self) -> None:
         """Ask; where the context is full, decide what to do and ask again with that policy."""
@@ -79,11 +81,24 @@ class _Attempt:
                 done = chat.show(self._events(control, policy), control)
                 chat.finished(time.monotonic() - began)
                 _comment(chat, done)
+            except ContextOverflow:  # by the server's own count, where the estimate was lower
+                if not self._asks_again():
+                    raise
             except _Full as full:
                 policy = context_full.decide(chat, full.usage, policy)
                 if policy == "summarize":
                     context_full.summarize(chat, self._query)
                     policy = "drop"  # in case the summary is not enough
+
+    def _asks_again(self) -> bool:
+        """Whether to ask a question that the server has refused again, once, with fewer turns before it."""
+        if not self.sent or self._refused:
+            return False
+        again = refused(self._chat.conversation, self._query, self._chat.backend)
+        if again is None:
+            return False
+        self._query, self._refused, self.sent = again, True, False
+        return True
 
     def _events(self, control: TurnControl, policy: str) -> Iterator[Event]:
         chat, query = self._chat, self._query
