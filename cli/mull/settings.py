@@ -183,16 +183,30 @@ class PromptCacheSettings:
     limit: int | None = None
 
 
+FormatKind = Literal["json", "schema", "regex", "choice", "gbnf", "lark"]
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """The constraint on an answer: a validated GBNF grammar with a rule `root`.
+    """The constraint on an answer. `structured/reading.py` makes them, checked.
 
-    `is_json`: the answer is JSON and is parsed as such; `schema`: it is then validated against this schema.
+    `source` is what was asked for: a JSON Schema, a tuple of choices, else text (none for "json", which is any JSON).
+    `grammar` is the same for llguidance.
     """
 
+    kind: FormatKind
+    source: Any
     grammar: str
-    schema: Mapping[str, Any] | None = None
-    is_json: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is JSON and is parsed as such."""
+        return self.kind in ("json", "schema")
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """The schema against which the finished answer is validated."""
+        return self.source if self.kind == "schema" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,11 @@ FORMATS: list[AnswerFormat | None] = [
     None,
     reading.from_schema(reading.short_schema("name, age int, tags[]")),
     reading.from_schema({"type": "integer"}),
-    reading.from_grammar('root ::= "yes" | "no"'),
-    reading.read_answer_format(json_only=True),
+    reading.from_gbnf('root ::= "yes" | "no"'),
+    reading.from_lark('start: "yes" | "no"'),
+    reading.from_regex("[a-z]+/é"),
+    reading.from_choices(["yes, please", "no\n"]),
+    reading.any_json(),
 ]
 SETTINGS = st.builds(
     TurnSettings,

@@ -175,6 +175,11 @@ def test_what_has_no_effect_is_named() -> None:
         ({"response_format": {"type": "xml"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"grammar": 'root ::= "a"', "response_format": {"type": "json_object"}}, "grammar"),
+        ({"choice": ["a"], "guided_regex": "a"}, "guided_regex"),
+        ({"structured_outputs": {"choice": ["a"], "json": {}}}, "structured_outputs.json"),
+        ({"structured_outputs": {"shape": "a"}}, "structured_outputs"),
+        ({"choice": "a,b"}, "choice"),
+        ({"structured_outputs": {"regex": 7}}, "structured_outputs.regex"),
         ({"reasoning_format": "hidden"}, "reasoning_format"),
     ],
 )

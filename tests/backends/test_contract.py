@@ -27,8 +27,8 @@ from mull.keep_alive.backend import KeptBackend
 from mull.keep_alive.spec import ServerSpec
 from mull.messages import Message
 from mull.models.resolve import find
-from mull.settings import AnswerFormat, EngineSettings, ParallelSettings, ReasoningAsk, Sampling, TurnSettings
-from mull.structured.reading import read_answer_format
+from mull.settings import EngineSettings, ParallelSettings, ReasoningAsk, Sampling, TurnSettings
+from mull.structured.reading import from_gbnf, read_answer_format
 from tests.backends import servers
 from tests.chat.fakes import FakeBackend
 from tests.cli.conftest import CHATML
@@ -319,7 +319,7 @@ def test_answer_now_ends_the_thinking(loaded: ChatBackend) -> None:
 def test_a_grammar_constrains_the_answer(loaded: ChatBackend) -> None:
     if not loaded.capabilities.grammar:
         pytest.skip("not declared")
-    wanted = settings(on=False, answer_format=AnswerFormat('root ::= "Just"'))
+    wanted = settings(on=False, answer_format=from_gbnf('root ::= "Just"'))
     assert check_stream(loaded.stream(asked(), wanted, TurnControl())).answer == "Just"
 
 

@@ -2,10 +2,9 @@
 
     python -m tests.bench.constrained [--quick]
 
-The model has random weights, the shape of Qwen3-0.6B and 151,936 tokens; the schema has twenty fields. Random weights
-hardly ever sample what the grammar allows, so every token of the frame is sampled twice, which is rare with a real
-model; only inside strings the first sample counts. Both are measured: texts of at most 12 characters (three tokens of
-four are frame) and unbounded ones. One thread, in CPU time, which other programs on the machine hardly disturb.
+The model has random weights, the shape of Qwen3-0.6B and 151,936 tokens; the schema has twenty fields. Texts of at most
+12 characters (three tokens of four are frame, where few tokens are allowed) and unbounded ones, where most are. One
+thread, in CPU time, which other programs on the machine hardly disturb.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any
 from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.engine.request import GrammarSpec
-from mull.engine.sampling.token_index import token_index
+from mull.engine.sampling.token_trie import token_trie
 from mull.settings import EngineSettings, Sampling
 from mull.structured.reading import from_schema
 from tests.bench.measure import alternate, quartiles
@@ -56,10 +55,8 @@ def main() -> None:
         Engine(model, settings) as engine,
     ):
         began = time.process_time()
-        assert token_index(model).eog_tokens
-        print(
-            f"the vocabulary by its first bytes, once per process: {time.process_time() - began:.2f} s of CPU time"
-        )
+        assert token_trie(model).vocab_size > model.n_vocab
+        print(f"the token trie, once per process: {time.process_time() - began:.2f} s of CPU time")
         for longest in (12, None):
             grammar = from_schema(schema(longest)).grammar
             for name, sampling in SAMPLINGS.items():
@@ -72,7 +69,7 @@ def main() -> None:
                 ratio = quartiles([a / b for a, b in zip(free, bound, strict=True)])
                 texts = "any length" if longest is None else f"at most {longest} characters"
                 print(
-                    f"bound / free speed, {name}, texts of {texts}: {ratio} (target >= 0.9); "
+                    f"bound / free speed, {name}, texts of {texts}: {ratio} (target >= 0.97); "
                     f"free {tokens / statistics.median(free):.1f} tokens per CPU second",
                     flush=True,
                 )

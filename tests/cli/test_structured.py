@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,3 +168,57 @@ def test_the_hint_of_a_cut_answer_names_what_helps(
     done = mull("-m", model, "--json", "--no-reason", "--schema", "a", *flags, "hi")
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"], error["hint"]) == (5, "schema_cut", hint)
+
+
+@both_modes
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--choice", "yes,no"], {"yes", "no"}),
+        (["--choice", "a,ab,abc"], {"a", "ab", "abc"}),
+        (["--choice", '["yes, please", "no\\nthanks"]'], {"yes, please", "no\nthanks"}),
+        (["--regex", "(?i)[ab]-\\d"], {f"{letter}-{digit}" for letter in "abAB" for digit in "0123456789"}),
+        (["--lark", "g.lark"], {"(x)", "((x))", "x"}),
+    ],
+    ids=["choice", "prefixes", "list", "regex", "lark"],
+)
+def test_the_answer_is_printed_bare(
+    mull: Run, thinker: Path, tmp_path: Path, flags: list[str], expected: set[str]
+) -> None:
+    (tmp_path / "g.lark").write_text('start: "x" | "(" start ")"\n')
+    done = mull("-m", thinker, "--temp", "1.5", "--seed", "3", *flags, "hi")
+    assert (done.returncode, done.stderr) == (0, b"")
+    answer = done.stdout.decode().removesuffix("\n")
+    assert answer in expected or (flags[0] == "--lark" and re.fullmatch(r"\(*x\)*", answer))
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--choice", ""], "empty"),
+        (["--choice", "a,,b"], "empty"),
+        (["--choice", "a,b,a"], "“a” is given twice"),
+        (["--choice", "[1, 2]"], "list of texts"),
+        (["--choice", '["a"'], "no JSON list"),
+        (["--regex", ""], "empty"),
+        (["--regex", "("], "unclosed group"),
+        (["--regex", "(?=a)b"], "look-ahead"),
+        (["--regex", "(a)\\1"], "backreferences"),
+        (["--regex", "a$b"], "lookarounds"),
+        (["--regex", "a\\"], "backslash"),
+        (["--regex", "[^\\x00-\\x{10FFFF}]"], "nothing matches it"),
+        (["--regex", "x?" * 3000], "4,000 characters"),
+        (["--lark", "g.lark"], "line 2: unknown name"),
+        (["--lark", "missing.lark"], "cannot be read"),
+        (["--choice", "a,b", "--regex", "a"], "--regex and --choice contradict"),
+        (["--lark", "g.lark", "--schema", "a"], "--schema and --lark contradict"),
+        (["--format", "json", "--choice", "a"], "--choice and --format json contradict"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_a_model_is_loaded(
+    mull: Run, tmp_path: Path, flags: list[str], named: str
+) -> None:
+    (tmp_path / "g.lark").write_text('start: "a"\n  | nothing\n')
+    done = mull("-m", tmp_path / "no-model.gguf", *flags, "hi")
+    assert done.returncode == (1 if "missing.lark" in flags else 2)
+    assert named in " ".join(done.stderr.decode().split())

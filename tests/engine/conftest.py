@@ -12,7 +12,9 @@ import pytest
 from mull.engine.engine import Engine, Piece, Prefill, Request
 from mull.engine.kv.state_store import StateStore
 from mull.engine.model import Model, load
+from mull.engine.request import GrammarSpec
 from mull.settings import EngineSettings, Sampling
+from mull.structured.reading import from_lark
 from tests.model_files.random_model import SLOW, TINY, cached, write_random
 from tests.model_files.scripted import write_scripted
 
@@ -125,3 +127,10 @@ def tiny(tiny_path: Path, start: Callable[..., Engine]) -> Engine:
 def slow(start: Callable[..., Engine]) -> Engine:
     """120 million random weights: a prompt of a thousand tokens takes seconds on one thread."""
     return start(cached(SLOW))
+
+
+def ambiguous() -> GrammarSpec:
+    """A grammar that reaches a limit after its first token: there are 2,100 rules that may go on."""
+    names = [f"r{number}" for number in range(2100)]
+    rules = [f'{name}: "a" {name} "{name}" | "a"' for name in names]
+    return GrammarSpec(from_lark("\n".join([f'start: "x" ({" | ".join(names)})', *rules])).grammar)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,17 @@ from mull.engine.request import GrammarSpec
 from mull.engine.sampling.chain import Chain
 from mull.errors import EngineError
 from mull.settings import Sampling
-from mull.structured.reading import from_schema
-from tests.engine.conftest import GREEDY, Run, run
+from mull.structured.reading import from_gbnf, from_schema
+from tests.engine.conftest import GREEDY, Run, ambiguous, run
 
 OBJECT = r"""root ::= "{" ws "\"name\":" ws string "," ws "\"age\":" ws [1-9] [0-9]{0,2} "}"
 ws ::= | " " | "\n" [ \t]{0,8}
 string ::= "\"" [^"\\\x00-\x1f]{0,9} "\""
 """
+
+
+def gbnf(text: str, **rest: Any) -> GrammarSpec:
+    return GrammarSpec(from_gbnf(text).grammar, **rest)
 
 
 def constrained(engine: Engine, spec: GrammarSpec, sampling: Sampling = GREEDY, **request: object) -> Run:
@@ -37,7 +42,7 @@ def constrained(engine: Engine, spec: GrammarSpec, sampling: Sampling = GREEDY, 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_weights_write_text_of_the_grammar(tiny: Engine, seed: int) -> None:
-    done = constrained(tiny, GrammarSpec(OBJECT), Sampling(temperature=1.5, seed=seed))
+    done = constrained(tiny, gbnf(OBJECT), Sampling(temperature=1.5, seed=seed))
     value = json.loads(done.data.decode("utf-8", "replace"))
     assert list(value) == ["name", "age"]
     assert done.ended == "eog, complete"
@@ -48,7 +53,7 @@ def test_random_weights_write_text_of_the_grammar(tiny: Engine, seed: int) -> No
     [
         [f"{'common beginning ' * 2}{number}" for number in range(9900)],
         [f"{number:05}" for number in range(9900)],
-        [*range(4000), *map(str, range(4000)), None, [1], {"a": 'b"'}, "", "é", "\ud800"],
+        [*range(4000), *map(str, range(4000)), None, [1], {"a": 'b"'}, "", "é"],
     ],
     ids=["a long beginning", "digits", "kinds"],
 )
@@ -61,13 +66,13 @@ def test_an_enum_of_thousands_is_answered_with_one_of_its_values(tiny: Engine, v
 
 
 def test_an_end_is_allowed_only_where_the_grammar_is_complete(tiny: Engine) -> None:
-    assert constrained(tiny, GrammarSpec('root ::= "yes"')).data == b"yes"
-    assert constrained(tiny, GrammarSpec('root ::= "yes"')).ended == "eog, complete"
-    assert constrained(tiny, GrammarSpec("root ::= [a-z]+"), max_tokens=40).ended in {
+    assert constrained(tiny, gbnf('root ::= "yes"')).data == b"yes"
+    assert constrained(tiny, gbnf('root ::= "yes"')).ended == "eog, complete"
+    assert constrained(tiny, gbnf("root ::= [a-z]+"), max_tokens=40).ended in {
         "length, complete",
         "eog, complete",
     }
-    assert constrained(tiny, GrammarSpec('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
+    assert constrained(tiny, gbnf('root ::= "yes"'), max_tokens=2).ended == "length, incomplete"
 
 
 def test_greedy_sampling_takes_the_most_likely_allowed_token(tiny: Engine) -> None:
@@ -82,7 +87,7 @@ def test_greedy_sampling_takes_the_most_likely_allowed_token(tiny: Engine) -> No
         for token, _ in piece.logprobs.top
         if re.fullmatch(rb"[a-f]|[0-9]", tiny.model.piece(token)) and not tiny.model.is_special(token)
     )
-    assert constrained(tiny, GrammarSpec("root ::= [a-f0-9]{5}")).tokens[0] == expected
+    assert constrained(tiny, gbnf("root ::= [a-f0-9]{5}")).tokens[0] == expected
 
 
 def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> None:
@@ -96,7 +101,7 @@ def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> N
     weights = np.exp([logs[token] for token in letters])
     wild = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
     seen = Counter(
-        constrained(tiny, GrammarSpec("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
+        constrained(tiny, gbnf("root ::= [abc]"), Sampling(seed=seed, **wild), max_tokens=1).tokens[0]  # type: ignore[arg-type]
         for seed in range(400)
     )
     assert set(seen) <= set(letters)
@@ -106,20 +111,17 @@ def test_sampling_keeps_the_proportions_of_the_allowed_tokens(tiny: Engine) -> N
 
 def test_the_same_seed_writes_the_same(tiny: Engine) -> None:
     wild = Sampling(temperature=1.5, seed=11, repeat_penalty=1.3)
-    assert (
-        constrained(tiny, GrammarSpec(OBJECT), wild).tokens
-        == constrained(tiny, GrammarSpec(OBJECT), wild).tokens
-    )
+    assert constrained(tiny, gbnf(OBJECT), wild).tokens == constrained(tiny, gbnf(OBJECT), wild).tokens
 
 
 def test_characters_of_several_bytes(tiny: Engine) -> None:
-    assert constrained(tiny, GrammarSpec('root ::= "é日😀"')).data.decode() == "é日😀"
-    assert re.fullmatch("[α-ω]{4}", constrained(tiny, GrammarSpec("root ::= [α-ω]{4}")).data.decode())
+    assert constrained(tiny, gbnf('root ::= "é日😀"')).data.decode() == "é日😀"
+    assert re.fullmatch("[α-ω]{4}", constrained(tiny, gbnf("root ::= [α-ω]{4}")).data.decode())
 
 
 def test_control_tokens_are_forbidden_on_request(tiny: Engine) -> None:
     marker = tiny.model.special_tokens["<|im_start|>"]
-    spelled = GrammarSpec('root ::= "<|im_start|>"')
+    spelled = gbnf('root ::= "<|im_start|>"')
     assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).tokens[0] != marker
     assert constrained(tiny, GrammarSpec(spelled.grammar, forbidden=[marker])).data == b"<|im_start|>"
 
@@ -128,7 +130,7 @@ def test_a_turn_may_end_with_a_token_of_the_callers(tiny: Engine) -> None:
     marker = tiny.model.special_tokens["<|im_start|>"]
     eos = tiny.model.end_token
     done = constrained(
-        tiny, GrammarSpec('root ::= "ok"', end_tokens=[marker], forbidden=[eos, marker]), max_tokens=3
+        tiny, gbnf('root ::= "ok"', end_tokens=[marker], forbidden=[eos, marker]), max_tokens=3
     )
     assert done.data == b"ok<|im_start|>"
 
@@ -141,7 +143,7 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
         if isinstance(event, Piece):
             said.append(event.token)
             if len(said) == 4:
-                generation.constrain(GrammarSpec("root ::= [0-9]+"))
+                generation.constrain(gbnf("root ::= [0-9]+"))
             if len(said) == 8:
                 generation.constrain(None)
     assert said[:4] == free[:4]
@@ -151,27 +153,32 @@ def test_a_grammar_can_be_bound_and_let_go_in_the_middle(tiny: Engine) -> None:
 
 def test_what_was_said_already_counts(tiny: Engine) -> None:
     """And where it does not fit, nothing more is said."""
-    assert constrained(tiny, GrammarSpec('root ::= "é, yes"', prefix="é, y".encode())).data == b"es"
-    lost = constrained(tiny, GrammarSpec('root ::= "yes"', prefix=b"no"))
+    assert constrained(tiny, gbnf('root ::= "é, yes"', prefix="é, y".encode())).data == b"es"
+    lost = constrained(tiny, gbnf('root ::= "yes"', prefix=b"no"))
     assert (lost.data, lost.ended) == (b"", "eog, incomplete")
 
 
-def test_what_llama_cpp_refuses_is_an_error_and_the_sequence_is_given_back(tiny: Engine) -> None:
+def test_what_llguidance_refuses_is_an_error_and_the_sequence_is_given_back(tiny: Engine) -> None:
     generation = tiny.generate(Request([20, 30, 40], GREEDY, max_tokens=2))
+    generation.constrain(GrammarSpec("start: ("))
     with pytest.raises(EngineError):
-        generation.constrain(GrammarSpec("root ::= ("))
+        list(generation)
     generation.close()
     assert len(run(tiny, [20, 30, 40], max_tokens=3).tokens) == 3
 
 
 def test_a_grammar_with_too_many_readings_ends_in_an_error(tiny: Engine) -> None:
-    """Every "(" doubles what may follow."""
-    twice = GrammarSpec(
+    with pytest.raises(EngineError) as caught:
+        constrained(tiny, ambiguous(), max_tokens=9)
+    assert caught.value.code == "grammar_ambiguous"
+
+
+def test_a_grammar_that_doubles_what_may_follow_is_no_problem(tiny: Engine) -> None:
+    """Every "(" would double the states of a matcher that follows each reading on its own."""
+    spec = gbnf(
         'root ::= s\ns ::= "(" s "a" | "(" s "b" | "!"', forbidden=tiny.model.tokenize("!", special=False)
     )
-    with pytest.raises(EngineError) as caught:
-        constrained(tiny, twice, max_tokens=60)
-    assert caught.value.code == "grammar_ambiguous"
+    assert constrained(tiny, spec, max_tokens=60).data == b"(" * 60
 
 
 def test_chances_are_logarithms_of_probabilities(tiny: Engine) -> None:
@@ -188,6 +195,6 @@ def test_chances_are_logarithms_of_probabilities(tiny: Engine) -> None:
 
 def test_a_bound_chain_is_freed(tiny: Engine) -> None:
     with Chain(tiny.model, GREEDY) as chain:
-        chain.constrain(GrammarSpec(OBJECT))
+        chain.constrain(gbnf(OBJECT))
         assert not chain.complete
     assert chain.handle is None

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from mull.engine.engine import Engine, Generation, Piece, Request
-from mull.engine.request import GrammarSpec
 from mull.errors import EngineError
-from tests.engine.conftest import GREEDY, run
+from tests.engine.conftest import GREEDY, ambiguous, run
 
 Scripted = Callable[..., Engine]
 
@@ -130,9 +129,8 @@ def test_what_fails_while_one_samples_is_raised_to_its_reader_alone(
     engine = start(tiny_path, n_parallel=2)
     expected = engine.generate(Request([5, 6, 7], GREEDY, max_tokens=60))
     alone = [event.token for event in expected if isinstance(event, Piece)]
-    twice = 'root ::= s\ns ::= "(" s "a" | "(" s "b" | "!"'  # every "(" doubles what may follow
     doomed = engine.generate(Request([20, 30, 40], GREEDY, max_tokens=60))
-    doomed.constrain(GrammarSpec(twice, forbidden=engine.model.tokenize("!", special=False)))
+    doomed.constrain(ambiguous())
     other = engine.generate(Request([5, 6, 7], GREEDY, max_tokens=60))
     heard: list[int] = []
 

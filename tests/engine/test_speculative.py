@@ -19,6 +19,7 @@ from mull.engine.speculative import drafting
 from mull.engine.speculative.base import MAX_DRAFT, StepCosts, TypicalCosts, draft_length
 from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.settings import Sampling
+from mull.structured.reading import from_gbnf
 from tests.engine.conftest import GREEDY
 from tests.model_files.architectures import ARCHITECTURES
 from tests.model_files.random_model import TINY, write_random
@@ -306,7 +307,7 @@ def test_injecting_between_drafted_tokens_gives_the_same_text_as_without_drafts(
 def test_a_grammar_set_between_drafted_tokens_constrains_the_following_ones(
     start: Start, tiny_path: Path
 ) -> None:
-    binding = GrammarSpec(grammar='root ::= "tok" [0-9]+ (" tok" [0-9]+)*')
+    binding = GrammarSpec(from_gbnf('root ::= "tok" [0-9]+ (" tok" [0-9]+)*').grammar)
 
     def bound(generation: Generation) -> list[int]:
         said: list[int] = []

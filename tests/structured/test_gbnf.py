@@ -1,14 +1,12 @@
-"""Grammars are checked before llama.cpp sees them: errors name the line, dangerous grammars are rejected."""
+"""Grammars in llama.cpp's notation: errors name the line, dangerous ones are rejected."""
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
-from mull.structured.gbnf import GrammarError
-from mull.structured.gbnf_check import check
-from mull.structured.pattern import whole_numbers
+from mull.structured.compiling import accepts
+from mull.structured.gbnf_to_lark import grammar
+from mull.structured.grammar_error import GrammarError
 
 GOOD = [
     'root ::= "a"',
@@ -19,14 +17,19 @@ GOOD = [
     'root ::= a root | "x"\na ::= "q" | "r"',
     "root ::= [^\"\\\\\\U0001F600-\\U0010ffff]{0,2000}",
     'root ::= ([0-9]{1,2}){40}',
-    'root ::= (("a"{1000}){1000}){1000}',
     'root ::= ((("a" | "b"){50}){50}){50}',
+    'root ::= root "a" | "b"',
+    'root ::= a root | "x"\na ::= b\nb ::= "" | "y"',  # llama.cpp never returns from this one
+    'root ::= ("a"*)*',
+    'root ::= ("a"? "b"*)+',
+    'root ::= "a"{1,100000}',
+    'root ::= (' + " ".join(f"r{n}" for n in range(50)) + '){50}\n' + "".join(f'r{n} ::= "a"\n' for n in range(50)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", GOOD)
 def test_valid_grammars_pass(text: str) -> None:
-    check(text)
+    grammar(text)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,6 @@ def test_valid_grammars_pass(text: str) -> None:
         ('root ::= "\\UFFFFFFFF"', 1, "8 hexadecimal digits"),
         ("root ::= *", 1, "nothing to repeat"),
         ('root ::= "a" ""{2}', 1, "nothing to repeat"),
-        ('root ::= "a"{0}*', 1, "nothing to repeat"),
         ('root ::= "a"{2', 1, "repetitions is written"),
         ('root ::= "a"{5,2}', 1, "smaller than the minimum"),
         ("root ::= [z-a]", 1, "reversed"),
@@ -57,7 +59,7 @@ def test_valid_grammars_pass(text: str) -> None:
 )
 def test_an_error_names_the_line(text: str, line: int, named: str) -> None:
     with pytest.raises(GrammarError) as wrong:
-        check(text)
+        grammar(text)
     assert wrong.value.line == line
     assert named in wrong.value.message
     assert wrong.value.exit_code == 2
@@ -66,47 +68,48 @@ def test_an_error_names_the_line(text: str, line: int, named: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        'root ::= root "a" | "b"',
-        'root ::= a root | "x"\na ::= b\nb ::= "" | "y"',  # llama.cpp does not detect this one, and never returns
-        'root ::= ("a"*)*',
-        'root ::= ("a"? "b"*)+',
         'root ::= "a" root',
         'root ::= a "x"\na ::= "(" a ")"',
-        'root ::= "a"{1,100000}',
         'root ::= "a"{99999999999999999999}',
-        'root ::= (' + " ".join(f"r{n}" for n in range(50)) + '){50}\n' + "".join(f'r{n} ::= "a"\n' for n in range(50)),
-        'root ::= "' + "a" * 300 + '"{1500}',
         "root ::= " + "(" * 100_000,
         "root ::= r0\n" + "\n".join(f"r{n} ::= r{n + 1}" for n in range(9_000)) + '\nr9000 ::= "x"',
     ],
 )  # fmt: skip
 def test_dangerous_grammars_are_rejected(text: str) -> None:
     with pytest.raises(GrammarError):
-        check(text)
-
-
-def matches(grammar: str, text: str) -> bool:
-    """A grammar of `whole_numbers` is a regular expression apart from its quotes and spaces."""
-    import re
-
-    return re.fullmatch(grammar.replace('"', "").replace(" ", ""), text) is not None
-
-
-@pytest.mark.parametrize(
-    ("least", "greatest"),
-    [
-        *itertools.combinations([-1130, -120, -99, -7, -1, 0, 1, 9, 10, 18, 100, 255, 999, 1001, 2999], 2),
-        (5, 5), (None, 10), (7, None), (-3, None), (None, -4), (None, None),
-    ],
-)  # fmt: skip
-def test_integers_are_exactly_those_between_the_bounds(least: int | None, greatest: int | None) -> None:
-    grammar = whole_numbers(least, greatest)
-    for number in (*range(-1300, 3200), 10**15, -(10**15)):
-        inside = (least is None or number >= least) and (greatest is None or number <= greatest)
-        assert matches(grammar, str(number)) == inside
-    assert not any(matches(grammar, text) for text in ("", "-", "-0", "007", "1.0", "+1"))
+        grammar(text)
 
 
 def test_a_grammar_of_too_many_alternatives_is_refused() -> None:
-    with pytest.raises(GrammarError, match="more than 10,000 alternatives"):
-        check("root ::= " + '"a" | ' * 200_000 + '"b"')
+    with pytest.raises(GrammarError, match="more than 100,000 alternatives"):
+        grammar("root ::= " + '"a" | ' * 200_000 + '"b"')
+
+
+JSON = r"""root   ::= object
+value  ::= object | array | string | number | ("true" | "false" | "null") ws
+object ::= "{" ws ( string ":" ws value ("," ws string ":" ws value)* )? "}" ws
+array  ::= "[" ws ( value ("," ws value)* )? "]" ws
+string ::= "\"" ( [^"\\\x7F\x00-\x1F] | "\\" (["\\bfnrt] | "u" [0-9a-fA-F]{4}) )* "\"" ws # escapes
+number ::= ("-"? ([0-9] | [1-9] [0-9]{0,15})) ("." [0-9]+)? ([eE] [-+]? [0-9] [1-9]{0,15})? ws
+ws ::= | " " | "\n" [ \t]{0,20}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fits", "does_not"),
+    [
+        (JSON, ['{"a": [1, -2.5e3, "x\\n", {"b":null}], "c":{} }', "{}"], ['{"a":1,}', '{"a":tru', "[]"]),
+        ('root ::= [a-z]* "z"', ["z", "abz", "azz"], ["", "ab"]),  # what repeats may also be what follows
+        ('root ::= [a-z]{2,3} [0-9]? "-"', ["ab-", "abc1-"], ["a-", "abcd-", "ab12-"]),
+        ('root ::= "é" [α-ω]{2} "\\u00e9/\\x41\\U0001F600"', ["éαβé/A😀"], ["éαbé/A😀"]),
+        ('root ::= [^a] . "\\"\\n\\\\" [\\]\\-]', ['b\n"\n\\]', 'bb"\n\\-'], ['ab"\n\\]']),
+        ('root ::= ("a" | "b" "c"?){0} ("d" | )', ["", "d"], ["a"]),
+        ('root ::= "(" root ")" | x\nx ::= "x"+', ["((xx))", "x"], ["((xx)", ""]),
+        ('root ::= root "+" n | n\nn ::= [0-9]+', ["1+22+3"], ["1+", "+1"]),
+        ('root ::= a-B c\na-B ::= "1"\nc ::= "2"\nstart ::= "3"', ["12"], ["123"]),  # names of any spelling
+    ],
+)
+def test_a_grammar_matches_what_it_says(text: str, fits: list[str], does_not: list[str]) -> None:
+    found = grammar(text)
+    assert [accepts(found, each) for each in fits] == [True] * len(fits)
+    assert [accepts(found, each) for each in does_not] == [False] * len(does_not)

@@ -10,7 +10,7 @@ import pytest
 from mull.control import TurnControl
 from mull.events import Done, Notice
 from mull.messages import Message
-from mull.settings import AnswerFormat
+from mull.structured.reading import from_gbnf
 from mull.turn.loop_guard import COPIES, DATA, PERIOD, PROSE, STUCK, WORDED, LoopGuard
 from mull.turn.parallel import run_many
 from mull.turn.request import TurnRequest
@@ -314,7 +314,7 @@ def test_parallel_turns_end_alone(looping: Path) -> None:
 
 def test_a_constrained_answer_that_loops_names_the_schema(looping: Path) -> None:
     """A grammar may force a repetition, so it is cut late; what was cut does not match."""
-    wanted = AnswerFormat('root ::= "[" ("1,")+ "]"', is_json=True)
+    wanted = from_gbnf('root ::= "[" ("1,")+ "]"')
     with speaking(looping) as loaded:
         done = ask(loaded, "hi", settings(answer_format=wanted))
     assert (done.finish, done.exit_code) == ("schema", 5)

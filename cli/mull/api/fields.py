@@ -1,9 +1,8 @@
 """A turn's settings as fields of a request, and back.
 
 Sampling has llama-server's names. Thinking is `chat_template_kwargs.enable_thinking`, `reasoning_effort` and
-`reasoning_budget_tokens`; the answer's format is `response_format` or `grammar`, which constrain the answer alone,
-never the thinking. What is absent or null is unset. Each `take_` function takes its fields out of the request, so that
-what is left over is known to have no effect.
+`reasoning_budget_tokens`; the answer's format is in `formats.py`. What is absent or null is unset. Each `take_`
+function takes its fields out of the request, so that what is left over is known to have no effect.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, get_args
 
 from mull.api import checks
 from mull.api.errors import InvalidRequest
-from mull.settings import LIMITS, AnswerFormat, Effort, ReasoningAsk, Sampling
+from mull.settings import LIMITS, Effort, ReasoningAsk, Sampling
 
 MOST_STOPS, MOST_LOGPROBS = 64, 20
 _ANY_SEED = -1  # llama-server's spelling of a random seed, and of no limit
@@ -132,36 +131,3 @@ def take_logprobs(request: dict[str, Any]) -> int | None:
             raise InvalidRequest("“top_logprobs” needs “logprobs”: true.", param="top_logprobs")
         return None
     return count
-
-
-def format_fields(answer_format: AnswerFormat | None) -> dict[str, Any]:
-    """The fields that constrain the answer."""
-    if answer_format is None:
-        return {}
-    if answer_format.schema is not None:
-        schema = {"name": "answer", "schema": answer_format.schema, "strict": True}
-        return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    if answer_format.is_json:
-        return {"response_format": {"type": "json_object"}}
-    return {"grammar": answer_format.grammar}
-
-
-def take_format(request: dict[str, Any]) -> AnswerFormat | None:
-    """The answer's format, checked. Raises InvalidRequest, and what `structured.reading` raises."""
-    from mull.structured import reading  # only constrained answers need it
-
-    grammar, schema = request.pop("grammar", None) or None, request.pop("json_schema", None)
-    form = dict(checks.mapping("response_format", request.pop("response_format", None) or {"type": "text"}))
-    kind = checks.choice("response_format.type", form.get("type"), ("text", "json_object", "json_schema"))
-    if kind == "json_schema":
-        schema = checks.mapping("response_format.json_schema", form.get("json_schema")).get("schema")
-        checks.mapping("response_format.json_schema.schema", schema)
-    elif kind == "json_object" and schema is None:
-        schema = form.get("schema")  # llama-server's
-    if grammar is not None and (schema is not None or kind != "text"):
-        raise InvalidRequest("“grammar” and a JSON format exclude each other.", param="grammar")
-    if grammar is not None:
-        return reading.from_grammar(checks.text("grammar", grammar))
-    if schema is not None:
-        return reading.from_schema(schema)
-    return reading.read_answer_format(json_only=True) if kind == "json_object" else None

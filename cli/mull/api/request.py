@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mull import __version__
-from mull.api import checks, fields
+from mull.api import checks, fields, formats
 from mull.api.errors import InvalidRequest
 from mull.api.messages import message_object, read_messages
 from mull.messages import Message
@@ -68,7 +68,7 @@ def request_body(
         **fields.sampling_fields(settings.sampling),
         **fields.reasoning_fields(settings.reasoning),
         **fields.limit_fields(settings.max_tokens, settings.stop, settings.logprobs),
-        **fields.format_fields(settings.answer_format),
+        **formats.format_fields(settings.answer_format),
     }
     if extended:
         own = {"loop_guard": settings.loop_guard, "continue_answer": settings.continue_answer}
@@ -95,7 +95,7 @@ def read_request(body: Any) -> ChatRequest:
         sampling=fields.take_sampling(left),
         max_tokens=fields.take_max_tokens(left),
         stop=fields.take_stop(left),
-        answer_format=fields.take_format(left),
+        answer_format=formats.take_format(left),
         logprobs=fields.take_logprobs(left),
         loop_guard=checks.flag("mull.settings.loop_guard", own_settings.pop("loop_guard", True)),
         continue_answer=checks.flag(

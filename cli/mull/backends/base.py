@@ -7,7 +7,7 @@ Importing this module loads neither the engine nor a network library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from mull.control import TurnControl
 from mull.errors import MullError, UsageError
 from mull.events import Event, Notice, ThinkingDelta
 from mull.messages import Message
-from mull.settings import Sampling, TurnSettings
+from mull.settings import FormatKind, Sampling, TurnSettings
 from mull.turn.request import TurnRequest, TurnSource
 
 __all__ = [
@@ -46,10 +46,11 @@ class Capabilities:
     exact_token_count: bool = False
     prompt_cache: bool = False  # prompts are cached across turns, and across processes by `persist`
     prompt_progress: bool = False  # `PromptProgress` events report on the prefill
-    grammar: bool = False  # the answer is constrained by `AnswerFormat.grammar`, whatever that was made from
-    json_schema: bool = (
-        False  # the answer is constrained by `AnswerFormat.schema`, or is some JSON without one
-    )
+    json_schema: bool = False  # the answer is constrained to JSON, of a schema or of any kind
+    regex: bool = False  # to what a regular expression matches
+    choice: bool = False  # to one of some texts
+    grammar: bool = False  # to a grammar in llama.cpp's notation
+    lark: bool = False  # to one in Lark's
     logprobs: bool = False
     answer_now: bool = False  # `TurnControl.answer_now` ends the thinking of a running turn
     context_size: bool = False  # --ctx sets the size of the context
@@ -61,8 +62,11 @@ LOCAL_CAPABILITIES = Capabilities(
     exact_token_count=True,
     prompt_cache=True,
     prompt_progress=True,
-    grammar=True,
     json_schema=True,
+    regex=True,
+    choice=True,
+    grammar=True,
+    lark=True,
     logprobs=True,
     answer_now=True,
     context_size=True,
@@ -72,14 +76,25 @@ LOCAL_CAPABILITIES = Capabilities(
 """What the engine of this mull can do, in this process or in one that keeps the model loaded."""
 
 
+_NEEDED: Mapping[FormatKind, tuple[str, str]] = {
+    "json": ("json_schema", "JSON"),
+    "schema": ("json_schema", "a schema"),
+    "regex": ("regex", "a regular expression"),
+    "choice": ("choice", "one of some choices"),
+    "gbnf": ("grammar", "a grammar"),
+    "lark": ("lark", "a grammar in Lark's notation"),
+}
+"""The capability that a format needs, and what the answer is then constrained to."""
+
+
 def check_supported(backend: ChatBackend, settings: TurnSettings, *, parallel: int | None = None) -> None:
     """Refuse what the backend does not declare: raises UsageError (not_supported) that names it.
 
     `parallel`: how many turns at a time the user wants; None: the backend decides.
     """
     able, wanted = backend.capabilities, settings.answer_format
-    if wanted is not None and not (able.grammar or (wanted.is_json and able.json_schema)):
-        what, hint = "constrain its answer", "Leave out the schema, grammar or format"
+    if wanted is not None and not getattr(able, _NEEDED[wanted.kind][0]):
+        what, hint = f"constrain its answer to {_NEEDED[wanted.kind][1]}", "Ask for it in words"
     elif settings.logprobs is not None and not able.logprobs:
         what, hint = "report log probabilities", "Leave out --logprobs"
     elif parallel is not None and parallel > 1 and not able.parallel:

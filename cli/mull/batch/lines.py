@@ -29,7 +29,9 @@ _SAMPLING = (f.name for f in fields(Sampling) if f.name in {key.name for key in 
 SETTINGS = ("system", "reason", "effort", "think_budget", "max_tokens", "loop_guard", *_SAMPLING)
 """The settings of a line that the config has too; they are validated like the config's."""
 
-_KEYS = ("prompt", "messages", "id", "stop", "schema", "format", *SETTINGS)
+FORMATS = ("schema", "regex", "choice", "format")
+"""The settings of a line that constrain its answer, as the flags of these names do."""
+_KEYS = ("prompt", "messages", "id", "stop", *FORMATS, *SETTINGS)
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 _SHAPE = 'A line is {"prompt": "…"}, {"messages": […]} or a JSON string; see mull batch --help.'
 
@@ -208,6 +210,20 @@ def _schema(value: Any) -> Mapping[str, Any] | str:
     return value
 
 
+def _regex(value: Any) -> str:
+    if not isinstance(value, str):
+        _refuse("invalid_setting", 'expects text for "regex"', "It is what --regex takes.")
+    return value
+
+
+def _choice(value: Any) -> list[str] | str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        _refuse("invalid_setting", 'expects a list of texts for "choice"', 'For example: ["yes", "no"]')
+    return list(value)
+
+
 def _format(value: Any) -> str:
     if value != "json":
         _refuse(
@@ -216,4 +232,10 @@ def _format(value: Any) -> str:
     return "json"
 
 
-_OWN: Mapping[str, Callable[[Any], Any]] = {"stop": _stops, "schema": _schema, "format": _format}
+_OWN: Mapping[str, Callable[[Any], Any]] = {
+    "stop": _stops,
+    "schema": _schema,
+    "regex": _regex,
+    "choice": _choice,
+    "format": _format,
+}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
 from mull.commands._argument_checks import reads_file, to_stdout, writes_file
 from mull.commands._options import Json, Jsonl, TurnFlags, completes
+
+if TYPE_CHECKING:
+    from mull.settings import AnswerFormat
 
 
 class FormatChoice(StrEnum):
@@ -52,10 +55,35 @@ Schema = Annotated[
         help='Constrain the answer to JSON of this schema: a file, JSON, or fields ("name, age int, tags[]").',
     ),
 ]
+Regex = Annotated[
+    str | None,
+    typer.Option(
+        "--regex",
+        metavar="RE",
+        help="Constrain the answer to what this regular expression matches as a whole.",
+    ),
+]
+Choice = Annotated[
+    str | None,
+    typer.Option(
+        "--choice",
+        metavar="A,B,…",
+        help="Constrain the answer to one of these, printed as it is; a JSON list where one has a comma.",
+    ),
+]
 Grammar = Annotated[
     str | None,
     typer.Option(
         "--grammar", metavar="FILE", callback=reads_file, help="Constrain the answer to this GBNF grammar."
+    ),
+]
+Lark = Annotated[
+    str | None,
+    typer.Option(
+        "--lark",
+        metavar="FILE",
+        callback=reads_file,
+        help="Constrain the answer to this grammar in Lark's notation.",
     ),
 ]
 Format = Annotated[
@@ -98,6 +126,41 @@ ThinkingFile = Annotated[
 ]
 
 
+class FormatFlags(Protocol):
+    """The flags that constrain the answer; at most one of them is given."""
+
+    @property
+    def schema(self) -> str | None: ...
+    @property
+    def regex(self) -> str | None: ...
+    @property
+    def choice(self) -> str | None: ...
+    @property
+    def grammar(self) -> str | None: ...
+    @property
+    def lark(self) -> str | None: ...
+    @property
+    def format(self) -> FormatChoice | None: ...
+
+
+_FORMAT_FLAGS = ("schema", "regex", "choice", "grammar", "lark")
+
+
+def constrains(flags: FormatFlags) -> bool:
+    """Whether one of them is given."""
+    return flags.format is not None or any(getattr(flags, name) is not None for name in _FORMAT_FLAGS)
+
+
+def answer_format_of(flags: FormatFlags) -> AnswerFormat | None:
+    """The format that they request. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
+    if not constrains(flags):
+        return None
+    from mull.structured.reading import read_answer_format
+
+    given = {name: getattr(flags, name) for name in _FORMAT_FLAGS}
+    return read_answer_format(**given, json_only=flags.format is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class AskFlags(TurnFlags):
     """The flags of `ask`. A field is a flag, defined by its type."""
@@ -107,7 +170,10 @@ class AskFlags(TurnFlags):
     params: Params = None
     prefill: Prefill = None
     schema: Schema = None
+    regex: Regex = None
+    choice: Choice = None
     grammar: Grammar = None
+    lark: Lark = None
     format: Format = None
     logprobs: LogProbs = None
     extract: Extract = False

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mull.commands._ask_options import answer_format_of
 from mull.commands._keep_alive import slow_load_hint
 from mull.commands._output import AnswerOutput, Delivery
 from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
@@ -224,11 +225,7 @@ def _answer_format(flags: AskFlags, form: OutputForm) -> AnswerFormat | None:
     """The constraint on the answer. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
     if flags.logprobs is not None and not VIEWS[form].is_json:
         raise UsageError("usage_error", "--logprobs needs JSON output.", "Add --json or --jsonl.")
-    if flags.schema is None and flags.grammar is None and flags.format is None:
-        return None
-    from mull.structured.reading import read_answer_format
-
-    return read_answer_format(schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None)
+    return answer_format_of(flags)
 
 
 def _read(

@@ -253,7 +253,7 @@ _PANELS = {
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
     "dry_multiplier seed stop loop_guard",
-    "Answer format": "schema grammar format logprobs",
+    "Answer format": "schema regex choice grammar lark format logprobs",
     "Conversation": "resume continue_answer session no_save",
     "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",
 }

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mull.commands._ask_options import AskFlags
+from mull.commands._ask_options import AskFlags, constrains
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._input import UserInput, read_question
 from mull.config import trust
@@ -86,7 +86,7 @@ def settings_of(flags: AskFlags, template: PromptTemplate, values: Mapping[str, 
         settings.pop("reason", None)
     if template.stop:
         settings["stop"] = list(template.stop)
-    if template.schema is not None and flags.grammar is None and flags.format is None:
+    if template.schema is not None and not constrains(flags):
         schema = template.schema
         settings["schema"] = schema if isinstance(schema, str) else json.dumps(schema)
     if template.system is not None:

@@ -68,7 +68,7 @@ def check_for_pebble(
     if files:
         raise BeyondPebble("files", in_chat=in_chat)
     if answer_format is not None:
-        raise BeyondPebble("schema, grammar or format", in_chat=in_chat)
+        raise BeyondPebble("schema, choices, grammar or format", in_chat=in_chat)
     if not in_domain(text, follows=follows):
         raise BeyondPebble(in_chat=in_chat)
 

@@ -27,7 +27,10 @@ from mull.terminal.console.streams import Streams
 
 CAN = {
     "json_schema": "answers after a JSON Schema",
+    "regex": "regular expressions",
+    "choice": "choices",
     "grammar": "grammars",
+    "lark": "grammars in Lark's notation",
     "logprobs": "log probabilities",
     "answer_now": "ending the thinking early",
     "prompt_progress": "progress of the prompt",

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from mull.commands._argument_checks import to_stdout
-from mull.commands._ask_options import Format, Grammar, LogProbs, Schema
+from mull.commands._ask_options import (
+    Choice,
+    Format,
+    Grammar,
+    Lark,
+    LogProbs,
+    Regex,
+    Schema,
+    answer_format_of,
+)
 from mull.commands._options import TurnFlags, takes_turn_flags
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
@@ -91,7 +100,10 @@ class BatchFlags(TurnFlags):
     """The flags of `batch`: what lines can set too, and how they are answered."""
 
     schema: Schema = None
+    regex: Regex = None
+    choice: Choice = None
     grammar: Grammar = None
+    lark: Lark = None
     format: Format = None
     logprobs: LogProbs = None
     output: Output = None
@@ -115,14 +127,11 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     from mull.commands._recommend import BeyondPebble
     from mull.commands._run_config import run_config
     from mull.config import read_config
-    from mull.structured.reading import read_answer_format
     from mull.terminal.views.progress import ProgressLine
 
     streams: Streams = context.obj
     control = TurnControl()
-    answer_format = read_answer_format(
-        schema=flags.schema, grammar=flags.grammar, json_only=flags.format is not None
-    )
+    answer_format = answer_format_of(flags)
     run = run_config(flags, read_config(), answer_format=answer_format, logprobs=flags.logprobs)
     output, in_order = flags.output, not flags.unordered
     view = ProgressLine(streams, quiet=run.quiet)
@@ -266,15 +275,24 @@ def settle_line(run: RunConfig, backend: ChatBackend, line: Line) -> Asked:
 
 
 def _line_format(own: Mapping[str, Any], standing: AnswerFormat | None) -> AnswerFormat | None:
-    if "schema" in own:
-        schema = own["schema"]
-        return _answer_format(schema if isinstance(schema, str) else json.dumps(schema))
-    return _answer_format(None) if "format" in own else standing
+    """A line's own format, else the command's. Raises UsageError where it has two."""
+    from mull.batch.lines import FORMATS
+
+    given = {name: own[name] for name in FORMATS if name in own}
+    if not given:
+        return standing
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in given.items()
+    }
+    return _answer_format(tuple(texts.items()))
 
 
 @lru_cache(maxsize=64)
-def _answer_format(schema: str | None) -> AnswerFormat | None:
-    """The constraint of a schema, or of any JSON (None); cached because most lines have one of a few."""
+def _answer_format(given: tuple[tuple[str, str], ...]) -> AnswerFormat | None:
+    """The constraint of a line; cached because most lines have one of a few."""
     from mull.structured.reading import read_answer_format
 
-    return read_answer_format(schema=schema, json_only=schema is None)
+    asked: dict[str, Any] = dict(given)
+    json_only = asked.pop("format", None) is not None
+    return read_answer_format(**asked, json_only=json_only)

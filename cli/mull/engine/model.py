@@ -157,6 +157,7 @@ class Model:
         self._buffer = ctypes.create_string_buffer(64)
         self._pieces: dict[int, bytes] = {}
         self._attributes: dict[int, int] = {}
+        self._before_close: list[Callable[[], object]] = []
         self.n_ctx_train = int(self._llama.llama_model_n_ctx_train(handle))
         self.n_vocab = int(self._llama.llama_vocab_n_tokens(self.vocabulary))
         self.n_params = int(self._llama.llama_model_n_params(handle))
@@ -310,8 +311,14 @@ class Model:
 
     # life
 
+    def before_close(self, action: Callable[[], object]) -> None:
+        """Call this before the model is freed: it ends a thread that reads the vocabulary."""
+        self._before_close.append(action)
+
     def close(self) -> None:
         """Free the model. Engines of this model must be closed first."""
+        while self._before_close:
+            self._before_close.pop()()
         if self.handle is not None:
             self._llama.llama_model_free(self.handle)
             self.handle = None

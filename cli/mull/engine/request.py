@@ -35,15 +35,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class GrammarSpec:
-    """A grammar for constrained decoding: GBNF, and the name of its start rule.
+    """A grammar for constrained decoding, in llguidance's form and checked.
 
+    `lead`: a grammar of what may come before it, which ends with the first token that `grammar` alone allows.
     `prefix`: text that the grammar has matched already. `forbidden` tokens are never sampled, even where their spelling
     matches. `end_tokens` are allowed where the grammar is complete, like the vocabulary's end-of-generation tokens.
-    The grammar must have been checked before: a hostile one can abort the process.
     """
 
     grammar: str
-    root: str = "root"
+    lead: str = ""
     prefix: bytes = b""
     forbidden: Collection[int] = ()
     end_tokens: Collection[int] = ()

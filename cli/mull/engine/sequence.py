@@ -111,10 +111,7 @@ class LiveSequence:
                 self.drafter.observe(token)
 
     def constrain(self, grammar: GrammarSpec | None) -> None:
-        """Constrain the next tokens by a grammar; None: by nothing. Read all events first: nothing is sampled ahead.
-
-        Raises EngineError where llama.cpp rejects the grammar.
-        """
+        """Constrain the next tokens by a grammar; None: by nothing. Read all events first: nothing is sampled ahead."""
         if self._chain.handle is not None:
             self._chain.constrain(grammar)
 

@@ -11,13 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from mull.api.errors import InvalidRequest, error_object, status_of
+from mull.api.formats import FIELDS
 from mull.api.request import ChatRequest, read_request
 from mull.errors import Interrupted, MullError
 from mull.fs.json_text import parse_json
 from mull.server.limits import BODY_SECONDS, MOST_BODY
 
 _SLOW = 32_768  # bytes from which parsing is left to another thread
-_COMPILES = (b'"response_format"', b'"grammar"', b'"json_schema"')  # as is what makes a grammar
+_COMPILES = tuple(f'"{name}"'.encode() for name in FIELDS)  # as is what makes a grammar
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -1,1 +1,1 @@
-"""Constrained answers: read schemas and grammars, check them, and translate JSON Schema to GBNF."""
+"""Constrained answers: read schemas, grammars, expressions and choices, and compile them with llguidance."""

@@ -1,50 +1,46 @@
-"""Parse llama.cpp's grammar notation (GBNF) before llama.cpp does.
+"""Parse llama.cpp's grammar notation (GBNF).
 
-In: a grammar's text. Out: its rules, with brackets and repetitions as rules of their own, or a GrammarError that names
-the line. llama.cpp's parser prints to the screen, recurses without limit and treats a repetition beyond its limit as
-unlimited. Only syntax is checked here; `gbnf_check.py` checks what the rules mean.
+In: a grammar's text. Out: its rules, with each bracket as a rule of its own, or a GrammarError that names the line.
+`gbnf_to_lark.py` translates them.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mull.errors import UsageError
+from mull.structured import regular
+from mull.structured.grammar_error import GrammarError
 
-MOST_REPEATED = 2000  # llama-grammar.cpp, MAX_REPETITION_THRESHOLD
 _DEEPEST = 100  # nested brackets
-MOST_ALTERNATIVES = 10_000  # llama.cpp's setup takes time quadratic in them: some 3 s, deaf to Ctrl+C
-_MOST_ELEMENTS = 400_000  # characters, classes and references with repetitions expanded: some 10 MB
+_MOST_ALTERNATIVES = 100_000
+_MOST_REPEATED = 1_000_000
 
 _NAME = re.compile(r"[a-zA-Z0-9-]+")
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACE_AND_LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
-_REPEAT = re.compile(r"\{\s*(\d+)\s*(,\s*(\d*)\s*)?\}")
+_REPEAT = re.compile(r"\{\s*(\d{1,9})\s*(,\s*(\d{1,9})?\s*)?\}")
 _HEX = {"x": 2, "u": 4, "U": 8}
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\", '"': '"', "[": "[", "]": "]", "-": "-"}
 
-CHARACTER = None  # in a production: one character is consumed
-Production = list[str | None]  # names of rules and CHARACTER
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part of a rule, repeated: a regular expression, or with `is_rule` the name of a rule. `most` None: no limit."""
+
+    text: str
+    is_rule: bool = False
+    least: int = 1
+    most: int | None = 1
 
 
-class GrammarError(UsageError):
-    """A grammar that cannot be used. `line` counts from 1; `endless`: the error is in its recursion."""
-
-    def __init__(self, line: int, what: str, *, endless: bool = False) -> None:
-        super().__init__(
-            "invalid_grammar",
-            f"The grammar has an error in line {line}: {what}.",
-            "Grammars are written in GBNF, llama.cpp's notation.",
-        )
-        self.line = line
-        self.endless = endless
+Production = list[Item]
 
 
 @dataclass(slots=True)
 class Rule:
-    """A rule's alternatives. Names of brackets and repetitions contain a space, unlike names in the text."""
+    """A rule's alternatives. Names of brackets contain a space, unlike names in the text."""
 
     line: int
     choices: list[Production]
@@ -58,18 +54,15 @@ def read(text: str) -> dict[str, Rule]:
 
 
 class _Reader:
-    """A recursive-descent parser. `_symbols` counts the rules that llama.cpp will make of the text so far."""
+    """A recursive-descent parser."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._newlines = [match.start() for match in re.finditer("\n", text)]
         self._at = 0
         self._depth = 0
-        self._rules: dict[str, Rule] = {}
-        self._symbols = 0
-        self._seen: set[str] = set()
         self._alternatives = 0
-        self._elements = 0
+        self._rules: dict[str, Rule] = {}
 
     def rules(self) -> dict[str, Rule]:
         self._skip(_SPACE_AND_LINES)
@@ -94,69 +87,49 @@ class _Reader:
         while self._next == "|":
             self._at += 1
             self._alternatives += 1
-            if self._alternatives > MOST_ALTERNATIVES:
-                raise self._error(f"the grammar has more than {MOST_ALTERNATIVES:,} alternatives")
+            if self._alternatives > _MOST_ALTERNATIVES:
+                raise self._error(f"the grammar has more than {_MOST_ALTERNATIVES:,} alternatives")
             self._skip(_SPACE_AND_LINES)
             choices.append(self._sequence())
         return choices
 
     def _sequence(self) -> Production:
         production: Production = []
-        item: Production | None = None  # the last item, to which a repetition applies
-        weight, made = 1, 1  # its elements, and the rules it needs
+        repeatable = False
         while character := self._next:
-            before = self._symbols
-            elements = self._elements
             if character in "*+?{":
-                if not item:
+                if not repeatable:
                     raise self._error(f"there is nothing to repeat before {character!r}")
-                item, times = self._repeated(item, made)
-                made *= times
-                self._elements += weight * (times - 1)
-                weight *= times
+                production[-1] = self._repeated(production[-1])
             else:
-                if item is not None:
-                    production += item
                 item = self._item(character)
                 if item is None:
-                    return production
-                made = max(1, self._symbols - before) if character == "(" else 1
-                weight = (
-                    1 if character == "(" else max(1, self._elements - elements)
-                )  # a bracket becomes one rule
-            if self._elements > _MOST_ELEMENTS:
-                raise self._error("with its repetitions expanded, the grammar is too long")
+                    break
+                repeatable = item.text != ""
+                production.append(item)
             self._skip(_SPACE_AND_LINES if self._depth else _SPACE)
-        return production if item is None else production + item
+        return production
 
-    def _item(self, character: str) -> Production | None:
+    def _item(self, character: str) -> Item | None:
         if character == '"':
-            return self._literal()
+            return Item(self._literal())
         if character == "[":
-            return self._class()
+            return Item(self._class())
         if character == ".":
             self._at += 1
-            self._elements += 1
-            return [CHARACTER]
+            return Item("(?s:.)")
         if character == "(":
-            return [self._bracket()]
+            return self._bracket()
         if character in "<!":
             raise self._error("single tokens are not supported, only text")
-        if not _NAME.match(character):
-            return None
-        name = self._name()
-        self._symbols += name not in self._seen
-        self._seen.add(name)
-        self._elements += 1
-        return [name]
+        return Item(self._name(), is_rule=True) if _NAME.match(character) else None
 
-    def _bracket(self) -> str:
+    def _bracket(self) -> Item:
         line = self._line
         self._at += 1
         self._depth += 1
         if self._depth > _DEEPEST:
             raise self._error(f"more than {_DEEPEST} nested brackets")
-        self._symbols += 1
         self._skip(_SPACE_AND_LINES)
         choices = self._choices()
         if not self._next:
@@ -167,8 +140,7 @@ class _Reader:
         self._depth -= 1
         return self._own(line, choices)
 
-    def _repeated(self, item: Production, made: int) -> tuple[Production, int]:
-        """The item as a rule that repeats it, and how many times llama.cpp expands it."""
+    def _repeated(self, item: Item) -> Item:
         least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}.get(self._next, (0, 0))
         line = self._line
         if self._next == "{":
@@ -179,61 +151,63 @@ class _Reader:
             most = least if match[2] is None else int(match[3]) if match[3] else None
             if most is not None and most < least:
                 raise self._error("the maximum number of repetitions is smaller than the minimum")
+            if max(least, most or 0) > _MOST_REPEATED:
+                raise self._error(f"more than {_MOST_REPEATED:,} repetitions")
             self._at = match.end()
         else:
             self._at += 1
-        times = most or max(least, 1)
-        if max(least, most or 0) > MOST_REPEATED or made * times > MOST_REPEATED:
-            raise self._error(f"more than {MOST_REPEATED} repetitions, nested ones multiplied")
-        self._symbols += 1 if most is None else most - least
-        if most is None:
-            again = self._own(line, [[], []])
-            self._rules[again].choices[0] += [*item, again]
-            return ([again] if least == 0 else [*item, again]), times
-        if most == 0:
-            return [], times
-        return (item if least else [self._own(line, [item, []])]), times
+        if (item.least, item.most) != (1, 1):
+            item = self._own(line, [[item]])
+        return replace(item, least=least, most=most)
 
-    def _own(self, line: int, choices: list[Production]) -> str:
+    def _own(self, line: int, choices: list[Production]) -> Item:
         name = f"bracket {len(self._rules)}"
         self._rules[name] = Rule(line, choices)
-        return name
+        return Item(name, is_rule=True)
 
-    def _literal(self) -> Production:
+    def _literal(self) -> str:
         line = self._line
         self._at += 1
-        found: Production = []
+        found = ""
         while self._next != '"':
             if not self._next:
                 raise GrammarError(line, "a '\"' is not closed")
-            self._character()
-            found = [CHARACTER]
-            self._elements += 1
+            found += self._character()
         self._at += 1
-        return found
+        return f"(?:{found})" if found else ""
 
-    def _class(self) -> Production:
+    def _class(self) -> str:
         line = self._line
-        self._at += 2 if self._text.startswith("[^", self._at) else 1
+        negated = self._text.startswith("[^", self._at)
+        self._at += 2 if negated else 1
         if self._next == "]":
             raise self._error("an empty character class")
+        found = ""
         while self._next != "]":
             if not self._next:
                 raise GrammarError(line, 'a "[" is not closed')
             first = self._character()
+            found += first
             if self._next == "-" and not self._text.startswith("-]", self._at):
                 self._at += 1
-                if self._next and self._character() < first:
+                last = self._character() if self._next else first
+                if _code(last) < _code(first):
                     raise self._error("a character range is reversed")
-            self._elements += 1
+                found += f"-{last}"
         self._at += 1
-        return [CHARACTER]
+        return f"[{'^' if negated else ''}{found}]"
 
     def _character(self) -> str:
+        """One character, as a regular expression writes it."""
         character = self._next
         self._at += 1
-        if character != "\\":
-            return character
+        if character == "\\":
+            character = self._escaped()
+        if "\ud800" <= character <= "\udfff":
+            raise self._error("half a surrogate pair is no character")
+        return regular.character(character)
+
+    def _escaped(self) -> str:
         escape = self._next
         self._at += 1
         if (count := _HEX.get(escape)) is not None:
@@ -267,3 +241,7 @@ class _Reader:
 
     def _error(self, what: str) -> GrammarError:
         return GrammarError(self._line, what)
+
+
+def _code(character: str) -> int:
+    return ord(character) if len(character) == 1 else int(character[3:-1], 16)

@@ -1,15 +1,15 @@
 """Read the requested format of an answer from the command line.
 
-In: a schema (file, JSON, or short form), a grammar file, or `--format json`. Out: an `AnswerFormat`: a checked grammar,
-and the schema against which the answer is validated at the end. All errors are found before a model is loaded:
-UsageError (exit 2) for malformed input, `UnsupportedSchema` (exit 5) for a valid schema that cannot be enforced.
+In: a schema (file, JSON, or short form), a grammar file, a regular expression, choices, or `--format json`. Out: an
+`AnswerFormat`: what was asked for, and a checked grammar. All errors are found before a model is loaded: UsageError
+(exit 2) for malformed input, `UnsupportedSchema` (exit 5) for a valid schema that cannot be enforced.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from mull.fs.json_text import parse_json
 from mull.fs.os_failures import not_utf8
 from mull.fs.text import TooLongError, is_unicode, read_utf8, reason
 from mull.settings import AnswerFormat
-from mull.structured import gbnf_check, schema_to_gbnf
-from mull.structured.keywords import UnsupportedSchema
+from mull.structured import gbnf_to_lark, text_format
+from mull.structured import lark as larks
+from mull.structured import schema as schemas
+from mull.structured.unsupported import UnsupportedSchema
 
 _LONGEST = 2_000_000  # bytes of a schema or grammar
 _MOST_OBJECTS = 3_000  # of a schema; checking that they are valid takes 0.2 ms for each
@@ -30,36 +32,56 @@ _SHORT_FIELD = re.compile(
 
 
 def read_answer_format(
-    *, schema: str | None = None, grammar: str | None = None, json_only: bool = False
+    *,
+    schema: str | None = None,
+    grammar: str | None = None,
+    lark: str | None = None,
+    regex: str | None = None,
+    choice: str | None = None,
+    json_only: bool = False,
 ) -> AnswerFormat | None:
-    """The format that --schema, --grammar or --format json request; None without any. `grammar` is a path."""
-    asked = [
-        ("--schema", schema is not None),
-        ("--grammar", grammar is not None),
-        ("--format json", json_only),
-    ]
-    given = [flag for flag, is_given in asked if is_given]
+    """The format that the flags of these names request; None without any. `grammar` and `lark` are paths."""
+    asked = {
+        "--schema": schema is not None,
+        "--regex": regex is not None,
+        "--choice": choice is not None,
+        "--grammar": grammar is not None,
+        "--lark": lark is not None,
+        "--format json": json_only,
+    }
+    given = [flag for flag, is_given in asked.items() if is_given]
     if len(given) > 1:
         raise UsageError(
             "conflicting_options", f"{' and '.join(given)} contradict each other.", "Give one of them."
         )
     if schema is not None:
         return from_schema(read_schema(schema))
+    if regex is not None:
+        return from_regex(regex)
+    if choice is not None:
+        return from_choices(text_format.read_choices(choice))
     if grammar is not None:
-        return from_grammar(_file(Path(grammar), "grammar"))
-    return AnswerFormat(schema_to_gbnf.any_json(), is_json=True) if json_only else None
+        return from_gbnf(_file(Path(grammar), "grammar"))
+    if lark is not None:
+        return from_lark(_file(Path(lark), "grammar"))
+    return any_json() if json_only else None
 
 
 def read_schema(text: str) -> Any:
     """A schema as data: JSON if the text begins with a brace, a file if it exists, else the short form."""
     written = text.strip()
     if written.startswith("{"):
-        return _json(written, "The schema")
+        return read_schema_text(written)
     if not is_unicode(written) and not _is_file(Path(written)):
         raise not_utf8(written)
     if names_a_file(written):
         return _json(_file(Path(written), "schema"), written)
     return short_schema(written)
+
+
+def read_schema_text(text: str) -> Any:
+    """A schema as data, from JSON."""
+    return _json(text, "The schema")
 
 
 def names_a_file(text: str) -> bool:
@@ -119,20 +141,45 @@ def short_schema(text: str) -> dict[str, Any]:
 
 
 def from_schema(schema: Any) -> AnswerFormat:
-    """The format for a JSON Schema, checked and translated to a grammar."""
+    """JSON that satisfies a JSON Schema."""
     if not isinstance(schema, Mapping):
         raise UsageError(
             "invalid_schema", "A schema must be a JSON object.", 'For example: {"type": "object"}'
         )
     _count(schema)
     _check(schema)
-    return AnswerFormat(schema_to_gbnf.grammar(schema), schema=schema, is_json=True)
+    return AnswerFormat("schema", schema, schemas.grammar(schema))
 
 
-def from_grammar(text: str) -> AnswerFormat:
-    """The format for a grammar in GBNF, checked."""
-    gbnf_check.check(text)
-    return AnswerFormat(text)
+def any_json() -> AnswerFormat:
+    """JSON of any kind."""
+    return AnswerFormat("json", "", schemas.any_json())
+
+
+def from_regex(expression: str) -> AnswerFormat:
+    """Text that a regular expression matches as a whole."""
+    return AnswerFormat("regex", expression, text_format.regex(_valid(expression)))
+
+
+def from_choices(choices: Sequence[str]) -> AnswerFormat:
+    """Exactly one of these texts."""
+    return AnswerFormat("choice", tuple(choices), text_format.choice([_valid(each) for each in choices]))
+
+
+def from_gbnf(text: str) -> AnswerFormat:
+    """A grammar in llama.cpp's notation."""
+    return AnswerFormat("gbnf", text, gbnf_to_lark.grammar(_valid(text)))
+
+
+def from_lark(text: str) -> AnswerFormat:
+    """A grammar in Lark's notation."""
+    return AnswerFormat("lark", text, larks.grammar(_valid(text)))
+
+
+def _valid(text: str) -> str:
+    if not is_unicode(text):
+        raise not_utf8(text)
+    return text
 
 
 def _count(schema: Any) -> None:
@@ -140,7 +187,7 @@ def _count(schema: Any) -> None:
     while level:
         objects += sum(isinstance(part, Mapping) for part in level)
         if objects > _MOST_OBJECTS:
-            raise UnsupportedSchema(f"more than {_MOST_OBJECTS:,} objects", "#")
+            raise UnsupportedSchema(f"it has more than {_MOST_OBJECTS:,} objects")
         wholes = [part.values() if isinstance(part, Mapping) else part for part in level]
         level = [part for whole in wholes for part in whole if isinstance(part, Mapping | list)]
 

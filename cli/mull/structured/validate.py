@@ -7,22 +7,30 @@ In: an answer's text and its format. Out: None, or the reason for a mismatch in 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from mull.errors import ExitCode, MullError
 from mull.events import Limit
 from mull.fs.json_text import parse_json
-from mull.settings import AnswerFormat
+from mull.settings import AnswerFormat, FormatKind
 
 Cut = Limit | Literal["loop"]
 """What cut an answer: a limit, or the loop guard."""
 
 _LONGEST = 160  # characters of a reason
+_NAMES: Mapping[FormatKind, str] = {
+    "json": "format",
+    "schema": "schema",
+    "regex": "regular expression",
+    "choice": "choices",
+    "gbnf": "grammar",
+    "lark": "grammar",
+}
 
 
 def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
-    """Why the answer does not match; None if it does, or if the format is a plain grammar."""
+    """Why the answer does not match; None if it does, or if the format is not JSON."""
     if not answer_format.is_json:
         return None
     try:
@@ -36,11 +44,19 @@ def mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     return _first_error(data, answer_format.schema)
 
 
+def text_mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
+    """The same for a server's answer, which nothing else vouches for; a grammar of the server's notation is trusted."""
+    if answer_format.kind not in ("regex", "choice"):
+        return mismatch(answer, answer_format)
+    from mull.structured.compiling import accepts
+
+    fits = any(accepts(answer_format.grammar, text) for text in (answer, answer.strip(), f"{answer}\n"))
+    return None if fits else f"it is “{_shortened(answer)}”" if answer.strip() else "it is empty"
+
+
 def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None, more: str = "") -> MullError:
     """The error for a mismatch (exit 5). `cut`: what cut the answer; `more`: what lets it be longer."""
-    what = (
-        "schema" if answer_format.schema is not None else "grammar" if not answer_format.is_json else "format"
-    )
+    what = _NAMES[answer_format.kind]
     if cut:
         looped = cut == "loop"
         return MullError(
@@ -58,12 +74,6 @@ def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None,
     )
 
 
-def fitting(values: Sequence[Any], part: Mapping[str, Any], root: Mapping[str, Any]) -> list[Any]:
-    """The values that satisfy `part` of the schema `root`, to which the part may refer."""
-    checker = _checker(root).evolve(schema=part)
-    return [value for value in values if checker.is_valid(value)]
-
-
 def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     import jsonschema
 
@@ -74,9 +84,13 @@ def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     if error is None:
         return None
     place = "".join(f"/{step}" for step in error.absolute_path)
-    text = " ".join(error.message.split())
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    text = _shortened(error.message)
     return f"{text} (at {place})" if place else text
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _checker(schema: Mapping[str, Any]) -> Any:

@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from mull.engine.generation import Generation
 from mull.engine.model import Model
 from mull.engine.request import GrammarSpec, Piece, TokenLogprobs
+from mull.engine.sampling import token_trie
 from mull.errors import MullError
 from mull.events import TokenChance
-from mull.reasoning.answer_grammar import PlacedGrammar, grammar_at
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.profile import Profile
 from mull.reasoning.splitter import TurnPosition
 from mull.settings import TurnSettings
 from mull.structured.validate import Cut, mismatch, mismatch_error
+from mull.turn.answer_lead import Lead, lead_at
 
 _ANSWERING = ("start", "after", "answer")
 
 
 @dataclass(slots=True)
 class AnswerConstraint:
-    """The constraint of one turn. Raises EngineError at once if llama.cpp rejects the grammar."""
+    """The constraint of one turn."""
 
     settings: TurnSettings
     profile: Profile
@@ -37,9 +38,8 @@ class AnswerConstraint:
     position: TurnPosition
 
     def __post_init__(self) -> None:
-        answer_format = self.settings.answer_format
-        if answer_format is not None:  # rejects a grammar now, not after long thinking
-            self.generation.constrain(GrammarSpec(answer_format.grammar))
+        if self.settings.answer_format is not None:
+            token_trie.start(self.model)  # which goes on while the prompt is processed
         self._set(())
 
     def move(self, position: TurnPosition, said: Sequence[str]) -> None:
@@ -58,21 +58,23 @@ class AnswerConstraint:
             self.generation.top_logprobs = self.settings.logprobs if self.position in _ANSWERING else None
         if (answer_format := self.settings.answer_format) is None:
             return
-        placed = grammar_at(answer_format.grammar, self.profile, self.decision, self.position)
-        self.generation.constrain(None if placed is None else self._grammar_spec(placed, said))
+        lead = lead_at(self.profile, self.decision, self.position)
+        self.generation.constrain(
+            None if lead is None else self._grammar_spec(answer_format.grammar, lead, said)
+        )
 
-    def _grammar_spec(self, placed: PlacedGrammar, said: Sequence[str]) -> GrammarSpec:
+    def _grammar_spec(self, grammar: str, lead: Lead, said: Sequence[str]) -> GrammarSpec:
         """`said` is not empty where one token ended thinking and began the answer."""
         model, special = self.model, self.model.special_tokens.items()
         return GrammarSpec(
-            placed.text,
-            placed.root,
+            grammar,
+            lead.grammar,
             prefix="".join(said).encode(),
             forbidden=[
                 token
                 for text, token in special
-                if text not in placed.allowed
-                and (text in placed.markers or (model.is_control(token) and not model.is_eog(token)))
+                if text not in lead.allowed
+                and (text in lead.markers or (model.is_control(token) and not model.is_eog(token)))
             ],
             end_tokens=[token for text, token in special if text in self.profile.turn_ends],
         )

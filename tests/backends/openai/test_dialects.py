@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from mull.backends.base import check_supported
+from mull.backends.openai.formats import format_fields
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
-from mull.errors import ContextOverflow
+from mull.errors import ContextOverflow, UsageError
 from mull.events import Notice
 from mull.messages import Message
 from mull.settings import DEFAULT_SAMPLING, AnswerFormat, ReasoningAsk, Sampling, TurnSettings
+from mull.structured import reading
 from tests.backends.openai.conftest import Office, Open
 from tests.endpoints.dialects import read_dialect
 from tests.endpoints.scripted_server import End, as_json, serve
@@ -283,7 +286,7 @@ def test_a_context_of_the_config_is_that_of_a_server_that_tells_none(office: Ope
 
 def test_a_schema_is_sent_and_checked(office: Open) -> None:
     here = office("vllm")
-    wanted = AnswerFormat("root ::= x", {"type": "integer"}, is_json=True)
+    wanted = reading.from_schema({"type": "integer"})
     done = here.ask(answer_format=wanted)
     form = here.asked["response_format"]
     assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", {"type": "integer"})
@@ -292,14 +295,51 @@ def test_a_schema_is_sent_and_checked(office: Open) -> None:
     assert here.ask(answer_format=wanted).finish == "stop"
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted", "fields"),
+    [
+        ("vllm", reading.from_choices(["yes", "no"]), {"structured_outputs": {"choice": ["yes", "no"]}}),
+        ("vllm", reading.from_regex("[0-9]+"), {"structured_outputs": {"regex": "[0-9]+"}}),
+        ("vllm", reading.from_lark('start: "x"'), {"structured_outputs": {"grammar": 'start: "x"'}}),
+        ("llama_server", reading.from_choices(["a\n", 'b"']), {"grammar": 'root ::= "a\\n" | "b\\""\n'}),
+    ],
+)
+def test_each_kind_of_server_gets_its_own_spelling(
+    office: Open, kind: str, wanted: AnswerFormat, fields: dict[str, object]
+) -> None:
+    here = office(kind)
+    here.ask(answer_format=wanted, reasoning=ReasoningAsk(on=False))
+    assert {name: here.asked.get(name) for name in fields} == fields
+
+
+def test_sglang_has_names_of_its_own() -> None:
+    """It has no scripted server."""
+    assert format_fields("SGLang", reading.from_choices(["a.", "b"])) == {"regex": r"(a\.|b)"}
+    assert format_fields("SGLang", reading.from_gbnf('root ::= "x"')) == {"ebnf": 'root ::= "x"'}
+
+
+def test_a_server_that_ignores_the_choices_is_caught(office: Open) -> None:
+    here = office("vllm")
+    wanted = reading.from_choices(["Forty", "Forty-two"])
+    assert here.ask(answer_format=wanted).exit_code == 5
+    here.plays(*here.dialect.chunks([], ["Forty", "-two"]))
+    assert here.ask(answer_format=wanted).exit_code == 0
+
+
+def test_what_a_server_cannot_constrain_is_refused(office: Open) -> None:
+    here = office("ollama")
+    with pytest.raises(UsageError, match="a regular expression"):
+        check_supported(here.backend, TurnSettings(answer_format=reading.from_regex("a")))
+
+
 def test_a_grammar_that_binds_the_thinking_is_said(office: Open) -> None:
     here = office("llama_server")
-    wanted = AnswerFormat('root ::= "x"')
+    wanted = reading.from_gbnf('root ::= "x"')
     for on, said in ((None, True), (False, False)):
         events = here.events(answer_format=wanted, reasoning=ReasoningAsk(on=on))
         notices = [event.text for event in events if isinstance(event, Notice)]
         assert any("constrains the thinking too" in text for text in notices) is said
-        assert here.asked["grammar"] == wanted.grammar
+        assert here.asked["grammar"] == wanted.source
 
 
 def test_a_server_that_refuses_stream_options_is_asked_without(office: Open) -> None:

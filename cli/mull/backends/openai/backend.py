@@ -34,19 +34,30 @@ _FULL = Capabilities(
     exact_token_count=True,
     prompt_cache=True,
     prompt_progress=True,
-    grammar=True,
     json_schema=True,
+    choice=True,
+    grammar=True,
     logprobs=True,
     answer_now=True,
     parallel=True,
     continues=True,
 )
+_STRUCTURED = Capabilities(
+    json_schema=True,
+    regex=True,
+    choice=True,
+    grammar=True,
+    logprobs=True,
+    parallel=True,
+    continues=True,
+)
 CAPABILITIES: dict[ServerKind, Capabilities] = {
-    "mull": _FULL,
+    "mull": replace(_FULL, regex=True, lark=True),
     "llama-server": _FULL,
-    "llama_cpp.server": Capabilities(grammar=True, json_schema=True),  # a new request cuts the one that runs
-    "vLLM": Capabilities(json_schema=True, logprobs=True, parallel=True, continues=True),
-    "SGLang": Capabilities(json_schema=True, logprobs=True, parallel=True, continues=True),
+    # A new request cuts the one that runs.
+    "llama_cpp.server": Capabilities(json_schema=True, choice=True, grammar=True),
+    "vLLM": replace(_STRUCTURED, lark=True),
+    "SGLang": _STRUCTURED,
     "Ollama": Capabilities(json_schema=True, parallel=True),
     "LM Studio": Capabilities(json_schema=True, parallel=True),
     "OpenRouter": Capabilities(json_schema=True, logprobs=True, parallel=True),

@@ -261,10 +261,10 @@ class Reply:
         return "context" if self.context is not None and generated >= self.context - 1 else "default"
 
     def _misfit(self, limit: Limit | None, *, looped: bool) -> MullError | None:
-        from mull.structured.validate import mismatch, mismatch_error
+        from mull.structured.validate import mismatch_error, text_mismatch
 
         wanted = self.settings.answer_format
-        if wanted is None or (reason := mismatch("".join(self.answer), wanted)) is None:
+        if wanted is None or (reason := text_mismatch("".join(self.answer), wanted)) is None:
             return None
         more = (
             "Allow more tokens with --max-tokens."

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
 from typing import Any
 
-from mull.api.fields import format_fields, limit_fields
+from mull.api.fields import limit_fields
 from mull.api.messages import message_object
 from mull.backends.openai import ollama
 from mull.backends.openai.facts import Remote
+from mull.backends.openai.formats import format_fields
 from mull.backends.openai.reasoning import ReasoningRequest
 from mull.endpoints.kind import ServerKind
 from mull.messages import Message
-from mull.settings import DEFAULT_SAMPLING, AnswerFormat, Sampling, TurnSettings
+from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings
 from mull.turn.request import DEFAULT_LIMIT
 
 _COMMON = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
@@ -34,7 +35,6 @@ _NAMES: Mapping[ServerKind, Mapping[str, str]] = {
 }
 """How a kind of server spells the fields of `Sampling`; other kinds know OpenAI's alone."""
 _OPENAI = {name: name for name in _COMMON}
-_GRAMMARS = {"mull", "llama-server", "llama_cpp.server"}
 
 
 def body(
@@ -56,7 +56,7 @@ def body(
         "stream_options": {"include_usage": True},
         **sampling,
         **limit_fields(settings.max_tokens, (), settings.logprobs),
-        **_format(kind, settings.answer_format),
+        **format_fields(kind, settings.answer_format),
         **reasoning.fields,
     }
     if settings.stop and reasoning.spares_thinking:
@@ -69,13 +69,6 @@ def body(
         made |= {"return_progress": True, "reasoning_control": True}
         made.setdefault("max_tokens", DEFAULT_LIMIT)
     return made
-
-
-def _format(kind: ServerKind, wanted: AnswerFormat | None) -> dict[str, Any]:
-    """llama_cpp.server knows no schemas in OpenAI's form, but takes the grammar that mull makes of one."""
-    if kind == "llama_cpp.server" and wanted is not None:
-        return {"grammar": wanted.grammar}
-    return format_fields(wanted)
 
 
 def left_out(remote: Remote, sampling: Sampling) -> list[str]:

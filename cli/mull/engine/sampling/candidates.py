@@ -1,13 +1,12 @@
 """llama.cpp's array of candidates, as samplers take it: tokens with their logits.
 
-In: a row of logits, or tokens alone. Out: the token that a sampler chain selects, or the tokens that a grammar allows.
-The array is allocated once and refilled for every row. No sampler's state changes: nothing is accepted here.
+In: a row of logits, and the tokens to choose from. Out: the token that a sampler chain selects. The array is allocated
+once and refilled for every row. No sampler's state changes: nothing is accepted here.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,14 +39,6 @@ class Candidates:
         rows["logit"] = logits if tokens is self._everything else logits[tokens]
         self._apply(chain, len(tokens))
         return int(self._rows["id"][self._array.selected])
-
-    def filtered(self, grammar: int | None, tokens: Sequence[int] | NDArray[np.int32]) -> NDArray[np.int32]:
-        """Those of the tokens that a grammar sampler allows."""
-        rows = self._rows[: len(tokens)]
-        rows["id"] = tokens
-        rows["logit"] = 0.0
-        self._apply(grammar, len(tokens))
-        return np.asarray(rows["id"][np.isfinite(rows["logit"])], np.int32)
 
     def _apply(self, sampler: int | None, count: int) -> None:
         array = self._array

@@ -18,6 +18,7 @@ from mull.engine.context import Context
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.request import GrammarSpec
+from mull.engine.sampling import token_trie
 from mull.errors import EngineError, UsageError
 from mull.settings import DEFAULT_SAMPLING, Sampling, over
 
@@ -46,7 +47,8 @@ class Chain:
         self.has_penalties = False  # whether earlier tokens change the choice (penalties, DRY)
         self._model = model
         self._greedy = False
-        self._grammar: GrammarSampler | None = None
+        self._spec: GrammarSpec | None = None
+        self._grammar: GrammarSampler | None = None  # for the spec, made when it is needed
         self._add_penalties(model.n_vocab, chosen)
         self._add_dry(model.vocabulary, chosen)
         self._add_choice(chosen)
@@ -55,9 +57,9 @@ class Chain:
         """Sample from output row `row` of the last decode, and accept the token. Raises EngineError at a grammar's dead
         end."""
         greedy = self._greedy and not self.has_penalties
-        if self._grammar is not None and self.handle is not None:
+        if self._spec is not None and self.handle is not None:
             logits = context.logits(row, self._model.n_vocab)
-            token = self._grammar.sample(None if greedy else self.handle, logits)
+            token = self._matched(self._spec).sample(None if greedy else self.handle, logits)
             self._llama.llama_sampler_accept(self.handle, token)
             return token
         if greedy and self._model.n_vocab > _LARGE:
@@ -67,20 +69,20 @@ class Chain:
     def constrain(self, grammar: GrammarSpec | None) -> None:
         """Constrain the tokens from now on by this grammar, from its start; None: by nothing.
 
-        Raises EngineError where llama.cpp rejects the grammar.
+        It is compiled with the next token: what it needs of the vocabulary is prepared while the prompt is processed.
         """
-        if self._grammar is not None:
-            self._grammar.free()
-            self._grammar = None
+        self._spec, self._grammar = grammar, None
         if grammar is not None:
-            from mull.engine.sampling.grammar import GrammarSampler
-
-            self._grammar = GrammarSampler(self._model, grammar)
+            token_trie.start(self._model)
 
     @property
     def complete(self) -> bool:
         """Whether the grammar is complete, so that the text may end here; True without one."""
-        return self._grammar is None or self._grammar.complete
+        if self._spec is None:
+            return True
+        if self._grammar is None and not self._spec.prefix:  # nothing was generated since
+            return False
+        return self._matched(self._spec).complete
 
     def accept(self, tokens: Sequence[int]) -> None:
         """Accept tokens as if they had been sampled: a prompt's, or injected ones."""
@@ -100,6 +102,14 @@ class Chain:
 
     def __exit__(self, *_: object) -> None:
         self.free()
+
+    def _matched(self, spec: GrammarSpec) -> GrammarSampler:
+        """Raises EngineError where llguidance rejects the grammar."""
+        if self._grammar is None:
+            from mull.engine.sampling.grammar import GrammarSampler
+
+            self._grammar = GrammarSampler(self._model, spec)
+        return self._grammar
 
     def _add(self, sampler: Any) -> None:
         if not sampler:
