@@ -59,7 +59,7 @@ Model = Annotated[
 ]
 System = Annotated[
     str | None,
-    typer.Option("-s", "--system", metavar="TEXT", help="The system prompt."),
+    typer.Option("-s", "--system", metavar="TEXT", help="The system prompt; @FILE: the text of a file."),
 ]
 Reason = Annotated[
     bool | None,

@@ -20,6 +20,7 @@ from typing import Any
 from mull.commands._ask_options import AskFlags, constrains
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._input import UserInput, read_question
+from mull.commands._system import literal
 from mull.config import trust
 from mull.errors import MullError, UsageError
 from mull.prompt_templates import files
@@ -90,7 +91,7 @@ def settings_of(flags: AskFlags, template: PromptTemplate, values: Mapping[str, 
         schema = template.schema
         settings["schema"] = schema if isinstance(schema, str) else json.dumps(schema)
     if template.system is not None:
-        settings["system"] = string.Template(template.system).substitute(values)
+        settings["system"] = literal(string.Template(template.system).substitute(values))
     return {
         name: _ENUMS[name](value) if name in _ENUMS else value
         for name, value in settings.items()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
+from mull.commands._system import literal, system_text
 from mull.config import Config
 from mull.config.aliases import model_of
 from mull.conversation.preferences import Preferences
@@ -259,6 +260,9 @@ def run_config(
 ) -> RunConfig:
     """Merge flags, environment and config. Raises UsageError for flags that contradict each other."""
 
+    if flags.system is not None:
+        flags = replace(flags, system=literal(system_text(flags.system, pipes=True)))  # a pipe is read once
+
     def made(config: Config) -> RunConfig:
         return _merged(flags, config, answer_format=answer_format, logprobs=logprobs)
 
@@ -297,8 +301,10 @@ def _merged(
             context_full=config["context_full"],
             loop_guard=config["loop_guard"] if flags.loop_guard is None else flags.loop_guard,
         ),
-        system=flags.system if flags.system is not None else config["system"],
-        session=SessionChoice(flags.resume or flags.continue_answer, flags.session, flags.system),
+        system=_system(flags.system if flags.system is not None else config["system"]),
+        session=SessionChoice(
+            flags.resume or flags.continue_answer, flags.session, _system(flags.system)
+        ),
         saving=Saving(sessions, None if flags.no_save or flags.no_cache else cache, cache, config["history"]),
         quiet=flags.quiet,
         stats=flags.stats,
@@ -308,6 +314,10 @@ def _merged(
         local_flags=_local_flags(flags),
         notices=config.notices,
     )
+
+
+def _system(given: str | None) -> str | None:
+    return None if given is None else system_text(given)
 
 
 def _local_flags(flags: TurnFlags) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("effort", str, "reasoning effort", ("low", "medium", "high")),
     ConfigKey("think_budget", int, "limit on thinking tokens"),
     ConfigKey("thinking", str, "how thinking is shown", ("auto", "show", "fold", "hide"), "auto"),
-    ConfigKey("system", str, "system prompt of every new conversation"),
+    ConfigKey("system", str, "system prompt of every new conversation; @FILE: the text of a file"),
     ConfigKey("markdown", bool, "render answers as Markdown on a terminal", default=True),
     ConfigKey("math", bool, "show formulas as Unicode text; false: as LaTeX source", default=True),
     ConfigKey("max_tokens", int, "limit on generated tokens, thinking included"),

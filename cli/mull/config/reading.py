@@ -5,6 +5,7 @@ Raises MullError (invalid_config) for a file, UsageError (invalid_setting) for a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,12 +58,23 @@ def _user() -> Config:
     """
     config = load(paths.config_dir() / CONFIG_FILE)
     (layer,) = config.layers
+    models = {model: _placed(config.path, values) for model, values in layer.models.items()}
+    layer = Layer(layer.place, _placed(config.path, layer.values), models)
+    config = replace(config, values=layer.values, layers=(layer,))
     named = layer.values or layer.models or config.endpoints or config.aliases
     if not named or ownership.weakness(config.path) is None:
         return config
     models = {model: _harmless(values) for model, values in layer.models.items()}
     layer = Layer(layer.place, _harmless(layer.values), models)
     return Config(config.path, layer.values, layers=(layer,))
+
+
+def _placed(path: Path, values: Values) -> Values:
+    """The values; a system prompt's `@FILE` counts from the folder of the config file."""
+    system = values.get("system", "")
+    if not system.startswith("@") or system.startswith("@@"):
+        return values
+    return {**values, "system": f"@{path.parent / os.path.expanduser(system[1:])}"}  # noqa: PTH111 - without a home
 
 
 def _harmless(values: Values) -> Values:

@@ -132,6 +132,9 @@ def suggest(chat: Chat, line: str) -> Iterator[Suggestion]:
     if kind == "path" or (kind == "model" and argument.startswith((".", "~", "/"))):
         yield from suggest_paths(argument)
     elif kind == "choice":
+        if command.name == "system" and argument.startswith("@"):
+            yield from suggest_paths(argument[1:])
+            return
         words = ((word, "") for word in command.choices)
         yield from _matching(argument, words, closed=not command.free)
     elif kind == "command":
