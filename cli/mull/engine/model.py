@@ -22,7 +22,8 @@ from mull.engine.file_check import check_file, refused
 from mull.engine.generative import require_generation
 from mull.engine.native import devices, library, quiet_stderr, selfcheck
 from mull.engine.special_tokens import find_special_tokens
-from mull.errors import EngineError, ExitCode, ModelFileError, MullError
+from mull.engine.tokenize import tokenize
+from mull.errors import ExitCode, ModelFileError, MullError
 from mull.fs.file_stamp import FileStamp, stamps
 from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
@@ -238,18 +239,7 @@ class Model:
         """Token ids of `text`. `special`: spellings of control tokens become those tokens. `bos`: begin and end tokens
         are
         added where the model's metadata asks for them. Raises EngineError."""
-        data = text.encode("utf-8", "replace")
-        size = len(data) + 8
-        while True:
-            buffer = (ctypes.c_int32 * size)()
-            count = self._llama.llama_tokenize(self.vocabulary, data, len(data), buffer, size, bos, special)
-            if count >= 0:
-                return list(buffer[:count])
-            if -count <= size:
-                raise EngineError(
-                    "tokenization_failed", "The text cannot be tokenized.", "It may be too long."
-                )
-            size = -count
+        return tokenize(self._llama, self.vocabulary, text, special=special, bos=bos)
 
     def piece(self, token: int) -> bytes:
         """A token's bytes, of any length; they may end within a UTF-8 character. Control tokens are spelled out."""
