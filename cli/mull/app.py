@@ -40,6 +40,7 @@ _MANY, _SERVE, _SETUP = "Many prompts and measuring", "Servers", "Setup"
 COMMANDS: dict[str, Entry] = {
     "ask": Entry("mull.commands.ask:ask", "Ask one question; the answer goes to stdout.", _ASK),
     "chat": Entry("mull.commands.chat:chat", "Open an interactive chat.", _ASK),
+    "tokens": Entry("mull.commands.tokens:tokens", "Count the tokens of files or of stdin.", _ASK),
     "models": Entry("mull.commands.models:app", "List models, and whether they fit this machine.", _MODELS),
     "list": Entry("mull.commands.models:installed", "List installed models.", _MODELS),
     "pull": Entry("mull.commands.pull:pull", "Download models.", _MODELS),

@@ -39,6 +39,11 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
         ("mull chat -c", "continue the last conversation"),
         ("mull chat --no-save", "save nothing on disk"),
     ),
+    "mull tokens": (
+        ("mull tokens -m qwen3-8b report.md", "one file"),
+        ("mull tokens src/ '*.md'", "text files of a folder and a pattern"),
+        ("git diff | mull tokens", "what a pipe holds"),
+    ),
     "mull models": (
         ("mull models --best", "which model fits this machine"),
         ("mull models --license permissive", "only models with a permissive licence"),

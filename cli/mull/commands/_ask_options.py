@@ -24,7 +24,12 @@ class FormatChoice(StrEnum):
 
 Files = Annotated[
     list[str] | None,
-    typer.Option("-f", "--file", metavar="FILE", help="Attach a text file (repeatable; - is stdin)."),
+    typer.Option(
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="Attach a text file, or those of a folder or of '*.py' (repeatable; - is stdin).",
+    ),
 ]
 Template = Annotated[
     str | None,

@@ -10,13 +10,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from mull.commands._files import attach
 from mull.errors import MullError, UsageError
 from mull.fs.json_text import valid_unicode
-from mull.fs.text import read_text
 from mull.store.records import Attachment
-from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 
 STDIN = "-"
@@ -28,6 +26,7 @@ class UserInput:
 
     `replaced`: some bytes were not valid UTF-8. `material`: length in characters of the piped input with which `text`
     begins, when a prompt follows it; else 0. `unread`: why the standard input that nothing asked for was not read.
+    `notes`: which files were skipped. `many`: the files are those of a folder or a pattern.
     """
 
     text: str
@@ -35,6 +34,8 @@ class UserInput:
     replaced: bool = False
     material: int = 0
     unread: str = ""
+    notes: tuple[str, ...] = ()
+    many: bool = False
 
     @property
     def empty(self) -> bool:
@@ -69,17 +70,14 @@ def read_question(
             cause = error.__cause__
             on_purpose = isinstance(cause, OSError) and cause.errno == errno.EBADF  # by nohup, and `<&-`
             unread = "" if on_purpose else error.message
-    attached = []
-    for name in files:
-        text, garbled = (piped, False) if name == STDIN else read_text(Path(name), pipes=True)
-        replaced |= garbled
-        attached.append(Attachment("standard input" if name == STDIN else one_line(name), text))
+    attached = attach(files, piped)
+    replaced |= attached.replaced
     piped = "" if STDIN in files else piped.strip("\r\n")
     if (
         needed
         and not prompt.strip()
         and not piped.strip()
-        and not any(file.text.strip() for file in attached)
+        and not any(file.text.strip() for file in attached.files)
     ):
         raise UsageError(
             "missing_prompt",
@@ -88,4 +86,5 @@ def read_question(
         )
     parts = [part for part in (piped, prompt) if part.strip()]
     material = len(piped) if len(parts) == 2 else 0
-    return UserInput("\n\n".join(parts), tuple(attached), replaced, material, unread)
+    text = "\n\n".join(parts)
+    return UserInput(text, attached.files, replaced, material, unread, attached.notes, attached.many)

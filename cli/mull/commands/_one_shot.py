@@ -247,12 +247,23 @@ def _read(
 # One answer.
 
 
+def _size_of_files(setup: Setup, question: UserInput) -> str:
+    """What a folder or a pattern attached, in files and tokens."""
+    from mull.conversation.conversation import Query
+    from mull.terminal.console.quantities import counted, token_count
+
+    conversation, backend = setup.conversation, setup.backend
+    whole = conversation.context_usage(backend, Query(question.text, question.files)).used
+    tokens = whole - conversation.context_usage(backend, Query(question.text)).used
+    return f"Attached {counted(len(question.files), 'file')}: {token_count(tokens)}."
+
+
 def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were not UTF-8 and were replaced.")
     if question.unread:
         streams.note(f"{question.unread} The question is asked without it.")
-    for notice in setup.notices:
+    for notice in (*question.notes, *setup.notices):
         streams.note(notice)
     if setup.resolved.chosen_by == "builtin" and streams.stderr_tty:
         streams.note(f"This is pebble, the small built-in demo. {real_model()[0]}")
@@ -301,6 +312,9 @@ def _answer(
         try:
             yield from backend.load(control)
             conversation.catch_up(query)
+            if question.many:
+                yield Notice("attached", _size_of_files(setup, question))
+            yield from make_room(conversation, query, backend, control)
             with closing(ask_with_room(conversation, query, backend, control)) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 from mull.commands._argument_checks import to_stdout
 from mull.commands._ask_options import (
     Choice,
+    Files,
     Format,
     Grammar,
     Lark,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from mull.batch.run import Write
     from mull.batch.scheduler import Asked
     from mull.commands._run_config import RunConfig
+    from mull.store.records import Attachment
 
 File = Annotated[
     str | None,
@@ -99,6 +101,7 @@ NOT_HERE = (
 class BatchFlags(TurnFlags):
     """The flags of `batch`: what lines can set too, and how they are answered."""
 
+    files: Files = None
     schema: Schema = None
     regex: Regex = None
     choice: Choice = None
@@ -134,7 +137,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     answer_format = answer_format_of(flags)
     run = run_config(flags, read_config(), answer_format=answer_format, logprobs=flags.logprobs)
     output, in_order = flags.output, not flags.unordered
-    view = ProgressLine(streams, quiet=run.quiet)
+    view, files = ProgressLine(streams, quiet=run.quiet), _attachments(flags, streams)
     source, total = _input(file, streams)  # may wait for a pipe's writer, until Ctrl+C
     with ExitStack() as stack:
         stack.enter_context(stop_on_interrupt(control))
@@ -161,7 +164,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
                 streams.note("Every line has its answer already.")
             raise typer.Exit(ExitCode.OK)
         view.show_loading(backend.load(control))
-        settle = partial(settle_line, run, backend)
+        settle = partial(settle_line, run, backend, files)
         scheduler = Scheduler(feed, backend, settle, control, ahead=AHEAD if in_order else None)
         outcome = Outcome(scheduler, total, unfinished)
         run_batch(scheduler, outcome, view, write, in_order=in_order)
@@ -248,17 +251,34 @@ def _append(results: FileIO, path: Path, value: dict[str, Any]) -> None:
         ) from failure
 
 
-def settle_line(run: RunConfig, backend: ChatBackend, line: Line) -> Asked:
+def _attachments(flags: BatchFlags, streams: Streams) -> Sequence[Attachment]:
+    """The files that go before every prompt."""
+    from mull.commands._files import attach
+    from mull.commands._input import STDIN
+
+    names = flags.files or ()
+    if STDIN in names:
+        raise UsageError("usage_error", "A batch attaches no standard input.", "Name a file with -f.")
+    attached = attach(names)
+    for note in () if flags.quiet else attached.notes:
+        streams.note(note)
+    return attached.files
+
+
+def settle_line(run: RunConfig, backend: ChatBackend, files: Sequence[Attachment], line: Line) -> Asked:
     """A line's messages and settings: its own where it has some, else the command's. Raises MullError."""
     from mull.backends.base import check_supported
     from mull.messages import Message
     from mull.settings import Sampling, over
+    from mull.store.records import with_files
 
     own, standing = line.settings, run.preferences
     messages = list(line.messages)
     system = own.get("system", run.system)
     if system and messages[0].role != "system":
         messages.insert(0, Message("system", system))
+    if files:
+        messages[-1] = dataclasses.replace(messages[-1], content=with_files(messages[-1].content, files))
     sampling = Sampling(**{f.name: own.get(f.name) for f in dataclasses.fields(Sampling)})
     preferences = dataclasses.replace(
         standing,

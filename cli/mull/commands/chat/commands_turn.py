@@ -8,7 +8,9 @@ from typing import get_args
 
 from mull.commands._completion import installed, of_endpoints
 from mull.commands._editor import edit_text, editor
+from mull.commands._files import attach
 from mull.commands._session import offering
+from mull.commands._system import system_text
 from mull.commands.chat.asking import ask
 from mull.commands.chat.pickers import pick_effort, pick_model
 from mull.commands.chat.registry import action, choice, needed, say, user_path, wait_for_model
@@ -16,9 +18,10 @@ from mull.commands.chat.session import Chat
 from mull.conversation.conversation import Query
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_text
+from mull.fs.text_files import is_many
 from mull.settings import Effort, ReasoningAsk
 from mull.store.records import Attachment
-from mull.terminal.console.quantities import token_count
+from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.input.picker import can_pick
 
@@ -104,7 +107,7 @@ def _nothink(chat: Chat, argument: str) -> None:
 def _system(chat: Chat, argument: str) -> None:
     branch = chat.conversation.branch
     if argument:
-        branch.set_system("" if argument == "none" else argument)
+        branch.set_system("" if argument == "none" else system_text(argument))
         chat.measure()
     chat.note(f"System prompt: {branch.system or 'none'}")
 
@@ -137,19 +140,26 @@ def _file(chat: Chat, argument: str) -> None:
     wait_for_model(chat)
     path = user_path(argument)
     context = chat.backend.context_tokens
-    new = Attachment(path.name, _text_of(path, None if context is None else context * _BYTES_PER_TOKEN))
+    if is_many(str(path)):
+        many = attach([str(path)])
+        new, name = many.files, f"{counted(len(many.files), 'file')} of {path}"
+        for note in many.notes:
+            chat.note(note)
+    else:
+        text = _text_of(path, None if context is None else context * _BYTES_PER_TOKEN)
+        new, name = (Attachment(path.name, text),), path.name
     before = chat.conversation.context_usage(chat.backend, Query("", tuple(attached)))
-    after = chat.conversation.context_usage(chat.backend, Query("", (*attached, new)))
+    after = chat.conversation.context_usage(chat.backend, Query("", (*attached, *new)))
     size = after.used - before.used
     if after.full:
         more = ", or allow more context with --ctx" if chat.backend.capabilities.context_size else ""
         raise MullError(
             "file_too_long",
-            f"{new.name} is {token_count(size)}; the context has {before.free:,} left.",
+            f"{name} {'is' if len(new) == 1 else 'are'} {token_count(size)}; the context has {before.free:,} left.",
             f"Attach a part of it{more}.",
         )
-    attached.append(new)
-    chat.note(f"Attached {new.name} ({token_count(size)}) to the next question.")
+    attached += new
+    chat.note(f"Attached {name} ({token_count(size)}) to the next question.")
 
 
 @action("retry")

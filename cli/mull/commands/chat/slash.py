@@ -111,7 +111,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "system",
         "[TEXT]",
         "the system prompt",
-        "Show the system prompt; with a text, replace it from the next question on; with `none`, remove it.",
+        "Show the system prompt; with a text, or `@FILE`, replace it from the next question on; `none` removes it.",
         completes="choice",
         choices=("none",),
         free=True,
@@ -120,7 +120,7 @@ COMMANDS: tuple[SlashCommand, ...] = (
         "file",
         "PATH",
         "add a text file",
-        "Attach a text file to the next question, with its size in tokens; one that does not fit is refused. "
+        "Attach a text file, or those of a folder or of `*.py`, to the next question; what does not fit is refused. "
         "`none` removes the attached files.",
         completes="path",
     ),

@@ -1,0 +1,62 @@
+"""The files that a user attaches to a question: each named file, and all text files of a folder or a pattern.
+
+In: the values of `-f`, or what `/file` gets. Out: attachments, and sentences on what was skipped. Raises MullError for
+a file that is no text, UsageError for a URL: mull fetches nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mull.commands._system import user_file
+from mull.errors import UsageError
+from mull.fs.text import read_text
+from mull.fs.text_files import is_many, read_text_files
+from mull.store.records import Attachment
+from mull.terminal.console.sanitize import one_line
+
+_URL = re.compile(r"(?:https?|ftp|file)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Attachments. `notes`: what was skipped. `many`: one of the names is a folder or a pattern."""
+
+    files: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
+    replaced: bool = False
+    many: bool = False
+
+
+def attach(names: Sequence[str], piped: str | None = None) -> Attached:
+    """The files of these names, in their order; `-` is the piped text."""
+    files: list[Attachment] = []
+    notes: list[str] = []
+    replaced = many = False
+    for name in names:
+        _check_no_url(name)
+        if name == "-" and piped is not None:
+            files.append(Attachment("standard input", piped))
+        elif is_many(str(user_file(name))):
+            found = read_text_files(str(user_file(name)))
+            files += (Attachment(one_line(path), text) for path, text in found.files)
+            notes += filter(None, [one_line(found.skipped_text(name))])
+            replaced, many = replaced or found.replaced, True
+        else:
+            text, garbled = read_text(Path(name), pipes=True)
+            files.append(Attachment(one_line(name), text))
+            replaced |= garbled
+    return Attached(tuple(files), tuple(notes), replaced, many)
+
+
+def _check_no_url(name: str) -> None:
+    if _URL.match(name) and not Path(name).exists():
+        raise UsageError(
+            "usage_error",
+            f"{one_line(name)} is a URL, and mull fetches none.",
+            f"Pipe it in: curl -s {shlex.quote(name)} | mull …",
+        )
