@@ -121,8 +121,8 @@ class EngineSettings:
 
     `batch_size`: prompt tokens per prefill step. `cpu_experts`: a mixture's experts stay in main memory while the other
     weights go to the GPU. `device`: names of GPUs with commas between them, or "none". `draft`: speculative decoding by
-    prompt lookup ("auto"), "off", or a draft model's name or path. What is unset follows the rules of
-    `engine/compute_params.py`.
+    prompt lookup ("auto"), "off", or a draft model's name or path. `chat_template`: in place of the model's, the name
+    of one of mull's own or the path of a file. What is unset follows the rules of `engine/compute_params.py`.
     """
 
     ctx: int | None = None
@@ -134,6 +134,7 @@ class EngineSettings:
     batch_size: int | None = None
     flash_attention: bool | None = None
     device: str | None = None
+    chat_template: str | None = None
 
 
 _INT = 2**31 - 1  # llama.cpp takes 32-bit numbers

@@ -19,7 +19,7 @@ from mull.engine.file_check import was_checked
 from mull.engine.model import check_header
 from mull.engine.model import load as load_model
 from mull.engine.native import devices, library, selfcheck
-from mull.errors import Interrupted, MullError
+from mull.errors import Interrupted, MullError, TemplateError
 from mull.events import Loading, Notice
 from mull.fs.paths import state_dir
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings
@@ -141,23 +141,26 @@ def _load(
         from mull.reasoning.profiler import profile
         from mull.turn.loaded_model import LoadedModel
 
-        chosen = _template(model, path)
-        vouched = vouched or chosen.own
-        template = (
-            Template(chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched)
-            if chosen.source
-            else None
-        )
-        ability = profile(
-            chosen.source or None,
-            special=model.special_tokens,
-            architecture=model.architecture,
-            name=model.name,
-            bos=model.bos,
-            eos=model.eos,
-            tokens=model.special_texts,
-            vouched=vouched,
-        )
+        chosen = _named(settings.chat_template, model) or _template(model, path)
+        vouched = chosen.own or (vouched and settings.chat_template is None)
+        with _naming_file(settings.chat_template):
+            template = (
+                Template(
+                    chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched
+                )
+                if chosen.source
+                else None
+            )
+            ability = profile(
+                chosen.source or None,
+                special=model.special_tokens,
+                architecture=model.architecture,
+                name=model.name,
+                bos=model.bos,
+                eos=model.eos,
+                tokens=model.special_texts,
+                vouched=vouched,
+            )
         draft_model = None
         if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
             draft_path = Path(settings.draft or "")
@@ -182,6 +185,33 @@ def _load(
 def _beyond_training(name: str, wanted: int, trained: int) -> Notice:
     text = f"{name} was trained for {trained:,} tokens of context: beyond (--ctx {wanted:,}) answers may be nonsense."
     return Notice("beyond_training", text)
+
+
+def _named(choice: str | None, model: Model) -> ChosenTemplate | None:
+    """The chat template that the user names: one of mull's own, or a file's. None: no choice."""
+    from mull.chat_template.builtin import BUILTIN
+    from mull.chat_template.source_file import read_template
+    from mull.models.gguf.chat_template import ChosenTemplate
+
+    if choice is None:
+        return None
+    if (own := BUILTIN.get(choice)) is None:
+        return ChosenTemplate(read_template(Path(choice)))
+    missing = [token for token in own.needs if token not in model.special_tokens]
+    notice = f"The model does not have {', '.join(missing)}, which the chat template {choice} needs."
+    return ChosenTemplate(own.source, notice if missing else "", own=True)
+
+
+@contextmanager
+def _naming_file(choice: str | None) -> Iterator[None]:
+    """Errors about the chat template name the file that the user chose."""
+    try:
+        yield
+    except TemplateError as error:
+        if choice is None:
+            raise
+        message = error.message.replace("The model's chat template", f"The chat template {choice}")
+        raise TemplateError(error.code, message, "Use another file, or correct this one.") from error
 
 
 def _template(model: Model, path: Path) -> ChosenTemplate:

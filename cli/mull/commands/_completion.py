@@ -124,6 +124,13 @@ def templates(incomplete: str) -> Found:
     return _matching(incomplete, ((path.stem, str(path)) for path in all_files(working_folder())))
 
 
+def chat_templates(incomplete: str) -> Found:
+    """Names of mull's own chat templates."""
+    from mull.chat_template.builtin import BUILTIN
+
+    return _matching(incomplete, ((name, "a chat template of mull's own") for name in BUILTIN))
+
+
 def devices(incomplete: str) -> Found:
     """Devices of this build, each with its description; of a list with commas, the last name is completed."""
     from mull.engine.native import devices as native

@@ -6,7 +6,6 @@ In: a `.gguf`, a template, or a tokenizer's JSON with one. Out: an `Inspected` f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 
 from mull.chat_template.process import prestart
 from mull.chat_template.render import Segment, render
-from mull.chat_template.special_texts import KEYS
+from mull.chat_template.source_file import MAX_TEXT, OTHER, template_in
+from mull.commands._chat_template import source_of
 from mull.errors import ModelFileError, MullError, TemplateError, UsageError
-from mull.fs.json_text import parse_json, read_json
+from mull.fs.json_text import read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
-from mull.models.gguf.chat_template import choose_template
+from mull.models.gguf.chat_template import ChosenTemplate, choose_template
 from mull.models.gguf.header import MAGIC, Header, read_header
 from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.gguf.values import first_problem
@@ -32,10 +32,8 @@ from mull.reasoning.profiler import profile
 from mull.reasoning.splitter import Splitter
 from mull.settings import ReasoningAsk
 
-MAX_TEXT = 8 << 20  # bytes of a template file
 MAX_MESSAGES = 64 << 20  # bytes of a conversation, more than any context holds
 PIECE = 4096  # bytes fed at once
-OTHER = "Give a .gguf or a .jinja file."
 GENERIC = (
     "chat_template",
     "template",
@@ -55,15 +53,16 @@ class Inspected:
     profile: Profile
     problem: TemplateError | None = None  # a model whose template cannot be used
     notice: str = ""  # which template it is, where the file has no main one
+    chat_template: str | None = None  # the one that the user named in place of the file's
 
     @classmethod
-    def open(cls, path: Path) -> Inspected:
-        """Read and profile the file."""
+    def open(cls, path: Path, chat_template: str | None = None) -> Inspected:
+        """Read and profile the file. `chat_template`: a name or a file in place of the one in a GGUF."""
         prestart()
         source = _read(path)
         name = path.resolve().parent.name if path.stem in GENERIC else path.stem
         if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
-            template, texts = _template(path, source)
+            template, texts = template_in(path, source)
             bos, eos = texts.pop("bos_token", ""), texts.pop("eos_token", "")
             try:
                 found = profile(template, name=name, bos=bos, eos=eos, tokens=tuple(texts.items()))
@@ -73,6 +72,8 @@ class Inspected:
                 raise TemplateError(error.code, message, "Use another file, or correct this one.") from error
         header = read_header(path)
         special, chosen = header.special_tokens.values(), choose_template(header)
+        if chat_template is not None:
+            chosen = ChosenTemplate(source_of(chat_template), f"{chat_template}, in place of the file's")
         try:
             found = profile(
                 chosen.source,
@@ -84,8 +85,8 @@ class Inspected:
                 tokens=header.special_texts,
             )
         except TemplateError as error:
-            return cls(path, header, Profile(None), error)
-        return cls(path, header, found, notice=chosen.notice)
+            return cls(path, header, Profile(None), error, chat_template=chat_template)
+        return cls(path, header, found, notice=chosen.notice, chat_template=chat_template)
 
     @property
     def other_kind(self) -> str:
@@ -101,6 +102,7 @@ class Inspected:
             "file": str(self.path),
             "format": "gguf" if self.header else "template",
             "model": {**_model(self.header), "other_kind": self.other_kind or None} if self.header else None,
+            "chat_template": self.chat_template,
             "reasoning": as_json(self.profile),
             "problem": self.problem.message if self.problem else _sentence(_damage(self.header)),
         }
@@ -216,49 +218,6 @@ def _read(path: Path) -> bytes:
         raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
         raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason(error)}.", OTHER) from error
-
-
-def _template(path: Path, data: bytes) -> tuple[str, dict[str, str]]:
-    """A template's source, and the texts of its special tokens where the file has them, by variable."""
-    neither = ModelFileError("no_chat_template", f"{path} is neither a GGUF nor a chat template.", OTHER)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise neither from error
-    if path.suffix.lower() == ".json":
-        return _from_json(path, text)
-    if not text.strip():
-        raise ModelFileError("no_chat_template", f"{path} is empty.", OTHER)
-    if not _is_chat_template(text):
-        raise neither
-    return text, {}
-
-
-def _is_chat_template(text: str) -> bool:
-    """Whether a text can be one: whether it has any Jinja."""
-    return re.search(r"\{[{%#]", text) is not None
-
-
-def _from_json(path: Path, text: str) -> tuple[str, dict[str, str]]:
-    """The same from a tokenizer's JSON, which may have several named templates."""
-    try:
-        value = parse_json(text)
-    except ValueError:
-        value = None
-    found = value if isinstance(value, Mapping) else {}
-    template = found.get("chat_template")
-    if isinstance(template, list):
-        named = {item.get("name"): item.get("template") for item in template if isinstance(item, Mapping)}
-        template = named.get("default") or next(iter(named.values()), None)
-    if not isinstance(template, str) or not _is_chat_template(template):
-        raise ModelFileError("no_chat_template", f"{path} has no chat_template.", OTHER)
-    texts = {key: _spelled(found.get(key)) for key in ("bos_token", "eos_token", *KEYS)}
-    return template, {key: spelled for key, spelled in texts.items() if spelled}
-
-
-def _spelled(token: Any) -> str:
-    text = token.get("content") if isinstance(token, Mapping) else token
-    return text if isinstance(text, str) else ""
 
 
 def read_messages(path: Path) -> list[Message]:

@@ -140,6 +140,16 @@ Draft = Annotated[
 NoDraft = Annotated[
     bool, typer.Option("--no-draft", help="Disable speculative decoding, prompt lookup included.")
 ]
+ChatTemplate = Annotated[
+    str | None,
+    typer.Option(
+        "--chat-template",
+        metavar="NAME|FILE",
+        help="Chat template in place of the file's: chatml, llama3, gemma, … or a Jinja file.",
+        autocompletion=completes("chat_templates"),
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 Jsonl = Annotated[
     bool,
@@ -217,6 +227,7 @@ class TurnFlags:
     kv_type: KvType = None
     draft: Draft = None
     no_draft: NoDraft = False
+    chat_template: ChatTemplate = None
     keep_alive: KeepAlive = None
     markdown: Markdown = None
     math: Math = None
@@ -248,7 +259,7 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
 
 
 _PANELS = {
-    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft no_cache keep_alive",
+    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft chat_template no_cache keep_alive",
     "Prompt": "system files template params prefill",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "

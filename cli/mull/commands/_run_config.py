@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mull.commands._chat_template import template_choice
 from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
@@ -346,6 +347,8 @@ def _engine(flags: TurnFlags, config: Config) -> EngineSettings:
             "conflicting_options", "--draft and --no-draft contradict each other.", "Give one of them."
         )
     merged = over(flags.layer(EngineSettings), config.engine())
+    if merged.chat_template:
+        merged = replace(merged, chat_template=template_choice(merged.chat_template))
     if merged.draft:
         merged = replace(merged, draft=config.expand(merged.draft))
     return replace(merged, draft=DRAFT_OFF) if flags.no_draft else merged

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mull.commands._argument_checks import reads_file
-from mull.commands._options import EffortOption, Json, Reason
+from mull.commands._options import ChatTemplate, EffortOption, Json, Reason
 from mull.errors import UsageError
 from mull.fs.text import MOST
 from mull.settings import ReasoningAsk
@@ -44,6 +44,7 @@ def inspect(
     parse: Parse = False,
     reason: Reason = None,
     effort: EffortOption = None,
+    chat_template: ChatTemplate = None,
     json: Json = False,
     stats: Stats = False,
 ) -> None:
@@ -51,6 +52,7 @@ def inspect(
 
     Its kind and properties, and how its thinking is switched on and off.
     """
+    from mull.commands._chat_template import template_choice
     from mull.commands._inspection import Inspected, read_messages
     from mull.terminal.console.tables import card
     from mull.terminal.views.json_output import write_object
@@ -65,7 +67,7 @@ def inspect(
         _check_local(file)
     began = time.perf_counter()
     ask = ReasoningAsk(on=reason, effort=effort.value if effort else None)
-    inspected = Inspected.open(path)
+    inspected = Inspected.open(path, template_choice(chat_template) if chat_template else None)
     if render is not None:
         decision, segments = inspected.prompt(read_messages(render), ask)
         if decision.notice:

@@ -13,6 +13,7 @@ import typer
 
 from mull.commands._keep_alive import duration
 from mull.commands._options import (
+    ChatTemplate,
     Ctx,
     Device,
     Draft,
@@ -161,6 +162,7 @@ def serve(
     kv_type: KvType = None,
     draft: Draft = None,
     no_draft: NoDraft = False,
+    chat_template: ChatTemplate = None,
     quiet: Quiet = False,
 ) -> None:
     """Serve models over an OpenAI-compatible HTTP API.
@@ -187,7 +189,7 @@ def serve(
         )
     flags = TurnFlags(
         threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, draft=draft,
-        no_draft=no_draft,
+        no_draft=no_draft, chat_template=chat_template,
     )  # fmt: skip
     run = run_config(flags, read_config()).announced(streams, quiet=quiet)
     with ExitStack() as stack:

@@ -42,6 +42,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     terminal the README that was downloaded with the model follows, in the pager.
     """
     from mull.backends.load_plan import this_machine
+    from mull.commands._chat_template import template_choice
     from mull.commands._inventory import all_rows
     from mull.config import read_config
     from mull.fs import paths
@@ -72,11 +73,15 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     layout = None if kind else _layout(row, headers)
     found = plan(layout, machine) if layout else None if kind else row.plan
     row = replace(row, plan=found, kind=kind)
-    thinking, first = _thinking(headers), headers[0] if headers else None
+    choice = settings.for_model([name, row.name])["chat_template"]
+    choice = template_choice(choice) if choice else None
+    thinking, first = _thinking(headers, choice), headers[0] if headers else None
     if json:
-        write_object(streams, card.as_json(row, layout, found, thinking, first))
+        shown = card.as_json(row, layout, found, thinking, first)
+        write_object(streams, {**shown, "chat_template": choice})
     else:
-        _show_card(streams, row, card.pairs(row, layout, found, thinking, first))
+        chosen = [("Chat template", f"{choice}, as the config says")] if choice else []
+        _show_card(streams, row, [*card.pairs(row, layout, found, thinking, first), *chosen])
 
 
 def _show_card(streams: Streams, row: InventoryItem, facts: list[tuple[str, str]]) -> None:
@@ -177,13 +182,15 @@ def _layout(row: InventoryItem, headers: list[Header]) -> MemoryLayout | None:
     return from_entry(row.entry, row.file) if row.entry else None
 
 
-def _thinking(headers: list[Header]) -> str | None:
-    """How the file's own chat template controls thinking, in a few words; None without a template."""
+def _thinking(headers: list[Header], choice: str | None) -> str | None:
+    """How the chat template, the file's or the chosen one, controls thinking, in a few words; None without one."""
+    from mull.commands._chat_template import source_of
     from mull.models.gguf.chat_template import choose_template
     from mull.reasoning.profiler import profile
 
     first = headers[0] if headers else None
     source = choose_template(first).source if first is not None else None
+    source = source_of(choice) if choice is not None else source
     if first is None or source is None:
         return None
     special = first.special_tokens.values()

@@ -76,6 +76,11 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey(
         "draft", str, "speculative decoding: auto (prompt lookup), off, or a draft model", default="auto"
     ),
+    ConfigKey(
+        "chat_template",
+        str,
+        "chat template in place of the file's: a name (chatml, gemma, …) or a Jinja file",
+    ),
     ConfigKey("save", bool, "save conversations to disk", default=True),
     ConfigKey("prefix_cache", bool, "prompt cache on disk: prompts are not processed twice", default=True),
     ConfigKey(

@@ -97,6 +97,8 @@ def _check_keys(path: Path, text: str, values: Mapping[str, Any]) -> None:
 def _placed(path: Path, values: Values) -> dict[str, Any]:
     """The values with paths from the file's folder. A system prompt's file must lie in that folder."""
     placed = {name: _absolute(path, value) if name in _PATHS else value for name, value in values.items()}
+    if "chat_template" in placed:
+        placed["chat_template"] = beside(path, placed["chat_template"])
     system = placed.get("system", "")
     if system.startswith("@") and not system.startswith("@@"):
         folder = Path(os.path.realpath(path.parent))
@@ -114,6 +116,14 @@ def _absolute(path: Path, name: str) -> str:
     if not is_path(name) or name.startswith("~"):
         return name
     return str(path.parent / name)
+
+
+def beside(path: Path, chat_template: str) -> str:
+    """A chat template as a config file names it: a name, or a path that counts from the file's folder."""
+    from mull.chat_template.builtin import BUILTIN
+
+    expanded = os.path.expanduser(chat_template)  # noqa: PTH111 - also of a user without a home
+    return chat_template if chat_template in BUILTIN else str(path.parent / expanded)
 
 
 def _untrusted(path: Path, layer: Layer, aliases: Mapping[str, str]) -> Project:

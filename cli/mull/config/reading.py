@@ -15,7 +15,7 @@ from mull.config.environment import read_environment
 from mull.config.file import CONFIG_FILE, invalid, load
 from mull.config.keys import BY_NAME, ConfigKey
 from mull.config.layers import Config, Layer, Values, merged
-from mull.config.project import Project, read_project
+from mull.config.project import Project, beside, read_project
 from mull.fs import ownership, paths
 
 
@@ -70,7 +70,9 @@ def _user() -> Config:
 
 
 def _placed(path: Path, values: Values) -> Values:
-    """The values; a system prompt's `@FILE` counts from the folder of the config file."""
+    """The values; the files of a system prompt and of a chat template count from the folder of the config file."""
+    if "chat_template" in values:
+        values = {**values, "chat_template": beside(path, values["chat_template"])}
     system = values.get("system", "")
     if not system.startswith("@") or system.startswith("@@"):
         return values

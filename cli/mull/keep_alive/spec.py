@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import mull
+from mull.chat_template.builtin import BUILTIN
 from mull.fs.file_stamp import stamps
 from mull.fs.json_text import parse_json
 from mull.models.naming.filenames import part_paths
@@ -83,13 +84,15 @@ class ServerSpec:
         """
         draft = self.engine.draft
         drafts = [] if draft in {None, DRAFT_AUTO, DRAFT_OFF} else part_paths(Path(draft or ""))
+        template = self.engine.chat_template
+        templates = [Path(template)] if template and template not in BUILTIN else []
         cache = self.prompt_cache
         facts = (
             mull.__version__,
             stamps([Path(mull.__file__)]),  # an upgrade replaces it
             sys.executable,
             self.reference,
-            stamps([*part_paths(self.path), *drafts]),
+            stamps([*part_paths(self.path), *drafts, *templates]),
             asdict(self.engine),
             None if cache is None else str(cache.folder),
             sorted((name, value) for name, value in os.environ.items() if name.startswith(ENVIRONMENT)),

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mull.chat_template.builtin import BUILTIN
 from mull.models.gguf.header import Header
 
 KEY: Final = "tokenizer.chat_template"
 SPECIAL_PURPOSE: Final = ("tool_use", "rag")  # templates that others are preferred to
-CHATML_TOKENS: Final = frozenset(["<|im_start|>", "<|im_end|>"])
-CHATML: Final = (
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
+CHATML_TOKENS: Final = frozenset(BUILTIN["chatml"].needs)
+CHATML: Final = BUILTIN["chatml"].source
 CHATML_USED: Final = (
     "The file has no chat template; ChatML, whose tokens it has, is used. A base model may not answer."
 )
