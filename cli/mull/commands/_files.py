@@ -9,15 +9,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mull.commands._system import user_file
 from mull.errors import UsageError
 from mull.fs.text import read_text
 from mull.fs.text_files import is_many, read_text_files
 from mull.store.records import Attachment
+from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line
+
+if TYPE_CHECKING:
+    from mull.backends.base import ChatBackend
+    from mull.conversation.conversation import Conversation, Query
 
 _URL = re.compile(r"(?:https?|ftp|file)://", re.IGNORECASE)
 
@@ -51,6 +57,13 @@ def attach(names: Sequence[str], piped: str | None = None) -> Attached:
             files.append(Attachment(one_line(name), text))
             replaced |= garbled
     return Attached(tuple(files), tuple(notes), replaced, many)
+
+
+def size_of_files(conversation: Conversation, query: Query, backend: ChatBackend) -> str:
+    """What a question attaches, in files and tokens, as a sentence."""
+    whole = conversation.context_usage(backend, query).used
+    tokens = whole - conversation.context_usage(backend, replace(query, files=())).used
+    return f"Attached {counted(len(query.files), 'file')}: {token_count(tokens)}."
 
 
 def _check_no_url(name: str) -> None:

@@ -106,7 +106,7 @@ def _ask(
                 _announce(setup, question, streams)
                 _offer_packaged(setup, streams)
             control = TurnControl()
-            done = _answer(setup, query, run, form, delivery.streams, control)
+            done = _answer(setup, query, run, form, delivery.streams, control, many=question.many)
             code = delivery.deliver(done)
     if on_stderr:
         for notice in setup.conversation.branch.notices:  # with -q, too: an answer is missing in the history
@@ -247,17 +247,6 @@ def _read(
 # One answer.
 
 
-def _size_of_files(setup: Setup, question: UserInput) -> str:
-    """What a folder or a pattern attached, in files and tokens."""
-    from mull.conversation.conversation import Query
-    from mull.terminal.console.quantities import counted, token_count
-
-    conversation, backend = setup.conversation, setup.backend
-    whole = conversation.context_usage(backend, Query(question.text, question.files)).used
-    tokens = whole - conversation.context_usage(backend, Query(question.text)).used
-    return f"Attached {counted(len(question.files), 'file')}: {token_count(tokens)}."
-
-
 def _announce(setup: Setup, question: UserInput, streams: Streams) -> None:
     if question.replaced:
         streams.note("Some bytes of the input were not UTF-8 and were replaced.")
@@ -295,8 +284,11 @@ def _answer(
     form: OutputForm,
     streams: Streams,
     control: TurnControl,
+    *,
+    many: bool,
 ) -> Done:
-    """Load, ask and show. The answer is stored, also when it was stopped."""
+    """Load, ask and show. The answer is stored, also when it was stopped. `many`: name the size of the files."""
+    from mull.commands._files import size_of_files
     from mull.conversation.make_room import ask_with_room
     from mull.events import Done, Notice
     from mull.terminal.input.background import settle_theme
@@ -312,9 +304,8 @@ def _answer(
         try:
             yield from backend.load(control)
             conversation.catch_up(query)
-            if question.many:
-                yield Notice("attached", _size_of_files(setup, question))
-            yield from make_room(conversation, query, backend, control)
+            if many:
+                yield Notice("attached", size_of_files(conversation, query, backend))
             with closing(ask_with_room(conversation, query, backend, control)) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:

@@ -11,22 +11,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mull.commands._chat_template import template_choice
 from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
+from mull.commands._model_choice import ModelChoice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
 from mull.commands._system import literal, system_text
 from mull.config import Config
-from mull.config.aliases import model_of
 from mull.conversation.preferences import Preferences
-from mull.endpoints.endpoint import Endpoint
 from mull.errors import UsageError
 from mull.events import Asked
 from mull.fs import ownership, paths
-from mull.models.resolve import resolve
 from mull.models.resolved import Resolved
 from mull.settings import (
     DRAFT_OFF,
@@ -47,33 +44,6 @@ if TYPE_CHECKING:
     from mull.terminal.console.streams import Streams
 
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Which model to use: the names that -m, $MULL_MODEL and the config give; folders of files, and endpoints."""
-
-    flag: str | None
-    environment: str | None
-    configured: str | None
-    folders: tuple[Path, ...]
-    endpoints: Mapping[str, Endpoint]
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-    def resolve(self, name: str | None = None) -> Resolved:
-        """The model; `name` takes the place of -m. Raises what `models.resolve.resolve` raises."""
-        flag = self._meant(name or self.flag)
-        environment = None if flag else self._meant(self.environment)
-        return resolve(
-            flag,
-            environment=environment,
-            configured=None if flag or environment else self._meant(self.configured),
-            folders=self.folders,
-            endpoints=self.endpoints,
-        )
-
-    def _meant(self, name: str | None) -> str | None:
-        return model_of(name.strip(), self.aliases) if name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,9 +273,7 @@ def _merged(
             loop_guard=config["loop_guard"] if flags.loop_guard is None else flags.loop_guard,
         ),
         system=_system(flags.system if flags.system is not None else config["system"]),
-        session=SessionChoice(
-            flags.resume or flags.continue_answer, flags.session, _system(flags.system)
-        ),
+        session=SessionChoice(flags.resume or flags.continue_answer, flags.session, _system(flags.system)),
         saving=Saving(sessions, None if flags.no_save or flags.no_cache else cache, cache, config["history"]),
         quiet=flags.quiet,
         stats=flags.stats,

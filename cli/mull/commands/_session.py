@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from mull.backends.base import ChatBackend
-from mull.commands._run_config import ModelChoice, RunConfig, SessionChoice
+from mull.commands._model_choice import ModelChoice
+from mull.commands._run_config import RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
 from mull.errors import MullError
 from mull.fs import ownership
