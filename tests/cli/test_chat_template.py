@@ -120,6 +120,11 @@ def test_what_is_no_chat_template_is_named(
     assert time.monotonic() - began < 60
 
 
+def test_a_template_is_not_inspected_with_another(mull: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{{ messages[0].content }}")
+    assert mull("inspect", "t.jinja", "--chat-template", "gemma").returncode == 2
+
+
 def test_a_server_has_its_own_template(mull: Run) -> None:
     done = mull("-m", "m@http://127.0.0.1:9/v1", "--chat-template", "chatml", "hi")
     assert (done.returncode, done.stdout) == (2, b"")

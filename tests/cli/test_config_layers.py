@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from mull import config
+from mull.commands._options import TurnFlags
+from mull.commands._run_config import run_config
 from mull.config.environment import variable
 from mull.conversation.preferences import Preferences
 from mull.settings import ReasoningAsk, Sampling
@@ -348,3 +350,13 @@ def test_what_is_no_settings_file_is_named(mull: Run, project: Path, kind: str) 
     done = mull("config", "get", "top_k")
     assert done.returncode == (0 if kind == "dangling" else 1)
     assert kind == "dangling" or b".mull.toml cannot be read" in done.stderr
+
+
+def test_what_a_server_has_loaded_is_not_set_by_a_table(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://127.0.0.1:9/v1"
+    write(home, f'[endpoints.here]\nurl = "{url}"\n[models."m@here"]\nctx = 512\ntop_k = 3\n')
+    monkeypatch.setenv("MULL_CONFIG_DIR", home["MULL_CONFIG_DIR"])
+    run = run_config(TurnFlags(model="m@here"), config.read_config())
+    own = run.for_model(run.model.resolve())
+    assert (run.notices, own.preferences.sampling.top_k) == ((), 3)
+    assert [text.partition(":")[0] for text in own.notices] == ["The config's ctx for m@here has no effect"]

@@ -92,6 +92,8 @@ def test_a_hostile_gitignore_costs_no_time(tree: Tree) -> None:
 def test_what_is_no_text_is_skipped_by_name(tree: Tree, tmp_path: Path) -> None:
     tree("d/a.txt", "outside.txt", "d/inner/b.txt")
     Path("d/pic.png").write_bytes(b"\x89PNG\0\0")
+    with Path("d/weights.gguf").open("wb") as file:  # larger than all that is read
+        file.truncate(1 << 40)
     os.mkfifo("d/pipe")
     Path("d/loop").symlink_to("../d")
     Path("d/gone").symlink_to("nowhere")
@@ -100,7 +102,12 @@ def test_what_is_no_text_is_skipped_by_name(tree: Tree, tmp_path: Path) -> None:
     read = read_text_files("d")
     assert [path for path, _ in read.files] == ["d/a.txt", "d/inner/b.txt", "d/same"]
     said = read.skipped_text("d")
-    for part in ("d/pic.png (not text)", "d/pipe (not a regular file)", "d/loop (a link to a folder)"):
+    for part in (
+        "d/pic.png (not text)",
+        "d/weights.gguf (not text)",
+        "d/pipe (not a regular file)",
+        "d/loop (a link to a folder)",
+    ):
         assert part in said
     assert "d/out (a link that leads elsewhere)" in said
     assert "d/gone" in said

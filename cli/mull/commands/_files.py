@@ -44,7 +44,7 @@ def attach(names: Sequence[str], piped: str | None = None) -> Attached:
     notes: list[str] = []
     replaced = many = False
     for name in names:
-        _check_no_url(name)
+        check_no_url(name)
         if name == "-" and piped is not None:
             files.append(Attachment("standard input", piped))
         elif is_many(str(user_file(name))):
@@ -66,7 +66,8 @@ def size_of_files(conversation: Conversation, query: Query, backend: ChatBackend
     return f"Attached {counted(len(query.files), 'file')}: {token_count(tokens)}."
 
 
-def _check_no_url(name: str) -> None:
+def check_no_url(name: str) -> None:
+    """Raises UsageError for a URL."""
     if _URL.match(name) and not Path(name).exists():
         raise UsageError(
             "usage_error",

@@ -62,6 +62,9 @@ class Inspected:
         source = _read(path)
         name = path.resolve().parent.name if path.stem in GENERIC else path.stem
         if not source.startswith(MAGIC) and path.suffix.lower() != ".gguf":
+            if chat_template is not None:
+                what = f"{path} is a chat template, and --chat-template names another one."
+                raise UsageError("conflicting_options", what, "Name a .gguf file, or leave the option out.")
             template, texts = template_in(path, source)
             bos, eos = texts.pop("bos_token", ""), texts.pop("eos_token", "")
             try:

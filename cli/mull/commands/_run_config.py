@@ -134,8 +134,8 @@ class RunConfig:
 
     `preferences` are those of the first turn (a chat changes its own copy). `quiet`: answer and errors only. `stats`:
     figures after each turn. `vi`: the prompt's key bindings are vi's. `local_flags`: the given flags that say how a
-    model is loaded on this machine. `notices`: what the config says in vain. `remake`: makes the run for a model of
-    these names; None in one that was made for a model.
+    model is loaded on this machine. `notices`: what the config says in vain. `remake`: makes the run for a model; None
+    in one that was made for a model.
     """
 
     model: ModelChoice
@@ -152,11 +152,11 @@ class RunConfig:
     keep_alive: KeepAliveChoice
     local_flags: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-    remake: Callable[[Sequence[str]], RunConfig] | None = field(default=None, compare=False, repr=False)
+    remake: Callable[[Resolved], RunConfig] | None = field(default=None, compare=False, repr=False)
 
     def for_model(self, resolved: Resolved) -> RunConfig:
         """The same run with what the config says of this model alone; of a run for a model, itself."""
-        return self if self.remake is None else self.remake(resolved.names)
+        return self if self.remake is None else self.remake(resolved)
 
     def announced(self, streams: Streams, *, quiet: bool = False) -> RunConfig:
         """The same run, after its notices were shown."""
@@ -237,7 +237,17 @@ def run_config(
     def made(config: Config) -> RunConfig:
         return _merged(flags, config, answer_format=answer_format, logprobs=logprobs)
 
-    return replace(made(config), remake=lambda names: made(config.for_model(names)))
+    def made_for(model: Resolved) -> RunConfig:
+        run = made(config.for_model(model.names))
+        own = config.of_model(model.names).keys() & {f.name for f in fields(EngineSettings)}
+        if model.address is None or not own:
+            return run
+        text = (
+            f"The config's {', '.join(sorted(own))} for {model.name} has no effect: its server has loaded it."
+        )
+        return replace(run, notices=(*run.notices, text))
+
+    return replace(made(config), remake=made_for)
 
 
 def _merged(

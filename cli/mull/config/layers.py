@@ -68,6 +68,10 @@ class Config:
             return self
         return replace(self, values=merged(self.layers, self.table_names(names)))
 
+    def of_model(self, names: Sequence[str]) -> Values:
+        """What the tables `[models."NAME"]` of these names alone say."""
+        return merged([replace(layer, values={}) for layer in self.layers], self.table_names(names))
+
     def table_names(self, names: Sequence[str]) -> list[str]:
         """The names, and behind them the aliases that mean one of them: what its tables may be called."""
         known = set(map(_spelled, names))

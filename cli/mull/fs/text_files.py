@@ -21,7 +21,8 @@ MOST_FILES = 1_000
 MOST_ENTRIES = 100_000
 """Files and folders that are looked at: a folder of a million files is an error within a second."""
 _MAGIC = frozenset("*?[")
-_MOST_NAMED = 5  # skipped files in a message
+_SNIFFED = 8192  # bytes that tell a binary file, whatever its size
+_MOST_NAMED = 6  # skipped files in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,19 @@ def _walk(base: Path, pattern: Sequence[str], skipped: list[str], name: str) -> 
 
 
 def _unfit(path: Path, top: Path) -> str:
-    """Why a file is not read: what it links to is elsewhere, or it is no regular file; empty if it is read."""
+    """Why a file is not read as a whole: a link that leads elsewhere, or its first bytes; empty if it is read."""
     if path.is_symlink():
         if path.is_dir():
             return "a link to a folder"
         if not Path(os.path.realpath(path)).is_relative_to(top):
             return "a link that leads elsewhere"
-    return "" if path.is_file() else "not a regular file"
+    if not path.is_file():
+        return "not a regular file"
+    try:
+        with path.open("rb") as file:
+            return "not text" if b"\0" in file.read(_SNIFFED) else ""
+    except OSError:
+        return "cannot be read"
 
 
 def _is_hidden(parts: Sequence[str], pattern: Sequence[str]) -> bool:

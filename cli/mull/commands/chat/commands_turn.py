@@ -8,7 +8,7 @@ from typing import get_args
 
 from mull.commands._completion import installed, of_endpoints
 from mull.commands._editor import edit_text, editor
-from mull.commands._files import attach
+from mull.commands._files import attach, check_no_url
 from mull.commands._session import offering
 from mull.commands._system import system_text
 from mull.commands.chat.asking import ask
@@ -139,6 +139,7 @@ def _file(chat: Chat, argument: str) -> None:
         return
     wait_for_model(chat)
     path = user_path(argument)
+    check_no_url(argument)
     context = chat.backend.context_tokens
     if is_many(str(path)):
         many = attach([str(path)])

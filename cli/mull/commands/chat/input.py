@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mull import config
-from mull.commands._completion import installed, of_endpoints, templates
+from mull.commands._completion import aliases, installed, of_endpoints, templates
 from mull.commands.chat import slash
 from mull.commands.chat.key_table import key_lines
 from mull.commands.chat.session import Chat
@@ -170,8 +170,9 @@ def _settings(argument: str) -> Iterator[Suggestion]:
 
 
 def _models(argument: str) -> Iterator[tuple[str, str]]:
-    """The installed models, and those that endpoints had when they were last asked."""
+    """Aliases, the installed models, and those that endpoints had when they were last asked."""
     try:
+        yield from aliases()
         yield from installed()
         yield from of_endpoints(argument, wait=0)
     except (MullError, OSError):
