@@ -227,7 +227,7 @@ def test_a_chat_takes_the_settings_of_the_model_that_it_switches_to() -> None:
 # Aliases
 
 
-def test_an_alias_is_set_used_listed_completed_and_removed(mull: Run, thinker: Path) -> None:
+def test_an_alias_is_set_used_listed_completed_and_removed(mull: Run, thinker: Path, tmp_path: Path) -> None:
     assert mull("config", "set", "aliases.fast", thinker).returncode == 0
     assert mull("config", "set", "aliases.faster", "fast").returncode == 0
     assert mull("config", "get", "aliases.fast").stdout.decode() == f"{thinker}\n"
@@ -238,6 +238,10 @@ def test_an_alias_is_set_used_listed_completed_and_removed(mull: Run, thinker: P
     assert settings_of(mull("config", "list", "--json"))["aliases.fast"] == str(thinker)
     line = {"_MULL_COMPLETE": "bash", "COMP_WORDS": "mull -m fas", "COMP_CWORD": "2"}
     assert mull("-m", "fas", env=line).stdout.split() == [b"fast", b"faster"]
+    assert mull("config", "where", "aliases.fast").stdout.decode().split()[-1] == str(thinker)
+    (tmp_path / "here.gguf").symlink_to(thinker)
+    assert mull("config", "set", "aliases.here", "./here.gguf").returncode == 0
+    assert mull("config", "get", "aliases.here").stdout.decode() == f"{tmp_path}/here.gguf\n"
     assert mull("config", "unset", "aliases.faster").returncode == 0
     assert mull("-m", "faster", "hi").returncode == 1
     assert mull("config", "unset", "aliases.faster").returncode == 1

@@ -14,6 +14,7 @@ from mull.config import CONFIG_FILE
 from mull.config.aliases import alias_of_key
 from mull.errors import MullError
 from mull.fs import paths
+from mull.models.naming.reference import is_path
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import table
@@ -138,7 +139,7 @@ def set_(
     aliases.NAME is another name for a model: mull config set aliases.fast qwen3-4b
     """
     _check_name(context, name)
-    config.save_value(_file(), name, value, _known(model))
+    config.save_value(_file(), name, _meant(name, value), _known(model))
 
 
 @app.command("unset")
@@ -184,6 +185,12 @@ def _known(model: str | None, *, new: bool = True) -> str | None:
         if error.code != "not_installed":
             raise
     return model
+
+
+def _meant(name: str, value: str) -> str:
+    """The value; the path of an alias counts from here, wherever it is used."""
+    path = Path(value)
+    return str(path.absolute()) if alias_of_key(name) and is_path(value) and path.is_file() else value
 
 
 def _check_name(context: typer.Context, name: str) -> None:

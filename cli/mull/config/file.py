@@ -5,6 +5,7 @@ Raises MullError (invalid_config) that names the key and its line.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def load(path: Path) -> Config:
         styles, values["theme"] = _styles(path, text, values["theme"])
     endpoints = _endpoints(path, text, values.pop(TABLE, {}))
     aliases = read_aliases(path, text, values.pop(ALIASES, {}))
-    layer = read_layer(path, text, values)
+    layer = replace(read_layer(path, text, values), aliases=aliases)
     return Config(path, layer.values, styles, endpoints, aliases, (layer,))
 
 

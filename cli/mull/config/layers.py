@@ -31,6 +31,7 @@ class Layer:
     place: str
     values: Values = field(default_factory=dict)
     models: Mapping[str, Values] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def tables(self, names: Sequence[str]) -> Iterator[tuple[str, Values]]:
         """Its tables that hold for a model of these names, with the names of the tables; "" is the general one.

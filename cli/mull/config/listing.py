@@ -52,6 +52,12 @@ def value_text(config: Config, name: str) -> str:
 
 def origins(config: Config, name: str, models: Sequence[str] = ()) -> list[Origin]:
     """The places that set a key for a model of these names, the one that wins first; its default is the last."""
+    if (alias := alias_of_key(name)) or split_key(name):
+        value = value_text(config, name)  # raises for an unknown one
+        places = [layer for layer in reversed(config.layers) if alias in layer.aliases]
+        return [Origin(one.place, "", one.aliases[alias]) for one in places if alias] or [
+            Origin(str(config.path), "", value)
+        ]
     key = find_key(name)
     found = [
         Origin(variable(name) if not layer.place else layer.place, table, values[name])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ class Project:
     """What a project's file sets here. `notices`: what it sets in vain, as sentences."""
 
     layer: Layer
-    aliases: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
 
@@ -64,8 +63,8 @@ def read_project(here: Path | None) -> Project | None:
         if _AT_URL in model.rpartition("@")[2]:
             what = f'names a server by its URL for "{name}", which only your own config may do'
             raise invalid(path, what, line_of(text, name) or line_of(text, name, ALIASES))
-    aliases = {alias: _absolute(path, model) for alias, model in aliases.items()}
-    return Project(layer, aliases) if trust.is_trusted(path) else _untrusted(path, layer, aliases)
+    layer = replace(layer, aliases={alias: _absolute(path, model) for alias, model in aliases.items()})
+    return Project(layer) if trust.is_trusted(path) else _untrusted(path, layer)
 
 
 def project_file(here: Path | None) -> Path | None:
@@ -126,10 +125,10 @@ def beside(path: Path, chat_template: str) -> str:
     return chat_template if chat_template in BUILTIN else str(path.parent / expanded)
 
 
-def _untrusted(path: Path, layer: Layer, aliases: Mapping[str, str]) -> Project:
+def _untrusted(path: Path, layer: Layer) -> Project:
     """What counts of a file whose folder is not trusted, with a notice that names the rest."""
     rest = {name for values in (layer.values, *layer.models.values()) for name in values} - trust.HARMLESS
-    names = [*sorted(rest), *([ALIASES] if aliases else [])]
+    names = [*sorted(rest), *([ALIASES] if layer.aliases else [])]
     harmless = Layer(
         layer.place, _harmless(layer.values), {model: _harmless(v) for model, v in layer.models.items()}
     )
@@ -139,7 +138,7 @@ def _untrusted(path: Path, layer: Layer, aliases: Mapping[str, str]) -> Project:
     notice = (
         f"{path} sets {', '.join(names)} in vain, as its folder is not trusted: mull templates trust {folder}"
     )
-    return Project(harmless, {}, (notice,))
+    return Project(harmless, (notice,))
 
 
 def _harmless(values: Values) -> Values:

@@ -15,7 +15,7 @@ from mull.config.environment import read_environment
 from mull.config.file import CONFIG_FILE, invalid, load
 from mull.config.keys import BY_NAME, ConfigKey
 from mull.config.layers import Config, Layer, Values, merged
-from mull.config.project import Project, beside, read_project
+from mull.config.project import beside, read_project
 from mull.fs import ownership, paths
 
 
@@ -25,20 +25,18 @@ def read_config() -> Config:
     project = read_project(_here())
     between = (project.layer,) if project else ()
     layers = (*config.layers, *between, Layer("", read_environment()))
-    aliases = _aliases(config, project)
+    aliases = _aliases(config, project.layer) if project else config.aliases
     notices = project.notices if project else ()
     return replace(config, values=merged(layers), layers=layers, aliases=aliases, notices=notices)
 
 
-def _aliases(config: Config, project: Project | None) -> Mapping[str, str]:
+def _aliases(config: Config, project: Layer) -> Mapping[str, str]:
     """The aliases of both files; the project's goes first where both have one."""
-    if project is None or not project.aliases:
-        return config.aliases
     both = {**config.aliases, **project.aliases}
     try:
         check_circles(both)
     except ValueError as error:
-        raise invalid(Path(project.layer.place), f"{error}, with those of your config") from error
+        raise invalid(Path(project.place), f"{error}, with those of your config") from error
     return both
 
 
@@ -59,7 +57,7 @@ def _user() -> Config:
     config = load(paths.config_dir() / CONFIG_FILE)
     (layer,) = config.layers
     models = {model: _placed(config.path, values) for model, values in layer.models.items()}
-    layer = Layer(layer.place, _placed(config.path, layer.values), models)
+    layer = replace(layer, values=_placed(config.path, layer.values), models=models)
     config = replace(config, values=layer.values, layers=(layer,))
     named = layer.values or layer.models or config.endpoints or config.aliases
     if not named or ownership.weakness(config.path) is None:
