@@ -218,6 +218,8 @@ class TurnSettings:
     with each token of the answer; 0: the token alone, None: no log probabilities. `loop_guard`: end a text that
     repeats itself without end. `continue_answer`: the last message is the beginning of the answer, which the model
     continues; it is part of the result.
+    `drawn_seed`: the random seed where `sampling` has none; recorded with the turn, it promises nothing, so that
+    drafts are as without.
     """
 
     reasoning: ReasoningAsk = field(default_factory=ReasoningAsk)
@@ -228,3 +230,4 @@ class TurnSettings:
     logprobs: int | None = None
     loop_guard: bool = True
     continue_answer: bool = False
+    drawn_seed: int | None = None

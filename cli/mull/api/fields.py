@@ -51,6 +51,15 @@ def take_sampling(request: dict[str, Any]) -> Sampling:
     )
 
 
+def take_drawn_seed(own: dict[str, Any]) -> int | None:
+    """The seed that the client has drawn and records; None: the server draws one."""
+    value = own.pop("drawn_seed", None)
+    if value is None:
+        return None
+    seed: int = checks.number("mull.settings.drawn_seed", value, *LIMITS["seed"], whole=True)
+    return seed
+
+
 def reasoning_fields(ask: ReasoningAsk) -> dict[str, Any]:
     """How to think, as far as it is set."""
     switch = None if ask.on is None else {"enable_thinking": ask.on}

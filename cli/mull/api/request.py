@@ -71,7 +71,11 @@ def request_body(
         **formats.format_fields(settings.answer_format),
     }
     if extended:
-        own = {"loop_guard": settings.loop_guard, "continue_answer": settings.continue_answer}
+        own = {
+            "loop_guard": settings.loop_guard,
+            "continue_answer": settings.continue_answer,
+            "drawn_seed": settings.drawn_seed,
+        }
         body["mull"] = {"version": __version__, "settings": own}
     return body
 
@@ -101,6 +105,7 @@ def read_request(body: Any) -> ChatRequest:
         continue_answer=checks.flag(
             "mull.settings.continue_answer", own_settings.pop("continue_answer", continues)
         ),
+        drawn_seed=fields.take_drawn_seed(own_settings),
     )
     version = own.pop("version", None)
     options = dict(checks.mapping("stream_options", left.pop("stream_options", {})))

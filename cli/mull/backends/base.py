@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from mull.control import TurnControl
 from mull.errors import MullError, UsageError
@@ -22,6 +22,7 @@ __all__ = [
     "LOCAL_CAPABILITIES",
     "Capabilities",
     "ChatBackend",
+    "Identified",
     "KeyedEvent",
     "Restarted",
     "TokenCount",
@@ -56,6 +57,7 @@ class Capabilities:
     context_size: bool = False  # --ctx sets the size of the context
     parallel: bool = False  # `stream_many` runs more than one turn at a time
     continues: bool = False  # the last message may be the beginning of the answer
+    drawn_seed: bool = False  # `TurnSettings.drawn_seed` is the seed where none is set
 
 
 LOCAL_CAPABILITIES = Capabilities(
@@ -72,6 +74,7 @@ LOCAL_CAPABILITIES = Capabilities(
     context_size=True,
     parallel=True,
     continues=True,
+    drawn_seed=True,
 )
 """What the engine of this mull can do, in this process or in one that keeps the model loaded."""
 
@@ -157,6 +160,14 @@ class Restarted(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why the model has to be loaded again; None while it is loaded, and before the first time."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A backend that can say what answers, once it is loaded."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """JSON values: the model's files, versions, how it is loaded; see `identity.py`. Raises no error."""
 
 
 class ChatBackend(Protocol):

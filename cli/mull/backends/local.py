@@ -8,10 +8,10 @@ has been reading the file for a while by then.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mull.backends.background_job import BackgroundJob
 from mull.backends.base import LOCAL_CAPABILITIES, Capabilities, KeyedEvent, TokenCount, TurnSource
@@ -63,6 +63,7 @@ class LocalBackend:
         self._on_progress: Callable[[], None] = lambda: None
         self._persist: Callable[[], None] | None = None  # writes the last turn's prompt cache
         self._owns_weights = True
+        self._identity: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -208,6 +209,13 @@ class LocalBackend:
             raise MullError("model_not_loaded", f"{self.name} is not loaded yet.", "Wait a moment.")
         return self._job.result()
 
+    def identity(self) -> Mapping[str, Any]:
+        from mull.backends.identity import local_identity
+
+        if self._identity is None:
+            self._identity = local_identity(self.resolved, self.reference, self._loaded)
+        return self._identity
+
     # The end.
 
     def persist(self) -> None:
@@ -222,7 +230,7 @@ class LocalBackend:
             loaded.engine.close()
             if self._owns_weights:
                 loaded.engine.model.close()
-        self._job, self._persist = None, None
+        self._job, self._persist, self._identity = None, None, None
 
     # Only for `mull bench`, which measures the decode loop itself.
 

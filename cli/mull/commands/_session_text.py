@@ -79,13 +79,18 @@ def session_table(streams: Streams, sessions: Sequence[Session]) -> None:
     table(streams, _HEADS, rows)
 
 
-def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool) -> None:
-    """Print the questions and answers of a branch, oldest first; with `thinking` the thinking, too."""
+def print_session(
+    streams: Streams, session: Session, turns: Sequence[TurnRecord], *, thinking: bool, details: bool
+) -> None:
+    """Print the questions and answers of a branch, oldest first; with `thinking` the thinking, too.
+
+    `details`: what answered each turn, enough to repeat it.
+    """
     style, write = streams.stdout_style, streams.stdout.write
     write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
     about = f"session {session.id} · {one_line(session.model)} · {both(session.updated)}"
     write(style(_safe(streams, about), "muted") + "\n")
-    for turn in turns:
+    for number, turn in enumerate(turns, 1):
         asked = _safe(streams, turn.question).splitlines() or [""]
         write("\n" + "\n".join(style(f"> {line}".rstrip(), "accent") for line in asked) + "\n")
         for file in turn.files:
@@ -95,6 +100,18 @@ def print_session(streams: Streams, session: Session, turns: Sequence[TurnRecord
         write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
             write(style("(stopped)", "muted") + "\n")
+        if details:
+            write("\n" + "".join(f"{line}\n" for line in _details(turn, number, streams)))
+
+
+def _details(turn: TurnRecord, number: int, streams: Streams) -> Iterator[str]:
+    from mull.commands._session_ran import ran_rows
+
+    room = max(streams.width - 1, 20) if streams.stdout_tty else None
+    for name, text in [("turn", str(number)), *ran_rows(turn)]:
+        line = [(f"  {name:11} {one_line(text)}", "muted")]
+        for wrapped in wrap_spans(line, room) if room else [line]:
+            yield "".join(streams.stdout_style(part, look) for part, look in wrapped)
 
 
 def print_hit(streams: Streams, hit: Hit) -> None:

@@ -91,6 +91,14 @@ def show(
     name: Name,
     *,
     thinking: Annotated[bool, typer.Option("--thinking", help="Show the thinking, too.")] = False,
+    details: Annotated[
+        bool | None,
+        typer.Option(
+            "--details/--no-details",
+            help="Show what answered each turn: file, seed, settings, versions. Unset: on a terminal.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print a conversation."""
@@ -104,7 +112,8 @@ def show(
     if json:
         write_object(streams, to_data(session, turns))
     else:
-        print_session(streams, session, turns, thinking=thinking)
+        shows = streams.stdout_tty if details is None else details
+        print_session(streams, session, turns, thinking=thinking, details=shows)
 
 
 @app.command("search")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -177,30 +177,33 @@ class Branch:
         model: str,
         settings: TurnSettings,
         files: Sequence[Attachment] = (),
+        ran: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a turn after those of `base`; it is stored before the model sees it."""
         plain = plain_settings(settings)
         known = frozenset(turn.id for turn in self.path)
         self.path = list(base)
-        if self._continue_reserved(question, model, plain):
+        if self._continue_reserved(question, model, plain, ran or {}):
             return
-        insert = self._insertion(question, len(self.path), known, model, plain, files)
+        insert = self._insertion(question, len(self.path), known, model, plain, files, ran)
         turn = self._store_change(insert)  # which may replace `self.path`
         if turn.parent != (self.path[-1].id if self.path else None):
             self.path = self.store.branch(turn.session, turn.parent)
         self.path.append(turn)
 
-    def _continue_reserved(self, question: str, model: str, settings: dict[str, Any]) -> bool:
+    def _continue_reserved(
+        self, question: str, model: str, settings: dict[str, Any], ran: Mapping[str, Any]
+    ) -> bool:
         reserved = self._reserved
         if reserved is None or reserved.turn.question != question:
             return False
         number, before = reserved.turn.id, self.store
         resumed = self._store_change(
-            lambda store, _: store is before and store.resume_turn(number, model, settings)
+            lambda store, _: store is before and store.resume_turn(number, model, settings, ran)
         )
         self._reserved = None
         if resumed:
-            self.path.append(dataclasses.replace(reserved.turn, model=model, settings=settings))
+            self.path.append(dataclasses.replace(reserved.turn, model=model, settings=settings, ran=ran))
         return resumed
 
     def _insertion(
@@ -211,6 +214,7 @@ class Branch:
         model: str,
         settings: dict[str, Any],
         files: Sequence[Attachment],
+        ran: Mapping[str, Any] | None = None,
     ) -> Callable[[Store, str], TurnRecord]:
         """The operation that inserts a turn after the first `length`, or after what another process has added.
 
@@ -228,6 +232,7 @@ class Branch:
                 model=model,
                 settings=settings,
                 files=files,
+                ran=ran,
             )
             return store.turn(number)
 

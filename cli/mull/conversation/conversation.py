@@ -17,6 +17,7 @@ from mull.conversation import context_budget
 from mull.conversation.branch import Branch, changed_elsewhere
 from mull.conversation.context_budget import ContextUsage
 from mull.conversation.preferences import Preferences, asked_before
+from mull.conversation.ran import what_ran, with_seed
 from mull.conversation.recording import record
 from mull.errors import RAISE_CTX, ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event, Notice
@@ -133,7 +134,9 @@ class Conversation:
         messages = self._messages(base, query)
         yield from self._said_of(query, backend)
         _reject_oversized(messages, backend)  # before it is stored: it may be a hundred megabytes
-        self.branch.begin(query.text, base, backend.name, settings, query.files)
+        settings = with_seed(settings, backend)
+        ran = what_ran(self.branch, base, backend, query.material, query.begun)
+        self.branch.begin(query.text, base, backend.name, settings, query.files, ran)
         self.branch.set_reference(backend.reference)  # which an endpoint's default model has only now
         self.files = []
         events = noticed(backend.stream(messages, settings, control), backend, control)

@@ -161,12 +161,18 @@ def asked_before(settings: Mapping[str, Any]) -> ReasoningAsk:
 
 
 def plain_settings(settings: TurnSettings) -> dict[str, Any]:
-    """The settings as JSON values, without unset ones."""
+    """The settings as JSON values, without unset ones; the answer's format as a request has it."""
+    from mull.api.formats import format_fields
+
     values = asdict(settings.sampling) | {
         "reason": settings.reasoning.asked,
         "think_budget": settings.reasoning.budget,
         "max_tokens": settings.max_tokens,
         "stop": list(settings.stop) or None,
         "loop_guard": None if settings.loop_guard else False,
+        "logprobs": settings.logprobs,
+        "answer_format": format_fields(settings.answer_format) or None,
+        "drawn_seed": settings.drawn_seed,
+        "continue_answer": settings.continue_answer or None,
     }
     return {name: value for name, value in values.items() if value is not None}

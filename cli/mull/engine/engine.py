@@ -34,7 +34,7 @@ from mull.engine.scheduler import Scheduler, Share
 from mull.engine.sequence import LiveSequence, PieceTable
 from mull.engine.speculative.drafting import Drafting
 from mull.errors import RAISE_CTX, SHORTEN, ContextOverflow, EngineError
-from mull.settings import DEVICE_NONE, EngineSettings
+from mull.settings import DEVICE_NONE, EngineSettings, Sampling, over
 
 __all__ = ["Ended", "Engine", "Generation", "Piece", "Prefill", "Request"]
 
@@ -133,7 +133,7 @@ class Engine:
             raise EngineError(
                 "engine_busy", f"{self.n_parallel} requests are being answered.", "Wait for one to end."
             )
-        chain = Chain(self.model, request.sampling)
+        chain = Chain(self.model, over(request.sampling, Sampling(seed=request.drawn_seed)))
         chain.accept(prompt)
         slot.busy = True
         try:

@@ -22,7 +22,8 @@ class Request:
 
     `checkpoints`, ascending: after how many of its first tokens other prompts are likely to diverge from it.
     `max_tokens` counts generated and injected tokens, None: no limit. `ignored_eog`: end-of-generation tokens of the
-    vocabulary that do not end this text; llama.cpp derives them from their spelling.
+    vocabulary that do not end this text; llama.cpp derives them from their spelling. `drawn_seed`: the seed where
+    `sampling` has none; None: any.
     """
 
     tokens: Sequence[int]
@@ -31,6 +32,7 @@ class Request:
     checkpoints: Sequence[int] = ()
     stop_tokens: Collection[int] = ()
     ignored_eog: Collection[int] = ()
+    drawn_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

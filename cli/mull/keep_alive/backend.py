@@ -8,16 +8,18 @@ turn is replaced; one that ends within a turn leaves its text so far and an erro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from mull.backends.background_job import BackgroundJob
 from mull.backends.base import (
     LOCAL_CAPABILITIES,
     Capabilities,
     ChatBackend,
+    Identified,
     KeyedEvent,
     TokenCount,
     TurnSource,
@@ -265,6 +267,11 @@ class KeptBackend:
         self, turns: TurnSource, control: TurnControl
     ) -> Generator[KeyedEvent | None, None, None]:
         return one_by_one(self, turns, control)
+
+    def identity(self) -> Mapping[str, Any]:
+        if self._local is not None:
+            return self._local.identity() if isinstance(self._local, Identified) else {}
+        return self._reached.status.identity if self.ready else {}
 
     # The end.
 

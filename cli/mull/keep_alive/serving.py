@@ -23,7 +23,7 @@ from typing import Any, Self
 from mull.api.chunks import Completion
 from mull.api.errors import error_object
 from mull.api.request import ChatRequest, read_request
-from mull.backends.base import ChatBackend
+from mull.backends.base import ChatBackend, Identified
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice, Waiting
@@ -84,6 +84,7 @@ class KeptModel:
             self.backend.can_think,
             waiting=len(self.controls),
             notices=tuple(self.notices),
+            identity=self.backend.identity() if isinstance(self.backend, Identified) else {},
         )
 
     def turn(self, request: ChatRequest, control: TurnControl) -> Generator[Event, None, None]:

@@ -6,7 +6,7 @@ The routes are the server's beside those of the API: only mull asks there, in th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mull.api.errors import exact_error, read_exact_error
@@ -23,7 +23,7 @@ STOP, ANSWER_NOW = "stop", "reasoning_end"
 class Status:
     """`fraction`: the loaded part of the model, 1.0 once it can answer. `error`: why it cannot be loaded.
 
-    `notices`: what loading had to say. `waiting`: how many turns wait or run.
+    `notices`: what loading had to say. `waiting`: how many turns wait or run. `identity`: see `Identified`.
     """
 
     fraction: float = 0.0
@@ -31,6 +31,7 @@ class Status:
     can_think: bool | None = None
     waiting: int = 0
     notices: tuple[Notice, ...] = ()
+    identity: Mapping[str, Any] = field(default_factory=dict)
     error: MullError | None = None
 
     @property
@@ -44,6 +45,7 @@ class Status:
             "can_think": self.can_think,
             "waiting": self.waiting,
             "notices": [[notice.code, notice.text] for notice in self.notices],
+            "identity": dict(self.identity),
             "error": None if self.error is None else exact_error(self.error),
         }
 
@@ -57,5 +59,6 @@ class Status:
             can_think=value["can_think"],
             waiting=int(value["waiting"]),
             notices=tuple(Notice(code=str(code), text=str(text)) for code, text in value["notices"]),
+            identity=dict(value["identity"]),
             error=None if error is None else read_exact_error(error),
         )

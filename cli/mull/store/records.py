@@ -44,6 +44,7 @@ class TurnRecord:
     """One question with its answer. `finish` None: still running, or its process died.
 
     `tokens`: those of thinking and answer, as `Message` has them.
+    `ran`: what answered, and what was sent beside the turns before it; empty where that was not recorded.
     """
 
     id: int
@@ -63,6 +64,7 @@ class TurnRecord:
     started: float = 0.0
     ended: float | None = None
     tokens: tuple[int, ...] = ()
+    ran: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def partial(self) -> bool:
@@ -225,6 +227,7 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
         started=moment(row["started"]),
         ended=None if row["ended"] is None else moment(row["ended"]),
         tokens=_tokens(details.get("tokens")),
+        ran=ran if isinstance(ran := details.get("ran"), dict) else {},
     )
 
 
@@ -301,6 +304,7 @@ def from_turn(turn: TurnRecord) -> dict[str, Any]:
         "usage": _values(turn.usage),
         "timing": _values(turn.timing),
         **({"tokens": turn.tokens} if turn.tokens else {}),
+        "ran": dict(turn.ran),
     }
     return {
         "started": turn.started,

@@ -98,6 +98,7 @@ class Store(Queries):
         model: str = "",
         settings: Mapping[str, Any] | None = None,
         files: Sequence[Attachment] = (),
+        ran: Mapping[str, Any] | None = None,
     ) -> int:
         """Save a question as the session's current turn. `parent` None starts a new tree.
 
@@ -117,7 +118,7 @@ class Store(Queries):
                     "started": now,
                     "saved": now,
                     "model": model,
-                    "details": json.dumps({"settings": dict(settings or {})}),
+                    "details": json.dumps({"settings": dict(settings or {}), "ran": dict(ran or {})}),
                     "files": records.from_files(files),
                     "question": question,
                 },
@@ -132,9 +133,14 @@ class Store(Queries):
             records.update(self._db, "sessions", session, changes)
         return turn
 
-    def resume_turn(self, turn: int, model: str, settings: Mapping[str, Any]) -> bool:
+    def resume_turn(
+        self, turn: int, model: str, settings: Mapping[str, Any], ran: Mapping[str, Any] | None = None
+    ) -> bool:
         """Continue a turn that was begun before its model and settings were known; False if it is gone."""
-        columns: dict[str, Any] = {"model": model, "details": json.dumps({"settings": dict(settings)})}
+        columns: dict[str, Any] = {
+            "model": model,
+            "details": json.dumps({"settings": dict(settings), "ran": dict(ran or {})}),
+        }
         columns |= {"saved": time.time(), "finish": None, "ended": None}
         with self._writing():
             if self._db.execute("SELECT 1 FROM turns WHERE id = ?", (turn,)).fetchone() is None:

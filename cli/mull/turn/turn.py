@@ -88,6 +88,7 @@ def begin(
             question=not loaded.engine.can_truncate,
         ),
         ignored_eog=frozenset(special[text] for text in loaded.profile.continues if text in special),
+        drawn_seed=settings.drawn_seed,
     )
     generation = loaded.engine.generate(request, lambda: control.stopped)
     try:
@@ -101,8 +102,7 @@ def begin(
 class Turn:
     """The state of one turn: token counts, clock readings, and the text so far.
 
-    Call `opening()`, then `take()` with every item of its generation until that ends or the turn is `over`, then
-    `end()`.
+    Call `opening()`, `take()` with each item of its generation until that ends or the turn is `over`, then `end()`.
     """
 
     loaded: LoadedModel

@@ -8,12 +8,13 @@ where nobody has before: they raise ServerError where the server does not answer
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mull import __version__
 from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
 from mull.backends.openai.facts import ONE_MODEL, Remote, facts
 from mull.backends.openai.names import same_model
@@ -249,6 +250,14 @@ class OpenAIBackend:
             return self.stream(request.messages, request.settings, either)
 
         return ParallelStreams(stream, width, turns, control).run()
+
+    def identity(self) -> Mapping[str, Any]:
+        found = self.remote()
+        return {
+            "reference": self.reference,
+            "endpoint": {"name": self.client.name, "server": found.kind, "model": found.model},
+            "versions": {"mull": __version__},
+        }
 
     # The end.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -263,6 +263,9 @@ class RpcBackend:
             elif not control.stopped:
                 del running[number]
                 yield turn.request.key, error
+
+    def identity(self) -> Mapping[str, Any]:
+        return {**self._loaded.identity, "workers": list(self.workers)}
 
     # The end.
 

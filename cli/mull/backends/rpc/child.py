@@ -54,7 +54,9 @@ def main() -> None:
         return
     turns = _Turns(channel)
     threading.Thread(target=turns.read, name="orders", daemon=True).start()
-    channel.send(Ready(backend.context_tokens, backend.can_think, backend.engine.n_parallel))
+    channel.send(
+        Ready(backend.context_tokens, backend.can_think, backend.engine.n_parallel, backend.identity())
+    )
     said = time.monotonic()
     for item in backend.stream_many(turns, TurnControl()):
         if item is not None:

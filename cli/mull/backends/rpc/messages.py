@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -69,11 +70,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model is loaded. `width`: turns at a time."""
+    """The model is loaded. `width`: turns at a time. `identity`: see `Identified`."""
 
     context_tokens: int
     can_think: bool | None
     width: int
+    identity: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ in a child process, before the library is used.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from dataclasses import dataclass
@@ -132,6 +134,17 @@ def _package_places() -> list[str]:
 def system_info() -> str:
     """llama.cpp's own line on the CPU features that it was compiled for."""
     return str(bindings().llama_print_system_info().decode("utf-8", "replace")).strip()
+
+
+@functools.cache
+def bindings_version() -> str:
+    """The version of llama-cpp-python, read from its source: its import takes 0.1 s. Empty where it has none."""
+    for place in _package_places():
+        with contextlib.suppress(OSError):
+            head = (Path(place) / "__init__.py").read_text(encoding="utf-8", errors="replace")
+            if found := re.search(r'__version__\s*=\s*"([^"]+)"', head):
+                return found[1]
+    return ""
 
 
 def version() -> str:
