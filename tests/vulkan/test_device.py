@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,27 @@ def test_too_little_device_memory_leaves_layers_on_the_cpu(mull: Run, small: Pat
     tight = {"GGML_VK_FORCE_MAX_BUFFER_SIZE": str(small.stat().st_size // 2)}
     done = mull("-m", small, "--max-tokens", "2", "hi", env=tight, timeout=300)
     assert done.returncode == 0
-    assert done.stderr.count(b"\n") == 1
-    assert b"The GPU has no memory for" in done.stderr
+    assert done.stderr.count(b"The GPU has no memory for") == 1
     done = mull("-m", small, "--max-tokens", "2", "--gpu-layers", "13", "hi", env=tight, timeout=300)
     assert done.returncode == 1
     assert b"--gpu-layers" in done.stderr
     assert b"ggml" not in done.stderr
     assert b"download" not in done.stderr
+
+
+def test_a_context_that_does_not_fit_beside_the_weights_leaves_layers_on_the_cpu(
+    mull: Run, tmp_path: Path, device: Device
+) -> None:
+    path = tmp_path / "long.gguf"
+    write_random(path, replace(SMALL, n_ctx=32768))
+    # Each buffer may have as much as the weights; the KV cache of 32,768 tokens needs 200 MB.
+    tight = {"GGML_VK_FORCE_MAX_BUFFER_SIZE": str(path.stat().st_size)}
+    flags = ("-m", path, "--ctx", "32768", "--max-tokens", "2")
+    done = mull(*flags, "hi", env=tight, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert b"The GPU has no memory for" in done.stderr
+    done = mull(*flags, "--gpu-layers", "13", "--json", "hi", env=tight, timeout=300)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "device_memory")
 
 
 def test_a_stop_waits_for_one_part_of_the_prompt(small: Path, device: Device, checked_state: Path) -> None:

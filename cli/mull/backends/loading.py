@@ -273,8 +273,21 @@ def _read(
             return weights(best), best
         from mull.backends.gpu_layers import load_within_memory
 
+        def with_context(wanted: EngineSettings) -> Model:
+            """The weights, where the context that was asked for, or that a conversation needs, fits beside them."""
+            from mull.engine.context import check_context
+            from mull.models.memory.fit import GOOD_CTX
+
+            model = weights(wanted)
+            try:
+                check_context(model, wanted, settings.ctx or min(wanted.ctx or GOOD_CTX, GOOD_CTX))
+            except BaseException:
+                model.close()
+                raise
+            return model
+
         tried = layers if settings.gpu_layers is None else None
-        return load_within_memory(name, weights, best, tried, report)
+        return load_within_memory(name, with_context, best, tried, report)
     library.bindings()  # imported before the threads part: imports run one at a time
     planning = BackgroundJob("plan", plan_and_import)
     model = weights(settings)

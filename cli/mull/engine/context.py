@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mull.engine import compute_params
+from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
 from mull.engine.model import Model
 from mull.engine.native import library
@@ -42,6 +43,15 @@ def attention_for(
     on_cpu = platform.machine().lower() in _X86 and not model.on_gpu
     chosen = compute_params.choose_params(model.n_params, settings)
     return compute_params.choose_attention(chosen, n_ctx, model.n_head, on_cpu=on_cpu, sparse=sparse)
+
+
+def check_context(model: Model, settings: EngineSettings, n_ctx: int) -> None:
+    """Make a context of this size and free it: whether a GPU has memory for it beside its layers of the model.
+
+    Raises EngineError (DEVICE_MEMORY, context_failed). Without layers on a GPU nothing is made.
+    """
+    if model.on_gpu:
+        Context(model, settings, n_ctx, 1).close()
 
 
 class Context:
@@ -94,7 +104,7 @@ class Context:
             reason = library.last_log_error() or "not enough memory"
             fewer = lacking(reason, on_gpu=model.on_gpu) == "device"
             raise EngineError(
-                "context_failed",
+                DEVICE_MEMORY if fewer else "context_failed",
                 f"A context of {n_ctx:,} tokens cannot be created: {reason}.",
                 "Put fewer layers on the GPU (--gpu-layers N), or give a smaller --ctx."
                 if fewer
