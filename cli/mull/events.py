@@ -126,6 +126,19 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a model's layers are, and `why`. `devices`: llama.cpp's names of the GPUs; none: the CPU computes all.
+
+    `gpu_layers` of `layers` are on them, as llama.cpp counts: the output is one more layer.
+    """
+
+    devices: tuple[str, ...]
+    gpu_layers: int
+    layers: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenChance:
     """A token's bytes, the natural logarithm of its probability, and the same for the likeliest alternatives."""
 
@@ -142,7 +155,7 @@ class Done:
     `error` says how the answer violates the schema; the answer is complete nonetheless.
     `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of thinking and
     answer, so that it can be continued (`Message.tokens`); empty where they are unknown. `begun`: how many characters
-    of the thinking and of the answer were there before this turn.
+    of the thinking and of the answer were there before this turn. `placement`: None at an endpoint.
     """
 
     model: str
@@ -157,6 +170,7 @@ class Done:
     logprobs: tuple[TokenChance, ...] | None = None
     tokens: tuple[int, ...] = ()
     begun: tuple[int, int] = (0, 0)
+    placement: Placement | None = None
 
     @property
     def exit_code(self) -> int:

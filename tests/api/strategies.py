@@ -22,6 +22,7 @@ from mull.events import (
     Done,
     Loading,
     Notice,
+    Placement,
     PromptProgress,
     ReasoningReport,
     ThinkingDelta,
@@ -39,6 +40,7 @@ TEXT = st.text(max_size=20)  # without surrogates: text is decoded UTF-8
 SOME = st.text(min_size=1, max_size=20)
 FRACTION = st.floats(0, 1)
 SECONDS = st.floats(0, 1e6)
+PLACEMENT = st.builds(Placement, st.lists(SOME, max_size=2).map(tuple), COUNT, COUNT, TEXT)
 
 USAGE = st.builds(Usage, *[COUNT] * 7)
 TIMING = st.builds(Timing, *[SECONDS] * 6)
@@ -90,6 +92,7 @@ def streams(
         logprobs=draw(st.none() | st.lists(CHANCE, max_size=3).map(tuple)),
         tokens=draw(st.lists(COUNT, max_size=3).map(tuple)),
         begun=draw(st.tuples(COUNT, COUNT)),
+        placement=draw(st.none() | PLACEMENT),
     )
     return [*events, done]
 

@@ -13,7 +13,19 @@ from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
 
-KEYS = {"v", "model", "answer", "thinking", "reasoning", "finish", "error", "usage", "timing", "session"}
+KEYS = {
+    "v",
+    "model",
+    "answer",
+    "thinking",
+    "reasoning",
+    "finish",
+    "error",
+    "usage",
+    "timing",
+    "session",
+    "placement",
+}
 
 
 def as_json(finished: subprocess.CompletedProcess[bytes]) -> dict[str, object]:

@@ -31,6 +31,7 @@ EXAMPLE: dict[str, Any] = {
     "timing": {"load": 0.21, "prompt": 0.02, "first_token": 0.24, "thinking": 0.11, "answer": 0.02,
                "tokens_per_second": 910.0},
     "session": "…",
+    "placement": {"devices": [], "gpu_layers": 0, "layers": 7, "why": "this build of llama.cpp has no GPU backend"},
 }  # fmt: skip
 """The result as the contract shows it."""
 

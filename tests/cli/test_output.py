@@ -251,3 +251,12 @@ def test_two_stretches_of_thinking_are_two_paragraphs(mull: Run, tmp_path: Path)
     assert mull("--thinking", "show", "-m", model, "hi").stderr == b"one\n\ntwo\n"
     parsed = mull("inspect", model, "--parse", stdin=b"<think>one</think>\n<think>two</think>b")
     assert json.loads(parsed.stdout)["thinking"] == "one\n\ntwo"
+
+
+def test_where_the_layers_are_is_in_the_figures_and_in_json(mull: Run, coder: Path) -> None:
+    done = mull("-m", coder, "--stats", "hi")
+    assert b" CPU\n" in done.stderr or b" layers on " in done.stderr
+    for flags in (("--gpu-layers", "0"), ("--device", "none")):
+        placed = json.loads(mull("-m", coder, "--json", *flags, "hi").stdout)["placement"]
+        assert (placed["devices"], placed["gpu_layers"], placed["why"]) == ([], 0, "as set")
+        assert placed["layers"] > 1

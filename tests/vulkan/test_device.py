@@ -38,8 +38,13 @@ def test_a_script_is_the_same_with_any_number_of_layers(
     layers: str, mull: Run, tmp_path: Path, device: Device
 ) -> None:
     path = write_scripted(tmp_path / "m.gguf", SCRIPT)
-    done = mull("-m", path, "--temp", "0", "--gpu-layers", layers, "hi", timeout=300)
-    assert (done.returncode, done.stdout.decode().strip(), done.stderr) == (0, "".join(SCRIPT).strip(), b"")
+    done = mull("-m", path, "--temp", "0", "--gpu-layers", layers, "--json", "hi", timeout=300)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["answer"].strip(), done.stderr) == (0, "".join(SCRIPT).strip(), b"")
+    placed = found["placement"]
+    assert placed["devices"] == ([] if layers == "0" else [device.name])
+    assert placed["gpu_layers"] == (placed["layers"] if layers == "-1" else int(layers))
+    assert placed["why"] == "as set"
 
 
 def test_none_and_no_layers_leave_the_device_alone(
@@ -93,6 +98,9 @@ def test_a_context_that_does_not_fit_beside_the_weights_leaves_layers_on_the_cpu
     done = mull(*flags, "hi", env=tight, timeout=300)
     assert done.returncode == 0, done.stderr
     assert b"The GPU has no memory for" in done.stderr
+    placed = json.loads(mull(*flags, "--json", "hi", env=tight, timeout=300).stdout)["placement"]
+    assert placed["gpu_layers"] < placed["layers"] == 13
+    assert placed["why"].startswith("the GPU has no memory for")
     done = mull(*flags, "--gpu-layers", "13", "--json", "hi", env=tight, timeout=300)
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "device_memory")
 

@@ -18,6 +18,7 @@ from mull.events import (
     Event,
     Loading,
     Notice,
+    Placement,
     PromptProgress,
     ReasoningReport,
     ThinkingDelta,
@@ -65,6 +66,7 @@ def _done(done: Done) -> dict[str, Any]:
         "error": None if done.error is None else exact_error(done.error),
         "tokens": done.tokens,
         "begun": done.begun,
+        "placement": None if done.placement is None else asdict(done.placement),
     }
 
 
@@ -118,7 +120,12 @@ class EventReader:
             logprobs=read_logprobs(choices[0].get("logprobs")),
             tokens=tuple(fields.get("tokens", ())),
             begun=(fields["begun"][0], fields["begun"][1]) if "begun" in fields else (0, 0),
+            placement=_placement(fields.get("placement")),
         )
+
+
+def _placement(value: Mapping[str, Any] | None) -> Placement | None:
+    return None if value is None else Placement(**{**value, "devices": tuple(value["devices"])})
 
 
 def _delta(chunk: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -130,12 +130,13 @@ def _load(
         from mull.backends.load_plan import parallel_plan
 
         width, shared_tokens = parallel_plan(path, settings, parallel)
-    wanted = settings.ctx
+    wanted, asked = settings.ctx, settings
     model, settings = _read(path, settings, progress, report, name=name, trusted=trusted)
     if wanted and 0 < model.n_ctx_train < wanted:
         report(_beyond_training(name, wanted, model.n_ctx_train))
     with ExitStack() as undo:  # frees the weights when a later step fails
         undo.callback(model.close)
+        from mull.backends.placement import placement
         from mull.chat_template.template import Template
         from mull.engine.engine import Engine
         from mull.reasoning.profiler import profile
@@ -179,7 +180,10 @@ def _load(
         undo.pop_all()
     if chosen.notice:
         report(Notice("chat_template", chosen.notice))
-    return LoadedModel(name, engine, template, ability, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return LoadedModel(
+        name, engine, template, ability, seconds, placement=placement(model, asked, engine.settings)
+    )
 
 
 def _beyond_training(name: str, wanted: int, trained: int) -> Notice:

@@ -162,6 +162,7 @@ class Model:
         self.n_ctx_train = int(self._llama.llama_model_n_ctx_train(handle))
         self.n_vocab = int(self._llama.llama_vocab_n_tokens(self.vocabulary))
         self.n_params = int(self._llama.llama_model_n_params(handle))
+        self.n_layer = int(self._llama.llama_model_n_layer(handle))
         self.n_head = int(self._llama.llama_model_n_head(handle))
         self.window = int(self._llama.llama_model_n_swa(handle))  # of sliding attention, tokens; 0 for none
         self.size = int(self._llama.llama_model_size(handle))  # bytes of all tensors

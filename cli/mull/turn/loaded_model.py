@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mull.chat_template.template import Template
 from mull.engine.engine import Engine
+from mull.events import Placement
 from mull.reasoning.profile import Profile
 
 
@@ -22,3 +23,4 @@ class LoadedModel:
     profile: Profile
     load_seconds: float = 0.0
     stops: tuple[str, ...] = ()
+    placement: Placement | None = None

@@ -309,9 +309,8 @@ class Turn:
         if limit != "context":
             return "Allow more tokens with --max-tokens."
         engine = self.loaded.engine
-        if engine.n_ctx_max < engine.model.n_ctx_train:
-            return "Raise --ctx, or shorten the input."
-        return "Shorten the input, or ask for less."
+        larger = engine.n_ctx_max < engine.model.n_ctx_train
+        return "Raise --ctx, or shorten the input." if larger else "Shorten the input, or ask for less."
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
         """The final event, with token counts and times."""
@@ -327,6 +326,7 @@ class Turn:
             finish=finish,
             limit=limit,
             error=error,
+            placement=self.loaded.placement,
             logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unassigned_chances),
             tokens=(*self.prompt.prefill, *self.generated),
             begun=self.begun,

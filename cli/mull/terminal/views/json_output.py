@@ -105,6 +105,7 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "usage": _usage(done.usage),
         "timing": _timing(done.timing),
         "session": session,
+        "placement": None if done.placement is None else asdict(done.placement),
     }
     if done.empty:
         result["notices"] = [asdict(Notice("empty_answer", EMPTY_ANSWER))]

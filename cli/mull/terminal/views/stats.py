@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mull.events import Done
+from mull.events import Done, Placement
 from mull.terminal.console.quantities import duration, token_count
 
 
@@ -20,8 +20,15 @@ def stats_line(done: Done) -> str:
             f"{timing.tokens_per_second:.1f} tokens/s",
             f"load {timing.load:.2f} s",
             f"first token {timing.first_token:.2f} s",
+            *((_place(done.placement),) if done.placement else ()),
         )
     )
+
+
+def _place(found: Placement) -> str:
+    if not found.devices:
+        return "CPU"
+    return f"{found.gpu_layers} of {found.layers} layers on {', '.join(found.devices)}"
 
 
 def figures(done: Done, context: str = "") -> list[str]:
