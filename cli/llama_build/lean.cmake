@@ -30,18 +30,40 @@ if(MULL_BACKEND STREQUAL "vulkan" AND NOT MSVC)
   cmake_language(DEFER CALL target_compile_options ggml-vulkan PRIVATE "SHELL:-include \"${MULL_VULKAN_HEADER}\"")
 endif()
 
-# What runs for every token keeps its optimization (-O3). The rest of llama, half of its compile time, gets -O1: loading
-# and quantizing a model, and describing its graph, which is kept from token to token.
+# Sources of llama that are compiled together: they read the same headers, the C++ library's above all, which took two
+# fifths of their compile time. What runs for every token keeps its optimization (-O3). Loading and quantizing a model,
+# and describing its graph, which is kept from token to token, get -O1.
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-  set(MULL_HOT llama-batch llama-context llama-grammar llama-graph llama-impl llama-io llama-kv-cache
-    llama-kv-cache-iswa llama-kv-cache-dsa llama-kv-cache-dsa-iswa llama-kv-cache-msa llama-kv-cache-dsv4 llama-memory
-    llama-memory-hybrid llama-memory-hybrid-iswa llama-memory-hybrid-idx llama-memory-recurrent llama-sampler
-    llama-vocab unicode unicode-data)
-  list(TRANSFORM MULL_HOT PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/src/")
-  list(TRANSFORM MULL_HOT APPEND ".cpp")
+  macro(mull_unit name)
+    set(MULL_TEXT "")
+    foreach(part ${ARGN})
+      set(MULL_SOURCE "${CMAKE_CURRENT_SOURCE_DIR}/src/${part}.cpp")
+      if(NOT EXISTS "${MULL_SOURCE}")
+        message(FATAL_ERROR "llama.cpp has no ${MULL_SOURCE}: cli/llama_build/lean.cmake is for another version.")
+      endif()
+      string(APPEND MULL_TEXT "#include \"${MULL_SOURCE}\"\n")
+      list(APPEND MULL_JOINED "${MULL_SOURCE}")
+    endforeach()
+    file(CONFIGURE OUTPUT "mull/${name}.cpp" CONTENT "${MULL_TEXT}" @ONLY)
+    list(APPEND MULL_UNITS "${CMAKE_CURRENT_BINARY_DIR}/mull/${name}.cpp")
+  endmacro()
+  mull_unit(caches llama-kv-cache llama-kv-cache-iswa llama-kv-cache-dsa llama-kv-cache-dsa-iswa llama-kv-cache-msa
+    llama-kv-cache-dsv4 llama-memory llama-memory-hybrid llama-memory-hybrid-iswa llama-memory-hybrid-idx
+    llama-memory-recurrent)
+  mull_unit(graph llama-context llama-graph llama-batch llama-io llama-impl)
+  mull_unit(sampling llama-sampler llama-grammar)
+  mull_unit(vocabulary llama-vocab unicode unicode-data)
   cmake_language(DEFER CALL target_compile_options llama PRIVATE "$<$<CONFIG:Release>:-O1>")
+  set(MULL_HOT ${MULL_UNITS})
   cmake_language(DEFER CALL set_source_files_properties ${MULL_HOT} TARGET_DIRECTORY llama
     PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")
-  # Sixteen models to a unit is upstream's choice; each unit reads the same headers again.
+  mull_unit(loading llama llama-adapter llama-arch llama-chat llama-cparams llama-hparams llama-mmap llama-model-loader
+    llama-model-saver llama-model llama-quant)
+  cmake_language(DEFER CALL target_sources llama PRIVATE ${MULL_UNITS})
+  cmake_language(DEFER CALL set_source_files_properties ${MULL_UNITS} TARGET_DIRECTORY llama
+    PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  cmake_language(DEFER CALL set_source_files_properties ${MULL_JOINED} TARGET_DIRECTORY llama
+    PROPERTIES HEADER_FILE_ONLY ON)
+  # Sixteen models to a unit is upstream's choice. Some define functions of the same name, so that 80 do not compile.
   cmake_language(DEFER CALL set_target_properties llama PROPERTIES UNITY_BUILD_BATCH_SIZE 40)
 endif()
