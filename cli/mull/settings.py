@@ -6,8 +6,9 @@ Nothing here reads a file or knows a flag's spelling.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -49,7 +50,10 @@ class ReasoningAsk:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """A sampler chain's parameters, named as llama.cpp names them. Temperature 0 is greedy; seed None is random."""
+    """A sampler chain's parameters, named as llama.cpp names them. Temperature 0 is greedy; seed None is random.
+
+    `logit_bias`: `TOKEN=VALUE`, as `parse_bias` reads it.
+    """
 
     temperature: float | None = None
     top_k: int | None = None
@@ -63,7 +67,23 @@ class Sampling:
     dry_base: float | None = None
     dry_allowed_length: int | None = None
     dry_penalty_last_n: int | None = None
+    typical_p: float | None = None
+    top_n_sigma: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    adaptive_target: float | None = None
+    adaptive_decay: float | None = None
+    logit_bias: Sequence[str] | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.logit_bias, list):  # as files and flags have it
+            object.__setattr__(self, "logit_bias", tuple(self.logit_bias))
 
     @property
     def repeatable(self) -> bool:
@@ -85,7 +105,37 @@ DEFAULT_SAMPLING = Sampling(
     dry_base=1.75,
     dry_allowed_length=2,
     dry_penalty_last_n=-1,
+    typical_p=1.0,
+    top_n_sigma=-1.0,
+    xtc_probability=0.0,
+    xtc_threshold=0.1,
+    dynatemp_range=0.0,
+    dynatemp_exponent=1.0,
+    mirostat=0,
+    mirostat_tau=5.0,
+    mirostat_eta=0.1,
+    adaptive_target=-1.0,
+    adaptive_decay=0.9,
+    logit_bias=(),
 )
+
+
+def parse_bias(text: str) -> tuple[int | str, float]:
+    """A token id or a text, and what is added to the logits of that token or of the text's tokens.
+
+    `42=-inf`, `Paris=2.5`; digits in double quotes are a text. Raises ValueError with what it has to be.
+    """
+    token, sign, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not (sign and token) or not (-_LARGE <= value <= _LARGE or value == -math.inf):
+        raise ValueError("TOKEN=VALUE or TEXT=VALUE, with -inf or a value from -1,000,000 to 1,000,000")
+    if token.isdecimal() and token.isascii() and len(token) < 10:
+        return int(token), value
+    quoted = len(token) > 2 and token[0] == token[-1] == '"'
+    return token[1:-1] if quoted else token, value
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -151,6 +201,17 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "presence_penalty": (-_LARGE, _LARGE),
     "frequency_penalty": (-_LARGE, _LARGE),
     "dry_multiplier": (0, _LARGE),
+    "typical_p": (0, 1),
+    "top_n_sigma": (-1, _LARGE),
+    "xtc_probability": (0, 1),
+    "xtc_threshold": (0, 1),
+    "dynatemp_range": (0, _LARGE),
+    "dynatemp_exponent": (0, _LARGE),
+    "mirostat": (0, 2),
+    "mirostat_tau": (0, _LARGE),
+    "mirostat_eta": (0, 1),
+    "adaptive_target": (-1, 1),
+    "adaptive_decay": (0, 0.99),
     "seed": (0, 2**32 - 2),  # 2**32 - 1 means "a random seed" to llama.cpp
     "ctx": (8, _INT),
     "threads": (1, 512),  # llama.cpp aborts the process above it (GGML_MAX_N_THREADS)

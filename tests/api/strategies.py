@@ -98,7 +98,7 @@ def streams(
 
 
 def _sampling() -> st.SearchStrategy[Sampling]:
-    whole = {"top_k", "seed"}
+    whole = {"top_k", "seed", "mirostat"}
     ranges = {
         name: st.integers(*map(int, LIMITS[name])) if name in whole else st.floats(*LIMITS[name])
         for name in (field.name for field in fields(Sampling))
@@ -108,6 +108,8 @@ def _sampling() -> st.SearchStrategy[Sampling]:
     for name in ("repeat_last_n", "dry_penalty_last_n"):
         ranges[name] = st.integers(-1, 1_000_000)
     ranges["dry_allowed_length"] = st.integers(0, 1000)
+    bias = st.tuples(st.integers(0, 10**6) | SOME.map('"{}"'.format), st.floats(-1e6, 1e6) | st.just("-inf"))
+    ranges["logit_bias"] = st.lists(bias.map(lambda pair: f"{pair[0]}={pair[1]}"), max_size=3).map(tuple)
     return st.builds(Sampling, **{name: st.none() | each for name, each in ranges.items()})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mull.api.request import ChatRequest, read_request, request_body
 from mull.errors import ContextOverflow, MullError, TemplateError
 from mull.events import AnswerDelta, Done, ReasoningReport, ThinkingDelta, Timing, Usage
 from mull.messages import Message
-from mull.settings import ReasoningAsk, Sampling
+from mull.settings import ReasoningAsk, Sampling, parse_bias
 
 HI = [{"role": "user", "content": "Hi"}]
 BEGUN = [*HI, {"role": "assistant", "content": "Once"}]
@@ -125,9 +126,20 @@ def test_a_response_has_what_is_new_of_a_continued_answer() -> None:
         assert completion.response(end)["choices"][0]["message"]["content"] == expected
 
 
+def test_a_bias_in_llama_servers_and_in_openais_form() -> None:
+    pairs = read(logit_bias=[[15, 1.5], ["Paris", False], ["42", -1]]).settings.sampling
+    assert pairs.logit_bias == ("15=1.5", '"Paris"=-inf', '"42"=-1')
+    assert [parse_bias(one) for one in pairs.logit_bias or ()] == [
+        (15, 1.5),
+        ("Paris", -math.inf),
+        ("42", -1.0),
+    ]
+    assert read(logit_bias={"15": -100, "Paris": 2}).settings.sampling.logit_bias == ("15=-100", "Paris=2")
+
+
 def test_what_has_no_effect_is_named() -> None:
     request = read(
-        logit_bias={"1": 5},
+        service_tier="auto",
         chat_template_kwargs={"x": 1},
         messages=[{"role": "user", "content": "Hi", "name": "Anna"}],
         stream_options={"y": 1},
@@ -135,7 +147,7 @@ def test_what_has_no_effect_is_named() -> None:
         user="anna",
     )
     assert set(request.ignored) == {
-        "logit_bias",
+        "service_tier",
         "chat_template_kwargs.x",
         "messages.name",
         "stream_options.y",
@@ -155,6 +167,18 @@ def test_what_has_no_effect_is_named() -> None:
         ({"temperature": True}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
         ({"top_p": 1.5}, "top_p"),
+        ({"mirostat": 3}, "mirostat"),
+        ({"mirostat": 1.5}, "mirostat"),
+        ({"adaptive_decay": 1}, "adaptive_decay"),
+        ({"xtc_threshold": -0.1}, "xtc_threshold"),
+        ({"logit_bias": 1}, "logit_bias"),
+        ({"logit_bias": [[1, 2, 3]]}, "logit_bias"),
+        ({"logit_bias": [[1.5, 2]]}, "logit_bias"),
+        ({"logit_bias": [[True, 2]]}, "logit_bias"),
+        ({"logit_bias": [["", 2]]}, "logit_bias"),
+        ({"logit_bias": {"1": "x"}}, "logit_bias"),
+        ({"logit_bias": {"1": True}}, "logit_bias"),
+        ({"logit_bias": {"1": float("inf")}}, "logit_bias"),
         ({"top_k": 1.5}, "top_k"),
         ({"repeat_last_n": 2**31}, "repeat_last_n"),
         ({"max_tokens": 0}, "max_tokens"),

@@ -137,10 +137,10 @@ def test_a_running_completion_answers_now(server: RunningServer) -> None:
 
 
 def test_what_has_no_effect_is_named(server: RunningServer) -> None:
-    response = server.ask(logit_bias={"1": 2}, **{"bad\r\nname": 1})
-    assert response.headers["x-mull-ignored"] == "bad??name, logit_bias"
+    response = server.ask(service_tier="auto", **{"bad\r\nname": 1})
+    assert response.headers["x-mull-ignored"] == "bad??name, service_tier"
     assert "x-mull-ignored" not in server.ask().headers
-    assert "ignored: bad??name, logit_bias" in server.printed
+    assert "ignored: bad??name, service_tier" in server.printed
 
 
 def test_the_log_has_nothing_of_the_texts(server: RunningServer) -> None:

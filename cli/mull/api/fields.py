@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from mull.api import checks
 from mull.api.errors import InvalidRequest
+from mull.api.logit_bias import bias_pairs, take_bias
 from mull.settings import LIMITS, Effort, ReasoningAsk, Sampling
 
 MOST_STOPS, MOST_LOGPROBS = 64, 20
@@ -24,7 +25,7 @@ _SAMPLING: Mapping[str, tuple[float, float]] = {
     "dry_allowed_length": (0, _MOST_TOKENS),
     "dry_penalty_last_n": (-1, _MOST_TOKENS),
 } | {field.name: LIMITS[field.name] for field in fields(Sampling) if field.name in LIMITS}
-_WHOLE = {"top_k", "repeat_last_n", "dry_allowed_length", "dry_penalty_last_n", "seed"}
+_WHOLE = {"mirostat", "top_k", "repeat_last_n", "dry_allowed_length", "dry_penalty_last_n", "seed"}
 _MAX_TOKENS = ("max_completion_tokens", "max_tokens", "n_predict")  # the first that is given counts
 _EFFORTS: tuple[Effort, ...] = get_args(Effort)
 _NEAREST_EFFORT: Mapping[str, Effort] = {"minimal": "low", "xhigh": "high", "max": "high"}
@@ -34,6 +35,8 @@ _SWITCHES = ("enable_thinking", "thinking")  # the argument of most templates, a
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """The sampling that is set."""
     values = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
+    if sampling.logit_bias is not None:
+        values["logit_bias"] = bias_pairs(sampling.logit_bias)
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -43,11 +46,12 @@ def take_sampling(request: dict[str, Any]) -> Sampling:
         del request["seed"]
     given = {name: request.pop(name, None) for name in _SAMPLING}
     return Sampling(
+        logit_bias=take_bias(request.pop("logit_bias", None)),
         **{
             name: checks.number(name, value, *_SAMPLING[name], whole=name in _WHOLE)
             for name, value in given.items()
             if value is not None
-        }
+        },
     )
 
 

@@ -21,15 +21,27 @@ from mull.commands._argument_checks import check_texts
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._keep_alive import KeepAlive
 from mull.commands._sampling_options import (
+    AdaptiveDecay,
+    AdaptiveTarget,
     Dry,
+    DynatempExponent,
+    DynatempRange,
     FrequencyPenalty,
+    LogitBias,
     MinP,
+    Mirostat,
+    MirostatEta,
+    MirostatTau,
     PresencePenalty,
     RepeatPenalty,
     Seed,
     Temperature,
     TopK,
+    TopNSigma,
     TopP,
+    TypicalP,
+    XtcProbability,
+    XtcThreshold,
     number,
 )
 from mull.errors import UsageError
@@ -217,6 +229,18 @@ class TurnFlags:
     presence_penalty: PresencePenalty = None
     frequency_penalty: FrequencyPenalty = None
     dry_multiplier: Dry = None
+    typical_p: TypicalP = None
+    top_n_sigma: TopNSigma = None
+    xtc_probability: XtcProbability = None
+    xtc_threshold: XtcThreshold = None
+    dynatemp_range: DynatempRange = None
+    dynatemp_exponent: DynatempExponent = None
+    mirostat: Mirostat = None
+    mirostat_tau: MirostatTau = None
+    mirostat_eta: MirostatEta = None
+    adaptive_target: AdaptiveTarget = None
+    adaptive_decay: AdaptiveDecay = None
+    logit_bias: LogitBias = None
     seed: Seed = None
     stop: Stop = None
     loop_guard: LoopGuard = None
@@ -264,6 +288,8 @@ _PANELS = {
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
     "dry_multiplier seed stop loop_guard",
+    "More samplers": "typical_p top_n_sigma xtc_probability xtc_threshold dynatemp_range dynatemp_exponent mirostat "
+    "mirostat_tau mirostat_eta adaptive_target adaptive_decay logit_bias",
     "Answer format": "schema regex choice grammar lark format logprobs",
     "Conversation": "resume continue_answer session no_save",
     "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import typer
 
-from mull.settings import LIMITS
+from mull.errors import UsageError
+from mull.settings import LIMITS, parse_bias
 
 
 def number(name: str, *spellings: str, metavar: str = "N", help: str) -> Any:  # noqa: A002 - typer's word
     """An option that is a number, within the limits of the setting of that name."""
     low, high = LIMITS[name]
-    return typer.Option(*spellings, metavar=metavar, min=low, max=high, help=help, show_default=False)
+
+    def no_nan(value: float | None) -> float | None:
+        if value is not None and math.isnan(value):  # no comparison with it is true
+            raise typer.BadParameter(f"nan is not in the range {low}<=x<={high}.")
+        return value
+
+    return typer.Option(
+        *spellings, metavar=metavar, min=low, max=high, help=help, show_default=False, callback=no_nan
+    )
+
+
+def _biases(values: list[str] | None) -> list[str] | None:
+    """A callback of --logit-bias. Raises UsageError for what is no bias."""
+    for value in values or ():
+        try:
+            parse_bias(value)
+        except ValueError as error:
+            hint = "For example: --logit-bias 42=-inf, or --logit-bias Paris=2."
+            raise UsageError("usage_error", f"--logit-bias takes {error}.", hint) from error
+    return values or None
 
 
 Temperature = Annotated[
@@ -70,4 +91,86 @@ Dry = Annotated[
 Seed = Annotated[
     int | None,
     number("seed", "--seed", help="Random seed: the same seed gives the same answer."),
+]
+TypicalP = Annotated[
+    float | None,
+    number(
+        "typical_p", "--typical-p", metavar="X", help="Locally typical sampling up to this total; 1 is off."
+    ),
+]
+TopNSigma = Annotated[
+    float | None,
+    number(
+        "top_n_sigma",
+        "--top-n-sigma",
+        metavar="X",
+        help="Drop logits X standard deviations below the best; -1 is off.",
+    ),
+]
+XtcProbability = Annotated[
+    float | None,
+    number(
+        "xtc_probability",
+        "--xtc-probability",
+        metavar="X",
+        help="XTC: how often the most likely tokens but the last are dropped; 0 is off.",
+    ),
+]
+XtcThreshold = Annotated[
+    float | None,
+    number("xtc_threshold", "--xtc-threshold", metavar="X", help="XTC: those at least this likely."),
+]
+DynatempRange = Annotated[
+    float | None,
+    number(
+        "dynatemp_range",
+        "--dynatemp-range",
+        metavar="X",
+        help="Dynamic temperature: temperature plus or minus X; 0 is off.",
+    ),
+]
+DynatempExponent = Annotated[
+    float | None,
+    number(
+        "dynatemp_exponent",
+        "--dynatemp-exponent",
+        metavar="X",
+        help="Dynamic temperature: how entropy maps to it.",
+    ),
+]
+Mirostat = Annotated[
+    int | None,
+    number(
+        "mirostat", "--mirostat", help="Mirostat 1 or 2, in place of top-k, top-p and the like; 0 is off."
+    ),
+]
+MirostatTau = Annotated[
+    float | None,
+    number("mirostat_tau", "--mirostat-tau", metavar="X", help="Mirostat: the target entropy."),
+]
+MirostatEta = Annotated[
+    float | None,
+    number("mirostat_eta", "--mirostat-eta", metavar="X", help="Mirostat: the learning rate."),
+]
+AdaptiveTarget = Annotated[
+    float | None,
+    number(
+        "adaptive_target",
+        "--adaptive-target",
+        metavar="X",
+        help="Adaptive-p: prefer tokens near this probability; -1 is off.",
+    ),
+]
+AdaptiveDecay = Annotated[
+    float | None,
+    number("adaptive_decay", "--adaptive-decay", metavar="X", help="Adaptive-p: how slowly it adapts."),
+]
+LogitBias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--logit-bias",
+        metavar="TOKEN=VALUE",
+        help="Add to the logits of a token (its id or its text); -inf bans it (repeatable).",
+        callback=_biases,
+    ),
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from mull.errors import MullError
 from mull.fs.text import is_unicode
-from mull.settings import LIMITS, Duration
+from mull.settings import LIMITS, Duration, parse_bias
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
 
@@ -65,6 +65,20 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("presence_penalty", float, "penalty on every token that has occurred"),
     ConfigKey("frequency_penalty", float, "penalty on a token for each time it has occurred"),
     ConfigKey("dry_multiplier", float, "strength of the DRY penalty on repeated sequences; 0 is off"),
+    ConfigKey("typical_p", float, "locally typical sampling: up to this total probability; 1 is off"),
+    ConfigKey("top_n_sigma", float, "drop logits this many standard deviations below the best; -1 is off"),
+    ConfigKey(
+        "xtc_probability", float, "XTC: how often to drop the most likely tokens but the last; 0 is off"
+    ),
+    ConfigKey("xtc_threshold", float, "XTC: the tokens at least this likely; above 0.5 is off"),
+    ConfigKey("dynatemp_range", float, "dynamic temperature: how far it may differ; 0 is off"),
+    ConfigKey("dynatemp_exponent", float, "dynamic temperature: how entropy maps to it"),
+    ConfigKey("mirostat", int, "Mirostat version, in place of top-k, top-p and the like; 0 is off"),
+    ConfigKey("mirostat_tau", float, "Mirostat: the target entropy"),
+    ConfigKey("mirostat_eta", float, "Mirostat: the learning rate"),
+    ConfigKey("adaptive_target", float, "adaptive-p: prefer tokens near this probability; -1 is off"),
+    ConfigKey("adaptive_decay", float, "adaptive-p: how slowly it adapts"),
+    ConfigKey("logit_bias", list, "values to add to logits: TOKEN=VALUE or TEXT=VALUE; -inf bans a token"),
     ConfigKey("seed", int, "random seed; the same seed gives the same answer"),
     ConfigKey("ctx", int, "context size in tokens; unset: as large as the conversation needs"),
     ConfigKey("threads", int, "CPU threads; unset: one per physical core"),
@@ -201,6 +215,12 @@ def check_kind(key: ConfigKey, value: Any) -> Any:
     allowed = has_kind(key.kind, value) and not (key.choices and value not in key.choices)
     if allowed and key.limits is not None:
         allowed = key.limits[0] <= value <= key.limits[1]  # False for NaN
+    if allowed and key.name == "logit_bias":
+        for bias in value:
+            try:
+                parse_bias(bias)
+            except ValueError as error:
+                raise ValueError(f'expects {error} in "{key.name}", not {_shown(bias)}') from error
     if not allowed:
         raise ValueError(f'expects {key.values} for "{key.name}", not {_shown(value)}')
     return value

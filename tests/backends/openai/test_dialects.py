@@ -284,6 +284,33 @@ def test_a_context_of_the_config_is_that_of_a_server_that_tells_none(office: Ope
     assert office("other", limit=512).backend.context_tokens == 512
 
 
+@pytest.mark.parametrize(
+    ("name", "sent", "missing"),
+    [
+        (
+            "llama_server",
+            {"xtc_probability": 0.5, "mirostat": 2, "logit_bias": [[5, -200.0], ["no", False]]},
+            "",
+        ),
+        (
+            "llama_cpp_server",
+            {"mirostat_mode": 2, "logit_bias": {"5": -100.0}},
+            "xtc_probability, logit_bias",
+        ),
+        ("vllm", {"logit_bias": {"5": -100.0}}, "xtc_probability, mirostat, logit_bias"),
+    ],
+)
+def test_samplers_are_sent_where_a_dialect_knows_them(
+    office: Open, name: str, sent: dict[str, Any], missing: str
+) -> None:
+    here = office(name)
+    given = Sampling(xtc_probability=0.5, mirostat=2, logit_bias=("5=-200", "no=-inf"))
+    events = here.events(sampling=given)
+    assert {key: here.asked.get(key) for key in sent} == sent
+    notices = [event.text for event in events if isinstance(event, Notice) and "not take" in event.text]
+    assert notices == ([f"office does not take {missing}."] if missing else [])
+
+
 def test_a_schema_is_sent_and_checked(office: Open) -> None:
     here = office("vllm")
     wanted = reading.from_schema({"type": "integer"})

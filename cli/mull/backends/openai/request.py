@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
 from typing import Any
 
-from mull.api.fields import limit_fields
+from mull.api.fields import limit_fields, sampling_fields
 from mull.api.messages import message_object
 from mull.backends.openai import ollama
 from mull.backends.openai.facts import Remote
@@ -18,16 +18,21 @@ from mull.backends.openai.formats import format_fields
 from mull.backends.openai.reasoning import ReasoningRequest
 from mull.endpoints.kind import ServerKind
 from mull.messages import Message
-from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings
+from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings, parse_bias
 from mull.turn.request import DEFAULT_LIMIT
 
 _COMMON = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 _ALL = tuple(field.name for field in fields_of(Sampling))
+_LLAMA_CPP_PYTHON = {
+    "mirostat": "mirostat_mode",
+    "mirostat_tau": "mirostat_tau",
+    "mirostat_eta": "mirostat_eta",
+}
 _LLAMA = (*_COMMON, "top_k", "min_p", "repeat_penalty")
 _NAMES: Mapping[ServerKind, Mapping[str, str]] = {
     "mull": {name: name for name in _ALL},
     "llama-server": {name: name for name in _ALL},
-    "llama_cpp.server": {name: name for name in _LLAMA},
+    "llama_cpp.server": {name: name for name in _LLAMA} | _LLAMA_CPP_PYTHON,
     "LM Studio": {name: name for name in _LLAMA},
     "vLLM": {name: name for name in _LLAMA} | {"repeat_penalty": "repetition_penalty"},
     "SGLang": {name: name for name in _LLAMA} | {"repeat_penalty": "repetition_penalty"},
@@ -46,9 +51,10 @@ def body(
 ) -> dict[str, Any]:
     """A streaming request. Messages carry their thinking to servers that render it as their template wants."""
     spelled = _NAMES.get(kind, _OPENAI)
-    sampling = {
-        spelled[name]: value for name in spelled if (value := getattr(settings.sampling, name)) is not None
-    }
+    given = sampling_fields(settings.sampling)
+    sampling = {spelled[name]: given[name] for name in spelled if name in given}
+    if bias := _bias(kind, settings.sampling):
+        sampling["logit_bias"] = bias
     made: dict[str, Any] = {
         "model": model,
         "messages": reasoning.chat or [_message(one, kind) for one in messages],
@@ -61,14 +67,21 @@ def body(
     }
     if settings.stop and reasoning.spares_thinking:
         made["stop"] = list(settings.stop)
-    if (
-        settings.continue_answer
-    ):  # llama-server repeats the beginning in its stream unless it is asked like this
+    if settings.continue_answer:  # asked like this, llama-server does not repeat the beginning in its stream
         made |= {"continue_final_message": True, "add_generation_prompt": False}
     if kind in ("llama-server", "mull"):
         made |= {"return_progress": True, "reasoning_control": True}
         made.setdefault("max_tokens", DEFAULT_LIMIT)
     return made
+
+
+def _bias(kind: ServerKind, sampling: Sampling) -> list[list[Any]] | dict[str, float]:
+    """llama-server knows texts too; OpenAI's field has token ids alone, with values from -100 to 100."""
+    if kind in ("mull", "llama-server"):
+        pairs: list[list[Any]] = sampling_fields(sampling).get("logit_bias", [])
+        return pairs
+    pairs_of_ids = [pair for pair in map(parse_bias, sampling.logit_bias or ()) if isinstance(pair[0], int)]
+    return {str(token): min(max(value, -100.0), 100.0) for token, value in pairs_of_ids}
 
 
 def left_out(remote: Remote, sampling: Sampling) -> list[str]:
@@ -77,8 +90,16 @@ def left_out(remote: Remote, sampling: Sampling) -> list[str]:
     return [
         name
         for name in _ALL
-        if name not in spelled and getattr(sampling, name) not in (None, getattr(DEFAULT_SAMPLING, name))
+        if name not in spelled
+        and getattr(sampling, name) not in (None, getattr(DEFAULT_SAMPLING, name))
+        and not (name == "logit_bias" and _takes_bias(remote, sampling))
     ]
+
+
+def _takes_bias(remote: Remote, sampling: Sampling) -> bool:
+    """Whether the whole bias can be sent."""
+    whole = len(_bias(remote.kind, sampling)) == len(sampling.logit_bias or ())
+    return whole and not remote.facts.native
 
 
 def _message(message: Message, kind: ServerKind) -> dict[str, Any]:

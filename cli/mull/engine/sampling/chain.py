@@ -19,6 +19,7 @@ from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.request import GrammarSpec
 from mull.engine.sampling import token_trie
+from mull.engine.sampling.logit_bias import add_bias
 from mull.errors import EngineError, UsageError
 from mull.settings import DEFAULT_SAMPLING, Sampling, over
 
@@ -31,11 +32,15 @@ _COLDEST = 1e-6  # below, logits divided by the temperature leave the range of f
 _LARGE = 8192
 """Tokens of a vocabulary above which the largest logit is searched directly: llama.cpp first copies all of them with
 their ids (151,936 tokens: 0.17 ms, directly 0.03 ms), once for each sequence in every step."""
+_MIROSTAT_M = 100  # tokens for Mirostat 1's estimate, as in llama.cpp (common/sampling.cpp)
+_IMPOSSIBLE = (
+    1e-30  # less likely tokens are dropped before typical sampling, which takes the logarithm of 0 else
+)
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")  # llama.cpp's defaults (common/common.h)
 
 
 class Chain:
-    """One sequence's samplers: penalties, DRY, top-k, top-p, min-p, temperature, then a random draw (or greedy)."""
+    """One sequence's samplers: bias, penalties, DRY, those that drop tokens, temperature, then a draw (or greedy)."""
 
     def __init__(self, model: Model, sampling: Sampling) -> None:
         llama = library.bindings()
@@ -49,6 +54,10 @@ class Chain:
         self._greedy = False
         self._spec: GrammarSpec | None = None
         self._grammar: GrammarSampler | None = None  # for the spec, made when it is needed
+        # 2**32 - 1 means "a random seed" to llama.cpp, so it is never drawn here nor passed on.
+        seed = int.from_bytes(os.urandom(8)) if chosen.seed is None else chosen.seed
+        self._seed = seed % (2**32 - 1)
+        self._biased = add_bias(model, chosen.logit_bias or (), self._add)
         self._add_penalties(model.n_vocab, chosen)
         self._add_dry(model.vocabulary, chosen)
         self._add_choice(chosen)
@@ -56,7 +65,7 @@ class Chain:
     def sample(self, context: Context, row: int) -> int:
         """Sample from output row `row` of the last decode, and accept the token. Raises EngineError at a grammar's dead
         end."""
-        greedy = self._greedy and not self.has_penalties
+        greedy = self._greedy and not self.has_penalties and not self._biased
         if self._spec is not None and self.handle is not None:
             logits = context.logits(row, self._model.n_vocab)
             token = self._matched(self._spec).sample(None if greedy else self.handle, logits)
@@ -153,16 +162,42 @@ class Chain:
             self._greedy = True
             self._add(self._llama.llama_sampler_init_greedy())
             return
+        llama = self._llama
+        if chosen.mirostat:
+            self._add(llama.llama_sampler_init_temp(temperature))
+            self._add(self._mirostat(chosen))
+            return
+        if chosen.top_n_sigma is not None and chosen.top_n_sigma > 0:
+            self._add(llama.llama_sampler_init_top_n_sigma(chosen.top_n_sigma))
         if chosen.top_k and chosen.top_k > 0:
-            self._add(self._llama.llama_sampler_init_top_k(chosen.top_k))
+            self._add(llama.llama_sampler_init_top_k(chosen.top_k))
+        if chosen.typical_p is not None and chosen.typical_p < 1:
+            self._add(llama.llama_sampler_init_min_p(_IMPOSSIBLE, 1))
+            self._add(llama.llama_sampler_init_typical(chosen.typical_p, 1))
         if chosen.top_p is not None and chosen.top_p < 1:
-            self._add(self._llama.llama_sampler_init_top_p(chosen.top_p, 1))
+            self._add(llama.llama_sampler_init_top_p(chosen.top_p, 1))
         if chosen.min_p:
-            self._add(self._llama.llama_sampler_init_min_p(chosen.min_p, 1))
-        self._add(self._llama.llama_sampler_init_temp(temperature))
-        # 2**32 - 1 means "a random seed" to llama.cpp, so it is never drawn here nor passed on.
-        seed = int.from_bytes(os.urandom(8)) if chosen.seed is None else chosen.seed
-        self._add(self._llama.llama_sampler_init_dist(seed % (2**32 - 1)))
+            self._add(llama.llama_sampler_init_min_p(chosen.min_p, 1))
+        if chosen.xtc_probability:
+            threshold = chosen.xtc_threshold or 0.0
+            self._add(llama.llama_sampler_init_xtc(chosen.xtc_probability, threshold, 1, self._seed))
+        if chosen.dynatemp_range:
+            exponent = 1.0 if chosen.dynatemp_exponent is None else chosen.dynatemp_exponent
+            self._add(llama.llama_sampler_init_temp_ext(temperature, chosen.dynatemp_range, exponent))
+        else:
+            self._add(llama.llama_sampler_init_temp(temperature))
+        if chosen.adaptive_target is not None and chosen.adaptive_target >= 0:
+            decay = chosen.adaptive_decay or 0.0
+            self._add(llama.llama_sampler_init_adaptive_p(chosen.adaptive_target, decay, self._seed))
+        else:
+            self._add(llama.llama_sampler_init_dist(self._seed))
+
+    def _mirostat(self, chosen: Sampling) -> Any:
+        tau, eta = chosen.mirostat_tau or 0.0, chosen.mirostat_eta or 0.0
+        if chosen.mirostat == 1:
+            n_vocab = self._model.n_vocab
+            return self._llama.llama_sampler_init_mirostat(n_vocab, self._seed, tau, eta, _MIROSTAT_M)
+        return self._llama.llama_sampler_init_mirostat_v2(self._seed, tau, eta)
 
 
 def _checked(chosen: Sampling) -> Sampling:
