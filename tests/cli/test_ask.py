@@ -25,6 +25,7 @@ KEYS = {
     "timing",
     "session",
     "placement",
+    "threads",
 }
 
 

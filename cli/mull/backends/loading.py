@@ -175,6 +175,7 @@ def _load(
             n_parallel=width,
             n_ctx_total=shared_tokens,
             draft_model=draft_model,
+            fixed_threads=asked.threads is not None,
             state_store=replace(state_store, model=name) if state_store is not None else None,
         )
         undo.pop_all()

@@ -81,7 +81,11 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("logit_bias", list, "values to add to logits: TOKEN=VALUE or TEXT=VALUE; -inf bans a token"),
     ConfigKey("seed", int, "random seed; the same seed gives the same answer"),
     ConfigKey("ctx", int, "context size in tokens; unset: as large as the conversation needs"),
-    ConfigKey("threads", int, "CPU threads; unset: one per physical core"),
+    ConfigKey(
+        "threads",
+        int,
+        "CPU threads, fixed; unset: one per physical core, fewer while other programs use the cores",
+    ),
     ConfigKey("gpu_layers", int, "layers to offload to the GPU; -1 is all, 0 keeps the GPU out"),
     ConfigKey("device", str, "GPUs to use, as mull doctor names them (Vulkan0,Vulkan1), or none"),
     ConfigKey("kv_type", str, "KV cache quantization", ("f16", "q8_0", "q4_0")),

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mull.engine import compute_params
+from mull.engine.adaptive_threads import AdaptiveThreads
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
 from mull.engine.model import Model
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 _X86 = frozenset({"x86_64", "amd64"})
 _POLL = 0.05  # seconds between two checks for a stop
+
+_SPLIT_KV = 256
+"""Cells from which flash attention may split the KV cache between the threads, so that their number changes the last
+bits: 512 of them (ggml-cpu/ops.cpp, use_split_kv_path), rounded up to a multiple of 256 (llama-kv-cache.cpp). Nothing
+else that is computed on a CPU depends on the number of threads (tested)."""
 
 ABORTED = 2  # llama.h, llama_decode
 NO_KV_SLOT = 1
@@ -54,11 +60,20 @@ def check_context(model: Model, settings: EngineSettings, n_ctx: int) -> None:
         Context(model, settings, n_ctx, 1).close()
 
 
+def threads_for(model: Model, settings: EngineSettings, *, fixed: bool | None = None) -> AdaptiveThreads:
+    """How many threads compute with this model: at most the plan's, or `fixed` (None: where the settings name them).
+
+    Where a GPU computes, nothing is adapted: there the threads wait for it.
+    """
+    most = compute_params.choose_params(model.n_params, settings).threads
+    fixed = settings.threads is not None if fixed is None else fixed
+    return AdaptiveThreads(most, fixed=fixed or model.on_gpu)
+
+
 class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
-    `sparse`: each row attends to a small part of the cells.
-
+    `sparse`: each row attends to a small part of the cells. `threads`: what contexts before this one learnt.
     Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
     """
 
@@ -71,6 +86,7 @@ class Context:
         *,
         n_rows: int = 1,
         sparse: bool = False,
+        threads: AdaptiveThreads | None = None,
     ) -> None:
         llama = library.bindings()
         big = model.n_params > compute_params.SMALL_MODEL
@@ -91,7 +107,9 @@ class Context:
             False  # a sliding-window model needs cells for its window only; the memory plan counts no more
         )
         params.offload_kqv = params.op_offload = model.on_gpu
-        params.n_threads = params.n_threads_batch = chosen.threads
+        self._threads = threads or threads_for(model, settings)
+        self.threads = self._threads.most  # of the last step
+        params.n_threads = params.n_threads_batch = self.threads
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data
         params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{chosen.kv_type.upper()}")
@@ -116,20 +134,38 @@ class Context:
             raise not_generative(model.path, model.architecture)
         self.n_ctx = int(llama.llama_n_ctx(self.handle))
         self.n_batch = int(llama.llama_n_batch(self.handle))
+        self._splits_kv = self.attention.flash is not False and chosen.kv_type == "f16"
+        self._alone = n_seq == 1
         self.batch = Batch(llama, self.n_batch)
         self.fatal: str | None = None  # why llama.cpp would have ended the process; nothing works after it
         self._worker = _DecodeThread() if big or model.on_gpu else None
         if self._worker is not None and model.on_gpu:
             self._worker.watch(self._failed)
 
-    def decode(self, stopped: Callable[[], bool]) -> int:
-        """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes."""
+    def decode(self, stopped: Callable[[], bool], *, repeatable: bool = False) -> int:
+        """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes.
+
+        `repeatable`: the same bits as in every other run.
+        """
         if self.fatal is not None:
             return FATAL
+        rows = self.batch.size
+        threads = self._threads.begin(rows, fixed=repeatable and self._threads_change_bits())
+        if threads != self.threads:
+            self._llama.llama_set_n_threads(self.handle, threads, threads)
+            self.threads = threads
         self._interrupt.clear()
         if self._worker is None:
-            return int(self._llama.llama_decode(self.handle, self.batch.raw))
-        return self._worker.run(self._compute, stopped, self._interrupt)
+            code = int(self._llama.llama_decode(self.handle, self.batch.raw))
+        else:
+            code = self._worker.run(self._compute, stopped, self._interrupt)
+        if code == 0:
+            self._threads.end(rows, threads)
+        return code
+
+    def _threads_change_bits(self) -> bool:
+        deep = self.batch.last_position >= _SPLIT_KV or not self._alone
+        return deep and self._splits_kv and self.n_ctx > _SPLIT_KV
 
     def _failed(self, message: str) -> None:
         """In the decode thread, which then never returns: a fatal error of the device."""
@@ -199,6 +235,11 @@ class Batch:
         self.raw.seq_id = ctypes.cast(self._seq_pointers, ctypes.POINTER(pointer))
         self.raw.logits = ctypes.cast(self._logits, ctypes.POINTER(ctypes.c_int8))
         self.size = 0
+
+    @property
+    def last_position(self) -> int:
+        """The position of the last row in its sequence."""
+        return self._positions[self.size - 1]
 
     def clear(self) -> None:
         """Remove all rows."""

@@ -19,7 +19,7 @@ from mull.engine.compute_params import (
     SHORT_ANSWER,
     choose_params,
 )
-from mull.engine.context import ABORTED, FATAL, NO_KV_SLOT, Context, attention_for
+from mull.engine.context import ABORTED, FATAL, NO_KV_SLOT, Context, attention_for, threads_for
 from mull.engine.generation import Generation
 from mull.engine.kv.prefill import SMALLEST_CHUNK, ChunkSize
 from mull.engine.kv.prompt_cache import PromptCache
@@ -45,6 +45,7 @@ class Engine:
     """Computes with one model. `n_parallel` requests can be live at once; a context manager.
 
     `n_ctx_total`: tokens that all sequences together may hold; None: `n_parallel` times what each may hold.
+    `fixed_threads`: the number of threads is not adapted while it runs; None: it is where the settings name none.
     The engine owns `draft_model`, and raises EngineError where the two vocabularies differ.
     """
 
@@ -57,6 +58,7 @@ class Engine:
         n_ctx_total: int | None = None,
         draft_model: Model | None = None,
         state_store: StateStore | None = None,
+        fixed_threads: bool | None = None,
     ) -> None:
         self.model = model
         self.settings = settings
@@ -72,6 +74,7 @@ class Engine:
             self._prompt_cache,
             limit=max(self.n_ctx_max, n_ctx_total or self.n_ctx_max * n_parallel),
             n_rows=self._drafting.max_rows,
+            threads=threads_for(model, settings, fixed=fixed_threads),
         )
         self._chunk = ChunkSize(
             choose_params(model.n_params, settings).batch_size,
@@ -238,7 +241,10 @@ class Engine:
         ]
         begun = time.perf_counter()
         try:
-            code = context.decode(lambda: any(sequence.stopped() for sequence, _ in shares))
+            code = context.decode(
+                lambda: any(sequence.stopped() for sequence, _ in shares),
+                repeatable=any(sequence.repeatable for sequence, _ in shares),
+            )
         except BaseException:
             self._roll_back(context, shares)
             raise

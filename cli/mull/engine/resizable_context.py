@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mull.engine.adaptive_threads import AdaptiveThreads
 from mull.engine.compute_params import (
     ANSWER_RESERVE,
     CONTEXT_STEP,
@@ -44,6 +45,7 @@ class ResizableContext:
         *,
         limit: int,
         n_rows: int,
+        threads: AdaptiveThreads,
     ) -> None:
         self.context: Context | None = None
         self._model = model
@@ -52,6 +54,7 @@ class ResizableContext:
         self._prompt_cache = prompt_cache
         self._limit = limit
         self._n_rows = n_rows  # of logits per step
+        self._threads = threads
         self._sparse = False
         self._cost = AttentionCost()
         rule = choose_params(model.n_params, settings).flash_attention is None
@@ -123,7 +126,13 @@ class ResizableContext:
         self.close()  # first, so that both contexts are never in memory together
         try:
             new = Context(
-                self._model, self._settings, size, len(slots), n_rows=self._n_rows, sparse=self._sparse
+                self._model,
+                self._settings,
+                size,
+                len(slots),
+                n_rows=self._n_rows,
+                sparse=self._sparse,
+                threads=self._threads,
             )
         except EngineError:
             for slot in slots:

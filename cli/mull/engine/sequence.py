@@ -64,6 +64,7 @@ class LiveSequence:
     complete: bool = True  # once it is closed: whether the grammar that constrained it was complete
     drafted: int = 0  # tokens that were drafted
     accepted: int = 0  # drafted tokens that were accepted
+    threads: tuple[int, int] | None = None  # the fewest and the most that its tokens were computed with
     _rows: int = 0  # rows of logits that are not sampled yet
     _draft: deque[int] = field(default_factory=deque)  # drafted tokens in the KV cache, not accepted yet
     _events: deque[Prefill | Piece] = field(default_factory=deque)
@@ -129,6 +130,11 @@ class LiveSequence:
         """Its reader has read all events, and there is something to compute."""
         idle = self._events or self._rows or self.ended or self.preempted or self._failure
         return not idle and self.generated < self._limit
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request gives the same text in every run."""
+        return self._request.sampling.repeatable
 
     @property
     def prompt(self) -> Sequence[int]:
@@ -211,6 +217,9 @@ class LiveSequence:
         When no token is pending any more, `row` is the row of the last one, and the rows of the draft follow it.
         """
         slot, pending = self.slot, self.pending
+        if self.generated:
+            fewest, most = self.threads or (context.threads, context.threads)
+            self.threads = min(fewest, context.threads), max(most, context.threads)
         slot.tokens += pending[:count]
         del pending[:count]
         if self.generated == 0 and len(slot.tokens) <= self._total:

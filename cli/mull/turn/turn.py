@@ -330,6 +330,7 @@ class Turn:
             logprobs=None if self.settings.logprobs is None else (*self.chances, *self.unassigned_chances),
             tokens=(*self.prompt.prefill, *self.generated),
             begun=self.begun,
+            threads=self.generation.threads,
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from mull.engine.context import Context
+from mull.engine.context import Context, threads_for
 from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
@@ -72,6 +72,7 @@ class DraftModel:
         self._settings = EngineSettings(
             threads=settings.threads, gpu_layers=settings.gpu_layers, device=settings.device
         )
+        self._threads = threads_for(model, settings)
         self._n_vocab = n_vocab
         self._slot = Slot(0, model.window)
         self._context: Context | None = None
@@ -127,7 +128,13 @@ class DraftModel:
         if old is None or len(text) + count > old.n_ctx:
             state, tokens = slot.save(old) if old is not None else None, slot.tokens
             self._free()
-            self._context = old = Context(self.model, self._settings, len(text) + count + _CONTEXT_RESERVE, 1)
+            self._context = old = Context(
+                self.model,
+                self._settings,
+                len(text) + count + _CONTEXT_RESERVE,
+                1,
+                threads=self._threads,
+            )
             slot.tokens = tokens
             slot.restore(old, state)
         known = min(self._known, len(slot.tokens)) if owner is self._owner else 0
@@ -141,7 +148,7 @@ class DraftModel:
         slot = self._slot
         context.batch.clear()
         context.batch.add(tokens, len(slot.tokens), slot.seq, logits=1)
-        if stopped() or context.decode(stopped):
+        if stopped() or context.decode(stopped, repeatable=True):  # equal drafts, so equal batches
             slot.truncate(context, len(slot.tokens))
             return False
         slot.tokens += tokens

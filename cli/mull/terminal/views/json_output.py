@@ -107,6 +107,8 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
         "session": session,
         "placement": None if done.placement is None else asdict(done.placement),
     }
+    if done.threads is not None:
+        result["threads"] = list(done.threads)
     if done.empty:
         result["notices"] = [asdict(Notice("empty_answer", EMPTY_ANSWER))]
     if done.logprobs is not None:

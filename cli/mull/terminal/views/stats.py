@@ -11,6 +11,7 @@ def stats_line(done: Done) -> str:
     usage, timing = done.usage, done.timing
     cached = f" ({usage.cached} cached)" if usage.cached else ""
     drafted = (f"drafted {usage.drafted} ({usage.accepted} accepted)",) if usage.drafted else ()
+    threads = (f"{_range(done.threads)} threads",) if done.threads and done.threads[1] > 1 else ()
     return " · ".join(
         (
             f"prompt {usage.prompt}{cached}",
@@ -18,6 +19,7 @@ def stats_line(done: Done) -> str:
             f"answer {usage.answer}",
             *drafted,
             f"{timing.tokens_per_second:.1f} tokens/s",
+            *threads,
             f"load {timing.load:.2f} s",
             f"first token {timing.first_token:.2f} s",
             *((_place(done.placement),) if done.placement else ()),
@@ -41,3 +43,8 @@ def figures(done: Done, context: str = "") -> list[str]:
     if timing.tokens_per_second:
         parts.append(f"{timing.tokens_per_second:,.0f} tokens/s")
     return [*parts, f"context {context}"] if context else parts
+
+
+def _range(both: tuple[int, int]) -> str:
+    fewest, most = both
+    return str(most) if fewest == most else f"{fewest} to {most}"
