@@ -153,10 +153,10 @@ class Done:
 
     With the finish `loop`, the model repeated itself and was cut (`turn/loop_guard.py`). With the finish `schema`,
     `error` says how the answer violates the schema; the answer is complete nonetheless.
-    `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of thinking and answer, so
-    that it can be continued (`Message.tokens`); empty where they are unknown. `begun`: how many characters of the
-    thinking and of the answer were there before this turn. `placement`: None at an endpoint. `threads`: the fewest and
-    the most that its tokens were computed with; None where nothing was computed here.
+    `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of thinking and
+    answer, so that it can be continued (`Message.tokens`); empty where they are unknown. `begun`: how many characters
+    of the thinking and of the answer were there before this turn. `placement`: None at an endpoint. `threads`: the
+    fewest and the most that its tokens were computed with; None where nothing was computed here.
     """
 
     model: str

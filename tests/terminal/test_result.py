@@ -82,6 +82,7 @@ def test_a_result_has_exactly_these_keys() -> None:
             "answer": 0.02,
             "tokens_per_second": 910.0,
         },
+        "placement": None,
         "session": "8f3a",
     }
 
