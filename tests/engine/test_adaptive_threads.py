@@ -91,7 +91,7 @@ def test_a_trial_that_fails_is_repeated_ever_more_rarely() -> None:
     assert counts[-100:].count(2) < counts[:200].count(2)
 
 
-def test_where_more_threads_get_more_of_a_crowded_machine_they_stay() -> None:
+def test_where_more_threads_get_more_of_a_full_machine_they_stay() -> None:
     machine = Machine(other=1)
     machine.seconds = lambda threads: 0.1 / threads  # type: ignore[method-assign]
     threads = machine.threads()

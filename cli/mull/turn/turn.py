@@ -308,8 +308,7 @@ class Turn:
         """What lets the answer be longer, where this limit cut it."""
         if limit != "context":
             return "Allow more tokens with --max-tokens."
-        engine = self.loaded.engine
-        larger = engine.n_ctx_max < engine.model.n_ctx_train
+        larger = self.loaded.engine.n_ctx_max < self.loaded.engine.model.n_ctx_train
         return "Raise --ctx, or shorten the input." if larger else "Shorten the input, or ask for less."
 
     def done(self, finish: Finish, limit: Limit | None = None, *, error: MullError | None = None) -> Done:
