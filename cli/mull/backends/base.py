@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mull.control import TurnControl
 from mull.errors import MullError, UsageError
@@ -18,12 +18,16 @@ from mull.messages import Message
 from mull.settings import FormatKind, Sampling, TurnSettings
 from mull.turn.request import TurnRequest, TurnSource
 
+if TYPE_CHECKING:
+    from mull.models.resolved import Resolved
+
 __all__ = [
     "LOCAL_CAPABILITIES",
     "Capabilities",
     "ChatBackend",
     "Identified",
     "KeyedEvent",
+    "OfFile",
     "Restarted",
     "TokenCount",
     "TurnRequest",
@@ -168,6 +172,24 @@ class Identified(Protocol):
 
     def identity(self) -> Mapping[str, Any]:
         """JSON values: the model's files, versions, how it is loaded; see `identity.py`. Raises no error."""
+
+
+class OfFile:
+    """What names a backend for a model file."""
+
+    resolved: Resolved
+
+    @property
+    def name(self) -> str:
+        return self.resolved.name
+
+    @property
+    def reference(self) -> str:
+        return self.resolved.reference
+
+    @property
+    def location(self) -> str:
+        return str(self.resolved.path)
 
 
 class ChatBackend(Protocol):

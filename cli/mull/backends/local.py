@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mull.backends.background_job import BackgroundJob
-from mull.backends.base import LOCAL_CAPABILITIES, Capabilities, KeyedEvent, TokenCount, TurnSource
+from mull.backends.base import LOCAL_CAPABILITIES, Capabilities, KeyedEvent, OfFile, TokenCount, TurnSource
 from mull.backends.loading import load
 from mull.control import TurnControl
 from mull.errors import ContextOverflow, Interrupted, MullError
@@ -40,7 +40,7 @@ STEPS = 50  # progress reports per load
 POLL_SECONDS = 0.05  # how soon a finished load, or a stop, is noticed
 
 
-class LocalBackend:
+class LocalBackend(OfFile):
     """One model, loading or loaded. `parallel`: for how many turns at a time `stream_many` is prepared (None: one)."""
 
     def __init__(
@@ -64,18 +64,6 @@ class LocalBackend:
         self._persist: Callable[[], None] | None = None  # writes the last turn's prompt cache
         self._owns_weights = True
         self._identity: Mapping[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.resolved.name
-
-    @property
-    def reference(self) -> str:
-        return str(self.resolved.path.absolute()) if self.resolved.source == "file" else self.resolved.name
-
-    @property
-    def location(self) -> str:
-        return str(self.resolved.path)
 
     @property
     def capabilities(self) -> Capabilities:

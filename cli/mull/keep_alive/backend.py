@@ -21,6 +21,7 @@ from mull.backends.base import (
     ChatBackend,
     Identified,
     KeyedEvent,
+    OfFile,
     TokenCount,
     TurnSource,
     one_by_one,
@@ -40,7 +41,7 @@ POLL_SECONDS = 0.02  # how soon a server that has loaded, or a stop, is noticed
 FRESH = 0.5  # seconds for which a server that has answered is taken to be there still
 
 
-class KeptBackend:
+class KeptBackend(OfFile):
     """One model. `in_process` makes the backend to use where no server can be used.
 
     `persists`: the prompt cache on disk may get these conversations.
@@ -69,18 +70,6 @@ class KeptBackend:
         self._load_seconds = 0.0
         self._persists = persists and spec.prompt_cache is not None
         self._persist = False  # there is a finished turn to write
-
-    @property
-    def name(self) -> str:
-        return self.resolved.name
-
-    @property
-    def reference(self) -> str:
-        return self._spec.reference
-
-    @property
-    def location(self) -> str:
-        return str(self.resolved.path)
 
     @property
     def context_tokens(self) -> int | None:

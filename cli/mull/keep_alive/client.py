@@ -12,14 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from mull.api.errors import read_exact_error
-from mull.api.events import EventReader
 from mull.api.request import request_body
+from mull.backends.openai.exact_events import exact_events
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client, Response
 from mull.errors import MullError
 from mull.events import Done, Event
-from mull.fs.json_text import parse_json
 from mull.keep_alive.record import KeptServer
 from mull.keep_alive.status import ANSWER_NOW, COMPLETIONS, CONTROL, PERSIST, STATUS, STOP, TOKENS, Status
 from mull.messages import Message
@@ -29,7 +28,6 @@ ANSWER_SECONDS = 2.0  # for what a server answers at once, even while it compute
 STOP_SECONDS = 1.0  # until a stopped turn has ended; then the connection is closed
 TURN_SECONDS = 86_400.0  # of silence: a turn may wait for others, and a large prompt takes its time
 LOOK_SECONDS, STOPPED_SECONDS = 0.5, 4.0  # how often the process is looked at, and how long it may be stopped
-_DATA, _END = b"data: ", b"data: [DONE]"
 
 
 class Gone(Exception):
@@ -87,7 +85,7 @@ class KeptClient:
                 "POST", self._prefix + COMPLETIONS, body, control=relay, seconds=TURN_SECONDS
             ) as response:
                 relay.completion = response.headers.get("x-completion-id", "")
-                yield from _events(response)
+                yield from _events(response, self._client.name)
         except ServerError as error:
             raise _failure(error) from error
 
@@ -157,20 +155,10 @@ class _Relay(TurnControl):
             self._client.act(self.completion, action)
 
 
-def _events(response: Response) -> Iterator[Event]:
-    reader = EventReader()
-    for line in response.lines():
-        if line.startswith(b"{"):  # refused before it began
-            _check(parse_json(line))
-        if not line.startswith(_DATA) or line == _END:
-            continue
-        chunk = parse_json(line.removeprefix(_DATA))
-        if not chunk.get("mull"):
-            _check(chunk)
-        event = reader.feed(chunk)
+def _events(response: Response, name: str) -> Iterator[Event]:
+    for _, event in exact_events(response, name):
         if event is not None:
             yield event
-            response.renew()
         if isinstance(event, Done):
             return
     raise Gone

@@ -68,7 +68,7 @@ class ServerSpec:
     ) -> ServerSpec:
         path = resolved.path.absolute()
         return cls(
-            reference=str(path) if resolved.source == "file" else resolved.name,
+            reference=resolved.reference,
             path=path,
             folders=tuple(folder.absolute() for folder in folders),
             engine=engine,

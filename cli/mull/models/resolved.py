@@ -50,6 +50,11 @@ class Resolved:
     address: Address | None = None
 
     @property
+    def reference(self) -> str:
+        """What `-m` takes to get it again, from any folder."""
+        return str(self.path.absolute()) if self.source == "file" else self.name
+
+    @property
     def file(self) -> Path:
         """The model's file, for what needs one. Raises UsageError (no_model_file) where there is none."""
         if self.address is not None:

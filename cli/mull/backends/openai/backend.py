@@ -15,7 +15,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mull import __version__
-from mull.backends.base import Capabilities, KeyedEvent, TokenCount, TurnRequest, TurnSource
+from mull.backends.base import (
+    LOCAL_CAPABILITIES,
+    Capabilities,
+    KeyedEvent,
+    TokenCount,
+    TurnRequest,
+    TurnSource,
+)
 from mull.backends.openai.facts import ONE_MODEL, Remote, facts
 from mull.backends.openai.names import same_model
 from mull.control import TurnControl
@@ -31,18 +38,7 @@ if TYPE_CHECKING:
     from mull.backends.openai.counting import Estimate
 
 POLL_SECONDS = 0.05
-_FULL = Capabilities(
-    exact_token_count=True,
-    prompt_cache=True,
-    prompt_progress=True,
-    json_schema=True,
-    choice=True,
-    grammar=True,
-    logprobs=True,
-    answer_now=True,
-    parallel=True,
-    continues=True,
-)
+_MULL = replace(LOCAL_CAPABILITIES, context_size=False)
 _STRUCTURED = Capabilities(
     json_schema=True,
     regex=True,
@@ -53,8 +49,8 @@ _STRUCTURED = Capabilities(
     continues=True,
 )
 CAPABILITIES: dict[ServerKind, Capabilities] = {
-    "mull": replace(_FULL, regex=True, lark=True),
-    "llama-server": _FULL,
+    "mull": _MULL,
+    "llama-server": replace(_MULL, regex=False, lark=False),
     # A new request cuts the one that runs.
     "llama_cpp.server": Capabilities(json_schema=True, choice=True, grammar=True),
     "vLLM": replace(_STRUCTURED, lark=True),

@@ -8,17 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from mull.api.events import EventReader
 from mull.api.request import request_body
 from mull.backends.openai import failures
+from mull.backends.openai.exact_events import exact_events
 from mull.backends.openai.facts import Remote
-from mull.backends.openai.sse import DONE, EventData
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
-from mull.fs.json_text import parse_json
 from mull.messages import Message
 from mull.settings import TurnSettings
 
@@ -72,7 +70,6 @@ class _ExactTurn:
         self._remote = remote
         self._settings = settings
         self._control = control
-        self._reader = EventReader()
         self._last: Done | None = None  # the server's, of a turn that was stopped here
         self._texts: dict[type, list[str]] = {ThinkingDelta: [], AnswerDelta: []}
         self._counts: dict[type, int] = {ThinkingDelta: 0, AnswerDelta: 0}
@@ -81,11 +78,7 @@ class _ExactTurn:
     def read(self, response: Response) -> Iterator[Event]:
         """The events of the stream, up to a stop."""
         asked = False
-        for data in EventData(response.lines()):
-            if data == DONE:
-                break
-            chunk = _object(data, self._client.name)
-            event = self._event(chunk, response.key)
+        for chunk, event in exact_events(response, self._client.name):
             if isinstance(event, Done):
                 self._last = event
             if self._control.stopped:
@@ -98,7 +91,6 @@ class _ExactTurn:
             if event is not None:
                 self._passed_on(event)
                 yield event
-                response.renew()
             if self.done is not None:
                 return
             if self._control.wants_answer and not asked and isinstance(event, ThinkingDelta):
@@ -139,33 +131,7 @@ class _ExactTurn:
         elif isinstance(event, Done):
             self.done = event
 
-    def _event(self, chunk: Mapping[str, Any], key: str) -> Event | None:
-        if chunk.get("error") and "mull" not in chunk:
-            raise failures.in_stream(chunk["error"], self._client.name, None, key)
-        try:
-            return self._reader.feed(chunk)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise _invalid(self._client.name) from error
-
     def _ask(self, chunk: Mapping[str, Any], action: str) -> None:
         with suppress(ServerError):
             path = f"{self._client.url.api}/chat/completions/control"
             self._client.post_json(path, {"id": chunk.get("id"), "action": action}, seconds=5.0)
-
-
-def _object(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        found = parse_json(data, lenient=True)
-    except ValueError as error:
-        raise _invalid(name) from error
-    if not isinstance(found, dict):
-        raise _invalid(name)
-    return found
-
-
-def _invalid(name: str) -> ServerError:
-    return ServerError(
-        "endpoint_answer",
-        f"{name} sends no valid answer: an event of it is malformed.",
-        "Look at the server's log, and ask again.",
-    )

@@ -17,6 +17,7 @@ from mull.backends.base import (
     LOCAL_CAPABILITIES,
     Capabilities,
     KeyedEvent,
+    OfFile,
     TokenCount,
     TurnRequest,
     TurnSource,
@@ -36,7 +37,7 @@ from mull.settings import EngineSettings, ParallelSettings, Sampling, TurnSettin
 _WAIT = 0.02  # seconds for a message; other models of the server may have work
 
 
-class RpcBackend:
+class RpcBackend(OfFile):
     """One model over `workers`, loading or loaded. `patience`: see PATIENCE."""
 
     def __init__(
@@ -54,18 +55,6 @@ class RpcBackend:
         self._unread: deque[Any] = deque()  # messages that came while a count was waited for
         self._unsettled = 0  # turns that run, or whose end is still to be reported
         self._numbers = itertools.count()  # of turns, for the child
-
-    @property
-    def name(self) -> str:
-        return self.resolved.name
-
-    @property
-    def reference(self) -> str:
-        return str(self.resolved.path.absolute()) if self.resolved.source == "file" else self.resolved.name
-
-    @property
-    def location(self) -> str:
-        return str(self.resolved.path)
 
     @property
     def capabilities(self) -> Capabilities:
