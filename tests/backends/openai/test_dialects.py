@@ -258,7 +258,7 @@ def test_sampling_that_a_kind_does_not_know_is_said(office: Open) -> None:
 def test_ollamas_own_api_gets_what_v1_has_no_words_for(office: Open) -> None:
     here = office("ollama", limit=8192)
     sampling = Sampling(top_k=3, min_p=0.1, repeat_last_n=9, seed=7, dry_multiplier=0.8)
-    wanted = AnswerFormat("root ::= x", {"type": "integer"}, is_json=True)
+    wanted = reading.from_schema({"type": "integer"})
     here.plays(*here.dialect.chunks([], ["4", "2"], prompt=11), kind=here.dialect.kind)
     events = here.events(sampling=sampling, max_tokens=50, stop=("###",), answer_format=wanted)
     done = check_stream(events)

@@ -51,4 +51,4 @@ def body(
 def _format(wanted: AnswerFormat | None) -> Mapping[str, Any]:
     if wanted is None or not wanted.is_json:
         return {}
-    return {"format": dict(wanted.schema) if wanted.schema is not None else "json"}
+    return {"format": wanted.schema if wanted.schema is not None else "json"}
