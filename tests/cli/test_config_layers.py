@@ -70,6 +70,11 @@ def test_what_mends_a_broken_setting_works_with_it(
     assert mull(*words, env={"MULL_CTX": "x"} if broken == "variable" else {}).returncode == 0
 
 
+def test_a_misspelled_variable_is_named(mull: Run) -> None:
+    done = mull("config", env={"MULL_TEMPRATURE": "1", "MULL_CACHE_DIR": "/tmp/x", "MULL_DEBUG": ""})
+    assert done.stderr == b"MULL_TEMPRATURE has no effect; did you mean MULL_TEMPERATURE?\n"
+
+
 def test_a_blank_variable_is_not_set(mull: Run) -> None:
     assert mull("config", "get", "temperature", env={"MULL_TEMPERATURE": " "}).stdout == b""
 

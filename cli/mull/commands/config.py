@@ -12,6 +12,7 @@ from mull.commands._editor import open_file
 from mull.commands._options import Json, TurnFlags, completes
 from mull.config import CONFIG_FILE
 from mull.config.aliases import alias_of_key
+from mull.config.environment import misspelled
 from mull.errors import MullError
 from mull.fs import paths
 from mull.models.naming.reference import is_path
@@ -68,6 +69,8 @@ def listing(context: typer.Context, *, model: Model = None, json: Json = False) 
         for key, value, is_set in config.rows(settings)
     ]
     table(context.obj, ("Setting", "Value", "Meaning"), rows)
+    for note in misspelled():
+        context.obj.note(note)
 
 
 def _value(value: Any, *, is_set: bool) -> Styled:
@@ -116,8 +119,13 @@ def where(context: typer.Context, name: Name, *, model: Model = None, json: Json
         streams.note(f"A command's {flag} goes over all of them.")
 
 
+_FLAGS = {"theme": "--theme", "save": "--no-save", "prefix_cache": "--no-cache"}
+
+
 def _flag(name: str) -> str | None:
     """The spelling of the flag for a setting."""
+    if name in _FLAGS:
+        return _FLAGS[name]
     hint = get_type_hints(TurnFlags, include_extras=True).get(name)
     if hint is None:
         return None
@@ -219,7 +227,9 @@ def edit(context: typer.Context) -> None:
     file = _file()
     with config.edited(file):
         open_file(file)
-    config.load(file)
+    loaded = config.load(file)
+    for alias in loaded.aliases:
+        loaded.expand(alias)  # raises for one that is called like a model
     streams.note("The config file is valid.")
 
 

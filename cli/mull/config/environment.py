@@ -12,11 +12,23 @@ from typing import Any
 
 from mull.config.keys import KEYS, parse
 from mull.errors import UsageError
+from mull.suggest import nearest
 
 
 def variable(name: str) -> str:
     """The variable of a setting."""
     return f"MULL_{name.upper()}"
+
+
+def misspelled(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable that resembles one of a setting, and has no effect."""
+    known = [variable(key.name) for key in KEYS]
+    found = {name: nearest(name, known, cutoff=0.85) for name in environ if name.startswith("MULL_")}
+    return [
+        f"{name} has no effect; did you mean {near[0]}?"
+        for name, near in found.items()
+        if near and name not in known
+    ]
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
