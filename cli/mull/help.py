@@ -81,6 +81,7 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
     "mull sessions": (
         ("mull sessions", "list the conversations"),
         ('mull sessions search "sky blue"', "find a phrase"),
+        ("mull sessions replay sky 2", "generate the second turn again"),
         ("mull sessions prune --older 90d", "remove what was not used for 90 days"),
         ("mull sessions export sky -f html -o sky.html", "write one page of HTML"),
     ),

@@ -12,6 +12,7 @@ import typer
 from mull.commands._argument_checks import to_stdout
 from mull.commands._options import Json, completes
 from mull.commands._sessions_prune import prune
+from mull.commands._sessions_replay import replay
 from mull.commands._sessions_stats import stats
 from mull.errors import MullError
 from mull.store.formats import ExportFormat
@@ -265,5 +266,6 @@ def _store(streams: Streams) -> AbstractContextManager[Store]:
     return open_store_noted(streams)
 
 
+app.command("replay")(replay)
 app.command("prune")(prune)
 app.command("stats")(stats)
