@@ -1,7 +1,7 @@
 # make setup        make .venv with llama.cpp compiled for this machine; every other target does it where it is missing
 #                   BACKEND=cpu|cuda|vulkan|metal|hip|sycl chooses what llama.cpp computes on; later runs keep it
 # make try          two answers: pebble's with its thinking, and SmolLM2's, a small general model (98 MB, downloaded once)
-# make test         the whole test suite
+# make test         the whole test suite; SmolLM2 is downloaded once (98 MB), and without it some tests are skipped
 # make test-vulkan  the tests on a Vulkan device; where there is none, a line says what is missing
 # make fast         the test suite without what takes long
 # make check        ruff, mypy, the rules of structure and language, stale docs
@@ -48,13 +48,14 @@ try: setup
 	@$(BIN)/python -m tryout
 
 test: setup
+	@$(BIN)/python -m tests.real
 	@$(BIN)/python -m pytest -n $(JOBS)
 
 test-vulkan: setup
 	@MULL_TEST_VULKAN=1 $(BIN)/python -m pytest tests/vulkan
 
 fast: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not real"
 
 check: setup
 	@$(BIN)/ruff check .
@@ -80,7 +81,7 @@ fuzz: setup
 
 coverage: setup
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) -m "not slow"
+	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) -m "not slow and not real"
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m tests.coverage_report
 
