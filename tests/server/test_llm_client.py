@@ -26,7 +26,12 @@ def llm(server: RunningServer, tmp_path: Path) -> Llm:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "llm", *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LLM_USER_PATH": str(tmp_path)},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "LLM_USER_PATH": str(tmp_path),
+                "LLM_LOAD_PLUGINS": "",  # the package with SmolLM2 is one, and loads llama.cpp
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
