@@ -12,7 +12,7 @@ import typer
 from mull.commands._editor import open_file
 from mull.commands._options import Json, completes
 from mull.config import trust
-from mull.config.project import project_file
+from mull.config.places import project_file
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.fs.atomic import create_atomic

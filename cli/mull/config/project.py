@@ -1,6 +1,6 @@
-"""A project's settings: the nearest `.mull.toml` from the working folder upwards.
+"""A project's settings, from its `.mull.toml`.
 
-In: the folder to look from. Out: a `Project`. Anybody may have written the file, so it sets only what a prompt template
+In: the file's path. Out: a `Project`. Anybody may have written the file, so it sets only what a prompt template
 may set: texts, thinking and sampling always, a model and how it is loaded once the folder is trusted (`trust.py`).
 Raises MullError (invalid_config) that names the key for anything else.
 """
@@ -19,7 +19,7 @@ from mull.config.aliases import ALIASES
 from mull.config.file import MODELS, document, invalid, read_aliases, read_layer
 from mull.config.keys import BY_NAME
 from mull.config.layers import Layer, Values
-from mull.config.trust import PROJECT_FILE
+from mull.config.places import beside
 from mull.fs import ownership
 from mull.fs.toml_text import line_of, line_of_table
 from mull.settings import EngineSettings, Sampling
@@ -42,11 +42,8 @@ class Project:
     notices: tuple[str, ...] = ()
 
 
-def read_project(here: Path | None) -> Project | None:
-    """The project's settings; None without a file."""
-    path = project_file(here)
-    if path is None:
-        return None
+def read_project(path: Path) -> Project:
+    """The settings of a project's file."""
     for place in (path.parent, path):
         if why := ownership.foreign(place):
             if not trust.is_trusted(path):
@@ -65,19 +62,6 @@ def read_project(here: Path | None) -> Project | None:
             raise invalid(path, what, line_of(text, name) or line_of(text, name, ALIASES))
     layer = replace(layer, aliases={alias: _absolute(path, model) for alias, model in aliases.items()})
     return Project(layer) if trust.is_trusted(path) else _untrusted(path, layer)
-
-
-def project_file(here: Path | None) -> Path | None:
-    """The nearest file, up to the repository's root; outside of one, up to the home folder or the disk's root."""
-    if here is None:
-        return None
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - also of a user without a home
-    for folder in (here, *here.parents):
-        if os.path.lexists(folder / PROJECT_FILE):
-            return folder / PROJECT_FILE
-        if folder == home or (folder / ".git").exists():
-            return None
-    return None
 
 
 def _check_keys(path: Path, text: str, values: Mapping[str, Any]) -> None:
@@ -115,14 +99,6 @@ def _absolute(path: Path, name: str) -> str:
     if not is_path(name) or name.startswith("~"):
         return name
     return str(path.parent / name)
-
-
-def beside(path: Path, chat_template: str) -> str:
-    """A chat template as a config file names it: a name, or a path that counts from the file's folder."""
-    from mull.chat_template.builtin import BUILTIN
-
-    expanded = os.path.expanduser(chat_template)  # noqa: PTH111 - also of a user without a home
-    return chat_template if chat_template in BUILTIN else str(path.parent / expanded)
 
 
 def _untrusted(path: Path, layer: Layer) -> Project:

@@ -15,14 +15,18 @@ from mull.config.environment import read_environment
 from mull.config.file import CONFIG_FILE, invalid, load
 from mull.config.keys import BY_NAME, ConfigKey
 from mull.config.layers import Config, Layer, Values, merged
-from mull.config.project import beside, read_project
+from mull.config.places import beside, project_file
 from mull.fs import ownership, paths
 
 
 def read_config() -> Config:
     """The settings that hold here, without those of flags."""
     config = _user()
-    project = read_project(_here())
+    project = None
+    if file := project_file(_here()):
+        from mull.config.project import read_project  # few calls need it, and every start would pay for it
+
+        project = read_project(file)
     between = (project.layer,) if project else ()
     layers = (*config.layers, *between, Layer("", read_environment()))
     aliases = _aliases(config, project.layer) if project else config.aliases

@@ -15,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mull.config.places import PROJECT_FILE
 from mull.errors import UsageError
 from mull.fs import ownership, paths
 from mull.fs.atomic import write_atomic
@@ -23,7 +24,6 @@ from mull.fs.lock import locked
 from mull.settings import Sampling
 
 LIST = "trusted-folders.json"  # in the state folder
-PROJECT_FILE = ".mull.toml"  # a project's settings
 HARMLESS = frozenset(
     {"system", "stop", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard"}
     | {"markdown", "schema"}
