@@ -156,7 +156,8 @@ class Done:
     `logprobs` belong to the answer's tokens; None unless they were requested. `tokens`: those of thinking and
     answer, so that it can be continued (`Message.tokens`); empty where they are unknown. `begun`: how many characters
     of the thinking and of the answer were there before this turn. `placement`: None at an endpoint. `threads`: the
-    fewest and the most that its tokens were computed with; None where nothing was computed here.
+    fewest and the most that its tokens were computed with; None where nothing was computed here. `lora`: adapters, as
+    `NAME=SCALE`.
     """
 
     model: str
@@ -173,6 +174,7 @@ class Done:
     begun: tuple[int, int] = (0, 0)
     placement: Placement | None = None
     threads: tuple[int, int] | None = None
+    lora: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

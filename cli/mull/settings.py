@@ -172,7 +172,8 @@ class EngineSettings:
     `batch_size`: prompt tokens per prefill step. `cpu_experts`: a mixture's experts stay in main memory while the other
     weights go to the GPU. `device`: names of GPUs with commas between them, or "none". `draft`: speculative decoding by
     prompt lookup ("auto"), "off", or a draft model's name or path. `chat_template`: in place of the model's, the name
-    of one of mull's own or the path of a file. What is unset follows the rules of `engine/compute_params.py`.
+    of one of mull's own or the path of a file. `lora`: adapters, as `parse_lora` reads them. What is unset follows the
+    rules of `engine/compute_params.py`.
     """
 
     ctx: int | None = None
@@ -185,8 +186,28 @@ class EngineSettings:
     flash_attention: bool | None = None
     device: str | None = None
     chat_template: str | None = None
+    lora: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.lora, list):
+            object.__setattr__(self, "lora", tuple(self.lora))
 
 
+def parse_lora(text: str) -> tuple[str, float]:
+    """A LoRA adapter's file and its scale: `FILE` (1) or `FILE=SCALE`. Raises ValueError with what it has to be."""
+    file, sign, number = text.rpartition("=")
+    try:
+        scale = float(number) if sign else 1.0
+    except ValueError:  # the name of the file has that character
+        file, scale = text, 1.0
+    if not sign:
+        file = text
+    if not file.strip() or not -_LARGEST_SCALE <= scale <= _LARGEST_SCALE:  # NaN fails this too
+        raise ValueError("FILE or FILE=SCALE, with a scale from -1,000 to 1,000")
+    return file, scale
+
+
+_LARGEST_SCALE = 1_000
 _INT = 2**31 - 1  # llama.cpp takes 32-bit numbers
 _LARGE = 1_000_000  # beyond any useful value, and well within a 32-bit float
 

@@ -45,6 +45,7 @@ def test_the_same_call_has_the_same_server(file: Path) -> None:
         {"flash_attention": True},
         {"device": "none"},
         {"cpu_experts": True},
+        {"lora": ("/a.gguf=1",)},
     ],
 )
 def test_other_engine_settings_are_another_server(file: Path, engine: dict[str, object]) -> None:
@@ -64,6 +65,17 @@ def test_a_changed_draft_model_is_another_server(file: Path, tmp_path: Path) -> 
     before = spec(file, draft=str(draft)).key
     os.utime(draft, ns=(1, 1))
     assert spec(file, draft=str(draft)).key != before
+
+
+def test_a_changed_adapter_is_another_server(file: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter.gguf"
+    adapter.write_bytes(b"GGUF")
+    one = spec(file, lora=(f"{adapter}=1",))
+    before = one.key
+    assert one == ServerSpec.from_json(one.to_json())
+    assert spec(file, lora=(f"{adapter}=0.5",)).key != before
+    os.utime(adapter, ns=(1, 1))
+    assert spec(file, lora=(f"{adapter}=1",)).key != before
 
 
 def test_another_version_is_another_server(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,7 @@ def _done(done: Done) -> dict[str, Any]:
         "tokens": done.tokens,
         "begun": done.begun,
         "placement": None if done.placement is None else asdict(done.placement),
+        "lora": done.lora,
     }
 
 
@@ -121,6 +122,7 @@ class EventReader:
             error=None if error is None else read_exact_error(error),
             logprobs=read_logprobs(choices[0].get("logprobs")),
             tokens=tuple(fields.get("tokens", ())),
+            lora=tuple(fields.get("lora", ())),
             begun=(fields["begun"][0], fields["begun"][1]) if "begun" in fields else (0, 0),
             placement=_placement(fields.get("placement")),
         )

@@ -162,6 +162,10 @@ def _load(
                 tokens=model.special_texts,
                 vouched=vouched,
             )
+        if settings.lora:
+            from mull.engine.adapters import attach
+
+            attach(model, settings.lora)
         draft_model = None
         if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
             draft_path = Path(settings.draft or "")

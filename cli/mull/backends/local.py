@@ -242,7 +242,8 @@ class LocalBackend(OfFile):
 
         best, _ = planned(self.resolved.path, settings, trusted=self.resolved.trusted)
         old = self._loaded.engine.settings
-        if (old.gpu_layers, old.cpu_experts, old.device) != (best.gpu_layers, best.cpu_experts, best.device):
+        placed = (old.gpu_layers, old.cpu_experts, old.device, old.lora)
+        if placed != (best.gpu_layers, best.cpu_experts, best.device, best.lora):
             return None
         other = LocalBackend(self.resolved, settings)
         loaded = replace(self._loaded, engine=Engine(self._loaded.engine.model, best))

@@ -20,6 +20,7 @@ import typer
 from mull.commands._argument_checks import check_texts
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._keep_alive import KeepAlive
+from mull.commands._lora import Lora
 from mull.commands._sampling_options import (
     AdaptiveDecay,
     AdaptiveTarget,
@@ -249,6 +250,7 @@ class TurnFlags:
     gpu_layers: GpuLayers = None
     device: Device = None
     kv_type: KvType = None
+    lora: Lora = None
     draft: Draft = None
     no_draft: NoDraft = False
     chat_template: ChatTemplate = None
@@ -283,7 +285,8 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
 
 
 _PANELS = {
-    "Model and context": "model ctx threads gpu_layers device kv_type draft no_draft chat_template no_cache keep_alive",
+    "Model and context": "model ctx threads gpu_layers device kv_type lora draft no_draft chat_template no_cache "
+    "keep_alive",
     "Prompt": "system files template params prefill",
     "Thinking": "reason effort think_budget thinking thinking_file",
     "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mull.commands._chat_template import template_choice
 from mull.commands._keep_alive import KeepAliveChoice, keep_alive_choice
+from mull.commands._lora import absolute
 from mull.commands._model_choice import ModelChoice
 from mull.commands._options import TurnFlags, reasoning_ask
 from mull.commands._prompt_cache import prompt_cache_settings
@@ -327,6 +328,8 @@ def _engine(flags: TurnFlags, config: Config) -> EngineSettings:
     merged = over(flags.layer(EngineSettings), config.engine())
     if merged.chat_template:
         merged = replace(merged, chat_template=template_choice(merged.chat_template))
+    if merged.lora:
+        merged = replace(merged, lora=tuple(map(absolute, merged.lora)))
     if merged.draft:
         merged = replace(merged, draft=config.expand(merged.draft))
     return replace(merged, draft=DRAFT_OFF) if flags.no_draft else merged

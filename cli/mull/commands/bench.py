@@ -10,6 +10,7 @@ import typer
 
 from mull.commands._bench_output import Measured, show_measured
 from mull.commands._bench_turns import collect, measure_turns
+from mull.commands._lora import Lora
 from mull.commands._options import Ctx, Device, GpuLayers, Json, KvType, Model, Threads, TurnFlags
 from mull.commands._tune import Subject, backend_for_bench, forget_tuned, show_tuned, tune_model
 from mull.control import TurnControl, stop_on_interrupt
@@ -105,7 +106,7 @@ Forget = Annotated[
     typer.Option("--forget", help="Remove the stored settings of this model.", rich_help_panel=TUNING),
 ]
 
-SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "device", "ctx")
+SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "device", "ctx", "lora")
 DEPTHS = (0, 2048)
 
 
@@ -125,6 +126,7 @@ def bench(
     gpu_layers: GpuLayers = None,
     device: Device = None,
     kv_type: KvType = None,
+    lora: Lora = None,
     ctx: Ctx = None,
     json: Json = False,
 ) -> None:
@@ -147,7 +149,13 @@ def bench(
             "Give only one of them.",
         )
     flags = TurnFlags(
-        model=model, threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx
+        model=model,
+        threads=threads,
+        gpu_layers=gpu_layers,
+        device=device,
+        kv_type=kv_type,
+        lora=lora,
+        ctx=ctx,
     )
     if show:
         show_tuned(streams, json=json)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mull.commands._keep_alive import duration
+from mull.commands._lora import Lora
 from mull.commands._options import (
     ChatTemplate,
     Ctx,
@@ -160,6 +161,7 @@ def serve(
     gpu_layers: GpuLayers = None,
     device: Device = None,
     kv_type: KvType = None,
+    lora: Lora = None,
     draft: Draft = None,
     no_draft: NoDraft = False,
     chat_template: ChatTemplate = None,
@@ -188,8 +190,8 @@ def serve(
             "Put one into an environment variable and name it: --api-key-env MULL_API_KEY.",
         )
     flags = TurnFlags(
-        threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, draft=draft,
-        no_draft=no_draft, chat_template=chat_template,
+        threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, lora=lora,
+        draft=draft, no_draft=no_draft, chat_template=chat_template,
     )  # fmt: skip
     run = run_config(flags, read_config()).announced(streams, quiet=quiet)
     with ExitStack() as stack:

@@ -73,14 +73,16 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     layout = None if kind else _layout(row, headers)
     found = plan(layout, machine) if layout else None if kind else row.plan
     row = replace(row, plan=found, kind=kind)
-    choice = settings.for_model([name, row.name])["chat_template"]
+    own = settings.for_model([name, row.name])
+    choice, lora = own["chat_template"], list(own["lora"] or ())
     choice = template_choice(choice) if choice else None
     thinking, first = _thinking(headers, choice), headers[0] if headers else None
     if json:
-        shown = card.as_json(row, layout, found, thinking, first)
-        write_object(streams, {**shown, "chat_template": choice})
+        shown = card.as_json(row, layout, found, thinking, first) | {"chat_template": choice}
+        write_object(streams, {**shown, "lora": lora} if lora else shown)
     else:
         chosen = [("Chat template", f"{choice}, as the config says")] if choice else []
+        chosen += [("LoRA", ", ".join(lora))] if lora else []
         _show_card(streams, row, [*card.pairs(row, layout, found, thinking, first), *chosen])
 
 

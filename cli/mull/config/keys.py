@@ -7,13 +7,14 @@ and the docs. Both raise ValueError with a predicate.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import MullError
 from mull.fs.text import is_unicode
-from mull.settings import LIMITS, Duration, parse_bias
+from mull.settings import LIMITS, Duration, parse_bias, parse_lora
 from mull.suggest import did_you_mean, nearest
 from mull.terminal.console.theme import THEMES
 
@@ -99,6 +100,7 @@ KEYS: tuple[ConfigKey, ...] = (
         str,
         "chat template in place of the file's: a name (chatml, gemma, …) or a Jinja file",
     ),
+    ConfigKey("lora", list, "LoRA adapters (.gguf) of the model: FILE or FILE=SCALE"),
     ConfigKey("save", bool, "save conversations to disk", default=True),
     ConfigKey("prefix_cache", bool, "prompt cache on disk: prompts are not processed twice", default=True),
     ConfigKey(
@@ -147,6 +149,8 @@ WORDS = {
     Duration: "a time like 5m, 90s or 1h, at most 30d, or off",
 }
 
+_ITEMS: Mapping[str, Callable[[str], object]] = {"logit_bias": parse_bias, "lora": parse_lora}
+"""What reads the texts of a list, and raises ValueError with what they have to be."""
 _BOOLEANS = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
     ("false", "off", "no", "0"), False
 )
@@ -219,12 +223,12 @@ def check_kind(key: ConfigKey, value: Any) -> Any:
     allowed = has_kind(key.kind, value) and not (key.choices and value not in key.choices)
     if allowed and key.limits is not None:
         allowed = key.limits[0] <= value <= key.limits[1]  # False for NaN
-    if allowed and key.name == "logit_bias":
-        for bias in value:
+    if allowed and key.name in _ITEMS:
+        for item in value:
             try:
-                parse_bias(bias)
+                _ITEMS[key.name](item)
             except ValueError as error:
-                raise ValueError(f'expects {error} in "{key.name}", not {_shown(bias)}') from error
+                raise ValueError(f'expects {error} in "{key.name}", not {_shown(item)}') from error
     if not allowed:
         raise ValueError(f'expects {key.values} for "{key.name}", not {_shown(value)}')
     return value

@@ -22,7 +22,7 @@ from mull.config.layers import Layer, Values
 from mull.config.places import beside
 from mull.fs import ownership
 from mull.fs.toml_text import line_of, line_of_table
-from mull.settings import EngineSettings, Sampling
+from mull.settings import EngineSettings, Sampling, parse_lora
 
 SETTABLE = frozenset(
     {"model", "system", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard"}
@@ -82,6 +82,9 @@ def _placed(path: Path, values: Values) -> dict[str, Any]:
     placed = {name: _absolute(path, value) if name in _PATHS else value for name, value in values.items()}
     if "chat_template" in placed:
         placed["chat_template"] = beside(path, placed["chat_template"])
+    if "lora" in placed:
+        adapters = map(parse_lora, placed["lora"])
+        placed["lora"] = [f"{path.parent / Path(file).expanduser()}={scale:g}" for file, scale in adapters]
     system = placed.get("system", "")
     if system.startswith("@") and not system.startswith("@@"):
         folder = Path(os.path.realpath(path.parent))

@@ -128,6 +128,12 @@ class Context:
                 if fewer
                 else "Give a smaller --ctx, or use a smaller model.",
             )
+        if model.adapters:
+            handles = (llama.llama_adapter_lora_p_ctypes * len(model.adapters))(
+                *(each.handle for each in model.adapters)
+            )
+            scales = (ctypes.c_float * len(model.adapters))(*(each.scale for each in model.adapters))
+            llama.llama_set_adapters_lora(self.handle, handles, len(model.adapters), scales)
         self.memory = llama.llama_get_memory(self.handle)
         if not self.memory:  # an encoder
             llama.llama_free(self.handle)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from mull.chat_template.special_texts import SpecialTexts, special_texts
 from mull.engine import placement
+from mull.engine.adapter import Adapter
 from mull.engine.file_check import check_file, refused
 from mull.engine.generative import require_generation
 from mull.engine.native import devices, library, quiet_stderr, selfcheck
@@ -153,6 +154,7 @@ class Model:
         self.path = path
         self.on_gpu = on_gpu  # whether a GPU computes some of its layers
         self.stamp = stamp  # of its files when it was loaded
+        self.adapters: tuple[Adapter, ...] = ()  # LoRA adapters, which its contexts apply
         self._state_dir = state_dir
         self.vocabulary = self._llama.llama_model_get_vocab(handle)
         self._buffer = ctypes.create_string_buffer(64)

@@ -22,7 +22,7 @@ from mull.fs.file_stamp import stamps
 from mull.fs.json_text import parse_json
 from mull.models.naming.filenames import part_paths
 from mull.models.resolved import Resolved
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, PromptCacheSettings
+from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, PromptCacheSettings, parse_lora
 
 ENVIRONMENT = (
     "LLAMA_",
@@ -86,13 +86,14 @@ class ServerSpec:
         drafts = [] if draft in {None, DRAFT_AUTO, DRAFT_OFF} else part_paths(Path(draft or ""))
         template = self.engine.chat_template
         templates = [Path(template)] if template and template not in BUILTIN else []
+        adapters = [Path(parse_lora(text)[0]) for text in self.engine.lora or ()]
         cache = self.prompt_cache
         facts = (
             mull.__version__,
             stamps([Path(mull.__file__)]),  # an upgrade replaces it
             sys.executable,
             self.reference,
-            stamps([*part_paths(self.path), *drafts, *templates]),
+            stamps([*part_paths(self.path), *drafts, *templates, *adapters]),
             asdict(self.engine),
             None if cache is None else str(cache.folder),
             sorted((name, value) for name, value in os.environ.items() if name.startswith(ENVIRONMENT)),

@@ -315,8 +315,7 @@ class Turn:
         """The final event, with token counts and times."""
         if finish == "schema":
             error = self.mismatch(limit)
-        spent = self.last - self.first
-        answering = self.answering or self.last
+        spent, answering = self.last - self.first, self.answering or self.last
         return Done(
             model=self.loaded.name,
             answer="".join(self.answer),
@@ -330,6 +329,7 @@ class Turn:
             tokens=(*self.prompt.prefill, *self.generated),
             begun=self.begun,
             threads=self.generation.threads,
+            lora=tuple(each.text for each in self.loaded.engine.model.adapters),
             usage=Usage(
                 len(self.prompt.tokens),
                 self.cached,

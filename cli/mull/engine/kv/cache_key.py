@@ -40,6 +40,7 @@ def family(model: Model, settings: EngineSettings, *, long: bool, flash: bool | 
         settings.cpu_experts,
         settings.device,
         long,
+        *((each.print, each.scale) for each in model.adapters),
     )
     return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
 

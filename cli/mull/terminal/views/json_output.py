@@ -109,6 +109,8 @@ def result_object(done: Done, session: str | None = None) -> dict[str, Any]:
     }
     if done.threads is not None:
         result["threads"] = list(done.threads)
+    if done.lora:
+        result["lora"] = list(done.lora)
     if done.empty:
         result["notices"] = [asdict(Notice("empty_answer", EMPTY_ANSWER))]
     if done.logprobs is not None:

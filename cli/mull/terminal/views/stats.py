@@ -10,6 +10,7 @@ def stats_line(done: Done) -> str:
     """Tokens, speed and times: `prompt 41 (30 cached) · thinking 96 · answer 12 · 910.0 tokens/s · …`."""
     usage, timing = done.usage, done.timing
     cached = f" ({usage.cached} cached)" if usage.cached else ""
+    adapters = (f"lora {', '.join(done.lora)}",) if done.lora else ()
     drafted = (f"drafted {usage.drafted} ({usage.accepted} accepted)",) if usage.drafted else ()
     threads = (f"{_range(done.threads)} threads",) if done.threads and done.threads[1] > 1 else ()
     return " · ".join(
@@ -18,6 +19,7 @@ def stats_line(done: Done) -> str:
             f"thinking {usage.thinking}",
             f"answer {usage.answer}",
             *drafted,
+            *adapters,
             f"{timing.tokens_per_second:.1f} tokens/s",
             *threads,
             f"load {timing.load:.2f} s",

@@ -1,0 +1,22 @@
+"""A LoRA adapter that was loaded for a model, as a value; `adapters.py` loads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One adapter. `handle`: llama.cpp's pointer; `print`: a digest of its file, for the key of the prompt cache."""
+
+    handle: Any
+    path: Path
+    scale: float
+    print: str
+
+    @property
+    def text(self) -> str:
+        """Its name and scale for people and JSON: `style.gguf=0.5`."""
+        return f"{self.path.name}={self.scale:g}"
