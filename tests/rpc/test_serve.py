@@ -123,9 +123,18 @@ def test_the_process_that_computes_never_outlives_the_server(
 
 
 def test_it_ends_while_it_loads(start_server: Start, thinker: Path) -> None:
-    with scripted(b"", close=False) as silent:
+    with impostor(None) as silent:
         server = start_server("-m", thinker, "--rpc", silent)
+        assert server.address
         assert server.end(signal.SIGINT) == -signal.SIGINT
+
+
+def test_no_address_is_shown_before_the_workers_answer(mull: Run, thinker: Path) -> None:
+    with scripted(b"", close=False) as silent:
+        done = mull("serve", "-m", thinker, "--port", "0", "--rpc", silent)
+    assert done.returncode == 1
+    assert f"The worker {silent} accepts connections but does not answer.".encode() in done.stderr
+    assert b"http://" not in done.stderr
 
 
 def test_a_worker_that_is_dead_at_the_start_ends_it(mull: Run, thinker: Path) -> None:
@@ -135,6 +144,7 @@ def test_a_worker_that_is_dead_at_the_start_ends_it(mull: Run, thinker: Path) ->
     assert done.returncode == 1
     assert address.encode() in done.stderr
     assert b"refused" in done.stderr
+    assert b"http://" not in done.stderr
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xff" * 64, bytes(64)])
@@ -151,6 +161,7 @@ def test_a_worker_of_another_version_ends_it(mull: Run, thinker: Path) -> None:
         done = mull("serve", "-m", thinker, "--port", "0", "--rpc", address)
     assert done.returncode == 1
     assert b"version 3.6.0" in done.stderr
+    assert b"http://" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,11 @@ def scripted(answer: bytes, *, close: bool = True) -> Iterator[str]:
 
 
 @contextmanager
-def impostor(answer: bytes) -> Iterator[str]:
-    """A worker that greets as it should, and answers everything else with these bytes, or not at all; its address."""
+def impostor(answer: bytes | None) -> Iterator[str]:
+    """A worker that greets as it should, and answers everything else with these bytes; its address.
+
+    Without bytes it closes the connection; None: it falls silent.
+    """
     greetings = {
         14: hello(*VERSION, 0),
         15: struct.pack("<QI", 4, 1),
@@ -98,6 +101,8 @@ def impostor(answer: bytes) -> Iterator[str]:
             while command := sent.read(1):
                 sent.read(*struct.unpack("<Q", sent.read(8)))
                 data = greetings.get(command[0], answer)
+                if data is None:
+                    continue
                 if not data:
                     return
                 connection.sendall(data)

@@ -198,6 +198,8 @@ def serve(
         models = _open(model or [], run, ParallelSettings(parallel), workers, stack)
         opened = listen.unix(socket_path) if socket_path is not None else listen.tcp(host, port)
         listening = stack.enter_context(opened)
+        if workers is not None:
+            _try(workers)
         from mull.server.run import ServerOptions
         from mull.server.run import serve as run_server
 
@@ -260,6 +262,15 @@ def _workers(text: str | None, timeout: Duration, names: Sequence[str]) -> Worke
     if timeout.seconds < 1:
         raise UsageError("usage_error", "--rpc-timeout is a second or more.", "For example: 60s or 2m.")
     return Workers(found, timeout.seconds)
+
+
+def _try(workers: Workers) -> None:
+    """Whether all workers answer, before the address is shown. Raises MullError with what is wrong with each."""
+    from mull.backends.rpc.handshake import greet_all
+    from mull.engine.native import rpc
+
+    rpc.require()
+    greet_all(workers.addresses)
 
 
 def _refuse_address(context: typer.Context) -> None:
