@@ -167,6 +167,45 @@ def test_tokens_are_counted(server: RunningServer) -> None:
     assert counted["input_tokens"] == server.ask("How many?").json()["usage"]["prompt_tokens"]
 
 
+def test_texts_become_tokens_and_tokens_texts(server: RunningServer) -> None:
+    def tokens(**fields: Any) -> Any:
+        return server.client.post("/tokenize", json=fields).json()["tokens"]
+
+    text = "Grüße!<|im_end|>"
+    for parse in (True, False):
+        ids = tokens(content=text, parse_special=parse, model="thinker")
+        again = server.client.post("/detokenize", json={"tokens": ids, "model": "thinker"}).json()
+        assert again == {"content": text}
+        assert len(ids) == len("Grüße!".encode()) + (1 if parse else len("<|im_end|>"))
+    assert tokens(content="é") == [one["id"] for one in tokens(content="é", with_pieces=True)]
+    assert [one["piece"] for one in tokens(content="aé", with_pieces=True)] == ["a", [0xC3], [0xA9]]
+    assert tokens(content="") == []
+    assert server.client.post("/detokenize", json={"tokens": []}).json() == {"content": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/tokenize", {}, 400),
+        ("/tokenize", {"content": 3}, 400),
+        ("/tokenize", {"content": "a", "add_special": 1}, 400),
+        ("/tokenize", {"content": "a", "model": "other"}, 404),
+        ("/tokenize", {"content": "a" * 1_000_001}, 413),
+        ("/detokenize", {}, 400),
+        ("/detokenize", {"tokens": ["a"]}, 400),
+        ("/detokenize", {"tokens": [-1]}, 400),
+        ("/detokenize", {"tokens": [1 << 40]}, 400),
+        ("/detokenize", {"tokens": [0] * 100_001}, 413),
+    ],
+)
+def test_what_cannot_be_tokenized_is_refused(
+    server: RunningServer, path: str, fields: dict[str, Any], status: int
+) -> None:
+    response = server.client.post(path, json=fields)
+    assert response.status_code == status
+    assert response.json()["error"]["code"] == status
+
+
 def test_models_and_their_properties(server: RunningServer) -> None:
     server.ask()
     models = {model["id"]: model for model in server.client.get("/v1/models").json()["data"]}

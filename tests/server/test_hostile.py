@@ -55,7 +55,7 @@ def test_any_fields_are_answered_or_refused(server: RunningServer, fields: dict[
 @UNPICKY
 @given(data=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_refused(server: RunningServer, data: bytes) -> None:
-    for path in (COMPLETIONS, CONTROL, f"{COMPLETIONS}/input_tokens"):
+    for path in (COMPLETIONS, CONTROL, f"{COMPLETIONS}/input_tokens", "/tokenize", "/detokenize"):
         assert server.client.post(path, content=data).status_code in {400, 404}
 
 

@@ -33,6 +33,7 @@ _KINDS: Mapping[str, tuple[int, str]] = {
     "wrong_host": (403, "permission_error"),
     "request_too_large": (413, INVALID),
     "request_timeout": (408, INVALID),
+    "no_tokenizer": (501, "not_supported_error"),
     "server_busy": (503, UNAVAILABLE),
     "server_stopping": (503, UNAVAILABLE),
     # The model is loaded again once its workers answer.

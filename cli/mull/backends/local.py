@@ -170,6 +170,16 @@ class LocalBackend(OfFile):
         except ContextOverflow as overflow:  # too long to be worth tokenizing
             return TokenCount(overflow.prompt_tokens, exact=False)
 
+    @property
+    def vocabulary_size(self) -> int:
+        return self._loaded.engine.model.n_vocab
+
+    def tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]:
+        return self._loaded.engine.model.tokenize(text, special=special, bos=bos)
+
+    def piece(self, token: int) -> bytes:
+        return self._loaded.engine.model.piece(token)
+
     def stream(
         self, messages: Sequence[Message], settings: TurnSettings, control: TurnControl
     ) -> Iterator[Event]:

@@ -24,6 +24,7 @@ from mull.server.completions import complete
 from mull.server.guard import Guard, Rules
 from mull.server.served_model import ServedModel, as_mull_error
 from mull.server.serving import Serving
+from mull.server.tokens import detokenize, tokenize
 
 Handler = Callable[[Request], Awaitable[Response]]
 _ACTIONS = ("reasoning_end", "stop")
@@ -35,6 +36,8 @@ def make_app(serving: Serving, rules: Rules) -> Starlette:
         "/v1/chat/completions": ("POST", complete),
         "/v1/chat/completions/control": ("POST", _control),
         "/v1/chat/completions/input_tokens": ("POST", _count),
+        "/tokenize": ("POST", tokenize),
+        "/detokenize": ("POST", detokenize),
         "/v1/models": ("GET", _models),
         "/health": ("GET", _health),
         "/metrics": ("GET", _metrics),

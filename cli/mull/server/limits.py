@@ -21,3 +21,6 @@ PING_SECONDS = 15.0
 """A stream without an event for so long gets a comment line, so that proxies leave it open."""
 GRACE_SECONDS = 10.0
 """That running answers have to end after the first signal."""
+
+MOST_TEXT, MOST_TOKENS = 1_000_000, 100_000
+"""Characters to tokenize and tokens to detokenize in one request: nothing is decoded meanwhile, for half a second."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from mull.api.request import ChatRequest
 from mull.backends.base import ChatBackend, check_supported
@@ -28,6 +29,7 @@ from mull.server.pending_turn import STOPPING, PendingTurn
 from mull.server.served_model import Job, Outbox, ServedModel
 from mull.settings import TurnSettings
 
+T = TypeVar("T")
 _LONGEST_NAME, _MOST_NAMES = 40, 12
 _UNPRINTABLE = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _LONGEST_RETRY = 60  # seconds that Retry-After says at most
@@ -112,9 +114,12 @@ class Serving:
         """The tokens of the prompt, and whether the number is exact. Raises what loading and templates raise."""
         await self.load(model)
         settings: TurnSettings = request.turn_settings(model.backend.sampling_advice)
-        call = self._thread.call(partial(model.backend.count_tokens, request.messages, settings))
-        count = await asyncio.wrap_future(call)
+        count = await self.between_steps(partial(model.backend.count_tokens, request.messages, settings))
         return count.value, count.exact
+
+    async def between_steps(self, function: Callable[[], T]) -> T:
+        """Call a function in the decode thread, between two steps. Raises what it raises."""
+        return await asyncio.wrap_future(self._thread.call(function))
 
     async def load(self, model: ServedModel) -> None:
         """Wait until the model is loaded. Raises what loading raises."""
