@@ -99,12 +99,14 @@ def test_what_has_changed_is_named(mull: Run, thinker: Path, edit: Edit) -> None
         details["ran"]["versions"]["llama.cpp"] = "0.1\x1b[2J"
         details["ran"]["template"] = "0" * 32
         details["ran"]["library"] = "1" * 32
+        details["usage"]["prompt"] = 1
 
     edit(older, answer="Forty-one.")
     code, out, _ = replayed(mull, "s")
     assert code == 1
     assert "Changed since: llama.cpp, 0.1␛[2J → " in out
     assert "Changed since: template, 000000000000 → " in out
+    assert "Changed since: prompt, 1 token → " in out
     assert "Changed since: llama.cpp library or processor, 111111111111 → " in out
 
 

@@ -84,7 +84,7 @@ def _settings(turn: TurnRecord) -> Iterator[str]:
     if turn.reasoning is not None:
         yield f"thinking {turn.reasoning.asked} → {turn.reasoning.applied}"
     for name, value in turn.settings.items():
-        if name not in _HIDDEN and value != getattr(DEFAULT_SAMPLING, name, None):
+        if name not in _HIDDEN and value != getattr(DEFAULT_SAMPLING, name, None) and value != []:
             text = str(value)
             yield f"{name} {text if len(text) <= 80 else text[:79] + '…'}"
 

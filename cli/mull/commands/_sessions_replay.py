@@ -18,7 +18,7 @@ import typer
 
 from mull.commands._options import Json, completes
 from mull.errors import ExitCode, Interrupted, MullError
-from mull.terminal.console.quantities import counted
+from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.streams import Streams
 from mull.terminal.views.json_output import write_object
@@ -101,7 +101,7 @@ def _repeat(
     from mull.backends.open import open_backend
     from mull.config import read_config
     from mull.control import TurnControl, stop_on_interrupt
-    from mull.conversation.replay import changes, difference, replay_of
+    from mull.conversation.replay import Change, changes, difference, replay_of
 
     if not path:
         raise MullError("nothing_to_replay", "The session has no turns.", "Name another session.")
@@ -122,9 +122,11 @@ def _repeat(
     if done.finish == "interrupted" and not generation.complete:
         raise Interrupted
     found = difference(turn, done.thinking, done.answer)
-    return _Outcome(
-        session.id, number, turn, done, found, [*files, *changes(turn.ran, identity)], wanted.caveats
-    )
+    changed = [*files, *changes(turn.ran, identity)]
+    if turn.usage.prompt and done.usage.prompt != turn.usage.prompt:  # a date in the template, for instance
+        then, now = (token_count(usage.prompt) for usage in (turn.usage, done.usage))
+        changed.append(Change("prompt", then, now))
+    return _Outcome(session.id, number, turn, done, found, changed, wanted.caveats)
 
 
 def _resolved(
