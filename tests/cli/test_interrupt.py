@@ -118,7 +118,7 @@ import os, runpy, signal, sys
 FINDER = \'\'\'
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == MODULE:
+        if name in MODULE.split():
             sys.meta_path.remove(self)
             print("interrupted", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGINT)
@@ -131,8 +131,11 @@ runpy.run_module("mull", run_name="__main__", alter_sys=True)
 """
 
 
+BACKENDS = "mull.backends.local mull.keep_alive.backend"  # one of them is imported, whichever the mode
+
+
 @pytest.mark.parametrize(
-    "module", ["mull.app", "typer.main", "mull.commands.ask", "mull.backends.local", "mull.commands._session"]
+    "module", ["mull.app", "typer.main", "mull.commands.ask", BACKENDS, "mull.commands._session"]
 )
 @pytest.mark.parametrize("file", ["finder.py", "<frozen importlib._bootstrap>"])
 def test_interrupt_while_starting(home: dict[str, str], slow: Path, module: str, file: str) -> None:
@@ -219,7 +222,7 @@ def stop(*_):
 
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == "mull.backends.local":
+        if name in ("mull.backends.local", "mull.keep_alive.backend"):
             sys.meta_path.remove(self)
             exec(PLACE, {"stop": stop})
 
