@@ -17,6 +17,7 @@ from mull import config
 from mull.app import app
 from mull.batch import lines
 from mull.commands._options import TurnFlags
+from mull.config.endpoints import ENDPOINT_KEYS
 from mull.conversation.preferences import SETTABLE, Preferences
 from mull.errors import MullError, UsageError
 from mull.prompt_templates import template
@@ -40,13 +41,14 @@ def allowed(key: config.ConfigKey, value: float) -> bool:
 
 
 def test_every_number_has_limits() -> None:
-    assert {key.name for key in NUMBERS} == set(LIMITS)
+    of_endpoints = {key.name for key in ENDPOINT_KEYS if key.kind in {int, float}}
+    assert {key.name for key in NUMBERS} | of_endpoints == set(LIMITS)
 
 
 def test_flags_have_the_limits_of_their_settings() -> None:
     hints = get_type_hints(TurnFlags, include_extras=True)
     flags = {name: get_args(hint)[1] for name, hint in hints.items() if name in LIMITS}
-    assert len(flags) == 14
+    assert len(flags) == 25
     for name, option in flags.items():
         assert isinstance(option, typer.models.OptionInfo)
         assert (option.min, option.max) == LIMITS[name]
