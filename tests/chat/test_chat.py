@@ -189,7 +189,8 @@ def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
         terminal.count("Written:", 2)
         terminal.leave()
     assert json.loads((tmp_path / "talk.json").read_text())["format"] == "mull session"
-    assert "<pre><code>print(6 * 7)</code></pre>" in (tmp_path / "talk.html").read_text()
+    page = re.sub("<[^>]+>", "", (tmp_path / "talk.html").read_text())  # the code is coloured
+    assert "print(6 * 7)" in page
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_shows_exports_and_imports(mull: Run, sessions: Path, tmp_path: Path) ->
     assert "> How many r's" in shown
     assert "s-t-r-a-w" in shown
     assert "\x1b[31m" in shown  # in a pipe the model's bytes are unchanged
-    assert "<details>" in mull("sessions", "export", "work", "-f", "html").stdout.decode()
+    assert "<details class=" in mull("sessions", "export", "work", "-f", "html").stdout.decode()
     file = tmp_path / "work.json"
     written = mull("sessions", "export", "work", "-f", "json", "-o", file)
     assert written.returncode == 0

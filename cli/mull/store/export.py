@@ -18,7 +18,7 @@ from mull.events import ReasoningReport, Timing, Usage
 from mull.fs.atomic import PRIVATE, create_atomic
 from mull.fs.out_file import OutFile
 from mull.store import session_file
-from mull.store.records import Attachment, Session, TurnRecord
+from mull.store.records import Attachment, Session, TurnRecord, token_ids
 
 _T = TypeVar("_T")
 FORMAT = "mull session"
@@ -102,6 +102,7 @@ def _turn(values: Mapping[str, Any]) -> TurnRecord:
         "timing": _make(Timing, values["timing"]),
         "reasoning": _make(ReasoningReport, values["reasoning"]) if values["reasoning"] else None,
         "files": tuple(_make(Attachment, file) for file in values["files"]),
+        "tokens": token_ids(values.get("tokens")),
     }
     return _make(TurnRecord, {"session": "", **values, **parts})
 

@@ -226,7 +226,7 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
         files=_files(row["files"]),
         started=moment(row["started"]),
         ended=None if row["ended"] is None else moment(row["ended"]),
-        tokens=_tokens(details.get("tokens")),
+        tokens=token_ids(details.get("tokens")),
         ran=ran if isinstance(ran := details.get("ran"), dict) else {},
     )
 
@@ -259,7 +259,7 @@ def _files(text: str) -> tuple[Attachment, ...]:
     )
 
 
-def _tokens(found: object) -> tuple[int, ...]:
+def token_ids(found: object) -> tuple[int, ...]:
     """Token ids; none where the list is damaged."""
     ids = found if isinstance(found, list) else []
     return tuple(ids) if all(type(each) is int and each >= 0 for each in ids) else ()
