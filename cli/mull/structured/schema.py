@@ -17,6 +17,7 @@ from mull.structured.unsupported import UnsupportedSchema
 
 _OPTIONS = {"whitespace_pattern": r" |\n[ \t]{0,20}", "coerce_one_of": True}
 _LARGEST = 10**15 - 1  # of integers without a bound: exact as a float; longer ones are runaway output
+_LEAST = 1e-9
 _COUNTS = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
 
 _Place = tuple[str, ...]
@@ -92,6 +93,8 @@ def _narrow(made: dict[str, Any], *, alone: bool) -> None:
         made["additionalProperties"] = False
     if "integer" in kinds and "number" not in kinds:
         _bound(made)
+    elif "number" in kinds:
+        _exclude(made)
 
 
 def _open(made: Schema) -> bool:
@@ -107,6 +110,21 @@ def _bound(made: dict[str, Any]) -> None:
         made["maximum"] = _LARGEST
     if not lows and all(high > -_LARGEST for high in highs):
         made["minimum"] = -_LARGEST
+
+
+def _exclude(made: dict[str, Any]) -> None:
+    """Move a whole exclusive bound by a billionth where the other bound is less than one away.
+
+    llguidance 1.9 lets 7 through where 7 < x < 7.5 is wanted, and -7 where -7.5 < x < -7 is.
+    """
+    low: Any = made.get("exclusiveMinimum")
+    high: Any = made.get("exclusiveMaximum")
+    above = [made[name] for name in ("maximum", "exclusiveMaximum") if _is_number(made.get(name))]
+    below = [made[name] for name in ("minimum", "exclusiveMinimum") if _is_number(made.get(name))]
+    if _is_number(low) and low >= 0 and any(bound < low + 1 for bound in above):
+        made["exclusiveMinimum"] = low + _LEAST
+    if _is_number(high) and high <= 0 and any(bound > high - 1 for bound in below):
+        made["exclusiveMaximum"] = high - _LEAST
 
 
 def _is_number(value: Any) -> bool:

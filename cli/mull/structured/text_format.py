@@ -98,4 +98,4 @@ def _terminal(expression: str) -> str:
 def _quoted(expression: str) -> str:
     from llguidance import regex_to_lark
 
-    return f"/{regex_to_lark(expression)}/"
+    return f"/{regex_to_lark(expression, 'd')}/"  # d: \\d is 0 to 9, not a digit of any script
