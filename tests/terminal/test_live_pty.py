@@ -71,6 +71,16 @@ def test_ctrl_o_shows_the_thinking_again_during_the_answer(play: Play, tmp_path:
     assert "│" not in terminal.text
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_rule_ends_at_the_edge_of_the_screen(play: Play, columns: int) -> None:
+    terminal = play(("answer", "Above.\n\n---\n\n- item\n\n  ***\n\nBelow.\n"), columns=columns)
+    assert terminal.exit() == 0
+    above = terminal.everything.index("Above.")
+    assert terminal.everything[above : above + 9] == [
+        *("Above.", "", "─" * columns, "", "• item", "", "  " + "─" * (columns - 2), "", "Below.")
+    ]
+
+
 def test_each_section_of_thinking_counts_its_own_tokens(play: Play) -> None:
     terminal = play(("think", "a b c "), ("answer", "Partly.\n\n"), ("think", "d e "), ("answer", "Wholly."))
     assert terminal.exit() == 0

@@ -143,7 +143,9 @@ def _drawn(answer: str, streams: Streams) -> Sequence[str]:
         return _safe(streams, answer.rstrip()).split("\n") if answer else []
     from mull.terminal.markdown.stream import render
 
-    return render(answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode, math=True)
+    return render(
+        answer, streams.width - 1, streams.stdout_style, unicode=streams.unicode, math=True, margin=1
+    )
 
 
 def _thoughts(thinking: str, streams: Streams) -> Sequence[str]:

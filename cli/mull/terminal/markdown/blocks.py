@@ -84,7 +84,8 @@ def gap_before(group: Block, source: Sequence[str]) -> bool:
 
 class BlockLayout:
     """Lay out blocks for one width. `ascii_only`: no bullets or box lines; `mark_code`: inline code keeps backticks;
-    `math`: formulas become Unicode text; `cache` keeps what was laid out before, for one style and these options."""
+    `math`: formulas become Unicode text; `margin`: columns to the right of the text, which a rule fills too; `cache`
+    keeps what was laid out before, for one style and these options."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class BlockLayout:
         ascii_only: bool = False,
         mark_code: bool = False,
         math: bool = False,
+        margin: int = 0,
         cache: Cache | None = None,
     ) -> None:
         self.columns = max(4, columns)
@@ -101,6 +103,7 @@ class BlockLayout:
         self.ascii_only = ascii_only
         self.mark_code = mark_code
         self.math = math
+        self.margin = margin
         self._cache = {} if cache is None else cache
 
     def document(self, parts: Sequence[Block], resume: Continuation | None = None) -> list[Line]:
@@ -136,7 +139,7 @@ class BlockLayout:
                 rows = formula(token.content) if self.math else None
                 return self._code([[(line, "math")] for line in rows or token.content.split("\n")], columns)
             case "hr":
-                return [[(("-" if self.ascii_only else "─") * columns, "border")]]
+                return [[(("-" if self.ascii_only else "─") * (columns + self.margin), "border")]]
             case "blockquote_open":
                 rest = resume.inner if resume and resume.kind == "quote" else None
                 inner = self._siblings(list(split_blocks(group.inside)), columns - 2, depth, rest)

@@ -39,10 +39,17 @@ _CONTINUES = frozenset({"bullet_list_open", "ordered_list_open", "code_block"})
 
 
 def render(
-    source: str, columns: int, style: Style, *, unicode: bool = True, math: bool = False, tone: str = ""
+    source: str,
+    columns: int,
+    style: Style,
+    *,
+    unicode: bool = True,
+    math: bool = False,
+    tone: str = "",
+    margin: int = 0,
 ) -> list[str]:
     """A whole document as lines of at most `columns` cells; see `MarkdownStream`."""
-    stream = MarkdownStream(style, unicode=unicode, math=math, tone=tone)
+    stream = MarkdownStream(style, unicode=unicode, math=math, tone=tone, margin=margin)
     return stream.whole(visible(source), columns)
 
 
@@ -50,11 +57,15 @@ class MarkdownStream:
     """An answer in Markdown; see `live.AnswerBody`.
 
     `math`: formulas as Unicode text, where it has it. `tone`: a style for all of the text, which keeps of its own
-    styles only what says something: emphasis, code, links.
+    styles only what says something: emphasis, code, links. `margin`: the columns that the caller leaves free at the
+    right edge; only a rule fills them.
     """
 
-    def __init__(self, style: Style, *, unicode: bool = True, math: bool = False, tone: str = "") -> None:
+    def __init__(
+        self, style: Style, *, unicode: bool = True, math: bool = False, tone: str = "", margin: int = 0
+    ) -> None:
         self._style = style
+        self._margin = margin
         self._math = math and unicode
         self._tone = tone
         self._cache: Cache = {}
@@ -220,6 +231,7 @@ class MarkdownStream:
             ascii_only=not self._unicode,
             mark_code=self._style.plain or not self._style.color,
             math=self._math,
+            margin=self._margin,
             cache=self._cache,
         )
 

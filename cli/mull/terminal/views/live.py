@@ -341,7 +341,7 @@ class LiveScreen:
 def _markdown(streams: Streams, options: ViewOptions) -> AnswerBody:
     from mull.terminal.markdown.stream import MarkdownStream
 
-    return MarkdownStream(streams.stdout_style, unicode=streams.unicode, math=options.math)
+    return MarkdownStream(streams.stdout_style, unicode=streams.unicode, math=options.math, margin=1)
 
 
 def _thoughts(streams: Streams, options: ViewOptions) -> ThoughtText:
