@@ -122,6 +122,41 @@ def test_the_prompt_leaves_nothing_behind(tmp_path: Path) -> None:
             waits(terminal, [QUESTION, "what is typed", "pebble", "─"], [1, 1, 1, 2 * columns])
 
 
+def at_the_top(lines: int, command: list[str]) -> list[str]:
+    """The command below lines that take thrice the rows in 50 columns. tmux moves as many rows into the scrollback as
+    that adds, with blank ones at the screen's end: whatever is below the lines is in the first row then."""
+    return ["sh", "-c", f'seq -f %0110g {lines}; exec "$@"', "sh", *command]
+
+
+@needs_tmux
+@pytest.mark.parametrize(
+    ("typed", "lines"), [("two rows of text " * 10, 8), ("the first row\nthe second row", 5)]
+)
+def test_a_prompt_in_the_first_row_leaves_no_copies(tmp_path: Path, typed: str, lines: int) -> None:
+    options = {"asks": True, "default": typed}
+    command = [sys.executable, "-m", "tests.terminal.prompter", json.dumps(options)]
+    with Tmux(at_the_top(lines, command), tmp_path, columns=120) as terminal:
+        terminal.wait("pebble")
+        for columns in (50, 90):
+            terminal.resize(columns)
+            waits(terminal, [typed, "pebble", "─"], [1, 1, 2 * columns])
+
+
+@needs_tmux
+def test_a_turn_in_the_first_row_leaves_no_copies(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    command = turn(("think", THOUGHT), ("until", str(go)), ("answer", "There are **three**.\n"))[4:]
+    with Tmux(at_the_top(6, command), tmp_path, columns=120) as terminal:
+        terminal.wait("│ First I look")
+        rows = terminal.text.count("│")
+        terminal.resize(50)
+        terminal.wait(lambda: terminal.text.count("│") > rows)
+        waits(terminal, ["Thinking"], [1])
+        go.touch()
+        terminal.wait("[left]")
+        waits(terminal, ["│", "Thinking", "There are three."], [0, 0, 1])
+
+
 def test_where_old_lines_are_cut_nothing_else_is_lost(play: Play, tmp_path: Path) -> None:
     go = tmp_path / "go"
     terminal = play(

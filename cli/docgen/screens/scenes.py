@@ -112,7 +112,9 @@ SCENES = (
     Scene("eval", "mull eval: what thinking is worth", "eval -m pebble", (("", r"on +\d+/40"),), 16),
     Scene("bench", "mull bench: speed on this machine", "bench -m pebble --depth 0", (("", "tg64"),), 12),
     Scene("sessions", "mull sessions: the conversations", "sessions", (("", "Title(.*\n){5}"),), 10),
-    Scene("cache", "mull cache: the prompts that are not processed again", "cache", (("", "of at most"),), 10),
+    Scene(
+        "cache", "mull cache: the prompts that are not processed again", "cache", (("", "of at most"),), 10
+    ),
     Scene("pull", "mull pull: several files at once", "pull example/duet-8b-GGUF", (("", "[4-6]\\d%"),), 10),
     Scene("error", "An error: what is wrong, and what to do", "-m qwen3-8 hello", (("", "Error"),), 8),
 )

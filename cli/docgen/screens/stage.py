@@ -1,8 +1,8 @@
 """mull on an example machine, at a steady pace: `python -m docgen.screens.stage ARGUMENTS`.
 
 What `models`, `show`, `doctor` and `cache` say about the machine is then the same wherever the pictures are made, and
-names nothing of the computer that makes them. A model that plays a script would be done before anything is seen of it; here a
-step of the engine takes at least STAGE_PACE seconds (0.04).
+names nothing of the computer that makes them. A model that plays a script would be done before anything is seen of it;
+here a step of the engine takes at least STAGE_PACE seconds (0.04).
 """
 
 from __future__ import annotations

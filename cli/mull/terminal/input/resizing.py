@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mull.terminal.console.erasing import ERASE_BELOW
 from mull.terminal.console.last_turn import LastTurn
 from mull.terminal.input.background import terminal_name
 
@@ -53,9 +55,11 @@ def redraws(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def erase_wrapped_rows(app: Application[str]) -> None:
-    """Change how `app` erases itself after a resize."""
+    """Change how `app` erases itself, after a resize above all."""
     renderer = app.renderer
     erase = renderer.erase
+    if sys.platform != "win32":
+        app.output.erase_down = lambda: app.output.write_raw(ERASE_BELOW)  # type: ignore[method-assign]
 
     def erase_all(leave_alternate_screen: bool = True) -> None:
         screen = renderer.last_rendered_screen
@@ -132,8 +136,7 @@ class _Redrawer:
         output.write_raw("\x1b[?2026h")  # one frame, where the terminal has synchronized output
         self._erase()
         output.cursor_up(todo.rows)
-        # tmux moves what is erased into the scrollback where the whole screen is: the first row goes by itself.
-        output.write_raw("\x1b[2K\x1b[B\x1b[J\x1b[A")
+        output.erase_down()
         output.write_raw("".join(f"{line}\r\n" for line in todo.lines))
         output.flush()
         app._request_absolute_cursor_position()  # noqa: SLF001 - as prompt_toolkit does after a resize

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from mull.terminal.console.erasing import ERASE_BELOW
 from mull.terminal.console.width import most
 
 _CODES = re.compile(r"\x1b(?:\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)")  # SGR, and the ends of links
@@ -70,12 +71,13 @@ class LiveRegion:
     def _rewritten(self, above: Sequence[str], lines: Sequence[str], columns: int) -> str:
         """Everything from the region's first row on; each line is cleared as it is overwritten, to avoid flicker."""
         resized = columns != self._columns
-        parts = ["\r\x1b[J" if resized or any(most(_visible(line)) >= columns for line in above) else "\r"]
+        clears = resized or any(most(_visible(line)) >= columns for line in above)
+        parts = [f"\r{ERASE_BELOW}" if clears else "\r"]
         # tmux would wrap cells again that were only overwritten, as if they were text: a row is cleared as a whole.
         parts += [f"\x1b[2K{line}\r\n" for line in above]
         if lines:
             parts += [_NO_WRAP, "\r\n".join(_cleared(line, columns) for line in lines), _WRAP]
-        return "".join(parts) + "\x1b[J\r" + _up(len(lines) - 1)
+        return "".join(parts) + f"{ERASE_BELOW}\r" + _up(len(lines) - 1)
 
     def _changed(self, lines: Sequence[str]) -> str:
         """Only the lines that differ from those on the screen; the width is the same."""
@@ -97,7 +99,7 @@ class LiveRegion:
             parts.append(f"{_cleared(line, self._columns)}\r")
         if len(lines) <= last:
             go_to(len(lines))
-            parts.append("\x1b[J")
+            parts.append(ERASE_BELOW)
         return "".join([*parts, _WRAP, _up(row)])
 
 
