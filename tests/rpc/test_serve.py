@@ -49,6 +49,11 @@ def chunks(server: RunningServer) -> Iterator[dict[str, Any]]:
 def test_it_answers_over_two_workers(start_server: Start, thinker: Path, workers: Workers) -> None:
     server = loaded(start_server("-m", thinker, *over(workers)))
     assert server.ask().json()["choices"][0]["message"]["content"] == ANSWER
+    refused = server.client.post(
+        "/tokenize", json={"content": "Hi"}
+    )  # the vocabulary is in the other process
+    assert refused.status_code == 501
+    assert "no tokenizer" in refused.json()["error"]["message"]
     assert "nothing is encrypted" in server.printed
     assert server.end() == -signal.SIGTERM
 
