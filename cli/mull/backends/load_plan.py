@@ -1,7 +1,8 @@
 """This machine's memory and devices, and how a model is best loaded on it.
 
 In: llama.cpp's device list, the state folder, a model's path. Out: a `Machine`; engine settings completed by the memory
-plan; how many turns to decode in parallel. llama.cpp is asked for devices only if it was built with a GPU backend.
+plan; how the layers are split between machines; how many turns to decode in parallel. llama.cpp is asked for devices
+only if it was built with a GPU backend.
 """
 
 from __future__ import annotations
@@ -55,6 +56,21 @@ def this_machine(settings: EngineSettings | None = None, *, speed: bool = True) 
 
         return once_per_host(machine, hosts([device for device in usable if device.memory_total]))
     return machine
+
+
+def tensor_split(settings: EngineSettings) -> tuple[float, ...] | None:
+    """The share of the layers for each device of `devices.chosen`: by the memory that the plan counts on.
+
+    None where no worker is among them: llama.cpp then splits by free memory, which each device has to itself. The
+    workers of a host would each get a share for the whole host.
+    """
+    used = devices.chosen(settings)
+    if not any(device.remote for device in used):
+        return None
+    counted = iter(this_machine(settings, speed=False).devices)
+    rooms = [next(counted).room if device.memory_total else 0 for device in used]
+    whole = sum(rooms)
+    return tuple(room / whole for room in rooms) if whole else None
 
 
 def planned(

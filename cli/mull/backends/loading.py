@@ -268,7 +268,14 @@ def _read(
         return best
 
     def weights(wanted: EngineSettings) -> Model:
-        return load_model(path, wanted, state_dir=state_dir(), on_progress=progress, trusted=trusted)
+        split = None
+        if devices.has_gpu_backend():
+            from mull.backends.load_plan import tensor_split
+
+            split = tensor_split(wanted)
+        return load_model(
+            path, wanted, state_dir=state_dir(), on_progress=progress, trusted=trusted, tensor_split=split
+        )
 
     def plan_and_import() -> EngineSettings:
         best = plan()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -49,10 +49,12 @@ def load(
     state_dir: Path,
     on_progress: Progress | None = None,
     trusted: bool = False,
+    tensor_split: Sequence[float] | None = None,
 ) -> Model:
     """Load a model. `on_progress` is called with 0.0 to 1.0, and returns False to stop (LoadStopped).
 
-    `trusted`: the file comes from a verified download or ships with mull.
+    `trusted`: the file comes from a verified download or ships with mull. `tensor_split`: the share of the layers for
+    each device of `devices.chosen`; None: by their free memory.
     Raises ModelFileError (the file), EngineError (the library), LoadStopped.
     """
     check_header(path)
@@ -69,6 +71,9 @@ def load(
     on_devices = placement.devices_for(settings)
     if on_devices is not None:
         params.devices = ctypes.cast(on_devices, ctypes.c_void_p)
+    shares = placement.split_array(tensor_split, int(llama.llama_max_devices()))
+    if shares is not None:
+        params.tensor_split = shares
     overrides = placement.experts_in_main_memory() if settings.cpu_experts else None
     if overrides is not None:  # kept alive until the model is loaded
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)

@@ -1,4 +1,4 @@
-"""Weight placement: which devices a model may use, and a mixture's experts in main memory.
+"""Weight placement: which devices a model may use, their shares, and a mixture's experts in main memory.
 
 In: engine settings. Out: arrays for llama_model_params, which must be kept until the model is loaded. A token uses few
 of the experts, so reading them from main memory costs little, and what every token needs stays on the GPU. The bindings
@@ -9,6 +9,7 @@ llama_model_tensor_buft_override; ggml-backend.h, ggml_backend_cpu_buffer_type).
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 from mull.engine.native import devices, library
@@ -31,6 +32,13 @@ def devices_for(settings: EngineSettings) -> Any:
         return None
     pointers = devices.handles(devices.chosen(settings))
     return (ctypes.c_void_p * (len(pointers) + 1))(*pointers, None)
+
+
+def split_array(shares: Sequence[float] | None, size: int) -> Any:
+    """The array of the devices' shares, of llama.cpp's `size`; None where there are none, or too many devices."""
+    if shares is None or len(shares) > size:
+        return None
+    return (ctypes.c_float * size)(*shares)
 
 
 def experts_in_main_memory() -> Any:

@@ -22,7 +22,6 @@ SLOW = 4.0  # tokens per second; slower than reading
 FAST = 200.0  # tokens per second; faster than reading, and the estimate is no more exact
 
 PROCESS = 400 << 20  # bytes: Python, llama.cpp, a vocabulary of 150,000 tokens
-_GPU_RESERVE = 400 << 20  # bytes of a device that its driver and the screen need
 _RAM_SHARE = 0.04  # of all memory, left to other programs
 _EFFICIENCY = 0.7  # share of the memory bandwidth reached when decoding
 _TYPES = ("f16", "q8_0")  # q4_0 costs quality: only when the user asks
@@ -247,7 +246,7 @@ def _ram(machine: Machine) -> int:
 
 
 def _vram(machine: Machine) -> int:
-    return sum(max(0, gpu.free - _GPU_RESERVE) for gpu in machine.devices)
+    return sum(gpu.room for gpu in machine.devices)
 
 
 def _unified(machine: Machine) -> bool:

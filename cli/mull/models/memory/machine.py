@@ -23,6 +23,7 @@ BUSY = 3 * GIB
 """Bytes of main memory that other programs use on a machine at rest: a desktop with a browser."""
 
 GPU_BUSY = GIB // 2  # bytes of a graphics card's memory that the desktop uses
+GPU_RESERVE = 400 << 20  # bytes of a device that its driver and the screen need
 RESTING_BANDWIDTH = 40e9
 """Bytes per second: the main memory that a recommendation is made for, two channels of DDR4. A measurement meets busy
 moments, and the name would change with them."""
@@ -79,6 +80,11 @@ class Gpu:
     free: int
     bandwidth: float = _GPU_BANDWIDTH
     unified: bool = False
+
+    @property
+    def room(self) -> int:
+        """Bytes that a model can use."""
+        return max(0, self.free - GPU_RESERVE)
 
 
 @dataclass(frozen=True, slots=True)
