@@ -10,25 +10,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 
 import psutil
 
 from mull.engine.threads import default_threads
 from tests.bench import peers
 from tests.bench.measure import line
+from tests.bench.servers import server
 from tests.model_files.random_model import QWEN3_0_6B, cached
 
 WORDS = (
@@ -44,13 +38,13 @@ WORDS = (
     "copper",
     "market",
 )
-SHORTEST, LONGEST = 8, 250  # words of a prompt; a word is about a token
+SHORTEST, LONGEST = (
+    8,
+    250,
+)  # words of a prompt: about as many tokens, or up to 7 times as many in the random model
 FEWEST, MOST = 8, 64  # tokens of an answer
-CONTEXT = 1024  # tokens for each client
-PATIENCE = 1800.0  # seconds
-SPIN = {
-    "GOMP_SPINCOUNT": "1000"
-}  # mull's own; as it comes, llama-server takes many times as long on a busy machine
+CONTEXT = 2048  # tokens for each client
+PATIENCE = 1800.0  # seconds for the answers of one server to all requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +60,6 @@ class Load:
     def late(self) -> float:
         """The 95th percentile of the time to the first token."""
         return sorted(self.first)[int(0.95 * len(self.first))]
-
-
-@contextmanager
-def server(*command: str) -> Iterator[tuple[int, psutil.Process]]:
-    """A server on a free port, ready to answer: the port and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with tempfile.TemporaryDirectory() as state:
-        env = {**os.environ, **SPIN, **{f"MULL_{kind}_DIR": state for kind in ("CONFIG", "STATE", "CACHE")}}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-        process = subprocess.Popen([*command, "--port", str(port)], env=env, **quiet)
-        try:
-            until = time.monotonic() + PATIENCE
-            while not _answers(port):
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"{command[0]} does not answer")
-                time.sleep(0.2)
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 async def ask(port: int, chance: random.Random) -> tuple[int, float]:
@@ -116,6 +80,7 @@ async def ask(port: int, chance: random.Random) -> tuple[int, float]:
     begun, first, tokens = time.perf_counter(), 0.0, 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(head.encode() + f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    row = b""
     async for row in reader:
         if not first and b'"content":"' in row:
             first = time.perf_counter() - begun
@@ -123,7 +88,7 @@ async def ask(port: int, chance: random.Random) -> tuple[int, float]:
             tokens = int(json.loads(row[6:])["usage"]["completion_tokens"])
     writer.close()
     if not tokens:
-        raise RuntimeError("a request was not answered")
+        raise RuntimeError(f"a request was not answered: {row.decode(errors='replace')[:500]}")
     return tokens, first
 
 
@@ -133,7 +98,8 @@ async def load(port: int, process: psutil.Process, clients: int, requests: int, 
         return [await ask(port, chance) for _ in range(requests)]
 
     before, begun = sum(process.cpu_times()[:2]), time.perf_counter()
-    answers = [one for every in await asyncio.gather(*map(client, range(clients))) for one in every]
+    async with asyncio.timeout(PATIENCE):
+        answers = [one for every in await asyncio.gather(*map(client, range(clients))) for one in every]
     seconds = time.perf_counter() - begun
     spent = sum(process.cpu_times()[:2]) - before
     return Load(sum(tokens for tokens, _ in answers), seconds, spent, [first for _, first in answers])
