@@ -45,7 +45,7 @@ def kept(*command: str) -> Iterator[psutil.Process]:
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl+C in the terminal is not for it
+            process_group=0,  # Ctrl+C in the terminal is not for it
         )
         with keeper:  # closes its standard input, and waits
             assert keeper.stdout is not None
