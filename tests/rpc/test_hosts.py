@@ -28,7 +28,12 @@ def test_a_cpu_is_known_by_its_address_and_a_gpu_has_its_own_memory(monkeypatch:
         worker("10.0.0.7:3", free=GIB),
         Device("CUDA0", "a card", "gpu", 0, 8 * GIB, "CUDA"),
     ]
-    assert module.hosts(found) == [THIS_MACHINE, THIS_MACHINE, "10.0.0.7", "10.0.0.7", None, None]
+    assert module.hosts(found, 16 * GIB) == [THIS_MACHINE, THIS_MACHINE, "10.0.0.7", "10.0.0.7", None, None]
+
+
+def test_a_worker_behind_a_tunnel_is_no_worker_of_this_machine() -> None:
+    found = [worker("127.0.0.1:50061"), worker("127.0.0.1:50062")]
+    assert module.hosts(found, 32 * GIB) == ["127.0.0.1:50061", "127.0.0.1:50062"]
 
 
 def test_two_workers_of_a_host_share_its_memory_once() -> None:
@@ -55,6 +60,9 @@ def test_a_card_keeps_its_memory() -> None:
 CARD = Device("CUDA0", "a card", "gpu", 8 * GIB, 8 * GIB, "CUDA")
 
 
+GPUS = (Gpu("", 16 * GIB, 16 * GIB),) * 3
+
+
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Device]:
     """What llama.cpp's registry has, for a test to fill."""
@@ -73,6 +81,17 @@ def test_two_workers_of_a_host_get_the_layers_of_one(found: list[Device]) -> Non
     assert 0.47 < first + second < 0.5  # each of them leaves a reserve
     assert sum(shares) == pytest.approx(1)
     assert other == pytest.approx(1 - first - second)
+
+
+def test_two_workers_on_this_machine_get_the_same_beside_another(
+    found: list[Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All three machines have 16 GiB; 12 GiB are free here, for the workers and mull itself."""
+    found += [Device("CPU", "a processor", "cpu", 0, 16 * GIB, "CPU")]
+    found += [worker("127.0.0.1:1"), worker("127.0.0.1:2"), worker("10.0.0.8:1")]
+    monkeypatch.setattr(load_plan, "measure", lambda *_, **__: Machine(16 * GIB, 12 * GIB, GPUS))
+    shares = load_plan.tensor_split(EngineSettings())
+    assert shares == pytest.approx([4 / 21, 4 / 21, 13 / 21], abs=0.02)
 
 
 def test_workers_with_cards_keep_what_they_report(found: list[Device]) -> None:

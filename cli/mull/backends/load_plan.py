@@ -54,7 +54,8 @@ def this_machine(settings: EngineSettings | None = None, *, speed: bool = True) 
         from mull.backends.rpc.hosts import hosts
         from mull.models.memory.hosts import once_per_host
 
-        return once_per_host(machine, hosts([device for device in usable if device.memory_total]))
+        memory = next((one.memory_total for one in devices.devices() if one.kind == "cpu"), 0)
+        return once_per_host(machine, hosts([device for device in usable if device.memory_total], memory))
     return machine
 
 
