@@ -66,6 +66,9 @@ def test_add_list_and_remove(mull: Run, office: Server, file: Path) -> None:
         ),
         (["a@b", "http://127.0.0.1:9"], 2, '"a@b" cannot be the name of an endpoint: a name has letters'),
         (["new", "http://192.0.2.7", "--key-env", "OFFICE_KEY"], 1, "insecure = true"),
+        (["new", "http://127.0.0.1:9", "--timeout", "0"], 2, "--timeout"),
+        (["new", "http://127.0.0.1:9", "--context", "-1"], 2, "--context"),
+        (["new", "http://127.0.0.1:9", "--timeout", "9" * 20], 2, "expects a whole number from 1"),
     ],
 )
 def test_a_wrong_endpoint_is_not_added(mull: Run, file: Path, words: list[str], code: int, hint: str) -> None:
@@ -86,6 +89,17 @@ def test_replacing_keeps_the_place_and_nothing_else(mull: Run, file: Path) -> No
     found = config.load(file).endpoints["a"]
     assert (found.url, found.model, found.insecure) == ("http://127.0.0.1:9/api", None, True)
     assert file.read_text().index("[endpoints.a]") < file.read_text().index("[theme]")
+
+
+def test_every_setting_can_be_given_at_once(mull: Run, file: Path) -> None:
+    settings = ("--model", "m", "--context", "8192", "--timeout", "1800")
+    file.write_text('[endpoints.a]\nurl = "http://127.0.0.1:9/v1"\ntimeout = 30\ncontext = 512\n')
+    done = mull("endpoints", "add", "a", "http://127.0.0.1:9/v1", "--replace", "--json", *settings)
+    assert done.returncode == 0, done.stderr
+    found = config.load(file).endpoints["a"]
+    assert (found.model, found.context, found.timeout) == ("m", 8192, 1800)
+    shown = json.loads(done.stdout)["endpoint"]
+    assert (shown["context"], shown["timeout"]) == (8192, 1800)
 
 
 def test_v1_is_added_where_only_that_leads_to_models(mull: Run, file: Path) -> None:

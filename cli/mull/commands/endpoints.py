@@ -37,7 +37,22 @@ DefaultModel = Annotated[
 Insecure = Annotated[
     bool, typer.Option("--insecure", help="Let the key go over http:// to a public address.")
 ]
-Replace = Annotated[bool, typer.Option("--replace", help="Take the place of an endpoint of that name.")]
+Context = Annotated[
+    int | None,
+    typer.Option("--context", metavar="TOKENS", min=1, help="Its context, where it does not tell it."),
+]
+Timeout = Annotated[
+    int | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=1,
+        help="How long an answer may take to begin, and then each piece of it.",
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Take the place of an endpoint of that name, with all its settings.")
+]
 
 
 @app.callback()
@@ -79,6 +94,8 @@ def add(
     key_env: KeyEnv = None,
     model: DefaultModel = None,
     insecure: Insecure = False,
+    context_: Context = None,
+    timeout: Timeout = None,
     replace_: Replace = False,
     json: Json = False,
 ) -> None:
@@ -93,7 +110,9 @@ def add(
 
     streams: Streams = context.obj
     path = paths.config_dir() / config.CONFIG_FILE
-    new = config.new_endpoint(name, url, key_env, model, insecure=insecure)
+    new = config.new_endpoint(
+        name, url, key_env, model=model, insecure=insecure, context=context_, timeout=timeout
+    )
     if not replace_:
         config.check_free(config.load(path).endpoints, name)
     report = _completed(new)

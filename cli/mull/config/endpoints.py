@@ -136,12 +136,10 @@ def _checked(where: str, key: str, value: Any) -> Any:
     return value
 
 
-def new_endpoint(
-    name: str, address: str, key_env: str | None, model: str | None, *, insecure: bool
-) -> Endpoint:
-    """An endpoint from the words of a command line. Raises UsageError."""
+def new_endpoint(name: str, address: str, key_env: str | None = None, **settings: Any) -> Endpoint:
+    """An endpoint from the words of a command line; `settings` are its other keys, None: unset. Raises UsageError."""
     _check_words(name, address, key_env)
-    given = {"url": address, "key_env": key_env, "model": model, "insecure": insecure}
+    given = {"url": address, "key_env": key_env, **settings}
     try:
         return read_endpoint(name, {key: value for key, value in given.items() if value is not None})
     except TableError as error:
