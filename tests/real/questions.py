@@ -101,13 +101,16 @@ class Answer:
     def lead(self, other: str) -> float | None:
         """Where another answer differs for the first time: by how much the token there was likelier than the next.
 
-        In log probability; None for an equal answer, infinite where one text ends and the other does not.
+        In log probability; None for an equal answer, infinite where one text ends and the other does not. Where the
+        other goes on in the middle of a word, it may have parted one token earlier (" a" begins " attributed", too).
         """
-        data, common = other.encode(), b""
+        data, common, before = other.encode(), b"", math.inf
         for token in self.tokens:
+            lead = token.top[0].logprob - token.top[1].logprob
             if not data.startswith(common + token.data):
-                return token.top[0].logprob - token.top[1].logprob
-            common += token.data
+                in_a_word = token.data.startswith(b" ") and not data[len(common) :].startswith(b" ")
+                return min(before, lead) if in_a_word else lead
+            common, before = common + token.data, lead
         return None if data == common else math.inf
 
 
