@@ -116,10 +116,10 @@ def other(home: dict[str, str]) -> Run:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--schema", "age int", "hi"), "fake cannot constrain its answer."),
-        (("--format", "json", "hi"), "fake cannot constrain its answer."),
+        (("--schema", "age int", "hi"), "fake cannot constrain its answer to a schema."),
+        (("--format", "json", "hi"), "fake cannot constrain its answer to JSON."),
         (("--json", "--logprobs", "1", "hi"), "fake cannot report log probabilities."),
-        (("batch", "QUESTIONS", "--schema", "age int"), "fake cannot constrain its answer."),
+        (("batch", "QUESTIONS", "--schema", "age int"), "fake cannot constrain its answer to a schema."),
         (("batch", "QUESTIONS", "--logprobs", "1"), "fake cannot report log probabilities."),
         (("batch", "QUESTIONS", "--parallel", "2"), "fake cannot answer 2 at a time."),
         (("eval", "QUESTIONS", "--parallel", "2"), "fake cannot answer 2 at a time."),
