@@ -51,6 +51,39 @@ def test_keys_typed_while_the_terminal_answers_reach_the_prompt(home: dict[str, 
         terminal.wait("> half a question")
 
 
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("helo\x7flo", "> hello"),  # Backspace
+        ("one two\x17three", "> one three"),  # Ctrl+W
+        ("bc\x01a", "> abc"),  # Ctrl+A
+        ("ac\x1b[Db", "> abc"),  # an arrow
+        ("first\x1b\rsecond", "  second"),  # Alt+Enter
+        ("abc\x04", "> abc"),  # as at the prompt: there is nothing to delete after the text
+    ],
+)
+def test_editing_keys_typed_while_the_terminal_answers_reach_the_prompt(
+    home: dict[str, str], keys: str, line: str
+) -> None:
+    with mull_in(home, ["--no-save"], f"{BLACK}{keys}\x1b[?62c") as terminal:
+        terminal.wait(lambda: line in terminal.lines, line)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{BLACK}\x04\x1b[?62c",  # between two answers
+        "rgb:0000/0000\x04/0000\a\x1b[?62c",  # within one
+        f"{BLACK}\x1b[?62c\x04",  # after the last one
+        f"{BLACK}\x04",  # the last one never comes
+    ],
+)
+def test_ctrl_d_while_the_terminal_answers_leaves(home: dict[str, str], answer: str) -> None:
+    with mull_in(home, ["--no-save"], answer) as terminal:
+        assert terminal.exit() == 0
+    assert "rgb:" not in terminal.text
+
+
 def test_slash_theme_changes_the_prompt_at_once(home: dict[str, str]) -> None:
     with mull_in(home, ["--no-save"], BLACK) as terminal:
         terminal.wait(lambda: terminal.at_prompt, "the prompt")

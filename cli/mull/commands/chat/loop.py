@@ -20,8 +20,8 @@ from mull.terminal.input.prompt import Prompt
 def run(chat: Chat, model: Resolved) -> None:
     """Serve the user until they leave. Raises `keys.Leave` for a second Ctrl+C during a turn."""
     prompt = make_prompt(chat)
-    if chat.held.text:
-        chat.streams.stdout.write("\n")  # the terminal has already echoed the text
+    if chat.held.typed:
+        chat.streams.stdout.write("\n")  # the terminal has already echoed it
     greet(chat, model)
     while not chat.left:
         chat.note_notices()

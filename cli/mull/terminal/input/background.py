@@ -28,6 +28,8 @@ _COLOR = re.compile(
 _NAME = re.compile(rb"\x1bP>\|([^\x07\x1b]*)(?:\x07|\x1b\\)")
 _PROTOCOL = re.compile(rb"\x1b\[\?[0-9]+u")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
+_REPORT = re.compile(rb"\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)")
+_CONTROL = re.compile(rb"[\x00-\x06\x08-\x1a\x1c-\x1f\x7f]")  # a key: an answer has none
 _SILENT = {"linux"}  # its console prints the question
 _typed = bytearray()
 _protocol: bool | None = None  # None: not asked yet
@@ -55,6 +57,16 @@ def take_typed() -> bytes:
     typed = bytes(_typed)
     _typed.clear()
     return typed
+
+
+def has_typed() -> bool:
+    """Do keys wait for `take_typed`?"""
+    return bool(_typed)
+
+
+def keep_typed(keys: bytes) -> None:
+    """Keep these keys, too, for the next reader."""
+    _typed.extend(keys)
 
 
 def ask_terminal(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
@@ -127,11 +139,17 @@ def _read(fd: int, until: float) -> bytes:
             if not piece:
                 break
             data += piece
+    data = _REPORT.sub(_with_keys_after, data)
     typed = data
     for answer in (_COLOR, _NAME, _PROTOCOL, _ATTRIBUTES):
         typed = answer.sub(b"", typed)
     _typed.extend(typed)
     return data
+
+
+def _with_keys_after(report: re.Match[bytes]) -> bytes:
+    """An answer, then the keys that were pressed while it came."""
+    return _CONTROL.sub(b"", report[0]) + b"".join(_CONTROL.findall(report[0]))
 
 
 def _theme_of(answer: bytes) -> ThemeName | None:

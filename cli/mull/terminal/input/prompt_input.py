@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.background import take_typed
+from mull.terminal.input.background import has_typed, take_typed
 from mull.terminal.input.protocol import keyboard_protocol
 from mull.terminal.input.sequences import Token
 from mull.terminal.input.unbracketed import LONG, InputReader
@@ -60,6 +60,9 @@ def terminal_input(streams: Streams) -> Input | None:
 
         def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
             self._callback = input_ready_callback
+            if has_typed():
+                with suppress(RuntimeError):  # no event loop: a test
+                    asyncio.get_running_loop().call_soon(input_ready_callback)
             return super().attach(input_ready_callback)
 
         def read_keys(self) -> list[KeyPress]:

@@ -70,6 +70,11 @@ class Tokenizer:
             return self._begun + REPORT
         return self._last + REST
 
+    @property
+    def pending(self) -> str:
+        """The begin of a sequence whose rest has not come yet."""
+        return self._pending
+
     def feed(self, data: str, now: float) -> list[Token]:
         if not data:
             return []

@@ -13,16 +13,18 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from mull.terminal.console.streams import Streams
-from mull.terminal.input.background import ask_terminal, settle_theme, take_typed
+from mull.terminal.input.background import ask_terminal, keep_typed, settle_theme, take_typed
 from mull.terminal.input.keys import Key
 from mull.terminal.input.sequences import Token, Tokenizer
+
+_PLAIN_KEYS = {Token("control", "\r"), Token("control", "\x04")}  # Enter, Ctrl+D
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class IdleInput:
         self.lines: list[str] = []  # typed before the chat began, each ended with Enter
         self.ended = False  # Ctrl+D was typed before the chat began
         self.text = ""  # typed after the last Enter
+        self.typed = False  # something waits for the prompt
 
     def __enter__(self) -> Self:
         try:
@@ -107,27 +110,34 @@ class IdleInput:
             self._hold()
 
     def _take_waiting(self) -> None:
-        """Read keys typed before the chat: in the terminal's own mode their Enter has become a newline."""
+        """Read keys typed before the chat. Where others than text, Enter and Ctrl+D are among them, such as Backspace
+        or an arrow, all of them are left to the prompt, which knows what they do."""
         if self._fd < 0 or sys.platform == "win32":
             return
         data = take_typed()
         with suppress(OSError):
             if select.select([self._fd], [], [], 0)[0]:
                 data += os.read(self._fd, 65536)
-            typed = data.decode("utf-8", "ignore").replace(
-                "\0", "\x04"
-            )  # Linux gives a waiting Ctrl+D as NUL
-            for token in _tokens(typed):
-                if token.kind in {"text", "paste"}:
-                    self.text += token.text
-                elif token.kind != "control":
-                    continue
-                elif token.text in "\r\n" and self.text.strip():
-                    self.lines.append(self.text)
-                    self.text = ""
-                elif token.text == "\x04":
-                    self.ended = True
-                    break
+        # In the terminal's own mode Enter has become a line feed, and Linux gives a waiting Ctrl+D as NUL.
+        typed = data.decode("utf-8", "surrogateescape").translate({0: "\x04", ord("\n"): "\r"})
+        tokenizer = Tokenizer(0.0)
+        tokens = tokenizer.feed(typed, 0.0)
+        if all(token.kind in {"text", "paste"} or token in _PLAIN_KEYS for token in tokens):
+            self._queue(tokens)
+            typed = tokenizer.pending
+        self.typed = bool(self.text or typed)
+        keep_typed(typed.encode("utf-8", "surrogateescape"))
+
+    def _queue(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            if token.kind != "control":
+                self.text += token.text
+            elif token.text == "\r" and self.text.strip():
+                self.lines.append(self.text)
+                self.text = ""
+            elif token.text == "\x04" and not self.text:
+                self.ended = True
+                break
 
     def _hold(self) -> None:
         if self._fd < 0 or sys.platform == "win32":
@@ -157,11 +167,6 @@ class IdleInput:
 
             with suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSANOW, before)
-
-
-def _tokens(typed: str) -> list[Token]:
-    tokenizer = Tokenizer(0.0)
-    return tokenizer.feed(typed, 0.0) + tokenizer.flush(float("inf"))
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
