@@ -66,7 +66,7 @@ def test_a_dash_as_the_output_is_stdout(mull: Run, thinker: Path, tmp_path: Path
     assert not (tmp_path / "-").exists()
 
 
-@pytest.mark.parametrize("option", ["-m", "--session", "-t", "--draft"])
+@pytest.mark.parametrize("option", ["-m", "--session", "-t", "--draft", "--chat-template"])
 @pytest.mark.parametrize("command", [(), ("chat",)])
 def test_an_empty_name_is_an_unset_variable(mull: Run, option: str, command: tuple[str, ...]) -> None:
     if command and option == "-t":
@@ -74,6 +74,14 @@ def test_an_empty_name_is_an_unset_variable(mull: Run, option: str, command: tup
     done = mull(*command, option, "", *(() if command else ("hi",)))
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].decode() == f"Error: The name after {option} is empty."
+
+
+@pytest.mark.parametrize("words", [("-f", "", "hi"), ("-f", "a.txt", "--file=", "hi"), ("tokens", "", "a.txt")])
+def test_an_empty_file_name_is_not_the_working_folder(mull: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "a.txt").write_text("a secret\n")
+    done = mull(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.splitlines()[0] == b"Error: The name of a file is empty."
 
 
 def test_a_short_schema_has_no_field_without_a_letter(mull: Run, thinker: Path) -> None:

@@ -1,7 +1,7 @@
 """The files that a user attaches to a question: each named file, and all text files of a folder or a pattern.
 
 In: the values of `-f`, or what `/file` gets. Out: attachments, and sentences on what was skipped. Raises MullError for
-a file that is no text, UsageError for a URL: mull fetches nothing.
+a file that is no text, UsageError for an empty name and for a URL: mull fetches nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ def attach(names: Sequence[str], piped: str | None = None) -> Attached:
     notes: list[str] = []
     replaced = many = False
     for name in names:
+        if not name:
+            hint = "A variable of the shell may be unset; . is this folder."
+            raise UsageError("usage_error", "The name of a file is empty.", hint)
         check_no_url(name)
         if name == "-" and piped is not None:
             files.append(Attachment("standard input", piped))

@@ -138,7 +138,7 @@ def _flag(name: str) -> str | None:
 def set_(
     context: typer.Context,
     name: Name,
-    value: Annotated[str, typer.Argument(help="The new value.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
     *,
     model: Model = None,
 ) -> None:

@@ -21,7 +21,7 @@ def check_alias(alias: str, model: Any) -> str:
     """What an alias means, checked: a name, and an alias that is no name of a model already."""
     if not _NAME.fullmatch(alias) or alias.lower().endswith(".gguf"):
         raise ValueError(
-            f'has an alias called "{alias[:40]}": an alias has letters, digits, ".", "_" and "-", and is not a path'
+            f'calls an alias "{alias[:40]}": an alias has letters, digits, ".", "_" and "-", and is not a path'
         )
     if not isinstance(model, str) or not model.strip() or not model.isprintable() or len(model) > LONGEST:
         raise ValueError(f'expects the name of a model for "{ALIASES}.{alias}"')
@@ -38,14 +38,14 @@ def check_free_alias(alias: str) -> None:
     except MullError:  # the catalogue's own error is shown where a model is looked up
         return
     if entry is not None:
-        raise ValueError(f'has an alias "{alias}", which is the name of a model in the catalogue')
+        raise ValueError(f'calls an alias "{alias}", which is the name of a model in the catalogue')
 
 
 def check_circles(aliases: Mapping[str, str]) -> None:
     """Raises ValueError for an alias that means itself, also by way of others."""
     for alias in aliases:
         if found := _circle(alias, aliases):
-            raise ValueError(f"has aliases that mean each other: {' → '.join(found)}")
+            raise ValueError(f"makes aliases mean each other: {' → '.join(found)}")
 
 
 def expand(name: str, aliases: Mapping[str, str]) -> str:
