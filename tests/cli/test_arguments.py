@@ -76,8 +76,12 @@ def test_an_empty_name_is_an_unset_variable(mull: Run, option: str, command: tup
     assert done.stderr.splitlines()[0].decode() == f"Error: The name after {option} is empty."
 
 
-@pytest.mark.parametrize("words", [("-f", "", "hi"), ("-f", "a.txt", "--file=", "hi"), ("tokens", "", "a.txt")])
-def test_an_empty_file_name_is_not_the_working_folder(mull: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [("-f", "", "hi"), ("-f", "a.txt", "--file=", "hi"), ("tokens", "", "a.txt")]
+)
+def test_an_empty_file_name_is_not_the_working_folder(
+    mull: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / "a.txt").write_text("a secret\n")
     done = mull(*words)
     assert (done.returncode, done.stdout) == (2, b"")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,22 @@ def test_a_complete_answer_is_said_to_be_complete(mull: Run, thinker: Path) -> N
     done = mull("-c", "--continue")
     assert (done.returncode, done.stdout) == (0, b"42\n")
     assert b"the model added nothing" in done.stderr
+
+
+def test_a_notice_after_the_answer_is_a_line_by_itself(
+    home: dict[str, str], mull: Run, thinker: Path
+) -> None:
+    """Where both streams are one file or screen, too."""
+    mull("-m", thinker, "--no-reason", "what is it?")
+    done = subprocess.run(
+        [sys.executable, "-m", "mull", "-c", "--continue"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=home,
+        check=False,
+    )
+    assert done.stdout == b"42\nThe answer was complete: the model added nothing.\n"
 
 
 def test_with_a_question_it_asks(mull: Run, thinker: Path) -> None:

@@ -13,7 +13,13 @@ from mull.fs.text import is_unicode
 
 _TEXTS = {"system", "stop", "params", "session", "extract_lang", "prefill"}
 """Options whose values are text; those that may name files take any bytes."""
-_NAMES = {"model": "-m", "session": "--session", "template": "-t", "draft": "--draft", "chat_template": "--chat-template"}
+_NAMES = {
+    "model": "-m",
+    "session": "--session",
+    "template": "-t",
+    "draft": "--draft",
+    "chat_template": "--chat-template",
+}
 """Options that name something, as they are typed: an empty name is an unset variable of a shell."""
 
 

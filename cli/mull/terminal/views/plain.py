@@ -60,7 +60,10 @@ def plain_view(options: ViewOptions) -> TurnView:
                         turn_input.settle()  # remove the panel before the answer: both may be on one screen
                 view.take(event)
 
-            return show_each(events, take)
+            try:
+                return show_each(events, take)
+            finally:
+                view.release()  # also of a turn that failed
 
     return show
 
@@ -77,6 +80,7 @@ class _Plain:
         self._thoughts: ThinkingPanel | None = None
         self._tokens = 0  # of thinking, so far
         self._last = ""  # the last character written to stdout
+        self._held: list[str] = []  # notices that wait for the end of the answer's last line
         self._out = Sanitizer() if streams.stdout_tty else None
         self._raw_thinking = StderrThinking(streams) if thinking == "show" and not panelled else None
 
@@ -96,12 +100,21 @@ class _Plain:
             self._write(self._out.feed(event.text) if self._out else event.text)
         elif isinstance(event, Notice):
             if not (self._quiet or self._panelled):
-                self._streams.note(event.text)
+                self._held.append(event.text)
+                if self._last in {"", "\n"}:
+                    self.release()
         elif isinstance(event, Done):
             self._end_thinking()
             self._write(self._out.finish() if self._out else "")
             if self._last not in {"", "\n"}:
                 self._write("\n")
+            self.release()
+
+    def release(self) -> None:
+        """Print the notices that came in the middle of a line: on one screen they would go on in it."""
+        held, self._held = self._held, []
+        for text in held:
+            self._streams.note(text)
 
     def _think(self, event: ThinkingDelta) -> None:
         if self._thoughts is None:
