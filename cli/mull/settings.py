@@ -296,9 +296,10 @@ class AnswerFormat:
 class TurnSettings:
     """One turn's settings, fully merged. `max_tokens` None: up to the default limit or the context's end.
 
-    `answer_format` constrains the answer, never the thinking. `logprobs`: how many of the most likely tokens to report
-    with each token of the answer; 0: the token alone, None: no log probabilities. `loop_guard`: end a text that
-    repeats itself without end. `continue_answer`: the last message is the beginning of the answer, which the model
+    `answer_format` constrains the answer, never the thinking. `schema_prompt`: the system prompt tells the model that
+    format; None: if the model is large enough (`structured/prompt.py`). `logprobs`: how many of the most likely tokens
+    to report with each token of the answer; 0: the token alone, None: no log probabilities. `loop_guard`: end a text
+    that repeats itself without end. `continue_answer`: the last message is the beginning of the answer, which the model
     continues; it is part of the result.
     `drawn_seed`: the random seed where `sampling` has none; recorded with the turn, it promises nothing, so that
     drafts are as without.
@@ -309,6 +310,7 @@ class TurnSettings:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     answer_format: AnswerFormat | None = None
+    schema_prompt: bool | None = False
     logprobs: int | None = None
     loop_guard: bool = True
     continue_answer: bool = False

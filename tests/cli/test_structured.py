@@ -218,7 +218,34 @@ def test_the_answer_is_printed_bare(
 def test_what_cannot_be_used_is_refused_before_a_model_is_loaded(
     mull: Run, tmp_path: Path, flags: list[str], named: str
 ) -> None:
-    (tmp_path / "g.lark").write_text('start: "a"\n  | nothing\n')
+    (tmp_path / "g.lark").write_text('start: "a" | other\nother: nothing\n')
     done = mull("-m", tmp_path / "no-model.gguf", *flags, "hi")
     assert done.returncode == (1 if "missing.lark" in flags else 2)
     assert named in " ".join(done.stderr.decode().split())
+
+
+@both_modes
+def test_the_model_is_told_the_schema_where_that_is_asked_for(mull: Run, tmp_path: Path) -> None:
+    model = write_scripted(tmp_path / "m.gguf", ["Well", " then"], template=CHATML, n_ctx=2048)
+
+    def prompt_tokens(*flags: str) -> int:
+        asked = ("--json", "--no-save", "--no-reason", "--schema", "count int", *flags, "hi")
+        done = json.loads(mull("-m", model, *asked).stdout)
+        assert set(json.loads(done["answer"])) == {"count"}
+        return int(done["usage"]["prompt"])
+
+    untold = prompt_tokens()  # a small model
+    assert prompt_tokens("--schema-prompt") > untold + 50
+    assert mull("config", "set", "schema_prompt", "true").returncode == 0
+    assert prompt_tokens() > untold + 50
+    assert prompt_tokens("--no-schema-prompt") == untold
+
+
+def test_a_line_of_a_batch_decides_whether_its_model_is_told(mull: Run, tmp_path: Path) -> None:
+    model = write_scripted(tmp_path / "m.gguf", ["Well", " then"], template=CHATML, n_ctx=2048)
+    lines = [{"prompt": "hi", "schema": "a int", "schema_prompt": told} for told in (False, True)]
+    text = "\n".join(map(json.dumps, [*lines, {"prompt": "hi", "schema": "a int"}]))
+    done = mull("batch", "-m", model, "--no-reason", "-", stdin=text.encode())
+    untold, told, unset = (json.loads(line)["usage"]["prompt"] for line in done.stdout.splitlines())
+    assert untold == unset
+    assert told > untold + 50

@@ -23,6 +23,11 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def flag_or_none(name: str, value: Any) -> bool | None:
+    """True or false, or null."""
+    return None if value is None else flag(name, value)
+
+
 def mapping(name: str, value: Any) -> Mapping[str, Any]:
     """A JSON object."""
     if not isinstance(value, dict):

@@ -73,6 +73,7 @@ def request_body(
     if extended:
         own = {
             "loop_guard": settings.loop_guard,
+            "schema_prompt": settings.schema_prompt,
             "continue_answer": settings.continue_answer,
             "drawn_seed": settings.drawn_seed,
         }
@@ -100,6 +101,9 @@ def read_request(body: Any) -> ChatRequest:
         max_tokens=fields.take_max_tokens(left),
         stop=fields.take_stop(left),
         answer_format=formats.take_format(left),
+        schema_prompt=checks.flag_or_none(
+            "mull.settings.schema_prompt", own_settings.pop("schema_prompt", False)
+        ),
         logprobs=fields.take_logprobs(left),
         loop_guard=checks.flag("mull.settings.loop_guard", own_settings.pop("loop_guard", True)),
         continue_answer=checks.flag(

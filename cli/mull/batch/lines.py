@@ -26,7 +26,16 @@ from mull.suggest import did_you_mean, nearest
 Id = str | int | float
 
 _SAMPLING = (f.name for f in fields(Sampling) if f.name in {key.name for key in config.KEYS})
-SETTINGS = ("system", "reason", "effort", "think_budget", "max_tokens", "loop_guard", *_SAMPLING)
+SETTINGS = (
+    "system",
+    "reason",
+    "effort",
+    "think_budget",
+    "max_tokens",
+    "loop_guard",
+    "schema_prompt",
+    *_SAMPLING,
+)
 """The settings of a line that the config has too; they are validated like the config's."""
 
 FORMATS = ("schema", "regex", "choice", "format")

@@ -95,6 +95,14 @@ Format = Annotated[
     FormatChoice | None,
     typer.Option("--format", help="Constrain the answer to JSON.", show_default=False),
 ]
+SchemaPrompt = Annotated[
+    bool | None,
+    typer.Option(
+        "--schema-prompt/--no-schema-prompt",
+        help="Tell the model the schema or the choices, in the system prompt. Unset: from 1 billion parameters on.",
+        show_default=False,
+    ),
+]
 LogProbs = Annotated[
     int | None,
     typer.Option(
@@ -180,6 +188,7 @@ class AskFlags(TurnFlags):
     grammar: Grammar = None
     lark: Lark = None
     format: Format = None
+    schema_prompt: SchemaPrompt = None
     logprobs: LogProbs = None
     extract: Extract = False
     extract_last: ExtractLast = False

@@ -51,7 +51,13 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
         )
     template = _template(flags, streams)
     flags = template.flags if template else flags
-    run = run_config(flags, config, answer_format=_answer_format(flags, form), logprobs=flags.logprobs)
+    run = run_config(
+        flags,
+        config,
+        answer_format=_answer_format(flags, form),
+        logprobs=flags.logprobs,
+        schema_prompt=flags.schema_prompt,
+    )
     output = AnswerOutput.of(flags, form)
     files = flags.files or ()
     quiet = run.quiet or VIEWS[form].is_json

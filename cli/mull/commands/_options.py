@@ -293,7 +293,7 @@ _PANELS = {
     "dry_multiplier seed stop loop_guard",
     "More samplers": "typical_p top_n_sigma xtc_probability xtc_threshold dynatemp_range dynatemp_exponent mirostat "
     "mirostat_tau mirostat_eta adaptive_target adaptive_decay logit_bias",
-    "Answer format": "schema regex choice grammar lark format logprobs",
+    "Answer format": "schema regex choice grammar lark format schema_prompt logprobs",
     "Conversation": "resume continue_answer session no_save",
     "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",
 }

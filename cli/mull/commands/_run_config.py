@@ -229,6 +229,7 @@ def run_config(
     *,
     answer_format: AnswerFormat | None = None,
     logprobs: int | None = None,
+    schema_prompt: bool | None = None,
 ) -> RunConfig:
     """Merge flags, environment and config. Raises UsageError for flags that contradict each other."""
 
@@ -236,7 +237,14 @@ def run_config(
         flags = replace(flags, system=literal(system_text(flags.system, pipes=True)))  # a pipe is read once
 
     def made(config: Config) -> RunConfig:
-        return _merged(flags, config, answer_format=answer_format, logprobs=logprobs)
+        run = _merged(flags, config)
+        preferences = replace(
+            run.preferences,
+            answer_format=answer_format,
+            logprobs=logprobs,
+            schema_prompt=config["schema_prompt"] if schema_prompt is None else schema_prompt,
+        )
+        return replace(run, preferences=preferences)
 
     def made_for(model: Resolved) -> RunConfig:
         run = made(config.for_model(model.names))
@@ -251,9 +259,7 @@ def run_config(
     return replace(made(config), remake=made_for)
 
 
-def _merged(
-    flags: TurnFlags, config: Config, *, answer_format: AnswerFormat | None, logprobs: int | None
-) -> RunConfig:
+def _merged(flags: TurnFlags, config: Config) -> RunConfig:
     reasoning = ReasoningLayers(flags.reasoning(), config.reasoning())
     sessions = config["save"] and not flags.no_save
     # llama.cpp reads the states back without checks: others must not be able to write them.
@@ -275,8 +281,6 @@ def _merged(
             sampling=over(flags.layer(Sampling), config.sampling()),
             max_tokens=flags.max_tokens or config["max_tokens"],
             stop=tuple(flags.stop or ()),
-            answer_format=answer_format,
-            logprobs=logprobs,
             thinking=flags.thinking.value if flags.thinking else config["thinking"],
             markdown=config["markdown"] if flags.markdown is None else flags.markdown,
             math=config["math"] if flags.math is None else flags.math,

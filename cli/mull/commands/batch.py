@@ -23,6 +23,7 @@ from mull.commands._ask_options import (
     LogProbs,
     Regex,
     Schema,
+    SchemaPrompt,
     answer_format_of,
 )
 from mull.commands._options import TurnFlags, takes_turn_flags
@@ -108,6 +109,7 @@ class BatchFlags(TurnFlags):
     grammar: Grammar = None
     lark: Lark = None
     format: Format = None
+    schema_prompt: SchemaPrompt = None
     logprobs: LogProbs = None
     output: Output = None
     overwrite: Overwrite = False
@@ -135,7 +137,13 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
     streams: Streams = context.obj
     control = TurnControl()
     answer_format = answer_format_of(flags)
-    run = run_config(flags, read_config(), answer_format=answer_format, logprobs=flags.logprobs)
+    run = run_config(
+        flags,
+        read_config(),
+        answer_format=answer_format,
+        logprobs=flags.logprobs,
+        schema_prompt=flags.schema_prompt,
+    )
     output, in_order = flags.output, not flags.unordered
     view, files = ProgressLine(streams, quiet=run.quiet), _attachments(flags, streams)
     source, total = _input(file, streams)  # may wait for a pipe's writer, until Ctrl+C
@@ -288,6 +296,7 @@ def settle_line(run: RunConfig, backend: ChatBackend, files: Sequence[Attachment
         loop_guard=own.get("loop_guard", standing.loop_guard),
         stop=tuple(own.get("stop", standing.stop)),
         answer_format=_line_format(own, standing.answer_format),
+        schema_prompt=own.get("schema_prompt", standing.schema_prompt),
     )
     settings = preferences.turn_settings(backend.sampling_advice)
     check_supported(backend, settings)

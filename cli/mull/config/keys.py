@@ -57,6 +57,9 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("markdown", bool, "render answers as Markdown on a terminal", default=True),
     ConfigKey("math", bool, "show formulas as Unicode text; false: as LaTeX source", default=True),
     ConfigKey("max_tokens", int, "limit on generated tokens, thinking included"),
+    ConfigKey(
+        "schema_prompt", bool, "tell the model the schema or choices of its answer; unset: if it is large"
+    ),
     ConfigKey("loop_guard", bool, "end an answer that repeats itself without end", default=True),
     ConfigKey("temperature", float, "sampling temperature; 0 is greedy"),
     ConfigKey("top_k", int, "sample from the k most likely tokens; 0 is off"),

@@ -55,6 +55,7 @@ class Preferences:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     answer_format: AnswerFormat | None = None
+    schema_prompt: bool | None = None
     logprobs: int | None = None
     thinking: ThinkingView = "auto"
     markdown: bool = True
@@ -71,6 +72,7 @@ class Preferences:
             max_tokens=self.max_tokens,
             stop=self.stop,
             answer_format=self.answer_format,
+            schema_prompt=self.schema_prompt,
             logprobs=self.logprobs,
             loop_guard=self.loop_guard,
         )
@@ -172,6 +174,7 @@ def plain_settings(settings: TurnSettings) -> dict[str, Any]:
         "loop_guard": None if settings.loop_guard else False,
         "logprobs": settings.logprobs,
         "answer_format": format_fields(settings.answer_format) or None,
+        "schema_prompt": settings.schema_prompt if settings.answer_format is not None else None,
         "drawn_seed": settings.drawn_seed,
         "continue_answer": settings.continue_answer or None,
     }

@@ -151,6 +151,7 @@ def _settings(turn: TurnRecord) -> tuple[TurnSettings, list[str]]:
         max_tokens=_whole(values.get("max_tokens"), *LIMITS["max_tokens"]),
         stop=stops,
         answer_format=answer_format,
+        schema_prompt=told if isinstance(told := values.get("schema_prompt"), bool) else None,
         logprobs=_whole(values.get("logprobs"), 0, 20),
         loop_guard=values.get("loop_guard") is not False,
         drawn_seed=_whole(values.get("drawn_seed"), *LIMITS["seed"]),

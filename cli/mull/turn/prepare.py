@@ -17,6 +17,7 @@ from mull.messages import Message, least_tokens
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
 from mull.settings import ReasoningAsk, TurnSettings
+from mull.structured.prompt import told
 from mull.turn.loaded_model import LoadedModel
 from mull.turn.prefill import ask_for, known_tokens, prefill_tokens, without_thinking
 
@@ -47,11 +48,12 @@ def prepare(
     settings: TurnSettings,
     stopped: Callable[[], bool] | None = None,
 ) -> RenderedPrompt:
-    """Decide, render and tokenize.
+    """Tell the model the answer's format, decide, render and tokenize.
 
     Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`; None: what
     the caller has passed to `stoppable`.
     """
+    messages = told(messages, settings, n_params=loaded.engine.model.n_params)
     reject_oversized(messages, loaded.engine)
     with nullcontext() if stopped is None else stoppable(stopped):
         if settings.continue_answer and messages and messages[-1].role == "assistant":

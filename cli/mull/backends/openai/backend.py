@@ -208,7 +208,8 @@ class OpenAIBackend:
     def count_tokens(self, messages: Sequence[Message], settings: TurnSettings) -> TokenCount:
         from mull.backends.openai.counting import count
 
-        return count(self.client, self.remote(), messages, settings, self._guess)
+        remote = self.remote()
+        return count(self.client, remote, _sent(messages, settings, remote), settings, self._guess)
 
     @cached_property
     def _guess(self) -> Estimate:
@@ -222,6 +223,7 @@ class OpenAIBackend:
         from mull.backends.openai.turn import run
 
         remote = self.remote(control)
+        messages = _sent(messages, settings, remote)
         try:
             with closing(run(self.client, remote, messages, settings, control)) as events:
                 for event in events:
@@ -263,3 +265,10 @@ class OpenAIBackend:
     def close(self) -> None:
         self._abort.stop()
         self._looking, self._remote, self._failure, self._loaded = None, None, None, False
+
+
+def _sent(messages: Sequence[Message], settings: TurnSettings, remote: Remote) -> Sequence[Message]:
+    """The messages with what the model is told of its answer's format; a mull of this version adds that itself."""
+    from mull.structured.prompt import told
+
+    return messages if remote.facts.extended else told(messages, settings, n_params=None)
