@@ -26,11 +26,11 @@ from mull.backends.base import (
     TurnSource,
     one_by_one,
 )
+from mull.backends.partial_turn import PartialTurn
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
 from mull.keep_alive.client import Gone, Silent
-from mull.keep_alive.partial import PartialTurn
 from mull.keep_alive.reaching import Reached, Unavailable, reach
 from mull.keep_alive.spec import ServerSpec
 from mull.messages import Message
