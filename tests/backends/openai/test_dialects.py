@@ -279,6 +279,30 @@ def test_ollamas_own_api_gets_what_v1_has_no_words_for(office: Open) -> None:
     assert here.asked["options"]["stop"] == ["###"]  # no thinking that it could end
 
 
+def test_a_context_that_is_told_after_loading_is_known_from_the_first_turn_on(office: Open) -> None:
+    here = office("ollama")
+    here.server.on("GET", "/api/ps", as_json({"models": []}))
+    here.backend.close()
+    list(here.backend.load(TurnControl()))
+    here.plays(*here.dialect.chunks([], ["Hm."]), kind=here.dialect.kind)
+    assert here.backend.context_tokens is None
+    here.server.on("GET", "/api/ps", as_json({"models": [{"name": "thinker:latest", "context_length": 512}]}))
+    here.ask()
+    assert here.backend.context_tokens == 512
+
+
+def test_a_server_that_never_tells_its_context_is_looked_at_once_more(office: Open) -> None:
+    here = office("ollama")
+    here.server.on("GET", "/api/ps", as_json({"models": []}))
+    here.backend.close()
+    list(here.backend.load(TurnControl()))
+    here.plays(*here.dialect.chunks([], ["Hm."]), kind=here.dialect.kind)
+    before = len(here.server.sent_to("/api/ps"))
+    for _ in range(3):
+        here.ask()
+    assert len(here.server.sent_to("/api/ps")) == before + 1
+
+
 def test_a_context_of_the_config_is_that_of_a_server_that_tells_none(office: Open) -> None:
     assert office("other").backend.context_tokens is None
     assert office("other", limit=512).backend.context_tokens == 512

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mull.backends.base import TurnRequest
+from mull.backends.openai import exact
 from mull.backends.openai.backend import OpenAIBackend
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
@@ -72,6 +73,24 @@ def test_a_stop_ends_the_servers_work(talker: OpenAIBackend, at: type) -> None:
     assert len(done.answer.split()) < servers.TALK
     wait_for(partial(idle, talker), "the server to be idle")
     assert check_stream(ask(talker, TurnControl(), max_tokens=5)).thinking
+
+
+def test_a_stop_that_the_server_does_not_report_in_time_has_the_times_of_here(
+    talker: OpenAIBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if talker.remote().kind != "mull":
+        pytest.skip("it is not mull")
+    monkeypatch.setattr(exact, "GRACE_SECONDS", 0.0)
+    control = TurnControl()
+    shown: list[Event] = []
+    for event in ask(talker, control):
+        shown.append(event)
+        if sum(isinstance(one, AnswerDelta) for one in shown) == 5:
+            control.stop()
+    done = check_stream(shown)
+    assert (done.finish, done.usage.thinking > 0, done.usage.answer > 0) == ("interrupted", True, True)
+    timing = done.timing
+    assert min(timing.first_token, timing.thinking, timing.answer, timing.tokens_per_second) > 0
 
 
 def test_a_mull_of_another_version_speaks_the_plain_dialect(talker: OpenAIBackend) -> None:

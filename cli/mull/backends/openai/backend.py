@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,10 @@ CAPABILITIES: dict[ServerKind, Capabilities] = {
 """What each kind of server can do. None lets a request set the size of the context."""
 
 
+LOADS_LATE: tuple[ServerKind, ...] = ("mull", "llama-server", "Ollama")
+"""Kinds of servers that may load a model when it is asked, and tell its context from then on."""
+
+
 class OpenAIBackend:
     """One model of one server. `width`: requests at a time in `stream_many`.
 
@@ -87,6 +91,7 @@ class OpenAIBackend:
         self._abort = TurnControl()
         self._lock = threading.Lock()
         self._loaded = False
+        self._knows = False  # what the server tells of a loaded model
 
     @property
     def name(self) -> str:
@@ -229,6 +234,7 @@ class OpenAIBackend:
                 for event in events:
                     if isinstance(event, Done):
                         self._guess.learn(messages, event.usage.prompt)
+                        self._look_again(control)
                     yield event
         except ContextOverflow as error:
             if not error.at_least:
@@ -236,6 +242,23 @@ class OpenAIBackend:
             if remote.facts.context is None:  # known from now on, so that a chat can make room
                 self._remote = replace(remote, facts=replace(remote.facts, context=error.context_tokens))
             raise
+
+    def _look_again(self, control: TurnControl) -> None:
+        """Once, after a turn: a server that loads a model when it is asked knows its context only then."""
+        remote = self.remote()
+        if (
+            self._knows
+            or control.stopped
+            or remote.facts.context is not None
+            or remote.kind not in LOADS_LATE
+        ):
+            return
+        self._knows = True
+        server = Server(remote.kind, tuple(map(ServedModel, remote.listed)))
+        with suppress(ServerError, Interrupted):
+            self._remote = replace(
+                remote, facts=facts(self.client, server, ServedModel(remote.model), control)
+            )
 
     def stream_many(
         self, turns: TurnSource, control: TurnControl
@@ -265,6 +288,7 @@ class OpenAIBackend:
     def close(self) -> None:
         self._abort.stop()
         self._looking, self._remote, self._failure, self._loaded = None, None, None, False
+        self._knows = False
 
 
 def _sent(messages: Sequence[Message], settings: TurnSettings, remote: Remote) -> Sequence[Message]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from mull.api.request import request_body
 from mull.backends.openai import failures
 from mull.backends.openai.exact_events import exact_events
 from mull.backends.openai.facts import Remote
+from mull.backends.partial_turn import PartialTurn
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError
-from mull.events import AnswerDelta, Done, Event, ReasoningReport, ThinkingDelta, Timing, Usage
+from mull.events import Done, Event, Finish, ThinkingDelta
 from mull.messages import Message
 from mull.settings import TurnSettings
 
@@ -57,13 +57,13 @@ def run_exact(
     except MullError as error:
         failure = error
     if turn.done is None:
-        if failure is not None and not turn.has_text:
+        if failure is not None and not turn.so_far.tokens:
             raise failure
         yield turn.cut(failure)
 
 
 class _ExactTurn:
-    """What came of one turn. `done`: the end, once it was passed on."""
+    """One turn's stream. `so_far`: what came of it. `done`: the end, once it was passed on."""
 
     def __init__(self, client: Client, remote: Remote, settings: TurnSettings, control: TurnControl) -> None:
         self._client = client
@@ -71,8 +71,7 @@ class _ExactTurn:
         self._settings = settings
         self._control = control
         self._last: Done | None = None  # the server's, of a turn that was stopped here
-        self._texts: dict[type, list[str]] = {ThinkingDelta: [], AnswerDelta: []}
-        self._counts: dict[type, int] = {ThinkingDelta: 0, AnswerDelta: 0}
+        self.so_far = PartialTurn()
         self.done: Done | None = None
 
     def read(self, response: Response) -> Iterator[Event]:
@@ -88,11 +87,13 @@ class _ExactTurn:
                     asked = True
                     self._ask(chunk, "stop")
                 continue  # what came after the stop is not shown
-            if event is not None:
-                self._passed_on(event)
+            if isinstance(event, Done):
+                self.done = event
                 yield event
-            if self.done is not None:
                 return
+            if event is not None:
+                self.so_far.add(event)
+                yield event
             if self._control.wants_answer and not asked and isinstance(event, ThinkingDelta):
                 asked = True
                 self._ask(chunk, "reasoning_end")
@@ -101,35 +102,10 @@ class _ExactTurn:
 
     def cut(self, failure: MullError | None) -> Done:
         """The end of a turn that was stopped, or broke off: with the texts that were passed on."""
-        asked = self._settings.reasoning.asked
-        last = self._last
-        return Done(
-            model=self._remote.model,
-            answer="".join(self._texts[AnswerDelta]),
-            thinking="".join(self._texts[ThinkingDelta]),
-            reasoning=ReasoningReport(asked, "default", "the turn has no end")
-            if last is None
-            else last.reasoning,
-            finish="interrupted" if failure is None else "error",
-            usage=replace(
-                Usage() if last is None else last.usage,
-                thinking=self._counts[ThinkingDelta],
-                answer=self._counts[AnswerDelta],
-            ),
-            timing=Timing() if last is None else last.timing,
-            error=failure,
-        )
-
-    @property
-    def has_text(self) -> bool:
-        return any(self._texts.values())
-
-    def _passed_on(self, event: Event) -> None:
-        if isinstance(event, ThinkingDelta | AnswerDelta):
-            self._texts[type(event)].append(event.text)
-            self._counts[type(event)] = event.tokens
-        elif isinstance(event, Done):
-            self.done = event
+        if failure is None and self._last is not None:
+            return self.so_far.cut(self._last)
+        finish: Finish = "interrupted" if failure is None else "error"
+        return self.so_far.done(self._remote.model, self._settings.reasoning, finish, failure)
 
     def _ask(self, chunk: Mapping[str, Any], action: str) -> None:
         with suppress(ServerError):
