@@ -48,6 +48,18 @@ class Work:
         return [[(line, "")] for line in lines]
 
 
+def _code(lines: int) -> str:
+    return "```python\n" + "x = call(1, 'two')  # three\n" * lines
+
+
+def _table(rows: int) -> str:
+    return "| a | b |\n| - | -: |\n" + "".join(f"| item {row} | {WORDS} |\n" for row in range(rows))
+
+
+def _indented(text: str, prefix: str) -> str:
+    return "".join(prefix + line for line in text.splitlines(keepends=True))
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -60,8 +72,19 @@ class Work:
         lambda times: "1. outer\n\n   - inner\n\n" + f"     1. {WORDS}\n" * (60 * times),
         lambda times: f"> {WORDS}\n>\n" * (60 * times),
         lambda times: "> - outer\n" + f">   - {WORDS}\n" * (60 * times),
+        lambda times: "- outer\n\n" + _indented(_code(120 * times), "  "),
+        lambda times: "1. outer\n   - inner\n" + _indented(_code(120 * times), "     "),
+        lambda times: "- " + _indented(_code(120 * times), "  ")[2:],
+        lambda times: "- outer\n\n" + "      x = call(1, 'two')  # three\n" * (120 * times),
+        lambda times: "- outer\n\n" + _indented(_table(60 * times), "  "),
+        lambda times: "- outer\n  1. inner\n\n" + _indented(_table(60 * times), "     "),
+        lambda times: "> - outer\n>\n" + _indented(_table(60 * times), ">   "),
     ],
-    ids=["paragraph", "table", "code", "list", "paragraphs", "nested", "deep", "quote", "quoted list"],
+    ids=[
+        *("paragraph", "table", "code", "list", "paragraphs", "nested", "deep", "quote", "quoted list"),
+        *("code in an item", "code two deep", "code at a mark", "indented code in an item"),
+        *("table in an item", "table two deep", "table in a quoted list"),
+    ],
 )
 def test_twice_the_answer_is_twice_the_work(
     source: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
@@ -73,8 +96,8 @@ def test_twice_the_answer_is_twice_the_work(
 
 
 def test_what_has_not_changed_is_not_laid_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table within an item is not final before its end: its cells are laid out once each."""
-    rows = "".join(f"  | item {number} | {WORDS} |\n" for number in range(60))
+    """The columns' sizes are clear after a table's first rows; until then its cells are laid out once each."""
+    rows = "".join(f"  | item {number} | {WORDS * 4} |\n" for number in range(12))
     source = f"- outer\n\n  | a | b |\n  | - | - |\n{rows}"
     work = Work(monkeypatch)
     assert work.of(source)[1] <= 4 * len(source)

@@ -33,16 +33,22 @@ _CONTINUED = "↳ "
 class Continuation:
     """What the finished part of a document determines about the rest.
 
-    `kind`: the block in which the rest begins ("" for none). `gap`: is there a blank line before the rest? `inner`: the
-    same for what is inside this quote, or inside this list's first item, whose mark and first line are finished then.
+    `kind`: the block in which the rest begins ("" for none). `gap`: the blank lines before the rest. `inner`: the same
+    for what is inside this quote, or inside this list's first item, whose mark and first block are finished then, or
+    are the block that goes on.
     """
 
     kind: str = ""
-    gap: bool = False
+    gap: int = 0
     number: int = 1  # list: of the next item
     sizes: list[ColumnSize] = field(default_factory=list)  # table: of its columns
     lead: Line = field(default_factory=list)  # paragraph: its last line, still to be filled
     inner: Continuation | None = None
+
+    @property
+    def innermost(self) -> Continuation:
+        """The deepest of the blocks that go on."""
+        return self.inner.innermost if self.inner else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +122,10 @@ class BlockLayout:
     ) -> list[Line]:
         lines: list[Line] = []
         for index, group in enumerate(parts):
-            if (index and gap_before(group, self.source)) or (not index and resume and resume.gap):
-                lines.append([])
+            if index:
+                lines += [[]] * gap_before(group, self.source)
+            elif resume:
+                lines += [[]] * resume.gap
             lines += self._block(group, columns, depth, resume if index == 0 else None)
         return lines
 
@@ -133,7 +141,7 @@ class BlockLayout:
             case "fence" | "code_block":
                 return self._cached(
                     ("code", token.content, token.info, columns),
-                    lambda: self._code(highlight(_code_lines(token.content), token.info), columns),
+                    lambda: self._code(highlight(code_lines(token.content), token.info), columns),
                 )
             case "math_block":
                 rows = formula(token.content) if self.math else None
@@ -239,6 +247,7 @@ def table_rows(group: Block) -> list[Block]:
     return [row for part in split_blocks(group.inside) for row in split_blocks(part.inside)]
 
 
-def _code_lines(content: str) -> list[str]:
+def code_lines(content: str) -> list[str]:
+    """The lines of a code block's content, as they are shown."""
     lines = content.split("\n")
     return [visible(line).expandtabs(TAB) for line in (lines[:-1] if lines[-1] == "" else lines)]

@@ -2,33 +2,28 @@
 
 In: Markdown in any chunks. Out: `take` returns the lines that became final since the last call, and the tail's lines;
 `finish` returns the rest; joined they equal `render` of the whole document. Only the tail is stored. Final are: all
-blocks but the last; within it, all items of a list and all blocks of a quote but the last, at any depth, the finished
-chunks of a code block, the rows of a long table, and the first pieces of a very long paragraph.
+blocks but the last; within it, all items of a list and all blocks of a quote but the last, the finished chunks of a
+code block and the rows of a long table, at any depth, and the first pieces of a very long paragraph.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 
 from mull.terminal.console.sanitize import Sanitizer, visible
 from mull.terminal.console.style import Style
 from mull.terminal.markdown.blocks import (
-    Block,
     BlockLayout,
     Cache,
     Continuation,
     gap_before,
     split_blocks,
-    table_rows,
 )
-from mull.terminal.markdown.cuts import last_inside
-from mull.terminal.markdown.highlight import chunk_end
+from mull.terminal.markdown.cuts import last_cut
 from mull.terminal.markdown.painting import painted, toned
 from mull.terminal.markdown.parser import PIECE, SENTINEL, parse, piece_end
 from mull.terminal.markdown.spans import Line
-from mull.terminal.markdown.table_layout import SIZING_ROWS, column_sizes
 
 # The beginning of a line that may become a rule, a heading, a fence …: not shown until it is clear.
 _UNDECIDED = re.compile(r"\s*([-=*_#>|~`+]+|\d+[.)])[ \t]*")
@@ -120,7 +115,7 @@ class MarkdownStream:
         """The tail, without last lines whose kind is not clear yet."""
         start = self._tail.rfind("\n") + 1
         if (
-            self._continuation.kind not in {"table", "code"}
+            self._continuation.innermost.kind not in {"table", "code"}
             and (before := _before_table(self._tail)) is not None
         ):
             return before
@@ -154,50 +149,10 @@ class MarkdownStream:
         if last.end < source.count("\n") and kind not in _CONTINUES:
             lines += layout.document([last], self._continuation)
             self._drop(source.count("\n"), Continuation(gap=True))
-        elif kind in {"bullet_list_open", "ordered_list_open", "blockquote_open"}:
-            lines += self._cut_inside(last, layout)
-        elif kind == "table_open":
-            lines += self._cut_table(last, layout)
-        elif kind in {"fence", "code_block"}:
-            lines += self._cut_code(last, layout)
+        elif cut := last_cut(last, layout, self._continuation):
+            lines += self._head(layout, cut.line)
+            self._drop(cut.line, cut.rest, keep="".join(f"{line}\n" for line in cut.opened))
         return lines
-
-    def _cut_inside(self, group: Block, layout: BlockLayout) -> list[Line]:
-        """Cut within a list or a quote: all but the last item or block, at any depth."""
-        found = last_inside(group, layout.source, self._continuation)
-        if found is None:
-            return []
-        line, opened, rest = found
-        head = self._head(layout, line)
-        self._drop(line, rest, keep="".join(f"{one}\n" for one in opened))
-        return head
-
-    def _cut_code(self, group: Block, layout: BlockLayout) -> list[Line]:
-        fenced = group.token.type == "fence"
-        start = group.start + fenced
-        cut = chunk_end(layout.source[: group.end], start)
-        if cut >= group.end:
-            return []
-        while (further := chunk_end(layout.source[: group.end], cut)) < group.end:
-            cut = further
-        head = self._head(layout, cut)
-        if not fenced:  # the parser does not count blank lines at the end as part of the block
-            blank = itertools.takewhile(lambda line: not line.strip(), reversed(layout.source[:cut]))
-            head += [[] for _ in blank]
-        self._drop(cut, Continuation("code"), keep=layout.source[group.start] + "\n" if fenced else "")
-        return head
-
-    def _cut_table(self, group: Block, layout: BlockLayout) -> list[Line]:
-        rows = table_rows(group)
-        resumed = self._continuation.kind == "table"
-        if len(rows) <= (2 if resumed else SIZING_ROWS + 1):
-            return []
-        last = rows[-1].start
-        sizes = self._continuation.sizes if resumed else column_sizes(layout.cells(group))
-        head = self._head(layout, last)
-        keep = "\n".join(layout.source[group.start : group.start + 2]) + "\n"
-        self._drop(last, Continuation("table", sizes=sizes), keep=keep)
-        return head
 
     def _cut_paragraph(self, columns: int) -> list[Line]:
         """Cut whole pieces off a last paragraph that is longer than one, even if its line has not ended yet."""
