@@ -86,7 +86,7 @@ def test_the_chat_the_file_and_the_config_command_accept_the_same_values(
         preferences = Preferences().with_setting(name, text)
         shown = {row[0]: row[1] for row in preferences.rows(lambda _: Sampling())}
         assert config.load(path)[name] == value
-        assert shown[name] == config.show_value(value)
+        assert shown[name] == (config.show_value(value) or "none")
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("Off", False), ("0", False)])
