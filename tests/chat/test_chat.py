@@ -264,7 +264,6 @@ def test_files_are_added_counted_and_refused(chat: Chat, thinker: Path, kept: St
             ("image.png", "image.png is not a text file."),
             ("empty.txt", "empty.txt is empty."),
             ("nothing.txt", "No such file: "),
-            (".", "is a folder."),
         ):
             terminal.say(f"/file {tmp_path / name}")
             terminal.shows(reply)
