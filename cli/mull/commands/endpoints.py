@@ -39,7 +39,9 @@ Insecure = Annotated[
 ]
 Context = Annotated[
     int | None,
-    typer.Option("--context", metavar="TOKENS", min=1, help="Its context, where it does not tell it."),
+    typer.Option(
+        "--context", metavar="TOKENS", min=1, max=2**31 - 1, help="Its context, where it does not tell it."
+    ),
 ]
 Timeout = Annotated[
     int | None,
@@ -47,6 +49,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="SECONDS",
         min=1,
+        max=86_400,
         help="How long an answer may take to begin, and then each piece of it.",
     ),
 ]
