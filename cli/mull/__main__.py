@@ -15,6 +15,9 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # `control.raise_on_signals` changes it
     try:
+        from mull.fs import trace
+
+        trace.start()
         from mull import app
 
         app.main()

@@ -19,6 +19,7 @@ import typer
 
 from mull import __version__, control
 from mull.errors import ExitCode, Interrupted, MullError
+from mull.fs import trace
 from mull.fs.os_failures import no_folder, not_unicode, refused, used_up
 from mull.help import ALIASES, HELP_FLAGS, HelpGroup, with_help, write_section
 from mull.terminal.console.appearance import named_theme, take_appearance
@@ -293,6 +294,7 @@ def _warn(streams: Streams) -> None:
 
 def _report(error: MullError, words: Sequence[str], streams: Streams) -> int:
     """Show the failure in the requested output form; returns the exit code."""
+    trace.fact(error={"code": error.code, "message": error.message, "hint": error.hint})
     if os.environ.get("MULL_DEBUG"):
         import traceback
 
@@ -333,6 +335,7 @@ def _names_command(words: Sequence[str], group: Any) -> bool:
 
 def _leave(code: int) -> None:
     """End the process with the code, even while a thread that was asked to stop is still loading a model."""
+    trace.write(code)
     if code == ExitCode.INTERRUPTED:
         sys.exit(control.exit_code())
     if any(thread.name == "load" and thread.is_alive() for thread in threading.enumerate()):

@@ -21,6 +21,7 @@ from mull.engine.model import load as load_model
 from mull.engine.native import devices, library, selfcheck
 from mull.errors import Interrupted, MullError, TemplateError
 from mull.events import Loading, Notice
+from mull.fs import trace
 from mull.fs.paths import state_dir
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings
 
@@ -57,7 +58,9 @@ def load(
         return not stopped()
 
     try:
-        if notice := _library_notice():
+        with trace.span("library check"):
+            notice = _library_notice()
+        if notice:
             report(notice)
         if devices.has_gpu_backend():  # before anything asks for devices: their drivers write to the log then
             library.prepare(state_dir())
@@ -144,7 +147,7 @@ def _load(
 
         chosen = _named(settings.chat_template, model) or _template(model, path)
         vouched = chosen.own or (vouched and settings.chat_template is None)
-        with _naming_file(settings.chat_template):
+        with trace.span("chat template"), _naming_file(settings.chat_template):
             template = (
                 Template(
                     chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched
@@ -259,7 +262,8 @@ def _read(
         nonlocal layers
         from mull.backends.load_plan import planned
 
-        best, found = planned(path, settings, trusted=trusted)
+        with trace.span("memory plan"):
+            best, found = planned(path, settings, trusted=trusted)
         layers = found.layers if found is not None else 0
         if found is not None and not found.fits:
             report(
@@ -282,7 +286,8 @@ def _read(
         _import_for_first_token()
         return best
 
-    checked = trusted or was_checked(path, state_dir())
+    with trace.span("file check"):
+        checked = trusted or was_checked(path, state_dir())
     if not checked or devices.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
         if not devices.offloads(best):

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from mull.commands._ask_options import answer_format_of
 from mull.commands._keep_alive import slow_load_hint
-from mull.commands._output import AnswerOutput, Delivery
+from mull.commands._output import AnswerOutput, Delivery, shortfall
 from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
 from mull.commands._run_config import run_config
 from mull.config import read_config
 from mull.control import Terminated, TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, Interrupted, MullError, UsageError
-from mull.events import EMPTY_ANSWER, LOOPED
+from mull.events import EMPTY_ANSWER
+from mull.fs import trace
 from mull.models.builtin import MODEST
 from mull.terminal.console.streams import detach
 from mull.terminal.views.base import requested_forms
@@ -44,20 +45,22 @@ if TYPE_CHECKING:
 def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     """One question, shown; returns the exit code. Raises MullError before there is anything to show."""
     form = _output_form(flags)
-    config = read_config()
+    with trace.span("configuration"):
+        config = read_config()
     if flags.continue_answer and flags.prefill is not None:
         raise UsageError(
             "conflicting_options", "--continue and --prefill contradict each other.", "Give only one of them."
         )
     template = _template(flags, streams)
     flags = template.flags if template else flags
-    run = run_config(
-        flags,
-        config,
-        answer_format=_answer_format(flags, form),
-        logprobs=flags.logprobs,
-        schema_prompt=flags.schema_prompt,
-    )
+    with trace.span("configuration"):
+        run = run_config(
+            flags,
+            config,
+            answer_format=_answer_format(flags, form),
+            logprobs=flags.logprobs,
+            schema_prompt=flags.schema_prompt,
+        )
     output = AnswerOutput.of(flags, form)
     files = flags.files or ()
     quiet = run.quiet or VIEWS[form].is_json
@@ -91,9 +94,11 @@ def _ask(
 
     on_stderr = not VIEWS[form].is_json  # errors, notices and figures
     notices = on_stderr and not run.quiet
-    store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
+    with trace.span("conversation"):
+        store, problem = open_sessions(private=not run.saving.sessions, resumes=run.session.resumes)
     with Delivery(output, streams) as delivery, store:
-        setup = offering(lambda: set_up(run, store, started), streams)
+        with trace.span("conversation"):
+            setup = offering(lambda: set_up(run, store, started), streams)
         run = setup.run
         with _naming(setup.backend.name), closing(setup.conversation.branch):
             _check_supported(setup.backend, setup.conversation.preferences)
@@ -123,7 +128,7 @@ def _ask(
         streams.error(done.error.message, done.error.hint)
     if notices and setup.resolved.chosen_by == "builtin" and done.answer in MODEST:
         streams.note(real_model()[0])
-    if notices and (why := _shortfall(done, setup.backend)):
+    if notices and (why := shortfall(done, setup.backend)):
         streams.note(why)
     if notices and streams.stderr_tty and (hint := slow_load_hint(done.timing.load, run.keep_alive)):
         streams.note(hint)
@@ -142,7 +147,8 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
     if run.session.name or run.session.resume:
         return None
     try:
-        resolved = run.model.resolve()
+        with trace.span("model name"):
+            resolved = run.model.resolve()
         backend = run.open_backend(resolved)
     except MullError:
         return None
@@ -172,31 +178,14 @@ def _check_supported(backend: ChatBackend, preferences: Preferences) -> None:
     check_supported(backend, preferences.turn_settings(backend.sampling_advice))
 
 
-def _shortfall(done: Done, backend: ChatBackend) -> str | None:
-    """Why the answer is incomplete or missing, and what helps: for exit codes 3 and 4, and an answer without text."""
-    if done.finish == "thinking":
-        return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
-    if done.finish == "loop":
-        return f"{LOOPED} --repeat-penalty 1.1 may help; --no-loop-guard lets it go on."
-    if done.finish == "length" and done.limit == "context":
-        more = (
-            " --ctx N allows more, up to the model's own limit." if backend.capabilities.context_size else ""
-        )
-        return f"The answer was cut: the context is full.{more}"
-    if done.finish == "length" and done.limit == "default":
-        return "The answer was cut at the default limit. --max-tokens N sets another."
-    if done.empty:
-        return EMPTY_ANSWER
-    return None
-
-
 def _persist(setup: Setup, code: int, streams: Streams) -> int:
     """Write the prompt cache to disk; whoever reads the answer has received it completely by now."""
     if not streams.stdout_tty:
         streams.stdout.flush()
         detach(streams)
     try:
-        setup.backend.persist()
+        with trace.span("save"):
+            setup.backend.persist()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return code
@@ -308,11 +297,12 @@ def _answer(
         ):  # a server loads nothing, and its model's name may not be known yet
             conversation.reserve(query, backend)
         try:
-            yield from backend.load(control)
+            with trace.span("load"):
+                yield from backend.load(control)
             conversation.catch_up(query)
             if many:
                 yield Notice("attached", size_of_files(conversation, query, backend))
-            with closing(ask_with_room(conversation, query, backend, control)) as turn:
+            with closing(_timed(ask_with_room(conversation, query, backend, control))) as turn:
                 for event in turn:
                     if isinstance(event, Done) and VIEWS[form].is_json:
                         yield from (Notice("not_saved", text) for text in conversation.branch.notices)
@@ -342,5 +332,15 @@ def _answer(
     # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
     with stop_on_interrupt(control), closing(events()) as turn:
         if form == "text" and streams.stdout_live:
-            settle_theme(streams)
+            with trace.span("paint"):
+                settle_theme(streams)
         return show(turn)
+
+
+def _timed(turn: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    """The turn's events; while a trace is recorded, with its phases."""
+    if not trace.on:
+        return turn
+    from mull.commands._traced_turn import traced
+
+    return traced(turn)

@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mull.errors import ExitCode, MullError, UsageError
-from mull.events import Done
+from mull.events import EMPTY_ANSWER, LOOPED, Done
 from mull.fs.out_file import OutFile, descriptor
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
+    from mull.backends.base import ChatBackend
     from mull.commands._ask_options import AskFlags
     from mull.terminal.views.base import OutputForm
 
@@ -138,3 +139,21 @@ class Delivery:
 
 def _with_newline(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def shortfall(done: Done, backend: ChatBackend) -> str | None:
+    """Why the answer is incomplete or missing, and what helps: for exit codes 3 and 4, and an answer without text."""
+    if done.finish == "thinking":
+        return "The model thought but never answered. --think-budget N limits thinking, --no-reason switches it off."
+    if done.finish == "loop":
+        return f"{LOOPED} --repeat-penalty 1.1 may help; --no-loop-guard lets it go on."
+    if done.finish == "length" and done.limit == "context":
+        more = (
+            " --ctx N allows more, up to the model's own limit." if backend.capabilities.context_size else ""
+        )
+        return f"The answer was cut: the context is full.{more}"
+    if done.finish == "length" and done.limit == "default":
+        return "The answer was cut at the default limit. --max-tokens N sets another."
+    if done.empty:
+        return EMPTY_ANSWER
+    return None

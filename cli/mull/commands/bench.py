@@ -106,13 +106,29 @@ Forget = Annotated[
     typer.Option("--forget", help="Remove the stored settings of this model.", rich_help_panel=TUNING),
 ]
 
+Trace = Annotated[
+    bool,
+    typer.Option(
+        "--trace",
+        help="Ask one question in a process of its own and show where its time goes; FILE.json gets the trace.",
+        rich_help_panel=MEASURING,
+    ),
+]
+File = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILE.json]", help="With --trace: the file for the trace.", show_default=False),
+]
+
 SETTINGS = ("threads", "batch_size", "flash_attention", "kv_type", "gpu_layers", "device", "ctx", "lora")
 DEPTHS = (0, 2048)
+UNTRACED = ("prompt", "depth", "rounds", "parallel")
 
 
 def bench(
     context: typer.Context,
+    file: File = None,
     model: Model = None,
+    trace: Trace = False,
     vs: Vs = None,
     prompt: Prompt = 512,
     tokens: Tokens = 64,
@@ -135,18 +151,19 @@ def bench(
     pp512 is the processing of a prompt of 512 tokens, tg64 the generation of 64 tokens; "@ 2048": with 2048 tokens in
     the context before. With --vs, two models or two settings are measured alternately, so that the ratios hold on a
     busy machine too. The model of an endpoint is measured by whole turns, network included, and so is any model with
-    --parallel: "x16" is 16 turns at a time.
+    --parallel: "x16" is 16 turns at a time. With --trace nothing is repeated: one question is asked, as mull ask would,
+    and shown with the time of each of its stages.
     """
-    from mull.commands._run_config import run_config
-    from mull.config import read_config
-    from mull.terminal.views.progress import ProgressLine
-
     streams: Streams = context.obj
-    if sum((tune, show, forget, vs is not None)) > 1:
+    if sum((tune, show, forget, trace, vs is not None)) > 1:
         raise UsageError(
             "conflicting_options",
-            "--vs, --tune, --show and --forget exclude each other.",
+            "--trace, --vs, --tune, --show and --forget exclude each other.",
             "Give only one of them.",
+        )
+    if file is not None and not trace:
+        raise UsageError(
+            "usage_error", f'mull bench takes "{file}" with --trace only.', "Name the model with -m."
         )
     flags = TurnFlags(
         model=model,
@@ -157,9 +174,18 @@ def bench(
         lora=lora,
         ctx=ctx,
     )
+    if trace:
+        from mull.commands._bench_trace import trace_question
+
+        _refuse_untraced(context)
+        raise typer.Exit(trace_question(flags, tokens, file, streams, json=json))
     if show:
         show_tuned(streams, json=json)
         return
+    from mull.commands._run_config import run_config
+    from mull.config import read_config
+    from mull.terminal.views.progress import ProgressLine
+
     run = run_config(flags, read_config()).announced(streams, quiet=json)
     resolved = run.model.resolve()
     if forget:
@@ -181,6 +207,18 @@ def bench(
             measured = _measure(subjects, wanted, rounds, control, view)
     view.clear()
     show_measured(measured, streams, json=json)
+
+
+def _refuse_untraced(context: typer.Context) -> None:
+    """Raises UsageError for options that say what to measure, where one question is traced."""
+    for name in UNTRACED:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                "conflicting_options",
+                f"--trace and --{name} contradict each other.",
+                "Give only one of them.",
+            )
 
 
 def _other(what: str, run: RunConfig) -> Subject:

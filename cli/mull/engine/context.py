@@ -23,6 +23,7 @@ from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.native.memory_errors import lacking
 from mull.errors import EngineError
+from mull.fs import trace
 from mull.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class Context:
             on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
             params.flash_attn_type = on if self.attention.flash else off
         library.forget_log_errors()
-        self.handle: int | None = llama.llama_init_from_model(model.handle, params)
+        with trace.span("context"):
+            self.handle: int | None = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
             reason = library.last_log_error() or "not enough memory"
             fewer = lacking(reason, on_gpu=model.on_gpu) == "device"

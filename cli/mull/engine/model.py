@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from mull.engine.native import devices, library, quiet_stderr, selfcheck
 from mull.engine.special_tokens import find_special_tokens
 from mull.engine.tokenize import tokenize
 from mull.errors import ExitCode, ModelFileError, MullError
+from mull.fs import trace
 from mull.fs.file_stamp import FileStamp, stamps
 from mull.models.naming.filenames import part_paths
 from mull.settings import EngineSettings
@@ -58,10 +60,13 @@ def load(
     Raises ModelFileError (the file), EngineError (the library), LoadStopped.
     """
     check_header(path)
-    verdict = selfcheck.check_library(state_dir)
+    with trace.span("library check"):
+        verdict = selfcheck.check_library(state_dir)
     if not trusted:
-        check_file(path, state_dir, settings, use_extra_bufts=verdict.use_extra_bufts)
-    llama = library.prepare(state_dir)
+        with trace.span("file check"):
+            check_file(path, state_dir, settings, use_extra_bufts=verdict.use_extra_bufts)
+    with trace.span("library"):
+        llama = library.prepare(state_dir)
     if devices.has_gpu_backend():
         quiet_stderr.divert(state_dir / library.LOG)
     params = llama.llama_model_default_params()
@@ -121,10 +126,12 @@ def check_header(path: Path) -> None:
 def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> int | None:
     """llama_model_load_from_file with a progress callback that may stop it or raise."""
     raised: list[BaseException] = []
-    stopped = False
+    stopped, weights = False, 0
 
     def report(progress: float, _data: object) -> bool:
-        nonlocal stopped
+        nonlocal stopped, weights
+        if progress == 0.0:
+            weights = time.perf_counter_ns()
         try:
             stopped = on_progress is not None and not on_progress(min(progress, 1.0))
         except BaseException as error:  # noqa: BLE001 - ctypes would print and swallow it; it is raised below
@@ -134,7 +141,10 @@ def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> 
     params.progress_callback = llama.llama_progress_callback(report)
     if not report(0.0, None):  # llama.cpp reports no progress before it has read the vocabulary
         raise raised[0] if raised else LoadStopped()
+    begun = weights = time.perf_counter_ns()
     handle = llama.llama_model_load_from_file(os.fsencode(path), params)
+    trace.add("header and vocabulary", begun, weights)
+    trace.add("weights", weights)
     if stopped or raised:
         if handle:
             llama.llama_model_free(handle)
@@ -278,10 +288,13 @@ class Model:
         """Spelling to id of every special token (control, user-defined, unknown): those matched as a whole."""
         bits = self._special_bits | int(self._llama.LLAMA_TOKEN_ATTR_UNKNOWN)
         attribute, vocabulary = self._llama.llama_vocab_get_attr, self.vocabulary
-        found = find_special_tokens(
-            self.n_vocab, lambda token: bool(attribute(vocabulary, token) & bits), self.stamp, self._state_dir
-        )
-        return MappingProxyType({self._spelling(token): token for token in found})
+
+        def is_special(token: int) -> bool:
+            return bool(attribute(vocabulary, token) & bits)
+
+        with trace.span("special tokens"):
+            found = find_special_tokens(self.n_vocab, is_special, self.stamp, self._state_dir)
+            return MappingProxyType({self._spelling(token): token for token in found})
 
     @cached_property
     def _special_bits(self) -> int:

@@ -13,6 +13,7 @@ from mull.chat_template.process import stoppable
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
 from mull.engine.engine import Engine
+from mull.fs import trace
 from mull.messages import Message, least_tokens
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide
@@ -55,7 +56,7 @@ def prepare(
     """
     messages = told(messages, settings, n_params=loaded.engine.model.n_params)
     reject_oversized(messages, loaded.engine)
-    with nullcontext() if stopped is None else stoppable(stopped):
+    with trace.span("prompt text"), nullcontext() if stopped is None else stoppable(stopped):
         if settings.continue_answer and messages and messages[-1].role == "assistant":
             return _continuing(loaded, messages[:-1], messages[-1], settings.reasoning)
         return _rendered(loaded, messages, settings.reasoning)
