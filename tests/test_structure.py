@@ -65,6 +65,7 @@ LIBRARIES = {
     "huggingface_hub": ("mull.models.hub", "mull.models.disk"),
     "jinja2": ("mull.chat_template",),
     "starlette": ("mull.server",),
+    "yaml": ("mull.models.provenance",),
     "uvicorn": ("mull.server",),
 }
 
@@ -344,6 +345,7 @@ DISTRIBUTIONS = {
     "llama_cpp": "llama-cpp-python",
     "prompt_toolkit": "prompt-toolkit",
     "markdown_it": "markdown-it-py",
+    "yaml": "pyyaml",
 }
 
 

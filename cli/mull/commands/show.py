@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +15,11 @@ from mull.fs.text import decode, read_bytes
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
+    from mull.models.catalogue.entry import CatalogueEntry
     from mull.models.gguf.header import Header
     from mull.models.inventory import InventoryItem
     from mull.models.memory.layout import MemoryLayout
+    from mull.models.provenance.values import Provenance
 
 _LONGEST = 4 << 20  # bytes of a README
 _MAX_WIDTH = 100  # columns; longer lines are hard to read
@@ -50,6 +53,7 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     from mull.models.catalogue.catalogue import load_catalogue
     from mull.models.inventory import find_item
     from mull.models.memory.fit import plan
+    from mull.models.provenance import describe
     from mull.models.resolve import address_of
     from mull.terminal.views.json_output import write_object
 
@@ -77,13 +81,19 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     choice, lora = own["chat_template"], list(own["lora"] or ())
     choice = template_choice(choice) if choice else None
     thinking, first = _thinking(headers, choice), headers[0] if headers else None
+    modified = _provenance(row, first, catalogue.entries, lora)
     if json:
         shown = card.as_json(row, layout, found, thinking, first) | {"chat_template": choice}
+        shown["modified"] = describe.as_json(modified)
         write_object(streams, {**shown, "lora": lora} if lora else shown)
     else:
         chosen = [("Chat template", f"{choice}, as the config says")] if choice else []
         chosen += [("LoRA", ", ".join(lora))] if lora else []
-        _show_card(streams, row, [*card.pairs(row, layout, found, thinking, first), *chosen])
+        unlisted = row.entry is None and first is not None
+        changed = (
+            describe.rows(modified, readme=_whole_readme(row) is not None) if modified or unlisted else []
+        )
+        _show_card(streams, row, [*card.pairs(row, layout, found, thinking, first, changed), *chosen])
 
 
 def _show_card(streams: Streams, row: InventoryItem, facts: list[tuple[str, str]]) -> None:
@@ -134,16 +144,38 @@ def _drawn(streams: Streams, text: str) -> list[str]:
 
 def _readme(row: InventoryItem) -> str | None:
     """The README of the model's repository without its front matter; None when it is not on this disk."""
+    text = _whole_readme(row)
+    if text is not None and text.startswith("---\n"):
+        _, _, text = text[4:].partition("\n---\n")
+    return None if text is None else text.lstrip("\n")
+
+
+def _whole_readme(row: InventoryItem) -> str | None:
     if row.local is None or row.local.source not in _WITH_README:
         return None
     top = row.local.path.parents[row.local.filename.count("/")]
     try:
-        text, _ = decode(read_bytes(top / "README.md", most=_LONGEST))
+        return decode(read_bytes(top / "README.md", most=_LONGEST))[0]
     except OSError:
         return None
-    if text.startswith("---\n"):
-        _, _, text = text[4:].partition("\n---\n")
-    return text.lstrip("\n")
+
+
+def _provenance(
+    row: InventoryItem, header: Header | None, entries: Sequence[CatalogueEntry], loras: Sequence[str]
+) -> Provenance | None:
+    """Whether the installed model, with the adapters of the config, was changed after its maker published it."""
+    from mull.models.provenance.detect import Known, provenance
+    from mull.models.provenance.hub_card import read_hub_card
+
+    known = Known(
+        metadata=header.metadata if header else {},
+        file=row.local.filename if row.local else "",
+        repo=(row.local.repo if row.local else None) or "",
+        card=read_hub_card(_whole_readme(row) or ""),
+        entry=row.entry,
+        loras=loras,
+    )
+    return provenance(known, entries)
 
 
 def _headers(streams: Streams, row: InventoryItem) -> list[Header]:

@@ -55,8 +55,10 @@ def pairs(
     plan: MemoryPlan | None,
     thinking: str | None = None,
     header: Header | None = None,
+    modified: Pairs | None = None,
 ) -> Pairs:
-    """The card. `thinking`: what the file's chat template supports; `header`: of the installed file."""
+    """The card. `thinking`: what the file's chat template supports; `header`: of the installed file; `modified`: rows
+    on how it differs from what its maker published (`provenance/describe.py`)."""
     entry = row.entry
     rows: Pairs = [("Name", row.name)]
     if entry is not None:
@@ -65,6 +67,7 @@ def pairs(
         rows += _what(entry)
     elif header is not None:
         rows += _claimed(header)
+    rows += modified or []
     if row.kind:
         rows.append(("Kind", f"{row.kind}; mull cannot chat with it"))
         return [(name, value) for name, value in [*rows, *_here(row)] if value]
