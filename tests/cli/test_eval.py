@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from mull.evaluation.questions import EvalQuestion
 from tests.cli.conftest import CHATML
 from tests.conftest import Run
 from tests.model_files.scripted import write_scripted
@@ -156,43 +155,3 @@ def test_stopped_the_json_has_what_there_is(
     done = json.loads(out)
     assert (done["finish"], done["questions"]) == ("interrupted", 3)
     assert [(run["asked"], run["questions"], run["right"]) for run in done["runs"]] == [("off", 3, 2)]
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("{", "Line 1 is not a question."),
-        ('{"prompt": "x"}', "Line 1 is not a question."),
-        ('{"prompt": "x", "answer": ""}', "Line 1 is not a question."),
-        ('{"prompt": "x", "answer": [true]}', "Line 1 is not a question."),
-        ("\n\n", "has no questions."),
-    ],
-)
-def test_an_invalid_question_is_an_error_with_its_line(
-    mull: Run, tmp_path: Path, line: str, says: str
-) -> None:
-    (tmp_path / "q.jsonl").write_text(line)
-    done = mull("eval", "q.jsonl")
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert says in done.stderr.decode()
-
-
-@pytest.mark.parametrize(
-    ("answer", "said", "right"),
-    [
-        ("85", "47 + 38 = **85**.", True),
-        ("85", "Not 84 but 85. No, 86", False),
-        ("7023", "It is 7,023.", True),
-        ("3.5", "3.50", True),
-        ("-3", "−3", True),
-        ("9, 41, 72", "Sorted: 9 41 72.", True),
-        ("9, 41", "9, 41, 72", False),
-        ("nretnal", "Backwards it is:\n`nretnal`", True),
-        ("Paris", "The capital is Paris.", True),
-        ("Paris", "Paris is large.\nThe capital is Lyon.", False),
-        ("no", "I do not know", False),
-        ("4", "", False),
-    ],
-)
-def test_which_answers_count_as_correct(answer: str, said: str, right: bool) -> None:
-    assert EvalQuestion("?", (answer,)).is_right(said) is right

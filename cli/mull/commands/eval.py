@@ -265,5 +265,5 @@ def _wrong(outcome: EvalOutcome) -> Iterator[str]:
     for index in outcome.wrong():
         question = outcome.questions[index]
         answer = one_line(outcome.answer(index)) or "(nothing)"
-        expected = " or ".join(question.answers)
+        expected = " or ".join(question.expected)
         yield one_line(f"{outcome.asked}: {question.prompt} → {answer}; expected {expected}")

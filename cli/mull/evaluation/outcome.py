@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.errors import MullError
+from mull.evaluation.judge import judge
 from mull.evaluation.questions import EvalQuestion
 from mull.events import Asked, Done, ReasoningReport
 
@@ -67,7 +68,7 @@ class EvalOutcome:
         return sum(result.usage.answer for result in self._ended)
 
     def is_right(self, index: int) -> bool:
-        return self.questions[index].is_right(self.answer(index))
+        return bool(judge(self.questions[index], self.answer(index)).right)
 
     def answer(self, index: int) -> str:
         """The answer; empty if there was none, or not all of it."""
@@ -118,7 +119,7 @@ def as_json(outcome: EvalOutcome) -> dict[str, Any]:
         "wrong": [
             {
                 "prompt": outcome.questions[index].prompt,
-                "expected": list(outcome.questions[index].answers),
+                "expected": outcome.questions[index].expected,
                 "answer": outcome.answer(index),
             }
             for index in outcome.wrong()
