@@ -35,8 +35,10 @@ def test_enter_takes_the_only_completion(chat: Chat, thinker: Path) -> None:
 def test_enter_opens_the_menu_where_several_fit_and_accepts_the_chosen_one(chat: Chat, thinker: Path) -> None:
     with chat(thinker) as terminal:
         terminal.say("/co")
-        terminal.wait("> /copy")
+        terminal.wait("> /continue")
         terminal.wait("what fills it")
+        terminal.press(DOWN)
+        terminal.wait("> /copy")
         terminal.press(DOWN)
         terminal.wait("> /context")
         terminal.press("\r")

@@ -41,8 +41,17 @@ def project(tmp_path: Path) -> Path:
 SAMPLES = {"str": "text", "bool": "false", "int": "200", "float": "0.5", "list": "/a", "Duration": "5m"}
 
 
+def sample(key: config.ConfigKey) -> str:
+    if key.choices:
+        return key.choices[-1]
+    if key.name == "logit_bias":
+        return "5=-inf"
+    text = SAMPLES[key.kind.__name__]
+    return text if key.limits is None or float(text) <= key.limits[1] else str(key.limits[1])
+
+
 def test_every_setting_has_a_variable(mull: Run) -> None:
-    given = {key.name: key.choices[-1] if key.choices else SAMPLES[key.kind.__name__] for key in config.KEYS}
+    given = {key.name: sample(key) for key in config.KEYS}
     found = settings_of(mull("config", "list", "--json", env={variable(k): v for k, v in given.items()}))
     for key in config.KEYS:
         value = config.parse(key.name, given[key.name])
@@ -205,7 +214,7 @@ def test_what_no_model_can_have_is_refused(mull: Run, home: Home, words: list[st
         ('[aliases]\na = "a"\n', "a → a", 2),
         ("[aliases]\na = 3\n", "expects the name of a model", 3),
         ('[aliases]\na = " "\n', "expects the name of a model", 3),
-        ('[aliases]\n"a/b" = "x"\n', 'an alias called "a/b"', 3),
+        ('[aliases]\n"a/b" = "x"\n', 'calls an alias "a/b"', 3),
         ('[aliases]\n"x.gguf" = "x"\n', "is not a path", 3),
         ('aliases = "x"\n', "expects a table", None),
     ],

@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
     "Fields to JSON, and what jq makes of them": Recipe(
         says='{"name": "Ada", "age": 36}', files={"mail.txt": "Ada, 36"}, prints="Ada is 36\n"
     ),
-    "One of a few labels": Recipe(says='"bug"', prints="to the bug tracker\n"),
+    "One of a few labels": Recipe(says="bug", prints="to the bug tracker\n"),
     "Only the code of an answer": Recipe(
         says="Like this:\n\n```sh\necho hello\n```\n\nThat is all.", prints="hello\n"
     ),

@@ -141,7 +141,7 @@ def test_notices_are_on_separate_lines() -> None:
     values: list[PullEvent] = [*download(clock, 1)]
     values.insert(2, Notice("retry", "The Hub failed.\x1b[31m"))
     download_view(where, clock=clock)(values)
-    assert re.search(r"\x1b\[J(\x1b\[\?7h)?\x1b\[\?2026lThe Hub failed\.␛\[31m\n", err.getvalue())
+    assert re.search(r"\x1b\[J(\x1b\[D)?(\x1b\[\?7h)?\x1b\[\?2026lThe Hub failed\.␛\[31m\n", err.getvalue())
 
 
 def test_quiet_prints_nothing() -> None:

@@ -28,7 +28,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "enums that are intersected": (
         {"enum": WORDS[:9000], "anyOf": [{"enum": WORDS[n:9000]} for n in range(100)]},
-        "too large",
+        "200,000 values",
     ),
     "properties in each of many choices": (
         {"properties": {word: {} for word in WORDS[:1400]}, "anyOf": [{"required": [w]} for w in WORDS[:1400]]},

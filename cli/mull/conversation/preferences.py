@@ -167,6 +167,7 @@ def plain_settings(settings: TurnSettings) -> dict[str, Any]:
     from mull.api.formats import format_fields
 
     values = asdict(settings.sampling) | {
+        "logit_bias": list(settings.sampling.logit_bias or ()) or None,
         "reason": settings.reasoning.asked,
         "think_budget": settings.reasoning.budget,
         "max_tokens": settings.max_tokens,

@@ -25,6 +25,7 @@ from mull.structured.unsupported import UnsupportedSchema
 
 _LONGEST = 2_000_000  # bytes of a schema or grammar
 _MOST_OBJECTS = 3_000  # of a schema; checking that they are valid takes 0.2 ms for each
+_MOST_VALUES = 200_000  # of a schema, those of enumerations too; the compiler takes 3 µs for each
 _SHORT_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _SHORT_FIELD = re.compile(
     r"(?P<name>(?=\S*\w)[^\s\[\]:,]+)(?P<list>\[\])?(?:\s+(?P<type>[a-z]+)(?P<list2>\[\])?)?\s*(?::(?P<about>.*))?"
@@ -183,11 +184,14 @@ def _valid(text: str) -> str:
 
 
 def _count(schema: Any) -> None:
-    level, objects = [schema], 0
+    level, objects, values = [schema], 0, 0
     while level:
         objects += sum(isinstance(part, Mapping) for part in level)
+        values += sum(map(len, level))
         if objects > _MOST_OBJECTS:
             raise UnsupportedSchema(f"it has more than {_MOST_OBJECTS:,} objects")
+        if values > _MOST_VALUES:
+            raise UnsupportedSchema(f"it has more than {_MOST_VALUES:,} values")
         wholes = [part.values() if isinstance(part, Mapping) else part for part in level]
         level = [part for whole in wholes for part in whole if isinstance(part, Mapping | list)]
 
