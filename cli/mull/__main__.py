@@ -24,8 +24,10 @@ def main() -> None:
     except KeyboardInterrupt:
         _die_of(signal.SIGINT)
     except SystemExit as ended:
-        if isinstance(ended.code, int) and ended.code > 128:
-            _die_of(ended.code - 128)
+        if isinstance(ended.code, int):
+            if ended.code > 128:
+                _die_of(ended.code - 128)
+            _leave(ended.code)
         raise
     except (OSError, ImportError, MemoryError) as failure:
         _give_up(failure)
@@ -35,16 +37,38 @@ def _die_of(number: int) -> None:
     """End the process by the signal: the shell's `$?` is 128 + `number` then. Exits with that code on Windows."""
     if sys.platform == "win32":
         sys.exit(128 + number)
-    import atexit
     from contextlib import suppress
 
     signal.signal(number, signal.SIG_DFL)
-    atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter's own end, which calls it, cannot be a signal
+    _run_exit_functions()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # closed
             stream.flush()
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # the signal is blocked
+
+
+def _leave(code: int) -> None:
+    """End the process without taking the interpreter and a loaded model apart, which takes 0.05 to 0.1 s and frees
+    nothing that the system does not free anyway. Returns where a thread has to finish first, or a stream fails."""
+    import threading
+
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        return
+    _run_exit_functions()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return
+    os._exit(code)
+
+
+def _run_exit_functions() -> None:
+    import atexit
+
+    atexit._run_exitfuncs()  # noqa: SLF001 - only the interpreter's own end calls it otherwise
 
 
 def _give_up(failure: BaseException) -> None:

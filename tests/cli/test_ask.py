@@ -233,3 +233,35 @@ def test_a_read_only_state_folder_does_not_affect_the_answer(
     (tmp_path / "file").write_text("in the way")
     done = mull("-m", thinker, "--no-save", "hi", env={"MULL_STATE_DIR": str(tmp_path / "file" / "state")})
     assert (done.returncode, done.stdout) == (0, b"Forty-two.\n")
+
+
+def test_the_end_of_the_process_flushes_and_runs_exit_functions(home: dict[str, str], thinker: Path) -> None:
+    program = """
+import atexit, sys
+atexit.register(lambda: print("last", file=sys.stderr))
+from mull.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "-m", thinker, "what is it?"],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env=home,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"Forty-two.\n", b"last\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+def test_an_answer_that_cannot_be_written_is_no_success(home: dict[str, str], thinker: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mull", "-m", thinker, "what is it?"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=home,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr

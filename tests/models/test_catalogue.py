@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mull.fs.json_cache import forget_memory
 from mull.models.catalogue.catalogue import (
     Catalogue,
     CatalogueEntry,
@@ -16,6 +17,7 @@ from mull.models.catalogue.catalogue import (
     bundled_path,
     load_catalogue,
 )
+from mull.models.catalogue.parsed import parsed_once
 from mull.settings import Sampling
 
 WANTED = """
@@ -246,3 +248,26 @@ def test_the_catalogue_and_the_published_template_agree_on_reasoning(name: str, 
     assert entry.reasoning.kind == kind
     if kind == "switchable" and measured["default"] != "none":
         assert entry.reasoning.default == measured["default"]
+
+
+def test_the_bundled_catalogue_is_parsed_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULL_STATE_DIR", str(tmp_path / "state"))
+    file, parses = tmp_path / "models.toml", []
+
+    def parse(path: Path) -> tuple[list[dict[str, object]], str]:
+        parses.append(path)
+        return [{"name": path.read_text()}], "2026-01-01"
+
+    file.write_text("one")
+    for _ in range(2):
+        assert parsed_once(file, parse) == ([{"name": "one"}], "2026-01-01")
+        forget_memory()
+    assert len(parses) == 1
+    file.write_text("another")
+    assert parsed_once(file, parse)[0] == [{"name": "another"}]
+    (tmp_path / "state" / "catalogue.json").write_text("[")
+    forget_memory()
+    assert parsed_once(file, parse)[0] == [{"name": "another"}]
+    assert len(parses) == 3

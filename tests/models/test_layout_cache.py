@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mull.models.memory.layout_cache import LayoutCache
+import pytest
+
+from mull.errors import ModelFileError
+from mull.fs.json_cache import forget_memory
+from mull.models.gguf.header import read_header
+from mull.models.memory.layout import MemoryLayout, from_headers
+from mull.models.memory.layout_cache import LayoutCache, stored_layout
 from tests.models.test_remote_header import write_model
 
 
@@ -61,3 +67,26 @@ def test_removed_files_are_dropped_from_the_cache(tmp_path: Path) -> None:
         layouts.of((write_model(tmp_path / name, 50),))
         layouts.save()
     assert "a.gguf" not in record.read_text()
+
+
+def test_a_loaded_models_layout_is_read_once_until_the_file_changes(tmp_path: Path) -> None:
+    path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
+    reads: list[int] = []
+
+    def read() -> MemoryLayout:
+        reads.append(1)
+        return from_headers([read_header(path)])
+
+    first = stored_layout((path,), record, read)
+    forget_memory()
+    assert stored_layout((path,), record, read) == first
+    assert len(reads) == 1
+    write_model(path, 60)
+    stored_layout((path,), record, read)
+    record.write_text("{")
+    forget_memory()
+    assert stored_layout((path,), record, read) == from_headers([read_header(path)])
+    assert len(reads) == 3
+    path.unlink()
+    with pytest.raises(ModelFileError):
+        stored_layout((path,), record, read)

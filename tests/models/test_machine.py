@@ -75,6 +75,13 @@ def test_no_limit_where_nothing_limits(tmp_path: Path, process: Path, text: str)
     assert memory_limit(tmp_path / "nowhere", tmp_path) is None
 
 
+def test_main_memory_is_what_psutil_finds() -> None:
+    total, free = machine.main_memory()
+    found = psutil.virtual_memory()
+    assert total == found.total
+    assert free == pytest.approx(found.available, abs=found.total / 4)  # other programs run meanwhile
+
+
 def test_a_machine_has_no_more_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "memory_limit", lambda: MemoryLimit(1 << 30, 1 << 28))
     found = machine.measure()

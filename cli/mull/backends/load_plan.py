@@ -85,7 +85,8 @@ def planned(
     """
     try:
         if path.stat().st_size >= SMALL_FILE:  # a smaller one's header is not worth reading
-            best, plan = load_settings(path, this_machine(settings, speed=False), settings)
+            record = state_file("loaded-layouts.json")
+            best, plan = load_settings(path, this_machine(settings, speed=False), settings, record=record)
             return tuned.apply(_remembered(path, as_tuned), settings, best), plan
         if not trusted:
             read_header(path)

@@ -130,6 +130,8 @@ def _load(
     check_header(path)
     width, shared_tokens = 1, None
     if parallel is not None:
+        import numpy  # noqa: F401, ICN001 - many sequences choose many tokens, see sampling/chain.py
+
         from mull.backends.load_plan import parallel_plan
 
         width, shared_tokens = parallel_plan(path, settings, parallel)
@@ -320,8 +322,7 @@ def _read(
 
 
 def _import_for_first_token() -> None:
-    import numpy  # noqa: F401, ICN001
-
+    import mull.chat_template.local
     import mull.chat_template.template
     import mull.engine.engine
     import mull.reasoning.profiler

@@ -20,8 +20,9 @@ from mull.fs.json_text import read_json
 from mull.fs.text import read_bytes, reason
 from mull.messages import Message
 from mull.models.gguf.chat_template import ChosenTemplate, choose_template
-from mull.models.gguf.header import MAGIC, Header, read_header
+from mull.models.gguf.header import Header, read_header
 from mull.models.gguf.kind import other_kind, part_problem
+from mull.models.gguf.magic import MAGIC
 from mull.models.gguf.values import first_problem
 from mull.reasoning.chat_messages import to_chat
 from mull.reasoning.control import ReasoningDecision, decide

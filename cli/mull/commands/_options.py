@@ -10,7 +10,7 @@ import copy
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -308,6 +308,19 @@ def _in_panel(name: str, hint: Any) -> Any:
     return Annotated[hint.__origin__, option]
 
 
+@functools.cache
+def _parameters(kind: type[TurnFlags]) -> Sequence[inspect.Parameter]:
+    """Every flag of the class, in the order of the help."""
+    flags = [
+        inspect.Parameter(
+            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=_in_panel(f.name, hint)
+        )
+        for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
+    ]
+    places = {name: place for place, name in enumerate(_PANEL_OF)}
+    return sorted(flags, key=lambda flag: places.get(flag.name, len(places)))
+
+
 def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:
     """Decorate a command that has a parameter `flags: TurnFlags` (or a subclass) so that Typer sees every flag of it.
 
@@ -315,16 +328,7 @@ def takes_turn_flags(command: Callable[..., None], *, without: Collection[str] =
     """
     hints = get_type_hints(command, include_extras=True)
     kind = hints["flags"]
-    flags = [
-        inspect.Parameter(
-            f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=_in_panel(f.name, hint)
-        )
-        for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
-        if f.name not in without
-    ]
-    flags.sort(
-        key=lambda flag: list(_PANEL_OF).index(flag.name) if flag.name in _PANEL_OF else len(_PANEL_OF)
-    )
+    flags = [flag for flag in _parameters(kind) if flag.name not in without]
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
 
     @functools.wraps(command)

@@ -10,8 +10,6 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mull.errors import MullError
-from mull.models.builtin.domain import in_domain
-from mull.models.hub.environment import offline
 
 if TYPE_CHECKING:
     from mull.backends.recommendation import Recommendation
@@ -45,6 +43,7 @@ class BeyondPebble(MullError):
 def real_model(*, in_chat: bool = False) -> tuple[str, Recommendation | None]:
     """How to get the recommended model, as a sentence; and the model, if it has to be downloaded."""
     from mull.backends.recommendation import recommended
+    from mull.models.hub.environment import offline
 
     best = recommended()
     if best is None:
@@ -69,6 +68,8 @@ def check_for_pebble(
         raise BeyondPebble("files", in_chat=in_chat)
     if answer_format is not None:
         raise BeyondPebble("schema, choices, grammar or format", in_chat=in_chat)
+    from mull.models.builtin.domain import in_domain
+
     if not in_domain(text, follows=follows):
         raise BeyondPebble(in_chat=in_chat)
 
@@ -76,6 +77,7 @@ def check_for_pebble(
 def offer_download(model: Recommendation, streams: Streams) -> bool:
     """Offer the download where a user can answer; anything but yes is no. Returns whether it took place."""
     from mull.fs.size import size_text
+    from mull.models.hub.environment import offline
 
     if not (streams.stdin_tty and streams.stderr_tty) or offline() or _installed(model.name):
         return False

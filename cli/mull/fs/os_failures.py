@@ -28,6 +28,7 @@ _MEMORY_TEXTS = (
     "cannot allocate memory",
     "failed to map segment",
     "start new thread",
+    "returned NULL without setting an exception",  # what an import makes of a MemoryError at times
 )
 
 
@@ -43,7 +44,7 @@ def used_up(failure: BaseException) -> MullError | None:
             isinstance(cause, MemoryError)
             or number == errno.ENOMEM
             or (
-                isinstance(cause, OSError | ImportError | RuntimeError)
+                isinstance(cause, OSError | ImportError | RuntimeError | SystemError)
                 and any(known in text for known in _MEMORY_TEXTS)
             )
         ):

@@ -13,7 +13,6 @@ from mull.endpoints.address import Address
 from mull.errors import MullError, UsageError
 from mull.models.catalogue.catalogue import CatalogueEntry
 from mull.models.disk.discover import Source
-from mull.models.gguf.sampling_defaults import file_sampling_defaults
 from mull.models.hub.environment import offline
 from mull.models.naming.filenames import quantization
 from mull.settings import Sampling
@@ -104,13 +103,18 @@ class Resolved:
         if self.source == "other":
             return Sampling()
         if self.entry is None:
-            return file_sampling_defaults(self.path)
+            return self._of_file()
         facts = self.entry.reasoning
         thinks = thinking if thinking is not None else facts.kind != "none" and facts.default != "off"
         if facts.kind == "always":
             thinks = True
         first, second = self.entry.sampling_thinking, self.entry.sampling_plain
-        return (first or second if thinks else second or first) or file_sampling_defaults(self.path)
+        return (first or second if thinks else second or first) or self._of_file()
+
+    def _of_file(self) -> Sampling:
+        from mull.models.gguf.sampling_defaults import file_sampling_defaults  # imports the reader of headers
+
+        return file_sampling_defaults(self.path)
 
 
 def no_file(address: Address) -> UsageError:

@@ -270,9 +270,9 @@ class PromptCache:
 
 def _fits_memory(size: int) -> bool:
     """Whether the machine has twice so many bytes of free memory."""
-    import psutil
+    from mull.models.memory.machine import main_memory
 
-    return bool(2 * size < psutil.virtual_memory().available)
+    return 2 * size < main_memory()[1]
 
 
 def _starts_with(tokens: Sequence[int], prefix: Sequence[int]) -> bool:

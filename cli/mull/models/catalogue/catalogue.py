@@ -25,6 +25,7 @@ from mull.models.catalogue.entry import (
     ReasoningFacts,
     ReasoningKind,
 )
+from mull.models.catalogue.parsed import parsed_once
 from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
 from mull.suggest import nearest
@@ -109,7 +110,7 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
 
     A damaged fetched catalogue is ignored with a notice; a mistake in the user's own file raises CatalogueError.
     """
-    tables, updated = _read(bundled_path())
+    tables, updated = parsed_once(bundled_path(), _read)
     entries = dict(parse_entries(tables, "models.toml"))
     notices: list[str] = []
     if config_dir is not None and any(ownership.weakness(config_dir / name) for name in (FETCHED, OWN)):

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, Final
 
 from mull.chat_template.special_texts import KEYS, SpecialTexts, special_texts
 from mull.errors import ModelFileError
+from mull.models.gguf.magic import MAGIC
 from mull.models.gguf.reader import MAX_KEY, STRING, DamagedError, LongArray, Reader
 
-MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)  # version 1 had 32-bit lengths; its models are no longer in use
 MAX_PAIRS, MAX_TENSORS, MAX_DIMENSIONS = 65_536, 65_536, 8
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types

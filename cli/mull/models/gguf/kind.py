@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from mull.errors import ModelFileError
-from mull.models.gguf.header import MAGIC, Header
+from mull.models.gguf.header import Header
+from mull.models.gguf.magic import MAGIC
 from mull.models.naming.filenames import part_of
 
 NOT_CHAT: Final = "not_chat_model"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from mull.errors import ModelFileError
-from mull.models.gguf.header import MAGIC
+
+MAGIC: Final = b"GGUF"
 
 
 def check_gguf(path: Path) -> None:

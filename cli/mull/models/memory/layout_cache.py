@@ -1,13 +1,14 @@
 """A cache of memory layouts of local files: reading a header with a large vocabulary takes a tenth of a second.
 
-In: the parts of a model on disk. Out: its layout: cached while the parts are unchanged, else read from their headers,
-as long as there is time. The cache is a JSON file in the state folder; a damaged or unwritable one only costs time.
+In: the parts of a model on disk. Out: its layout: cached while the parts are unchanged, else read from their headers.
+`LayoutCache` reads those of many models as long as there is time, `stored_layout` that of one that is loaded. The cache
+is a JSON file in the state folder; a damaged or unwritable one only costs time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -76,6 +77,30 @@ class LayoutCache:
         """Store the layouts that were asked for; others, whose files may be gone, are dropped."""
         if self._cache is not None and self._fresh:
             self._cache.replace(self._answers)
+
+
+def stored_layout(
+    parts: Sequence[Path], record: Path | None, read: Callable[[], MemoryLayout]
+) -> MemoryLayout:
+    """The layout of one model, `read` once and stored in `record` (None: nowhere) until its files change.
+
+    Raises what `read` raises.
+    """
+    try:
+        key = " ".join(map(versioned, parts))
+    except OSError:
+        return read()
+    if record is None:
+        return read()
+    cache = JsonCache(record)
+    answer = cache.get(key)
+    if answer is not None and answer.get("format") == _FORMAT:
+        with suppress(KeyError, TypeError, AttributeError):  # a damaged answer
+            if (layout := _layout(answer["layout"])) is not None:
+                return layout
+    layout = read()
+    cache.put(key, {"format": _FORMAT, "layout": asdict(layout)})
+    return layout
 
 
 def _read(parts: Sequence[Path]) -> tuple[MemoryLayout | None, str, bool]:
