@@ -7,6 +7,7 @@
 # make check        ruff, mypy, the rules of structure and language, stale docs
 # make docs         write the generated pages of docs/
 # make screens      take the pictures of docs/screens/ from mull in a terminal, and record a session
+# make site         build docs/ as a site in site/, searchable without a server; needs no llama.cpp, and nothing of .venv
 # make bench        ratios to a bare llama.cpp loop, measured in one run
 # make bench-peers  build llama.cpp's own tools once, for make bench to compare with
 # make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time
@@ -29,7 +30,7 @@ LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --b
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast test-vulkan check docs screens bench bench-peers fuzz coverage lowest lock clean
+.PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers fuzz coverage lowest lock clean
 
 setup: $(STAMP)
 	@$(LLAMA)
@@ -70,6 +71,18 @@ docs: setup
 screens: setup
 	@$(BIN)/python -m docgen.screens
 
+site: .site/setup.stamp
+	@PYTHONPATH=cli .site/$(BIN:$(VENV)/%=%)/python -m docgen.site
+
+# The site's packages have an environment of their own.
+.site/setup.stamp: cli/docgen/site/requirements.lock
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mull needs Python 3.11 or newer: for instance make site PYTHON=python3.12')"
+	@$(PYTHON) -m venv .site
+	@.site/$(BIN:$(VENV)/%=%)/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+	  { echo "The packages that build the site are not all installed; pip says why above."; \
+	    echo "Check the network, then run make site again."; exit 1; } >&2
+	@touch $@
+
 bench: setup
 	@$(BIN)/python -m tests.bench
 
@@ -94,6 +107,9 @@ lock: setup
 	@$(BIN)/uv pip compile --group llama-build --universal --python-version 3.11 --upgrade --quiet \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  -o cli/llama_build/requirements.lock
+	@$(BIN)/uv pip compile --group site --universal --python-version 3.11 --upgrade --quiet \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  -o cli/docgen/site/requirements.lock
 
 clean:
-	rm -rf $(VENV) .fuzz .lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz .lowest .site site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

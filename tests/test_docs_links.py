@@ -170,3 +170,13 @@ def test_every_environment_variable_is_documented() -> None:
     names = {name for text in sources for match in read.findall(text) for name in match if name}
     internal = {name for name in names if COMPLETION.match(name)}
     assert not {name for name in names - SYSTEM - internal if f"`{name}`" not in page}
+
+
+def test_every_page_has_a_place_in_the_site() -> None:
+    """`NAVIGATION` in cli/docgen/site/navigation.py lists the pages of the site in their order."""
+    from docgen.site.navigation import pages
+
+    every = {path.relative_to(ROOT).as_posix() for path in PAGES}
+    assert sorted(pages()) == sorted(every), (
+        "NAVIGATION in cli/docgen/site/navigation.py names every page once"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mull import config
 from mull.config.endpoints import ENDPOINT_KEYS
 from mull.config.keys import BY_NAME, OF_ALL_MODELS
@@ -38,6 +40,9 @@ variable that holds it.
 | --- | --- | --- | --- |
 """
 
+
+PLACEHOLDER = re.compile(r"http://(?:HOST\S*)?")
+"""An address that leads nowhere, which Markdown would make a link of."""
 
 TABLES = """
 ## One model's settings
@@ -100,4 +105,5 @@ def page() -> str:
 def _row(key: config.ConfigKey) -> str:
     values = ", ".join(f"`{choice}`" for choice in key.choices) or key.values
     default = config.show_value(key.default)
-    return f"| `{key.name}` | {values} | {f'`{default}`' if default else ''} | {key.help} |\n"
+    help_text = PLACEHOLDER.sub(r"`\g<0>`", key.help)
+    return f"| `{key.name}` | {values} | {f'`{default}`' if default else ''} | {help_text} |\n"
