@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 
 from mull.evaluation.judges.text import judge_text
 from mull.evaluation.questions import EvalQuestion, JudgeName
+from mull.evaluation.safety.judge import judge_safety
 from mull.evaluation.verdict import Reply, Verdict
 
 __all__ = ["JUDGES", "Reply", "Verdict", "judge"]
 
-JUDGES: Mapping[JudgeName, Callable[[EvalQuestion, Reply], Verdict]] = {"text": judge_text}
+JUDGES: Mapping[JudgeName, Callable[[EvalQuestion, Reply], Verdict]] = {
+    "text": judge_text,
+    "safety": judge_safety,
+}
 """The rule of each judge, by the name that a question gives it."""
 
 
