@@ -64,6 +64,7 @@ LIBRARIES = {
     "sqlite3": ("mull.store",),
     "huggingface_hub": ("mull.models.hub", "mull.models.disk"),
     "jinja2": ("mull.chat_template",),
+    "matplotlib": ("mull.evaluation.report",),
     "starlette": ("mull.server",),
     "yaml": ("mull.models.provenance",),
     "uvicorn": ("mull.server",),
@@ -351,7 +352,8 @@ DISTRIBUTIONS = {
 
 def test_every_import_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
+    required = [*project["dependencies"], *project["optional-dependencies"]["plots"]]
+    declared = {re.split(r"[<>=~ ]", requirement)[0] for requirement in required}
     imported = {one.target.split(".")[0] for found in MULL.imports.values() for one in found}
     foreign = imported - set(sys.stdlib_module_names) - {"mull"}
     assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign} <= declared

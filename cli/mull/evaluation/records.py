@@ -191,13 +191,14 @@ def _run(data: bytes, path: Path) -> RunRecord:
             _AGAIN,
         )
     try:
-        run = _record(RunRecord, value)
-        return _with_models(run)
+        return run_of(value)
     except ValueError as error:
         raise _unreadable(path, str(error)) from error
 
 
-def _with_models(run: RunRecord) -> RunRecord:
+def run_of(value: Any) -> RunRecord:
+    """A run from its JSON value. Raises ValueError."""
+    run = _record(RunRecord, value)
     return replace(run, models=[_record(ModelRecord, model) for model in run.models])
 
 

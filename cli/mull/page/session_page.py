@@ -63,9 +63,7 @@ def _turn(turn: TurnRecord) -> Iterator[str]:
         yield folded(f'<span class="file">{line(file.name)}</span> · {size}', content, "file")
     yield "</section>"
     if turn.thinking.strip():
-        yield folded(
-            _thinking_summary(turn), f'<div class="text">{to_html(turn.thinking)}</div>', "thinking"
-        )
+        yield folded(_thinking_summary(turn), f'<div class="text">{to_html(turn.thinking)}</div>', "thinking")
     if turn.answer.strip():
         yield f'<section class="text answer" aria-label="Answer">\n{to_html(turn.answer)}</section>'
     if turn.partial:

@@ -1,0 +1,138 @@
+"""A run of `mull eval` as one page of HTML: tables, plot, comparisons, published scores, every question and answer.
+
+In: the contents of a report. Out: the page as text. It needs no script and loads nothing; every text of models and
+files is escaped. The filter by suite is the page's address (`style.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mull.evaluation.report.card import command_text
+from mull.evaluation.report.contents import CAUTION, Contents
+from mull.evaluation.report.facts import machine_facts, model_facts, run_facts
+from mull.evaluation.report.groups import suites_of
+from mull.evaluation.report.marks import marks
+from mull.evaluation.report.page_questions import questions
+from mull.evaluation.report.published import Published
+from mull.evaluation.report.style import report_style
+from mull.evaluation.report.svg import svg
+from mull.evaluation.report.tables import Table, by_suite, percent, results
+from mull.page.document import document, joined, line, plain
+from mull.terminal.console.dates import moment_text
+from mull.terminal.console.quantities import counted
+
+_NOT_COMPARABLE = (
+    "Published scores were measured by others, with other questions, settings and often another quantization. They "
+    "stand here to be read beside the measured ones; the numbers cannot be compared one by one."
+)
+
+NO_STATEMENT = "no statement found"
+
+
+def report_page(contents: Contents) -> str:
+    """The page."""
+    models = ", ".join(model.name for model in contents.run.models)
+    title = line(f"Evaluation of {models}")
+    body = [*_head(contents, title), "<main>", *_results(contents), *_published(contents)]
+    body += [*questions(contents), *_repeat(contents), "</main>"]
+    return document(title, body, style=report_style())
+
+
+def _head(contents: Contents, title: str) -> Iterator[str]:
+    run = contents.run
+    answers = sum(len(group.answers) for group in contents.groups)
+    facts = [
+        moment_text(run.started),
+        *suites_of(contents.groups),
+        counted(answers, "answer"),
+        f"run {run.id}",
+    ]
+    yield f'<header id="top">\n<h1 dir="auto">{title}</h1>\n<p class="meta">{joined(facts)}</p>'
+    yield f"<p>{CAUTION}</p>"
+    for note in contents.notes:
+        yield f'<p class="note">{line(note)}</p>'
+    places = [("results", "Results"), ("published", "Published scores"), ("questions", "Questions")]
+    places += [("repeat", "Repeat it")]
+    links = "".join(f'<li><a href="#{place}">{name}</a></li>' for place, name in places)
+    yield f"<nav><ul>{links}</ul></nav>\n</header>"
+
+
+def _results(contents: Contents) -> Iterator[str]:
+    groups = contents.groups
+    yield '<h2 id="results">Results</h2>'
+    if not groups:
+        yield "<p>No question was answered.</p>"
+        return
+    yield html_table(results(groups))
+    if points := marks(groups):
+        yield f"<figure>{svg(points)}\n<figcaption>Accuracy against seconds per answer, with the 95% interval of the "
+        yield "accuracy. The letters are those of the table.</figcaption></figure>"
+    if contents.comparisons:
+        items = "".join(f"<li>{line(one)}</li>" for one in contents.comparisons)
+        yield f"<h3>Comparisons</h3>\n<ul>{items}</ul>"
+    if len(suites_of(groups)) > 1:
+        yield f"<h3>By suite</h3>\n{html_table(by_suite(groups))}"
+        yield '<p class="meta">Accuracy, and its 95% interval in percent.</p>'
+
+
+def html_table(table: Table) -> str:
+    """A table whose texts are escaped."""
+    heads = "".join(_cell("th", text, number >= table.numbers) for number, text in enumerate(table.heads))
+    rows = "".join(
+        f"<tr>{''.join(_cell('td', text, number >= table.numbers) for number, text in enumerate(row))}</tr>\n"
+        for row in table.rows
+    )
+    return (
+        f'<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>'
+    )
+
+
+def _cell(tag: str, text: str, is_number: bool) -> str:
+    kind = ' class="right"' if is_number else ""
+    return f"<{tag}{kind}>{line(text)}</{tag}>"
+
+
+def _published(contents: Contents) -> Iterator[str]:
+    yield '<h2 id="published">Published scores</h2>'
+    if not contents.published:
+        yield "<p>mull’s catalogue has none of these models, so no published score is known here.</p>"
+        return
+    yield f"<p>{_NOT_COMPARABLE}</p>"
+    for one in contents.published:
+        yield f"<h3>{line(one.model)}</h3>"
+        yield html_table(Table(["Benchmark", "Score", "Measured with"], _rows(contents, one), 3))
+        card = f"Card: {one.card}" if one.card else ""
+        yield f'<p class="meta">{joined([card, f"Safety: {one.safety or NO_STATEMENT}"])}</p>'
+
+
+def _rows(contents: Contents, one: Published) -> list[Sequence[str]]:
+    """The published scores, and below them what was measured here."""
+    rows: list[Sequence[str]] = [(name, score, f"published: {at}") for name, score, at in one.scores]
+    if not rows:
+        rows = [("none found", "–", "")]
+    facts = "; ".join(value for name, value in run_facts(contents.run) if name in {"Sampling", "Seed"})
+    for group in contents.groups:
+        if group.model == one.model:
+            for suite in suites_of([group]):
+                part = group.of_suite(suite)
+                score = percent(part.accuracy) if part.judged else "–"
+                setting = (
+                    f"measured here: thinking {part.mode_text}; {counted(part.judged, 'answer')}; {facts}"
+                )
+                rows.append((f"mull, {suite}", score, setting))
+    return rows
+
+
+def _repeat(contents: Contents) -> Iterator[str]:
+    run = contents.run
+    yield '<h2 id="repeat">Repeat it</h2>'
+    yield f'<div class="code"><pre><code>{plain(command_text(run))}</code></pre></div>'
+    yield _facts([*run_facts(run), *machine_facts(run)])
+    for model in run.models:
+        yield f"<h3>{line(model.name)}</h3>{_facts(model_facts(model))}"
+
+
+def _facts(pairs: Sequence[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{line(name)}</dt><dd>{line(value)}</dd>" for name, value in pairs if value)
+    return f'<dl class="facts">{items}</dl>'
