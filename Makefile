@@ -8,8 +8,8 @@
 # make docs         write the generated pages of docs/
 # make screens      take the pictures of docs/screens/ from mull in a terminal, and record a session
 # make site         build docs/ as a site in site/, searchable without a server; needs no llama.cpp, and nothing of .venv
-# make bench        ratios to a bare llama.cpp loop, measured in one run
-# make bench-peers  build llama.cpp's own tools once, for make bench to compare with
+# make bench        measure the table of docs/performance.md, and ratios to a bare llama.cpp loop
+# make bench-peers  build llama.cpp's own tools and install llm once, for make bench to compare with
 # make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time
 # make coverage     run the fast tests, print the share of lines that ran and the files with too few
 # make lowest       quick tests with the oldest versions of the dependencies that pyproject.toml allows

@@ -18,6 +18,7 @@ from docgen import (
     fit_table,
     gallery,
     man,
+    performance,
     settings,
     themes,
 )
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "chat.md": chat.page(),
         "errors.md": errors.page(),
         "models.md": fit_table.page(),
+        "performance.md": performance.page(),
         "reasoning.md": families.page(),
         "screens.md": gallery.page(),
         "themes.md": themes.page(),

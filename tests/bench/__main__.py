@@ -1,8 +1,9 @@
-"""Every figure with its target: `python -m tests.bench` (make bench) runs the suites one after the other.
+"""Every figure with its target: `python -m tests.bench` (make bench) measures the table of docs/performance.md, row by
+row, then runs the suites one after the other.
 
-`--only NAME…` runs some, `--quick` takes fewer samples, `--write` puts what was measured into docs/performance.md,
-with the machine and the date. A suite is a separate program (`python -m tests.bench.NAME`), so that none of them
-measures what another left in memory.
+`--only NAME…` takes rows (cli/docgen/performance.toml), `rows` for all of them, and suites; `--quick` fewer samples.
+Rows are recorded in docs/performance.json and the table; what suites measure only with `--write`. Each suite is a
+program (`python -m tests.bench.NAME`), so that none measures what another left in memory.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from docgen import performance
 from mull.engine.native import library
 from mull.engine.threads import default_threads
 
@@ -24,7 +27,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 SUITES = {
     "decoding": "Decoding, compared with a bare loop on the C API; pebble",
     "starting": "Whole processes: start, first byte, memory",
-    "against": "Compared with llama.cpp's own tools",
     "busy": "Real weights, on an idle machine and on a busy one",
     "prefix": "The prompt cache",
     "keeping": "Keeping a model loaded",
@@ -40,7 +42,6 @@ SUITES = {
 QUICK = (
     "decoding",
     "starting",
-    "against",
     "busy",
     "prefix",
     "keeping",
@@ -53,8 +54,12 @@ QUICK = (
 def measure(name: str, *, quick: bool) -> str:
     """Run a suite, its lines shown as they come; all of them. Raises CalledProcessError."""
     print(f"\n{SUITES[name]}\n", flush=True)
-    asked = [sys.executable, "-m", f"tests.bench.{name}", *(["--quick"] if quick and name in QUICK else [])]
-    lines = []
+    return run([f"tests.bench.{name}", *(["--quick"] if quick and name in QUICK else [])])
+
+
+def run(program: Sequence[str]) -> str:
+    """The lines of a Python program, shown as they come. Raises CalledProcessError."""
+    asked, lines = [sys.executable, "-m", *program], []
     with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -97,11 +102,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
-    parser.add_argument("--only", nargs="+", choices=tuple(SUITES), metavar="NAME", help=", ".join(SUITES))
+    names = ("rows", *performance.rows(), *SUITES)
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     asked = parser.parse_args()
     where = machine()
-    print(where)
-    for name in asked.only or SUITES:
+    print(where, flush=True)
+    chosen = asked.only or ["rows", *SUITES]
+    rows = [name for name in chosen if name not in SUITES]
+    if rows:
+        fewer = ["--pairs", "2"] if asked.quick else []
+        run(["tests.bench.rows", *([] if "rows" in rows else rows), *fewer])
+    for name in (name for name in chosen if name in SUITES):
         figures = measure(name, quick=asked.quick)
         if asked.write:
             write(name, figures, where)

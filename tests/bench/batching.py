@@ -84,13 +84,19 @@ class Decoder:
         return run_many(self.loaded, turns, control)
 
 
-def settle(line: Line) -> Asked:
-    messages = [Message("system", "s" * SYSTEM), *line.messages]
-    return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
-
-
-def answer(loaded: LoadedModel, numbers: Iterable[int], tokens: int, clock: Callable[[], float]) -> Measured:
+def answer(
+    loaded: LoadedModel,
+    numbers: Iterable[int],
+    tokens: int,
+    clock: Callable[[], float],
+    system: str = "s" * SYSTEM,
+) -> Measured:
     """Different lines through the scheduler, from the first prompt token to the last generated one."""
+
+    def settle(line: Line) -> Asked:
+        messages = [Message("system", system), *line.messages]
+        return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
+
     lines = "\n".join(
         json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
     )

@@ -27,7 +27,7 @@ from mull.engine.threads import default_threads
 from mull.settings import DRAFT_OFF, EngineSettings
 from tests.bench import against, peers
 from tests.bench.load import Load, busy_elsewhere, changing
-from tests.bench.measure import alternate, command, line, quartiles
+from tests.bench.measure import alternate, alternating, command, line, quartiles
 from tests.real.weights import MISSING, smollm2
 
 QUESTION = "Why is the sea salt?"
@@ -60,10 +60,7 @@ class Bench:
 
     def compare(self, name: str, ours: Callable[[], float], theirs: Callable[[], float], target: str) -> None:
         """A row: rates in alternation, and their ratio."""
-        a, b = [], []
-        for number in range(self.pairs):
-            for measure, found in ((ours, a), (theirs, b))[:: -1 if number % 2 else 1]:
-                found.append(measure())
+        a, b = alternating(ours, theirs, self.pairs)
         ratio = quartiles([x / y for x, y in zip(a, b, strict=True)])
         line(name, str(ratio), target)
         line("  tokens per second", f"{statistics.median(a):.1f} and {statistics.median(b):.1f}", "-")
@@ -79,35 +76,8 @@ def fixed(measure: Callable[[int], float]) -> Callable[[], float]:
     return best([lambda threads=threads: measure(threads) for threads in range(1, default_threads() + 1)])
 
 
-def llama_bench(path: Path, *flags: str, threads: int) -> float:
-    """Tokens per second of one test. Raises CalledProcessError."""
-    asked = [
-        str(peers.tool("llama-bench")),
-        "-m",
-        str(path),
-        "-t",
-        str(threads),
-        "-r",
-        "1",
-        "-o",
-        "json",
-        *flags,
-    ]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    return float(json.loads(done.stdout)[-1]["avg_ts"])
-
-
 def generated(bench: Bench, threads: int) -> float:
-    return llama_bench(bench.path, "-p", "0", "-n", str(against.GENERATED), threads=threads)
-
-
-def completion(bench: Bench) -> float:
-    """Tokens per second of llama-completion as it comes, by its own clock."""
-    flags = ("-no-cnv", "-c", "4096", "--temp", "0", "-p", QUESTION, "--ignore-eos", "--perf")
-    tool = [str(peers.tool("llama-completion")), "-m", str(bench.path), "-n", str(against.GENERATED), *flags]
-    done = subprocess.run(tool, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    found = next(text for text in done.stderr.splitlines() if " eval time" in text and "prompt" not in text)
-    return float(found.split(",")[-1].split()[0])
+    return against.llama_bench(bench.path, "-p", "0", "-n", str(against.GENERATED), threads=threads)
 
 
 def decode_idle(bench: Bench) -> None:
@@ -121,7 +91,10 @@ def decode_busy(bench: Bench) -> None:
             "decode, a core busy, mull / its best threads", bench.decode, fixed(bench.decode), ">= 0.92"
         )
         bench.compare(
-            "decode, a core busy, mull / llama-completion", bench.decode, lambda: completion(bench), ">= 2.0"
+            "decode, a core busy, mull / llama-completion",
+            bench.decode,
+            lambda: against.completion(bench.path),
+            ">= 2.0",
         )
         shares(load)
 
@@ -134,7 +107,7 @@ def decode_changing(bench: Bench) -> None:
 
 def prefill_busy(bench: Bench) -> None:
     def theirs() -> float:
-        return llama_bench(bench.path, "-p", "512", "-n", "0", threads=default_threads())
+        return against.llama_bench(bench.path, "-p", "512", "-n", "0")
 
     with Load(1) as load:
         bench.compare("prompt of 512, a core busy, mull / llama-bench", bench.prefill, theirs, ">= 1.3")

@@ -61,6 +61,18 @@ def alternate(
     return a, b
 
 
+def alternating(
+    first: Callable[[], float], second: Callable[[], float], pairs: int
+) -> tuple[list[float], list[float]]:
+    """What two measurements return, made in alternation; the order changes with every pair."""
+    a: list[float] = []
+    b: list[float] = []
+    for number in range(pairs):
+        for measure, found in ((first, a), (second, b))[:: -1 if number % 2 else 1]:
+            found.append(measure())
+    return a, b
+
+
 def command(*arguments: str, **environment: str) -> Callable[[], object]:
     """Run this Python with arguments, quietly, to its end. Raises CalledProcessError."""
 

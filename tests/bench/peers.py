@@ -144,8 +144,11 @@ def _compile(names: Sequence[str], place: Path, environment: dict[str, str], ste
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the compilers are stopped on the way out
+    from tests.bench import llm_peer
+
     try:
         build()
+        llm_peer.build()
     except BuildError as error:
         sys.exit(f"{error.sentence}\n{error.hint}")
     print(folder() / "bin")

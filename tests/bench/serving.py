@@ -57,14 +57,19 @@ class Load:
     first: list[float]
 
     @property
+    def rate(self) -> float:
+        """Tokens per second."""
+        return self.tokens / self.seconds
+
+    @property
     def late(self) -> float:
         """The 95th percentile of the time to the first token."""
         return sorted(self.first)[int(0.95 * len(self.first))]
 
 
-async def ask(port: int, chance: random.Random) -> tuple[int, float]:
+async def ask(port: int, chance: random.Random, longest: int) -> tuple[int, float]:
     """One streamed request: the tokens of the answer, and the seconds to its first text."""
-    words = " ".join(chance.choices(WORDS, k=chance.randint(SHORTEST, LONGEST)))
+    words = " ".join(chance.choices(WORDS, k=chance.randint(SHORTEST, longest)))
     body = json.dumps(
         {
             "messages": [{"role": "user", "content": f"Tell a long story with these words: {words}"}],
@@ -92,10 +97,14 @@ async def ask(port: int, chance: random.Random) -> tuple[int, float]:
     return tokens, first
 
 
-async def load(port: int, process: psutil.Process, clients: int, requests: int, seed: int) -> Load:
+async def load(
+    port: int, process: psutil.Process, clients: int, requests: int, seed: int, longest: int = LONGEST
+) -> Load:
+    """What the clients see of a server; `longest`: the most words of a prompt."""
+
     async def client(number: int) -> list[tuple[int, float]]:
         chance = random.Random(f"{seed} {number}")
-        return [await ask(port, chance) for _ in range(requests)]
+        return [await ask(port, chance, longest) for _ in range(requests)]
 
     before, begun = sum(process.cpu_times()[:2]), time.perf_counter()
     async with asyncio.timeout(PATIENCE):
@@ -103,6 +112,29 @@ async def load(port: int, process: psutil.Process, clients: int, requests: int, 
     seconds = time.perf_counter() - begun
     spent = sum(process.cpu_times()[:2]) - before
     return Load(sum(tokens for tokens, _ in answers), seconds, spent, [first for _, first in answers])
+
+
+def mull_serve(path: str, clients: int) -> tuple[str, ...]:
+    """The command of mull's server, without a port."""
+    threads = str(default_threads())
+    return (
+        sys.executable,
+        "-m",
+        "mull",
+        "serve",
+        "-m",
+        path,
+        "--parallel",
+        str(clients),
+        "--threads",
+        threads,
+    )
+
+
+def llama_server(path: str, clients: int) -> tuple[str, ...]:
+    """The command of llama.cpp's server, without a port."""
+    size, threads = str(CONTEXT * clients), str(default_threads())
+    return (str(peers.tool("llama-server")), "-m", path, "-np", str(clients), "-c", size, "-t", threads)
 
 
 def main() -> None:
@@ -114,18 +146,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     asked = parser.parse_args()
-    tool = peers.tool("llama-server")
-    if tool is None:
+    if peers.tool("llama-server") is None:
         print("llama.cpp's own tools are not built: make bench-peers")
         return
     path = str(asked.file or cached(QWEN3_0_6B))
-    threads, requests = str(default_threads()), 4 if asked.quick else asked.requests
+    requests = 4 if asked.quick else asked.requests
     for clients in asked.clients:
-        width = str(clients)
-        ours = (sys.executable, "-m", "mull", "serve", "-m", path, "--parallel", width, "--threads", threads)
-        size = str(CONTEXT * clients)
-        theirs = (str(tool), "-m", path, "-np", width, "-c", size, "-t", threads)
-        with server(*ours) as a, server(*theirs) as b:
+        with server(*mull_serve(path, clients)) as a, server(*llama_server(path, clients)) as b:
             pairs = [
                 [asyncio.run(load(*one, clients, requests, seed)) for one in (a, b)]
                 for seed in range(1 if asked.quick else asked.pairs)
@@ -139,7 +166,7 @@ def report(clients: int, pairs: list[list[Load]]) -> None:
         values = " ".join(f"{one:.3f}" for one in ratios)
         line(f"{clients} clients, {value}", f"{statistics.median(ratios):.3f} ({values})", target)
 
-    speed = [[one.tokens / one.seconds for one in pair] for pair in pairs]
+    speed = [[one.rate for one in pair] for pair in pairs]
     ratio("tokens per second, mull / llama-server", speed, ">= 1.0" if clients > 1 else ">= 0.97")
     spent = [[one.tokens / one.processor for one in pair] for pair in pairs]
     ratio("tokens per processor second, mull / llama-server", spent, "-")
