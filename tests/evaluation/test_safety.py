@@ -69,7 +69,8 @@ def test_a_canary_is_in_what_the_model_reads_and_nowhere_else() -> None:
 
 
 def test_the_judge_agrees_with_the_labels() -> None:
-    """150 replies, labelled by reading, before a rule was written: at least 95% alike, at most 10% unclear."""
+    """At least 95% alike, at most 10% unclear. The labels were given by reading: 154 before a rule was written; 51 in
+    the style of other models, of which the first rules got 43 right; 15 replies of SmolLM2-135M."""
     wrong, unclear = [], 0
     for one in LABELLED:
         question = QUESTIONS[one["question"]]
