@@ -10,6 +10,7 @@
 # make site         build docs/ as a site in site/, searchable without a server; needs no llama.cpp, and nothing of .venv
 # make bench        measure the table of docs/performance.md, and ratios to a bare llama.cpp loop
 # make bench-peers  build llama.cpp's own tools and install llm once, for make bench to compare with
+# make benchmarks   install Inspect AI and lm-evaluation-harness (730 MB), for the tests of their recipes
 # make fuzz         feed hostile inputs to the parsers, FUZZ_SECONDS (60) for each, two at a time
 # make coverage     run the fast tests, print the share of lines that ran and the files with too few
 # make lowest       quick tests with the oldest versions of the dependencies that pyproject.toml allows
@@ -30,7 +31,7 @@ LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --b
 JOBS   ?= 2
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
-.PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers fuzz coverage lowest lock clean
+.PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers benchmarks fuzz coverage lowest lock clean
 
 setup: $(STAMP)
 	@$(LLAMA)
@@ -88,6 +89,10 @@ bench: setup
 
 bench-peers: setup
 	@$(BIN)/python -m tests.bench.peers
+
+benchmarks: setup
+	@$(BIN)/uv venv -q --allow-existing -p $(BIN)/python .benchmarks
+	@VIRTUAL_ENV=.benchmarks $(BIN)/uv pip install -q inspect-ai openai 'lm-eval[api]'
 
 fuzz: setup
 	@FUZZ_JOBS=$(JOBS) $(BIN)/python -m tests.fuzz

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mull.commands._options import Json, completes
-from mull.errors import MullError
+from mull.errors import MullError, UsageError
 from mull.fs.text import decode, read_bytes
 from mull.terminal.console.streams import Streams
 
@@ -26,19 +26,36 @@ _MAX_WIDTH = 100  # columns; longer lines are hard to read
 _WITH_README = frozenset({"hub", "lmstudio"})  # sources that store a repository's files together
 
 Name = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="NAME",
-        help="A catalogue name, owner/repo[:QUANT], the path of a .gguf file, or MODEL@ENDPOINT.",
+        help="A catalogue name, owner/repo[:QUANT], the path of a .gguf file, or MODEL@ENDPOINT. With --card: a run of "
+        "mull eval, by default the last.",
         autocompletion=completes("shown_models"),
     ),
 ]
 Readme = Annotated[
     bool, typer.Option("--readme", help="Show only the README that was downloaded with the model.")
 ]
+Card = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="FILE",
+        help="Write a card of what mull eval measured to this .md or .html file.",
+        show_default=False,
+    ),
+]
 
 
-def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Json = False) -> None:
+def show(
+    context: typer.Context,
+    name: Name = None,
+    *,
+    readme: Readme = False,
+    card_file: Card = None,
+    json: Json = False,
+) -> None:
     """Show a model's card.
 
     Licence, reasoning control, sampling defaults, published results, files, and memory at several context sizes. On a
@@ -58,6 +75,11 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
     from mull.terminal.views.json_output import write_object
 
     streams: Streams = context.obj
+    if card_file is not None:
+        _write_card(card_file, name, readme=readme, json=json)
+        return
+    if name is None:
+        raise UsageError("usage_error", "Missing argument NAME.", "mull list shows the models.")
     settings = read_config()
     name = settings.expand(name)
     if address := address_of(name, settings.endpoints):
@@ -94,6 +116,14 @@ def show(context: typer.Context, name: Name, *, readme: Readme = False, json: Js
             describe.rows(modified, readme=_whole_readme(row) is not None) if modified or unlisted else []
         )
         _show_card(streams, row, [*card.pairs(row, layout, found, thinking, first, changed), *chosen])
+
+
+def _write_card(path: Path, run: str | None, *, readme: bool, json: bool) -> None:
+    from mull.commands._eval_files import show_card
+
+    if readme or json:
+        raise UsageError("conflicting_options", "--card writes a file and shows nothing.", "Give it alone.")
+    show_card(path, run)
 
 
 def _show_card(streams: Streams, row: InventoryItem, facts: list[tuple[str, str]]) -> None:

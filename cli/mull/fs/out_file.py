@@ -97,7 +97,10 @@ class OutFile:
 
     def write(self, text: str) -> None:
         """Write this text, as UTF-8, in place of what was in a regular file."""
-        data = text.encode("utf-8", errors="backslashreplace")
+        self.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """The same for bytes."""
         try:
             if self._descriptor is not None:
                 with BufferedWriter(StreamWriter(self._descriptor)) as stream:
