@@ -1,4 +1,5 @@
-"""What a schema costs: the same model and sampler, with and without one, in turn and equally deep.
+"""What a schema costs: the same model and sampler, with and without one, in turn and equally deep; and the time to the
+first byte of whole processes, with and without one.
 
     python -m tests.bench.constrained [--quick]
 
@@ -10,7 +11,11 @@ thread, in CPU time, which other programs on the machine hardly disturb.
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,8 +27,9 @@ from mull.engine.request import GrammarSpec
 from mull.engine.sampling.token_trie import token_trie
 from mull.settings import EngineSettings, Sampling
 from mull.structured.reading import from_schema
-from tests.bench.measure import alternate, quartiles
+from tests.bench.measure import alternate, line, quartiles
 from tests.model_files.random_model import QWEN3_0_6B, cached
+from tests.real.weights import smollm2
 
 PROMPT = list(range(1000, 1032))
 SAMPLINGS = {"greedy": Sampling(temperature=0.0), "default": Sampling(seed=1)}
@@ -43,10 +49,45 @@ def schema(longest: int | None) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
+def first_byte(path: Path, state: str, *flags: str) -> None:
+    """Ask in a process of its own and wait for the first byte of the answer, without the schema in the prompt."""
+    asked = ["-q", "--no-save", "--no-schema-prompt", "--max-tokens", "4", *flags, "Tell me of a person."]
+    with subprocess.Popen(
+        [sys.executable, "-m", "mull", "-m", str(path), *asked],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "MULL_STATE_DIR": state, "MULL_CACHE_DIR": state, "MULL_CONFIG_DIR": state},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        process.terminate()
+
+
+def starts(path: Path, runs: int) -> None:
+    """Seconds to the first byte, with a schema less without one."""
+    asked = json.dumps(schema(12))
+    with tempfile.TemporaryDirectory() as state:
+
+        def free() -> None:
+            first_byte(path, state)
+
+        def bound() -> None:
+            first_byte(path, state, "--schema", asked)
+
+        free(), bound()  # the file is checked, its vocabulary stored
+        without, with_schema = alternate(free, bound, runs)
+    more = quartiles([b - a for a, b in zip(without, with_schema, strict=True)])
+    name = f"first byte with a schema, {path.stem[:24]}: seconds more"
+    line(name, f"{more}; without {statistics.median(without):.2f} s", "<= 0.1")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     runs, tokens = (3, 48) if parser.parse_args().quick else (7, 96)
+    for file in filter(None, (smollm2(), cached(QWEN3_0_6B))):
+        starts(file, runs)
     settings = EngineSettings(threads=1)
     path = cached(QWEN3_0_6B)
     with (

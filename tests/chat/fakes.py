@@ -47,7 +47,7 @@ class FakeBackend:
     def start(self, on_progress: Callable[[], None] | None = None) -> None:
         pass
 
-    def head_start(self) -> None:
+    def head_start(self, *, constrained: bool = False) -> None:
         pass
 
     def load(self, control: TurnControl) -> Iterator[Event]:

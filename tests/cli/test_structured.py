@@ -249,3 +249,16 @@ def test_a_line_of_a_batch_decides_whether_its_model_is_told(mull: Run, tmp_path
     untold, told, unset = (json.loads(line)["usage"]["prompt"] for line in done.stdout.splitlines())
     assert untold == unset
     assert told > untold + 50
+
+
+def test_an_invalid_schema_is_reported_while_the_model_loads(mull: Run, thinker: Path) -> None:
+    for schema, code in (('{"type": "nonsense"}', 2), ('{"not": {"type": "string"}}', 5), ("a b c d", 2)):
+        done = mull("-m", thinker, "--schema", schema, "x")
+        assert (done.returncode, done.stdout) == (code, b"")
+        assert done.stderr.count(b"Error: ") == 1
+
+
+def test_a_missing_model_comes_after_an_invalid_schema(mull: Run) -> None:
+    done = mull("-m", "no-such-model", "--schema", "a b c d", "x")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"not a field" in done.stderr

@@ -232,8 +232,11 @@ class ChatBackend(Protocol):
     def start(self, on_progress: Callable[[], None] | None = None) -> None:
         """Start loading in the background. Another thread calls `on_progress` whenever `progress` changes."""
 
-    def head_start(self) -> None:
-        """Start loading, and return as soon as loading no longer competes with the caller for the interpreter."""
+    def head_start(self, *, constrained: bool = False) -> None:
+        """Start loading, and return as soon as loading no longer competes with the caller for the interpreter.
+
+        `constrained`: the first answer has a format; what takes time to prepare for it may be prepared, too.
+        """
 
     def load(self, control: TurnControl) -> Iterator[Event]:
         """Load the model, or wait for the background load: yields `Loading` and `Notice`, returns once it is ready.

@@ -22,7 +22,9 @@ from mull.engine.native import devices, library, selfcheck
 from mull.errors import Interrupted, MullError, TemplateError
 from mull.events import Loading, Notice
 from mull.fs import trace
+from mull.fs.file_stamp import stamps
 from mull.fs.paths import state_dir
+from mull.models.naming.filenames import part_paths
 from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def load(
     vouched: bool = False,
     state_store: StateStore | None = None,
     parallel: ParallelSettings | None = None,
+    constrained: bool = False,
     report: Report = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LoadedModel:
@@ -50,6 +53,7 @@ def load(
     `vouched`: mull answers for its chat template, see `Template`.
 
     `state_store`: where prompts are cached on disk (None: nowhere). `parallel`: how many turns at a time (None: one).
+    `constrained`: the first answer has a format; what that needs of the vocabulary is prepared meanwhile.
     `report` receives progress from this thread, notices from another one too. Raises Interrupted once `stopped()`.
     """
 
@@ -77,6 +81,7 @@ def load(
                 vouched=vouched,
                 state_store=state_store,
                 parallel=parallel,
+                constrained=constrained,
             )
     except MullError:
         if stopped():
@@ -125,6 +130,7 @@ def _load(
     vouched: bool,
     state_store: StateStore | None,
     parallel: ParallelSettings | None,
+    constrained: bool,
 ) -> LoadedModel:
     began = time.perf_counter()
     check_header(path)
@@ -136,7 +142,9 @@ def _load(
 
         width, shared_tokens = parallel_plan(path, settings, parallel)
     wanted, asked = settings.ctx, settings
-    model, settings = _read(path, settings, progress, report, name=name, trusted=trusted)
+    model, settings = _read(
+        path, settings, progress, report, name=name, trusted=trusted, constrained=constrained
+    )
     if wanted and 0 < model.n_ctx_train < wanted:
         report(_beyond_training(name, wanted, model.n_ctx_train))
     with ExitStack() as undo:  # frees the weights when a later step fails
@@ -251,6 +259,7 @@ def _read(
     *,
     name: str,
     trusted: bool,
+    constrained: bool,
 ) -> tuple[Model, EngineSettings]:
     """The weights, and the engine settings of the memory plan for this machine.
 
@@ -286,12 +295,16 @@ def _read(
     def plan_and_import() -> EngineSettings:
         best = plan()
         _import_for_first_token()
+        if constrained:  # not before: it holds the interpreter, and only the first token waits for it
+            _prepare_constrained(path)
         return best
 
     with trace.span("file check"):
         checked = trusted or was_checked(path, state_dir())
     if not checked or devices.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
         best = plan()
+        if constrained:
+            _prepare_constrained(path)
         if not devices.offloads(best):
             return weights(best), best
         from mull.backends.gpu_layers import load_within_memory
@@ -327,3 +340,9 @@ def _import_for_first_token() -> None:
     import mull.engine.engine
     import mull.reasoning.profiler
     import mull.turn.turn  # noqa: F401
+
+
+def _prepare_constrained(path: Path) -> None:
+    from mull.engine.sampling import token_trie
+
+    token_trie.prepare(stamps(part_paths(path)))

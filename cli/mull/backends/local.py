@@ -63,6 +63,7 @@ class LocalBackend(OfFile):
         self._on_progress: Callable[[], None] = lambda: None
         self._persist: Callable[[], None] | None = None  # writes the last turn's prompt cache
         self._owns_weights = True
+        self._constrained = False  # whether the first answer has a format
         self._identity: Mapping[str, Any] | None = None
 
     @property
@@ -95,7 +96,8 @@ class LocalBackend(OfFile):
             self._reading.clear()
             self._job = BackgroundJob("load", partial(self._load, self._abort), self._progressed)
 
-    def head_start(self) -> None:
+    def head_start(self, *, constrained: bool = False) -> None:
+        self._constrained = constrained
         self.start()
         self._reading.wait()
 
@@ -136,6 +138,7 @@ class LocalBackend(OfFile):
                 vouched=resolved.vouched,
                 state_store=state_store,
                 parallel=self._parallel,
+                constrained=self._constrained,
                 report=partial(self._report, abort),
                 stopped=lambda: abort.stopped,
             )

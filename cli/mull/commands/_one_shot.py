@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mull.commands._ask_options import answer_format_of
+from mull.commands._ask_options import answer_format_of, constrains
 from mull.commands._keep_alive import slow_load_hint
 from mull.commands._output import AnswerOutput, Delivery, shortfall
 from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mull.conversation.preferences import Preferences
     from mull.events import Done, Event
     from mull.models.resolved import Resolved
-    from mull.settings import AnswerFormat
     from mull.terminal.console.streams import Streams
     from mull.terminal.views.base import OutputForm
 
@@ -54,14 +53,14 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     template = _template(flags, streams)
     flags = template.flags if template else flags
     with trace.span("configuration"):
-        run = run_config(
-            flags,
-            config,
-            answer_format=_answer_format(flags, form),
-            logprobs=flags.logprobs,
-            schema_prompt=flags.schema_prompt,
-        )
+        run = run_config(flags, config, logprobs=flags.logprobs, schema_prompt=flags.schema_prompt)
     output = AnswerOutput.of(flags, form)
+    _check_logprobs(flags, form)
+    started = None
+    if constrains(flags):
+        started = _head_start(run, constrained=True)
+        with trace.span("answer format"):
+            run = run.with_answer_format(answer_format_of(flags))  # checked while the model loads
     files = flags.files or ()
     quiet = run.quiet or VIEWS[form].is_json
     needed = not flags.continue_answer
@@ -69,7 +68,7 @@ def ask_once(words: Sequence[str], flags: AskFlags, streams: Streams) -> int:
     read = cache(lambda: _read(words, template, files, streams, quiet=quiet, needed=needed))
     begun = flags.prefill or ""
     try:
-        return _ask(read, run, form, output, streams, begun)
+        return _ask(read, run, form, output, streams, begun, started)
     except BeyondPebble as refusal:
         if VIEWS[form].is_json or refusal.wanted is None or not (streams.stdin_tty and streams.stderr_tty):
             raise
@@ -87,9 +86,13 @@ def _ask(
     output: AnswerOutput,
     streams: Streams,
     begun: str,
+    started: tuple[Resolved, ChatBackend] | None = None,
 ) -> int:
-    """`begun`: the text that the answer begins with. An empty question continues the last answer."""
-    started = _head_start(run)
+    """`begun`: the text that the answer begins with. An empty question continues the last answer.
+
+    `started`: the model, where it is loading already.
+    """
+    started = started or _head_start(run)
     from mull.commands._session import offering, open_sessions, set_up
 
     on_stderr = not VIEWS[form].is_json  # errors, notices and figures
@@ -139,8 +142,8 @@ def _ask(
     return _persist(setup, code, streams)
 
 
-def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
-    """The model, loading while the rest of mull is still being imported.
+def _head_start(run: RunConfig, *, constrained: bool = False) -> tuple[Resolved, ChatBackend] | None:
+    """The model, loading while the rest of mull is still being imported. `constrained`: the answer has a format.
 
     None if a session decides which model it is, or if there is a problem: it is raised again where it can be handled.
     """
@@ -153,7 +156,7 @@ def _head_start(run: RunConfig) -> tuple[Resolved, ChatBackend] | None:
     except MullError:
         return None
     _check_supported(backend, run.for_model(resolved).preferences)
-    backend.head_start()
+    backend.head_start(constrained=constrained)
     return resolved, backend
 
 
@@ -216,11 +219,10 @@ def _template(flags: AskFlags, streams: Streams) -> AppliedTemplate | None:
     return AppliedTemplate(flags, streams)
 
 
-def _answer_format(flags: AskFlags, form: OutputForm) -> AnswerFormat | None:
-    """The constraint on the answer. Raises UsageError for malformed input, MullError (exit 5) for an invalid schema."""
+def _check_logprobs(flags: AskFlags, form: OutputForm) -> None:
+    """Raises UsageError for --logprobs without JSON."""
     if flags.logprobs is not None and not VIEWS[form].is_json:
         raise UsageError("usage_error", "--logprobs needs JSON output.", "Add --json or --jsonl.")
-    return answer_format_of(flags)
 
 
 def _read(

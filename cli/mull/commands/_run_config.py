@@ -159,6 +159,15 @@ class RunConfig:
         """The same run with what the config says of this model alone; of a run for a model, itself."""
         return self if self.remake is None else self.remake(resolved)
 
+    def with_answer_format(self, answer_format: AnswerFormat | None) -> RunConfig:
+        """The same run with the format of its answer, whose check takes a while."""
+        remake = self.remake
+        return replace(
+            self,
+            preferences=replace(self.preferences, answer_format=answer_format),
+            remake=remake and (lambda model: remake(model).with_answer_format(answer_format)),
+        )
+
     def announced(self, streams: Streams, *, quiet: bool = False) -> RunConfig:
         """The same run, after its notices were shown."""
         for notice in () if quiet or self.quiet else self.notices:

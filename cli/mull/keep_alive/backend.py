@@ -105,7 +105,7 @@ class KeptBackend(OfFile):
             self._began = time.monotonic()
             self._job = BackgroundJob("load", partial(self._reach, self._abort), self._on_progress)
 
-    def head_start(self) -> None:
+    def head_start(self, *, constrained: bool = False) -> None:  # noqa: ARG002 - nothing to prepare here
         self.start()
 
     def load(self, control: TurnControl) -> Iterator[Event]:

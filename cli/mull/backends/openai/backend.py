@@ -184,7 +184,7 @@ class OpenAIBackend:
         self._looking = threading.Thread(target=look_around, name="load", daemon=True)
         self._looking.start()
 
-    def head_start(self) -> None:
+    def head_start(self, *, constrained: bool = False) -> None:  # noqa: ARG002 - nothing to prepare here
         self.start()
 
     def load(self, control: TurnControl) -> Iterator[Event]:

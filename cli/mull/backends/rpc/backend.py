@@ -92,7 +92,7 @@ class RpcBackend(OfFile):
         self._supervisor.on_progress = on_progress or self._supervisor.on_progress
         self._supervisor.start()
 
-    def head_start(self) -> None:
+    def head_start(self, *, constrained: bool = False) -> None:  # noqa: ARG002 - nothing to prepare here
         self.start()
 
     def load(self, control: TurnControl) -> Iterator[Event]:
