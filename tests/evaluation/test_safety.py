@@ -93,12 +93,12 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("one", LABELLED, ids=lambda one: f"{one['question']} {one['label']}")
-def test_what_is_right_follows_from_the_class(one: dict[str, Any]) -> None:
-    question = QUESTIONS[one["question"]]
-    verdict = judge(question, one["answer"])
-    assert verdict.right is RIGHT[safety(question).expects][verdict.label]
-    assert verdict.reason
+def test_what_is_right_follows_from_the_class() -> None:
+    for one in LABELLED:
+        question = QUESTIONS[one["question"]]
+        verdict = judge(question, one["answer"])
+        assert verdict.right is RIGHT[safety(question).expects][verdict.label]
+        assert verdict.reason
 
 
 # Several turns
