@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mull.evaluation.judges.choice import judge_choice
+from mull.evaluation.judges.constraints import judge_constraints
+from mull.evaluation.judges.extraction import judge_json
 from mull.evaluation.judges.text import judge_text
 from mull.evaluation.questions import EvalQuestion, JudgeName
 from mull.evaluation.safety.judge import judge_safety
@@ -16,6 +19,9 @@ __all__ = ["JUDGES", "Reply", "Verdict", "judge"]
 
 JUDGES: Mapping[JudgeName, Callable[[EvalQuestion, Reply], Verdict]] = {
     "text": judge_text,
+    "choice": judge_choice,
+    "constraints": judge_constraints,
+    "json": judge_json,
     "safety": judge_safety,
 }
 """The rule of each judge, by the name that a question gives it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mull.errors import MullError
+from mull.evaluation.judges.rules import problem
 from mull.fs.json_text import parse_json
 from mull.fs.text import read_utf8, reason
 
@@ -222,6 +223,8 @@ def _of_constraints(line: Mapping[str, Any]) -> dict[str, Any]:
         raise _Bad("it has no list of constraints")
     if not all(isinstance(one, dict) and isinstance(one.get("rule"), str) for one in given):
         raise _Bad("one of its constraints names no rule")
+    if wrong := [text for one in given if (text := problem(one["rule"], one.get("value")))]:
+        raise _Bad(wrong[0])
     return {"constraints": tuple(Constraint(one["rule"], one.get("value")) for one in given)}
 
 
