@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mull.evaluation.judges.plain import folded, lines, plain, sentences, words
+from mull.evaluation.judges.plain import excerpt, folded, lines, plain, sentences, words
 from mull.evaluation.judges.statement import statement
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.verdict import Reply, Verdict
@@ -22,8 +22,8 @@ _SO = re.compile(
     r"\b(?:so|therefore|thus|hence|means(?: that)?|which makes|must be|it follows that)\b", re.IGNORECASE
 )
 _NOT = re.compile(
-    r"\b(?:not|never|neither|nor|rather than|instead of|except|excludes?|rules? out|than|cannot be|can't be|isn't|wasn't"
-    r"|opposite of)"
+    r"\b(?:not|never|neither|nor|rather than|instead of|except|excludes?|rules? out|than|cannot be|can't be"
+    r"|isn't|wasn't|opposite of)"
     r"(?:\s(?:the|a|an|by|in|on|be|one|option|choice|necessarily|even|in fact|at))*[\s(\"']*$",
     re.IGNORECASE,
 )
@@ -32,7 +32,7 @@ _ENDS = re.compile(
     r"\b(?:is|are|was|be|now|finally|to|faces|facing)(?: (?:a|the|on|in))?[\s\"'(]*$", re.IGNORECASE
 )
 _AFTER_LETTER = r"(?:or|and|is|because|fits|as|since|seems|would)\b"
-_LONGEST = 20_000  # characters of the first and the last part of a reply that are read
+_LONGEST_SENTENCE = 2_000  # characters; of a longer one the end is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def judge_choice(question: EvalQuestion, reply: Reply) -> Verdict:
     """Right if the reply settles on the expected choice."""
     if not reply.answer.strip():
         return Verdict(False, "the answer is empty")
-    if words(plain(reply.answer)) == words(plain(question.prompt)):
+    if words(plain(excerpt(reply.answer))) == words(plain(question.prompt)):
         return Verdict(False, "it repeats the question")
     found = chosen(reply.answer, question.choices)
     if found in question.answers:
@@ -56,8 +56,7 @@ def judge_choice(question: EvalQuestion, reply: Reply) -> Verdict:
 
 def chosen(reply: str, choices: Sequence[str]) -> str:
     """The choice that a reply settles on; empty if there is none, or more than one."""
-    if len(reply) > 2 * _LONGEST:
-        reply = f"{reply[:_LONGEST]}\n{reply[-_LONGEST:]}"
+    reply = excerpt(reply)
     stated = statement(reply)
     if stated.marked:
         for part in sentences(stated.text)[:1]:
@@ -103,6 +102,7 @@ def _bare(line: str, choices: Sequence[str]) -> str:
 
 def _settled(part: str, choices: Sequence[str]) -> str:
     """The one choice of a sentence; empty if it names several in the same way."""
+    part = part[-_LONGEST_SENTENCE:]
     places = _places(part, choices)
     if (only := _only(places)) or not places:
         return only
@@ -129,6 +129,7 @@ def _only(places: Sequence[_Place]) -> str:
 
 def _places(part: str, choices: Sequence[str]) -> list[_Place]:
     """Where the part names a choice without denying it. A longer choice hides a shorter one inside it."""
+    part = part[-_LONGEST_SENTENCE:]
     text = part if all(len(choice) == 1 for choice in choices) else folded(part)
     found: list[_Place] = []
     for choice in sorted(choices, key=len, reverse=True):

@@ -30,10 +30,17 @@ _OTHER_SIGNS = str.maketrans(
     {"⁄": "/", "−": "-", "﹣": "-", "٫": ".", "٬": ",", "’": "'", "‘": "'", "“": '"', "”": '"'}
 )
 
+_PART = 10_000  # characters
+
 _WORD = re.compile(r"-?\d+(?:[.:]\d+)*|[^\W_]+")
 _SENTENCE_END = re.compile(
     r"(?<=[.!?。？！])(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bDr\.)(?<!\bSt\.)(?:\s+|(?<=[。？！]))"
 )
+
+
+def excerpt(reply: str) -> str:
+    """The beginning and the end of a long reply, where answers stand; a short one as it is."""
+    return reply if len(reply) <= 2 * _PART else f"{reply[:_PART]}\n{reply[-_PART:]}"
 
 
 def plain(text: str) -> str:

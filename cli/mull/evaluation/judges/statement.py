@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mull.evaluation.judges.plain import lines, plain
+from mull.evaluation.judges.plain import excerpt, lines, plain
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LONGEST_BOX = 500
@@ -54,6 +54,7 @@ class Statement:
 
 def statement(reply: str) -> Statement:
     """The statement; its text is empty if the reply says nothing."""
+    reply = excerpt(reply)
     if boxed := _boxed(reply):
         return Statement(boxed, marked=True, first=boxed, rest="")
     text = _after_correction(plain(reply))

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from mull.evaluation.judges.choice import chosen
 from mull.evaluation.judges.numbers import numbers, parsed, says_number
-from mull.evaluation.judges.plain import folded, plain, sentences, words
+from mull.evaluation.judges.plain import excerpt, folded, plain, sentences, words
 from mull.evaluation.judges.statement import CONCLUSION, Statement, statement
 from mull.evaluation.judges.times import DATE, TIME, same_time, times, with_iso_dates
 from mull.evaluation.questions import EvalQuestion
@@ -45,7 +45,7 @@ def judge_text(question: EvalQuestion, reply: Reply) -> Verdict:
     """Right if the reply states any of the accepted answers."""
     if not reply.answer.strip():
         return Verdict(False, "the answer is empty")
-    if words(plain(reply.answer)) == words(plain(question.prompt)):
+    if words(plain(excerpt(reply.answer))) == words(plain(question.prompt)):
         return Verdict(False, "it repeats the question")
     found = statement(reply.answer)
     accepted = [words(plain(answer)) for answer in question.answers]
