@@ -19,11 +19,17 @@ from tests.waiting import wait_until_busy
 
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
-    """With thinking the model says "Forty-two.", without it "Just 42!"."""
+    """With thinking the model says "Forty-two.", without "42"."""
     path = tmp_path / "questions.jsonl"
     lines = [
         {"prompt": "In words?", "answer": "forty-two", "kind": "words"},
-        {"prompt": "Just a number?", "answer": "just 42", "kind": "numbers"},
+        {
+            "prompt": "As a number?",
+            "answer": "42",
+            "kind": "numbers",
+            "judge": "choice",
+            "choices": ["42", "43"],
+        },
         {"prompt": "Either?", "answer": [42, "Forty-two"], "kind": "words"},
     ]
     path.write_text("".join(json.dumps(line) + "\n\n" for line in lines))
@@ -41,14 +47,14 @@ def test_the_same_questions_with_and_without_thinking(mull: Run, thinker: Path, 
         "words": {"questions": 2, "right": 1},
         "numbers": {"questions": 1, "right": 1},
     }
-    assert on["wrong"] == [{"prompt": "Just a number?", "expected": ["just 42"], "answer": "Forty-two."}]
+    assert on["wrong"] == [{"prompt": "As a number?", "expected": ["42"], "answer": "Forty-two."}]
 
 
 def test_in_a_pipe_the_table_is_plain(mull: Run, thinker: Path, questions: Path) -> None:
     done = mull("eval", questions, "-m", thinker, "--modes", "on", "--wrong", "-q")
     row, wrong = done.stdout.decode().splitlines()
     assert row.split("\t")[:3] == ["on", "2/3", "67%"]
-    assert wrong == "on: Just a number? → Forty-two.; expected just 42"
+    assert wrong == "on: As a number? → Forty-two.; expected 42"
     assert done.stderr == b""
 
 
