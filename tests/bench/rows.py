@@ -164,7 +164,7 @@ def ask_llm(bench: Bench) -> Pairs:
             env={**os.environ, **environment},
         )
         elapsed = time.perf_counter() - begun
-        return len(bench.model.tokenize(done.stdout.decode().strip())) / elapsed
+        return len(bench.model.tokenize(done.stdout.decode().strip(), special=False)) / elapsed
 
     rate(*ours)
     rate(*theirs)
