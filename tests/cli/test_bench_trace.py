@@ -148,3 +148,17 @@ def test_a_moment_counts_for_the_innermost_span_of_the_main_thread() -> None:
         ("load", "weights", 4),
         ("MainThread", "context", 1),
     ]
+
+
+def test_a_process_that_is_kept_does_not_trace(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ask.json"
+    traced = {"MULL_TRACE": str(file), "MULL_KEEP_ALIVE": "60"}
+    try:
+        assert mull("ask", "-m", thinker, "what is it?", env=traced).returncode == 0
+        names = {one["name"] for one in spans(file)}
+        assert "decoding" in names
+        assert "weights" not in names  # another process loaded them
+        file.unlink()
+    finally:
+        assert mull("stop").returncode == 0
+    assert not file.exists()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from typing import Any
 
 MOST_PARTS = 64
@@ -22,12 +21,16 @@ _LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_PART}(?:\.[ \t]*{_PART}){{{MOST_P
 def check_toml(text: str) -> None:
     """Raises tomllib.TOMLDecodeError for a key with more than `MOST_PARTS` parts."""
     if found := _LONG_KEY.search(text):
+        import tomllib
+
         line = text.count("\n", 0, found.start()) + 1
         raise tomllib.TOMLDecodeError(f"A key has more than {MOST_PARTS} parts (at line {line}, column 1)")
 
 
 def loads(text: str) -> dict[str, Any]:
     """The document as a dict. Raises tomllib.TOMLDecodeError."""
+    import tomllib  # here, as a question without a config file parses no TOML
+
     check_toml(text)
     return tomllib.loads(text)
 
@@ -39,6 +42,7 @@ def line_of(text: str, name: str, *tables: str) -> int | None:
     `name = …` may also stand in a text of several lines: the lines before it are then no TOML by themselves.
     """
     import json
+    import tomllib
 
     pattern = rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*="""
     for found in itertools.islice(re.finditer(pattern, text, re.MULTILINE), _MOST_LINES):

@@ -18,8 +18,10 @@ VARIABLE = "MULL_TRACE"
 IMPORT = "import "  # how the name of the span of an import begins
 SHORTEST = 200_000  # nanoseconds of an import that is recorded
 
-on = bool(os.environ.get(VARIABLE))
+MOST = 100_000  # spans; later ones are left out, so that a server needs no more memory
 
+on = False
+_path = ""
 _spans: list[tuple[str, int, int, int]] = []  # name, thread, begin, end
 _threads: dict[int, str] = {}
 _facts: dict[str, Any] = {}
@@ -56,7 +58,7 @@ def span(name: str) -> _Span | _Nothing:
 
 def add(name: str, begun: int, ended: int | None = None) -> None:
     """Record a span of this thread; `ended` None: it ends now."""
-    if on:
+    if on and len(_spans) < MOST:
         thread = threading.current_thread()
         number = thread.native_id or 0
         _threads[number] = thread.name
@@ -70,7 +72,13 @@ def fact(**facts: Any) -> None:
 
 
 def start() -> None:
-    """Record imports from here on: the outermost of each thread."""
+    """Begin to record, where the variable names a file; of imports, the outermost of each thread.
+
+    Child processes don't inherit the variable: they would write to the same file.
+    """
+    global on, _path  # noqa: PLW0603 - there is one trace per process
+    _path = os.environ.pop(VARIABLE, "")
+    on = bool(_path)
     if not on:
         return
     add("process", time.perf_counter_ns())
@@ -96,17 +104,17 @@ def write(exit_code: int) -> None:
     if not on:
         return
     fact(exit_code=exit_code)
+    del _spans[MOST - 1 :]
     add("process", time.perf_counter_ns())
     on = False
     import json
 
-    path = os.environ[VARIABLE]
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(_path, "w", encoding="utf-8") as file:
             json.dump(_chrome(), file)
     except OSError as failure:
         if sys.stderr is not None:
-            sys.stderr.write(f"The trace {path!r} cannot be written: {failure.strerror}.\n")
+            sys.stderr.write(f"The trace {_path!r} cannot be written: {failure.strerror}.\n")
 
 
 def _chrome() -> dict[str, Any]:
