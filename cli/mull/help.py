@@ -77,6 +77,8 @@ EXAMPLES: Mapping[str, Sequence[Row]] = {
     "mull eval": (
         ("mull eval -m qwen3-8b", "forty small questions"),
         ("mull eval questions.jsonl --modes off,low,high", "your questions, three modes"),
+        ("mull eval --suite arithmetic,logic --limit 20", "twenty questions of each suite"),
+        ("mull eval --resume", "what the last run has not finished"),
     ),
     "mull sessions": (
         ("mull sessions", "list the conversations"),

@@ -47,7 +47,14 @@ def test_the_same_questions_with_and_without_thinking(mull: Run, thinker: Path, 
         "words": {"questions": 2, "right": 1},
         "numbers": {"questions": 1, "right": 1},
     }
-    assert on["wrong"] == [{"prompt": "As a number?", "expected": ["42"], "answer": "Forty-two."}]
+    (wrong,) = on["wrong"]
+    assert (wrong["suite"], wrong["id"], wrong["repeat"]) == ("questions.jsonl", "line-3", 0)
+    assert (wrong["prompt"], wrong["expected"], wrong["answer"]) == ("As a number?", ["42"], "Forty-two.")
+    assert off["suites"] == {"questions.jsonl": {"questions": 3, "right": 2, "interval": off["interval"]}}
+    assert off["tokens_per_right"] == off["tokens"]["answer"] / 2
+    (compared,) = done["comparisons"]
+    assert (compared["a"]["asked"], compared["b"]["asked"]) == ("off", "on")
+    assert (compared["test"], compared["real"], compared["questions"]) == ("exact McNemar", False, 3)
 
 
 def test_in_a_pipe_the_table_is_plain(mull: Run, thinker: Path, questions: Path) -> None:

@@ -61,7 +61,9 @@ def written(folder: Path, *answers: AnswerRecord) -> Path:
 
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
-    unclear = replace(ANSWER, right=None, label="unclear", error="context_overflow", replies=["a", "b"])
+    unclear = replace(
+        ANSWER, repeat=0, right=None, label="unclear", error="context_overflow", replies=["a", "b"]
+    )
     folder = written(tmp_path / "new" / "run", ANSWER, unclear)
     assert records.read(folder) == (RUN, [ANSWER, unclear])
 
@@ -72,11 +74,26 @@ def test_a_run_without_answers_is_a_run(tmp_path: Path) -> None:
 
 
 def test_a_last_line_that_was_cut_is_left_out(tmp_path: Path) -> None:
-    path = written(tmp_path, ANSWER, ANSWER) / records.ANSWERS
+    path = written(tmp_path, ANSWER, replace(ANSWER, repeat=2)) / records.ANSWERS
     whole = path.read_bytes()
     for length in (len(whole) - 2, len(whole) // 2 + 1):
         path.write_bytes(whole[:length])
         assert records.read(tmp_path)[1] == [ANSWER]
+    with records.open_answers(tmp_path) as file:  # and is removed before more is appended
+        records.append(file, replace(ANSWER, repeat=3))
+    assert records.read(tmp_path)[1] == [ANSWER, replace(ANSWER, repeat=3)]
+
+
+def test_of_a_question_that_was_asked_again_the_last_answer_counts(tmp_path: Path) -> None:
+    failed, other = replace(ANSWER, error="server_busy", right=None), replace(ANSWER, repeat=2)
+    assert records.read(written(tmp_path, failed, other, ANSWER))[1] == [other, ANSWER]
+
+
+def test_one_process_writes_a_run(tmp_path: Path) -> None:
+    written(tmp_path)
+    with records.open_answers(tmp_path), pytest.raises(MullError) as caught:
+        records.open_answers(tmp_path)
+    assert caught.value.code == "file_in_use"
 
 
 def test_a_damaged_line_is_an_error_with_its_number(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 from mull.backends.base import ChatBackend, TurnRequest
 from mull.batch.lines import Line
-from mull.batch.reader import LineReader
 from mull.batch.retries import Retries
 from mull.control import TurnControl
 from mull.errors import MullError
@@ -23,6 +23,18 @@ from mull.messages import Message
 from mull.settings import TurnSettings
 
 Asked = tuple[list[Message], TurnSettings]
+
+
+class LineSource(Protocol):
+    """Where lines come from: a `LineReader`, or questions of which some have further turns."""
+
+    @property
+    def ended(self) -> bool:
+        """No more lines will come."""
+
+    def take(self, *, wait: bool) -> Line | None:
+        """The next line, or None if there is none at the moment. With `wait` it may block for up to 0.1 s."""
+
 
 AHEAD = 1024
 """Lines that may be started after the oldest unfinished one, where results have to wait for their turn."""
@@ -48,14 +60,14 @@ class _Running:
 
 
 class Scheduler:
-    """Answers the lines of a reader. `settle` makes messages and settings of a line, or raises MullError.
+    """Answers the lines of a source. `settle` makes messages and settings of a line, or raises MullError.
 
     `ahead`: the most lines to start after the oldest unfinished one; None: no limit.
     """
 
     def __init__(
         self,
-        reader: LineReader,
+        reader: LineSource,
         backend: ChatBackend,
         settle: Callable[[Line], Asked],
         control: TurnControl,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mull.evaluation.judges.choice import judge_choice
+from mull.evaluation.judges.code import judge_code
 from mull.evaluation.judges.constraints import judge_constraints
 from mull.evaluation.judges.extraction import judge_json
 from mull.evaluation.judges.text import judge_text
@@ -22,6 +23,7 @@ JUDGES: Mapping[JudgeName, Callable[[EvalQuestion, Reply], Verdict]] = {
     "choice": judge_choice,
     "constraints": judge_constraints,
     "json": judge_json,
+    "code": judge_code,
     "safety": judge_safety,
 }
 """The rule of each judge, by the name that a question gives it."""

@@ -2,7 +2,7 @@
 
 In: `RunRecord` and `AnswerRecord` values, a folder. Out: the same values, read back. An answer is appended and flushed
 when it ends, so that an interrupted run has what it finished. Raises MullError (eval_run_unreadable,
-eval_run_version, write_failed) and FileInUse.
+eval_run_version, write_failed, file_in_use).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
 from mull.fs.json_text import parse_json
+from mull.fs.lock import FileInUse, lock_file
 from mull.fs.text import read_bytes, reason
 
 VERSION = 1
@@ -130,6 +131,37 @@ def write_run(folder: Path, run: RunRecord) -> None:
         raise write_failed(folder, failure) from failure
 
 
+def open_answers(folder: Path) -> FileIO:
+    """The answers of a run, locked, to append to; a last line that was cut is removed. Raises MullError.
+
+    Another process that writes them is an error (file_in_use).
+    """
+    path = folder / ANSWERS
+    try:
+        file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+b")
+    except OSError as failure:
+        raise write_failed(folder, failure) from failure
+    try:
+        lock_file(file.fileno(), path)
+        end = file.seek(0, os.SEEK_END)
+        while end and _byte_before(file, end) != b"\n":
+            end -= 1
+        file.truncate(end)
+        file.seek(end)
+    except FileInUse as failure:
+        file.close()
+        raise MullError("file_in_use", f"{failure.strerror}.", "Wait until that run has ended.") from failure
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _byte_before(file: FileIO, end: int) -> bytes:
+    file.seek(end - 1)
+    return file.read(1)
+
+
 def append(file: FileIO, answer: AnswerRecord) -> None:
     """Append one line, in one write. Raises OSError."""
     left = memoryview(_line(answer))
@@ -152,23 +184,28 @@ def write_failed(folder: Path, failure: Exception) -> MullError:
 
 
 def read(folder: Path) -> tuple[RunRecord, list[AnswerRecord]]:
-    """A run and its answers, in the order they ended. A last line that was cut is left out."""
+    """A run and its answers, in the order they ended; of a question that was asked again after a failure, the last.
+
+    A last line that was cut is left out.
+    """
     run = _run(_read(folder / RUN), folder / RUN)
     path = folder / ANSWERS
     if not path.exists():  # it was interrupted before its first answer
         return run, []
     lines = _read(path).split(b"\n")
-    answers: list[AnswerRecord] = []
+    answers: dict[tuple[str, str, str, str, int], AnswerRecord] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            answers.append(_record(AnswerRecord, parse_json(line, lenient=True)))
+            answer = _record(AnswerRecord, parse_json(line, lenient=True))
         except ValueError as error:
             if number == len(lines):  # no line end: it was cut while it was written
                 break
             raise _unreadable(path, f"line {number} is not an answer") from error
-    return run, answers
+        answers.pop(answer.key, None)
+        answers[answer.key] = answer
+    return run, list(answers.values())
 
 
 def _read(path: Path) -> bytes:

@@ -22,9 +22,10 @@ from mull.terminal.views.turn_bar import waiting_text
 
 
 class ProgressLine:
-    """`clear` it before anything else is written to the terminal."""
+    """`clear` it before anything else is written to the terminal. `noun`: what is counted, in the singular."""
 
-    def __init__(self, streams: Streams, *, quiet: bool) -> None:
+    def __init__(self, streams: Streams, *, quiet: bool, noun: str = "line") -> None:
+        self._noun = noun
         self._line = StatusLines(streams, quiet=quiet)
         self._streams = streams
         self._quiet = quiet
@@ -50,9 +51,9 @@ class ProgressLine:
         if self._line.moves and not self._quiet:
             self._line.draw([clip(one_line(text), self._streams.width - 1)])
 
-    def show(self, progress: BatchProgress) -> None:
-        """Draw at most ten times a second; calls in between cost nothing."""
-        self._draw(Bar("", progress.done, progress.total or 0, _facts(progress)))
+    def show(self, progress: BatchProgress, name: str = "") -> None:
+        """Draw at most ten times a second; calls in between cost nothing. `name`: of what is in progress."""
+        self._draw(Bar(name, progress.done, progress.total or 0, _facts(progress, self._noun)))
 
     def _draw(self, bar: Bar) -> None:
         now = time.monotonic()
@@ -68,15 +69,15 @@ class ProgressLine:
         """Replace the line by the summary, which stays."""
         self.clear()
         if not self._quiet:
-            self._streams.note(_sentence(progress))
+            self._streams.note(_sentence(progress, self._noun))
 
 
-def _facts(progress: BatchProgress) -> list[str]:
+def _facts(progress: BatchProgress, noun: str) -> list[str]:
     """The most important first: a narrow window cuts off the rest."""
     if progress.total is None:
-        facts = [counted(progress.done, "line")]
+        facts = [counted(progress.done, noun)]
     else:
-        facts = [f"{progress.done:,}/{counted(progress.total, 'line')}"]
+        facts = [f"{progress.done:,}/{counted(progress.total, noun)}"]
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
     if progress.waiting:
@@ -88,11 +89,11 @@ def _facts(progress: BatchProgress) -> list[str]:
     return facts
 
 
-def _sentence(progress: BatchProgress) -> str:
+def _sentence(progress: BatchProgress, noun: str) -> str:
     """`64 lines in 31 s, 4,096 tokens, 132 tokens/s; 3 failed.`"""
     here = progress.done - progress.skipped
     time_ = duration(progress.seconds, 1 if progress.seconds < 10 else 0)
-    words = f"{counted(here, 'line')} in {time_}"
+    words = f"{counted(here, noun)} in {time_}"
     if progress.tokens:
         words += f", {token_count(progress.tokens)}, {progress.rate:.0f} tokens/s"
     if progress.failed:
