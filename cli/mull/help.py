@@ -7,12 +7,14 @@ occur; options without one come last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mull.errors import UsageError
 from mull.terminal.console.ascii_text import ascii_text
 from mull.terminal.console.streams import Streams
 
@@ -133,6 +135,8 @@ HELP_FLAGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 ALIASES = {"ls": "list"}
 """Other names of commands, in every group that has the command."""
 LIST = "list"  # what a group with such a command runs when none is named
+_PATH = re.compile(r"\[?(?:FILE|PATH|FOLDER|SCHEMA)\b")
+"""The metavar of what takes one path; a list of files is checked where they are read."""
 _WIDEST = 46  # columns; a wider example has its remark on the next line
 
 
@@ -147,6 +151,23 @@ class _Encodable:
 
 class HelpCommand(_Encodable, TyperCommand):
     """A command whose help has grouped options and examples. A hidden one is shown under its group's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            self._refuse_empty_paths(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _refuse_empty_paths(self, ctx: Any, args: Sequence[str]) -> None:
+        """An empty path is an unset variable of a shell; as a `Path` it would be the working folder."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+        for parameter in self.get_params(ctx):
+            takes_path = parameter.type.name == "path" or _PATH.match(parameter.metavar or "")
+            if given.get(parameter.name) == "" and takes_path:
+                is_option = parameter.param_type_name == "option"
+                what = (parameter.metavar or parameter.name.upper()).strip("[]")
+                name = f"after {parameter.opts[-1]}" if is_option else f"of {what}"
+                hint = f"A variable of the shell may be unset{'; leave the option out' if is_option else ''}."
+                raise UsageError("usage_error", f"The path {name} is empty.", hint)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         formatter.write_usage(_path(self, ctx), " ".join(self.collect_usage_pieces(ctx)))

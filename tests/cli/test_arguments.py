@@ -77,6 +77,32 @@ def test_an_empty_name_is_an_unset_variable(mull: Run, option: str, command: tup
 
 
 @pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--grammar", "", "hi"), "after --grammar"),
+        (("ask", "--lark=", "hi"), "after --lark"),
+        (("--schema", "", "hi"), "after --schema"),
+        (("-o", "", "hi"), "after --output"),
+        (("--thinking-file", "", "hi"), "after --thinking-file"),
+        (("--lora", "", "hi"), "after --lora"),
+        (("inspect", ""), "of FILE"),
+        (("inspect", "x", "--render", ""), "after --render"),
+        (("batch", ""), "of FILE"),
+        (("eval", ""), "of FILE"),
+        (("serve", "--socket", ""), "after --socket"),
+        (("sessions", "import", ""), "of FILE"),
+        (("sessions", "export", "x", "-o", ""), "after --output"),
+        (("templates", "trust", ""), "of FOLDER"),
+    ],
+)
+def test_an_empty_path_is_an_unset_variable(mull: Run, words: tuple[str, ...], named: str) -> None:
+    """Not the working folder, as which Python reads it."""
+    done = mull(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().splitlines()[0] == f"Error: The path {named} is empty."
+
+
+@pytest.mark.parametrize(
     "words", [("-f", "", "hi"), ("-f", "a.txt", "--file=", "hi"), ("tokens", "", "a.txt")]
 )
 def test_an_empty_file_name_is_not_the_working_folder(

@@ -132,9 +132,46 @@ def test_the_answer_begins_with_the_text(mull: Run, begun: Path) -> None:
 def test_the_text_is_part_of_the_format(mull: Run, begun: Path) -> None:
     schema = ("--schema", '{"const": "yes"}')
     assert mull("-m", begun, *schema, "--prefill", '"', "Well?").stdout == b'"yes"\n'
-    done = mull("-m", begun, *schema, "--prefill", "I say:", "Well?")
-    assert done.returncode == 5
-    assert b"schema" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (("--schema", '{"const": "yes"}'), "schema"),
+        (("--choice", "yes,no"), "choices"),
+        (("--regex", "[0-9]+"), "regular expression"),
+        (("--lark", "g.lark"), "grammar"),
+        (("--grammar", "g.gbnf"), "grammar"),
+        (("--format", "json"), "format"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_beginning_that_cannot_match_is_refused_before_anything_is_generated(
+    mull: Run, begun: Path, tmp_path: Path, flags: tuple[str, str], what: str
+) -> None:
+    (tmp_path / "g.lark").write_text('start: "yes"\n')
+    (tmp_path / "g.gbnf").write_text('root ::= "yes"\n')
+    done = mull("-m", begun, *flags, "--prefill", "I say:", "Well?")
+    assert (done.returncode, done.stdout) == (2, b"")
+    expected = f"Error: No answer that matches the {what} begins with “I say:”."
+    assert done.stderr.decode().splitlines() == [
+        expected,
+        "Give --prefill another text, or leave the format out.",
+    ]
+    assert mull("-m", begun, "--no-reason", "--max-tokens", "1", "Well?").returncode == 0
+    done = mull("-c", "--continue", *flags)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "Ask again without --continue, or leave the format out." in done.stderr.decode()
+
+
+def test_a_beginning_that_opens_thinking_is_no_answer(mull: Run, begun: Path, tmp_path: Path) -> None:
+    plain = write_scripted(tmp_path / "plain.gguf", ["Hi"])
+    for model, why in ((begun, "it thinks before its answer"), (plain, "this model does not think")):
+        done = mull("-m", model, "--prefill", "<think>", "Well?")
+        assert (done.returncode, done.stdout) == (2, b"")
+        message, hint = done.stderr.decode().splitlines()
+        assert message == "Error: The answer's beginning, “<think>”, opens thinking that it does not end."
+        assert hint == f"Begin with the answer itself: {why}."
 
 
 def test_flags_that_contradict(mull: Run, thinker: Path) -> None:

@@ -54,6 +54,23 @@ def test_the_numbers_are_those_of_the_whole_model(
     assert value["files"][1] == {"name": "d/b.txt", "tokens": two}
 
 
+def test_skipped_files_are_listed_and_stdin_is_read_once(
+    mull: Run, thinker: Path, written: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "d" / "noise.bin").write_bytes(b"\0\1")
+    (tmp_path / "d" / "sub").mkdir()
+    (tmp_path / "d" / "sub" / "link").symlink_to("/")
+    value = json.loads(mull("tokens", "-m", thinker, "--json", "d").stdout)
+    assert [one["name"] for one in value["files"]] == [*written]
+    assert value["skipped"] == [
+        {"name": "d/noise.bin", "reason": "not text"},
+        {"name": "d/sub/link", "reason": "a link to a folder"},
+    ]
+    done = mull("tokens", "-m", thinker, "-", "d/a.txt", "-", stdin=b"x")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.splitlines()[0] == b"Error: Standard input is named twice, and can be read once."
+
+
 def test_nothing_has_no_tokens(mull: Run, thinker: Path) -> None:
     assert mull("tokens", "-m", thinker, stdin=b"").stdout == b"0\n"
 

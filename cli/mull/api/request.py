@@ -16,6 +16,7 @@ from mull.api.errors import InvalidRequest
 from mull.api.messages import message_object, read_messages
 from mull.messages import Message
 from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings, over
+from mull.structured.beginning import check_beginning
 
 ReasoningFormat = Literal["deepseek", "none"]
 """Where thinking goes: into `reasoning_content`, or into `content` between `<think>` tags."""
@@ -111,6 +112,9 @@ def read_request(body: Any) -> ChatRequest:
         ),
         drawn_seed=fields.take_drawn_seed(own_settings),
     )
+    if settings.continue_answer and messages[-1].role == "assistant":
+        hint = "Send another beginning, or leave the format out."
+        check_beginning(messages[-1].content, settings.answer_format, hint)
     version = own.pop("version", None)
     options = dict(checks.mapping("stream_options", left.pop("stream_options", {})))
     form = checks.choice("reasoning_format", left.pop("reasoning_format", "deepseek"), _FORMATS)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mull.commands._system import user_file
 from mull.errors import UsageError
 from mull.fs.text import read_text
-from mull.fs.text_files import is_many, read_text_files
+from mull.fs.text_files import Skipped, is_many, read_text_files
 from mull.store.records import Attachment
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line
@@ -30,17 +30,21 @@ _URL = re.compile(r"(?:https?|ftp|file)://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Attachments. `notes`: what was skipped. `many`: one of the names is a folder or a pattern."""
+    """Attachments. `skipped`, and `notes` with sentences on it. `many`: one of the names is a folder or a pattern."""
 
     files: tuple[Attachment, ...] = ()
     notes: tuple[str, ...] = ()
     replaced: bool = False
     many: bool = False
+    skipped: tuple[Skipped, ...] = ()
 
 
 def attach(names: Sequence[str], piped: str | None = None) -> Attached:
     """The files of these names, in their order; `-` is the piped text."""
+    if list(names).count("-") > 1:
+        raise UsageError("usage_error", "Standard input is named twice, and can be read once.", "Give one -.")
     files: list[Attachment] = []
+    skipped: list[Skipped] = []
     notes: list[str] = []
     replaced = many = False
     for name in names:
@@ -53,13 +57,14 @@ def attach(names: Sequence[str], piped: str | None = None) -> Attached:
         elif is_many(str(user_file(name))):
             found = read_text_files(str(user_file(name)))
             files += (Attachment(one_line(path), text) for path, text in found.files)
+            skipped += (Skipped(one_line(str(one.path)), one.why) for one in found.skipped)
             notes += filter(None, [one_line(found.skipped_text(name))])
             replaced, many = replaced or found.replaced, True
         else:
             text, garbled = read_text(Path(name), pipes=True)
             files.append(Attachment(one_line(name), text))
             replaced |= garbled
-    return Attached(tuple(files), tuple(notes), replaced, many)
+    return Attached(tuple(files), tuple(notes), replaced, many, tuple(skipped))
 
 
 def size_of_files(conversation: Conversation, query: Query, backend: ChatBackend) -> str:

@@ -14,6 +14,9 @@ from mull.settings import parse_lora
 def _checked(values: list[str] | None) -> list[str] | None:
     """The callback. Raises UsageError for what names no adapter."""
     for value in values or ():
+        if not value:
+            hint = "A variable of the shell may be unset; leave the option out."
+            raise UsageError("usage_error", "The path after --lora is empty.", hint)
         try:
             parse_lora(value)
         except ValueError as error:

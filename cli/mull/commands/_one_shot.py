@@ -108,6 +108,7 @@ def _ask(
             setup.backend.start()  # it loads while the input is being read
             question = read()
             query = _query(question, setup.conversation, begun)
+            _check_beginning(query, run.preferences.answer_format, is_new=bool(begun))
             if setup.resolved.chosen_by == "builtin" and not question.empty:
                 check_for_pebble(
                     question.text,
@@ -272,6 +273,16 @@ def _query(question: UserInput, conversation: Conversation, begun: str) -> Query
         return conversation.go_on()
     beginning = Message("assistant", begun, partial=True) if begun else None
     return Query(question.text, question.files, material=question.material, begun=beginning)
+
+
+def _check_beginning(query: Query, answer_format: AnswerFormat | None, *, is_new: bool) -> None:
+    """Raises UsageError where no answer of the format begins as this one does. `is_new`: with --prefill."""
+    if query.begun is None or answer_format is None:
+        return
+    from mull.structured.beginning import check_beginning
+
+    other = "Give --prefill another text" if is_new else "Ask again without --continue"
+    check_beginning(query.begun.content, answer_format, f"{other}, or leave the format out.")
 
 
 def _answer(

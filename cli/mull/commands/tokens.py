@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mull.commands._options import Json, Model
 from mull.terminal.console.streams import Streams
+
+if TYPE_CHECKING:
+    from mull.commands._files import Attached
 
 Files = Annotated[
     list[str] | None,
@@ -34,15 +37,16 @@ def tokens(context: typer.Context, files: Files = None, model: Model = None, jso
 
     streams: Streams = context.obj
     resolved = run_config(TurnFlags(model=model, system=""), read_config()).model.resolve()
-    texts, notes = _texts(files or ["-"], streams)
+    attached, notes = _attached(files or ["-"], streams)
     with token_counter(resolved) as count:
-        counted = [(name, count(text)) for name, text in texts]
+        counted = [
+            ("-" if one.name == "standard input" else one.name, count(one.text)) for one in attached.files
+        ]
     if json:
         listed = [{"name": name, "tokens": number} for name, number in counted]
-        total = sum(number for _, number in counted)
-        write_object(
-            streams, {"v": 1, "model": resolved.name, "tokens": total, "files": listed, "error": None}
-        )
+        skipped = [{"name": one.path, "reason": one.why} for one in attached.skipped]
+        found = {"tokens": sum(number for _, number in counted), "files": listed, "skipped": skipped}
+        write_object(streams, {"v": 1, "model": resolved.name, **found, "error": None})
         return
     for note in notes:
         streams.note(note)
@@ -51,7 +55,7 @@ def tokens(context: typer.Context, files: Files = None, model: Model = None, jso
         streams.note("Counted with pebble, the small built-in demo; -m NAME counts with another model.")
 
 
-def _texts(names: Sequence[str], streams: Streams) -> tuple[list[tuple[str, str]], list[str]]:
+def _attached(names: Sequence[str], streams: Streams) -> tuple[Attached, list[str]]:
     """The texts under their names, and notes on them."""
     from mull.commands._files import attach
 
@@ -60,7 +64,7 @@ def _texts(names: Sequence[str], streams: Streams) -> tuple[list[tuple[str, str]
     notes = [*attached.notes]
     if garbled or attached.replaced:
         notes.append("Some bytes were not UTF-8 and were replaced.")
-    return [("-" if one.name == "standard input" else one.name, one.text) for one in attached.files], notes
+    return attached, notes
 
 
 def _lines(counted: Sequence[tuple[str, int]], *, named: bool) -> str:

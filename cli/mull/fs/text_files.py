@@ -26,11 +26,19 @@ _MOST_NAMED = 6  # skipped files in a message
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that is not read, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextFiles:
-    """The files of one folder or pattern. `skipped`: names with the reason. `replaced`: some bytes were not UTF-8."""
+    """The files of one folder or pattern. `replaced`: some bytes were not UTF-8."""
 
     files: tuple[tuple[str, str], ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     replaced: bool = False
 
     def skipped_text(self, name: str) -> str:
@@ -38,7 +46,8 @@ class TextFiles:
         if not self.skipped:
             return ""
         more = len(self.skipped) - _MOST_NAMED
-        named = ", ".join(self.skipped[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        named = ", ".join(f"{one.path} ({one.why})" for one in self.skipped[:_MOST_NAMED])
+        named += f" and {more:,} more" if more > 0 else ""
         return f"Skipped in {name}: {named}."
 
 
@@ -55,7 +64,7 @@ def read_text_files(name: str) -> TextFiles:
     """The text files of a folder or pattern."""
     base, pattern = (Path(name), ()) if Path(name).is_dir() else _split(name)
     files: list[tuple[str, str]] = []
-    skipped: list[str] = []
+    skipped: list[Skipped] = []
     left, replaced = MOST, False
     for path in _walk(base, pattern, skipped, name):
         if len(files) == MOST_FILES:
@@ -69,7 +78,8 @@ def read_text_files(name: str) -> TextFiles:
                 )
                 error.hint = "Name a smaller folder, or a pattern."
                 raise
-            skipped.append(f"{path} ({'not text' if error.code == 'binary_input' else 'cannot be read'})")
+            why = "not text" if error.code == "binary_input" else "cannot be read"
+            skipped.append(Skipped(str(path), why))
             continue
         left -= len(text.encode("utf-8", "surrogateescape"))
         replaced |= garbled
@@ -86,7 +96,7 @@ def _split(name: str) -> tuple[Path, tuple[str, ...]]:
     return Path(*parts[:first]), parts[first:]
 
 
-def _walk(base: Path, pattern: Sequence[str], skipped: list[str], name: str) -> Iterator[Path]:
+def _walk(base: Path, pattern: Sequence[str], skipped: list[Skipped], name: str) -> Iterator[Path]:
     """The files below a folder, in the order of their names. `skipped` collects the others."""
     top = Path(os.path.realpath(base))
     seen = 0
@@ -106,7 +116,7 @@ def _walk(base: Path, pattern: Sequence[str], skipped: list[str], name: str) -> 
                 raise MullError(
                     "file_unreadable", f"{folder} cannot be read: {reason(error)}.", "Check its permissions."
                 ) from error
-            skipped.append(f"{folder} (cannot be read)")
+            skipped.append(Skipped(str(folder), "cannot be read"))
             return
         ignored = ignored.within(folder)
         for entry in sorted(entries, key=lambda one: one.name):
@@ -121,7 +131,7 @@ def _walk(base: Path, pattern: Sequence[str], skipped: list[str], name: str) -> 
             elif _matches(below, pattern):
                 path = folder / entry.name
                 if why := _unfit(path, top):
-                    skipped.append(f"{path} ({why})")
+                    skipped.append(Skipped(str(path), why))
                 else:
                     yield path
 
@@ -191,7 +201,7 @@ def _too_many(name: str, what: str) -> MullError:
     )
 
 
-def _none(name: str, skipped: Sequence[str], *, is_pattern: bool) -> MullError:
+def _none(name: str, skipped: Sequence[Skipped], *, is_pattern: bool) -> MullError:
     if skipped:
         what = TextFiles((), tuple(skipped)).skipped_text(name)
         return MullError("empty_file", f"There is no text file in {name}. {what}", "Name text files.")

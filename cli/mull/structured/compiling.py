@@ -1,6 +1,6 @@
 """llguidance's compiler: check grammars before a model is loaded, and match finished texts.
 
-In: a grammar in llguidance's form (JSON). Out: the same, or a `GrammarFault` in llguidance's words. No grammar can
+In: a grammar in llguidance's form (JSON). Out: the same, or a `GrammarFault`. No grammar can
 hang: its compiler and its steps have limits, and so has the time that is waited for the compiler.
 """
 
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from mull.structured import regex_faults
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -64,6 +66,12 @@ def accepts(grammar: str, text: str) -> bool:
     return matcher.try_consume_tokens(data) == len(data) and matcher.is_accepting()
 
 
+def allows(grammar: str, text: str) -> bool:
+    """Whether a text that matches begins with this one."""
+    data = list(text.encode("utf-8", "replace"))
+    return _matcher(grammar).try_consume_tokens(data) == len(data)
+
+
 def _fault(grammar: str) -> str:
     """What is wrong with the grammar; empty for nothing."""
     try:
@@ -92,8 +100,7 @@ def _bytes() -> LLTokenizer:
 
 def _sentence(text: str) -> str:
     """The message without the excerpt of the grammar and the place that follow it."""
-    lines = [line.strip() for line in text.strip().splitlines()]
-    if "regex parse error:" in text:
-        return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
-    first = lines[0] if lines else "unknown"
+    if (words := regex_faults.in_words(text)) is not None:
+        return words
+    first = text.strip().partition("\n")[0].strip() or "unknown"
     return re.sub(r" \(at \".*|; following special tokens.*", "", first).rstrip(".:")[:300]

@@ -24,7 +24,8 @@ _CHOICE_HINT = 'Write them as yes,no or, if one has a comma, as a JSON list: ["y
 def regex(expression: str) -> str:
     """The grammar for a regular expression that the whole answer matches. Raises UsageError."""
     hint = (
-        "Its notation is that of Rust's regex: no look-around, no back-references, anchors only at its ends."
+        "Its notation is that of Rust's regex: no look-around, no word boundaries, no back-references, "
+        "anchors only at its ends."
     )
     if len(expression) > _LONGEST:
         raise UsageError(

@@ -19,7 +19,7 @@ Cut = Limit | Literal["loop"]
 """What cut an answer: a limit, or the loop guard."""
 
 _LONGEST = 160  # characters of a reason
-_NAMES: Mapping[FormatKind, str] = {
+FORMAT_NAMES: Mapping[FormatKind, str] = {
     "json": "format",
     "schema": "schema",
     "regex": "regular expression",
@@ -51,12 +51,12 @@ def text_mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     from mull.structured.compiling import accepts
 
     fits = any(accepts(answer_format.grammar, text) for text in (answer, answer.strip(), f"{answer}\n"))
-    return None if fits else f"it is “{_shortened(answer)}”" if answer.strip() else "it is empty"
+    return None if fits else f"it is “{shortened(answer)}”" if answer.strip() else "it is empty"
 
 
 def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None, more: str = "") -> MullError:
     """The error for a mismatch (exit 5). `cut`: what cut the answer; `more`: what lets it be longer."""
-    what = _NAMES[answer_format.kind]
+    what = FORMAT_NAMES[answer_format.kind]
     if cut:
         looped = cut == "loop"
         return MullError(
@@ -84,13 +84,14 @@ def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     if error is None:
         return None
     place = "".join(f"/{step}" for step in error.absolute_path)
-    text = _shortened(error.message)
+    text = shortened(error.message)
     return f"{text} (at {place})" if place else text
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """The text on one line, cut at its end."""
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _checker(schema: Mapping[str, Any]) -> Any:

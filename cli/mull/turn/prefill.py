@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mull.chat_template.render import Segment
 from mull.chat_template.tokens import continued_segments
+from mull.errors import UsageError
 from mull.messages import Message
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.parts import AnswerPart, Part, ThinkingPart
@@ -23,6 +24,9 @@ from mull.turn.close_thinking import closing_text
 
 if TYPE_CHECKING:
     from mull.engine.model import Model
+
+
+_SHOWN = 60  # characters of a beginning that is quoted
 
 
 def prefill_tokens(answer: Message, profile: Profile, model: Model, prompt_end: str) -> list[int]:
@@ -47,6 +51,28 @@ def known_tokens(
     thinking = "".join(part.text for part in parts if isinstance(part, ThinkingPart))
     content = "".join(part.text for part in parts if isinstance(part, AnswerPart))
     return list(answer.tokens) if (thinking, content) == (answer.thinking, answer.content) else []
+
+
+def check_answer(text: str, tokens: Sequence[int], profile: Profile, model: Model, prompt_end: str) -> None:
+    """Raises UsageError where these tokens, the text of an answer, end within thinking: no answer would follow."""
+    splitter = Splitter(profile, prompt_end)
+    for token in tokens:
+        splitter.feed(token, model.piece(token), model.is_special(token))
+    if splitter.thinking or _opens(text, profile):
+        start = " ".join(text.split())
+        start = start if len(start) <= _SHOWN else f"{start[: _SHOWN - 1]}…"
+        why = "it thinks before its answer" if profile.reasons else "this model does not think"
+        raise UsageError(
+            "beginning_thinks",
+            f"The answer's beginning, “{start}”, opens thinking that it does not end.",
+            f"Begin with the answer itself: {why}.",
+        )
+
+
+def _opens(text: str, profile: Profile) -> bool:
+    """Whether the text spells a marker that is a token of its own, which text of a user never becomes."""
+    start, end = (profile.start or "").strip(), (profile.end or "").strip()
+    return bool(start) and text.lstrip().startswith(start) and not (end and end in text)
 
 
 def ask_for(ask: ReasoningAsk, answer: Message) -> ReasoningAsk:

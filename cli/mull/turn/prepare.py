@@ -20,7 +20,7 @@ from mull.reasoning.control import ReasoningDecision, decide
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.structured.prompt import told
 from mull.turn.loaded_model import LoadedModel
-from mull.turn.prefill import ask_for, known_tokens, prefill_tokens, without_thinking
+from mull.turn.prefill import ask_for, check_answer, known_tokens, prefill_tokens, without_thinking
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def prepare(
 ) -> RenderedPrompt:
     """Tell the model the answer's format, decide, render and tokenize.
 
-    Raises TemplateError, ContextOverflow where the messages cannot fit, and Interrupted once `stopped()`; None: what
+    Raises TemplateError, ContextOverflow where the messages cannot fit, UsageError where the text that an answer is to
+    begin with opens thinking, and Interrupted once `stopped()`; None: what
     the caller has passed to `stoppable`.
     """
     messages = told(messages, settings, n_params=loaded.engine.model.n_params)
@@ -82,6 +83,8 @@ def _continuing(
         if not answer.thinking:
             prompt = replace(prompt, decision=without_thinking(prompt.decision, ask, profile))
         tokens = prefill_tokens(answer, profile, model, prompt.trusted_end)
+        if answer.content:
+            check_answer(answer.content, tokens, profile, model, prompt.trusted_end)
     return replace(prompt, tokens=[*prompt.tokens, *tokens], prefill=tokens)
 
 
