@@ -162,9 +162,9 @@ class HelpCommand(_Encodable, TyperCommand):
         given, _, _ = self.make_parser(ctx).parse_args(args=[*args])
         for parameter in self.get_params(ctx):
             takes_path = parameter.type.name == "path" or _PATH.match(parameter.metavar or "")
-            if given.get(parameter.name) == "" and takes_path:
+            if given.get(parameter.name or "") == "" and takes_path:
                 is_option = parameter.param_type_name == "option"
-                what = (parameter.metavar or parameter.name.upper()).strip("[]")
+                what = (parameter.metavar or str(parameter.name).upper()).strip("[]")
                 name = f"after {parameter.opts[-1]}" if is_option else f"of {what}"
                 hint = f"A variable of the shell may be unset{'; leave the option out' if is_option else ''}."
                 raise UsageError("usage_error", f"The path {name} is empty.", hint)

@@ -120,6 +120,27 @@ DEFAULT_SAMPLING = Sampling(
 )
 
 
+_SWITCHES: Mapping[str, tuple[tuple[str, ...], float]] = {
+    "xtc_probability": (("xtc_threshold",), 0),
+    "dynatemp_range": (("dynatemp_exponent",), 0),
+    "mirostat": (("mirostat_tau", "mirostat_eta"), 0),
+    "adaptive_target": (("adaptive_decay",), -1),
+    "dry_multiplier": (("dry_base", "dry_allowed_length", "dry_penalty_last_n"), 0),
+}
+"""What switches a sampler on, the parameters that it needs, and the value that is off."""
+
+
+def without_effect(given: Sampling, applied: Sampling) -> str:
+    """A sentence on given parameters whose sampler is off in what applies; empty if there are none."""
+    found = [
+        f"{', '.join(set_here)} ({switch} is {off:g})"
+        for switch, (names, off) in _SWITCHES.items()
+        if getattr(applied, switch) in (None, off)
+        and (set_here := [name for name in names if getattr(given, name) is not None])
+    ]
+    return f"Without effect: {'; '.join(found)}." if found else ""
+
+
 def parse_bias(text: str) -> tuple[int | str, float]:
     """A token id or a text, and what is added to the logits of that token or of the text's tokens.
 

@@ -249,6 +249,15 @@ def test_a_word_that_is_begun(
 
 
 @pytest.mark.parametrize("name", SETUP)
+def test_files_of_a_system_prompt(name: str, start: StartShell) -> None:
+    shell = start(name)
+    (shell.desk / "briefs").mkdir()
+    (shell.desk / "briefs" / "one $(touch pwned).txt").touch()
+    assert shell.completes("mull -s @bri") == ["-s", "@briefs/one $(touch pwned).txt"]
+    assert not shell.ran_something
+
+
+@pytest.mark.parametrize("name", SETUP)
 def test_files_where_mull_offers_nothing(name: str, start: StartShell) -> None:
     shell = start(name)
     (shell.desk / "one $(touch pwned).txt").touch()

@@ -45,6 +45,21 @@ def test_thinking_and_answer_continue(mull: Run, thinker: Path, at: str) -> None
     assert len(sessions if isinstance(sessions, list) else sessions["sessions"]) == 1
 
 
+def test_a_continued_turn_is_one_turn(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    """In the list, the figures, an import, and for a session that was removed meanwhile."""
+    mull("-m", thinker, "--session", "s", "--max-tokens", "2", "what is it?")
+    mull("--session", "s", "--continue", "--max-tokens", "1")
+    mull("--session", "s", "--continue")
+    mull("--session", "s", "and this?")
+    exported = mull("sessions", "export", "s", "-f", "json").stdout
+    assert len(json.loads(exported)["turns"]) == 4
+    mull("sessions", "import", "-", stdin=exported)
+    listed = json.loads(mull("sessions", "list", "--json").stdout)["sessions"]
+    assert [one["turns"] for one in listed] == [2, 2]
+    figures = json.loads(mull("sessions", "stats", "--json").stdout)
+    assert (figures["turns"], figures["cut"]) == (4, 0)
+
+
 def test_it_thinks_as_it_was_asked_to(mull: Run, tmp_path: Path, thinker: Path) -> None:
     """Switched off in the first turn, thinking stays off: the prompt is the same."""
     first = result(mull, "-m", thinker, "--no-reason", "--max-tokens", "1", "--session", "s", "hi")
@@ -158,7 +173,7 @@ def test_a_beginning_that_cannot_match_is_refused_before_anything_is_generated(
         expected,
         "Give --prefill another text, or leave the format out.",
     ]
-    assert mull("-m", begun, "--no-reason", "--max-tokens", "1", "Well?").returncode == 0
+    assert mull("-m", begun, "--prefill", "I say:", "--max-tokens", "1", "Well?").returncode == 0
     done = mull("-c", "--continue", *flags)
     assert (done.returncode, done.stdout) == (2, b"")
     assert "Ask again without --continue, or leave the format out." in done.stderr.decode()
@@ -169,7 +184,7 @@ def test_a_beginning_that_opens_thinking_is_no_answer(mull: Run, begun: Path, tm
     for model, why in ((begun, "it thinks before its answer"), (plain, "this model does not think")):
         done = mull("-m", model, "--prefill", "<think>", "Well?")
         assert (done.returncode, done.stdout) == (2, b"")
-        message, hint = done.stderr.decode().splitlines()
+        message, hint = done.stderr.decode().splitlines()[-2:]
         assert message == "Error: The answer's beginning, “<think>”, opens thinking that it does not end."
         assert hint == f"Begin with the answer itself: {why}."
 

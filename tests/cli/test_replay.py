@@ -16,6 +16,8 @@ import pytest
 from tests.conftest import Run
 from tests.endpoints.dialects import read_dialect
 from tests.endpoints.scripted_server import Server, serve
+from tests.model_files.lora import write_lora
+from tests.model_files.random_model import TINY, cached
 from tests.modes import both_modes
 
 if sys.platform != "win32":
@@ -75,6 +77,26 @@ def test_texts_come_from_the_record_not_from_what_is_there_now(
         code, out, _ = replayed(mull, "s", str(number))
         assert (code, f"Turn {number} is equal" in out) == (0, True), out
     assert tokens[0] != tokens[1]
+
+
+def test_turns_with_an_adapter_and_continued_ones(mull: Run, tmp_path: Path) -> None:
+    model = cached(TINY)
+    style = write_lora(tmp_path / "style.gguf", model)
+    flags = ("-m", model, "--temperature", "0", "--no-loop-guard", "--no-cache", "--no-draft")
+    mull(*flags, "--lora", style, "--max-tokens", "12", "--session", "s", "hi")
+    code, out, _ = replayed(mull, "s")
+    assert (code, out.startswith("Turn 1 is equal: ")) == (0, True)
+    mull(*flags, "--max-tokens", "9", "--session", "c", "hello")
+    mull("--session", "c", "--continue", *flags[2:], "--max-tokens", "15")
+    code, out, _ = replayed(mull, "c")
+    assert (code, out.startswith("Turn 1 is equal: ")) == (0, True)
+    write_lora(style, model, seed=8)
+    code, out, _ = replayed(mull, "s")
+    assert "Changed since: adapter, style.gguf → style.gguf." in out
+    style.unlink()
+    code, out, errors = replayed(mull, "s")
+    assert (code, out) == (1, "")
+    assert "style.gguf" in errors
 
 
 def test_the_first_difference_is_named(mull: Run, thinker: Path, edit: Edit) -> None:

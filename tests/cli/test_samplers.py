@@ -63,6 +63,29 @@ def test_a_bias_changes_the_answer(mull: Run, yes: Path) -> None:
     assert mull(*greedy, "really?").stdout == b"Z\n"
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--mirostat-tau", "3", "--mirostat-eta", "0.2"), "mirostat_tau, mirostat_eta (mirostat is 0)"),
+        (("--xtc-threshold", "0.2"), "xtc_threshold (xtc_probability is 0)"),
+        (("--dynatemp-exponent", "2", "--dynatemp-range", "0"), "dynatemp_exponent (dynatemp_range is 0)"),
+        (("--adaptive-decay", "0.5"), "adaptive_decay (adaptive_target is -1)"),
+        (("--mirostat-tau", "3", "--mirostat", "2"), ""),
+        (("--adaptive-decay", "0.5", "--adaptive-target", "0"), ""),
+        (("--xtc-threshold", "0.2", "-q"), ""),
+    ],
+)
+def test_a_parameter_without_its_sampler_is_named(
+    mull: Run, yes: Path, tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    done = mull("-m", yes, *flags, "hi")
+    assert done.returncode == 0
+    expected = f"Without effect: {said}.".encode() if said else b""
+    assert b"".join(line for line in done.stderr.splitlines() if b"effect" in line) == expected
+    (tmp_path / "lines.jsonl").write_text('"hi"\n')
+    assert (b"Without effect" in mull("batch", "-m", yes, *flags, "lines.jsonl").stderr) == bool(said)
+
+
 def test_the_other_samplers_reach_the_model(mull: Run, yes: Path) -> None:
     """XTC drops the only likely token; Mirostat with a target of zero keeps it alone."""
     hot = (

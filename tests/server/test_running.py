@@ -60,6 +60,21 @@ def test_the_start_line_names_the_address_and_a_command(start_server: Start, thi
 
 
 @UNIX
+def test_the_config_of_a_model_and_its_aliases_hold_for_requests(
+    start_server: Start, thinker: Path, tmp_path: Path
+) -> None:
+    """The general sampling of the config does not: a request means the same on every server."""
+    (tmp_path / "config.toml").write_text(
+        f'threads = 1\ntop_k = 3\n[aliases]\nquick = "{thinker}"\n[models.quick]\ntemperature = 0.25\n'
+    )
+    server = start_server("-m", thinker, env={"MULL_CONFIG_DIR": str(tmp_path)})
+    params = server.client.get("/props?model=quick").json()["default_generation_settings"]["params"]
+    assert (params.get("temperature"), params.get("top_k")) == (0.25, None)
+    answered = server.ask(model="quick")
+    assert (answered.status_code, answered.json()["choices"][0]["message"]["content"]) == (200, ANSWER)
+    assert server.ask(model="other").status_code == 404
+
+
 def test_a_socket_that_only_its_owner_can_reach(start_server: Start, thinker: Path, tmp_path: Path) -> None:
     path = tmp_path / "s"
     stale = socket.socket(socket.AF_UNIX)

@@ -74,13 +74,30 @@ def test_old_sessions_go_named_ones_stay(mull: Run, path: Path) -> None:
         b"Removed 1 session with 1 turn" in mull("sessions", "prune", "--older", "1y", "--named", "-y").stderr
     )
     again = mull("sessions", "prune", "--older", "1y", "--named", "-y")
-    assert (again.returncode, b"No session to remove" in again.stderr) == (0, True)
+    assert (again.returncode, b"Nothing to remove: no session" in again.stderr) == (0, True)
+    piped = mull("sessions", "prune", "--older", "1y", "--named")
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, b"", again.stderr)
+    asked = mull("sessions", "prune", "--older", "1y", "--named", "--json")
+    assert (asked.returncode, json.loads(asked.stdout)["sessions"]) == (0, [])
     assert titles(path) == {"young"}
 
 
 def test_no_trace_of_the_text_is_left_on_the_disk(mull: Run, path: Path) -> None:
     assert SECRET.encode() in path.read_bytes()
     assert mull("sessions", "prune", "--older", "1y", "--yes").returncode == 0
+    for file in path.parent.glob("sessions.db*"):
+        assert SECRET.encode() not in file.read_bytes()
+
+
+def test_a_removed_session_leaves_no_text_even_while_another_process_reads(mull: Run, path: Path) -> None:
+    """Not in the database, its log, or its index; a reader's transaction keeps the log until it ends."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM sessions").fetchone()
+        title = next(title for title in titles(path) if SECRET in title)
+        assert mull("sessions", "rm", title).returncode == 0
+        other.execute("COMMIT")
+    assert mull("sessions", "rm", "young").returncode == 0
     for file in path.parent.glob("sessions.db*"):
         assert SECRET.encode() not in file.read_bytes()
 

@@ -32,12 +32,14 @@ def local_identity(resolved: Resolved, reference: str, loaded: LoadedModel) -> d
     engine = loaded.engine
     settings = {name: value for name, value in asdict(engine.settings).items() if value is not None}
     threads = choose_params(engine.model.n_params, engine.settings).threads
+    adapters = [file_identity(adapter.path) for adapter in engine.model.adapters]
     template = loaded.template.source if loaded.template is not None else ""
     return {
         "reference": reference,
         "source": resolved.source,
         "files": [file_identity(path) for path in part_paths(resolved.path)],
         "template": digest(template),
+        **({"adapters": adapters} if adapters else {}),
         "engine": settings | {"ctx": engine.n_ctx_max, "threads": threads},
         "versions": {
             "mull": __version__,

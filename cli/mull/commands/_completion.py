@@ -6,10 +6,12 @@ nothing on any error and opens no model, because the shell waits for it at every
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 
+from mull.commands._system import MARK
 from mull.config import CONFIG_FILE, Config, read_config
 from mull.endpoints.known_models import WAIT_SECONDS, known_models
 from mull.errors import MullError
@@ -20,6 +22,7 @@ from mull.models.disk.discover import everywhere
 from mull.terminal.console.sanitize import one_line
 
 Found = list[tuple[str, str]]
+_MOST_ENTRIES = 10_000  # of a folder, which are looked at while a shell waits
 
 
 def installed() -> Iterator[tuple[str, str]]:
@@ -129,6 +132,32 @@ def chat_templates(incomplete: str) -> Found:
     from mull.chat_template.builtin import BUILTIN
 
     return _matching(incomplete, ((name, "a chat template of mull's own") for name in BUILTIN))
+
+
+def system_files(incomplete: str) -> Found:
+    """Files behind the @ of a system prompt. A lone folder is offered with what it holds, as a shell adds a space."""
+    if not incomplete.startswith(MARK) or incomplete.startswith(MARK * 2):
+        return []
+    typed = incomplete.removeprefix(MARK)
+    try:
+        found = _entries_of(typed)
+        if len(found) == 1 and found[0].endswith("/"):
+            found = _entries_of(found[0]) or found
+    except OSError:
+        return []
+    return [(f"{MARK}{path}", "") for path in found if path.isprintable()]
+
+
+def _entries_of(typed: str) -> list[str]:
+    """The paths that begin as a typed one, folders with a slash at the end. Raises OSError."""
+    folder, slash, begin = typed.rpartition("/")
+    with os.scandir(os.path.expanduser(folder + slash) or ".") as entries:  # noqa: PTH111 - also of a user without a home
+        names = {entry.name: entry.is_dir() for entry in islice(entries, _MOST_ENTRIES)}
+    return sorted(
+        f"{folder}{slash}{name}{'/' if is_folder else ''}"
+        for name, is_folder in names.items()
+        if name.startswith(begin) and (begin.startswith(".") or not name.startswith("."))
+    )
 
 
 def devices(incomplete: str) -> Found:

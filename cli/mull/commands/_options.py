@@ -72,7 +72,13 @@ Model = Annotated[
 ]
 System = Annotated[
     str | None,
-    typer.Option("-s", "--system", metavar="TEXT", help="The system prompt; @FILE: the text of a file."),
+    typer.Option(
+        "-s",
+        "--system",
+        metavar="TEXT",
+        help="The system prompt; @FILE: the text of a file.",
+        autocompletion=completes("system_files"),
+    ),
 ]
 Reason = Annotated[
     bool | None,

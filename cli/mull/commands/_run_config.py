@@ -282,6 +282,7 @@ def _merged(flags: TurnFlags, config: Config) -> RunConfig:
             folders=tuple(config.model_folders()),
             endpoints=config.endpoints,
             aliases=config.aliases,
+            ignored=config.ignored_aliases,
         ),
         engine=_engine(flags, config),
         reasoning=reasoning,

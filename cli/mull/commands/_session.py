@@ -20,6 +20,7 @@ from mull.fs import ownership
 from mull.fs.size import size_text
 from mull.models.hub.environment import offline
 from mull.models.resolved import NotInstalled, Resolved
+from mull.settings import DEFAULT_SAMPLING, over, without_effect
 from mull.store.records import Session
 from mull.store.schema import StoreError
 from mull.store.sessions import Store, default_path, open_store
@@ -100,7 +101,15 @@ def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] |
     elif run.session.name:
         conversation.branch.join(run.session.name)
     conversation.branch.set_reference(backend.reference)
-    return Setup(resolved, conversation, backend, run, tuple(filter(None, (problem, *run.notices))))
+    notices = (problem, *run.notices, *idle_samplers(run, backend))
+    return Setup(resolved, conversation, backend, run, tuple(filter(None, notices)))
+
+
+def idle_samplers(run: RunConfig, backend: ChatBackend) -> tuple[str, ...]:
+    """A sentence on samplers' parameters that were set while their sampler is off; none without such parameters."""
+    own = run.preferences.sampling
+    idle = without_effect(own, over(over(own, backend.sampling_advice(None)), DEFAULT_SAMPLING))
+    return (idle,) if idle else ()
 
 
 def _resumed(store: Store, choice: SessionChoice) -> Session | None:

@@ -59,14 +59,14 @@ def prune(
     streams: Streams = context.obj
     before = moment_before(older, time.time())
     asks = not (dry_run or yes)
-    if asks and (json or not (streams.stdin_tty and streams.stderr_tty)):
-        raise UsageError(
-            "usage_error",
-            "Nothing was removed: there is no one to ask.",
-            "--yes removes the sessions, --dry-run lists them.",
-        )
     with open_store_noted(streams) as store:
         found = store.unused(before, named=named)
+        if found and asks and (json or not (streams.stdin_tty and streams.stderr_tty)):
+            raise UsageError(
+                "usage_error",
+                f"Nothing was removed: there is no one to ask about {_counts(found)}.",
+                "--yes removes the sessions, --dry-run lists them.",
+            )
         if found and not (yes or json):
             session_table(streams, found[:_LISTED] if asks else found)
             if asks and len(found) > _LISTED:
@@ -90,7 +90,7 @@ def _summary(
 ) -> str:
     since = f"last used before {moment_text(before)}"
     if not found:
-        return f"No session to remove was {since}."
+        return f"Nothing to remove: no session was {since}."
     if dry_run:
         return f"{_counts(found)}, {since}. Nothing was removed."
     return f"Removed {_counts(gone)}, {since}; {size_text(freed)} freed."

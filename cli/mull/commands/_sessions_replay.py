@@ -110,6 +110,7 @@ def _repeat(
     folders = tuple(config.model_folders())
     resolved = _resolved(session, turn, model, folders, config.endpoints)
     files = _file_changes(turn, resolved, named=model is not None, caveats=wanted.caveats)
+    files += _adapter_changes(turn)
     control = TurnControl()
     backend = open_backend(resolved, wanted.engine, folders=folders, endpoints=config.endpoints)
     with closing(backend), stop_on_interrupt(control):
@@ -178,6 +179,18 @@ def _file_changes(turn: TurnRecord, resolved: Resolved, *, named: bool, caveats:
             f"To use it all the same, name it: -m {resolved.name}",
         )
     return found
+
+
+def _adapter_changes(turn: TurnRecord) -> Iterator[Change]:
+    """LoRA adapters with another content. One that is gone is an error where it is loaded."""
+    from mull.backends.identity import same_file
+    from mull.conversation.replay import Change
+
+    adapters = turn.ran.get("adapters")
+    for then in adapters if isinstance(adapters, list) else ():
+        path = Path(str(then.get("path"))) if isinstance(then, dict) else Path()
+        if path.is_file() and same_file(then, path) is False:
+            yield Change("adapter", path.name, path.name)
 
 
 def _file_name(recorded: Mapping[str, Any]) -> str:

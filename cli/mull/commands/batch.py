@@ -27,6 +27,7 @@ from mull.commands._ask_options import (
     answer_format_of,
 )
 from mull.commands._options import TurnFlags, takes_turn_flags
+from mull.commands._session import idle_samplers
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import MAX_PARALLEL, AnswerFormat, ParallelSettings
@@ -160,7 +161,7 @@ def batch(context: typer.Context, file: File = None, *, flags: BatchFlags) -> No
         earlier, write = stack.enter_context(
             _output(file, output, backend.name, streams, overwrite=flags.overwrite)
         )
-        for notice in earlier.notices:
+        for notice in (*earlier.notices, *(() if run.quiet else idle_samplers(run, backend))):
             streams.note(notice)
         if earlier.finished and not run.quiet:
             count = len(earlier.finished)

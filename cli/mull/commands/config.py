@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from mull import config
+from mull.commands._config_checks import checked
 from mull.commands._editor import open_file
 from mull.commands._options import Json, TurnFlags, completes
 from mull.config import CONFIG_FILE
@@ -15,12 +17,12 @@ from mull.config.aliases import alias_of_key
 from mull.config.environment import misspelled
 from mull.errors import MullError
 from mull.fs import paths
-from mull.models.naming.reference import is_path
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import table
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_MODEL_KEY = re.compile(r'models\."(.+)"\.(\w+)')
 
 Name = Annotated[
     str,
@@ -84,9 +86,13 @@ def get(context: typer.Context, name: Name, *, model: Model = None) -> None:
 
     It is the value that holds here: of the environment, the project's file or yours. An alias is aliases.NAME, a
     setting of an endpoint is endpoints.NAME.url, .key_env, .model, .insecure, .timeout or
-    .context.
+    .context. aliases, models and endpoints alone print all that is set there.
     """
     streams: Streams = context.obj
+    name, model = _of_model(name, model)
+    if name in config.TABLES:
+        _show_table(name, streams)
+        return
     value = config.value_text(_settings(model), name)
     if value:
         streams.write_stdout(value + "\n")
@@ -99,7 +105,10 @@ def where(context: typer.Context, name: Name, *, model: Model = None, json: Json
     Every place that sets it is a line; the first one wins.
     """
     streams: Streams = context.obj
+    name, model = _of_model(name, model)
     settings = config.read_config()
+    if name in config.TABLES:
+        raise config.is_table(name)
     found = config.origins(settings, name, _names(settings, model))
     if json:
         from mull.terminal.views.json_output import write_object
@@ -146,13 +155,23 @@ def set_(
 
     aliases.NAME is another name for a model: mull config set aliases.fast qwen3-4b
     """
+    streams: Streams = context.obj
+    name, model = _of_model(name, model)
     _check_name(context, name)
-    config.save_value(_file(), name, _meant(name, value), _known(model))
+    if name in config.TABLES:
+        raise config.is_table(name)
+    meant, notices = checked(name, value, lambda: config.load(_file()))
+    config.save_value(_file(), name, meant, _known(model))
+    for notice in notices:
+        streams.note(notice)
 
 
 @app.command("unset")
 def unset(name: Name, *, model: Model = None) -> None:
     """Reset a setting to its default, or remove an alias."""
+    name, model = _of_model(name, model)
+    if name in config.TABLES:
+        raise config.is_table(name)
     config.save_value(_file(), name, None, _known(model, new=False))
 
 
@@ -195,10 +214,22 @@ def _known(model: str | None, *, new: bool = True) -> str | None:
     return model
 
 
-def _meant(name: str, value: str) -> str:
-    """The value; the path of an alias counts from here, wherever it is used."""
-    path = Path(value)
-    return str(path.absolute()) if alias_of_key(name) and is_path(value) and path.is_file() else value
+def _of_model(name: str, model: str | None) -> tuple[str, str | None]:
+    """A key as `mull config` lists it (`models."qwen3-8b".top_k`): the setting, and the model that has it."""
+    found = _MODEL_KEY.fullmatch(name)
+    return (found[2], found[1]) if found and model is None else (name, model)
+
+
+def _show_table(name: str, streams: Streams) -> None:
+    """What is set in a table, one key a line."""
+    set_here = [
+        f"{key.name} = {config.show_value(value)}\n"
+        for key, value, is_set in config.rows(config.read_config())
+        if is_set and key.name.startswith(f"{name}.")
+    ]
+    streams.write_stdout("".join(set_here))
+    if not set_here:
+        streams.note(f"Nothing is set in {name}. {config.TABLES[name]}")
 
 
 def _check_name(context: typer.Context, name: str) -> None:

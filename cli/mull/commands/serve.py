@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ from mull.commands._options import (
     completes,
 )
 from mull.errors import ExitCode, UsageError
-from mull.settings import MAX_PARALLEL, Duration, ParallelSettings
+from mull.settings import MAX_PARALLEL, Duration, ParallelSettings, Sampling
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
     from mull.backends.rpc.addresses import Workers
     from mull.commands._run_config import RunConfig
+    from mull.config import Config
 
 ADDRESS, LIMITS, MACHINES = "Address and access", "Requests", "Several machines"
 
@@ -193,9 +195,11 @@ def serve(
         threads=threads, gpu_layers=gpu_layers, device=device, kv_type=kv_type, ctx=ctx, lora=lora,
         draft=draft, no_draft=no_draft, chat_template=chat_template,
     )  # fmt: skip
-    run = run_config(flags, read_config()).announced(streams, quiet=quiet)
+    config = read_config()
+    run = run_config(flags, config).announced(streams, quiet=quiet)
+    defaults: dict[str, Sampling] = {}
     with ExitStack() as stack:
-        models = _open(model or [], run, ParallelSettings(parallel), workers, stack)
+        models = _open(model or [], run, config, defaults, ParallelSettings(parallel), workers, stack)
         opened = listen.unix(socket_path) if socket_path is not None else listen.tcp(host, port)
         listening = stack.enter_context(opened)
         if workers is not None:
@@ -216,6 +220,7 @@ def serve(
             keep_alive.seconds or None if keep_alive is not None else None,
             log=streams.note if log or (streams.stderr_tty and not quiet) else lambda _: None,
             note=streams.note if not quiet else lambda _: None,
+            defaults=defaults,
         )
         by_signal = run_server(models, listening, options)
     raise typer.Exit(ExitCode.INTERRUPTED if by_signal else ExitCode.OK)
@@ -224,11 +229,16 @@ def serve(
 def _open(
     names: Sequence[str],
     run: RunConfig,
+    config: Config,
+    defaults: dict[str, Sampling],
     parallel: ParallelSettings,
     workers: Workers | None,
     stack: ExitStack,
 ) -> list[tuple[ChatBackend, frozenset[str]]]:
-    """A backend for each model, not loaded yet, and the names by which requests may call it."""
+    """A backend for each model, not loaded yet, and the names by which requests may call it.
+
+    `defaults` gets the sampling that the config has for a model alone, by the backend's name.
+    """
     from mull.commands._recommend import BeyondPebble
 
     opened: dict[str, tuple[ChatBackend, frozenset[str]]] = {}
@@ -238,12 +248,15 @@ def _open(
         if resolved.chosen_by == "builtin":
             raise BeyondPebble("requests of a server")
         _ = resolved.file  # raises for a model of an endpoint, which is served already
-        called = {resolved.name, *((name,) if name else ())}
+        aliases = set(config.table_names(resolved.names)) & config.aliases.keys()
+        called = {resolved.name, *aliases, *((name,) if name else ())}
         if (same := opened.get(resolved.name)) is not None:
             opened[resolved.name] = (same[0], same[1] | called)
             continue
         backend = stack.enter_context(closing(run.open_backend(resolved, parallel, workers)))
         opened[resolved.name] = (backend, frozenset(called))
+        own = config.of_model(resolved.names)
+        defaults[backend.name] = Sampling(**{f.name: own.get(f.name) for f in fields(Sampling)})
     return list(opened.values())
 
 

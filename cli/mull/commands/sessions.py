@@ -234,6 +234,7 @@ def remove(
                 raise typer.Exit(1)
         for session in found:
             store.remove(session.id)
+        store.compact()
 
 
 def _import_text(streams: Streams, file: Path) -> str:

@@ -10,13 +10,14 @@ from mull.config.environment import variable
 from mull.config.file import CONFIG_FILE, load
 from mull.config.keys import KEYS, ConfigKey, check, find_key, parse, show_value
 from mull.config.layers import Config
-from mull.config.listing import Origin, origins, rows, value_text
+from mull.config.listing import TABLES, Origin, is_table, origins, rows, value_text
 from mull.config.reading import read_config
 from mull.config.writing import edited, save_endpoint, save_value
 
 __all__ = [
     "CONFIG_FILE",
     "KEYS",
+    "TABLES",
     "Config",
     "ConfigKey",
     "Origin",
@@ -24,6 +25,7 @@ __all__ = [
     "check_free",
     "edited",
     "find_key",
+    "is_table",
     "load",
     "new_endpoint",
     "origins",

@@ -49,7 +49,8 @@ class Config:
     """The merged values; a key that is not set has its default. `styles`: those of `[theme]`.
 
     `path`: the user's file. `endpoints`, `aliases`: by name, in the order of the file. `layers`: what `values` were
-    merged from, the weakest first. `notices`: what a project's file sets in vain, as sentences.
+    merged from, the weakest first. `notices`: what a project's file sets in vain, as sentences; `ignored_aliases`:
+    aliases of such a file, each with a sentence on how it takes effect.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Config:
     aliases: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[Layer, ...] = ()
     notices: tuple[str, ...] = ()
+    ignored_aliases: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, BY_NAME[name].default)

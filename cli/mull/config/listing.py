@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mull.config.aliases import ALIASES, alias_of_key
-from mull.config.endpoints import endpoint_rows, endpoint_text, split_key
+from mull.config.endpoints import TABLE, endpoint_rows, endpoint_text, split_key
 from mull.config.environment import variable
 from mull.config.file import MODELS
 from mull.config.keys import BY_NAME, KEYS, ConfigKey, find_key, show_value
@@ -31,6 +31,19 @@ class Origin:
     def label(self) -> str:
         """The place and its table, as a reader finds them."""
         return f'{self.place} [{MODELS}."{self.table}"]' if self.table else self.place
+
+
+TABLES = {
+    ALIASES: f"mull config set {ALIASES}.NAME MODEL adds an alias.",
+    MODELS: "mull config set -m MODEL KEY VALUE sets a key for one model.",
+    TABLE: "mull endpoints add NAME URL adds one.",
+}
+"""The tables of a config file that `mull config` shows whole, and what adds to each."""
+
+
+def is_table(name: str) -> MullError:
+    """The error where a single setting is needed."""
+    return MullError("unknown_setting", f"{name} is a table of settings, not a setting.", TABLES[name])
 
 
 def rows(config: Config) -> list[tuple[ConfigKey, Any, bool]]:

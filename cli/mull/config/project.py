@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,13 @@ _AT_URL = "://"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a project's file sets here. `notices`: what it sets in vain, as sentences."""
+    """What a project's file sets here. `notices`: what it sets in vain, as sentences; `ignored`: its aliases of those,
+    each with such a sentence.
+    """
 
     layer: Layer
     notices: tuple[str, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_project(path: Path) -> Project:
@@ -117,7 +120,9 @@ def _untrusted(path: Path, layer: Layer) -> Project:
     notice = (
         f"{path} sets {', '.join(names)} in vain, as its folder is not trusted: mull templates trust {folder}"
     )
-    return Project(harmless, (notice,))
+    trusts = f"{path.parent} is not trusted: mull templates trust {folder}"
+    ignored = dict.fromkeys(layer.aliases, f"It is an alias in {path.name}, and {trusts}")
+    return Project(harmless, (notice,), ignored)
 
 
 def _harmless(values: Values) -> Values:

@@ -31,7 +31,14 @@ def read_config() -> Config:
     layers = (*config.layers, *between, Layer("", read_environment()))
     aliases = _aliases(config, project.layer) if project else config.aliases
     notices = project.notices if project else ()
-    return replace(config, values=merged(layers), layers=layers, aliases=aliases, notices=notices)
+    return replace(
+        config,
+        values=merged(layers),
+        layers=layers,
+        aliases=aliases,
+        notices=notices,
+        ignored_aliases=project.ignored if project else {},
+    )
 
 
 def _aliases(config: Config, project: Layer) -> Mapping[str, str]:

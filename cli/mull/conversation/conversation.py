@@ -135,7 +135,8 @@ class Conversation:
         yield from self._said_of(query, backend)
         _reject_oversized(messages, backend)  # before it is stored: it may be a hundred megabytes
         settings = with_seed(settings, backend)
-        ran = what_ran(self.branch, base, backend, query.material, query.begun)
+        continues = query.begun is not None and query.replace
+        ran = what_ran(self.branch, base, backend, query.material, query.begun, continues=continues)
         self.branch.begin(query.text, base, backend.name, settings, query.files, ran)
         self.branch.set_reference(backend.reference)  # which an endpoint's default model has only now
         self.files = []

@@ -16,7 +16,7 @@ from mull.backends.identity import digest
 from mull.conversation.branch import Branch
 from mull.messages import Message
 from mull.settings import LIMITS, TurnSettings
-from mull.store.records import TurnRecord
+from mull.store.records import CONTINUES, TurnRecord
 
 LONGEST_SYSTEM = 4_000
 """Characters of a system prompt that each turn records; of a longer one, its digest."""
@@ -31,9 +31,18 @@ def with_seed(settings: TurnSettings, backend: ChatBackend) -> TurnSettings:
 
 
 def what_ran(
-    branch: Branch, base: Sequence[TurnRecord], backend: ChatBackend, material: int, begun: Message | None
+    branch: Branch,
+    base: Sequence[TurnRecord],
+    backend: ChatBackend,
+    material: int,
+    begun: Message | None,
+    *,
+    continues: bool,
 ) -> dict[str, Any]:
-    """The record. `first`: how many of the turns before were left out; `material`, `begun`: see `Query`."""
+    """The record. `first`: how many of the turns before were left out; `material`, `begun`: see `Query`.
+
+    `continues`: the turn takes up the last one, in whose place it is.
+    """
     first, system = branch.first(base), branch.system
     if len(system) > LONGEST_SYSTEM:
         system = ""
@@ -45,4 +54,5 @@ def what_ran(
     if begun is not None:  # of its tokens the number: the turn's own begin with them
         sent["begun"] = {"answer": begun.content, "thinking": begun.thinking, "tokens": len(begun.tokens)}
     known = backend.identity() if isinstance(backend, Identified) else {}
-    return {**known, "sent": {name: value for name, value in sent.items() if value}}
+    taken_up = {CONTINUES: True} if continues else {}
+    return {**known, **taken_up, "sent": {name: value for name, value in sent.items() if value}}

@@ -8,6 +8,7 @@ cannot be repeated.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -26,6 +27,7 @@ from mull.settings import (
     EngineSettings,
     Sampling,
     TurnSettings,
+    parse_lora,
 )
 from mull.store.records import Session, TurnRecord, to_messages
 
@@ -175,11 +177,21 @@ def _engine(turn: TurnRecord) -> EngineSettings:
         value = values.get(each.name)
         if each.name in LIMITS:
             found[each.name] = _whole(value, *LIMITS[each.name])
+        elif each.name == "lora":
+            found[each.name] = _adapters(value)
         elif isinstance(value, bool if each.name in {"cpu_experts", "flash_attention"} else str):
             found[each.name] = value
     if not turn.usage.drafted:
         found["draft"] = DRAFT_OFF
     return EngineSettings(**found)
+
+
+def _adapters(value: object) -> list[str] | None:
+    """The LoRA adapters that were applied; None for a record that is no list of them."""
+    with suppress(ValueError):
+        if isinstance(value, list) and all(isinstance(one, str) and parse_lora(one) for one in value):
+            return value
+    return None
 
 
 def _whole(value: object, least: float, greatest: float) -> int | None:

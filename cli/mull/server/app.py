@@ -148,7 +148,7 @@ async def _props(request: Request) -> Response:
     serving: Serving = request.app.state.serving
     model = serving.model(request.query_params.get("model", ""))
     advice = {
-        name: _set_fields(model.backend.sampling_advice(on))
+        name: _set_fields(model.sampling_advice(on))
         for name, on in (("default", None), ("on", True), ("off", False))
     }
     return Json(

@@ -10,9 +10,9 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -24,6 +24,7 @@ from mull.server.guard import Rules
 from mull.server.limits import GRACE_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS, MOST_HEADERS
 from mull.server.protocol import LimitedProtocol
 from mull.server.serving import Serving
+from mull.settings import Sampling
 
 Models = Sequence[tuple[ChatBackend, frozenset[str]]]
 _CUT_SECONDS = 1.0  # in which clients of answers that were cut read why
@@ -33,13 +34,15 @@ _CUT_SECONDS = 1.0  # in which clients of answers that were cut read why
 class ServerOptions:
     """`idle_seconds`: how long without a request until the server leaves; None: it stays.
 
-    `log` gets a line for each completion, `note` what the user should know.
+    `log` gets a line for each completion, `note` what the user should know. `defaults`: sampling of requests that set
+    none, by the model's name.
     """
 
     rules: Rules
     idle_seconds: float | None = None
     log: Callable[[str], None] = lambda _: None
     note: Callable[[str], None] = lambda _: None
+    defaults: Mapping[str, Sampling] = field(default_factory=dict)
 
 
 def serve(models: Models, listening: socket.socket, options: ServerOptions) -> bool:
@@ -65,7 +68,8 @@ class _Run:
         self._cut = asyncio.Event()
 
     async def run(self) -> bool:
-        serving = Serving(self._models, log=self._options.log, note=self._options.note)
+        options = self._options
+        serving = Serving(self._models, log=options.log, note=options.note, defaults=options.defaults)
         server = _Server(_config(make_app(serving, self._options.rules)))
         loop = asyncio.get_running_loop()
 

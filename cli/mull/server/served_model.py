@@ -18,7 +18,7 @@ from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Notice
 from mull.messages import Message
-from mull.settings import TurnSettings
+from mull.settings import Sampling, TurnSettings, over
 
 
 @dataclass(eq=False, slots=True)
@@ -37,13 +37,17 @@ Outbox = list[tuple[Job, Event | MullError]]
 
 @dataclass(eq=False, slots=True)
 class ServedModel:
-    """`names`: how requests may call it. `control`: stops everything. `on_notice` is called in the decode thread."""
+    """`names`: how requests may call it. `control`: stops everything. `on_notice` is called in the decode thread.
+
+    `defaults`: sampling of requests that set none, over what the model's vendor recommends.
+    """
 
     backend: ChatBackend
     names: frozenset[str]
     control: TurnControl
     wake: Callable[[], None]
     on_notice: Callable[[str], None] = lambda _: None
+    defaults: Sampling = field(default_factory=Sampling)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)  # of the queue
     _queue: deque[Job] = field(default_factory=deque, init=False)
     _someone_left: bool = field(default=False, init=False)
@@ -57,6 +61,10 @@ class ServedModel:
     @property
     def name(self) -> str:
         return self.backend.name
+
+    def sampling_advice(self, thinking: bool | None) -> Sampling:
+        """The sampling of a request that sets none: the owner's, else the model's vendor's."""
+        return over(self.defaults, self.backend.sampling_advice(thinking))
 
     @property
     def waiting(self) -> int:

@@ -11,10 +11,11 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from mull.api.request import ChatRequest
@@ -27,7 +28,7 @@ from mull.server.limits import MOST_WAITING
 from mull.server.metrics import Metrics
 from mull.server.pending_turn import STOPPING, PendingTurn
 from mull.server.served_model import Job, Outbox, ServedModel
-from mull.settings import TurnSettings
+from mull.settings import Sampling, TurnSettings
 
 T = TypeVar("T")
 _LONGEST_NAME, _MOST_NAMES = 40, 12
@@ -38,7 +39,8 @@ _LONGEST_RETRY = 60  # seconds that Retry-After says at most
 class Serving:
     """`models`: the backends and the names that requests may give them; the first answers where none is named.
 
-    `log` gets a line for each completion. `stopping`: no new completion begins.
+    `log` gets a line for each completion. `defaults`: sampling of requests that set none, by the backend's name.
+    `stopping`: no new completion begins.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Serving:
         *,
         log: Callable[[str], None] = lambda _: None,
         note: Callable[[str], None] = lambda _: None,
+        defaults: Mapping[str, Sampling] = MappingProxyType({}),
     ) -> None:
         self.metrics = Metrics()
         self.started = time.time()
@@ -60,7 +63,14 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         self._thread = DecodeThread(self._hand_over)
         self.models = [
-            ServedModel(backend, names, self._thread.control, self._thread.wake, note)
+            ServedModel(
+                backend,
+                names,
+                self._thread.control,
+                self._thread.wake,
+                note,
+                defaults.get(backend.name, Sampling()),
+            )
             for backend, names in models
         ]
 
@@ -88,7 +98,7 @@ class Serving:
             raise STOPPING
         if sum(each.waiting for each in self.models) >= MOST_WAITING:
             raise MullError("server_busy", f"{MOST_WAITING} requests are waiting.", "Ask again in a moment.")
-        settings = request.turn_settings(model.backend.sampling_advice)
+        settings = request.turn_settings(model.sampling_advice)
         check_supported(model.backend, settings)
         turn = PendingTurn(model)
         control = TurnControl(self._thread.control)
@@ -113,7 +123,7 @@ class Serving:
     async def count_tokens(self, model: ServedModel, request: ChatRequest) -> tuple[int, bool]:
         """The tokens of the prompt, and whether the number is exact. Raises what loading and templates raise."""
         await self.load(model)
-        settings: TurnSettings = request.turn_settings(model.backend.sampling_advice)
+        settings: TurnSettings = request.turn_settings(model.sampling_advice)
         count = await self.between_steps(partial(model.backend.count_tokens, request.messages, settings))
         return count.value, count.exact
 

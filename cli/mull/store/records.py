@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
@@ -28,6 +27,7 @@ _EPOCH = 1_577_836_800  # 2020-01-01: six digits last until 2054
 _COMPLETE: tuple[Finish, ...] = ("stop", "schema")
 _FINISHES = (*get_args(Finish), None)
 _LIMITS = get_args(Limit)
+CONTINUES = "continues"  # in `TurnRecord.ran` of a turn that takes up the last one, in whose place it is
 LAST_MOMENT = 253_402_214_400.0  # the last day of the year 9999, which every time zone can show
 
 
@@ -79,7 +79,10 @@ class TurnRecord:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A conversation. `leaf` is its current turn; `name` was given by the user, `title` is for display."""
+    """A conversation. `leaf` is its current turn; `name` was given by the user, `title` is for display.
+
+    `turns`: those of all branches; a turn that was continued is one.
+    """
 
     id: str
     name: str | None
@@ -156,31 +159,6 @@ def insert(db: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> in
     return db.execute(sql, _storable(columns)).lastrowid or 0
 
 
-def insert_session(
-    db: sqlite3.Connection, session: Session, turns: Iterable[TurnRecord], identity: str, name: str | None
-) -> None:
-    """Insert a session with all its turns, under another id and name; the turns get new ids."""
-    columns = {
-        "id": identity,
-        "name": name,
-        "auto_title": session.auto_title if name == session.name else session.title,
-        "system": session.system,
-        "model": session.model,
-        "created": session.created,
-        "updated": min(session.updated, time.time()),  # one from the future would be the last used for ever
-    }
-    insert(db, "sessions", columns)
-    numbers: dict[int, int] = {}
-    for turn in sorted(turns, key=lambda turn: turn.id):  # parents are older than their children
-        place = {"session": identity, "parent": numbers.get(turn.parent or 0)}
-        numbers[turn.id] = insert(db, "turns", place | from_turn(turn))
-    state = dict(session.state)
-    if state.get("behind"):
-        state["behind"] = numbers.get(state["behind"])
-    place = {"leaf": numbers.get(session.leaf or 0), "turns": len(numbers), "state": json.dumps(state)}
-    update(db, "sessions", identity, place)
-
-
 def update(db: sqlite3.Connection, table: str, identity: int | str, columns: Mapping[str, Any]) -> None:
     """Update one row by its id."""
     changes = ",".join(f"{name} = ?" for name in columns)
@@ -231,9 +209,11 @@ def to_turn(row: sqlite3.Row) -> TurnRecord:
     )
 
 
-def usage_of(details: str) -> Usage:
-    """The token counts in the `details` of a turn."""
-    return Usage(**_known(Usage, _object(details).get("usage")))
+def usage_of(details: str) -> tuple[Usage, bool]:
+    """The token counts in the `details` of a turn, and whether the turn continues another one."""
+    found = _object(details)
+    ran = found.get("ran")
+    return Usage(**_known(Usage, found.get("usage"))), isinstance(ran, dict) and bool(ran.get(CONTINUES))
 
 
 def moment(value: object) -> float:

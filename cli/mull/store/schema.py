@@ -253,6 +253,9 @@ def damage(text: str) -> sqlite3.DatabaseError:
 def _configure(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(
+        "PRAGMA secure_delete = ON"
+    )  # what was removed is overwritten, not only marked as free
     connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; `durable` asks for more
     return connection
 

@@ -17,7 +17,7 @@ from typing import Any
 from mull.errors import UsageError
 from mull.events import Done
 from mull.fs import paths
-from mull.store import records, schema
+from mull.store import importing, records, schema
 from mull.store.queries import LEAF, UNUSED, Queries
 from mull.store.records import Attachment, Session, TurnRecord, session_id, title_of
 from mull.store.search import proper_name
@@ -108,6 +108,7 @@ class Store(Queries):
         now = time.time()
         with self._writing():
             row = self._session_row(session)
+            taken_up = self._takes_up(session, parent, ran or {})
             moved = known is not None and row["leaf"] is not None and row["leaf"] not in known
             turn = records.insert(
                 self._db,
@@ -127,11 +128,20 @@ class Store(Queries):
                 "leaf": turn,
                 "updated": now,
                 "model": model or row["model"],
-                "turns": row["turns"] + 1,
+                "turns": row["turns"] + (0 if taken_up else 1),
                 "auto_title": row["auto_title"] or title_of(question, files),
             }
             records.update(self._db, "sessions", session, changes)
         return turn
+
+    def _takes_up(self, session: str, parent: int | None, ran: Mapping[str, Any]) -> bool:
+        """Whether a turn with this record continues one that is stored: together they are one."""
+        if not ran.get(records.CONTINUES) or parent == LEAF:
+            return False
+        found = self._db.execute(
+            "SELECT 1 FROM turns WHERE session = ? AND parent IS ? LIMIT 1", (session, parent)
+        )
+        return found.fetchone() is not None
 
     def resume_turn(
         self, turn: int, model: str, settings: Mapping[str, Any], ran: Mapping[str, Any] | None = None
@@ -288,7 +298,7 @@ class Store(Queries):
             if session.name is not None:
                 with suppress(UsageError):
                     name = self._free_name(session.name, chosen)
-            records.insert_session(self._db, session, turns, chosen, name)
+            importing.insert_session(self._db, session, turns, chosen, name)
         return self.session(chosen)
 
     # Internals.

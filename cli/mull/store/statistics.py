@@ -55,14 +55,21 @@ def statistics(db: sqlite3.Connection) -> Statistics:
     ).fetchone()
     characters = 0
     models: dict[str, ModelStatistics] = {}
-    for model, finish, details, started, size in db.execute(
-        "SELECT model, finish, details, started,"
-        " length(question) + length(thinking) + length(answer) + length(files) FROM turns"
+    newest: dict[tuple[str, int | None], tuple[ModelStatistics, bool]] = {}  # of the turns with one parent
+    for model, finish, details, started, session, parent, size in db.execute(
+        "SELECT model, finish, details, started, session, parent,"
+        " length(question) + length(thinking) + length(answer) + length(files) FROM turns ORDER BY id"
     ):
         found = models.setdefault(model, ModelStatistics(model))
-        used = usage_of(details)
+        used, continues = usage_of(details)
+        cut = finish not in {"stop", "schema"}
+        if continues and (session, parent) in newest:  # the two are one turn, which ended as this one did
+            before, was_cut = newest[session, parent]
+            before.turns -= 1
+            before.cut -= was_cut
+        newest[session, parent] = found, cut
         found.turns += 1
-        found.cut += finish not in {"stop", "schema"}
+        found.cut += cut
         found.prompt += used.prompt
         found.thinking += used.thinking
         found.answer += used.answer

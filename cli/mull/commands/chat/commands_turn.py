@@ -19,7 +19,7 @@ from mull.conversation.conversation import Query
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_text
 from mull.fs.text_files import is_many
-from mull.settings import Effort, ReasoningAsk
+from mull.settings import DEFAULT_SAMPLING, Effort, ReasoningAsk, Sampling, over, without_effect
 from mull.store.records import Attachment
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible
@@ -122,6 +122,11 @@ def _set(chat: Chat, argument: str) -> None:
     rows = [row for row in rows if not name or row[0] == name]
     if not rows:
         conversation.preferences.with_setting(name, "none")  # raises: there is no such setting
+    if value.strip() and name in {f.name for f in dataclasses.fields(Sampling)}:
+        own = conversation.preferences.sampling
+        applied = over(over(own, chat.backend.sampling_advice(None)), DEFAULT_SAMPLING)
+        if idle := without_effect(Sampling(**{name: getattr(own, name)}), applied):
+            chat.note(idle)
     width = max(len(row[0]) for row in rows)
     say(chat, *(f"{name:<{width}}  {value}{'' if own else '  (default)'}" for name, value, own in rows))
 

@@ -17,7 +17,7 @@ from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
 from mull.terminal.console.width import width, wrap
-from mull.terminal.input.background import settle_theme
+from mull.terminal.input.background import settle_theme_unasked
 
 GAP = 2  # cells between columns
 NARROWEST = 16  # cells: no column that wraps gets narrower
@@ -58,7 +58,7 @@ def grouped(streams: Streams, heads: Sequence[str | Column], groups: Sequence[Gr
         cells = [[one_line(str(cell)) for cell in row] for group in groups for row in group.rows]
         streams.write("".join("\t".join(row) + "\n" for row in cells))
         return
-    settle_theme(streams)
+    settle_theme_unasked(streams)
     columns = [head if isinstance(head, Column) else Column(head) for head in heads]
     _write(streams, _table_lines(streams, columns, groups))
 
@@ -74,7 +74,7 @@ def card_lines(streams: Streams, rows: Iterable[tuple[str, object]], title: str 
     pairs = [(one_line(name), _cell(value)) for name, value in rows]
     if not streams.stdout_tty:
         return [f"{name}\t{value.text}" if name or value.text else "" for name, value in pairs]
-    settle_theme(streams)
+    settle_theme_unasked(streams)
     from mull.terminal.console import drawing
 
     head = drawing.lines(streams, drawing.rule(streams, one_line(title)), edge=0) if title else []

@@ -19,6 +19,7 @@ from typing import Any
 
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.theme import ThemeChoice, ThemeName
+from mull.terminal.input.remembered import recall, remember
 
 LIMIT, REMOTE_LIMIT = 0.1, 0.5  # seconds; over SSH the answer takes a round trip
 _QUESTION = b"\x1b]11;?\x1b\\\x1b[>q\x1b[?u\x1b[c"
@@ -43,6 +44,18 @@ def settle_theme(streams: Streams, environ: Mapping[str, str] | None = None) -> 
     """
     if not streams.palette.ready and not (streams.stdout_style.plain and streams.stderr_style.plain):
         use_theme(streams, streams.palette.choice, environ)
+
+
+def settle_theme_unasked(streams: Streams, environ: Mapping[str, str] | None = None) -> None:
+    """The same without a question to the terminal, by what it said at another time: for output that reads no keys.
+
+    Keys that are typed meanwhile stay for the shell. Raises as `settle_theme`.
+    """
+    palette = streams.palette
+    if palette.ready or (streams.stdout_style.plain and streams.stderr_style.plain):
+        return
+    auto = palette.choice.name == "auto" and streams.stdout_style.color
+    palette.use(palette.choice, recall(os.environ if environ is None else environ) if auto else None)
 
 
 def use_theme(streams: Streams, choice: ThemeChoice, environ: Mapping[str, str] | None = None) -> None:
@@ -97,7 +110,10 @@ def background(streams: Streams, environ: Mapping[str, str]) -> ThemeName | None
         answer = _answer(streams.stdin.fileno(), streams.stdout.fileno(), limit)
         _protocol = _protocol or _PROTOCOL.search(answer) is not None
         _name = named[1].decode("ascii", "replace") if (named := _NAME.search(answer)) else _name
-        return _theme_of(answer)
+        theme = _theme_of(answer)
+        if theme is not None:
+            remember(environ, theme)
+        return theme
     return None
 
 

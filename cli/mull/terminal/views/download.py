@@ -19,7 +19,7 @@ from mull.terminal.console.quantities import duration
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import width
-from mull.terminal.input.background import settle_theme
+from mull.terminal.input.background import settle_theme_unasked
 from mull.terminal.views.bars import Bar, bar_lines
 from mull.terminal.views.base import View
 from mull.terminal.views.status_line import FRAME_SECONDS, StatusLines
@@ -131,7 +131,7 @@ class _Progress:
 
     def _frame(self, now: DownloadProgress) -> list[str]:
         """A bar of the whole model; with several files also those that are under way."""
-        settle_theme(self._streams)
+        settle_theme_unasked(self._streams)
         under_way = [file for file in now.files if 0 < file.done < file.total]
         files = [
             Bar(name, done, total, [_share(done, total)]) for name, done, total in under_way[-MOST_FILES:]

@@ -15,7 +15,7 @@ from mull.terminal.console.quantities import counted, duration, token_count
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip
-from mull.terminal.input.background import settle_theme
+from mull.terminal.input.background import settle_theme_unasked
 from mull.terminal.views.bars import Bar, bar_lines
 from mull.terminal.views.status_line import FRAME_SECONDS, StatusLines
 from mull.terminal.views.turn_bar import waiting_text
@@ -58,7 +58,7 @@ class ProgressLine:
     def _draw(self, bar: Bar) -> None:
         now = time.monotonic()
         if now >= self._next and self._line.moves and not self._quiet:
-            settle_theme(self._streams)
+            settle_theme_unasked(self._streams)
             self._line.draw(bar_lines(self._streams, [bar]))
             self._next = now + FRAME_SECONDS
 
