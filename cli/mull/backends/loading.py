@@ -22,6 +22,7 @@ from mull.engine.native import devices, library, selfcheck
 from mull.errors import Interrupted, MullError, TemplateError
 from mull.events import Loading, Notice
 from mull.fs import trace
+from mull.fs.cleanup import closed_on_failure
 from mull.fs.file_stamp import stamps
 from mull.fs.paths import state_dir
 from mull.models.naming.filenames import part_paths
@@ -315,11 +316,8 @@ def _read(
             from mull.models.memory.fit import GOOD_CTX
 
             model = weights(wanted)
-            try:
+            with closed_on_failure(model):
                 check_context(model, wanted, settings.ctx or min(wanted.ctx or GOOD_CTX, GOOD_CTX))
-            except BaseException:
-                model.close()
-                raise
             return model
 
         tried = layers if settings.gpu_layers is None else None
@@ -327,11 +325,8 @@ def _read(
     library.bindings()  # imported before the threads part: imports run one at a time
     planning = BackgroundJob("plan", plan_and_import)
     model = weights(settings)
-    try:
+    with closed_on_failure(model):
         return model, planning.result()
-    except BaseException:
-        model.close()
-        raise
 
 
 def _import_for_first_token() -> None:

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 from mull.batch.lines import Id, Line
 from mull.errors import UsageError
 from mull.fs.atomic import PRIVATE, open_atomic
+from mull.fs.cleanup import closed_on_failure
 from mull.fs.json_text import parse_json
 from mull.fs.lock import lock_file
 from mull.fs.out_file import descriptor, duplicate
@@ -78,7 +79,7 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Ea
     if (opened := descriptor(path)) is not None:  # a stream, like stdout: nothing in it is read or cut off
         return FileIO(duplicate(opened), "wb"), Earlier(path)
     file, notices = _open_locked(path)
-    try:
+    with closed_on_failure(file):
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file, Earlier(path)
         if overwrite:
@@ -101,9 +102,6 @@ def open_results(path: Path, model: str, *, overwrite: bool) -> tuple[FileIO, Ea
             file.truncate(length)
             return file, Earlier(path, finished, notices)
         _rewrite(path, model, file)
-    except BaseException:
-        file.close()
-        raise
     file.close()  # it is no longer the file at that path
     return _open_locked(path)[0], Earlier(path, finished, notices)
 
@@ -112,7 +110,7 @@ def _open_locked(path: Path) -> tuple[FileIO, tuple[str, ...]]:
     """The file, open for appending and locked if it is a regular one, and a notice where locks do not work."""
     while True:
         file = _open_to_append(path)
-        try:
+        with closed_on_failure(file):
             opened = os.fstat(file.fileno())
             if not stat.S_ISREG(opened.st_mode):
                 return file, ()
@@ -120,9 +118,6 @@ def _open_locked(path: Path) -> tuple[FileIO, tuple[str, ...]]:
             if path.exists() and os.path.samestat(path.stat(), opened):
                 note = f"{path} lies where files cannot be locked; let no other mull write to it meanwhile."
                 return file, () if works else (note,)
-        except BaseException:
-            file.close()
-            raise
         file.close()  # its last writer has replaced it since it was opened
 
 

@@ -37,6 +37,7 @@ from mull.chat_template.limits import (
 from mull.chat_template.special_texts import SpecialTexts
 from mull.chat_template.wire import pack, read_answer, write_request
 from mull.errors import Interrupted, TemplateError
+from mull.fs.cleanup import closed_on_failure
 
 SECONDS = 0.8  # of processor time, for all renderings of one source; published templates take up to 0.07
 PER_RENDERING, PER_SECOND, PER_CHARACTER = 0.006, 0.1, 1e-6  # what comes back to it
@@ -200,7 +201,7 @@ class _Child:
             target=self._exchange, args=(data, most, answers), name="mull-template", daemon=True
         )
         reason = ""
-        try:
+        with closed_on_failure(self):
             thread.start()
             while thread.is_alive() and not reason:
                 thread.join(POLL_SECONDS)
@@ -211,9 +212,6 @@ class _Child:
                     reason = TOO_LONG
                 elif sys.platform != "linux" and now > began + WATCH_AFTER and self._memory() > 2 * memory:
                     reason = TOO_LARGE
-        except BaseException:
-            self.close()
-            raise
         if answers and not reason:
             self._fresh = False
             return answers[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
@@ -43,6 +43,22 @@ def _no_dash(parameter: typer.CallbackParam, value: Any, hint: str) -> Any:
         name = parameter.opts[-1] if parameter.param_type_name == "option" else str(parameter.metavar)
         raise UsageError("usage_error", f"{name}: - is not a file.", hint)
     return value
+
+
+def each_parsed(spelling: str, parse: Callable[[str], object], example: str) -> Any:
+    """A callback of a repeatable option. Raises UsageError with what a value has to be, as `parse` says it."""
+
+    def check(values: list[str] | None) -> list[str] | None:
+        for value in values or ():
+            try:
+                parse(value)
+            except ValueError as error:
+                raise UsageError(
+                    "usage_error", f"{spelling} takes {error}.", f"For example: {example}"
+                ) from error
+        return values or None
+
+    return check
 
 
 def check_texts(values: Mapping[str, Any]) -> None:

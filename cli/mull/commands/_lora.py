@@ -7,22 +7,17 @@ from typing import Annotated
 
 import typer
 
+from mull.commands._argument_checks import each_parsed
 from mull.errors import UsageError
 from mull.settings import parse_lora
 
 
-def _checked(values: list[str] | None) -> list[str] | None:
-    """The callback. Raises UsageError for what names no adapter."""
-    for value in values or ():
-        if not value:
-            hint = "A variable of the shell may be unset; leave the option out."
-            raise UsageError("usage_error", "The path after --lora is empty.", hint)
-        try:
-            parse_lora(value)
-        except ValueError as error:
-            hint = "For example: --lora style.gguf, or --lora style.gguf=0.5."
-            raise UsageError("usage_error", f"--lora takes {error}.", hint) from error
-    return values or None
+def _adapter(value: str) -> None:
+    """Raises UsageError for an empty path, ValueError for what else names no adapter."""
+    if not value:
+        hint = "A variable of the shell may be unset; leave the option out."
+        raise UsageError("usage_error", "The path after --lora is empty.", hint)
+    parse_lora(value)
 
 
 Lora = Annotated[
@@ -31,7 +26,7 @@ Lora = Annotated[
         "--lora",
         metavar="FILE[=SCALE]",
         help="Apply a LoRA adapter (.gguf) to the model (repeatable).",
-        callback=_checked,
+        callback=each_parsed("--lora", _adapter, "--lora style.gguf, or --lora style.gguf=0.5."),
     ),
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mull.errors import UsageError
+from mull.commands._argument_checks import each_parsed
 from mull.settings import LIMITS, parse_bias
 
 
@@ -23,17 +23,6 @@ def number(name: str, *spellings: str, metavar: str = "N", help: str) -> Any:  #
     return typer.Option(
         *spellings, metavar=metavar, min=low, max=high, help=help, show_default=False, callback=no_nan
     )
-
-
-def _biases(values: list[str] | None) -> list[str] | None:
-    """A callback of --logit-bias. Raises UsageError for what is no bias."""
-    for value in values or ():
-        try:
-            parse_bias(value)
-        except ValueError as error:
-            hint = "For example: --logit-bias 42=-inf, or --logit-bias Paris=2."
-            raise UsageError("usage_error", f"--logit-bias takes {error}.", hint) from error
-    return values or None
 
 
 Temperature = Annotated[
@@ -171,6 +160,6 @@ LogitBias = Annotated[
         "--logit-bias",
         metavar="TOKEN=VALUE",
         help="Add to the logits of a token (its id or its text); -inf bans it (repeatable).",
-        callback=_biases,
+        callback=each_parsed("--logit-bias", parse_bias, "--logit-bias 42=-inf, or --logit-bias Paris=2."),
     ),
 ]

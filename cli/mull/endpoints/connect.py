@@ -19,6 +19,7 @@ from mull.endpoints.errors import ServerError
 from mull.endpoints.url import ServerUrl
 from mull.endpoints.wire import POLL
 from mull.errors import Interrupted
+from mull.fs.cleanup import closed_on_failure
 
 CONNECT_SECONDS = 10.0
 
@@ -77,11 +78,8 @@ def _to_socket(path: str) -> socket.socket:
     """A connection to a Unix socket. Raises OSError, also where the path is longer than an address may be."""
     made = socket.socket(socket.AF_UNIX)
     made.settimeout(CONNECT_SECONDS)
-    try:
+    with closed_on_failure(made):
         made.connect(path)
-    except BaseException:
-        made.close()
-        raise
     return made
 
 
@@ -134,11 +132,8 @@ def _proxied(url: ServerUrl, *, private: bool) -> Connection | None:
 def _encrypted(plain: socket.socket, host: str) -> socket.socket:
     from mull.endpoints import tls
 
-    try:
+    with closed_on_failure(plain):
         return tls.context().wrap_socket(plain, server_hostname=host)
-    except BaseException:
-        plain.close()
-        raise
 
 
 def interruptibly(work: Callable[[], T], control: TurnControl | None, discard: Callable[[T], object]) -> T:
