@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mull.conversation.preferences import Preferences
     from mull.events import Done, Event
     from mull.models.resolved import Resolved
+    from mull.settings import AnswerFormat
     from mull.terminal.console.streams import Streams
     from mull.terminal.views.base import OutputForm
 
