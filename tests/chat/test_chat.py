@@ -138,6 +138,23 @@ def test_an_answer_continues_where_it_was_cut(chat: Chat, thinker: Path, kept: S
     assert [turn.id for turn in kept.branch(session.id)] == [whole.id]
 
 
+def test_a_long_answer_is_not_painted_again(chat: Chat, tmp_path: Path) -> None:
+    """Of 40 paragraphs that were cut, the last one comes again, and what follows."""
+    paragraphs = [f"Paragraph {number} of the answer.\n\n" for number in range(1, 51)]
+    model = write_scripted(tmp_path / "long.gguf", paragraphs, template=CHATML, n_ctx=4096, name="long")
+    with chat(model) as terminal:
+        terminal.say("/set max_tokens 40")
+        terminal.say("tell me")
+        terminal.shows("/continue continues it")
+        terminal.say("/set max_tokens none")
+        terminal.say("/continue")
+        terminal.shows("Paragraph 50 of the answer.")
+        painted = "\n".join(terminal.everything())
+        terminal.leave()
+    assert [painted.count(f"Paragraph {number} of") for number in (1, 20, 39, 41, 50)] == [1, 1, 1, 1, 1]
+    assert painted.index("/continue") < painted.index("…\n") < painted.index("Paragraph 41 of")
+
+
 def test_an_edited_answer_is_continued(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\ncase "$1" in *answer.md) printf "Well:\\n\\n\\n" > "$1";; esac\n')

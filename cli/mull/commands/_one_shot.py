@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from mull.commands._prompt_template import AppliedTemplate
     from mull.commands._run_config import RunConfig
     from mull.commands._session import Setup
-    from mull.conversation.conversation import Conversation, Query
+    from mull.conversation.conversation import Query
     from mull.conversation.preferences import Preferences
     from mull.events import Done, Event
     from mull.models.resolved import Resolved
-    from mull.settings import AnswerFormat
     from mull.terminal.console.streams import Streams
     from mull.terminal.views.base import OutputForm
 
@@ -94,6 +93,7 @@ def _ask(
     `started`: the model, where it is loading already.
     """
     started = started or _head_start(run)
+    from mull.commands._query import query_of
     from mull.commands._session import offering, open_sessions, set_up
 
     on_stderr = not VIEWS[form].is_json  # errors, notices and figures
@@ -108,8 +108,7 @@ def _ask(
             _check_supported(setup.backend, setup.conversation.preferences)
             setup.backend.start()  # it loads while the input is being read
             question = read()
-            query = _query(question, setup.conversation, begun)
-            _check_beginning(query, run.preferences.answer_format, is_new=bool(begun))
+            query = query_of(question, setup.conversation, begun, run.preferences.answer_format)
             if setup.resolved.chosen_by == "builtin" and not question.empty:
                 check_for_pebble(
                     question.text,
@@ -264,26 +263,6 @@ def _offer_packaged(setup: Setup, streams: Streams) -> None:
 
         if text := offer("mull -m"):
             streams.note(f"{text} …")
-
-
-def _query(question: UserInput, conversation: Conversation, begun: str) -> Query:
-    from mull.conversation.conversation import Query
-    from mull.messages import Message
-
-    if question.empty:
-        return conversation.go_on()
-    beginning = Message("assistant", begun, partial=True) if begun else None
-    return Query(question.text, question.files, material=question.material, begun=beginning)
-
-
-def _check_beginning(query: Query, answer_format: AnswerFormat | None, *, is_new: bool) -> None:
-    """Raises UsageError where no answer of the format begins as this one does. `is_new`: with --prefill."""
-    if query.begun is None or answer_format is None:
-        return
-    from mull.structured.beginning import check_beginning
-
-    other = "Give --prefill another text" if is_new else "Ask again without --continue"
-    check_beginning(query.begun.content, answer_format, f"{other}, or leave the format out.")
 
 
 def _answer(

@@ -21,6 +21,7 @@ from mull.commands._argument_checks import check_texts
 from mull.commands._choices import EffortChoice, KvChoice, ThinkingChoice
 from mull.commands._keep_alive import KeepAlive
 from mull.commands._lora import Lora
+from mull.commands._panels import PANEL_OF
 from mull.commands._sampling_options import (
     AdaptiveDecay,
     AdaptiveTarget,
@@ -290,27 +291,10 @@ def reasoning_ask(reason: bool | None, effort: Effort | None, budget: int | None
     return ReasoningAsk(on=True if effort is not None else reason, effort=effort, budget=budget)
 
 
-_PANELS = {
-    "Model and context": "model ctx threads gpu_layers device kv_type lora draft no_draft chat_template no_cache "
-    "keep_alive",
-    "Prompt": "system files template params prefill",
-    "Thinking": "reason effort think_budget thinking thinking_file",
-    "Sampling": "max_tokens temperature top_k top_p min_p repeat_penalty presence_penalty frequency_penalty "
-    "dry_multiplier seed stop loop_guard",
-    "More samplers": "typical_p top_n_sigma xtc_probability xtc_threshold dynatemp_range dynatemp_exponent mirostat "
-    "mirostat_tau mirostat_eta adaptive_target adaptive_decay logit_bias",
-    "Answer format": "schema regex choice grammar lark format schema_prompt logprobs",
-    "Conversation": "resume continue_answer session no_save",
-    "Output": "json jsonl extract extract_last extract_lang output markdown math stats quiet",
-}
-"""The groups of a command's options in `--help`, for commands that take all of these; by the names of the fields."""
-_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names.split()}
-
-
 def _in_panel(name: str, hint: Any) -> Any:
     """The flag's type, with its group. Copied, as commands with few options show them in one list."""
     option = copy.copy(hint.__metadata__[0])
-    option.rich_help_panel = _PANEL_OF.get(name, option.rich_help_panel)
+    option.rich_help_panel = PANEL_OF.get(name, option.rich_help_panel)
     return Annotated[hint.__origin__, option]
 
 
@@ -323,7 +307,7 @@ def _parameters(kind: type[TurnFlags]) -> Sequence[inspect.Parameter]:
         )
         for f, hint in zip(fields(kind), get_type_hints(kind, include_extras=True).values(), strict=True)
     ]
-    places = {name: place for place, name in enumerate(_PANEL_OF)}
+    places = {name: place for place, name in enumerate(PANEL_OF)}
     return sorted(flags, key=lambda flag: places.get(flag.name, len(places)))
 
 

@@ -78,7 +78,7 @@ class _Attempt:
             control = TurnControl()
             try:
                 began = time.monotonic()
-                done = chat.show(self._events(control, policy), control)
+                done = chat.show(self._events(control, policy), control, self._shown())
                 chat.finished(time.monotonic() - began)
                 _comment(chat, done)
             except ContextOverflow:  # by the server's own count, where the estimate was lower
@@ -89,6 +89,14 @@ class _Attempt:
                 if policy == "summarize":
                     context_full.summarize(chat, self._query)
                     policy = "drop"  # in case the summary is not enough
+
+    def _shown(self) -> int:
+        """Characters of a continued answer that are on the screen: those before the first that was edited."""
+        last, begun = self._chat.conversation.last, self._query.begun
+        if last is None or begun is None:
+            return 0
+        pairs = enumerate(zip(last.answer, begun.content, strict=False))
+        return next((i for i, (old, new) in pairs if old != new), min(len(last.answer), len(begun.content)))
 
     def _asks_again(self) -> bool:
         """Whether to ask a question that the server has refused again, once, with fewer turns before it."""

@@ -114,8 +114,8 @@ class Chat:
             self.blank_line()
             self.note("(stopped)")
 
-    def show(self, events: Iterator[Event], control: TurnControl) -> Done:
-        """Draw a turn as it comes. Raises what the turn raises, and `keys.Leave`."""
+    def show(self, events: Iterator[Event], control: TurnControl, shown: int = 0) -> Done:
+        """Draw a turn as it comes; `shown`: see `ViewOptions`. Raises what the turn raises, and `keys.Leave`."""
         preferences = self.conversation.preferences
         view = open_view(
             "text",
@@ -129,6 +129,7 @@ class Chat:
                 typeahead=self.typeahead,
                 frame=self.frame,
                 turn=self.turn,
+                shown=shown,
             ),
         )
         self.blank_line()

@@ -49,7 +49,7 @@ def render(
 
 
 class MarkdownStream:
-    """An answer in Markdown; see `live.AnswerBody`.
+    """An answer in Markdown; see `bodies.AnswerBody`.
 
     `math`: formulas as Unicode text, where it has it. `tone`: a style for all of the text, which keeps of its own
     styles only what says something: emphasis, code, links. `margin`: the columns that the caller leaves free at the

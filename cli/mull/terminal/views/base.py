@@ -47,7 +47,7 @@ class ViewOptions:
 
     `quiet`: no notices and no progress. `typeahead` collects what the user types meanwhile; without it, keys that mean
     nothing during a turn are dropped. `frame`: the input's, which stays when the turn has ended. `turn` gets the turn's
-    lines, to draw them again.
+    lines, to draw them again. `shown`: characters at the answer's beginning that the screen has already.
     """
 
     streams: Streams
@@ -60,6 +60,7 @@ class ViewOptions:
     typeahead: Typeahead | None = None
     frame: InputFrame | None = None
     turn: LastTurn | None = None
+    shown: int = 0
 
 
 MakeView = Callable[[ViewOptions], TurnView]

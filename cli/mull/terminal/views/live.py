@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from mull.events import AnswerDelta, Done, Event, Notice, ThinkingDelta
 from mull.settings import ThinkingView
@@ -22,26 +22,18 @@ from mull.terminal.input.keys import Key
 from mull.terminal.input.turn_input import TurnInput
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import TurnView, ViewOptions, show_each
+from mull.terminal.views.bodies import AnswerBody, answer_bodies
 from mull.terminal.views.input_frame import InputFrame
 from mull.terminal.views.live_region import LiveRegion
 from mull.terminal.views.stderr_thinking import StderrThinking
 from mull.terminal.views.thinking_panel import ThinkingPanel, ThoughtText
 from mull.terminal.views.turn_bar import TurnBar
 from mull.terminal.views.turn_lines import TurnLines
-from mull.terminal.views.wrapping import TextStream, WrappedText
+from mull.terminal.views.wrapping import WrappedText
 
 FIRST_PAINT_SECONDS = 0.15  # a turn that begins to answer sooner shows no progress line
 HINT_ROWS = 6  # a screen with fewer rows shows no hints
 TAIL_SHARE = 0.6  # of the screen; the first lines of a longer unfinished tail go to the scrollback
-
-
-class AnswerBody(Protocol):
-    """How an answer becomes lines: `TextStream` (unchanged) or `MarkdownStream`. `parts`: a whole one."""
-
-    def feed(self, text: str) -> None: ...
-    def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]: ...
-    def finish(self, columns: int) -> list[str]: ...
-    def parts(self, source: str, columns: int) -> list[list[str]]: ...
 
 
 def live_view(options: ViewOptions) -> TurnView:
@@ -58,7 +50,7 @@ def live_view(options: ViewOptions) -> TurnView:
             streams,
             streams.stdout_style,
             panel=thinking if streams.stderr_live and (thinking == "show" or not quiet) else None,
-            body=(lambda: _markdown(streams, options)) if options.markdown else TextStream,
+            body=answer_bodies(options),
             thoughts=(lambda: _thoughts(streams, options)) if options.markdown else WrappedText,
             quiet=quiet,
             typeahead=options.typeahead,
@@ -336,12 +328,6 @@ class LiveScreen:
             out.flush()
 
         return write
-
-
-def _markdown(streams: Streams, options: ViewOptions) -> AnswerBody:
-    from mull.terminal.markdown.stream import MarkdownStream
-
-    return MarkdownStream(streams.stdout_style, unicode=streams.unicode, math=options.math, margin=1)
 
 
 def _thoughts(streams: Streams, options: ViewOptions) -> ThoughtText:
