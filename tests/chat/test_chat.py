@@ -149,7 +149,7 @@ def test_a_long_answer_is_not_painted_again(chat: Chat, tmp_path: Path) -> None:
         terminal.say("/set max_tokens none")
         terminal.say("/continue")
         terminal.shows("Paragraph 50 of the answer.")
-        painted = "\n".join(terminal.everything())
+        painted = "\n".join(terminal.everything)
         terminal.leave()
     assert [painted.count(f"Paragraph {number} of") for number in (1, 20, 39, 41, 50)] == [1, 1, 1, 1, 1]
     assert painted.index("/continue") < painted.index("…\n") < painted.index("Paragraph 41 of")

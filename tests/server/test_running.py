@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from mull.server import listen
+from mull.settings import DEFAULT_SAMPLING
 from tests.conftest import Run
 from tests.server.conftest import ANSWER, COMPLETIONS, RunningServer, Start, body
 from tests.waiting import PATIENCE, wait_for
@@ -69,7 +70,7 @@ def test_the_config_of_a_model_and_its_aliases_hold_for_requests(
     )
     server = start_server("-m", thinker, env={"MULL_CONFIG_DIR": str(tmp_path)})
     params = server.client.get("/props?model=quick").json()["default_generation_settings"]["params"]
-    assert (params.get("temperature"), params.get("top_k")) == (0.25, None)
+    assert (params["temperature"], params["top_k"]) == (0.25, DEFAULT_SAMPLING.top_k)
     answered = server.ask(model="quick")
     assert (answered.status_code, answered.json()["choices"][0]["message"]["content"]) == (200, ANSWER)
     assert server.ask(model="other").status_code == 404

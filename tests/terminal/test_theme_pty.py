@@ -84,6 +84,20 @@ def test_ctrl_d_while_the_terminal_answers_leaves(home: dict[str, str], answer: 
     assert "rgb:" not in terminal.text
 
 
+def test_a_list_asks_nothing_and_takes_what_the_terminal_said_before(home: dict[str, str]) -> None:
+    """A question would read what is typed for the shell meanwhile."""
+    with mull_in(home, ["config", "list"], BLACK) as terminal:
+        assert terminal.exit() == 0
+    assert b"]11;?" not in terminal.bytes
+    assert ACCENT["dark"] not in terminal.bytes
+    with mull_in(home, ["--no-save"], BLACK) as terminal:
+        terminal.wait(lambda: terminal.at_prompt, "the prompt")
+    with mull_in(home, ["config", "list"], WHITE) as terminal:
+        assert terminal.exit() == 0
+    assert b"]11;?" not in terminal.bytes
+    assert ACCENT["dark"] in terminal.bytes
+
+
 def test_slash_theme_changes_the_prompt_at_once(home: dict[str, str]) -> None:
     with mull_in(home, ["--no-save"], BLACK) as terminal:
         terminal.wait(lambda: terminal.at_prompt, "the prompt")
