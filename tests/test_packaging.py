@@ -44,6 +44,9 @@ def test_the_wheel_has_all_data_files_and_no_other_package(built: Mapping[str, P
     names = zipfile.ZipFile(built["wheel"]).namelist()
     assert {"mull/app.py", "mull/models.toml", "mull/data/pebble.gguf", "mull/data/amx_tiles.h"} <= set(names)
     assert "mull/session.schema.json" in names
+    suites = {path.name for path in (ROOT / "cli" / "mull" / "data" / "suites").glob("*.jsonl")}
+    assert len(suites) >= 8
+    assert {f"mull/data/suites/{name}" for name in suites} <= set(names)
     assert set(SHARED) <= {name.partition(".data/data/")[2] for name in names}
     inside = [name for name in names if ".dist-info" not in name and ".data/data/" not in name]
     assert {name.split("/")[0] for name in inside} == {"mull"}

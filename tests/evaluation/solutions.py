@@ -1,4 +1,4 @@
-"""A solution of every question of the suite `code`, written independently of its expected results."""
+"""A solution of every question of the suite `code`; the expected results in the suite were written by hand."""
 
 from __future__ import annotations
 

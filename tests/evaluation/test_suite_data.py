@@ -1,7 +1,7 @@
 """The suites of the package: enough items of every level, no near-duplicates, and answers that a program finds too.
 
-`checks.json` has an expression for each item that can be computed; it is written for the prompt, without a look at the
-answer, and evaluated with the solvers of `solvers.py`. `solutions.py` has a solution of each programming question.
+`checks.json` has an expression for each item that can be computed, evaluated with the solvers of `solvers.py`; the
+answers in the suites were written by hand. `solutions.py` has a solution of each programming question.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _NOT = re.compile(
 )
 _LISTED = re.compile(r"^\s*(?:,|/|-|\bor\b|\band\b|&)", re.IGNORECASE)
 _ENDS = re.compile(
-    r"\b(?:is|are|was|be|now|finally|to|faces|facing)(?: (?:a|the|on|in))?[\s\"'(]*$", re.IGNORECASE
+    r"(?:\b(?:is|are|was|be|now|finally|to|faces|facing)(?: (?:a|the|on|in))?|:)[\s\"'(]*$", re.IGNORECASE
 )
 _AFTER_LETTER = r"(?:or|and|is|because|fits|as|since|seems|would)\b"
 _LONGEST_SENTENCE = 2_000  # characters; of a longer one the end is read

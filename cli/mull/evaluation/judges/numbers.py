@@ -38,6 +38,12 @@ _LEADS = re.compile(
 _CLAIM = re.compile(r"\b(?:is|are|was|were|has|have|makes?|gives?)\b[^:\d]*\d[^:]*[^\W\d_]{2,}\s*$")
 _BASE = re.compile(r"\b(?:out )?of (?:the )?(?:first |last |total )?\d[\d,.]*\d|\b(?:out )?of (?:the )?\d")
 _UNIT = re.compile(r"\s?([^\W\d_]+|°[CFK]?|%)")
+_CLOCK = re.compile(r"(?<![\d:])(?:[01]?\d|2[0-4]):[0-5]\d(?![\d:])(?: ?[ap]\.?m\b)?", re.IGNORECASE)
+_RATE = re.compile(
+    r"\b(?:after|with|at|from|including|minus|less) (?:an? |the )?"
+    r"(?:\d[\d.]* ?(?:%|percent) [a-z]+|[a-z]+ of \d[\d.]* ?(?:%|percent))",
+    re.IGNORECASE,
+)
 _MOST_DIGITS = 100
 
 
@@ -96,7 +102,8 @@ def says_number(found: Statement, answer: str) -> bool:
     """Whether the number that the statement gives is the expected one."""
     (wanted,) = parsed(answer)
     fraction = _as_fraction(answer)
-    zone = next((zone for zone in _zones(found) if numbers(zone)), None)
+    zones = [zone for zone in _zones(found) if numbers(zone)]
+    zone = next((zone for zone in zones if numbers(_CLOCK.sub(" ", zone))), zones[0] if zones else None)
     if zone is None:
         return spoken_numbers(found.text)[-1:] == [wanted]
     chosen = _chosen(_prepared(zone), wanted, first=found.marked)
@@ -144,7 +151,7 @@ def _stands_alone(found: Statement) -> bool:
 def _chosen(sentence: str, wanted: Fraction, *, first: bool) -> list[Number]:
     """The number that a sentence gives as its answer; two readings around "≈"; none if it names alternatives."""
     text = sentence
-    for shorter in (_without_asides, _before_reason, _before_details, _without_bases):
+    for shorter in (_without_asides, _without_circumstances, _before_reason, _before_details, _without_bases):
         if numbers(changed := shorter(text)):
             text = changed
     if spaced := list(_SPACED.finditer(text)):
@@ -158,6 +165,11 @@ def _chosen(sentence: str, wanted: Fraction, *, first: bool) -> list[Number]:
 
 def _without_asides(text: str) -> str:
     return _ASIDE.sub(" ", text)
+
+
+def _without_circumstances(text: str) -> str:
+    """It takes 137 minutes and leaves at 10:48; it costs 60 euros after a discount of 25%."""
+    return _RATE.sub(" ", _CLOCK.sub(" ", text))
 
 
 def _before_reason(text: str) -> str:

@@ -29,7 +29,7 @@ _CORRECTION = re.compile(
 )
 _CLOSING = re.compile(
     r"""\blet\sme\sknow\b|\bhope\sth(?:is|at)\shelps|\bfeel\sfree\b|\bwould\syou\slike\b|\banything\selse\b|\bhappy\sto\shelp"""
-    r"""|\bif\syou\s(?:have|need|want|would)\b|\bglad\sto\b|\bgood\sluck\b|\byou're\swelcome\b""",
+    r"""|\bif\syou\s(?:have|need|want|would)\b|\bglad\sto\b|\bgood\sluck\b|\byou're\swelcome\b|^(?:fun\sfact|note|explanation|reason|reasoning|source)s?:""",
     re.IGNORECASE,
 )
 CONCLUSION = re.compile(

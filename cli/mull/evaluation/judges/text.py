@@ -35,9 +35,11 @@ _FILLERS = {
     "by",
 }
 _NOT = {"not", "n't", "isn", "wasn", "aren", "never", "neither", "nor", "except", "without", "t"}
-_ENDS = re.compile(r"\b(?:is|was|are|were|called|named|by|in|from)\b", re.IGNORECASE)
+_ENDS = re.compile(r"\b(?:is|it's|be|was|are|were|called|named|by|in|from)\b", re.IGNORECASE)
 _NAMES = re.compile(r"\b(?:is|was|are|were)(?: the)? (?:[A-Z][\w'-]*)(?: [A-Z][\w'-]*){0,3}[.!]?$")
 _ASIDE = re.compile(r"\([^()]*\)")
+_CLAUSE = re.compile(r", (?:which|who|where|whose)\b[^,]*$", re.IGNORECASE)
+_VERBS = {"is", "was", "are", "were", "has", "have", "had"}
 _PAIRS = ({"yes", "no"}, {"true", "false"})
 
 
@@ -107,22 +109,29 @@ def _is_letter(parts: list[str], letter: str) -> bool:
 def _states(sentence: str, wanted: list[str], accepted: Sequence[list[str]]) -> bool:
     """Whether the sentence has the words, neither denied nor beside another answer."""
     text = words(re.sub(r"n't\b", " not", folded(sentence)).replace("/", " or "))
+    if (head := _CLAUSE.sub("", sentence)) != sentence and 0 < len(words(head)) <= 3:
+        text = words(head)  # The Sava, which joins the Danube
     places = [
         place for place in range(len(text) - len(wanted) + 1) if text[place : place + len(wanted)] == wanted
     ]
-    sure = [place for place in places if not _denied(text[:place])]
+    sure = [place for place in places if not _denied(text[:place], text[place:])]
     return bool(sure) and not any(_has_rival(text, place, place + len(wanted), accepted) for place in places)
 
 
-def _denied(before: list[str]) -> bool:
-    """Whether the words before an answer deny it: "not", "rather than", "instead of"."""
+def _denied(before: list[str], after: list[str]) -> bool:
+    """Whether the words around an answer deny it: "not", "rather than", "instead of", "not … but"."""
+    if "but" in after[:12] and _NOT.intersection(before[-5:]):
+        return True
     near = [word for word in before[-4:] if word not in _FILLERS]
     last = near[-1:] or [""]
     return last[0] in _NOT or before[-2:] in (["rather", "than"], ["instead", "of"], ["than", "the"])
 
 
 def _has_rival(text: list[str], start: int, end: int, accepted: Sequence[list[str]]) -> bool:
-    """Whether "or" joins the answer to something that is not an accepted answer, too."""
+    """Whether "or", or the "and" of a list, joins the answer to something that is not an accepted answer, too."""
+    joined = text[end : end + 1] == ["and"] or "and" in text[max(0, start - 2) : start]
+    if joined and len(text) <= end - start + 5 and not _VERBS.intersection(text):
+        return True
     after = end
     while after < len(text) and text[after] in _FILLERS:
         after += 1
