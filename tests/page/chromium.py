@@ -66,7 +66,7 @@ class Browser:
         os.close(theirs_out)
         self._pending = b""
         self._number = 0
-        self._tab = ""
+        self._tab = self._target = ""
         self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
@@ -84,19 +84,36 @@ class Browser:
             self._process.wait()
 
     def open(self, page: Path, *, width: int = 900, height: int = 1000, **media: str) -> None:
-        """Show a page in a new tab. `media`: `scheme="dark"`, `kind="print"`."""
+        """Show a page in a new tab, in place of the one before. `media`: `scheme="dark"`, `kind="print"`."""
+        before, self._target = self._target, ""
         made = self.call("Target.createTarget", tab=False, url="about:blank")
+        self._target = made["targetId"]
+        if before:
+            self.call("Target.closeTarget", tab=False, targetId=before)
         attached = self.call("Target.attachToTarget", tab=False, targetId=made["targetId"], flatten=True)
         self._tab = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        features = [{"name": "prefers-color-scheme", "value": media.get("scheme", "light")}]
-        self.call("Emulation.setEmulatedMedia", media=media.get("kind", ""), features=features)
+        self.prefer(media.get("scheme", "light"), media.get("kind", ""))
         self.events.clear()
         self.call("Page.navigate", url=page.absolute().as_uri())
-        self._until(lambda: any(one["method"] == "Page.loadEventFired" for one in self.events))
+        self._until(self._loaded)
+
+    def follow(self, script: str) -> None:
+        """Run a script that leads to another page, and wait until that one is loaded."""
+        self.events.clear()
+        self.run(f"setTimeout(() => {{ {script} }}), 0")  # an answer comes from the page that was asked
+        self._until(self._loaded)
+
+    def _loaded(self) -> bool:
+        return any(one["method"] == "Page.loadEventFired" for one in self.events)
+
+    def prefer(self, scheme: str, kind: str = "") -> None:
+        """What the system prefers, `light` or `dark`, and the kind of medium; an open page follows."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.call("Emulation.setEmulatedMedia", media=kind, features=features)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page, in a world where the page's policy does not hold."""

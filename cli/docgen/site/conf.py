@@ -14,6 +14,7 @@ html_title = "mull"
 language = "en"
 extensions = ["myst_parser"]
 nitpicky = True
+smartquotes = False
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 
