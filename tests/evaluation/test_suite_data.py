@@ -19,6 +19,8 @@ import jsonschema
 import pytest
 
 import mull
+from mull.evaluation.judge import judge
+from mull.evaluation.suites import read_suite
 from tests.evaluation import solutions, solvers
 
 FOLDER = Path(mull.__file__).parent / "data" / "suites"
@@ -136,3 +138,15 @@ def test_the_solvers_refuse_a_puzzle_with_two_answers() -> None:
     assert solvers.follows("A a b", "A b c", conclusion="A a c") == "yes"
     assert solvers.follows("A a b", "A c b", conclusion="A a c") == "no"
     assert solvers.island("A B", lambda w: {"A": w["A"] == w["B"]}, of="B") == "knight"
+
+
+@pytest.mark.parametrize("suite", ["arithmetic", "words", "logic", "reading", "extraction", "knowledge"])
+def test_the_expected_answer_is_judged_right_in_its_usual_forms(suite: str) -> None:
+    forms = ("{}", "**{}**", "The answer is {}.", "Let me think about it.\n\nFinal answer: {}")
+    for question in read_suite(suite).questions:
+        if question.judge == "json":
+            assert judge(question, json.dumps(question.value)).right
+            continue
+        for answer, form in product(question.answers, forms):
+            assert judge(question, form.format(answer)).right, (question.id, form, answer)
+        assert not judge(question, "I don't know.").right
