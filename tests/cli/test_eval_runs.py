@@ -204,7 +204,7 @@ def test_a_folder_is_checked_before_a_question_is_asked(
 
 def test_a_model_that_loops_and_one_that_says_nothing(mull: Run, questions: Path, tmp_path: Path) -> None:
     loops = write_scripted(tmp_path / "loops.gguf", [" and", " so", " on"], template=CHATML, end=False)
-    silent = write_scripted(tmp_path / "silent.gguf", [" ", ""], template=CHATML)
+    silent = write_scripted(tmp_path / "silent.gguf", [" "], template=CHATML)
     for model, unfinished in ((loops, 3), (silent, 0)):
         done = mull("eval", questions, "-m", model, "--max-tokens", 600, "--modes", "off", "--json")
         (run,) = json.loads(done.stdout)["runs"]

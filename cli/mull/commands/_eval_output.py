@@ -20,15 +20,20 @@ MOST_COMPARISONS = 12
 
 
 def show(
-    found: Sequence[Outcome], compared: Sequence[Comparison], streams: Streams, *, wrong: bool, quiet: bool
+    found: Sequence[Outcome],
+    compared: Sequence[Comparison],
+    streams: Streams,
+    *,
+    several: bool,
+    wrong: bool,
+    quiet: bool,
 ) -> None:
-    """The tables, then the sentences, which are notes: a pipe gets the rows alone."""
+    """The tables, then the sentences, which are notes: a pipe gets the rows alone. `several`: models were asked."""
     from mull.evaluation.outcome import in_words
     from mull.terminal.console.tables import Column, table
 
     if not found:
         return
-    several = len({outcome.model for outcome in found}) > 1
     best = max(outcome.accuracy for outcome in found)
     heads = [Column(head, leaves, right=head != "THINKING") for head, leaves in HEADS]
     rows = [_row(outcome, best) for outcome in found]

@@ -32,7 +32,7 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     Programs judge the answers. Shares have intervals of 95%, and a difference that chance explains is called none.
     An interrupted run shows what it has; --resume asks the rest.
     """
-    from mull.commands import _eval_output, _eval_resume
+    from mull.commands import _eval_code, _eval_output, _eval_resume
     from mull.commands._eval_ask import Asking
     from mull.commands._eval_folder import earlier, new_folder
     from mull.commands._eval_models import models_of
@@ -49,10 +49,13 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
         before = earlier(file)
         file, flags = _eval_resume.resumed(context, flags, before.run)
     plan, config = plan_of(file, flags), read_config()
+    plan, about_code = _eval_code.checked(plan, allow=flags.allow_code)
     run = run_config(flags, config)
     models = models_of(flags, run)
     quiet = run.quiet or flags.json
     run = run.announced(streams, quiet=quiet)
+    if about_code and not quiet:
+        streams.note(about_code)
     record = _record(words, plan, run, models, flags)
     if before is not None:
         _eval_resume.check_unchanged(before.run, record)
@@ -70,7 +73,7 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
         )
         write_object(streams, value)
     else:
-        _eval_output.show(found, compared, streams, wrong=flags.wrong, quiet=quiet)
+        _eval_output.show(found, compared, streams, several=len(models) > 1, wrong=flags.wrong, quiet=quiet)
     total = plan.answers_per_mode * sum(
         1 if model.name in asking.once else len(plan.modes) for model in models
     )
