@@ -242,3 +242,11 @@ def test_thinking_inside_the_content() -> None:
     events = (ThinkingDelta("Hm", 1), ThinkingDelta("m", 2), AnswerDelta("Yes", 1))
     deltas = [chunk["choices"][0]["delta"] for event in events for chunk in completion.chunks(event)]
     assert "".join(delta.get("content") or "" for delta in deltas) == "<think>\nHmm\n</think>\n\nYes"
+
+
+def test_a_beginning_that_cannot_match_its_format_is_a_wrong_request() -> None:
+    messages = [{"role": "user", "content": "Really?"}, {"role": "assistant", "content": "y"}]
+    assert read_request({"messages": messages, "guided_choice": ["yes", "no"]}).settings.continue_answer
+    with pytest.raises(MullError, match="No answer that matches the choices begins with “y”") as refused:
+        read_request({"messages": messages, "guided_choice": ["no", "never"]})
+    assert (refused.value.code, status_of(refused.value)) == ("beginning_misfit", 400)
