@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -293,6 +294,22 @@ def test_the_environment_holds_nothing_of_the_user(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SECRET_TOKEN", "s3cret")
     found = sandbox.run("import os\ndef f():\n    return dict(os.environ)", "f", [[]])
     assert "s3cret" not in str(found.results[0])
+
+
+@linux
+def test_a_killed_mull_leaves_no_code_behind() -> None:
+    code = "from mull.evaluation.sandbox.run import run\nrun('import time\\ntime.sleep(3600)', 'f', [])"
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        deadline = time.monotonic() + 60
+        while not (children := psutil.Process(parent.pid).children(recursive=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        parent.kill()
+        parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
 
 
 def test_where_nothing_is_isolated_code_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

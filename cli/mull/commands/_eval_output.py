@@ -84,7 +84,7 @@ def _show_suites(found: Sequence[Outcome], streams: Streams, *, several: bool) -
         Column(f"{outcome.model} {outcome.asked}" if several else outcome.asked.upper(), number, right=True)
         for number, outcome in enumerate(found)
     ]
-    names = dict.fromkeys(suite for outcome in found for suite in outcome.by_suite())
+    names = dict.fromkeys(suite for suite, _ in found[0].questions)
     streams.write("\n")
     table(
         streams,

@@ -42,6 +42,7 @@ def _isolated(request: dict[str, Any]) -> list[str]:
     if sys.platform == "linux":
         from mull.evaluation.sandbox import namespaces, seccomp
 
+        namespaces.die_with_parent()
         with suppress(OSError):
             if inside := namespaces.isolate(request["folder"]):
                 _wait(inside)

@@ -52,9 +52,13 @@ def isolate(folder: str) -> int:
     _write("/proc/self/gid_map", f"1000 {gid} 1")
     _change_root(folder)
     child = os.fork()  # the first process of its own namespace: with it, all others end
-    if child == 0:
-        libc().prctl(_PDEATHSIG, ctypes.c_ulong(_SIGKILL), 0, 0, 0)
+    die_with_parent()
     return child
+
+
+def die_with_parent() -> None:
+    """This process is killed when its parent has gone; new namespaces may have reset that."""
+    libc().prctl(_PDEATHSIG, ctypes.c_ulong(_SIGKILL), 0, 0, 0)
 
 
 def _write(path: str, text: str) -> None:
