@@ -116,6 +116,18 @@ Wrong = Annotated[
     bool, typer.Option("--wrong", help="Also list the wrong answers.", rich_help_panel="Output")
 ]
 
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="N",
+        min=0,
+        help="Show N replies of the safety suite for reading. Unset: 6 on a terminal and in JSON.",
+        rich_help_panel="Output",
+        show_default=False,
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class EvalFlags(TurnFlags):
@@ -131,8 +143,9 @@ class EvalFlags(TurnFlags):
     out: Out = None
     allow_code: AllowCode = False
     wrong: Wrong = False
+    sample: Sample = None
     json: Json = False
 
 
-SHOWN = frozenset({"wrong", "json", "quiet", "resume_run", "allow_code", "parallel", "file"})
+SHOWN = frozenset({"wrong", "sample", "json", "quiet", "resume_run", "allow_code", "parallel", "file"})
 """What may be given with --resume: it changes no answer."""

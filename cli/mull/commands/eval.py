@@ -32,7 +32,7 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     Programs judge the answers. Shares have intervals of 95%, and a difference that chance explains is called none.
     An interrupted run shows what it has; --resume asks the rest.
     """
-    from mull.commands import _eval_code, _eval_output, _eval_resume
+    from mull.commands import _eval_code, _eval_output, _eval_resume, _eval_safety
     from mull.commands._eval_ask import Asking
     from mull.commands._eval_folder import earlier, new_folder
     from mull.commands._eval_models import models_of
@@ -67,18 +67,23 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     found = _outcomes(plan, folder)
     compared = comparisons(found)
     failure = next(iter(asking.failures), None)
+    safety = _eval_safety.of(plan, folder, flags.sample, streams, json=flags.json)
     if flags.json:
         value = _eval_output.as_object(
             folder, found, compared, len(plan.questions), failure, stopped=control.stopped
         )
-        write_object(streams, value)
+        write_object(streams, {**value, **safety.as_json()})
     else:
-        _eval_output.show(found, compared, streams, several=len(models) > 1, wrong=flags.wrong, quiet=quiet)
+        with safety.around(streams, quiet=quiet):
+            _eval_output.show(
+                found, compared, streams, several=len(models) > 1, wrong=flags.wrong, quiet=quiet
+            )
     total = plan.answers_per_mode * sum(
         1 if model.name in asking.once else len(plan.modes) for model in models
     )
-    note = _eval_output.note(found, asking.once, len(plan.modes), total, stopped=control.stopped)
-    if note and not quiet:
+    if not quiet and (
+        note := _eval_output.note(found, asking.once, len(plan.modes), total, stopped=control.stopped)
+    ):
         streams.note(note)
     if control.stopped:
         raise typer.Exit(ExitCode.INTERRUPTED)
