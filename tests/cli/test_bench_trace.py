@@ -16,7 +16,8 @@ import pytest
 from mull.bench.stages import STAGES, timeline
 from mull.fs.trace import event
 from tests.conftest import Run
-from tests.waiting import wait_for
+from tests.model_files.random_model import SLOW, cached
+from tests.waiting import wait_for, wait_until_busy
 
 QUICK = ("bench", "--trace", "-m", "pebble", "--tokens", "8")
 LOADING = {"library check", "memory plan", "header and vocabulary", "weights", "chat template"}
@@ -84,6 +85,21 @@ def test_what_a_trace_does_not_measure_is_refused(mull: Run, arguments: tuple[st
     done = mull("bench", *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"--trace" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_a_stopped_answer_is_an_interruption(home: Mapping[str, str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mull", *QUICK[:2], "-m", cached(SLOW), "--tokens", "30000", "--json"],
+        stdout=subprocess.PIPE,
+        env={**home, "MULL_LOOP_GUARD": "false"},
+        start_new_session=True,
+    )
+    wait_until_busy(process.pid, 4)  # it decodes by then, for minutes
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert json.loads(out)["finish"] == "interrupted"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")

@@ -47,7 +47,7 @@ class Traced:
 
 
 def trace_question(flags: TurnFlags, tokens: int, file: str | None, streams: Streams, *, json: bool) -> int:
-    """Ask, and show where the time went; returns the process's exit code, 0 for any answer."""
+    """Ask, and show where the time went; returns the process's exit code, 0 for any answer that was not stopped."""
     from mull.fs.out_file import OutFile
 
     arguments = [*_arguments(flags), "--max-tokens", str(max(tokens, 1))]
@@ -64,7 +64,8 @@ def trace_question(flags: TurnFlags, tokens: int, file: str | None, streams: Str
     _show(traced, times, streams, json=json)
     if file is not None and not json:
         streams.note(f"The trace is in {file}. ui.perfetto.dev and about:tracing in Chromium open it.")
-    return int(traced.facts["exit_code"]) if "error" in traced.facts else ExitCode.OK
+    code = int(traced.facts["exit_code"])
+    return code if "error" in traced.facts or code == ExitCode.INTERRUPTED else ExitCode.OK
 
 
 def _arguments(flags: TurnFlags) -> Iterator[str]:
