@@ -106,6 +106,7 @@ def _bash(command: Any, words: Sequence[str]) -> Iterator[str]:
         return  # quoted in the middle of the word
     joined = [unquoted(word) for word in _rejoined(typed)]
     fixed = joined[-1][: len(joined[-1]) - len(unquoted(last))]
+    fixed = "" if fixed == "@" else fixed  # at the beginning of a word, bash replaces the @, too
     for value, _ in candidates(command, joined):
         if not value.lower().startswith(fixed.lower()):
             continue
