@@ -114,7 +114,9 @@ def show_card(path: Path, name: str | None) -> None:
     contents = load_contents(find_run(name), load_catalogue(paths.config_dir()))
     if not contents.groups:
         raise MullError(
-            "unknown_run", f"The run {contents.run.id} has no answers.", "mull eval --resume continues it."
+            "unknown_eval_run",
+            f"The run {contents.run.id} has no answers.",
+            "mull eval --resume continues it.",
         )
     with EvalFiles(card=path) as files:
         files.write(contents)

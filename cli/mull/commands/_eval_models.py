@@ -33,13 +33,22 @@ def models_of(flags: EvalFlags, run: RunConfig) -> list[EvalModel]:
     """Those of --models, else the one that -m, the environment or the config name."""
     if flags.models is None:
         resolved = run.model.resolve()
-        return [EvalModel(resolved.name, resolved)]
+        return _with_base([resolved], [resolved.reference], flags, run)
     if flags.model is not None:
         raise UsageError("conflicting_options", "-m and --models exclude each other.", "Give one of them.")
     names = [word.strip() for word in flags.models.split(",") if word.strip()]
     if not names:
         raise UsageError("usage_error", "--models names no model.", "Separate names with commas.")
     found = [run.model.resolve(name) for name in names]
+    return _with_base(found, names, flags, run)
+
+
+def _with_base(
+    found: Sequence[Resolved], names: Sequence[str], flags: EvalFlags, run: RunConfig
+) -> list[EvalModel]:
+    """The models by their names, and the base that they are compared with, last."""
+    if flags.against is not None:
+        found, names = [*found, run.model.resolve(flags.against)], [*names, flags.against]
     return [EvalModel(name, one) for name, one in zip(_unique(found, names), found, strict=True)]
 
 

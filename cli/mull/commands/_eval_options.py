@@ -112,6 +112,46 @@ AllowCode = Annotated[
         rich_help_panel=_ASKED,
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write a report to this .html file, or the plot alone to an .svg or .png.",
+        rich_help_panel="Output",
+        show_default=False,
+    ),
+]
+Card = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="FILE",
+        help="Write a card to this .md or .html file: the results, and what another needs to repeat them.",
+        rich_help_panel="Output",
+        show_default=False,
+    ),
+]
+RepeatCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--repeat-card",
+        metavar="FILE",
+        help="Ask again what a card (.md) says, and say what differs.",
+        rich_help_panel=_ASKED,
+        show_default=False,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="BASE",
+        help="Also ask the model's base, and say what differs: accuracy, refusals, thinking, tokens.",
+        rich_help_panel="Model and context",
+        show_default=False,
+    ),
+]
 Wrong = Annotated[
     bool, typer.Option("--wrong", help="Also list the wrong answers.", rich_help_panel="Output")
 ]
@@ -136,16 +176,22 @@ class EvalFlags(TurnFlags):
     suite: Suites = None
     limit: Limit = None
     models: Models = None
+    against: Against = None
     modes: Modes = "off,on"
     repeat: Repeat = 1
     parallel: Parallel = None
     resume_run: ResumeRun = False
+    repeat_card: RepeatCard = None
     out: Out = None
+    report: Report = None
+    card: Card = None
     allow_code: AllowCode = False
     wrong: Wrong = False
     sample: Sample = None
     json: Json = False
 
 
-SHOWN = frozenset({"wrong", "sample", "json", "quiet", "resume_run", "allow_code", "parallel", "file"})
+SHOWN = frozenset(
+    {"report", "card", "wrong", "sample", "json", "quiet", "resume_run", "allow_code", "parallel", "file"}
+)
 """What may be given with --resume: it changes no answer."""

@@ -18,6 +18,7 @@ from mull.errors import MullError, UsageError
 from mull.evaluation.records import RunRecord
 
 _AGAIN = "Start the evaluation again, without --resume."
+_NOT_ASKED = frozenset({"resume_run", "out", "report", "card", "repeat_card"})
 _LOCAL = ("sampling", "reasoning")  # settings that are known once a model is loaded
 
 
@@ -27,7 +28,7 @@ def command_line(context: typer.Context) -> list[str]:
     for parameter in context.command.params:
         name = parameter.name or ""
         value = context.params.get(name)
-        if not _given(context, name) or name in {"resume_run", "out"} or value is None:
+        if not _given(context, name) or name in _NOT_ASKED or value is None:
             continue
         if parameter.param_type_name == "argument":
             words.append(str(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -17,10 +17,12 @@ from mull.errors import ExitCode
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
+    from mull.commands._eval_endings import Endings
     from mull.commands._eval_folder import RunFolder
     from mull.commands._eval_models import EvalModel
     from mull.commands._eval_plan import Plan
     from mull.commands._run_config import RunConfig
+    from mull.errors import MullError
     from mull.evaluation.outcome import Outcome
     from mull.evaluation.records import RunRecord
 
@@ -32,15 +34,14 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     Programs judge the answers. Shares have intervals of 95%, and a difference that chance explains is called none.
     An interrupted run shows what it has; --resume asks the rest.
     """
-    from mull.commands import _eval_code, _eval_output, _eval_resume, _eval_safety
+    from mull.commands import _eval_code, _eval_output, _eval_repeat, _eval_resume
     from mull.commands._eval_ask import Asking
+    from mull.commands._eval_endings import Endings, repeats
     from mull.commands._eval_folder import earlier, new_folder
     from mull.commands._eval_models import models_of
     from mull.commands._eval_plan import plan_of
     from mull.commands._run_config import run_config
     from mull.config import read_config
-    from mull.evaluation.outcome import comparisons
-    from mull.terminal.views.json_output import write_object
     from mull.terminal.views.progress import ProgressLine
 
     streams: Streams = context.obj
@@ -48,6 +49,10 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     if flags.resume_run:
         before = earlier(file)
         file, flags = _eval_resume.resumed(context, flags, before.run)
+    card = repeats(flags)
+    if card is not None:
+        file, flags = _eval_repeat.flags_of(context, file, flags, card)
+        words = list(card.run.command)
     plan, config = plan_of(file, flags), read_config()
     plan, about_code = _eval_code.checked(plan, allow=flags.allow_code)
     run = run_config(flags, config)
@@ -62,22 +67,13 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     folder = before or new_folder(flags.out, record, saves=bool(config["save"]))
     view, control = ProgressLine(streams, quiet=quiet, noun="question"), TurnControl()
     asking = Asking(plan, folder, run, view, control, flags.parallel)
-    with stop_on_interrupt(control), folder:
-        asking.ask_all(models)
+    with Endings(flags, card, models) as endings:
+        with stop_on_interrupt(control), folder:
+            asking.ask_all(models)
+        endings.write(folder)
     found = _outcomes(plan, folder)
-    compared = comparisons(found)
     failure = next(iter(asking.failures), None)
-    safety = _eval_safety.of(plan, folder, flags.sample, streams, json=flags.json)
-    if flags.json:
-        value = _eval_output.as_object(
-            folder, found, compared, len(plan.questions), failure, stopped=control.stopped
-        )
-        write_object(streams, {**value, **safety.as_json()})
-    else:
-        with safety.around(streams, quiet=quiet):
-            _eval_output.show(
-                found, compared, streams, several=len(models) > 1, wrong=flags.wrong, quiet=quiet
-            )
+    _show(plan, folder, flags, found, streams, endings, failure, stopped=control.stopped, quiet=quiet)
     total = plan.answers_per_mode * sum(
         1 if model.name in asking.once else len(plan.modes) for model in models
     )
@@ -85,11 +81,47 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
         note := _eval_output.note(found, asking.once, len(plan.modes), total, stopped=control.stopped)
     ):
         streams.note(note)
-    if control.stopped:
-        raise typer.Exit(ExitCode.INTERRUPTED)
-    if failure is not None and not flags.json:
-        streams.error(_eval_output.failed(found, failure), failure.hint)
-    raise typer.Exit(ExitCode.OK if failure is None else ExitCode.FAILURE)
+    _exit(found, streams, None if control.stopped else failure, stopped=control.stopped, json=flags.json)
+
+
+def _show(
+    plan: Plan,
+    folder: RunFolder,
+    flags: EvalFlags,
+    found: Sequence[Outcome],
+    streams: Streams,
+    endings: Endings,
+    failure: MullError | None,
+    *,
+    stopped: bool,
+    quiet: bool,
+) -> None:
+    """The tables and sentences, or the JSON."""
+    from mull.commands import _eval_output, _eval_safety
+    from mull.evaluation.outcome import comparisons
+    from mull.terminal.views.json_output import write_object
+
+    compared = comparisons(found)
+    safety = _eval_safety.of(plan, folder, flags.sample, streams, json=flags.json)
+    if flags.json:
+        value = _eval_output.as_object(folder, found, compared, len(plan.questions), failure, stopped=stopped)
+        write_object(streams, {**value, **safety.as_json(), **endings.as_json()})
+        return
+    several = len(folder.run.models) > 1
+    with safety.around(streams, quiet=quiet):
+        _eval_output.show(found, compared, streams, several=several, wrong=flags.wrong, quiet=quiet)
+    endings.show(streams)
+
+
+def _exit(
+    found: Sequence[Outcome], streams: Streams, failure: MullError | None, *, stopped: bool, json: bool
+) -> NoReturn:
+    """End with the exit code, and on stderr the reason why answers are missing."""
+    from mull.commands._eval_output import failed
+
+    if failure is not None and not json:
+        streams.error(failed(found, failure), failure.hint)
+    raise typer.Exit(ExitCode.INTERRUPTED if stopped else ExitCode.FAILURE if failure else ExitCode.OK)
 
 
 def _record(

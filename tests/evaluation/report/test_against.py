@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mull.evaluation.report.against import against
+import pytest
+
+from mull.evaluation.report.against import Amount, Share, against, interval_of, meaning, of_amount
 from mull.evaluation.report.groups import groups
 from tests.evaluation.report.samples import answer, answers, run_record
 
@@ -65,3 +67,22 @@ def test_an_unclear_answer_is_no_pair_of_the_accuracy() -> None:
 
 def test_a_base_that_was_not_asked_is_beside_nothing() -> None:
     assert against("other", groups(run_record(), answers()), lambda _: "") == []
+
+
+def share(base_only: int, model_only: int) -> Share:
+    return Share("right", 40, 20, base_only, model_only)
+
+
+def test_a_difference_that_chance_explains_is_said_to_be_none() -> None:
+    assert meaning(share(0, 5)).startswith("no difference that chance does not explain (p = 0.06,")
+    assert meaning(share(0, 6)).startswith("more often (p = 0.031,")
+    assert meaning(share(20, 0)).startswith("less often (p < 0.001,")
+
+
+def test_a_figure_is_more_or_less_where_its_interval_says_so() -> None:
+    """Differences of 1 and 3: the mean is 2, its standard error 1, so the interval is 2 ± 1.96."""
+    assert interval_of(Amount("tokens", 0, 2, [1.0, 3.0])) == pytest.approx((0.04, 3.96), abs=0.001)
+    assert of_amount(Amount("tokens", 0, 2, [1.0, 3.0])) == "more"
+    assert of_amount(Amount("tokens", 2, 0, [-1.0, -3.0])) == "less"
+    assert of_amount(Amount("tokens", 0, 2, [0.0, 4.0])) == "no difference that chance does not explain"
+    assert interval_of(Amount("tokens", 0, 2, [2.0])) is None

@@ -7,11 +7,14 @@ say which differences chance explains.
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.report.groups import Group
+from mull.evaluation.statistics import LEVEL, Z, mcnemar
 
 Pair = tuple[AnswerRecord, AnswerRecord]
 REFUSAL = "refusal"
@@ -132,3 +135,33 @@ def _amount(name: str, pairs: Sequence[Pair], value: Callable[[AnswerRecord], fl
         sum(model for _, model in found) / count,
         [model - base for base, model in found],
     )
+
+
+NONE = "no difference that chance does not explain"
+
+
+def meaning(share: Share) -> str:
+    """In words: whether the difference is more than chance explains."""
+    test, p = mcnemar(share.model_only, share.base_only)
+    if p >= LEVEL:
+        return f"{NONE} (p = {p:.2f}, {test})"
+    shown = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    return f"{'more' if share.model > share.base else 'less'} often ({shown}, {test})"
+
+
+def interval_of(amount: Amount) -> tuple[float, float] | None:
+    """The 95% interval of the mean difference, by the normal approximation; None for fewer than two pairs."""
+    count = len(amount.differences)
+    if count < 2:
+        return None
+    half = Z * statistics.stdev(amount.differences) / math.sqrt(count)
+    middle = statistics.fmean(amount.differences)
+    return middle - half, middle + half
+
+
+def of_amount(amount: Amount) -> str:
+    """The same for a figure."""
+    found = interval_of(amount)
+    if found is None or found[0] <= 0 <= found[1]:
+        return NONE
+    return "more" if found[0] > 0 else "less"

@@ -66,7 +66,7 @@ def _people(contents: Contents) -> Iterator[str]:
         yield from _table(by_suite(contents.groups))
     for model in run.models:
         yield f"## {_plain(model.name)}\n"
-        yield from _list(model_facts(model))
+        yield from _list(model_facts(run, model))
     yield "## Settings\n"
     yield from _list(run_facts(run))
     yield "## Machine\n"
@@ -133,7 +133,7 @@ def card_data(contents: Contents) -> dict[str, Any]:
 
 def command_text(run: RunRecord) -> str:
     """The command of the run, for a shell; of paths, the names of the files."""
-    return shlex.join(_words(run))
+    return shlex.join(["mull", "eval", *_words(run)])
 
 
 def _words(run: RunRecord) -> list[str]:

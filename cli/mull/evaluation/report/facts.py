@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from mull.evaluation.records import ModelRecord, RunRecord
+from mull.settings import DEFAULT_SAMPLING
 from mull.terminal.console.quantities import counted
 
 Pairs = list[tuple[str, str]]
 _NAMES = {"cpu": "Processor", "cores": "Cores", "memory": "Memory", "gpu": "GPU", "os": "System"}
 _GIB = 1 << 30
+OF_MODELS = ("sampling", "reasoning")
+"""Settings that are another for each model and mode."""
 
 
 def run_facts(run: RunRecord) -> Pairs:
@@ -22,16 +26,14 @@ def run_facts(run: RunRecord) -> Pairs:
     settings = dict(run.settings)
     pairs = [
         ("Suites", "; ".join(f"{name} (sha256 {digest[:16]}…)" for name, digest in run.suites.items())),
-        ("Questions of each", "" if run.limit is None else f"the first {run.limit}"),
+        ("Questions of each", "" if run.limit is None else f"{run.limit}, spread over the suite"),
         ("Thinking", ", ".join(run.modes)),
         ("Repeats", str(run.repeats)),
         ("Seed", f"seed {run.seed}"),
         ("In parallel", "" if run.parallel is None else str(run.parallel)),
     ]
-    sampling = settings.pop("sampling", None)
-    if isinstance(sampling, dict):
-        known = {name: value for name, value in sampling.items() if value is not None}
-        pairs.append(("Sampling", value_text(known) or "as each model’s maker advises"))
+    for name in OF_MODELS:
+        settings.pop(name, None)
     pairs += [(name.replace("_", " ").capitalize(), value_text(value)) for name, value in settings.items()]
     return [(name, value) for name, value in pairs if value]
 
@@ -48,8 +50,21 @@ def machine_facts(run: RunRecord) -> Pairs:
     return [(name, value) for name, value in pairs if value]
 
 
-def model_facts(model: ModelRecord) -> Pairs:
-    """The files with their digests, licence, base, context."""
+def sampling_of(run: RunRecord, model: str, mode: str) -> str:
+    """The sampling of a model in a mode, in words, without samplers that do nothing; empty where it is not known."""
+    found = run.settings.get("sampling")
+    for name in (model, mode):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        return ""
+    usual = asdict(replace(DEFAULT_SAMPLING, temperature=None, top_k=None, top_p=None, min_p=None))
+    return value_text(
+        {name: value for name, value in found.items() if value != usual.get(name) and value not in ([], ())}
+    )
+
+
+def model_facts(run: RunRecord, model: ModelRecord) -> Pairs:
+    """The files with their digests, licence, base, context, sampling."""
     pairs = [("Reference", model.reference)]
     for file in files_of(model):
         size = f"{file['bytes']:,} bytes" if isinstance(file.get("bytes"), int) else ""
@@ -64,6 +79,7 @@ def model_facts(model: ModelRecord) -> Pairs:
         ("Context", counted(model.context, "token") if model.context else ""),
         ("Can think", "" if model.thinks is None else "yes" if model.thinks else "no"),
     ]
+    pairs += [(f"Sampling, thinking {mode}", sampling_of(run, model.name, mode)) for mode in run.modes]
     for name in ("template", "server", "engine"):
         if known := model.identity.get(name):
             pairs.append((name.capitalize(), value_text(known)))

@@ -1,17 +1,17 @@
 """The answers of a run by model and mode: the counts that the page, the plot and the card show.
 
-In: a `RunRecord` and its answers. Out: `Group` values, in the order of the run. An answer that a judge cannot decide is
-unclear: it is counted, and left out of the accuracy. A question that got no answer counts as not right.
+In: a `RunRecord` and its answers. Out: `Group` values, in the order of the run. An answer that a judge cannot decide,
+and a question that got no answer, count as not right, and are counted apart.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from mull.evaluation.records import AnswerRecord, RunRecord
+from mull.evaluation.statistics import interval
 
 UNFINISHED = frozenset({"length", "thinking", "loop"})
 """Ends of an answer that was cut, or never started."""
@@ -55,17 +55,21 @@ class Group:
     @property
     def judged(self) -> int:
         """The answers that the accuracy is a share of."""
-        return len(self.answers) - self.unclear
+        return len(self.answers)
 
     @property
     def accuracy(self) -> float:
-        """The share of the judged answers that are right, 0.0 to 1.0."""
+        """The share of the answers that are right, 0.0 to 1.0."""
         return self.right / self.judged if self.judged else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the accuracy lies with 95% confidence (Wilson)."""
-        return _wilson(self.right, self.judged)
+        """Where the accuracy lies with 95% confidence."""
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for one in self.answers:
+            right, asked = found.get((one.suite, one.id), (0, 0))
+            found[one.suite, one.id] = right + (one.right is True), asked + 1
+        return interval(list(found.values()))
 
     @property
     def seconds_each(self) -> float:
@@ -122,13 +126,3 @@ def by_question(groups: Sequence[Group]) -> Mapping[tuple[str, str], list[list[A
             lists = found.setdefault((one.suite, one.id), [[] for _ in groups])
             lists[number].append(one)
     return found
-
-
-def _wilson(right: int, total: int) -> tuple[float, float]:
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.959963984540054, right / total
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
-    scale = 1 + z * z / total
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)

@@ -1,6 +1,6 @@
 """A run on this disk, and what its report says besides its answers: questions, comparisons, published scores.
 
-In: the identifier of a run, its beginning, or its folder. Out: `Contents`. Raises MullError: unknown_run, and what
+In: the identifier of a run, its beginning, or its folder. Out: `Contents`. Raises MullError: unknown_eval_run, and what
 `records.read` raises.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mull.errors import MullError
-from mull.evaluation.questions import EvalQuestion
+from mull.evaluation.outcome import comparisons, in_words, outcomes
 from mull.evaluation.records import RUN, AnswerRecord, RunRecord, folder_of_runs, read
 from mull.evaluation.report.contents import Contents
 from mull.evaluation.report.published import published
-from mull.evaluation.suites import FORTY, Suite, names, read_file, read_suite
+from mull.evaluation.suites import Suite, read_file, read_suite
 from mull.models.catalogue.catalogue import Catalogue
 from mull.terminal.console.quantities import counted
 
@@ -27,14 +27,14 @@ def find_run(name: str | None) -> Path:
     found = sorted(_runs(), key=lambda folder: (folder / RUN).stat().st_mtime)
     if name is None:
         if not found:
-            raise MullError("unknown_run", "No evaluation was run yet.", "mull eval runs one.")
+            raise MullError("unknown_eval_run", "No evaluation was run yet.", "mull eval runs one.")
         return found[-1]
     near = [folder for folder in found if folder.name.startswith(name)]
     exact = [folder for folder in near if folder.name == name]
     if len(exact or near) != 1:
         what = "more than one evaluation that begins with" if near else "no evaluation"
         last = f"The last ones are {', '.join(folder.name for folder in found[-3:])}." if found else ""
-        raise MullError("unknown_run", f"There is {what} “{name}”.", last or "mull eval runs one.")
+        raise MullError("unknown_eval_run", f"There is {what} “{name}”.", last or "mull eval runs one.")
     return (exact or near)[0]
 
 
@@ -62,6 +62,7 @@ def contents_of(
     return replace(
         Contents.of(run, answers),
         questions=questions,
+        comparisons=[in_words(one) for one in comparisons(outcomes(answers, questions))],
         published=published(run.models, catalogue),
         notes=found,
     )
@@ -88,16 +89,8 @@ def _interrupted(
     """Says how far a run got that did not reach its end; a model that cannot think is asked in one mode only."""
     if set(known) != set(run.suites):
         return
-    questions = sum(len(_asked(suite.questions, run.limit)) for suite in known.values()) * run.repeats
+    counts = [len(suite.questions) for suite in known.values()]
+    questions = sum(count if run.limit is None else min(count, run.limit) for count in counts) * run.repeats
     total = sum(questions * (1 if model.thinks is False else len(run.modes)) for model in run.models)
     if len(answers) < total:
         yield f"The run was interrupted: it has {counted(len(answers), 'answer')} of {total:,}."
-
-
-def _asked(questions: Sequence[EvalQuestion], limit: int | None) -> Sequence[EvalQuestion]:
-    return questions if limit is None else questions[:limit]
-
-
-def built_in(run: RunRecord) -> bool:
-    """Whether all suites of the run are in the package."""
-    return run.file is None and set(run.suites) <= {*names(), FORTY}

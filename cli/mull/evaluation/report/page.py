@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from mull.evaluation.report.card import command_text
 from mull.evaluation.report.contents import CAUTION, Contents
-from mull.evaluation.report.facts import machine_facts, model_facts, run_facts
+from mull.evaluation.report.facts import machine_facts, model_facts, run_facts, sampling_of
 from mull.evaluation.report.groups import suites_of
 from mull.evaluation.report.marks import marks
 from mull.evaluation.report.page_questions import questions
@@ -111,9 +111,10 @@ def _rows(contents: Contents, one: Published) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [(name, score, f"published: {at}") for name, score, at in one.scores]
     if not rows:
         rows = [("none found", "–", "")]
-    facts = "; ".join(value for name, value in run_facts(contents.run) if name in {"Sampling", "Seed"})
+    run = contents.run
     for group in contents.groups:
         if group.model == one.model:
+            facts = "; ".join(filter(None, (f"seed {run.seed}", sampling_of(run, group.model, group.mode))))
             for suite in suites_of([group]):
                 part = group.of_suite(suite)
                 score = percent(part.accuracy) if part.judged else "–"
@@ -130,7 +131,7 @@ def _repeat(contents: Contents) -> Iterator[str]:
     yield f'<div class="code"><pre><code>{plain(command_text(run))}</code></pre></div>'
     yield _facts([*run_facts(run), *machine_facts(run)])
     for model in run.models:
-        yield f"<h3>{line(model.name)}</h3>{_facts(model_facts(model))}"
+        yield f"<h3>{line(model.name)}</h3>{_facts(model_facts(run, model))}"
 
 
 def _facts(pairs: Sequence[tuple[str, str]]) -> str:

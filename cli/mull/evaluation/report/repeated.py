@@ -15,7 +15,7 @@ from mull.evaluation.records import ModelRecord, RunRecord
 from mull.evaluation.report.card import RIGHT, UNCLEAR, verdict_of
 from mull.evaluation.report.card_file import Card
 from mull.evaluation.report.contents import Contents
-from mull.evaluation.report.facts import files_of, value_text
+from mull.evaluation.report.facts import OF_MODELS, files_of, sampling_of, value_text
 
 Verdicts = Mapping[tuple[str, str], str]
 _DIGESTS = ("sha256", "samples", "bytes")
@@ -100,15 +100,29 @@ def _count(verdicts: Verdicts, keys: Sequence[tuple[str, str]]) -> tuple[int, in
 
 def _differences(then: RunRecord, now: RunRecord) -> Iterator[Difference]:
     yield from _models(then.models, now.models)
+    yield from _sampling(then, now)
     yield from _mappings("questions of ", then.suites, now.suites)
     yield from _mappings("version of ", then.versions, now.versions)
     yield from _mappings("machine, ", then.machine, now.machine)
     for name in _SETTINGS:
         before, after = getattr(then, name), getattr(now, name)
         if name == "settings":
-            yield from _mappings("setting ", before, after)
+            yield from _mappings("setting ", _common(before), _common(after))
         elif before != after:
             yield Difference(name, value_text(before), value_text(after))
+
+
+def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that are another for each model."""
+    return {name: value for name, value in settings.items() if name not in OF_MODELS}
+
+
+def _sampling(then: RunRecord, now: RunRecord) -> Iterator[Difference]:
+    for model in then.models:
+        for mode in then.modes:
+            before, after = (sampling_of(run, model.name, mode) for run in (then, now))
+            if after and before != after:
+                yield Difference(f"sampling of {model.name}, thinking {mode}", before, after)
 
 
 def _mappings(what: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:

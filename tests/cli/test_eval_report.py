@@ -1,0 +1,169 @@
+"""`mull eval --report`, `--card`, `--against`, `--repeat-card`: what is written, what cannot be, what differs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.evaluation.report.test_page import Report
+from tests.model_files.scripted import write_scripted
+from tests.terminal.harness import Terminal
+
+QUESTIONS = [
+    {"prompt": "In words?", "answer": "forty-two"},
+    {"prompt": "As a number?", "answer": "42", "judge": "choice", "choices": ["42", "43"]},
+    {"prompt": "Either?", "answer": [42, "Forty-two"]},
+]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """With thinking the model says "Forty-two.", without "42"."""
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in QUESTIONS))
+    return path
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Says "41"."""
+    return write_scripted(tmp_path / "base.gguf", ["41"])
+
+
+def test_the_report_the_plot_and_the_card_of_a_run(
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    done = mull("eval", questions, "-m", thinker, "--report", "r.html", "--card", "c.md", "-q")
+    assert (done.returncode, done.stderr) == (0, b"")
+    page = Report((tmp_path / "r.html").read_text(encoding="utf-8"))
+    page.check()
+    assert page.text.count("2/3") == 2
+    for line in QUESTIONS:
+        assert f"Expected: {line['answer']}" in page.text or isinstance(line["answer"], list)
+    assert "Expected: 42 or Forty-two" in page.text
+    assert page.folded.count("Forty-two.") >= 3
+    card = (tmp_path / "c.md").read_text(encoding="utf-8")
+    assert "| 2/3 |" in card
+    assert str(tmp_path) not in card
+    assert mull("eval", questions, "-m", thinker, "--modes", "on", "--report", "r.svg").returncode == 0
+    assert "<svg" in (tmp_path / "r.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "code", "says"),
+    [
+        ("--report", "none/r.html", 1, "none/r.html cannot be written: No such file or directory."),
+        ("--report", ".", 2, "--report writes .html, .svg and .png files"),
+        ("--report", "r.pdf", 2, "--report writes .html, .svg and .png files; r.pdf is none."),
+        ("--card", "r.txt", 2, "--card writes .md and .html files; r.txt is none."),
+        ("--repeat-card", "questions.jsonl", 1, "questions.jsonl is not a card of mull"),
+        ("--repeat-card", "none.md", 1, "none.md cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_written_or_read_is_found_before_a_question_is_asked(
+    mull: Run, thinker: Path, questions: Path, option: str, name: str, code: int, says: str
+) -> None:
+    words = () if option == "--repeat-card" else (questions,)
+    done = mull("eval", *words, "-m", thinker, option, name)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert says in done.stderr.decode()
+    assert len(done.stderr.decode().splitlines()) == 2
+
+
+def test_a_png_without_matplotlib_names_the_extra(
+    mull: Run, home: dict[str, str], thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "blocked"
+    (blocked / "matplotlib").mkdir(parents=True)
+    (blocked / "matplotlib" / "__init__.py").write_text("raise ImportError")
+    home["PYTHONPATH"] = f"{blocked}:{home['PYTHONPATH']}"
+    done = mull("eval", questions, "-m", thinker, "--report", "r.png")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "pip install 'mull-chat[plots]'" in done.stderr.decode()
+
+
+def test_a_model_beside_its_base(mull: Run, thinker: Path, base: Path, questions: Path) -> None:
+    words = ("eval", questions, "-m", thinker, "--against", base, "--modes", "off")
+    done = json.loads(mull(*words, "--json").stdout)
+    assert len(done["models"]) == 2
+    (found,) = done["against"]
+    assert (found["mode"], found["unpaired"]) == ("off", 0)
+    right = found["shares"][0]
+    assert (right["name"], right["pairs"], right["base"], right["model"]) == ("right", 3, 0.0, 0.6667)
+    assert right["meaning"].startswith("no difference that chance does not explain (p = 0.50,")
+    lines = mull(*words, "-q").stdout.decode().splitlines()
+    assert "off\tright\t0%\t67%\t+67 points" in "\n".join(lines)
+
+
+def test_a_card_is_repeated_and_nothing_differs(
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "2").returncode == 0
+    done = mull("eval", "--repeat-card", "c.md", "-m", thinker, "-q")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert "Models, questions, versions and machine are the card's." in lines
+    assert [line for line in lines if line.endswith("no verdict has changed")] == lines[-2:]
+    assert "1/2 right on the card, 1/2 now" in lines[-1]
+    found = json.loads(mull("eval", "--repeat-card", "c.md", "-m", thinker, "--json").stdout)
+    assert (found["repeated"]["differences"], found["questions"]) == ([], 2)
+
+
+def test_a_card_repeated_with_another_model_says_so(
+    mull: Run, thinker: Path, base: Path, questions: Path, tmp_path: Path
+) -> None:
+    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--modes", "off").returncode == 0
+    done = mull("eval", "--repeat-card", "c.md", "-m", base, "-q")
+    text = done.stdout.decode()
+    assert re.search(r"file of \S+: \w+ \w+; now \w+ \w+", text)
+    assert "2/3 right on the card, 0/3 now" in text
+    assert "no longer right: line-2, line-3" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"--limit"', '"--allow-code", "--limit"', "its command sets allow_code"),
+        ('"--limit"', '"--chat-template", "/etc/passwd", "--limit"', "its command sets chat_template"),
+        ('"--limit"', '"--system", "@/etc/passwd", "--limit"', "its system prompt is in a file"),
+        ('"--limit"', '"--no-such", "--limit"', "its command is not one of this version"),
+        ('"--limit"', '"--help", "--limit"', "its command"),
+    ],
+)
+def test_a_card_of_others_cannot_do_what_its_reader_did_not_ask_for(
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "1").returncode == 0
+    text = (tmp_path / "c.md").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "c.md").write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = mull("eval", "--repeat-card", "c.md", "-m", thinker)
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert says in done.stderr.decode()
+
+
+def test_what_a_card_says_cannot_be_changed(mull: Run, thinker: Path, questions: Path) -> None:
+    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "1").returncode == 0
+    done = mull("eval", "--repeat-card", "c.md", "-m", thinker, "--limit", "2")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "--limit would change that" in done.stderr.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_terminal_shows_the_plot(
+    home: dict[str, str], thinker: Path, questions: Path, columns: int
+) -> None:
+    command = [sys.executable, "-m", "mull", "eval", str(questions), "-m", str(thinker)]
+    with Terminal(command, environ=home, columns=columns, rows=60) as terminal:
+        assert terminal.exit() == 0
+        lines = terminal.text.splitlines()
+    assert any(line.startswith("100% ┤") for line in lines)
+    assert any("seconds per answer" in line for line in lines)
+    for letter in "AB":
+        assert sum(line.startswith(f"{letter}  ") for line in lines) == 1
