@@ -163,7 +163,7 @@ def test_esc_and_a_key_during_a_turn(play: Play) -> None:
 def test_the_keyboard_protocol_during_a_turn(play: Play, key: str, code: int) -> None:
     terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), keyboard=True)
     terminal.wait("│ First I look")
-    assert terminal.protocol == 1
+    terminal.wait(lambda: terminal.protocol == 1)
     terminal.press(key)
     assert terminal.exit() == code
     assert terminal.protocol == 0
@@ -172,7 +172,7 @@ def test_the_keyboard_protocol_during_a_turn(play: Play, key: str, code: int) ->
 def test_the_keyboard_protocol_ends_with_a_signal(play: Play) -> None:
     terminal = play(("think", THOUGHT), ("sleep", 30), keyboard=True)
     terminal.wait("│ First I look")
-    assert terminal.protocol == 1
+    terminal.wait(lambda: terminal.protocol == 1)
     os.kill(terminal.process.pid, signal.SIGTERM)
     assert terminal.exit() == 128 + signal.SIGTERM
     assert terminal.protocol == 0
