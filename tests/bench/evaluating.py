@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.bench.measure import alternate, command, line, quartiles
 from tests.real.weights import MISSING, smollm2
 
-QUESTIONS, TOKENS, PARALLEL = 64, 64, 8
+QUESTIONS, TOKENS, PARALLEL = 32, 32, 8
 
 
 def prompts() -> list[dict[str, object]]:
