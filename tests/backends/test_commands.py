@@ -89,7 +89,7 @@ from tests.backends.test_contract import fake
 def other(*_, **__):
     made = fake(Path())
     made.capabilities = Capabilities()
-    made.load = made.start = made.head_start = lambda *_: print("LOADS", file=sys.stderr) or iter(())
+    made.load = made.start = made.head_start = lambda *_, **__: print("LOADS", file=sys.stderr) or iter(())
     return made
 
 backends.open_backend = other
@@ -151,7 +151,9 @@ def test_results_carry_the_name_of_the_backend(
         done = other("batch", prompts, "-o", out)
         assert done.returncode == 0, done.stderr
     assert {json.loads(line)["model"] for line in out.read_text().splitlines()} == {"fake"}
-    assert json.loads(other("eval", questions, "--modes", "off", "--json").stdout)["model"] == "fake"
+    evaluated = json.loads(other("eval", questions, "--modes", "off", "--json").stdout)
+    assert evaluated["model"] == "pebble"  # as it was asked for: a run can be resumed, and its models compared
+    assert [run["questions"] for run in evaluated["runs"]] == [3]
 
 
 # A model without a file.

@@ -157,7 +157,8 @@ def _head_start(run: RunConfig, *, constrained: bool = False) -> tuple[Resolved,
     except MullError:
         return None
     _check_supported(backend, run.for_model(resolved).preferences)
-    backend.head_start(constrained=constrained)
+    if not constrained or backend.capabilities.json_schema:  # else it is refused once the format is known
+        backend.head_start(constrained=constrained)
     return resolved, backend
 
 
