@@ -152,7 +152,9 @@ def test_results_carry_the_name_of_the_backend(
         assert done.returncode == 0, done.stderr
     assert {json.loads(line)["model"] for line in out.read_text().splitlines()} == {"fake"}
     evaluated = json.loads(other("eval", questions, "--modes", "off", "--json").stdout)
-    assert evaluated["model"] == "pebble"  # as it was asked for: a run can be resumed, and its models compared
+    assert (
+        evaluated["model"] == "pebble"
+    )  # as it was asked for: a run can be resumed, and its models compared
     assert [run["questions"] for run in evaluated["runs"]] == [3]
 
 
