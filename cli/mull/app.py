@@ -61,7 +61,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "batch": Entry("mull.commands.batch:batch", "Answer many prompts: JSON Lines in, JSON Lines out.", _MANY),
     "bench": Entry("mull.commands.bench:bench", "Measure prompt-processing and generation speed.", _MANY),
-    "eval": Entry("mull.commands.eval:eval_", "Compare a model's answers with and without thinking.", _MANY),
+    "eval": Entry(
+        "mull.commands.eval:eval_", "Measure how many answers are right, with and without thinking.", _MANY
+    ),
     "serve": Entry("mull.commands.serve:serve", "Serve models over an OpenAI-compatible HTTP API.", _SERVE),
     "endpoints": Entry(
         "mull.commands.endpoints:app", "List, add and remove servers with an OpenAI-compatible API.", _SERVE

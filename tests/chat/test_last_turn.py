@@ -99,6 +99,7 @@ def test_it_is_whole_and_once_where_lines_are_wrapped_again(
         terminal.press(QUESTION + "\r")
         terminal.wait(lambda: "of 4,096 tokens\n\n─" in terminal.text)
         terminal.press("what is typed")
+        terminal.wait("> what is typed")
         for columns in (40, 120, 50, 80):
             terminal.resize(columns, 40)
             terminal.wait(lambda: is_drawn_for(terminal.lines, columns, whole=not items))  # noqa: B023

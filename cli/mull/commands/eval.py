@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @partial(takes_turn_flags, without=(*NOT_HERE, "reason", "effort"))
 def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> None:
-    """Measure a model's answers: how many are right, with and without thinking, and what they cost.
+    """Measure how many answers are right, with and without thinking.
 
     Programs judge the answers. Shares have intervals of 95%, and a difference that chance explains is called none.
     An interrupted run shows what it has; --resume asks the rest.
