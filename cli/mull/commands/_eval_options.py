@@ -14,6 +14,7 @@ from mull.settings import MAX_PARALLEL
 
 _ASKED = "Questions"
 MOST_REPEATS = 1000
+MOST_QUESTIONS = 1_000_000  # that --limit and --sample take
 
 File = Annotated[
     Path | None,
@@ -41,6 +42,7 @@ Limit = Annotated[
         "--limit",
         metavar="N",
         min=1,
+        max=MOST_QUESTIONS,
         help="At most N questions of each suite or file, spread over it.",
         rich_help_panel=_ASKED,
         show_default=False,
@@ -162,6 +164,7 @@ Sample = Annotated[
         "--sample",
         metavar="N",
         min=0,
+        max=MOST_QUESTIONS,
         help="Show N replies of the safety suite for reading. Unset: 6 on a terminal and in JSON.",
         rich_help_panel="Output",
         show_default=False,
