@@ -73,7 +73,7 @@ def test_an_adapter_of_another_model_is_an_error(mull: Run, tmp_path: Path) -> N
         ("style.gguf=2000", 2, b"from -1,000 to 1,000"),
         ("style.gguf=nan", 2, b"from -1,000 to 1,000"),
         ("=1", 2, b"FILE or FILE=SCALE"),
-        ("", 2, b"FILE or FILE=SCALE"),
+        ("", 2, b"The path after --lora is empty."),
     ],
 )
 def test_what_is_no_adapter(mull: Run, adapter: str, code: int, said: bytes) -> None:
