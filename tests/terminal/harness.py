@@ -66,6 +66,10 @@ class Terminal:
         env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT / "cli"), "LC_ALL": "C.UTF-8"} | dict(
             environ or {}
         )
+        if (
+            background or keyboard
+        ):  # mull waits longer for the answer of a terminal far away; so it does of a busy one
+            env.setdefault("SSH_CONNECTION", "192.0.2.1 5000 192.0.2.2 22")
         with contextlib.ExitStack() as files:
             handles = [
                 files.enter_context(open(path, mode)) if path is not None else slave

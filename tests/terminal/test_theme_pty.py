@@ -12,15 +12,12 @@ from tests.terminal.harness import Terminal
 
 ACCENT = {"dark": b"38;2;56;177;192", "light": b"38;2;10;109;122", "ansi": b"[0;36;1m"}  # the prompt's mark
 TRUE = {"COLORTERM": "truecolor"}
-PATIENT = {
-    "SSH_CONNECTION": "192.0.2.1 5000 192.0.2.2 22"
-}  # mull waits longer for a terminal's answer: tests run busy
 WHITE, BLACK = "rgb:ffff/ffff/ffff\x1b\\", "rgb:0000/0000/0000\a"
 
 
 def mull_in(home: dict[str, str], words: Sequence[str], background: str = "", **environ: str) -> Terminal:
     command = [sys.executable, "-m", "mull", *words]
-    return Terminal(command, environ={**home, **TRUE, **PATIENT, **environ}, background=background)
+    return Terminal(command, environ={**home, **TRUE, **environ}, background=background)
 
 
 @pytest.mark.parametrize(
