@@ -37,7 +37,7 @@ def verdict(code: str) -> tuple[bool | None, str]:
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less time than for a model's code, so that a test of what never ends is quick."""
-    monkeypatch.setattr(sandbox, "SECONDS", 3.0)
+    monkeypatch.setattr(sandbox, "SECONDS", 6.0)
     monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
 
 
