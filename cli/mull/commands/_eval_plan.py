@@ -62,7 +62,7 @@ def plan_of(file: Path | None, flags: EvalFlags) -> Plan:
 
 
 def limited_to(suite: Suite, limit: int | None) -> Suite:
-    """The suite with at most so many questions, at equal distances, so that all kinds and levels are among them."""
+    """The suite with at most `limit` questions, at equal distances, so that all kinds and levels are among them."""
     count = len(suite.questions)
     if limit is None or limit >= count:
         return suite

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.atomic import write_atomic
+from mull.fs.cleanup import closed_on_failure
 from mull.fs.json_text import parse_json
 from mull.fs.lock import FileInUse, lock_file
 from mull.fs.text import read_bytes, reason
@@ -142,18 +143,15 @@ def open_answers(folder: Path) -> FileIO:
     except OSError as failure:
         raise write_failed(folder, failure) from failure
     try:
-        lock_file(file.fileno(), path)
-        end = file.seek(0, os.SEEK_END)
-        while end and _byte_before(file, end) != b"\n":
-            end -= 1
-        file.truncate(end)
-        file.seek(end)
+        with closed_on_failure(file):
+            lock_file(file.fileno(), path)
+            end = file.seek(0, os.SEEK_END)
+            while end and _byte_before(file, end) != b"\n":
+                end -= 1
+            file.truncate(end)
+            file.seek(end)
     except FileInUse as failure:
-        file.close()
         raise MullError("file_in_use", f"{failure.strerror}.", "Wait until that run has ended.") from failure
-    except BaseException:
-        file.close()
-        raise
     return file
 
 

@@ -29,7 +29,7 @@ _SCRIPTS = {
     "hi": "\u0900-\u097f", "th": "\u0e00-\u0e7f", "ko": "\uac00-\ud7af", "ja": "\u3040-\u30ff", "zh": "\u4e00-\u9fff",
 }  # fmt: skip
 LANGUAGES = (*_COMMON, *_SCRIPTS)
-"""The languages that are told apart."""
+"""The languages that the rule distinguishes."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _MOST_WORDS = 2_000  # that are looked at
 _LEAST = 0.12  # of the words; prose has a third and more of them in its list

@@ -107,7 +107,7 @@ def json_keys(text: str, keys: list[str]) -> bool:
 
 
 def json_items(text: str, count: int) -> bool:
-    """Whether it is a list of so many items."""
+    """Whether it is a list with this number of items."""
     found = _value(text)
     return found is not None and isinstance(found[0], list) and len(found[0]) == count
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.wrapping import TextStream
 
-_WIDE = 1 << 16  # columns in which lines are made that nobody sees
+_WIDE = 1 << 16  # columns in which lines are made that are not shown
 
 
 class AnswerBody(Protocol):
