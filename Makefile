@@ -17,6 +17,9 @@
 # make lock         the newest versions that pyproject.toml allows, with hashes, into the requirements.lock files
 # make clean        remove .venv and everything generated
 
+# Without compiled modules each of the thousands of processes of the tests would take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV   := .venv
 ifeq ($(OS),Windows_NT)

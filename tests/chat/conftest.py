@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mull.store.sessions import Store, open_store
+from mull.terminal.input.unbracketed import AT_ONCE
 from tests.cli.conftest import CHATML
 from tests.model_files.scripted import write_scripted
 
@@ -77,8 +79,12 @@ class ChatTerminal(Terminal):
     """A terminal with a chat in it."""
 
     def say(self, line: str) -> None:
-        """Type a line and Enter, once the prompt waits for one."""
-        self.wait(lambda: self.ready, "the prompt")
+        """Type a line and Enter, once the prompt waits for one.
+
+        Text that came right after the Enter of the line before would be a paste with it.
+        """
+        self.wait(lambda: self.ready and not self.unread, "the prompt")
+        time.sleep(2 * AT_ONCE)
         self.press(line + "\r")
 
     @property

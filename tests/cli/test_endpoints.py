@@ -151,12 +151,13 @@ def test_completion_offers_endpoints_and_their_models(mull: Run, office: Server,
 
 @pytest.mark.parametrize(
     ("words", "rest"),
-    [(["-m", "x", "@", "of"], "office"), (["-m", "@", "of"], "office"), (["-m", "@"], "office")],
+    [(["-m", "x", "@", "of"], "office"), (["-m", "@", "of"], "@office"), (["-m", "@"], "@office")],
 )
 def test_bash_breaks_words_at_the_sign(mull: Run, file: Path, words: list[str], rest: str) -> None:
+    """Inside a word it replaces what follows the sign, at the beginning of one the sign, too."""
     file.write_text('[endpoints.office]\nurl = "http://127.0.0.1:9/v1"\n')
     found = mull("ask", *words, env={"_MULL_COMPLETE": "bash"}).stdout.decode().splitlines()
-    assert found == ([rest] if rest else [])
+    assert found == [rest]
 
 
 def test_completion_does_not_wait_for_a_silent_endpoint(mull: Run, file: Path) -> None:

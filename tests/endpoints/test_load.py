@@ -137,7 +137,7 @@ def questions(tmp_path: Path) -> Path:
 def test_eval_compares_the_modes_of_a_server(
     mull: Run, server: Server, model: str, questions: Path, name: str
 ) -> None:
-    read_dialect(name).play_on(server)
+    read_dialect(name, answer=Answer(answer="Forty-three.")).play_on(server)
     done = mull("eval", questions, "-m", model, "--json")
     found = json.loads(done.stdout)
     off, on = found["runs"]

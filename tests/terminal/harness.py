@@ -162,6 +162,13 @@ class Terminal:
         return termios.tcgetattr(self._slave)
 
     @property
+    def unread(self) -> int:
+        """How many bytes of what was typed the program has not read yet."""
+        counted = bytearray(4)
+        fcntl.ioctl(self._slave, termios.FIONREAD, counted)
+        return int.from_bytes(counted, sys.byteorder)
+
+    @property
     def protocol(self) -> int:
         """How often the keyboard protocol was switched on and not off again."""
         return self.bytes.count(b"\x1b[>1u") - self.bytes.count(b"\x1b[<u")
