@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mull.structured import regex_faults
+from mull.structured import bindings, regex_faults
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -85,17 +85,17 @@ def _fault(grammar: str) -> str:
 
 
 def _matcher(grammar: str) -> LLMatcher:
-    from llguidance import LLMatcher, LLParserLimits
-
-    return LLMatcher(_bytes(), grammar, log_level=0, limits=LLParserLimits(verbose_errors=False))
+    llguidance = bindings.llguidance()
+    limits = llguidance.LLParserLimits(verbose_errors=False)
+    matcher: LLMatcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits)
+    return matcher
 
 
 @cache
 def _bytes() -> LLTokenizer:
     """A vocabulary in which every byte is a token."""
-    from llguidance import LLTokenizer
-
-    return LLTokenizer("byte")
+    made: LLTokenizer = bindings.llguidance().LLTokenizer("byte", slices=[])
+    return made
 
 
 def _sentence(text: str) -> str:

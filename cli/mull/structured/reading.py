@@ -7,6 +7,7 @@ In: a schema (file, JSON, or short form), a grammar file, a regular expression, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from mull.errors import MullError, UsageError
+from mull.fs.json_cache import JsonCache
 from mull.fs.json_text import parse_json
 from mull.fs.os_failures import not_utf8
+from mull.fs.paths import cache_dir
 from mull.fs.text import TooLongError, is_unicode, read_utf8, reason
 from mull.settings import AnswerFormat
 from mull.structured import gbnf_to_lark, text_format
@@ -203,10 +206,17 @@ def _count(schema: Any) -> None:
 
 
 def _check(schema: Mapping[str, Any]) -> None:
-    import jsonschema
-
-    checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    """Raise UsageError for what is no JSON Schema. Those that are valid are remembered in the cache folder: importing
+    the validator takes 0.03 s, 0.1 s on a busy machine, and a script asks with the same schema again and again.
+    """
+    known = JsonCache(cache_dir() / "schemas.json")
     try:
+        key = _digest(schema)
+        if known.get(key) is not None:
+            return
+        import jsonschema
+
+        checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         error = jsonschema.exceptions.best_match(checker(checker.META_SCHEMA).iter_errors(schema))
     except RecursionError:
         raise UsageError(
@@ -218,6 +228,12 @@ def _check(schema: Mapping[str, Any]) -> None:
         raise UsageError(
             "invalid_schema", f"The schema is not valid at {place}: {message}.", "See json-schema.org."
         )
+    known.put(key, {"valid": True})
+
+
+def _digest(schema: Mapping[str, Any]) -> str:
+    text = json.dumps(schema, sort_keys=True, default=repr)  # TOML has dates
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _json(text: str, name: str) -> Any:

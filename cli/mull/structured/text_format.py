@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from mull.errors import UsageError
 from mull.fs.json_text import parse_json
+from mull.structured import bindings
 from mull.structured.compiling import GrammarFault, checked, from_lark
 from mull.structured.regular import literal
 
@@ -97,6 +98,5 @@ def _terminal(expression: str) -> str:
 
 
 def _quoted(expression: str) -> str:
-    from llguidance import regex_to_lark
-
-    return f"/{regex_to_lark(expression, 'd')}/"  # d: \\d is 0 to 9, not a digit of any script
+    in_lark = bindings.llguidance().regex_to_lark(expression, "d")
+    return f"/{in_lark}/"  # d: \\d is 0 to 9, not a digit of any script

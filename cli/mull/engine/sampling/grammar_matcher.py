@@ -13,6 +13,7 @@ import numpy as np
 from mull.engine.model import Model
 from mull.engine.sampling.token_trie import token_trie
 from mull.errors import EngineError
+from mull.structured import bindings
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -23,13 +24,12 @@ class GrammarMatcher:
     """Raises EngineError where llguidance rejects the grammar."""
 
     def __init__(self, model: Model, grammar: str) -> None:
-        from llguidance import LLMatcher, LLParserLimits
-
+        llguidance = bindings.llguidance()
         self._trie = token_trie(model)
         self._n_vocab = model.n_vocab
         self._words = np.zeros((model.n_vocab + 32) // 32, np.uint32)  # one bit more: the text may end here
-        limits = LLParserLimits(verbose_errors=False)
-        self._matcher: LLMatcher = LLMatcher(self._trie, grammar, log_level=0, limits=limits)
+        limits = llguidance.LLParserLimits(verbose_errors=False)
+        self._matcher: LLMatcher = llguidance.LLMatcher(self._trie, grammar, log_level=0, limits=limits)
         if self._matcher.is_error():
             raise EngineError(
                 "invalid_grammar",

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from mull.engine.model import Model
 from mull.engine.sampling import token_texts
 from mull.fs.file_stamp import FileStamp
+from mull.structured import bindings
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
@@ -58,9 +59,9 @@ class _Prepared(threading.Thread):
 
     def run(self) -> None:
         with suppress(Exception):  # whoever needs it tries again
-            import llguidance  # noqa: F401
-
             import mull.engine.sampling.candidates  # noqa: F401 - imports numpy
+
+            bindings.llguidance()
 
             self.texts = token_texts.read(self._stamps)
 
@@ -97,8 +98,6 @@ def _build(model: Model) -> None:
     if texts is None:
         texts = token_texts.texts(model)
         token_texts.write(model.stamp, texts)
-    from llguidance import LLTokenizer
-
     # Without llguidance's slices (masks precomputed for texts without quotation marks), which take more than half of
     # the time: 0.07 s of a busy core at 49,000 tokens, 0.1 s at 150,000. They save 0.04 to 0.06 ms per token.
-    _tries[model] = LLTokenizer(_Vocabulary(texts), slices=[])  # type: ignore[arg-type]
+    _tries[model] = bindings.llguidance().LLTokenizer(_Vocabulary(texts), slices=[])
