@@ -10,6 +10,7 @@ import re
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -340,6 +341,16 @@ def test_a_first_model_that_cannot_be_loaded_says_so_and_keeps_the_question(
         terminal.say("one")
         terminal.shows("Forty-two.")
         terminal.leave()
+
+
+def test_a_terminal_that_does_not_say_where_its_cursor_is_gets_no_warning(chat: Chat, thinker: Path) -> None:
+    with chat(thinker) as terminal:
+        terminal.screen.write_process_input = lambda _: None
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        time.sleep(2.5)  # prompt_toolkit waits for 2 s
+        terminal.say("what is it?")
+        terminal.shows("Forty-two.")
+        assert "WARNING" not in "".join(terminal.everything)
 
 
 def test_unknown_commands_name_the_nearest(chat: Chat, thinker: Path) -> None:

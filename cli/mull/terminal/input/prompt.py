@@ -180,6 +180,8 @@ class Prompt:
         session.layout.current_window.dont_extend_height = to_filter(True)  # the bar stands right below
         _show_bar_at_once(session)
         session.default_buffer.on_text_changed += self._typed
+        # Its warning would stand above the prompt for a connection that answers late, and keys typed meanwhile be lost.
+        session.app.renderer.cpr_not_supported_callback = None
         erase_wrapped_rows(session.app)
         redraw_turn(session.app, self._turn)
         self._search.watch(session)
