@@ -31,7 +31,7 @@ STAMP  := $(VENV)/setup.stamp
 BACKEND ?=
 # Compiles and installs llama.cpp; at once where it is installed.
 LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --backend "$(BACKEND)"
-JOBS   ?= 2
+JOBS   ?= 3
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
 .PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers benchmarks fuzz coverage lowest lock clean
@@ -98,7 +98,7 @@ benchmarks: setup
 	@VIRTUAL_ENV=.benchmarks $(BIN)/uv pip install -q inspect-ai openai 'lm-eval[api]'
 
 fuzz: setup
-	@FUZZ_JOBS=$(JOBS) $(BIN)/python -m tests.fuzz
+	@$(BIN)/python -m tests.fuzz
 
 coverage: setup
 	@$(BIN)/python -m coverage erase

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
@@ -25,7 +26,6 @@ class Sources:
     """The modules of a package by dotted name; a package is named like its folder."""
 
     paths: dict[str, Path]
-    imports: dict[str, list[Import]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> Sources:
@@ -33,10 +33,14 @@ class Sources:
         for path in sorted(folder.rglob("*.py")):
             parts = path.relative_to(folder.parent).with_suffix("").parts
             paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-        found = cls(paths)
-        for name, path in paths.items():
-            found.imports[name] = list(found._imports(name, ast.parse(path.read_text(encoding="utf-8"))))
-        return found
+        return cls(paths)
+
+    @cached_property
+    def imports(self) -> dict[str, list[Import]]:
+        return {
+            name: list(self._imports(name, ast.parse(path.read_text(encoding="utf-8"))))
+            for name, path in self.paths.items()
+        }
 
     def _imports(self, module: str, tree: ast.Module) -> Iterator[Import]:
         for node in ast.walk(tree):

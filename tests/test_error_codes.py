@@ -5,26 +5,32 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
+from functools import cache
 
 import pytest
 
 from docgen import errors
 from tests.raising import Site, notices, raise_sites, sources
 
-SITES = list(raise_sites(sources()))
 DOCUMENTED = {row.code: row for row in errors.table().codes}
 
 
+@cache
+def sites() -> tuple[Site, ...]:
+    return tuple(raise_sites(sources()))
+
+
+@cache
 def raised() -> dict[str, list[Site]]:
     found = defaultdict(list)
-    for site in SITES:
+    for site in sites():
         for code in site.codes:
             found[code].append(site)
     return found
 
 
 def test_every_code_raised_is_documented() -> None:
-    unknown = {code: sites[0].place for code, sites in raised().items() if code not in DOCUMENTED}
+    unknown = {code: places[0].place for code, places in raised().items() if code not in DOCUMENTED}
     assert not unknown, "add them to cli/docgen/error_codes.toml, then make docs"
 
 
@@ -35,15 +41,16 @@ def test_every_documented_code_is_raised() -> None:
 def test_a_code_is_a_literal_or_handed_on() -> None:
     """A code that the test cannot read is another error's (`error.code`) or the parameter of a helper (`code`)."""
     assert not [
-        site for site in SITES if not site.codes and not re.fullmatch(r"(\w+\.)?code|message", site.code)
+        site for site in sites() if not site.codes and not re.fullmatch(r"(\w+\.)?code|message", site.code)
     ]
 
 
 def test_the_exit_codes_are_the_documented_ones() -> None:
     differing = {
         code: (sorted(exits), DOCUMENTED[code].exits)
-        for code, sites in raised().items()
-        if code in DOCUMENTED and (exits := {int(site.exit) for site in sites}) != set(DOCUMENTED[code].exits)
+        for code, places in raised().items()
+        if code in DOCUMENTED
+        and (exits := {int(site.exit) for site in places}) != set(DOCUMENTED[code].exits)
     }
     assert not differing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import resource
+import zlib
 
 import pytest
 
@@ -15,7 +16,10 @@ from mull.models.hub.search import search
 from tests.models.hub_server import Hub, gguf
 
 ONCE = RetryPolicy(tries=1)
-BOMB = gzip.compress(b"[" + b" " * (1 << 29) + b"]", 1)
+_GZIP = zlib.compressobj(1, zlib.DEFLATED, 31)
+_OPENING = _GZIP.compress(b"[") + _GZIP.flush(zlib.Z_FULL_FLUSH)
+_BLANKS = _GZIP.compress(b" " * (1 << 20)) + _GZIP.flush(zlib.Z_FULL_FLUSH)
+BOMB = _OPENING + _BLANKS * 512
 GZIP = {"Content-Encoding": "gzip"}
 
 
@@ -30,6 +34,7 @@ GZIP = {"Content-Encoding": "gzip"}
         (b"[" + b" " * (33 << 20) + b"]", {}),
         (b"[" + b"[]," * 3_000_000 + b"[]]", {}),
     ],
+    ids=["bomb", "deep bomb", "not gzip", "brotli", "deep", "long", "many"],
 )
 def test_an_answer_beyond_the_limits_is_refused(hub: Hub, body: bytes, headers: dict[str, str]) -> None:
     hub.fault(where="/api/", times=2, body=body, headers=headers)

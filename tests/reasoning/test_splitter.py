@@ -251,19 +251,20 @@ def test_the_splitter_reports_its_state() -> None:
     assert splitter.ended
 
 
-@pytest.mark.parametrize("source", [s for s in t.ALL.values() if profile(s).reasons])
-def test_the_closing_text_leads_into_the_answer(source: str) -> None:
-    found = profile(source)
-    splitter = Splitter(found, found.prompts.on)
-    parts = splitter.feed(0, (found.start or "").encode() if not splitter.thinking else b"", False)
-    parts += splitter.feed(0, b"Hm, let me see", False)
-    assert splitter.thinking
-    parts += splitter.feed(0, closing_text(found).encode(), False)
-    assert not splitter.thinking
-    parts += splitter.feed(0, b"Yes", False)
-    thinking, answer, hidden = joined(parts + splitter.finish())
-    assert thinking.startswith("Hm, let me see")
-    assert (answer, hidden) == ("Yes", "")
+def test_the_closing_text_leads_into_the_answer() -> None:
+    reasoning = {name: found for name, source in t.ALL.items() if (found := profile(source)).reasons}
+    assert reasoning
+    for name, found in reasoning.items():
+        splitter = Splitter(found, found.prompts.on)
+        parts = splitter.feed(0, (found.start or "").encode() if not splitter.thinking else b"", False)
+        parts += splitter.feed(0, b"Hm, let me see", False)
+        assert splitter.thinking, name
+        parts += splitter.feed(0, closing_text(found).encode(), False)
+        assert not splitter.thinking, name
+        parts += splitter.feed(0, b"Yes", False)
+        thinking, answer, hidden = joined(parts + splitter.finish())
+        assert thinking.startswith("Hm, let me see"), name
+        assert (answer, hidden) == ("Yes", ""), name
 
 
 def test_without_the_final_marker_a_complete_output_is_the_answer() -> None:

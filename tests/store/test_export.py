@@ -234,7 +234,7 @@ def test_what_would_take_long_or_much_memory_is_refused_first(text: str) -> None
     began = time.process_time()
     with pytest.raises(MullError, match="not an exported session"):
         export.from_json(text)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10  # seconds of a slow machine
 
 
 def many_turns(count: int) -> str:
