@@ -17,10 +17,11 @@ from tests.imports import Sources, circles
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cli" / "mull"
 LONGEST = 350  # lines of a file
-MOST_MODULES = 32
+MOST_MODULES = 33
 
 # Each module or package at the top level of mull, and its floor: it imports from lower floors and from itself only.
 FLOORS = {
+    "dataclass": 0,
     "errors": 1,
     "messages": 1,
     "control": 1,

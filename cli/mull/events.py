@@ -7,9 +7,9 @@ A view is a function of these values alone. The events of downloads and batches 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, MullError
 
 Finish = Literal["stop", "length", "thinking", "loop", "interrupted", "schema", "error"]

@@ -7,9 +7,9 @@ needs none of them, and creating a dataclass costs its start-up up to a millisec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from mull.dataclass import dataclass
 from mull.events import Notice
 
 if TYPE_CHECKING:

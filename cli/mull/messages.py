@@ -7,8 +7,9 @@ chat template (`reasoning/`), never by the store or a view.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from mull.dataclass import dataclass
 
 Role = Literal["system", "user", "assistant"]
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from mull.dataclass import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,13 +7,14 @@ the answer's form (tools, several choices, images) is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from mull import __version__
 from mull.api import checks, fields, formats
 from mull.api.errors import InvalidRequest
 from mull.api.messages import message_object, read_messages
+from mull.dataclass import dataclass
 from mull.messages import Message
 from mull.settings import DEFAULT_SAMPLING, Sampling, TurnSettings, over
 from mull.structured.beginning import check_beginning

@@ -8,10 +8,10 @@ Importing this module loads neither the engine nor a network library.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.events import Event, Notice, ThinkingDelta
 from mull.messages import Message

@@ -8,10 +8,10 @@ that it costs a start some milliseconds.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from mull.backends.load_plan import state_file, this_machine
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.file_stamp import versioned

@@ -12,10 +12,11 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, BinaryIO, NoReturn
 
 from mull import config
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs.json_text import parse_json
 from mull.fs.text import MOST

@@ -12,12 +12,13 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import FileIO
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mull.batch.lines import Id, Line
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.fs.atomic import PRIVATE, open_atomic
 from mull.fs.cleanup import closed_on_failure

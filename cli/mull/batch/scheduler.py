@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Protocol
 
 from mull.backends.base import ChatBackend, TurnRequest
 from mull.batch.lines import Line
 from mull.batch.retries import Retries
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ThinkingDelta
 from mull.messages import Message

@@ -11,9 +11,9 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from mull.dataclass import dataclass
 from mull.engine.engine import Engine, Piece, Request
 from mull.errors import Interrupted
 from mull.settings import Sampling

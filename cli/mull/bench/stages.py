@@ -9,9 +9,10 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.fs.trace import IMPORT
 
 STAGES = (

@@ -13,11 +13,12 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mull.bench.measure import Stopped, Trial, measure
+from mull.dataclass import dataclass
 from mull.engine import tuned
 from mull.engine.compute_params import DEFAULT_BATCH_SIZE, SMALL_MODEL, choose_params, reasons
 from mull.engine.context import attention_for

@@ -7,7 +7,8 @@ control tokens that a vocabulary of that family has.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -11,6 +11,7 @@ import typer
 
 from mull.commands._argument_checks import reads_file, to_stdout, writes_file
 from mull.commands._options import Json, Jsonl, TurnFlags, completes
+from mull.dataclass import dataclass
 
 if TYPE_CHECKING:
     from mull.settings import AnswerFormat

@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mull.bench.stages import MAIN, Part, Timeline, timeline
 from mull.control import handle_signals
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, Interrupted, MullError
 from mull.fs import trace
 from mull.fs.json_text import read_json

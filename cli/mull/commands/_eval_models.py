@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.evaluation.records import ModelRecord
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mull.commands._argument_checks import reads_file
 from mull.commands._options import Json, TurnFlags
+from mull.dataclass import dataclass
 from mull.settings import MAX_PARALLEL
 
 _ASKED = "Questions"

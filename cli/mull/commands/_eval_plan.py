@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from mull.commands._eval_options import EvalFlags
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.evaluation import suites
 from mull.evaluation.outcome import QuestionKey

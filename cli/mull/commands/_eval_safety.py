@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mull.dataclass import dataclass
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 

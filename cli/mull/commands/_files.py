@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mull.commands._system import user_file
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.fs.text import read_text
 from mull.fs.text_files import Skipped, is_many, read_text_files

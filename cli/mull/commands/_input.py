@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mull.commands._files import attach
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.fs.json_text import valid_unicode
 from mull.store.records import Attachment

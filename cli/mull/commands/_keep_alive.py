@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mull.dataclass import dataclass
 from mull.settings import Duration
 
 if TYPE_CHECKING:

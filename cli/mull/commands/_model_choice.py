@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mull.config.aliases import model_of
+from mull.dataclass import dataclass
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import MullError
 from mull.models.resolve import resolve

@@ -11,7 +11,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -46,6 +46,7 @@ from mull.commands._sampling_options import (
     XtcThreshold,
     number,
 )
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.settings import Effort, EngineSettings, ReasoningAsk, Sampling
 

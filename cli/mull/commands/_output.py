@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, MullError, UsageError
 from mull.events import EMPTY_ANSWER, LOOPED, Done
 from mull.fs.out_file import OutFile, descriptor
@@ -29,7 +30,7 @@ STDOUT = 1  # its descriptor
 _DELIVERED = ("stop", "length", "loop", "schema")  # how a turn ended whose answer is written to a file
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AnswerOutput:
     """What of an answer is written, and where: all of it, or a code block (`last`: the last; `language`: of that one).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mull.commands._chat_template import template_choice
@@ -22,6 +22,7 @@ from mull.commands._prompt_cache import prompt_cache_settings
 from mull.commands._system import literal, system_text
 from mull.config import Config
 from mull.conversation.preferences import Preferences
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.events import Asked
 from mull.fs import ownership, paths

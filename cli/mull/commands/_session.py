@@ -15,6 +15,7 @@ from mull.backends.base import ChatBackend
 from mull.commands._model_choice import ModelChoice
 from mull.commands._run_config import RunConfig, SessionChoice
 from mull.conversation.conversation import Conversation
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.size import size_text
@@ -29,7 +30,7 @@ from mull.terminal.console.streams import Streams
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Setup:
     """A conversation and its backend, not loaded yet. `run`: with what the config says of this model alone.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mull.commands._options import Json, completes
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, Interrupted, MullError
 from mull.terminal.console.quantities import counted, token_count
 from mull.terminal.console.sanitize import one_line, visible

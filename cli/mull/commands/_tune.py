@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.settings import DRAFT_OFF, EngineSettings
 from mull.terminal.console.streams import Streams

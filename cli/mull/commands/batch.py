@@ -29,6 +29,7 @@ from mull.commands._ask_options import (
 from mull.commands._options import TurnFlags, takes_turn_flags
 from mull.commands._session import idle_samplers
 from mull.control import TurnControl, stop_on_interrupt
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, MullError, UsageError
 from mull.settings import MAX_PARALLEL, AnswerFormat, ParallelSettings
 from mull.terminal.console.streams import Streams
@@ -99,7 +100,7 @@ NOT_HERE = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class BatchFlags(TurnFlags):
     """The flags of `batch`: what lines can set too, and how they are answered."""
 

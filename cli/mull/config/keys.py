@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs.text import is_unicode
 from mull.settings import LIMITS, Duration, parse_bias, parse_lora

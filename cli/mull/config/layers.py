@@ -7,12 +7,13 @@ general values once the model is known (`Config.for_model`), and under every str
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mull.config.aliases import expand, model_of
 from mull.config.keys import BY_NAME
+from mull.dataclass import dataclass
 from mull.endpoints.endpoint import Endpoint
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
 from mull.terminal.console.theme import Override, ThemeChoice

@@ -6,7 +6,6 @@ In: a `Config` of all layers. Raises MullError (unknown_setting, unknown_endpoin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mull.config.aliases import ALIASES, alias_of_key
@@ -15,6 +14,7 @@ from mull.config.environment import variable
 from mull.config.file import MODELS
 from mull.config.keys import BY_NAME, KEYS, ConfigKey, find_key, show_value
 from mull.config.layers import Config, Layer
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.suggest import did_you_mean, nearest
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mull.config.file import MODELS, document, invalid, read_aliases, read_layer
 from mull.config.keys import BY_NAME
 from mull.config.layers import Layer, Values
 from mull.config.places import beside
+from mull.dataclass import dataclass
 from mull.fs import ownership
 from mull.fs.toml_text import line_of, line_of_table
 from mull.settings import EngineSettings, Sampling, parse_lora

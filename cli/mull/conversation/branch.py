@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from mull.conversation.preferences import plain_settings
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.events import Done
 from mull.settings import TurnSettings
@@ -24,7 +25,7 @@ from mull.store.sessions import Store, open_store
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Reserved:
     """A question that is stored and not asked yet, and the turns before it."""
 

@@ -7,8 +7,8 @@ the user what was left out: no turn is ever left out silently.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.errors import ContextOverflow
 from mull.messages import Message
 from mull.store.records import TurnRecord, title_of

@@ -19,6 +19,7 @@ from mull.conversation.context_budget import ContextUsage
 from mull.conversation.preferences import Preferences, asked_before
 from mull.conversation.ran import what_ran, with_seed
 from mull.conversation.recording import record
+from mull.dataclass import dataclass
 from mull.errors import RAISE_CTX, ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event, Notice
 from mull.messages import Message, least_tokens
@@ -29,7 +30,7 @@ from mull.store.sessions import Store
 _MOST_RESERVED = 1 << 20  # characters: a longer question waits until the model knows whether it fits
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question to ask. `replace`: in place of the last turn. `once`: how to think in this turn alone.
 

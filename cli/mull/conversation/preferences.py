@@ -8,10 +8,11 @@ of keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from mull import config
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.settings import (
     AnswerFormat,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, get_args
 
 from mull.api.fields import take_sampling
@@ -17,6 +17,7 @@ from mull.api.formats import take_format
 from mull.backends.identity import digest
 from mull.conversation import context_budget
 from mull.conversation.preferences import asked_before
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import Asked
 from mull.messages import Message

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.endpoints import url
 from mull.endpoints.endpoint import Endpoint, is_name
 from mull.errors import MullError, UsageError

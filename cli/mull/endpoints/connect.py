@@ -10,11 +10,12 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.endpoints.errors import ServerError
 from mull.endpoints.url import ServerUrl
 from mull.endpoints.wire import POLL

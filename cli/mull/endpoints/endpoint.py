@@ -6,7 +6,8 @@ No network, and no key: only the name of the environment variable that holds it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 TIMEOUT = 600
 """Seconds, for a server that processes a long prompt, or that other requests are in line at."""

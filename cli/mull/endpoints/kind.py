@@ -7,10 +7,10 @@ of models is of the kind `other`. The kind shows in the list of models; Ollama a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
 

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.endpoints.endpoint import Endpoint
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client

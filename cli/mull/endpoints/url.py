@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 
 UNIX = "unix:"

@@ -19,7 +19,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 PREFILL_ROWS = 32
 """Rows of a batch from which all threads are used."""

@@ -7,8 +7,7 @@ each constant states the measurement it comes from, and a change needs a new one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mull.dataclass import dataclass
 from mull.engine.threads import default_threads
 from mull.errors import UsageError
 from mull.models.memory.kv_size import SCORES

@@ -7,9 +7,9 @@ In: a `Request`, and a `GrammarSpec` where the output is constrained. Out: a str
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.settings import DEFAULT_SAMPLING, Sampling
 
 Ended = Literal["eog", "stop", "length", "context", "stopped"]

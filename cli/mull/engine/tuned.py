@@ -7,10 +7,11 @@ llama.cpp, and where the stored settings are damaged. Writing raises OSError.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.engine.native import selfcheck
 from mull.fs.file_stamp import versioned
 from mull.fs.json_cache import JsonCache

@@ -6,10 +6,11 @@ In: the answers of a run and its questions. Out: `Outcome` and `Comparison` valu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.statistics import Difference, Interval, compare, holm, interval

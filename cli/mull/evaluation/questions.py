@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.evaluation.judges.rules import problem
 from mull.fs.json_text import parse_json

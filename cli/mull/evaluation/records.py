@@ -11,11 +11,12 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs import paths
 from mull.fs.atomic import write_atomic

@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mull.backends.base import ChatBackend
 from mull.batch.lines import Line
 from mull.batch.scheduler import Answered, LineSource, Scheduler
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, MullError
 from mull.evaluation.judging import Judging
 from mull.evaluation.questions import EvalQuestion

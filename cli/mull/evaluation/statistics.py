@@ -10,8 +10,9 @@ import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from mull.dataclass import dataclass
 
 Z = 1.959963984540054
 """The standard normal quantile of 97.5%: two-sided intervals of 95%."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.evaluation.questions import BUILT_IN, EvalQuestion, parse_questions, read_text
 from mull.suggest import did_you_mean, nearest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mull.dataclass import dataclass
 from mull.events import Finish
 
 

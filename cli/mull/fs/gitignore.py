@@ -7,10 +7,10 @@ too long, no text, or a pattern with many stars, is left out of account. Raises 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mull.dataclass import dataclass
 from mull.fs.text import read_utf8
 
 if TYPE_CHECKING:

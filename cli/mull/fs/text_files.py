@@ -10,9 +10,9 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs.gitignore import Ignored
 from mull.fs.text import MOST, read_text, reason

@@ -11,9 +11,9 @@ import os
 import socket
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs import ownership, paths
 

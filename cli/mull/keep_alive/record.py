@@ -10,10 +10,11 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.fs.atomic import write_atomic
 from mull.fs.json_text import read_json
 from mull.fs.lock import locked

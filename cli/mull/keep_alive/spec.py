@@ -12,12 +12,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import mull
 from mull.chat_template.builtin import BUILTIN
+from mull.dataclass import dataclass
 from mull.fs.file_stamp import stamps
 from mull.fs.json_text import parse_json
 from mull.models.naming.filenames import part_paths

@@ -6,10 +6,11 @@ The routes are the server's beside those of the API: only mull asks there, in th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mull.api.errors import exact_error, read_exact_error
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import Notice
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import CatalogueEntry, CatalogueFile

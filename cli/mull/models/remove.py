@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.fs import paths
 from mull.models.catalogue.catalogue import load_catalogue

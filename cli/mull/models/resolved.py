@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.endpoints.address import Address
 from mull.errors import MullError, UsageError
 from mull.models.catalogue.catalogue import CatalogueEntry

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import ModelFileError
 from mull.job_events import DownloadProgress
 from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry

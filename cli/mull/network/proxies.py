@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from mull import config
 from mull.config.project import SETTABLE
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.fs.text import read_utf8, reason
 from mull.fs.toml_text import line_of, loads

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
+from mull.dataclass import dataclass
 from mull.messages import Message
 from mull.reasoning.profile import Profile
 from mull.settings import Effort

@@ -7,7 +7,7 @@ becomes one part. Knows no marker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mull.dataclass import dataclass
 
 FENCE = "```"
 LINE = 80  # characters of the current line that are remembered: only its beginning matters

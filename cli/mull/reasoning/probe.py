@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mull.chat_template.template import NO_ARGUMENTS, Template
+from mull.dataclass import dataclass
 from mull.errors import TemplateError
 
 USER, ANSWER, THOUGHT, TOOL, VALUE = "Qzuser", "Qzanswer", "Qzthought", "qztool", "Qzvalue"

@@ -7,11 +7,12 @@ prompt prefills, which markers surround thinking, answers and tool calls, and ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
 from mull.chat_template.template import Template
+from mull.dataclass import dataclass
 from mull.reasoning.markers import Prefill, chunks, prefilled
 from mull.settings import Effort
 

@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.server.bodies import failure
 from mull.server.limits import MOST_BODY

@@ -12,13 +12,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import uvicorn
 
 from mull import __version__
 from mull.backends.base import ChatBackend
 from mull.control import handle_signals
+from mull.dataclass import dataclass
 from mull.server.app import make_app
 from mull.server.guard import Rules
 from mull.server.limits import GRACE_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS, MOST_HEADERS

@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, get_args
 
+from mull.dataclass import dataclass
 from mull.events import Done, Finish, Limit, ReasoningReport, Timing, Usage
 from mull.fs.json_text import parse_json, valid_unicode
 from mull.messages import Message

@@ -7,8 +7,9 @@ counts as zero.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mull.dataclass import dataclass
 from mull.store.records import moment, usage_of
 
 

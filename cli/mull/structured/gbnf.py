@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from mull.dataclass import dataclass
 from mull.structured import regular
 from mull.structured.grammar_error import GrammarError
 

@@ -7,8 +7,7 @@ is off, or has no known marker, the answer begins with the first token or after 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mull.dataclass import dataclass
 from mull.reasoning.control import ReasoningDecision
 from mull.reasoning.marker_table import marker_table
 from mull.reasoning.markers import chunks

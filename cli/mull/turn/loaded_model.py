@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mull.chat_template.template import Template
+from mull.dataclass import dataclass
 from mull.engine.engine import Engine
 from mull.events import Placement
 from mull.reasoning.profile import Profile

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mull.chat_template.process import stoppable
 from mull.chat_template.render import Segment, render
 from mull.chat_template.tokens import to_tokens
+from mull.dataclass import dataclass
 from mull.engine.engine import Engine
 from mull.fs import trace
 from mull.messages import Message, least_tokens

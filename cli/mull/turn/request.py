@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.messages import Message
 from mull.settings import TurnSettings
 

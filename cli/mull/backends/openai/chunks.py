@@ -7,10 +7,10 @@ anything here but `ValueError`, for data that is not a JSON object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mull.api.logprobs import read_logprobs
+from mull.dataclass import dataclass
 from mull.events import TokenChance
 from mull.fs.json_text import parse_json
 

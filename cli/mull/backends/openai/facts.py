@@ -7,12 +7,12 @@ template (`/props`), Ollama what a model is capable of. Raises Interrupted; what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mull.backends.openai.chunks import inner
 from mull.backends.openai.names import is_listed, same_model
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.endpoints.errors import ServerError
 from mull.endpoints.http import Client
 from mull.endpoints.kind import LOOK_SECONDS, ServedModel, Server, ServerKind

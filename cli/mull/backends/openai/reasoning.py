@@ -8,10 +8,11 @@ What a kind cannot do is said in the notice, and `applied` says what happens ins
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from mull.backends.openai.facts import Remote
+from mull.dataclass import dataclass
 from mull.endpoints.kind import ServerKind
 from mull.events import Applied
 from mull.messages import Message

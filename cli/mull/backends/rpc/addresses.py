@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 
 MOST = 16  # ggml-rpc.h, GGML_RPC_MAX_SERVERS

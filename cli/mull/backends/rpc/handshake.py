@@ -10,11 +10,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from mull.backends.background_job import BackgroundJob
 from mull.backends.rpc.addresses import require_private, split
+from mull.dataclass import dataclass
 from mull.errors import MullError
 
 VERSION = (7, 0)  # ggml-rpc.h, RPC_PROTO_MAJOR_VERSION and RPC_PROTO_MINOR_VERSION; a test compares it

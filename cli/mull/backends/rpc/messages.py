@@ -10,10 +10,10 @@ import pickle
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from mull.backends.base import TokenCount
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import Event, Loading, Notice
 from mull.messages import Message

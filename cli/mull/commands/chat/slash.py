@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
 from mull.commands.chat.key_table import key_sentences
+from mull.dataclass import dataclass
 from mull.errors import UsageError
 from mull.store.formats import ExportFormat
 from mull.suggest import did_you_mean, nearest

@@ -14,9 +14,9 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.engine.native.devices import Device
 
 _VENDORS = {  # PCI vendor ids, and the builds for each, the fastest first

@@ -10,10 +10,11 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from mull import __version__
+from mull.dataclass import dataclass
 from mull.engine.diagnostics.cards import Card, find_cards, unused
 from mull.engine.diagnostics.repair import CPU, rebuild_command
 from mull.engine.native import devices as native_devices

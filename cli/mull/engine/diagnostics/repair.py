@@ -12,11 +12,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
+
+from mull.dataclass import dataclass
 
 Installer = Literal["clone", "uv tool", "pipx", "pip", "uv", "unknown"]
 

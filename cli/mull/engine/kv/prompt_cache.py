@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.engine.compute_params import FLASH_CONTEXT
 from mull.engine.context import Context, attention_for
 from mull.engine.kv import cache_key

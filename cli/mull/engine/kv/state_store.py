@@ -21,12 +21,12 @@ import struct
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from xxhash import xxh3_64_intdigest
 
+from mull.dataclass import dataclass
 from mull.fs.atomic import TEMPORARY_SUFFIX, open_atomic
 from mull.fs.json_cache import JsonCache
 from mull.fs.json_text import parse_json

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.engine.native import library
 from mull.errors import MullError
 from mull.settings import DEVICE_NONE, EngineSettings

@@ -13,10 +13,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.fs.json_text import parse_json
 from mull.fs.os_failures import used_up
 

@@ -17,10 +17,10 @@ import os
 import re
 import sys
 import types
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.engine.native.log import Log
 from mull.errors import EngineError
 

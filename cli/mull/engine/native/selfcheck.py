@@ -11,9 +11,10 @@ import functools
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.engine.native import isolated
 from mull.engine.native import library as native
 from mull.engine.native.verdicts import LIBRARY, Verdicts

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.judges.plain import excerpt, folded, lines, plain, sentences, words
 from mull.evaluation.judges.statement import statement
 from mull.evaluation.questions import EvalQuestion

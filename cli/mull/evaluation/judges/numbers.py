@@ -7,10 +7,10 @@ and currencies around a number, and English number words where there are no digi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from mull.dataclass import dataclass
 from mull.evaluation.judges.number_words import spoken_numbers
 from mull.evaluation.judges.plain import sentences
 from mull.evaluation.judges.statement import CONCLUSION, Statement

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.evaluation.judges import counting, layout
 from mull.evaluation.judges.language import LANGUAGES, language
 from mull.evaluation.judges.plain import folded

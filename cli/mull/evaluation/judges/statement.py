@@ -8,8 +8,8 @@ is ignored.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.judges.plain import excerpt, lines, plain
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")

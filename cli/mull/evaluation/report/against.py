@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.report.groups import Group
 from mull.evaluation.statistics import LEVEL, Z, mcnemar

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.evaluation.records import RunRecord, run_of
 from mull.evaluation.report.card import FAILED, FORMAT, RIGHT, UNCLEAR, VERSION, WRONG

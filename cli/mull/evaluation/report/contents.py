@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mull.dataclass import dataclass
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.records import AnswerRecord, RunRecord
 from mull.evaluation.report.groups import Group, groups

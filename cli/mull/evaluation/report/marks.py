@@ -7,8 +7,8 @@ needed to tell marks apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.report.groups import Group
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

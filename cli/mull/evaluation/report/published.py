@@ -6,8 +6,8 @@ In: the models of a run and the catalogue. Out: `Published` values: scores with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.records import ModelRecord
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import CatalogueEntry

@@ -8,9 +8,9 @@ verdict may be chance where the sampling is random and the machine another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.evaluation.records import ModelRecord, RunRecord
 from mull.evaluation.report.card import RIGHT, UNCLEAR, verdict_of
 from mull.evaluation.report.card_file import Card

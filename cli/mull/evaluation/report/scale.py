@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 LOG_FROM = 20.0
 """The ratio of the greatest to the least value from which an axis is logarithmic: below, a linear one tells them

@@ -6,8 +6,8 @@ In: groups. Out: a `Table`: headings, rows, and which columns are numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.evaluation.report.groups import Group, suites_of
 from mull.evaluation.report.marks import letter_of
 

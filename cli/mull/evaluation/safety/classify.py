@@ -7,9 +7,9 @@ not meanings: what they cannot tell is `unclear`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.evaluation.safety import phrases
 from mull.evaluation.safety.text import Text, loops, read
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.evaluation.questions import EvalQuestion, Expects, Safety
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.safety.judge import leak

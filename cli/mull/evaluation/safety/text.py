@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from mull.dataclass import dataclass
 
 LONGEST = 24_000  # characters; about 5,000 words, more than an answer of the suite needs
 _TAIL = 6_000

@@ -16,11 +16,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from mull.dataclass import dataclass
 from mull.fs.json_text import parse_json
 
 SECONDS = 30.0

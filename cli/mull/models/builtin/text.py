@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.models.builtin import vocabulary as known
 
 _PLAIN = str.maketrans(

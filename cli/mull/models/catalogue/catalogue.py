@@ -8,10 +8,11 @@ for unknown keys too. No network.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.text import read_utf8, reason
@@ -139,9 +140,8 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise CatalogueError(where, reason(error)) from error
     if data.get("format", FORMAT) != FORMAT:
-        raise CatalogueError(
-            where, f"its format is {data['format']!r}; this version of mull reads format {FORMAT}"
-        )
+        problem = f"its format is {data['format']!r}; this version of mull reads format {FORMAT}"
+        raise CatalogueError(where, problem)
     unknown = set(data) - {"format", "updated", "model"}
     if unknown:
         raise CatalogueError(where, f"unknown key {min(unknown)!r}")

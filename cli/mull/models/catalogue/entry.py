@@ -7,9 +7,9 @@ from TOML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
 

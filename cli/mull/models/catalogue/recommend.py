@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.models.catalogue.catalogue import Catalogue
 from mull.models.catalogue.entry import Benchmark, CatalogueEntry, CatalogueFile

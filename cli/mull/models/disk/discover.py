@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mull.dataclass import dataclass
 from mull.fs.json_text import read_json
 from mull.fs.text import read_utf8
 from mull.models.disk import packaged

@@ -13,9 +13,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.fs.atomic import symlink_atomic
 from mull.models.naming.filenames import as_local
 

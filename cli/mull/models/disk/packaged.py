@@ -12,9 +12,9 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import ModelFileError
 from mull.models.disk import records
 from mull.models.disk.hf_cache import is_file

@@ -13,10 +13,10 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.fs import ownership, paths
 from mull.fs.atomic import write_atomic
 from mull.fs.file_stamp import stamp

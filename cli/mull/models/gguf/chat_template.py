@@ -7,10 +7,10 @@ write several named templates and no main one, a list instead of a text, or none
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mull.chat_template.builtin import BUILTIN
+from mull.dataclass import dataclass
 from mull.models.gguf.header import Header
 
 KEY: Final = "tokenizer.chat_template"

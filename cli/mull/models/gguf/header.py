@@ -11,12 +11,13 @@ import io
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mull.chat_template.special_texts import KEYS, SpecialTexts, special_texts
+from mull.dataclass import dataclass
 from mull.errors import ModelFileError
 from mull.models.gguf.magic import MAGIC
 from mull.models.gguf.reader import MAX_KEY, STRING, DamagedError, LongArray, Reader

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
+
+from mull.dataclass import dataclass
 
 BLOCK: Final = 1 << 18  # bytes read at once
 MAX_KEY = 65_535  # bytes

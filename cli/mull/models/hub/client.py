@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mull.dataclass import dataclass
 from mull.models.hub.answer import ENCODINGS, whole
 from mull.models.hub.connection import UNREACHABLE, no_client
 from mull.models.hub.endpoint import endpoint, is_hub

@@ -7,9 +7,9 @@ choices. The catalogue's file is looked up by its name, then by its quantization
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from mull.dataclass import dataclass
 from mull.errors import MullError, UsageError
 from mull.events import Notice
 from mull.fs.size import size_text

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from mull.dataclass import dataclass
 from mull.models.hub.answer import json_of
 from mull.models.hub.client import REQUEST_SECONDS, RetryPolicy, get, session, with_retries
 from mull.models.hub.endpoint import endpoint, is_hub

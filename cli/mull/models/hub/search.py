@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.models.hub.answer import json_of
 from mull.models.hub.client import RetryPolicy, get, with_retries
 from mull.models.hub.errors import HubError

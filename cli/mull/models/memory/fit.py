@@ -7,9 +7,10 @@ main memory, KV cache type, the verdict and its reasons. The plan stays within f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from mull.dataclass import dataclass
 from mull.models.memory.kv_size import CTX_STEP, SCORES
 from mull.models.memory.layout import MemoryLayout
 from mull.models.memory.machine import GIB, Machine

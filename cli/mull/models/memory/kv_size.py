@@ -7,7 +7,7 @@ batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mull.dataclass import dataclass
 
 KV_TYPES = ("f16", "q8_0", "q4_0")
 _BYTES_PER_ELEMENT = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}

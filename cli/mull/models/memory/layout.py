@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header
 from mull.models.memory.architecture import MOST_LAYERS, UBATCH, ArchitectureMetadata, cache, state, work

@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from mull.dataclass import dataclass
 from mull.fs.atomic import write_atomic
 
 GIB = 1 << 30

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from mull.dataclass import dataclass
 from mull.models.naming.filenames import is_safe
 
 DEFAULT_QUANT = "Q4_K_M"  # the default of llama.cpp and Ollama

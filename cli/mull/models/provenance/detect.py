@@ -7,9 +7,10 @@ changed; that proves nothing, since a file may say anything. Each fact names its
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from mull.dataclass import dataclass
 from mull.models.catalogue.entry import CatalogueEntry
 from mull.models.provenance import licences, names
 from mull.models.provenance.hub_card import NO_CARD, HubCard

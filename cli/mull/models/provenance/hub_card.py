@@ -7,8 +7,9 @@ not trusted: its length is bounded, and a value of another type is ignored. Rais
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from mull.dataclass import dataclass
 
 _MOST_BRACKETS = (
     400  # in all, and of one line's "- " and "? ": the parser's time grows with the square of the depth

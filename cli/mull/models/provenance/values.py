@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from mull.dataclass import dataclass
 
 Kind = Literal["abliterated", "merged", "fine-tuned", "adapter"]
 Source = Literal["header", "repository", "name", "catalogue", "config"]

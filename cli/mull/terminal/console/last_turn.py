@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from mull.dataclass import dataclass
 from mull.terminal.console.width import fit_some, most, width
 
 Draw = Callable[[int], Sequence[Sequence[str]]]  # columns → parts, as many for each width

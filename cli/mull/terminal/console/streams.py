@@ -14,9 +14,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import BinaryIO, Literal, TextIO
 
+from mull.dataclass import dataclass
 from mull.errors import ExitCode, MullError
 from mull.fs import text as textfiles
 from mull.fs.stream import StreamReader, StreamWriter, is_non_blocking, read_stream

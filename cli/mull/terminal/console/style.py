@@ -8,11 +8,12 @@ imported with the first style of the theme.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
+from mull.dataclass import dataclass
 from mull.terminal.console.palette import Palette
 
 _ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "strike": "9"}

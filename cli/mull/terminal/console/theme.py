@@ -7,9 +7,10 @@ into styles. This module imports nothing heavy: flags and the config are checked
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple, get_args
 
+from mull.dataclass import dataclass
 from mull.suggest import did_you_mean, nearest
 
 ThemeName = Literal["auto", "dark", "light", "ansi", "mono"]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from mull.dataclass import dataclass
 
 AfterEnter = Literal["submit", "argument", "nothing"]
 

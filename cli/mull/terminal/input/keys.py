@@ -16,10 +16,10 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
+from mull.dataclass import dataclass
 from mull.fs.stream import is_readable
 from mull.terminal.console.streams import Streams
 from mull.terminal.input.background import take_typed

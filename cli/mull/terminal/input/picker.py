@@ -7,10 +7,10 @@ PgDn, Home and End move, Enter takes, Esc and Ctrl+C close. It never takes more 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from mull.dataclass import dataclass
 from mull.terminal.console.sanitize import one_line
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled

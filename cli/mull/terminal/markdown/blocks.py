@@ -9,10 +9,11 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from markdown_it.token import Token
 
+from mull.dataclass import dataclass
 from mull.terminal.console.sanitize import visible
 from mull.terminal.console.width import TAB
 from mull.terminal.markdown.highlight import highlight

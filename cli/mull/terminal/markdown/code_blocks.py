@@ -6,8 +6,7 @@ also in lists and quotes, shorter fences inside longer ones, `~~~`, and an unclo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mull.dataclass import dataclass
 from mull.terminal.markdown.parser import parse
 
 

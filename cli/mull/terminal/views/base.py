@@ -9,10 +9,10 @@ a turn returns the turn's `Done`; it raises what the turn raises, and MullError 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 from mull.control import TurnControl
+from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import Done, Event
 from mull.settings import ThinkingView
