@@ -50,7 +50,7 @@ def test_the_report_the_plot_and_the_card_of_a_run(
     card = (tmp_path / "c.md").read_text(encoding="utf-8")
     assert "| 2/3 |" in card
     assert str(tmp_path) not in card
-    assert mull("eval", questions, "-m", thinker, "--modes", "on", "--report", "r.svg").returncode == 0
+    assert mull("eval", "--resume", "--report", "r.svg").returncode == 0
     assert "<svg" in (tmp_path / "r.svg").read_text(encoding="utf-8")
 
 
@@ -89,14 +89,14 @@ def test_a_png_without_matplotlib_names_the_extra(
 
 def test_a_model_beside_its_base(mull: Run, thinker: Path, base: Path, questions: Path) -> None:
     words = ("eval", questions, "-m", thinker, "--against", base, "--modes", "off")
-    done = json.loads(mull(*words, "--json").stdout)
+    lines = mull(*words, "-q").stdout.decode().splitlines()
+    done = json.loads(mull("eval", "--resume", "--json").stdout)
     assert len(done["models"]) == 2
     (found,) = done["against"]
     assert (found["mode"], found["unpaired"]) == ("off", 0)
     right = found["shares"][0]
     assert (right["name"], right["pairs"], right["base"], right["model"]) == ("right", 3, 0.0, 0.6667)
     assert right["meaning"].startswith("no difference that chance does not explain (p = 0.50,")
-    lines = mull(*words, "-q").stdout.decode().splitlines()
     assert "off\tright\t0%\t67%\t+67 points" in "\n".join(lines)
 
 
@@ -104,14 +104,13 @@ def test_a_card_is_repeated_and_nothing_differs(
     mull: Run, thinker: Path, questions: Path, tmp_path: Path
 ) -> None:
     assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "2").returncode == 0
-    done = mull("eval", "--repeat-card", "c.md", "-m", thinker, "-q")
+    words = ("eval", "--repeat-card", "c.md", "-m", thinker)
+    done = mull(*words, "-q")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode().splitlines()
     assert "Models, questions, versions and machine are the card's." in lines
     assert [line for line in lines if line.endswith("no verdict has changed")] == lines[-2:]
     assert "1/2 right on the card, 1/2 now" in lines[-1]
-    found = json.loads(mull("eval", "--repeat-card", "c.md", "-m", thinker, "--json").stdout)
-    assert (found["repeated"]["differences"], found["questions"]) == ([], 2)
 
 
 def test_a_card_repeated_with_another_model_says_so(
@@ -125,42 +124,36 @@ def test_a_card_repeated_with_another_model_says_so(
     assert "no longer right: line-2, line-3" in text
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ('"--limit"', '"--allow-code", "--limit"', "its command sets allow_code"),
-        ('"--limit"', '"--chat-template", "/etc/passwd", "--limit"', "its command sets chat_template"),
-        ('"--limit"', '"--system", "@/etc/passwd", "--limit"', "its system prompt is in a file"),
-        ('"--limit"', '"--no-such", "--limit"', "its command is not one of this version"),
-        ('"--limit"', '"--help", "--limit"', "its command"),
-    ],
-)
 def test_a_card_of_others_cannot_do_what_its_reader_did_not_ask_for(
-    mull: Run, thinker: Path, questions: Path, tmp_path: Path, old: str, new: str, says: str
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path
 ) -> None:
-    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "1").returncode == 0
-    text = (tmp_path / "c.md").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "c.md").write_text(text.replace(old, new, 1), encoding="utf-8")
-    done = mull("eval", "--repeat-card", "c.md", "-m", thinker)
-    assert (done.returncode, done.stdout) == (1, b""), done.stderr
-    assert says in done.stderr.decode()
-
-
-def test_what_a_card_says_cannot_be_changed(mull: Run, thinker: Path, questions: Path) -> None:
-    assert mull("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "1").returncode == 0
+    words = ("eval", questions, "-m", thinker, "--card", "c.md", "--limit", "1", "--modes", "off")
+    assert mull(*words).returncode == 0
+    card = tmp_path / "c.md"
+    text = card.read_text(encoding="utf-8")
+    for more, says in (
+        ('"--allow-code"', "its command sets allow_code"),
+        ('"--chat-template", "/etc/passwd"', "its command sets chat_template"),
+        ('"--system", "@/etc/passwd"', "its system prompt is in a file"),
+        ('"--no-such"', "its command is not one of this version"),
+        ('"--help"', "its command"),
+    ):
+        changed = text.replace('"--limit"', f'{more}, "--limit"', 1)
+        assert changed != text
+        card.write_text(changed, encoding="utf-8")
+        done = mull("eval", "--repeat-card", "c.md", "-m", thinker)
+        assert (done.returncode, done.stdout) == (1, b""), done.stderr
+        assert says in done.stderr.decode()
+    card.write_text(text, encoding="utf-8")
     done = mull("eval", "--repeat-card", "c.md", "-m", thinker, "--limit", "2")
     assert (done.returncode, done.stdout) == (2, b"")
     assert "--limit would change that" in done.stderr.decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("columns", [40, 80])
-def test_a_terminal_shows_the_plot(
-    home: dict[str, str], thinker: Path, questions: Path, columns: int
-) -> None:
+def test_a_terminal_shows_the_plot(home: dict[str, str], thinker: Path, questions: Path) -> None:
     command = [sys.executable, "-m", "mull", "eval", str(questions), "-m", str(thinker)]
-    with Terminal(command, environ=home, columns=columns, rows=60) as terminal:
+    with Terminal(command, environ=home, columns=40, rows=60) as terminal:
         assert terminal.exit() == 0
         lines = terminal.text.splitlines()
     assert any(line.startswith("100% ┤") for line in lines)

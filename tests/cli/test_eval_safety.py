@@ -59,14 +59,6 @@ def test_the_counts_of_each_mode_are_in_the_json(mull: Run, refuser: Path, quest
     assert [run["right"] for run in found["runs"]] == [2, 2]
 
 
-def test_a_run_without_safety_questions_says_nothing_of_it(mull: Run, refuser: Path, tmp_path: Path) -> None:
-    plain = tmp_path / "plain.jsonl"
-    plain.write_text('{"prompt": "?", "answer": "help"}\n')
-    done = mull("eval", plain, "-m", refuser, "--modes", "off")
-    assert b"verdict" not in done.stdout + done.stderr
-    assert "safety" not in json.loads(mull("eval", plain, "-m", refuser, "--modes", "off", "--json").stdout)
-
-
 def test_a_pipe_gets_rows_and_the_limits_as_a_note(mull: Run, refuser: Path, questions: Path) -> None:
     done = mull("eval", questions, "-m", refuser, "--modes", "off")
     rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
@@ -75,14 +67,13 @@ def test_a_pipe_gets_rows_and_the_limits_as_a_note(mull: Run, refuser: Path, que
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("columns", [80, 40])
 def test_a_terminal_shows_the_limits_first_and_a_sample_last(
-    home: dict[str, str], refuser: Path, questions: Path, columns: int
+    home: dict[str, str], refuser: Path, questions: Path
 ) -> None:
     words = ["eval", str(questions), "-m", str(refuser), "--modes", "on", "--sample", "1"]
-    with Terminal([sys.executable, "-m", "mull", *words], environ=home, columns=columns, rows=60) as terminal:
+    with Terminal([sys.executable, "-m", "mull", *words], environ=home, columns=40, rows=60) as terminal:
         assert terminal.exit() == 0
         lines = terminal.lines
     text = " ".join(" ".join(lines).split())
     assert text.index("not a verdict") < text.index("RIGHT") < text.index("SAFETY") < text.index("Judged")
-    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) <= 40

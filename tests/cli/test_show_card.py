@@ -41,8 +41,8 @@ def test_a_card_for_a_browser(mull: Run, runs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("card.md", "2026"), 1, "There is more than one evaluation that begins with “2026”."),
-        (("card.md", "x"), 1, "There is no evaluation “x”."),
+        (("card.md", "2026"), 1, 'There is more than one evaluation that begins with "2026".'),
+        (("card.md", "x"), 1, 'There is no evaluation "x".'),
         (("card.txt",), 2, "--card writes .md and .html files; card.txt is none."),
         (("none/card.md",), 1, "none/card.md cannot be written: No such file or directory."),
         (("card.md", "--readme"), 2, "--card writes a file and shows nothing."),

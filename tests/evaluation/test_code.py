@@ -197,11 +197,10 @@ def test_code_that_does_not_end_is_ended(code: str) -> None:
     assert time.monotonic() - began < 60  # far from the hour that it wants, on a busy machine too
 
 
-@pytest.mark.usefixtures("none_left")
+@pytest.mark.usefixtures("briefly", "none_left")
 def test_much_output_is_not_read() -> None:
     assert (
-        verdict("def add(a, b):\n    for _ in range(500): print('x' * 1_000_000)\n    return a + b")[0]
-        is True
+        verdict("def add(a, b):\n    for _ in range(50): print('x' * 1_000_000)\n    return a + b")[0] is True
     )
     long = verdict("def add(a, b):\n    return 'x' * 300_000_000")
     assert long[0] is False
@@ -220,48 +219,46 @@ def secrets(folder: Path) -> str:
     return str(folder / "secret")
 
 
-@linux
-@pytest.mark.parametrize(
-    "what",
-    [
-        "open('/etc/passwd').read()",
-        "open({secret!r}).read()",
-        "open('/proc/self/environ').read()",
-        "open({secret!r}, 'w').write('x')",
-        "open('/new', 'w').write('x')",
-        "open('/tmp/new', 'w').write('x')",
-        "__import__('os').mkdir('/new')",
-        "__import__('os').unlink({secret!r})",
-        "__import__('os').listdir({folder!r})",
-        "__import__('os').listdir('/home')",
-        "__import__('shutil').rmtree('/usr') or open('/usr/gone')",
-        "__import__('os').fork()",
-        "__import__('os').posix_spawn('/bin/sh', ['sh'], {{}})",
-        "__import__('subprocess').check_output(['/bin/true'])",
-        "__import__('os').kill({pid}, 9)",
-        "__import__('os').kill(-1, 9)",
-        "__import__('os').setsid()",
-        "__import__('threading').Thread(target=print).start()",
-        "__import__('socket').create_connection(('127.0.0.1', 1), 1)",
-        "__import__('socket').socket()",
-        "__import__('os').memfd_create('x')",
-        "__import__('resource').setrlimit(0, (99, 99))",
-    ],
+FORBIDDEN = (
+    "open('/etc/passwd').read()",
+    "open({secret!r}).read()",
+    "open('/proc/self/environ').read()",
+    "open({secret!r}, 'w').write('x')",
+    "open('/new', 'w').write('x')",
+    "open('/tmp/new', 'w').write('x')",
+    "__import__('os').mkdir('/new')",
+    "__import__('os').unlink({secret!r})",
+    "__import__('os').listdir({folder!r})",
+    "__import__('os').listdir('/home')",
+    "__import__('shutil').rmtree('/usr') or open('/usr/gone')",
+    "__import__('os').fork()",
+    "__import__('os').posix_spawn('/bin/sh', ['sh'], {{}})",
+    "__import__('subprocess').check_output(['/bin/true'])",
+    "__import__('os').kill({pid}, 9)",
+    "__import__('os').kill(-1, 9)",
+    "__import__('os').setsid()",
+    "__import__('threading').Thread(target=print).start()",
+    "__import__('socket').create_connection(('127.0.0.1', 1), 1)",
+    "__import__('socket').socket()",
+    "__import__('os').memfd_create('x')",
+    "__import__('resource').setrlimit(0, (99, 99))",
 )
-def test_code_has_no_files_no_network_and_no_processes(what: str, tmp_path: Path) -> None:
-    """None of this returns; what raises is the result of the call."""
+
+
+@linux
+def test_code_has_no_files_no_network_and_no_processes(tmp_path: Path) -> None:
+    """None of this returns: what is raised is the error of the call."""
     secret = secrets(tmp_path)
-    named = what.format(secret=secret, folder=str(tmp_path), pid=os.getpid())
-    found = sandbox.run(f"def f():\n    return repr({named})", "f", [[]])
+    named = [what.format(secret=secret, folder=str(tmp_path), pid=os.getpid()) for what in FORBIDDEN]
+    calls = ",\n".join(f"    lambda: repr({what})" for what in named)
+    source = f"CALLS = [\n{calls}\n]\ndef f(number):\n    return CALLS[number]()"
+    found = sandbox.run(source, "f", [[number] for number in range(len(named))])
     assert found.isolated == sandbox.EVERYTHING
-    assert not found.results
-    assert found.errors[0].split(":")[0] in {
-        "FileNotFoundError",
-        "PermissionError",
-        "OSError",
-        "RuntimeError",
-        "ValueError",  # setrlimit: a limit cannot be raised
-    }
+    assert not found.results, [named[number] for number in found.results]
+    raised = {what: found.errors[number].split(":")[0] for number, what in enumerate(named)}
+    allowed = {"FileNotFoundError", "PermissionError", "OSError", "RuntimeError"}
+    allowed.add("ValueError")  # setrlimit: a limit cannot be raised
+    assert not {what: name for what, name in raised.items() if name not in allowed}
     assert Path(secret).read_text() == "the user's own"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mull.evaluation.judge import JUDGES, judge
+from mull.evaluation.judge import judge
 from mull.evaluation.questions import EvalQuestion, parse_questions
 
 PATH = Path(__file__).with_name("labelled.jsonl")
@@ -68,6 +68,5 @@ def test_each_judge_agrees_with_its_labels(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("code" not in JUDGES, reason="there is no code judge")
 def test_the_code_judge_agrees_with_its_labels() -> None:
     assert not disagreements([one for one in ALL if one[0].judge == "code"])

@@ -146,7 +146,7 @@ class Scheduler:
             oldest = min(oldest, waiting)
         ahead = self._ahead is None or self._count - oldest < self._ahead
         if self._reader.ended or not (ahead and self._retries.allows_more):
-            if wait:
+            if wait and not self.ended:
                 time.sleep(_POLL)
             return None
         line = self._reader.take(wait=wait)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 def repeats(flags: EvalFlags) -> Card | None:
     """The card that is to be repeated, if one is."""
-    from mull.evaluation.report.card_file import read_card
-
     if flags.repeat_card is None:
         return None
+    from mull.evaluation.report.card_file import read_card
+
     if flags.resume_run:
         raise UsageError(
             "conflicting_options", "--resume and --repeat-card exclude each other.", "Give one of them."

@@ -7,6 +7,7 @@ file_exists, unknown_eval_run).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -20,16 +21,19 @@ from mull.suggest import did_you_mean, nearest
 
 
 class RunFolder:
-    """A context manager. `path` None: nothing is written, as the setting `save` says."""
+    """A context manager. `path` None: nothing is written, as the setting `save` says, or nothing is left."""
 
     def __init__(self, path: Path | None, run: RunRecord, answers: list[AnswerRecord]) -> None:
         self.path = path
         self.run = run
         self._answers = {answer.key: answer for answer in answers}
         self._file: FileIO | None = None
+        self._is_new = self._made_folder = False
 
     def __enter__(self) -> Self:
         if self.path is not None:
+            self._is_new = not (self.path / records.RUN).exists()
+            self._made_folder = not self.path.exists()
             records.write_run(self.path, self.run)
             self._file = records.open_answers(self.path)
         return self
@@ -39,6 +43,18 @@ class RunFolder:
     ) -> None:
         if self._file is not None:
             self._file.close()
+        if self._is_new and not self._answers:
+            self._remove()
+
+    def _remove(self) -> None:
+        """A new run without an answer leaves no folder: there would be nothing to show or to resume."""
+        assert self.path is not None
+        with suppress(OSError):  # others may have written into the folder
+            for name in (records.RUN, records.ANSWERS):
+                (self.path / name).unlink(missing_ok=True)
+            if self._made_folder:
+                self.path.rmdir()
+        self.path = None
 
     def add(self, answer: AnswerRecord) -> None:
         """Append an answer; one that failed before is replaced."""
@@ -112,4 +128,4 @@ def _found(name: Path | None) -> Path:
         return found
     listed = f"There are {', '.join(list(known)[-3:])}." if known else "mull eval starts one."
     hint = did_you_mean(nearest(str(name), known), listed)
-    raise MullError("unknown_eval_run", f"There is no run “{name}”.", hint)
+    raise MullError("unknown_eval_run", f'There is no run "{name}".', hint)

@@ -27,6 +27,7 @@ from mull.commands._ask_options import (
     answer_format_of,
 )
 from mull.commands._options import TurnFlags, takes_turn_flags
+from mull.commands._parallel_flags import NOT_HERE
 from mull.commands._session import idle_samplers
 from mull.control import TurnControl, stop_on_interrupt
 from mull.dataclass import dataclass
@@ -86,18 +87,6 @@ Unordered = Annotated[
         rich_help_panel="Output",
     ),
 ]
-NOT_HERE = (
-    *(
-        "resume",
-        "continue_answer",
-        "session",
-        "no_save",
-        "no_cache",
-    ),  # a batch saves no session and uses no prompt cache on disk
-    *("thinking", "markdown", "math", "stats"),  # it shows no answers
-    "keep_alive",  # it loads its model once for all lines
-    *("draft", "no_draft"),  # parallel sequences already fill the compute that speculative decoding would use
-)
 
 
 @dataclass(frozen=True, slots=True)

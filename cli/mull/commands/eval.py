@@ -11,7 +11,7 @@ import typer
 
 from mull.commands._eval_options import EvalFlags, File
 from mull.commands._options import takes_turn_flags
-from mull.commands.batch import NOT_HERE
+from mull.commands._parallel_flags import NOT_HERE
 from mull.control import TurnControl, stop_on_interrupt
 from mull.errors import ExitCode
 from mull.terminal.console.streams import Streams

@@ -15,7 +15,6 @@ from typing import Any, Literal, get_args
 
 from mull.dataclass import dataclass
 from mull.errors import MullError
-from mull.evaluation.judges.rules import problem
 from mull.fs.json_text import parse_json
 from mull.fs.text import read_utf8, reason
 
@@ -219,6 +218,8 @@ def _of_choice(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_constraints(line: Mapping[str, Any]) -> dict[str, Any]:
+    from mull.evaluation.judges.rules import problem
+
     given = line.get("constraints")
     if not (isinstance(given, list) and given):
         raise _Bad("it has no list of constraints")

@@ -48,7 +48,7 @@ def chosen(text: str) -> tuple[str, ...]:
     for word in map(str.strip, text.split(",")):
         if word not in {*known, ALL}:
             hint = did_you_mean(nearest(word, (*known, ALL)), f"There are {', '.join(known)}, and {ALL}.")
-            raise UsageError("unknown_suite", f"There is no suite “{word}”.", hint)
+            raise UsageError("unknown_suite", f'There is no suite "{word}".', hint)
         found += known if word == ALL else [word]
     return tuple(dict.fromkeys(found))
 

@@ -30,6 +30,7 @@ _SCRIPTS = {
 }  # fmt: skip
 LANGUAGES = (*_COMMON, *_SCRIPTS)
 """The languages that the rule distinguishes."""
+_WORDS = {code: frozenset(common.split()) for code, common in _COMMON.items()}
 _LETTERS = re.compile(r"[^\W\d_]+")
 _MOST_WORDS = 2_000  # that are looked at
 _LEAST = 0.12  # of the words; prose has a third and more of them in its list
@@ -42,6 +43,6 @@ def language(text: str) -> str:
         if letters and len(re.findall(f"[{script}]", text[:50_000])) > letters / (8 if code == "ja" else 2):
             return code
     found = [word.casefold() for word in _LETTERS.findall(text)[:_MOST_WORDS]]
-    shares = {code: sum(word in set(common.split()) for word in found) for code, common in _COMMON.items()}
+    shares = {code: sum(word in common for word in found) for code, common in _WORDS.items()}
     best = max(shares, key=lambda code: shares[code])
     return best if found and shares[best] >= _LEAST * len(found) else ""

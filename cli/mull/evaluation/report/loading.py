@@ -34,7 +34,7 @@ def find_run(name: str | None) -> Path:
     if len(exact or near) != 1:
         what = "more than one evaluation that begins with" if near else "no evaluation"
         last = f"The last ones are {', '.join(folder.name for folder in found[-3:])}." if found else ""
-        raise MullError("unknown_eval_run", f"There is {what} “{name}”.", last or "mull eval runs one.")
+        raise MullError("unknown_eval_run", f'There is {what} "{name}".', last or "mull eval runs one.")
     return (exact or near)[0]
 
 
