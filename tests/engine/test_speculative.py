@@ -23,7 +23,6 @@ from mull.structured.reading import from_gbnf
 from tests.engine.conftest import GREEDY
 from tests.model_files.architectures import ARCHITECTURES
 from tests.model_files.random_model import TINY, write_random
-from tests.model_files.recurrent import write_recurrent
 
 Start = Callable[..., Engine]
 
@@ -200,12 +199,6 @@ def test_a_small_model_gets_no_drafts(start: Start, tiny_path: Path, monkeypatch
     monkeypatch.undo()
     assert begin(start(tiny_path), PROMPT, max_tokens=5).drafter is None
     assert begin(start(tiny_path, draft="off"), PROMPT, max_tokens=5).drafter is None
-
-
-def test_a_memory_that_cannot_be_truncated_gets_no_drafts(start: Start, tmp_path: Path) -> None:
-    generation = begin(start(write_recurrent(tmp_path / "mamba.gguf")), PROMPT, max_tokens=5)
-    assert generation.drafter is None
-    assert len(tokens(generation)) == 5
 
 
 def test_a_failed_truncation_disables_drafts(

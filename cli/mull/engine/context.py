@@ -12,15 +12,16 @@ import platform
 import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mull.engine import compute_params
 from mull.engine.adaptive_threads import AdaptiveThreads
+from mull.engine.batch import Batch
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
 from mull.engine.model import Model
-from mull.engine.native import library
+from mull.engine.native import library, nextn
 from mull.engine.native.memory_errors import lacking
 from mull.errors import EngineError
 from mull.fs import trace
@@ -75,7 +76,9 @@ class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
     `sparse`: each row attends to a small part of the cells. `threads`: what contexts before this one learnt.
-    Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
+    `n_rollback`: by how many tokens a recurrent state can be rolled back; a model's own limit may be 0 (`n_rollback`).
+    `nextn_states`: make the hidden states available that NextN layers need. `head`: compute the NextN layers, not the
+    model. Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
     """
 
     def __init__(
@@ -88,6 +91,9 @@ class Context:
         n_rows: int = 1,
         sparse: bool = False,
         threads: AdaptiveThreads | None = None,
+        n_rollback: int = 0,
+        nextn_states: bool = False,
+        head: bool = False,
     ) -> None:
         llama = library.bindings()
         big = model.n_params > compute_params.SMALL_MODEL
@@ -95,28 +101,20 @@ class Context:
         self.attention = attention_for(model, settings, n_ctx, sparse=sparse)
         self._llama = llama
         self._interrupt = _Interrupt(llama)
-        params = llama.llama_context_default_params()
-        params.n_ctx = n_ctx
-        params.n_batch, params.n_ubatch = min(chosen.batch_size, n_ctx), self.attention.micro_batch
-        params.n_seq_max = n_seq
+        params = _params(llama, model, settings, n_ctx, self.attention)
+        params.n_seq_max, params.kv_unified = n_seq, n_seq > 1
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
         # of 150,000.
         params.n_outputs_max = max(n_seq, n_rows)
-        params.kv_unified = n_seq > 1
-        params.no_perf = True
-        params.swa_full = (
-            False  # a sliding-window model needs cells for its window only; the memory plan counts no more
-        )
-        params.offload_kqv = params.op_offload = model.on_gpu
         self._threads = threads or threads_for(model, settings)
         self.threads = self._threads.most  # of the last step
         params.n_threads = params.n_threads_batch = self.threads
         params.abort_callback = self._interrupt.callback
         params.abort_callback_data = self._interrupt.data
-        params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{chosen.kv_type.upper()}")
-        if self.attention.flash is not None:
-            on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-            params.flash_attn_type = on if self.attention.flash else off
+        if head:
+            params.ctx_type = llama.LLAMA_CONTEXT_TYPE_MTP
+        else:
+            params.n_rs_seq = n_rollback
         library.forget_log_errors()
         with trace.span("context"):
             self.handle: int | None = llama.llama_init_from_model(model.handle, params)
@@ -130,12 +128,7 @@ class Context:
                 if fewer
                 else "Give a smaller --ctx, or use a smaller model.",
             )
-        if model.adapters:
-            handles = (llama.llama_adapter_lora_p_ctypes * len(model.adapters))(
-                *(each.handle for each in model.adapters)
-            )
-            scales = (ctypes.c_float * len(model.adapters))(*(each.scale for each in model.adapters))
-            llama.llama_set_adapters_lora(self.handle, handles, len(model.adapters), scales)
+        _apply_adapters(llama, model, self.handle)
         self.memory = llama.llama_get_memory(self.handle)
         if not self.memory:  # an encoder
             llama.llama_free(self.handle)
@@ -144,7 +137,12 @@ class Context:
         self.n_batch = int(llama.llama_n_batch(self.handle))
         self._splits_kv = self.attention.flash is not False and chosen.kv_type == "f16"
         self._alone = n_seq == 1
+        self._width = int(llama.llama_model_n_embd_out(model.handle))
         self.batch = Batch(llama, self.n_batch)
+        self.n_rollback = int(llama.llama_n_rs_seq(self.handle))
+        self.rollback = 0  # by how many tokens the recurrent state can be rolled back now
+        if nextn_states or head:
+            nextn.enable_states(self.handle)
         self.fatal: str | None = None  # why llama.cpp would have ended the process; nothing works after it
         self._worker = _DecodeThread() if big or model.on_gpu else None
         if self._worker is not None and model.on_gpu:
@@ -158,6 +156,7 @@ class Context:
         if self.fatal is not None:
             return FATAL
         rows = self.batch.size
+        self.rollback = 0
         threads = self._threads.begin(rows, fixed=repeatable and self._threads_change_bits())
         if threads != self.threads:
             self._llama.llama_set_n_threads(self.handle, threads, threads)
@@ -169,6 +168,7 @@ class Context:
             code = self._worker.run(self._compute, stopped, self._interrupt)
         if code == 0:
             self._threads.end(rows, threads)
+            self.rollback = min(self.n_rollback, rows - 1) if self._alone else 0
         return code
 
     def _threads_change_bits(self) -> bool:
@@ -195,6 +195,10 @@ class Context:
         """The same as a ctypes pointer, without numpy."""
         return self._llama.llama_get_logits_ith(self.handle, row)
 
+    def hidden_states(self, first: int, count: int) -> NDArray[np.float32]:
+        """A copy of the last decode's hidden states, (count, width), of tokens `first` and after it in the batch."""
+        return nextn.states(self.handle, first, count, self._width)
+
     def save(self, seq: int) -> Any | None:
         """One sequence's state as bytes (a ctypes array), None when it cannot be saved."""
         size = self._llama.llama_state_seq_get_size(self.handle, seq)
@@ -220,55 +224,34 @@ class Context:
             self.handle = None
 
 
-class Batch:
-    """A llama_batch whose arrays are reused: nothing is allocated per step."""
+def _params(
+    llama: Any, model: Model, settings: EngineSettings, n_ctx: int, attention: compute_params.Attention
+) -> Any:
+    """llama_context_params but for sequences, rows, threads and what to compute."""
+    chosen = compute_params.choose_params(model.n_params, settings)
+    params = llama.llama_context_default_params()
+    params.n_ctx = n_ctx
+    params.n_batch, params.n_ubatch = min(chosen.batch_size, n_ctx), attention.micro_batch
+    params.no_perf = True
+    params.swa_full = (
+        False  # a sliding-window model needs cells for its window only; the memory plan counts no more
+    )
+    params.offload_kqv = params.op_offload = model.on_gpu
+    params.type_k = params.type_v = getattr(llama, f"GGML_TYPE_{chosen.kv_type.upper()}")
+    if attention.flash is not None:
+        on, off = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.flash_attn_type = on if attention.flash else off
+    return params
 
-    def __init__(self, llama: Any, capacity: int) -> None:
-        self.capacity = capacity
-        self._tokens = (ctypes.c_int32 * capacity)()
-        self._positions = (ctypes.c_int32 * capacity)()
-        self._seqs = (ctypes.c_int32 * capacity)()
-        self._logits = (ctypes.c_int8 * capacity)()
-        self._one_each = (ctypes.c_int32 * capacity)(*[1] * capacity)
-        first = ctypes.addressof(self._seqs)
-        size = ctypes.sizeof(ctypes.c_int32)
-        pointer = ctypes.POINTER(ctypes.c_int32)
-        self._seq_pointers = (pointer * capacity)(
-            *(ctypes.cast(first + i * size, pointer) for i in range(capacity))
-        )
-        self.raw = llama.llama_batch()
-        self.raw.token = ctypes.cast(self._tokens, pointer)
-        self.raw.pos = ctypes.cast(self._positions, pointer)
-        self.raw.n_seq_id = ctypes.cast(self._one_each, pointer)
-        self.raw.seq_id = ctypes.cast(self._seq_pointers, ctypes.POINTER(pointer))
-        self.raw.logits = ctypes.cast(self._logits, ctypes.POINTER(ctypes.c_int8))
-        self.size = 0
 
-    @property
-    def last_position(self) -> int:
-        """The position of the last row in its sequence."""
-        return self._positions[self.size - 1]
-
-    def clear(self) -> None:
-        """Remove all rows."""
-        self.size = 0
-
-    def add(self, tokens: Sequence[int], position: int, seq: int, *, logits: int) -> int:
-        """Append tokens of one sequence. `logits`: of how many of the last tokens; returns the first row of these."""
-        start, end = self.size, self.size + len(tokens)
-        if end > self.capacity:
-            raise ValueError(f"{end} rows in a batch of {self.capacity}")
-        if end == start + 1:
-            self._tokens[start], self._positions[start], self._seqs[start] = tokens[0], position, seq
-            self._logits[start] = logits
-        else:
-            self._tokens[start:end] = list(tokens)
-            self._positions[start:end] = list(range(position, position + len(tokens)))
-            self._seqs[start:end] = [seq] * len(tokens)
-            ctypes.memset(ctypes.addressof(self._logits) + start, 0, len(tokens))
-            self._logits[end - logits : end] = [1] * logits
-        self.size = self.raw.n_tokens = end
-        return end - logits
+def _apply_adapters(llama: Any, model: Model, handle: int) -> None:
+    if not model.adapters:
+        return
+    handles = (llama.llama_adapter_lora_p_ctypes * len(model.adapters))(
+        *(each.handle for each in model.adapters)
+    )
+    scales = (ctypes.c_float * len(model.adapters))(*(each.scale for each in model.adapters))
+    llama.llama_set_adapters_lora(handle, handles, len(model.adapters), scales)
 
 
 class _Interrupt:

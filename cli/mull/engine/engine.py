@@ -64,7 +64,7 @@ class Engine:
         self.settings = settings
         self.n_ctx_max = settings.ctx or model.n_ctx_train or _DEFAULT_CONTEXT  # tokens of one sequence
         self.n_parallel = n_parallel  # requests that can be live at once
-        self._drafting = Drafting(model, settings, draft_model)
+        self._drafting = Drafting(model, settings, draft_model, alone=n_parallel == 1)
         self._scheduler = Scheduler(model, n_parallel)
         self._prompt_cache = PromptCache(model, settings, state_store)
         self._resizable = ResizableContext(
@@ -75,6 +75,8 @@ class Engine:
             limit=max(self.n_ctx_max, n_ctx_total or self.n_ctx_max * n_parallel),
             n_rows=self._drafting.max_rows,
             threads=threads_for(model, settings, fixed=fixed_threads),
+            n_rollback=self._drafting.n_rollback,
+            nextn_states=self._drafting.needs_states,
         )
         self._chunk = ChunkSize(
             choose_params(model.n_params, settings).batch_size,
@@ -253,6 +255,9 @@ class Engine:
             return
         elapsed = max(time.perf_counter() - begun, 1e-6)
         if len(shares) == 1:
+            sequence, count = shares[0]
+            if sequence.drafter is not None:
+                self._drafting.record(context, len(sequence.slot.tokens), sequence.pending[:count] + draft)
             self._drafting.costs.record(batch.size, elapsed, prompt=shares[0][1] > 1)
         if batch.size >= SMALLEST_CHUNK and not draft:
             self._prompt_cache.record_prefill(batch.size, elapsed)
@@ -281,7 +286,8 @@ class Engine:
         if len(self._scheduler.live) > 1 or len(sequence.pending) > 1:
             return []
         free = context.n_ctx - self._scheduler.used - count
-        return sequence.propose_draft(min(free, context.n_batch - count, self._drafting.max_rows - 1))
+        most = self._drafting.longest(context)
+        return sequence.propose_draft(min(free, context.n_batch - count, most))
 
     def _failed(self, context: Context, shares: list[Share], code: int) -> None:
         self._roll_back(context, shares)

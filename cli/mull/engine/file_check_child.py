@@ -23,7 +23,7 @@ from typing import Any
 from mull.engine import placement
 from mull.engine.context import Context
 from mull.engine.model import Model
-from mull.engine.native import library
+from mull.engine.native import library, nextn
 from mull.engine.sampling import logits
 from mull.engine.sampling.chain import Chain
 from mull.errors import MullError
@@ -67,15 +67,19 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
     """Load the model, use its vocabulary, decode and sample with each kind of attention that may be used."""
     params = llama.llama_model_default_params()
     params.use_extra_bufts = not asked.no_extra_buffers
+    params.load_mtp = nextn.available()
     on_cpu = placement.devices_for(EngineSettings(device=DEVICE_NONE))
     params.devices = ctypes.cast(on_cpu, ctypes.c_void_p)
     if asked.no_decode:
         params.no_alloc = True
         params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # a memory-mapped file would be read
     handle = llama.llama_model_load_from_file(os.fsencode(asked.file), params)
+    if not handle and params.load_mtp:
+        params.load_mtp = False
+        handle = llama.llama_model_load_from_file(os.fsencode(asked.file), params)
     if not handle:
         return {"loaded": False, "reason": library.last_log_error()}
-    model = Model(handle, Path(asked.file))
+    model = Model(handle, Path(asked.file), with_nextn=bool(params.load_mtp))
     with suppress(MullError):
         model.require_generation()
         try:
@@ -94,6 +98,8 @@ def check(llama: Any, asked: argparse.Namespace) -> dict[str, Any]:
             damage = decode(model, replace(settings, flash_attention=False), tokens[:2], steps=1 * compute)
         if damage:
             return {"loaded": True, "damage": damage}
+        if model.has_nextn:
+            decode_nextn(model, first, tokens, compute=compute)
     return {"loaded": True}
 
 
@@ -172,6 +178,20 @@ def decode(model: Model, settings: EngineSettings, tokens: list[int], *, steps: 
                 row = context.batch.add([token], position, 0, logits=1)
         context.close()
     return damage
+
+
+def decode_nextn(model: Model, settings: EngineSettings, tokens: list[int], *, compute: bool) -> None:
+    """Make the contexts of a model with a NextN layer and decode with both; drafts need no usable logits."""
+    with suppress(MullError):
+        context = Context(model, settings, CONTEXT, 1, nextn_states=True)
+        head = Context(model, settings, CONTEXT, 1, head=True)
+        context.batch.add(tokens, 0, 0, logits=1)
+        if compute and context.decode(lambda: False) == 0:
+            head.batch.add(tokens, 1, 0, logits=1)
+            head.batch.attach(context.hidden_states(0, len(tokens)))
+            head.decode(lambda: False)
+        head.close()
+        context.close()
 
 
 if __name__ == "__main__":

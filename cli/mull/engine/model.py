@@ -22,14 +22,14 @@ from mull.engine import placement
 from mull.engine.adapter import Adapter
 from mull.engine.file_check import check_file, refused
 from mull.engine.generative import require_generation
-from mull.engine.native import devices, library, quiet_stderr, selfcheck
+from mull.engine.native import devices, library, nextn, quiet_stderr, selfcheck
 from mull.engine.special_tokens import find_special_tokens
 from mull.engine.tokenize import tokenize
 from mull.errors import ExitCode, ModelFileError, MullError
 from mull.fs import trace
 from mull.fs.file_stamp import FileStamp, stamps
 from mull.models.naming.filenames import part_paths
-from mull.settings import EngineSettings
+from mull.settings import DRAFT_OFF, EngineSettings
 
 Progress = Callable[[float], bool]
 
@@ -71,6 +71,7 @@ def load(
         quiet_stderr.divert(state_dir / library.LOG)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
+    params.load_mtp = settings.draft != DRAFT_OFF and nextn.available()
     if settings.gpu_layers is not None:
         params.n_gpu_layers = settings.gpu_layers
     on_devices = placement.devices_for(settings)
@@ -85,9 +86,14 @@ def load(
     library.forget_log_errors()
     stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
     handle = _load(llama, path, params, on_progress)
+    if not handle and params.load_mtp:  # a file that names NextN layers and has none
+        params.load_mtp = False
+        handle = _load(llama, path, params, on_progress)
     if not handle:
         raise refused(path, library.last_log_error(), on_gpu=devices.offloads(settings))
-    model = Model(handle, path, stamp, state_dir, on_gpu=devices.offloads(settings))
+    model = Model(
+        handle, path, stamp, state_dir, on_gpu=devices.offloads(settings), with_nextn=bool(params.load_mtp)
+    )
     try:
         model.require_generation()
     except ModelFileError:
@@ -163,11 +169,14 @@ class Model:
         state_dir: Path | None = None,
         *,
         on_gpu: bool = False,
+        with_nextn: bool = False,
     ) -> None:
         self._llama = library.bindings()
         self.handle: int | None = handle
         self.path = path
         self.on_gpu = on_gpu  # whether a GPU computes some of its layers
+        # Whether it has a NextN layer, loaded. Over several, llama.cpp ends the process in most architectures.
+        self.has_nextn = with_nextn and int(self._llama.llama_model_n_layer_nextn(handle)) == 1
         self.stamp = stamp  # of its files when it was loaded
         self.adapters: tuple[Adapter, ...] = ()  # LoRA adapters, which its contexts apply
         self._state_dir = state_dir
@@ -180,6 +189,7 @@ class Model:
         self.n_vocab = int(self._llama.llama_vocab_n_tokens(self.vocabulary))
         self.n_params = int(self._llama.llama_model_n_params(handle))
         self.n_layer = int(self._llama.llama_model_n_layer(handle))
+        self.n_embd = int(self._llama.llama_model_n_embd(handle))
         self.n_head = int(self._llama.llama_model_n_head(handle))
         self.window = int(self._llama.llama_model_n_swa(handle))  # of sliding attention, tokens; 0 for none
         self.size = int(self._llama.llama_model_size(handle))  # bytes of all tensors

@@ -46,6 +46,8 @@ class ResizableContext:
         limit: int,
         n_rows: int,
         threads: AdaptiveThreads,
+        n_rollback: int = 0,
+        nextn_states: bool = False,
     ) -> None:
         self.context: Context | None = None
         self._model = model
@@ -55,6 +57,8 @@ class ResizableContext:
         self._limit = limit
         self._n_rows = n_rows  # of logits per step
         self._threads = threads
+        self._n_rollback = n_rollback  # tokens by which a recurrent state can be rolled back
+        self._nextn_states = nextn_states
         self._sparse = False
         self._cost = AttentionCost()
         rule = choose_params(model.n_params, settings).flash_attention is None
@@ -133,6 +137,8 @@ class ResizableContext:
                 n_rows=self._n_rows,
                 sparse=self._sparse,
                 threads=self._threads,
+                n_rollback=self._n_rollback,
+                nextn_states=self._nextn_states,
             )
         except EngineError:
             for slot in slots:

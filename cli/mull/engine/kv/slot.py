@@ -58,6 +58,8 @@ class Slot:
     def truncate(self, context: Context, length: int) -> None:
         """Hold at most the first `length` tokens; none when the memory cannot be truncated there."""
         llama = library.bindings()
+        if context.rollback and self._roll_back(context, length):
+            return
         removed = llama.llama_memory_seq_rm(context.memory, self.seq, length, -1)
         first = llama.llama_memory_seq_pos_min(context.memory, self.seq)
         last = llama.llama_memory_seq_pos_max(context.memory, self.seq)
@@ -68,6 +70,21 @@ class Slot:
             self.shared = min(self.shared, length)
         else:
             self.clear(context)
+
+    def _roll_back(self, context: Context, length: int) -> bool:
+        """Roll a recurrent state back to `length` tokens; False where none was saved after so many.
+
+        llama.cpp has a state for each of the last tokens of a step, and takes one back only once.
+        """
+        llama = library.bindings()
+        tokens = llama.llama_memory_seq_pos_max(context.memory, self.seq) + 1 - length
+        if not 0 < tokens <= context.rollback:
+            return False
+        context.rollback -= tokens
+        if not llama.llama_memory_seq_rm(context.memory, self.seq, length, -1):
+            return False
+        del self.tokens[length:]
+        return int(llama.llama_memory_seq_pos_max(context.memory, self.seq)) == length - 1
 
     def clear(self, context: Context) -> None:
         """Remove everything that it holds from the KV cache."""

@@ -53,7 +53,7 @@ def bindings() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # the libraries read these while they are loaded
     try:
-        return _import_bindings()
+        return _import_submodule(_PACKAGE)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise EngineError(
             "native_missing",
@@ -62,15 +62,20 @@ def bindings() -> Any:
         ) from error
 
 
-def _import_bindings() -> Any:
-    """Import the submodule without its package.
+def extension() -> Any:
+    """The module `llama_cpp.llama_cpp_ext`. Raises ImportError or AttributeError in versions without it."""
+    return _import_submodule(f"{_PACKAGE}_ext")
+
+
+def _import_submodule(name: str) -> Any:
+    """Import a submodule without its package.
 
     The package's `__init__` imports numpy, jinja2 and its chat formats, which are not needed and take 0.13 to 0.25 s. A
     stub with the right `__path__` replaces the package during the import, and is removed afterwards, so that a later
     plain `import llama_cpp` still imports the real one.
     """
     if _PACKAGE in sys.modules:
-        return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
+        return importlib.import_module(f"{_PACKAGE}.{name}")
     places = _package_places()
     if not places:
         raise ImportError(f"no module named {_PACKAGE}")
@@ -78,10 +83,10 @@ def _import_bindings() -> Any:
     stub.__path__ = places
     sys.modules[_PACKAGE] = stub
     try:
-        return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
+        return importlib.import_module(f"{_PACKAGE}.{name}")
     except ImportError:  # a version with another layout: import the whole package
         del sys.modules[_PACKAGE]
-        return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
+        return importlib.import_module(f"{_PACKAGE}.{name}")
     finally:
         if sys.modules.get(_PACKAGE) is stub:
             del sys.modules[_PACKAGE]

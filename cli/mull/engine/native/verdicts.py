@@ -14,7 +14,7 @@ from typing import Any, Final
 from mull import __version__
 from mull.fs.json_cache import JsonCache
 
-CHECK_VERSION: Final = 3
+CHECK_VERSION: Final = 4
 """Raise it when a check finds more, or judges otherwise."""
 
 BAD_FOR: Final = 7 * 86_400.0  # seconds

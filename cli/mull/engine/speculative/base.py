@@ -15,7 +15,7 @@ greedy sampling), a draft's length depends on the text alone; otherwise it may d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,22 @@ class Drafter(Protocol):
 
     def propose(self, limit: int) -> list[int]:
         """At most `limit` tokens that may come next; none where a draft would not pay."""
+
+
+class DraftingModel(Protocol):
+    """Continues texts by computing. `cost`: of a drafted token in steps of the big model, before any was timed.
+
+    `seconds`: of a drafted token, as measured; 0.0 before.
+    """
+
+    cost: float
+    seconds: float
+
+    def draft(self, text: Sequence[int], owner: object, count: int, stopped: Callable[[], bool]) -> list[int]:
+        """At most `count` tokens that may come next. `owner`: whose text it is; a text only ever grows."""
+
+    def close(self) -> None:
+        """Free its context and what else it owns."""
 
 
 class StepCosts:

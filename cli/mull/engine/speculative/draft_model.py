@@ -16,12 +16,14 @@ from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.chain import Chain
-from mull.engine.speculative.base import AcceptanceRate, StepCosts, draft_length
+from mull.engine.speculative.base import AcceptanceRate, DraftingModel, StepCosts, draft_length
 from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.errors import EngineError
 from mull.settings import EngineSettings, Sampling
 
-_PRIOR = 0.7  # probability of acceptance, before any token was verified
+_PRIORS = (
+    0.7,
+) * 4  # probability of acceptance of a draft's first, second, third and later tokens, at the start
 _COST = 0.15  # of a step of the big model: the cost of a drafted token, before any was timed
 _NEW_WEIGHT = 0.2  # of a new measurement
 _RETRY = 64  # tokens after which a model whose drafts were rejected may try again
@@ -68,6 +70,7 @@ class DraftModel:
 
     def __init__(self, model: Model, settings: EngineSettings, n_vocab: int) -> None:
         self.model = model
+        self.cost = _COST
         self.seconds = 0.0  # per drafted token
         self._settings = EngineSettings(
             threads=settings.threads, gpu_layers=settings.gpu_layers, device=settings.device
@@ -156,18 +159,19 @@ class DraftModel:
 
 
 class ModelDrafter:
-    """One text's drafter: by prompt lookup where that promises enough, else by the draft model."""
+    """One text's drafter: by prompt lookup where that promises enough, else by a draft model or a NextN layer."""
 
     def __init__(
-        self, model: DraftModel, prompt: Sequence[int], costs: StepCosts, stopped: Callable[[], bool]
+        self, model: DraftingModel, prompt: Sequence[int], costs: StepCosts, stopped: Callable[[], bool]
     ) -> None:
         self._model = model
         self._costs = costs
         self._stopped = stopped
         self._text = list(prompt)
         self._lookup = PromptLookup(prompt, costs)
-        self._acceptance = AcceptanceRate(_PRIOR)
+        self._acceptance = [AcceptanceRate(prior) for prior in _PRIORS]
         self._drafted: deque[int] = deque()
+        self._verified = 0  # tokens of the draft
         self._since = 0  # tokens since the model's last draft
 
     def observe(self, token: int) -> None:
@@ -176,7 +180,8 @@ class ModelDrafter:
         self._since += 1
         if self._drafted:
             accepted = self._drafted.popleft() == token
-            self._acceptance.count(accepted)
+            self._rate(self._verified).count(accepted)
+            self._verified += 1
             if not accepted:
                 self._drafted.clear()
 
@@ -184,19 +189,22 @@ class ModelDrafter:
         self._drafted.clear()
         if draft := self._lookup.propose(limit):
             return draft
-        count = draft_length(lambda _place: self._acceptance.probability, self._seconds, limit)
+        count = draft_length(lambda place: self._rate(place).probability, self._seconds, limit)
         if not count and self._since >= _RETRY:
             count = min(_RETRY_LENGTH, limit)
         if not count:
             return []
-        self._since = 0
+        self._since = self._verified = 0
         draft = self._model.draft(self._text, self, count, self._stopped)
         self._drafted.extend(draft)
         return draft
 
+    def _rate(self, place: int) -> AcceptanceRate:
+        return self._acceptance[min(place, len(_PRIORS) - 1)]
+
     def _seconds(self, rows: int) -> float:
         """What a step of so many rows takes, drafting all but the first included."""
-        each = _COST * self._costs.seconds(1)
+        each = self._model.cost * self._costs.seconds(1)
         if self._costs.measured and self._model.seconds:
             each = self._model.seconds
         return self._costs.seconds(rows) + (rows - 1) * each

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mull.engine.compute_params import SMALL_MODEL
+from mull.engine.context import Context
 from mull.engine.model import Model
-from mull.engine.speculative.base import MAX_DRAFT, Drafter, StepCosts, TypicalCosts
+from mull.engine.speculative.base import MAX_DRAFT, Drafter, DraftingModel, StepCosts, TypicalCosts
 from mull.engine.speculative.draft_model import DraftModel, ModelDrafter, check_compatible
+from mull.engine.speculative.nextn import NextnHead
 from mull.engine.speculative.prompt_lookup import PromptLookup
+from mull.models.memory.architecture import ROLLBACK
 from mull.settings import DRAFT_OFF, EngineSettings
 
 SMALL = SMALL_MODEL
@@ -21,18 +24,27 @@ with pebble on one thread: 4 rows take 1.7 to 2.1 times as long as one, 16 rows 
 
 
 class Drafting:
-    """One engine's drafting. `max_rows`: rows of logits that a step may need for it; `costs`: of the engine's steps."""
+    """One engine's drafting. `max_rows`: rows of logits that a step may need for it; `costs`: of the engine's steps.
 
-    def __init__(self, model: Model, settings: EngineSettings, draft_model: Model | None) -> None:
+    `alone`: the engine computes one sequence only. With several, NextN layers are not used, and recurrent states not
+    rolled back. `n_rollback`: what the context has to be able to roll back. `needs_states`: `record` wants them.
+    """
+
+    def __init__(
+        self, model: Model, settings: EngineSettings, draft_model: Model | None, *, alone: bool = True
+    ) -> None:
         self.costs = StepCosts()
-        self._draft_model: DraftModel | None = None
+        self._model: DraftingModel | None = None
+        pays = draft_model is not None or model.n_params > SMALL
+        self._on = settings.draft != DRAFT_OFF and pays and (alone or not model.recurrent)
+        self.n_rollback = ROLLBACK if self._on and model.recurrent else 0
         if draft_model is not None:
             check_compatible(model, draft_model)
-            self._draft_model = DraftModel(draft_model, settings, model.n_vocab)
-        pays = draft_model is not None or model.n_params > SMALL
-        # A recurrent state cannot be rolled back when a draft is rejected.
-        self._on = settings.draft != DRAFT_OFF and not model.recurrent and pays
-        self.max_rows = 1 + MAX_DRAFT if self._on else 1
+            self._model = DraftModel(draft_model, settings, model.n_vocab)
+        elif self._on and alone and model.has_nextn:
+            self._model = NextnHead(model, settings)
+        self.needs_states = isinstance(self._model, NextnHead)
+        self.max_rows = 1 + (self.n_rollback or MAX_DRAFT) if self._on else 1
 
     def drafter(
         self, prompt: Sequence[int], stopped: Callable[[], bool], *, repeatable: bool
@@ -42,16 +54,26 @@ class Drafting:
         if not self._on:
             return None
         costs = TypicalCosts() if repeatable else self.costs
-        if self._draft_model is not None:
-            return ModelDrafter(self._draft_model, prompt, costs, stopped)
+        if self._model is not None:
+            return ModelDrafter(self._model, prompt, costs, stopped)
         return PromptLookup(prompt, costs)
+
+    def longest(self, context: Context) -> int:
+        """The most tokens that a draft in this context may have; none where the architecture cannot be rolled back."""
+        return context.n_rollback if self.n_rollback else self.max_rows - 1
+
+    def record(self, context: Context, position: int, tokens: Sequence[int]) -> None:
+        """The context has decoded these tokens, the first at `position`: a NextN layer continues from their states."""
+        if isinstance(self._model, NextnHead):
+            self._model.record(context, position, tokens)
 
     def disable(self) -> None:
         """No more drafts with this model."""
         self._on = False
 
     def close(self) -> None:
-        """Free the draft model; prompt lookup works without it."""
-        if self._draft_model is not None:
-            self._draft_model.close()
-            self._draft_model = None
+        """Free what drafts; prompt lookup works without it."""
+        if self._model is not None:
+            self._model.close()
+        if isinstance(self._model, DraftModel):
+            self._model = None

@@ -34,6 +34,10 @@ _FULL_EVERY = {
 _WINDOWS = {"gemma2": 4096, "llama4": 8192, "smallthinker": 4096}  # where the header may lack the window
 # A layer without KV heads is recurrent in these; in others it has no state.
 _HYBRID = {"lfm2", "lfm2moe", "granitehybrid", "jamba", "plamo2", "nemotron_h", "nemotron_h_moe"}
+ROLLBACK = 3
+"""Tokens by which a recurrent state can be rolled back, and so the longest draft for such a model. Each takes the
+memory of one more state: 19 MB for the shape of Qwen3.5 0.8B (18 layers, 16 heads of 128 by 128 numbers)."""
+_ROLLED_BACK = {"qwen35", "qwen35moe"}  # of those that llama.cpp can roll back, the ones known here
 _INTERVAL = {"qwen3next", "qwen35", "qwen35moe"}  # recurrent, except every n-th layer
 _BOTH = {"falcon-h1"}  # every layer is both
 _RECURRENT = {"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"}
@@ -90,6 +94,20 @@ def cache(keys: ArchitectureMetadata) -> tuple[tuple[KvLayers, ...], int]:
         counted[group] = counted.get(group, 0) + 1
     groups = tuple(KvLayers(n, g.keys, g.values, g.window) for g, n in counted.items())
     return groups, sum(recurrent)
+
+
+def nextn_cache(keys: ArchitectureMetadata) -> tuple[KvLayers, ...]:
+    """The KV cache of a NextN layer, where the model has exactly one: only then is it used."""
+    layers = keys.number("block_count")
+    if keys.number("nextn_predict_layers", 0) != 1:
+        return ()
+    heads = keys.per_layer("attention.head_count_kv", keys.number("attention.head_count", 0), layers)[-1]
+    return (KvLayers(1, heads * _head(keys, "key"), heads * _head(keys, "value")),)
+
+
+def saved_states(keys: ArchitectureMetadata) -> int:
+    """How many states of earlier tokens are saved beside the current one, from which drafts are taken back."""
+    return ROLLBACK if keys.architecture in _ROLLED_BACK else 0
 
 
 def _head(keys: ArchitectureMetadata, part: str) -> int:

@@ -148,7 +148,7 @@ def _layers_that_fit(layout: MemoryLayout, machine: Machine, ctx: int, kv_type: 
 
 def _needs(layout: MemoryLayout, place: _Placement, ctx: int, kv_type: str) -> tuple[int, int]:
     """Bytes of RAM and of device memory."""
-    memory = layout.memory(ctx, kv_type)
+    memory = layout.memory(ctx, kv_type) + layout.drafting(ctx, kv_type)
     on_gpu = memory * place.layers // max(layout.layers, 1)
     compute = layout.compute(ctx)
     ram = PROCESS + place.cpu + memory - on_gpu

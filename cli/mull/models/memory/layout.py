@@ -13,7 +13,16 @@ from typing import Any
 from mull.dataclass import dataclass
 from mull.errors import ModelFileError
 from mull.models.gguf.header import Header
-from mull.models.memory.architecture import MOST_LAYERS, UBATCH, ArchitectureMetadata, cache, state, work
+from mull.models.memory.architecture import (
+    MOST_LAYERS,
+    UBATCH,
+    ArchitectureMetadata,
+    cache,
+    nextn_cache,
+    saved_states,
+    state,
+    work,
+)
 from mull.models.memory.kv_size import KvLayers, kv_bytes
 
 _EXPERTS = re.compile(r"\.ffn_(?:gate_up|gate|up|down)_exps\.")
@@ -28,7 +37,8 @@ class MemoryLayout:
     `inputs`: embedding tables, always in RAM. `output`: the output matrix; a model without one uses the embedding table
     of `tied` bytes (a GPU gets a copy). `experts`: the experts' part of the layers' weights, of which each token reads
     `expert_share`. `state`: of all recurrent layers. `work`: the compute buffer at an empty context. `exact`: from a
-    header, not from the catalogue's figures.
+    header, not from the catalogue's figures. `nextn`: the KV cache of the NextN layer that drafts. `saved_states`:
+    bytes of the recurrent states from which a draft is taken back.
     """
 
     layers: int
@@ -43,6 +53,8 @@ class MemoryLayout:
     state: int
     work: int
     exact: bool
+    nextn: tuple[KvLayers, ...] = ()
+    saved_states: int = 0
 
     @property
     def repeating(self) -> int:
@@ -62,6 +74,10 @@ class MemoryLayout:
     def memory(self, ctx: int, kv_type: str = "f16") -> int:
         """Bytes of the KV cache and the recurrent state."""
         return kv_bytes(self.kv, ctx, kv_type) + self.state
+
+    def drafting(self, ctx: int, kv_type: str = "f16") -> int:
+        """Bytes that speculative decoding takes beside the model's own memory."""
+        return kv_bytes(self.nextn, ctx, kv_type) + self.saved_states
 
     def compute(self, ctx: int) -> int:
         """Bytes of the compute buffer: activations of one batch, and an attention mask in f16."""
@@ -117,6 +133,8 @@ def _from_metadata(keys: ArchitectureMetadata, tensors: Iterable[tuple[str, int]
         state=recurrent * state(keys),
         work=work(keys),
         exact=True,
+        nextn=nextn_cache(keys),
+        saved_states=saved_states(keys) * recurrent * state(keys),
     )
 
 
