@@ -85,9 +85,8 @@ def load(
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     library.forget_log_errors()
     stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
-    handle = _load(llama, path, params, on_progress)
-    if not handle and params.load_mtp:  # a file that names NextN layers and has none
-        params.load_mtp = False
+    if not (handle := _load(llama, path, params, on_progress)) and params.load_mtp:
+        params.load_mtp = False  # the file may name NextN layers and have none
         handle = _load(llama, path, params, on_progress)
     if not handle:
         raise refused(path, library.last_log_error(), on_gpu=devices.offloads(settings))
@@ -175,8 +174,8 @@ class Model:
         self.handle: int | None = handle
         self.path = path
         self.on_gpu = on_gpu  # whether a GPU computes some of its layers
-        # Whether it has a NextN layer, loaded. Over several, llama.cpp ends the process in most architectures.
-        self.has_nextn = with_nextn and int(self._llama.llama_model_n_layer_nextn(handle)) == 1
+        # A NextN layer is loaded. Over several, llama.cpp ends the process in most architectures.
+        self.has_nextn = with_nextn and self._llama.llama_model_n_layer_nextn(handle) == 1
         self.stamp = stamp  # of its files when it was loaded
         self.adapters: tuple[Adapter, ...] = ()  # LoRA adapters, which its contexts apply
         self._state_dir = state_dir
