@@ -13,6 +13,7 @@ from docgen import (
     chat,
     commands,
     completion,
+    diagram,
     errors,
     families,
     fit_table,
@@ -27,6 +28,7 @@ from docgen import (
 def pages() -> dict[str, str]:
     """The text of every generated page, by its path under docs/."""
     return {
+        "architecture.svg": diagram.page(),
         "commands.md": commands.page(),
         "config.md": settings.page(),
         "chat.md": chat.page(),

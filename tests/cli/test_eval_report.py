@@ -87,8 +87,10 @@ def test_a_png_without_matplotlib_names_the_extra(
     assert "pip install 'mull-chat[plots]'" in done.stderr.decode()
 
 
-def test_a_model_beside_its_base(mull: Run, thinker: Path, base: Path, questions: Path) -> None:
-    words = ("eval", questions, "-m", thinker, "--against", base, "--modes", "off")
+def test_a_model_beside_its_base(
+    mull: Run, thinker: Path, base: Path, questions: Path, tmp_path: Path
+) -> None:
+    words = ("eval", questions, "-m", thinker, "--against", base, "--modes", "off", "--report", "r.html")
     lines = mull(*words, "-q").stdout.decode().splitlines()
     done = json.loads(mull("eval", "--resume", "--json").stdout)
     assert len(done["models"]) == 2
@@ -96,6 +98,11 @@ def test_a_model_beside_its_base(mull: Run, thinker: Path, base: Path, questions
     assert (found["mode"], found["unpaired"]) == ("off", 0)
     right = found["shares"][0]
     assert (right["name"], right["pairs"], right["base"], right["model"]) == ("right", 3, 0.0, 0.6667)
+    assert right["interval"][0] < 0 < right["interval"][1]
+    page = Report((tmp_path / "r.html").read_text(encoding="utf-8"))
+    page.check()
+    assert "Beside the base" in page.text
+    assert "+67 points" in page.text
     assert right["meaning"].startswith("no difference that chance does not explain (p = 0.50,")
     assert "off\tright\t0%\t67%\t+67 points" in "\n".join(lines)
 

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pygments.lexers.special import TextLexer
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-
 project = "mull"
 html_title = "mull"
 language = "en"
@@ -31,8 +24,3 @@ html_show_sourcelink = False
 html_show_copyright = False
 html_show_sphinx = False
 html_use_index = False
-
-
-def setup(app: Sphinx) -> None:
-    """A diagram is shown as its text."""
-    app.add_lexer("mermaid", TextLexer)

@@ -63,7 +63,7 @@ def _rows(one: Against) -> Iterator[tuple[str, ...]]:
 
 def as_json(found: Sequence[Against]) -> list[dict[str, Any]]:
     """The same as JSON values."""
-    from mull.evaluation.report.against import meaning, of_amount
+    from mull.evaluation.report.against import between, interval_of, meaning, of_amount
 
     return [
         {
@@ -79,6 +79,7 @@ def as_json(found: Sequence[Against]) -> list[dict[str, Any]]:
                     "model": round(share.model, 4),
                     "base_only": share.base_only,
                     "model_only": share.model_only,
+                    "interval": _rounded(between(share)),
                     "meaning": meaning(share),
                 }
                 for share in one.shares
@@ -88,6 +89,7 @@ def as_json(found: Sequence[Against]) -> list[dict[str, Any]]:
                     "name": amount.name,
                     "base": round(amount.base, 4),
                     "model": round(amount.model, 4),
+                    "interval": _rounded(interval_of(amount)),
                     "meaning": of_amount(amount),
                 }
                 for amount in one.amounts
@@ -95,3 +97,7 @@ def as_json(found: Sequence[Against]) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+
+
+def _rounded(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else [round(end, 4) for end in interval]

@@ -7,6 +7,7 @@ is asked. Raises what `EvalFiles` and `read_card` raise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,11 +66,12 @@ class Endings:
         from mull.models.catalogue.catalogue import load_catalogue
 
         contents = contents_of(folder.run, folder.answers, load_catalogue(paths.config_dir()))
+        if self._base is not None:
+            self._against = _eval_against.compared(self._base, contents.groups, contents.questions)
+            contents = replace(contents, against=self._against)
         self._contents = contents
         if contents.groups:
             self._files.write(contents)
-        if self._base is not None:
-            self._against = _eval_against.compared(self._base, contents.groups, contents.questions)
         if self._card is not None:
             self._repeated = _eval_repeat.compared(self._card, contents)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.records import AnswerRecord, ModelRecord, RunRecord
+from mull.evaluation.report.against import Against, Amount, Share, against
 from mull.evaluation.report.contents import Contents
 from tests.page.samples import HOSTILE
 
@@ -99,6 +100,13 @@ def contents() -> Contents:
     return replace(Contents.of(run_record(), answers()), questions=questions(), comparisons=["a is b."])
 
 
+def beside_base() -> Contents:
+    """The same, "large" beside "small"; one question has an answer of one of them alone."""
+    some = [one for one in answers() if (one.model, one.id) != ("large", "logic-001")]
+    found = Contents.of(run_record(), some)
+    return replace(found, questions=questions(), against=against("small", found.groups, lambda _: ""))
+
+
 def hostile() -> Contents:
     """Names, questions, reasons, thinking and answers that want to break out of a page, and an answer of 1 MB."""
     run = run_record([HOSTILE])
@@ -109,4 +117,8 @@ def hostile() -> Contents:
     )
     question = EvalQuestion(HOSTILE, (HOSTILE,), kind=HOSTILE, system=HOSTILE, turns=(HOSTILE, HOSTILE))
     found = Contents.of(run, [one, long, replace(one, mode="off", error=HOSTILE, right=None)])
-    return replace(found, questions={(HOSTILE, HOSTILE): question}, comparisons=[HOSTILE], notes=[HOSTILE])
+    beside = Against(
+        HOSTILE, HOSTILE, HOSTILE, [Share(HOSTILE, 3, 1, 1, 1)], [Amount(HOSTILE, 0, 1, [1.0])], 1
+    )
+    more = {"comparisons": [HOSTILE], "notes": [HOSTILE], "against": [beside]}
+    return replace(found, questions={(HOSTILE, HOSTILE): question}, **more)

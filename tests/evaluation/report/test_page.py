@@ -12,7 +12,7 @@ from mull.evaluation.report.page import report_page
 from mull.evaluation.report.published import Published, published
 from mull.models.catalogue.catalogue import load_catalogue
 from mull.terminal.console.sanitize import one_line, visible
-from tests.evaluation.report.samples import answers, contents, hostile, run_record
+from tests.evaluation.report.samples import answers, beside_base, contents, hostile, run_record
 from tests.page.samples import HOSTILE
 from tests.page.test_session_page import ATTRIBUTES, TAGS, Page
 
@@ -63,6 +63,18 @@ def test_a_report_has_everything() -> None:
 def test_a_share_has_its_interval() -> None:
     """Wilson's of 18 of 20, by hand: (0.9 + 0.0960 ± 1.96 × 0.0831) / 1.1921."""
     assert "70% to 97%" in report_page(contents())
+
+
+def test_a_model_stands_beside_its_base_with_intervals() -> None:
+    """With thinking, of 19 pairs the base is right in 7 and the model in 17, never the base alone. Bonett and Price by
+    hand: 11/21 - 1/21 = 0.476, and half of the interval is 1.96 × √((12/21 - 0.476²) / 21) = 0.251."""
+    page = Report(report_page(beside_base()))
+    page.check()
+    for text in ("Beside the base", "large against small", "37%", "89%", "+53 points", "+23 to +73"):
+        assert text in page.text, text
+    assert "more often (p = 0.002, exact McNemar)" in page.text
+    assert "2 answers without a partner left out." in page.text
+    assert "Beside the base" not in report_page(contents())
 
 
 def test_hostile_texts_are_text() -> None:

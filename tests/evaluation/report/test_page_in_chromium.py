@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mull.evaluation.report.page import report_page
-from tests.evaluation.report.samples import contents, hostile
+from tests.evaluation.report.samples import beside_base, contents, hostile
 from tests.page.test_in_chromium import CONTRAST, OPEN_ALL, PROGRAM, SHOWN
 from tests.waiting import wait_for
 
@@ -28,9 +28,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
-    for name, made in (("plain", contents()), ("hostile", hostile())):
-        (folder / name).with_suffix(".html").write_text(report_page(made), encoding="utf-8")
-    return {name: folder / f"{name}.html" for name in ("plain", "hostile")}
+    made = {"plain": contents(), "beside": beside_base(), "hostile": hostile()}
+    for name, one in made.items():
+        (folder / name).with_suffix(".html").write_text(report_page(one), encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in made}
 
 
 @pytest.mark.parametrize("name", ["plain", "hostile"])
@@ -42,7 +43,7 @@ def test_nothing_runs_and_nothing_is_loaded(browser: Browser, pages: dict[str, P
     assert not methods & {"Page.javascriptDialogOpening", "Log.entryAdded", "Runtime.exceptionThrown"}
 
 
-@pytest.mark.parametrize(("name", "width"), [("plain", 320), ("plain", 1600), ("hostile", 390)])
+@pytest.mark.parametrize(("name", "width"), [("beside", 320), ("plain", 1600), ("hostile", 390)])
 def test_it_fits_any_width(browser: Browser, pages: dict[str, Path], name: str, width: int) -> None:
     browser.open(pages[name], width=width)
     browser.run(OPEN_ALL)
@@ -58,7 +59,7 @@ def test_it_fits_any_width(browser: Browser, pages: dict[str, Path], name: str, 
     assert min(letters) >= 9
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("plain", "light"), ("plain", "dark"), ("hostile", "dark")])
+@pytest.mark.parametrize(("name", "scheme"), [("plain", "light"), ("beside", "dark"), ("hostile", "dark")])
 def test_all_text_has_contrast(browser: Browser, pages: dict[str, Path], name: str, scheme: str) -> None:
     browser.open(pages[name], scheme=scheme)
     browser.run(OPEN_ALL)
@@ -91,7 +92,7 @@ def test_an_answer_is_one_click_away_and_its_thinking_two(browser: Browser, page
 
 
 def test_it_prints(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["plain"], width=700, scheme="dark", kind="print")
+    browser.open(pages["beside"], width=700, scheme="dark", kind="print")
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not any(browser.run(SHOWN.format("nav")))
     assert all(browser.run(SHOWN.format("svg, .item > summary")))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mull.dataclass import dataclass
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.report.groups import Group
-from mull.evaluation.statistics import LEVEL, Z, mcnemar
+from mull.evaluation.statistics import LEVEL, Interval, Z, difference_interval, mcnemar
 
 Pair = tuple[AnswerRecord, AnswerRecord]
 REFUSAL = "refusal"
@@ -149,7 +149,12 @@ def meaning(share: Share) -> str:
     return f"{'more' if share.model > share.base else 'less'} often ({shown}, {test})"
 
 
-def interval_of(amount: Amount) -> tuple[float, float] | None:
+def between(share: Share) -> Interval | None:
+    """The 95% interval of the difference (model less base); None without a pair."""
+    return difference_interval(share.model_only, share.base_only, share.pairs) if share.pairs else None
+
+
+def interval_of(amount: Amount) -> Interval | None:
     """The 95% interval of the mean difference, by the normal approximation; None for fewer than two pairs."""
     count = len(amount.differences)
     if count < 2:

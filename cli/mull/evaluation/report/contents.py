@@ -8,6 +8,7 @@ from dataclasses import field
 from mull.dataclass import dataclass
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.records import AnswerRecord, RunRecord
+from mull.evaluation.report.against import Against
 from mull.evaluation.report.groups import Group, groups
 from mull.evaluation.report.published import Published
 
@@ -16,14 +17,15 @@ from mull.evaluation.report.published import Published
 class Contents:
     """A run, its answers by model and mode, and what is said about them.
 
-    `questions`: by suite and id, as far as they are known. `comparisons`: sentences. `notes`: lines that come before
-    the results, such as how far an interrupted run got.
+    `questions`: by suite and id, as far as they are known. `comparisons`: sentences. `against`: models beside their
+    base, where that was asked for. `notes`: lines that come before the results, such as how far an interrupted run got.
     """
 
     run: RunRecord
     groups: Sequence[Group]
     questions: Mapping[tuple[str, str], EvalQuestion] = field(default_factory=dict)
     comparisons: Sequence[str] = ()
+    against: Sequence[Against] = ()
     published: Sequence[Published] = ()
     notes: Sequence[str] = ()
 

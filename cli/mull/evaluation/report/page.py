@@ -17,7 +17,7 @@ from mull.evaluation.report.page_questions import questions
 from mull.evaluation.report.published import Published
 from mull.evaluation.report.style import report_style
 from mull.evaluation.report.svg import svg
-from mull.evaluation.report.tables import Table, by_suite, percent, results
+from mull.evaluation.report.tables import Table, beside, by_suite, percent, results
 from mull.page.document import document, joined, line, plain
 from mull.terminal.console.dates import moment_text
 from mull.terminal.console.quantities import counted
@@ -27,6 +27,11 @@ _NOT_COMPARABLE = (
     "stand here to be read beside the measured ones; the numbers cannot be compared one by one."
 )
 
+_PAIRED = (
+    "Both were asked the same questions; a pair is a question that both answered. Change and interval are the model’s "
+    "figure less the base’s. A difference that chance explains is called none."
+)
+
 NO_STATEMENT = "no statement found"
 
 
@@ -34,7 +39,13 @@ def report_page(contents: Contents) -> str:
     """The page."""
     models = ", ".join(model.name for model in contents.run.models)
     title = line(f"Evaluation of {models}")
-    body = [*_head(contents, title), "<main>", *_results(contents), *_published(contents)]
+    body = [
+        *_head(contents, title),
+        "<main>",
+        *_results(contents),
+        *_against(contents),
+        *_published(contents),
+    ]
     body += [*questions(contents), *_repeat(contents), "</main>"]
     return document(title, body, style=report_style())
 
@@ -52,8 +63,8 @@ def _head(contents: Contents, title: str) -> Iterator[str]:
     yield f"<p>{CAUTION}</p>"
     for note in contents.notes:
         yield f'<p class="note">{line(note)}</p>'
-    places = [("results", "Results"), ("published", "Published scores"), ("questions", "Questions")]
-    places += [("repeat", "Repeat it")]
+    places = [("results", "Results"), *([("against", "Beside the base")] if contents.against else [])]
+    places += [("published", "Published scores"), ("questions", "Questions"), ("repeat", "Repeat it")]
     links = "".join(f'<li><a href="#{place}">{name}</a></li>' for place, name in places)
     yield f"<nav><ul>{links}</ul></nav>\n</header>"
 
@@ -78,19 +89,33 @@ def _results(contents: Contents) -> Iterator[str]:
 
 def html_table(table: Table) -> str:
     """A table whose texts are escaped."""
-    heads = "".join(_cell("th", text, number >= table.numbers) for number, text in enumerate(table.heads))
-    rows = "".join(
-        f"<tr>{''.join(_cell('td', text, number >= table.numbers) for number, text in enumerate(row))}</tr>\n"
-        for row in table.rows
-    )
+    heads = "".join(_cells("th", table, table.heads))
+    rows = "".join(f"<tr>{''.join(_cells('td', table, row))}</tr>\n" for row in table.rows)
     return (
         f'<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>'
     )
 
 
-def _cell(tag: str, text: str, is_number: bool) -> str:
-    kind = ' class="right"' if is_number else ""
-    return f"<{tag}{kind}>{line(text)}</{tag}>"
+def _cells(tag: str, table: Table, row: Sequence[str]) -> Iterator[str]:
+    for number, text in enumerate(row):
+        kind = "right" if table.is_number(number) else "wide" if table.is_words(number) else ""
+        shown = f' class="{kind}"' if kind else ""
+        yield f"<{tag}{shown}>{line(text)}</{tag}>"
+
+
+def _against(contents: Contents) -> Iterator[str]:
+    """What a fine-tune changed, a table for each model that stands beside the base."""
+    if not contents.against:
+        return
+    yield '<h2 id="against">Beside the base</h2>'
+    yield f"<p>{_PAIRED}</p>"
+    for model in dict.fromkeys(one.model for one in contents.against):
+        some = [one for one in contents.against if one.model == model]
+        yield f"<h3>{line(model)} against {line(some[0].base)}</h3>"
+        yield html_table(beside(some))
+        left = sum(one.unpaired for one in some)
+        if left:
+            yield f'<p class="meta">{counted(left, "answer")} without a partner left out.</p>'
 
 
 def _published(contents: Contents) -> Iterator[str]:

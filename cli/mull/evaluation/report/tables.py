@@ -8,17 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mull.dataclass import dataclass
+from mull.evaluation.report.against import Against, between, interval_of, meaning, of_amount
 from mull.evaluation.report.groups import Group, suites_of
 from mull.evaluation.report.marks import letter_of
+from mull.evaluation.statistics import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`heads`; `rows` of as many texts. From column `numbers` on, all are numbers."""
+    """`heads`; `rows` of as many texts. From column `numbers` on, all are numbers, up to the column `words`, if any."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: int
+    words: int | None = None
+
+    def is_number(self, column: int) -> bool:
+        """Whether that column has numbers."""
+        return column >= self.numbers and not self.is_words(column)
+
+    def is_words(self, column: int) -> bool:
+        """Whether that column has words after the numbers, which may need several lines."""
+        return self.words is not None and column >= self.words
 
 
 def percent(share: float) -> str:
@@ -77,6 +88,33 @@ def _share(group: Group) -> str:
         return "–"
     low, high = group.interval
     return f"{percent(group.accuracy)} ({low * 100:.0f}–{high * 100:.0f})"
+
+
+def beside(found: Sequence[Against]) -> Table:
+    """A model beside its base: a row for each mode and measure, with the interval of the difference."""
+    rows: list[Sequence[str]] = []
+    for one in found:
+        for share in one.shares:
+            change = f"{(share.model - share.base) * 100:+.0f} points"
+            figures = (percent(share.base), percent(share.model), change, _points(between(share)))
+            rows.append((one.mode, share.name, f"{share.pairs:,}", *figures, meaning(share)))
+        for amount in one.amounts:
+            digits = 2 if max(amount.base, amount.model) < 10 else 0
+            shown = (f"{amount.base:,.{digits}f}", f"{amount.model:,.{digits}f}")
+            change = f"{amount.model - amount.base:+,.{digits}f}"
+            interval = _range(interval_of(amount), f"+,.{digits}f")
+            pairs = f"{len(amount.differences):,}"
+            rows.append((one.mode, amount.name, pairs, *shown, change, interval, of_amount(amount)))
+    heads = ["Thinking", "Measure", "Pairs", "Base", "Model", "Change", "95% interval", "Meaning"]
+    return Table(heads, rows, 2, 7)
+
+
+def _points(interval: Interval | None) -> str:
+    return _range(interval and (interval[0] * 100, interval[1] * 100), "+.0f")
+
+
+def _range(interval: Interval | None, form: str) -> str:
+    return "–" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
 
 
 def _thought(group: Group) -> str:
