@@ -131,12 +131,16 @@ def test_an_answer_continues_where_it_was_cut(chat: Chat, thinker: Path, kept: S
         terminal.say("/set max_tokens none")
         terminal.say("/continue")
         terminal.shows("Forty-two.")
+        terminal.say("/continue")
+        terminal.shows("The answer was complete: the model added nothing.")
+        painted = "\n".join(terminal.everything)
         terminal.leave()
     (session,) = kept.sessions()
-    cut, whole = kept.turns(session.id)
+    cut, whole, *_ = kept.turns(session.id)
     assert (cut.answer, whole.answer) == ("Forty", "Forty-two.")
     assert cut.thinking == whole.thinking == "Let me see."
-    assert [turn.id for turn in kept.branch(session.id)] == [whole.id]
+    assert [turn.answer for turn in kept.branch(session.id)] == ["Forty-two."]
+    assert [painted.count(text) for text in ("Thought for", "Forty-two.")] == [1, 1]  # nothing is shown again
 
 
 def test_a_long_answer_is_not_painted_again(chat: Chat, tmp_path: Path) -> None:
@@ -154,6 +158,23 @@ def test_a_long_answer_is_not_painted_again(chat: Chat, tmp_path: Path) -> None:
         terminal.leave()
     assert [painted.count(f"Paragraph {number} of") for number in (1, 20, 39, 41, 50)] == [1, 1, 1, 1, 1]
     assert painted.index("/continue") < painted.index("…\n") < painted.index("Paragraph 41 of")
+
+
+def test_a_terminal_without_a_cursor_shows_only_what_is_new(chat: Chat, tmp_path: Path) -> None:
+    words = ["Once", " upon", " a", " time", " there", " was", " a fox."]
+    model = write_scripted(tmp_path / "tale.gguf", words, template=CHATML, name="tale")
+    with chat(model, env={"TERM": "dumb"}) as terminal:
+        for line, answer in (
+            ("/set max_tokens 4", "max_tokens  4"),
+            ("a tale", "/continue continues it"),
+            ("/set max_tokens none", "max_tokens  none"),
+            ("/continue", "… there was a fox."),
+            ("/continue", "the model added nothing."),
+        ):
+            terminal.wait(lambda: terminal.text.rstrip().endswith("\n>"), "the prompt")
+            terminal.press(f"{line}\r")
+            terminal.shows(answer)
+        assert "\n".join(terminal.everything).count("Once") == 1
 
 
 def test_an_edited_answer_is_continued(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ def _comment(chat: Chat, done: Done) -> None:
     if done.error is not None:
         chat.error(done.error, gap=True)
     elif done.finish == "thinking":
-        chat.note("The model thought but never answered. /retry asks again, /nothink asks without thinking.")
+        more = "/continue continues, /nothink" if done.limit else "/retry asks again, /nothink"
+        chat.note(f"The model thought but never answered. {more} asks without thinking.")
     elif done.finish == "loop":
         chat.note(f"{LOOPED} /retry asks again; /set loop_guard false lets it go on.")
     elif done.finish == "stop" and not done.answer.strip():

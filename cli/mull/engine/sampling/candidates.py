@@ -24,19 +24,19 @@ class Candidates:
         self._llama = library.bindings()
         # llama.h, llama_token_data
         self._rows = np.zeros(n_vocab, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-        self._everything = np.arange(n_vocab, dtype=np.int32)
+        self._everything = np.arange(n_vocab, dtype=np.intp)
         self._array = self._llama.llama_token_data_array()
 
     def choose(
-        self, chain: int | None, logits: NDArray[np.float32], tokens: NDArray[np.int32] | None = None
+        self, chain: int | None, logits: NDArray[np.float32], tokens: NDArray[np.intp] | None = None
     ) -> int:
         """The token that the chain selects from `tokens` (None: all); without a chain, the most likely one."""
         if chain is None:
-            return int(logits.argmax()) if tokens is None else int(tokens[logits[tokens].argmax()])
+            return int(logits.argmax()) if tokens is None else int(tokens[logits.take(tokens).argmax()])
         tokens = self._everything if tokens is None else tokens
         rows = self._rows[: len(tokens)]
         rows["id"] = tokens
-        rows["logit"] = logits if tokens is self._everything else logits[tokens]
+        rows["logit"] = logits if tokens is self._everything else logits.take(tokens)
         self._apply(chain, len(tokens))
         return int(self._rows["id"][self._array.selected])
 

