@@ -193,3 +193,14 @@ def test_flags_that_contradict(mull: Run, thinker: Path) -> None:
     done = mull("-m", thinker, "--continue", "--prefill", "x")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"contradict" in done.stderr
+
+
+def test_pebble_does_not_continue_what_a_model_began_that_is_gone(mull: Run, tmp_path: Path) -> None:
+    model = write_scripted(tmp_path / "gone.gguf", ["Once", " upon", " a time"], name="gone")
+    mull("-m", model, "--session", "s", "--max-tokens", "2", "tell me a tale")
+    model.unlink()
+    done = mull("--session", "s", "--continue")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"There is no file" in done.stderr
+    assert b"takes no answer that another model began" in done.stderr
+    assert mull("--session", "s", "--continue", "-m", "pebble").returncode == 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mull.commands._ask_options import answer_format_of, constrains
 from mull.commands._keep_alive import slow_load_hint
 from mull.commands._output import AnswerOutput, Delivery, shortfall
-from mull.commands._recommend import BeyondPebble, check_for_pebble, offer_download, real_model
+from mull.commands._recommend import BeyondPebble, check_question, offer_download, real_model
 from mull.commands._run_config import run_config
 from mull.config import read_config
 from mull.control import Terminated, TurnControl, stop_on_interrupt
@@ -109,13 +109,8 @@ def _ask(
             setup.backend.start()  # it loads while the input is being read
             question = read()
             query = query_of(question, setup.conversation, begun, run.preferences.answer_format)
-            if setup.resolved.chosen_by == "builtin" and not question.empty:
-                check_for_pebble(
-                    question.text,
-                    files=question.files,
-                    answer_format=run.preferences.answer_format,
-                    follows=bool(setup.conversation.path),
-                )
+            if setup.resolved.chosen_by == "builtin":
+                check_question(question, setup, streams if notices else None)
             setup.conversation.branch.notices += [problem] if problem else []
             if notices:
                 _announce(setup, question, streams)

@@ -13,6 +13,8 @@ from mull.errors import MullError
 
 if TYPE_CHECKING:
     from mull.backends.recommendation import Recommendation
+    from mull.commands._input import UserInput
+    from mull.commands._session import Setup
     from mull.settings import AnswerFormat
     from mull.store.records import Attachment
     from mull.terminal.console.streams import Streams
@@ -61,9 +63,14 @@ def check_for_pebble(
     files: Collection[Attachment] = (),
     answer_format: AnswerFormat | None = None,
     follows: bool = False,
+    begun: bool = False,
     in_chat: bool = False,
 ) -> None:
-    """Raise BeyondPebble for what pebble is not made for. `follows`: an earlier turn gives the text its meaning."""
+    """Raise BeyondPebble for what pebble is not made for. `follows`: an earlier turn gives the text its meaning.
+    `begun`: another model began the answer.
+    """
+    if begun:
+        raise BeyondPebble("answer that another model began", in_chat=in_chat)
     if files:
         raise BeyondPebble("files", in_chat=in_chat)
     if answer_format is not None:
@@ -72,6 +79,27 @@ def check_for_pebble(
 
     if not in_domain(text, follows=follows):
         raise BeyondPebble(in_chat=in_chat)
+
+
+def check_question(question: UserInput, setup: Setup, streams: Streams | None) -> None:
+    """The same for what `mull ask` was given, after saying on `streams` why it is not the session's own model."""
+    last = setup.conversation.last
+    begun = question.empty and last is not None and last.model != setup.backend.name
+    if question.empty and not begun:
+        return
+    try:
+        check_for_pebble(
+            question.text,
+            files=question.files,
+            answer_format=setup.run.preferences.answer_format,
+            follows=bool(setup.conversation.path),
+            begun=begun,
+        )
+    except BeyondPebble:
+        if streams is not None:
+            for notice in setup.notices:
+                streams.note(notice)
+        raise
 
 
 def offer_download(model: Recommendation, streams: Streams) -> bool:

@@ -45,8 +45,10 @@ def ask(chat: Chat, query: Query) -> None:
 
 def _check_for_pebble(chat: Chat, query: Query) -> None:
     """Raise BeyondPebble for what pebble is not made for. An edited question returns to the prompt."""
+    last, follows = chat.conversation.last, bool(chat.conversation.path)
+    begun = query.begun is not None and last is not None and last.model != chat.backend.name
     try:
-        check_for_pebble(query.text, files=query.files, follows=bool(chat.conversation.path), in_chat=True)
+        check_for_pebble(query.text, files=query.files, follows=follows, begun=begun, in_chat=True)
     except BeyondPebble:
         if query.replace:
             chat.draft, chat.replacing = query.text, True

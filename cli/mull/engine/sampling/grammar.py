@@ -59,11 +59,7 @@ class GrammarSampler:
         token = self._candidates.choose(chain, logits) if count > _MOST * self._model.n_vocab else -1
         if token < 0 or not _has(allowed, token):
             tokens = _tokens(allowed, count, self._model.n_vocab)
-            token = (
-                int(tokens[0])
-                if count == 1
-                else self._candidates.choose(chain, logits, tokens)
-            )
+            token = int(tokens[0]) if count == 1 else self._candidates.choose(chain, logits, tokens)
         if not (ends and _has(self._ends, token)):
             self._accept(token)
         return token
