@@ -56,6 +56,8 @@ class NextnHead:
         states = context.hidden_states(0, len(tokens))
         for place, token in enumerate(tokens):
             self._states[position + place] = token, states[place]
+        for later in [at for at in self._states if at >= position + len(tokens)]:
+            del self._states[later]  # of a text before this one
         overlapping = self._cells[max(0, position - self._first) :] if position >= self._first else []
         self._truncate(position + common_prefix(overlapping, tokens))
         if len(self._states) < _AT_ONCE:
