@@ -144,7 +144,7 @@ def _load(
         width, shared_tokens = parallel_plan(path, settings, parallel)
     wanted, asked = settings.ctx, settings
     model, settings = _read(
-        path, settings, progress, report, name=name, trusted=trusted, constrained=constrained
+        path, settings, progress, report, name=name, trusted=trusted, vouched=vouched, constrained=constrained
     )
     if wanted and 0 < model.n_ctx_train < wanted:
         report(_beyond_training(name, wanted, model.n_ctx_train))
@@ -260,6 +260,7 @@ def _read(
     *,
     name: str,
     trusted: bool,
+    vouched: bool,
     constrained: bool,
 ) -> tuple[Model, EngineSettings]:
     """The weights, and the engine settings of the memory plan for this machine.
@@ -267,7 +268,6 @@ def _read(
     The plan is made before reading where it decides how many layers go to a GPU, where the file's header may be
     malicious, and where reading takes no time; otherwise in parallel with reading.
     """
-
     layers = 0
 
     def plan() -> EngineSettings:
@@ -295,7 +295,7 @@ def _read(
 
     def plan_and_import() -> EngineSettings:
         best = plan()
-        _import_for_first_token()
+        _import_for_first_token(renders=vouched or settings.chat_template is not None)
         if constrained:  # not before: it holds the interpreter, and only the first token waits for it
             _prepare_constrained(path)
         return best
@@ -329,8 +329,9 @@ def _read(
         return model, planning.result()
 
 
-def _import_for_first_token() -> None:
-    import mull.chat_template.local
+def _import_for_first_token(*, renders: bool) -> None:
+    if renders:  # in this process, which takes jinja2
+        import mull.chat_template.local
     import mull.chat_template.template
     import mull.engine.engine
     import mull.reasoning.profiler

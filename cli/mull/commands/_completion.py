@@ -10,16 +10,19 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from mull.commands._system import MARK
 from mull.config import CONFIG_FILE, Config, read_config
 from mull.endpoints.known_models import WAIT_SECONDS, known_models
 from mull.errors import MullError
 from mull.fs import paths
-from mull.models.catalogue.catalogue import load_catalogue
-from mull.models.catalogue.entry import CatalogueEntry
+from mull.models.builtin import BUILTIN
 from mull.models.disk.discover import everywhere
 from mull.terminal.console.sanitize import one_line
+
+if TYPE_CHECKING:
+    from mull.models.catalogue.entry import CatalogueEntry
 
 Found = list[tuple[str, str]]
 _MOST_ENTRIES = 10_000  # of a folder, which are looked at while a shell waits
@@ -29,7 +32,7 @@ def installed() -> Iterator[tuple[str, str]]:
     """The models on this disk and the built-in ones, each with its source. Raises MullError, OSError."""
     for model in everywhere(_config().model_folders()):
         yield model.name, model.source
-    yield from ((entry.name, "built in") for entry in _entries() if entry.builtin)
+    yield BUILTIN, "built in"
 
 
 def _config() -> Config:
@@ -199,4 +202,6 @@ def _typed(name: str | None) -> str | None:
 @cache
 def _entries() -> Sequence[CatalogueEntry]:
     """The catalogue, read once: parsing it takes longer than anything else here."""
+    from mull.models.catalogue.catalogue import load_catalogue
+
     return load_catalogue(paths.config_dir()).entries

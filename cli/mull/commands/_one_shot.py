@@ -275,7 +275,6 @@ def _answer(
     from mull.commands._files import size_of_files
     from mull.conversation.make_room import ask_with_room
     from mull.events import Done, Notice
-    from mull.terminal.input.background import settle_theme
     from mull.terminal.views.base import ViewOptions
 
     conversation, backend = setup.conversation, setup.backend
@@ -321,6 +320,8 @@ def _answer(
     # The events are closed here, whatever the view did: an unfinished turn is stored before its store closes.
     with stop_on_interrupt(control), closing(events()) as turn:
         if form == "text" and streams.stdout_live:
+            from mull.terminal.input.background import settle_theme
+
             with trace.span("paint"):
                 settle_theme(streams)
         return show(turn)

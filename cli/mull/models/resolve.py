@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mull.endpoints.address import Address, misspelled, parse
 from mull.endpoints.endpoint import Endpoint
 from mull.errors import ModelFileError, MullError
 from mull.fs import paths
-from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry, load_catalogue
+from mull.models.builtin import BUILTIN
 from mull.models.disk import packaged, records
 from mull.models.disk.discover import LocalModel, everywhere, in_ollama, installed
 from mull.models.disk.hf_cache import is_file, is_folder
@@ -32,7 +33,9 @@ from mull.models.naming.reference import DEFAULT_QUANT, HubReference, is_path, p
 from mull.models.resolved import ChosenBy, NotInstalled, Resolved, no_file
 from mull.suggest import did_you_mean, nearest
 
-BUILTIN = "pebble"
+if TYPE_CHECKING:
+    from mull.models.catalogue.catalogue import Catalogue, CatalogueEntry
+
 PUBLISHED = frozenset({"hub", "ollama", "catalogue"})  # sources of published digests
 
 
@@ -99,7 +102,7 @@ def _find(name: str, chosen_by: ChosenBy, folders: Sequence[Path], catalogue: Ca
     """`find` on this disk."""
     if is_path(name) and (found := _by_path(name, chosen_by)):
         return found
-    catalogue = catalogue or load_catalogue(paths.config_dir())
+    catalogue = catalogue or _catalogue()
     if ":" in name:  # Ollama's own file of that name comes before the one that the catalogue would fetch
         for model in in_ollama():
             if _is_called(model, name):
@@ -118,7 +121,7 @@ def _find(name: str, chosen_by: ChosenBy, folders: Sequence[Path], catalogue: Ca
 
 def matching(name: str, folders: Sequence[Path] = ()) -> list[LocalModel]:
     """Every installed model that matches a name: all quantizations if it names none, in all folders."""
-    catalogue = load_catalogue(paths.config_dir())
+    catalogue = _catalogue()
     here = list(everywhere(folders))
     called = [model for model in here if _is_called(model, name)]
     if ":" in name and any(model.source == "ollama" for model in called):
@@ -162,18 +165,23 @@ def entry_of(model: LocalModel, catalogue: Catalogue) -> CatalogueEntry | None:
     return next((entry for entry in catalogue.entries if _is_of(model, entry)), None)
 
 
-def _builtin(chosen_by: ChosenBy) -> Resolved:
+def _catalogue() -> Catalogue:
+    from mull.models.catalogue.catalogue import load_catalogue  # imported on use: a path needs none
+
+    return load_catalogue(paths.config_dir())
+
+
+def _builtin(chosen_by: ChosenBy, entry: CatalogueEntry | None = None) -> Resolved:
     path = Path(__file__).parents[1] / "data" / "pebble.gguf"
     if not is_file(path):
         raise ModelFileError(
             "builtin_missing", "The built-in model is missing from this installation.", "Reinstall mull."
         )
-    entry = load_catalogue(paths.config_dir()).find(BUILTIN) if chosen_by != "builtin" else None
     return Resolved(BUILTIN, path, chosen_by, trusted=True, entry=entry, source="builtin")
 
 
 def _last_pulled(last: records.PullRecord) -> Resolved:
-    catalogue = load_catalogue(paths.config_dir())
+    catalogue = _catalogue()
     entry, _ = split_name(last.name, catalogue)
     if entry is None and (reference := parse_hub(last.name)):
         entry = next((one for one in catalogue.entries if _same_repo(one.repo, reference.repo)), None)
@@ -219,7 +227,7 @@ def _by_entry(
     entry: CatalogueEntry, quant: str | None, chosen_by: ChosenBy, folders: Sequence[Path]
 ) -> Resolved:
     if entry.builtin or entry.name == BUILTIN:
-        return _builtin(chosen_by)
+        return _builtin(chosen_by, entry if entry.name == BUILTIN else _catalogue().find(BUILTIN))
     candidates = [model for model in everywhere(folders) if _is_of(model, entry)]
     model = _choose(candidates, quant, entry.default_quant)
     name = entry.name if quant is None else f"{entry.name}:{quant}"

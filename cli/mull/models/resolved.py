@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mull.dataclass import dataclass
 from mull.endpoints.address import Address
 from mull.errors import MullError, UsageError
-from mull.models.catalogue.catalogue import CatalogueEntry
 from mull.models.disk.discover import Source
 from mull.models.hub.environment import offline
 from mull.models.naming.filenames import quantization
 from mull.settings import Sampling
+
+if TYPE_CHECKING:
+    from mull.models.catalogue.entry import CatalogueEntry
 
 ChosenBy = Literal["flag", "env", "config", "last_pulled", "builtin"]
 GREEDY = Sampling(temperature=0.0)  # pebble does arithmetic, where random sampling only does harm

@@ -49,7 +49,8 @@ _SCAN_ALL = _SCAN + "ORDER BY turns.id DESC LIMIT :limit"
 _SCAN_RUNNING = (
     _SCAN + "AND turns.finish IS NULL ORDER BY +turns.id DESC LIMIT :limit"
 )  # +: by the index turns_running
-_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+# Compiled by the first search: that takes 2 ms.
+_SPACELESS = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 
 
 def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
@@ -63,7 +64,7 @@ def search_words(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
     if expression:
         found = db.execute(_INDEXED, {"wanted": expression, "limit": limit, **_SNIPPET}).fetchall()
     pattern = "%" + re.sub(r"([!%_])", r"!\1", text) + "%"
-    everything = not found and (not expression or _SPACELESS.search(text))
+    everything = not found and (not expression or re.search(_SPACELESS, text))
     scanned = db.execute(
         _SCAN_ALL if everything else _SCAN_RUNNING, {"wanted": pattern, "limit": limit}
     ).fetchall()

@@ -1,5 +1,8 @@
 """pebble, the built-in model: which prompts it is asked, and what its own refusals look like."""
 
+BUILTIN = "pebble"
+"""Its name."""
+
 NAMES_A_MODEL = (
     " `mull pull gpt-oss-20b` gets you a bigger model",
     "; `mull pull gpt-oss-20b` gets you a bigger model",
