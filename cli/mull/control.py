@@ -24,10 +24,11 @@ TWICE = 2.0
 
 _IMPORTING = "<frozen importlib."  # how the file names of Python's own import code begin
 _PAUSE = 0.01  # seconds until a signal that came at a bad moment is raised again
+_SETTLED = 0.1  # seconds after which one that was raised again while it was handled has come, too
 
 _received: list[int] = []  # the signals that have been handled
 _raised: list[int] = []  # those that raised an exception in the main thread
-_waiting: set[int] = set()  # those that came at a bad moment
+_waiting: dict[int, int] = {}  # those that came at a bad moment, and how many had been handled then
 
 
 class Terminated(SystemExit):
@@ -109,9 +110,16 @@ def _raise(number: int, frame: FrameType | None) -> None:
     if frame is not None and (frame.f_code.co_filename.startswith(_IMPORTING) or _would_be_lost(frame)):
         _raise_later(number)
         return
+    if _was_sent_again(number):
+        return
     _received.append(number)
     _raised.append(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def _was_sent_again(number: int) -> bool:
+    """Whether the signal was sent again (`_again`) while it was handled, so that it is no second Ctrl+C."""
+    return _waiting.get(number, len(_received)) < len(_received)
 
 
 def _would_be_lost(frame: FrameType | None) -> bool:
@@ -130,20 +138,23 @@ def _raise_lost(lost: sys.UnraisableHookArgs) -> None:
 
 
 def _raise_later(number: int) -> None:
-    if number not in _waiting:
-        _waiting.add(number)
+    if _waiting.get(number) != len(_received):
+        _waiting[number] = len(_received)
         threading.Thread(target=_again, args=(number, len(_received)), daemon=True).start()
 
 
 def _again(number: int, received: int) -> None:
     """Send the signal to the main thread until it has handled one: between two attempts it may begin to wait."""
+    time.sleep(_PAUSE)
     while len(_received) == received:
-        time.sleep(_PAUSE)
         if sys.platform == "win32":
             _thread.interrupt_main(number)
         else:
             signal.pthread_kill(threading.main_thread().ident or 0, number)
-    _waiting.discard(number)
+        time.sleep(_PAUSE)
+    time.sleep(_SETTLED)
+    if _waiting.get(number) == received:
+        del _waiting[number]
 
 
 @contextmanager
@@ -157,8 +168,9 @@ def handle_signals(handler: Callable[[int], None]) -> Iterator[None]:
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        _received.append(number)
-        handler(number)
+        if not _was_sent_again(number):
+            _received.append(number)
+            handler(number)
 
     handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in handled}

@@ -52,6 +52,14 @@ class Running:
         for line in self.process.stdout:
             yield json.loads(line)
 
+    @property
+    def held_up(self) -> bool:
+        """Whether the pipe of its output, which has 64 KB, is nearly full."""
+        assert self.process.stdout is not None
+        unread = ctypes.c_int(0)
+        fcntl.ioctl(self.process.stdout, termios.FIONREAD, unread)
+        return unread.value > 60_000
+
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
 
@@ -288,7 +296,7 @@ def test_ctrl_c_ends_a_loop_of_the_shell(home: dict[str, str], slow: Path, shown
     mull = shlex.join([sys.executable, "-m", "mull", "-m", str(slow), "--no-save", *shown, "hi"])
     script = f'for round in 1 2 3; do echo "ROUND $round"; {mull}; done; echo "IT WENT ON"'
     with Terminal(["/bin/bash", "--norc", "-i", "-c", script], environ=home) as terminal:
-        terminal.wait("thought40")
+        terminal.wait(lambda: b"thought40" in terminal.bytes)
         terminal.press("\x03")
         terminal.exit()
         assert "ROUND 2" not in "".join(terminal.everything)
@@ -335,7 +343,7 @@ def test_a_signal_saves_the_partial_answer_in_the_session(
     home: dict[str, str], slow: Path, number: signal.Signals, form: tuple[str, ...]
 ) -> None:
     run = Running(home, "-m", str(slow), "--no-reason", "--session", "night", "hi", flags=form)
-    wait_for(lambda: saved_turn(home, "night").get("answer"), "an answer on the disk")
+    wait_for(lambda: run.held_up or saved_turn(home, "night").get("answer"), "an answer on the disk")
     run.interrupt(number)
     code, stderr = run.end()
     assert (code, stderr) == (-number, "")
