@@ -70,6 +70,8 @@ qwen3-0.6b
 Now `-m small` and `/model small` mean that model; Tab completes it, `mull models` names it. An alias may mean
 another alias, a path or `MODEL@ENDPOINT`. It cannot have the name of a model in the catalogue.
 
+A relative path of `chat_template`, `lora` or `system = "@FILE"` counts from the folder of the file it is written in.
+
 ## A project's file
 
 `.mull.toml` in the working folder or above it has the same form. The nearest one counts; the search ends at the

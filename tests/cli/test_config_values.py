@@ -83,5 +83,8 @@ def test_an_alias_of_a_folder_without_trust_says_so(mull: Run, thinker: Path, tm
     assert message == 'Error: There is no model called "quick".'
     trusts = f"mull templates trust {tmp_path}"
     assert hint == f"It is an alias in .mull.toml, and {tmp_path} is not trusted: {trusts}"
+    for command in ("show", "rm", "pull"):
+        done = mull(command, "quick")
+        assert (done.returncode, done.stderr.decode().splitlines()) == (1, [message, hint])
     assert mull(*trusts.split()[1:]).returncode == 0
     assert mull("-m", "quick", "hi").stdout == b"Forty-two.\n"

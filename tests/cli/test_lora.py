@@ -48,6 +48,14 @@ def test_an_adapter_belongs_to_a_model_of_the_config(mull: Run, style: Path, tmp
     assert "lora" not in result(mull, "-m", cached(TINY), *GREEDY, "hi")
 
 
+def test_a_relative_path_counts_from_the_config_file(mull: Run, home: dict[str, str], style: Path) -> None:
+    folder = Path(home["MULL_CONFIG_DIR"])
+    shutil.copy(style, folder / "near.gguf")
+    with (folder / "config.toml").open("a") as config:
+        config.write('lora = ["near.gguf=0.5"]\n')
+    assert result(mull, "-m", cached(TINY), *GREEDY, "hi")["lora"] == ["near.gguf=0.5"]
+
+
 def test_show_names_the_adapters_of_a_model(mull: Run, style: Path) -> None:
     assert b"LoRA" not in mull("show", "pebble").stdout
     mull("config", "set", "--model", "pebble", "lora", f"{style}=0.5")

@@ -56,16 +56,17 @@ def pull(
     names = [settings.expand(name) for name in names]
     check_local(names, settings.endpoints)
     for name in names:
-        pulled = fetch(
-            name,
-            context.obj,
-            quant=quant,
-            revision=revision,
-            update=update,
-            force=force,
-            quiet=quiet,
-            json=json,
-        )
+        with settings.explaining(name):
+            pulled = fetch(
+                name,
+                context.obj,
+                quant=quant,
+                revision=revision,
+                update=update,
+                force=force,
+                quiet=quiet,
+                json=json,
+            )
         _report(pulled, context.obj, quiet=quiet, json=json)
 
 

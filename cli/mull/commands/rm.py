@@ -39,7 +39,9 @@ def rm(context: typer.Context, names: Names, every: Every = False, json: Json = 
     check_local(names, settings.endpoints)
     state_store = open_state_store(settings)
     for name in names:
-        for removed in remove(name, every=every, folders=settings.model_folders()):
+        with settings.explaining(name):
+            all_removed = remove(name, every=every, folders=settings.model_folders())
+        for removed in all_removed:
             stop_removed(removed.name)
             freed = removed.freed + sum(entry.bytes for entry in state_store.remove_model(removed.name))
             if json:

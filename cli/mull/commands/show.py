@@ -90,7 +90,8 @@ def show(
         _show_endpoint.show(streams, address, json=json)
         return
     catalogue, machine = load_catalogue(paths.config_dir()), this_machine()
-    row = find_item(name, catalogue, all_rows(catalogue, machine), machine, settings.model_folders())
+    with settings.explaining(name):
+        row = find_item(name, catalogue, all_rows(catalogue, machine), machine, settings.model_folders())
     if readme:
         _show_readme(streams, row)
         return

@@ -7,6 +7,7 @@ general values once the model is known (`Config.for_model`), and under every str
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from mull.config.aliases import expand, model_of
 from mull.config.keys import BY_NAME
 from mull.dataclass import dataclass
 from mull.endpoints.endpoint import Endpoint
+from mull.errors import MullError
 from mull.settings import EngineSettings, ReasoningAsk, Sampling
 from mull.terminal.console.theme import Override, ThemeChoice
 
@@ -84,6 +86,16 @@ class Config:
     def expand(self, name: str) -> str:
         """The model that an alias means; another name as it is. Raises MullError (invalid_config)."""
         return model_of(name, self.aliases)
+
+    @contextmanager
+    def explaining(self, name: str) -> Iterator[None]:
+        """Where a model of this name turns out to be unknown, say how an alias of that name takes effect."""
+        try:
+            yield
+        except MullError as error:
+            if error.code == "unknown_model" and (hint := self.ignored_aliases.get(name.strip())):
+                error.hint = hint
+            raise
 
     def reasoning(self) -> ReasoningAsk:
         """The reasoning layer."""

@@ -6,7 +6,10 @@ In: the folder to look from, or the path of a config file. Out: paths.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from mull.settings import parse_lora
 
 PROJECT_FILE = ".mull.toml"
 
@@ -22,6 +25,12 @@ def project_file(here: Path | None) -> Path | None:
         if folder == home or (folder / ".git").exists():
             return None
     return None
+
+
+def adapters_beside(path: Path, adapters: Sequence[str]) -> list[str]:
+    """LoRA adapters as a config file means them: a relative path is one in the file's folder."""
+    found = map(parse_lora, adapters)
+    return [f"{path.parent / os.path.expanduser(file)}={scale:g}" for file, scale in found]  # noqa: PTH111 - as above
 
 
 def beside(path: Path, chat_template: str) -> str:

@@ -19,11 +19,11 @@ from mull.config.aliases import ALIASES
 from mull.config.file import MODELS, document, invalid, read_aliases, read_layer
 from mull.config.keys import BY_NAME
 from mull.config.layers import Layer, Values
-from mull.config.places import beside
+from mull.config.places import adapters_beside, beside
 from mull.dataclass import dataclass
 from mull.fs import ownership
 from mull.fs.toml_text import line_of, line_of_table
-from mull.settings import EngineSettings, Sampling, parse_lora
+from mull.settings import EngineSettings, Sampling
 
 SETTABLE = frozenset(
     {"model", "system", "reason", "effort", "think_budget", "thinking", "max_tokens", "loop_guard"}
@@ -87,8 +87,7 @@ def _placed(path: Path, values: Values) -> dict[str, Any]:
     if "chat_template" in placed:
         placed["chat_template"] = beside(path, placed["chat_template"])
     if "lora" in placed:
-        adapters = map(parse_lora, placed["lora"])
-        placed["lora"] = [f"{path.parent / Path(file).expanduser()}={scale:g}" for file, scale in adapters]
+        placed["lora"] = adapters_beside(path, placed["lora"])
     system = placed.get("system", "")
     if system.startswith("@") and not system.startswith("@@"):
         folder = Path(os.path.realpath(path.parent))

@@ -15,7 +15,7 @@ from mull.config.environment import read_environment
 from mull.config.file import CONFIG_FILE, invalid, load
 from mull.config.keys import BY_NAME, ConfigKey
 from mull.config.layers import Config, Layer, Values, merged
-from mull.config.places import beside, project_file
+from mull.config.places import adapters_beside, beside, project_file
 from mull.fs import ownership, paths
 
 
@@ -79,9 +79,11 @@ def _user() -> Config:
 
 
 def _placed(path: Path, values: Values) -> Values:
-    """The values; the files of a system prompt and of a chat template count from the folder of the config file."""
+    """The values; files of a system prompt, a chat template and adapters count from the config file's folder."""
     if "chat_template" in values:
         values = {**values, "chat_template": beside(path, values["chat_template"])}
+    if "lora" in values:
+        values = {**values, "lora": adapters_beside(path, values["lora"])}
     system = values.get("system", "")
     if not system.startswith("@") or system.startswith("@@"):
         return values
