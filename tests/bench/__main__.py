@@ -33,6 +33,7 @@ SUITES = {
     "batching": "Parallel decoding",
     "evaluating": "Evaluation, beside a batch of the same prompts",
     "serving": "The server, beside llama-server",
+    "remote": "A model on an endpoint, beside the same one in this process",
     "drafting": "Speculative decoding",
     "constrained": "Constrained decoding",
     "chatting": "The chat: its start, and its keys while a model decodes",
@@ -48,6 +49,7 @@ QUICK = (
     "keeping",
     "evaluating",
     "serving",
+    "remote",
     "constrained",
     "chatting",
 )  # those that know --quick

@@ -187,20 +187,37 @@ def batch(bench: Bench) -> Pairs:
     return bench.compare(ours, theirs, 3 if bench.kind == "smollm2" else 2)
 
 
-def serve(bench: Bench, clients: int, requests: int) -> Pairs:
-    """Tokens per second of all clients, each asking again when it was answered; both sides of a pair get the same."""
+def serve(bench: Bench, clients: int, requests: int, *, late: bool = False) -> Pairs:
+    """Tokens per second of all clients, each asking again when it was answered; both sides of a pair get the same.
+
+    `late`: instead of it the 95th percentile of the time to the first token.
+    """
     longest = 100 if bench.kind == "smollm2" else 12  # words; the random model has a token for each letter
     path = str(bench.path)
 
-    def rate(place: tuple[int, psutil.Process], seeds: Iterator[int]) -> float:
-        return asyncio.run(serving.load(*place, clients, requests, next(seeds), longest)).rate
+    def measured(place: tuple[int, psutil.Process], seeds: Iterator[int]) -> float:
+        found = asyncio.run(serving.load(*place, clients, requests, next(seeds), longest))
+        return found.late if late else found.rate
 
     with (
         server(*serving.mull_serve(path, clients)) as mine,
         server(*serving.llama_server(path, clients)) as other,
     ):
-        ours, theirs = (functools.partial(rate, place, itertools.count()) for place in (mine, other))
-        return bench.compare(ours, theirs, 3)
+        ours, theirs = (functools.partial(measured, place, itertools.count()) for place in (mine, other))
+        return bench.compare(ours, theirs, 3, "s" if late else "tokens/s")
+
+
+def serve_one(bench: Bench, depth: int) -> Pairs:
+    """Tokens per second that one client gets in a conversation of so many tokens, after the first one."""
+    path, context = str(bench.path), serving.LONG_CONTEXT
+    with (
+        server(*serving.mull_serve(path, 1)) as mine,
+        server(*serving.llama_server(path, 1, context)) as other,
+    ):
+        ours, theirs = (
+            functools.partial(serving.rate_alone, place, depth, itertools.count()) for place in (mine, other)
+        )
+        return bench.compare(ours, theirs, 5)
 
 
 MEASURES: dict[str, Callable[[Bench], Pairs]] = {
@@ -213,7 +230,10 @@ MEASURES: dict[str, Callable[[Bench], Pairs]] = {
     "ask-llm": ask_llm,
     "batch": batch,
     "serve": lambda bench: serve(bench, clients=4, requests=2 if bench.kind == "smollm2" else 1),
-    "serve-one": lambda bench: serve(bench, clients=1, requests=3),
+    "serve-many": lambda bench: serve(bench, clients=16, requests=2),
+    "serve-many-first": lambda bench: serve(bench, clients=16, requests=2, late=True),
+    "serve-one": lambda bench: serve_one(bench, 0),
+    "serve-one-deep": lambda bench: serve_one(bench, 2048),
 }
 """By what follows the model in a row's name."""
 
