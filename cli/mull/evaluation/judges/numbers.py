@@ -44,6 +44,19 @@ _RATE = re.compile(
     r"(?:\d[\d.]* ?(?:%|percent) [a-z]+|[a-z]+ of \d[\d.]* ?(?:%|percent))",
     re.IGNORECASE,
 )
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_NTH = r"\d{1,2}(?:st|nd|rd|th)"
+_NUMBERED = rf"(?:{_NTH}|\d{{1,2}})"
+_DAY = re.compile(
+    rf"\b{_NUMBERED}(?: of)? {_MONTH}\b|\b{_MONTH} {_NUMBERED}\b|\bon the {_NTH}(?: and (?:the )?{_NTH})?\b"
+)
+_STATE = re.compile(
+    r"(?<=\d)((?: ?[^\W\d_]+| ?°[CF]?){0,2}),? at \d[\d.]* ?"
+    r"(?:°[CF]|degrees (?:Celsius|Fahrenheit)|atm|bar|[kh]?Pa)\b"
+)
+_CONTRAST = re.compile(r", (?:unlike|as opposed to|compared (?:to|with))\b.*", re.DOTALL)
+_SAYS = re.compile(r"\b(?:is|are|was|were|has|have)\b")
+_HOW_MANY = re.compile(r"\bhow many ([a-z]{3,})s\b", re.IGNORECASE)
 _MOST_DIGITS = 100
 
 
@@ -98,16 +111,35 @@ def _with_percent(value: Fraction, match: re.Match[str]) -> tuple[Fraction, ...]
     return (value, value / 100) if after.startswith(("%", "percent", "per cent")) else (value,)
 
 
-def says_number(found: Statement, answer: str) -> bool:
-    """Whether the number that the statement gives is the expected one."""
+def says_number(found: Statement, answer: str, prompt: str = "") -> bool:
+    """Whether the number that the statement gives is the expected one. `prompt`: what was asked."""
     (wanted,) = parsed(answer)
     fraction = _as_fraction(answer)
     zones = [zone for zone in _zones(found) if numbers(zone)]
     zone = next((zone for zone in zones if numbers(_CLOCK.sub(" ", zone))), zones[0] if zones else None)
     if zone is None:
-        return spoken_numbers(found.text)[-1:] == [wanted]
-    chosen = _chosen(_prepared(zone), wanted, first=found.marked)
+        return spoken_numbers(_spoken_part(found.text))[-1:] == [wanted]
+    chosen = _counted(_prepared(zone), prompt) or _chosen(_prepared(zone), wanted, first=found.marked)
     return any(wanted in number.values and _same_form(number, fraction) for number in chosen)
+
+
+def _spoken_part(text: str) -> str:
+    """Spiders have eight legs (four pairs); the heart has four chambers: two atria and two ventricles."""
+    if spoken_numbers(changed := _without_asides(text)):
+        text = changed
+    head, _, _ = text.partition(": ")
+    return head if spoken_numbers(head) and _SAYS.search(head) else text
+
+
+def _counted(text: str, prompt: str) -> list[Number]:
+    """Of several numbers of things in the plural, the one of what was asked for: 12 faces, 20 vertices and 30 edges."""
+    asked, found = _HOW_MANY.search(prompt), numbers(text)
+    if asked is None or len(found) < 2 or CONCLUSION.search(text):
+        return []
+    units = [_unit(text, one).casefold() for one in found]
+    mine = [one for one, unit in zip(found, units, strict=True) if unit == f"{asked[1]}s".casefold()]
+    plural = all(unit.endswith("s") and len(unit) > 3 for unit in units)
+    return mine if plural and len(mine) == 1 else []
 
 
 def _as_fraction(answer: str) -> tuple[int, int] | None:
@@ -151,7 +183,7 @@ def _stands_alone(found: Statement) -> bool:
 def _chosen(sentence: str, wanted: Fraction, *, first: bool) -> list[Number]:
     """The number that a sentence gives as its answer; two readings around "≈"; none if it names alternatives."""
     text = sentence
-    for shorter in (_without_asides, _without_circumstances, _before_reason, _before_details, _without_bases):
+    for shorter in _SHORTER:
         if numbers(changed := shorter(text)):
             text = changed
     if spaced := list(_SPACED.finditer(text)):
@@ -168,8 +200,18 @@ def _without_asides(text: str) -> str:
 
 
 def _without_circumstances(text: str) -> str:
-    """It takes 137 minutes and leaves at 10:48; it costs 60 euros after a discount of 25%."""
-    return _RATE.sub(" ", _CLOCK.sub(" ", text))
+    """It takes 137 minutes and leaves at 10:48; it costs 60 euros after a discount of 25%; it is 7 at 25 °C."""
+    return _STATE.sub(r"\1", _RATE.sub(" ", _CLOCK.sub(" ", text)))
+
+
+def _without_days(text: str) -> str:
+    """It ended in 1945, on May 8."""
+    return _DAY.sub(" ", text)
+
+
+def _before_contrast(text: str) -> str:
+    """A spider has 8 legs, unlike insects, which have 6."""
+    return _CONTRAST.sub("", text)
 
 
 def _before_reason(text: str) -> str:
@@ -185,6 +227,18 @@ def _before_details(text: str) -> str:
 def _without_bases(text: str) -> str:
     """18 is 25% of 72."""
     return _BASE.sub(" ", text)
+
+
+_SHORTER = (
+    _without_asides,
+    _without_circumstances,
+    _without_days,
+    _before_contrast,
+    _before_reason,
+    _before_details,
+    _without_bases,
+)
+"""What is left out of a sentence, in this order, where numbers are left then."""
 
 
 def _pick(text: str, *, first: bool) -> list[Number]:

@@ -24,6 +24,7 @@ _DELIMITERS = re.compile(r"\\[()\[\],;! ]|(?<!\\)\$+|\\(?=[$%#&{}_])")
 _EMPHASIS = re.compile(r"(?<![\d\s])\*|\*(?![\d\s])|`|~~|(?<!\w)_{1,3}|_{1,3}(?!\w)|(?<=[A-Za-z])_(?=\d)")
 _SUBSCRIPT = re.compile(r"_\{(\d{1,3})\}")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6} |> ?|[-+•*] (?=\D))", re.MULTILINE)
+_LOWERED = re.compile(r"</?sub>", re.IGNORECASE)
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _MIXED = re.compile("(?<=[0-9])(?=[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 _OTHER_SIGNS = str.maketrans(
@@ -55,6 +56,8 @@ def plain(text: str) -> str:
         )
         text = unicodedata.normalize("NFKC", text).translate(_OTHER_SIGNS)
         text = "".join(_ascii_digit(character) for character in text)
+    if "<" in text:
+        text = _LOWERED.sub("", text)
     return _EMPHASIS.sub("", _LINE_START.sub("", text))
 
 

@@ -52,12 +52,12 @@ def judge_text(question: EvalQuestion, reply: Reply) -> Verdict:
     found = statement(reply.answer)
     accepted = [words(plain(answer)) for answer in question.answers]
     for answer in question.answers:
-        if _says(reply.answer, found, answer, accepted):
+        if _says(reply.answer, found, answer, accepted, question.prompt):
             return Verdict(True, f"it says {answer}")
     return Verdict(False, f"it does not say {' or '.join(question.answers)}")
 
 
-def _says(reply: str, found: Statement, answer: str, accepted: Sequence[list[str]]) -> bool:
+def _says(reply: str, found: Statement, answer: str, accepted: Sequence[list[str]], prompt: str) -> bool:
     for pair in _PAIRS:
         if answer.casefold() in pair:
             return chosen(reply, sorted(pair)) == answer.casefold()
@@ -67,7 +67,7 @@ def _says(reply: str, found: Statement, answer: str, accepted: Sequence[list[str
         return re.findall(r"\b\d{4}-\d{2}-\d{2}\b", with_iso_dates(found.text))[-1:] == [answer]
     values = parsed(plain(answer))
     if len(values) == 1:
-        return says_number(found, plain(answer))
+        return says_number(found, plain(answer), prompt)
     if values:
         return [number.values[0] for number in numbers(found.text)] == values
     return _says_words(found, words(plain(answer)), accepted)
