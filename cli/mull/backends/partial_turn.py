@@ -33,22 +33,22 @@ class PartialTurn:
         self.tokens = 0
         self._thinking: list[str] = []
         self._answer: list[str] = []
-        self._usage = Usage()
+        self._prompt = self._cached = self._thought = self._answered = 0
         self._began = time.monotonic()
         self._first = self._answering = 0.0
 
     def add(self, event: Event) -> None:
         now = time.monotonic()
         if isinstance(event, PromptProgress):
-            self._usage = replace(self._usage, prompt=event.total, cached=event.cached)
+            self._prompt, self._cached = event.total, event.cached
         elif isinstance(event, ThinkingDelta):
             self._thinking.append(event.text)
-            self._usage = replace(self._usage, thinking=event.tokens)
+            self._thought = event.tokens
         elif isinstance(event, AnswerDelta):
             self._answer.append(event.text)
-            self._usage = replace(self._usage, answer=event.tokens, thinking=event.thinking_tokens)
+            self._answered, self._thought = event.tokens, event.thinking_tokens
             self._answering = self._answering or now
-        self.tokens = self._usage.thinking + self._usage.answer
+        self.tokens = self._thought + self._answered
         if self.tokens:
             self._first = self._first or now
 
@@ -63,7 +63,7 @@ class PartialTurn:
             finish="interrupted",
             limit=None,
             error=None,
-            usage=replace(done.usage, thinking=self._usage.thinking, answer=self._usage.answer),
+            usage=replace(done.usage, thinking=self._thought, answer=self._answered),
         )
 
     def done(self, model: str, ask: ReasoningAsk, finish: Finish, error: MullError | None = None) -> Done:
@@ -77,7 +77,9 @@ class PartialTurn:
             thinking="".join(self._thinking),
             reasoning=ReasoningReport(ask.asked, applied, _UNKNOWN),
             finish=finish,
-            usage=self._usage,
+            usage=Usage(
+                prompt=self._prompt, cached=self._cached, thinking=self._thought, answer=self._answered
+            ),
             timing=Timing(
                 prompt=first - self._began,
                 first_token=first - self._began,

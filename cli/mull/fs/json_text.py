@@ -7,6 +7,7 @@ of digits, half a surrogate pair (no UTF-8 can hold it).
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from pathlib import Path
@@ -30,7 +31,7 @@ def parse_json(text: str | bytes, *, lenient: bool = False) -> Any:
     `lenient`, for what an earlier mull may have written: NaN passes, and half a surrogate pair becomes U+FFFD.
     """
     if isinstance(text, bytes):
-        text = text.decode("utf-8-sig")
+        text = text.removeprefix(codecs.BOM_UTF8).decode()  # the codec utf-8-sig is written in Python
     if _most_values(text) > MOST_VALUES and _values(text) > MOST_VALUES:
         raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,10 @@ from mull.settings import Sampling
 
 Models = Sequence[tuple[ChatBackend, frozenset[str]]]
 _CUT_SECONDS = 1.0  # in which clients of answers that were cut read why
+_SWITCH_SECONDS = 0.0005
+"""How long the decode thread waits for the event loop to give it the interpreter: a tenth of Python's own value. The
+event loop writes to every client after a step, which takes milliseconds with many, and the next step waits meanwhile.
+SmolLM2-135M, 8 clients, alternating: 36 and 31 ms per token, at best 25.6 and 24.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class ServerOptions:
 
 def serve(models: Models, listening: socket.socket, options: ServerOptions) -> bool:
     """Serve; returns whether a signal ended it."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return asyncio.run(_Run(models, listening, options).run())
 
 
