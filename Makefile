@@ -31,7 +31,8 @@ STAMP  := $(VENV)/setup.stamp
 BACKEND ?=
 # Compiles and installs llama.cpp; at once where it is installed.
 LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --backend "$(BACKEND)"
-JOBS   ?= 3
+# Most tests wait for other processes: two cores are busy with four at a time.
+JOBS   ?= 4
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
 .PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers benchmarks fuzz coverage lowest lock clean
@@ -54,13 +55,13 @@ try: setup
 
 test: setup
 	@$(BIN)/python -m tests.real
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-vulkan: setup
 	@MULL_TEST_VULKAN=1 $(BIN)/python -m pytest tests/vulkan
 
 fast: setup
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not real"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow and not real"
 
 check: setup
 	@$(BIN)/ruff check .
@@ -102,7 +103,7 @@ fuzz: setup
 
 coverage: setup
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) -m "not slow and not real"
+	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal -m "not slow and not real"
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m tests.coverage_report
 
