@@ -184,8 +184,13 @@ class Duration(str):
         return float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
 
 
-DRAFT_AUTO, DRAFT_OFF = "auto", "off"
+DRAFT_AUTO, DRAFT_OFF, DRAFT_ALL = "auto", "off", "all"
 DEVICE_NONE = "none"
+
+
+def draft_model_in(draft: str | None) -> str | None:
+    """The draft model that a value of `draft` names; None for a way of drafting without one."""
+    return None if draft in {None, DRAFT_AUTO, DRAFT_OFF, DRAFT_ALL} else draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +199,9 @@ class EngineSettings:
 
     `batch_size`: prompt tokens per prefill step. `cpu_experts`: a mixture's experts stay in main memory while the other
     weights go to the GPU. `device`: names of GPUs with commas between them, or "none". `draft`: speculative decoding by
-    prompt lookup ("auto"), "off", or a draft model's name or path. `chat_template`: in place of the model's, the name
-    of one of mull's own or the path of a file. `lora`: adapters, as `parse_lora` reads them. What is unset follows the
-    rules of `engine/compute_params.py`.
+    prompt lookup ("auto"), "off", in every way that the model allows ("all"), or by a draft model, its name or path.
+    `chat_template`: in place of the model's, the name of one of mull's own or the path of a file. `lora`: adapters, as
+    `parse_lora` reads them. What is unset follows the rules of `engine/compute_params.py`.
     """
 
     ctx: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,13 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_model(state_dir: Path) -> Iterator[Callable[[Path], Model]]:
+def open_model(state_dir: Path) -> Iterator[Callable[..., Model]]:
     """Load models that are closed when the test ends."""
     models: list[Model] = []
 
-    def open_(path: Path) -> Model:
-        models.append(load(path, ONE_THREAD, state_dir=state_dir, trusted=True))
+    def open_(path: Path, *, draft: str | None = None) -> Model:
+        settings = replace(ONE_THREAD, draft=draft)
+        models.append(load(path, settings, state_dir=state_dir, trusted=True))
         return models[-1]
 
     yield open_
@@ -81,7 +82,7 @@ def open_model(state_dir: Path) -> Iterator[Callable[[Path], Model]]:
 
 
 @pytest.fixture
-def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]]:
+def start(open_model: Callable[..., Model]) -> Iterator[Callable[..., Engine]]:
     """Engines of a model file: `start(path, ctx=..., n_parallel=..., state_store=...)`."""
     engines: list[Engine] = []
 
@@ -95,7 +96,11 @@ def start(open_model: Callable[[Path], Model]) -> Iterator[Callable[..., Engine]
     ) -> Engine:
         chosen = EngineSettings(**{"threads": 1, **settings})
         engine = Engine(
-            open_model(path), chosen, n_parallel=n_parallel, n_ctx_total=n_ctx_total, state_store=state_store
+            open_model(path, draft=chosen.draft),
+            chosen,
+            n_parallel=n_parallel,
+            n_ctx_total=n_ctx_total,
+            state_store=state_store,
         )
         engines.append(engine)
         return engine

@@ -92,7 +92,7 @@ def test_drafts_of_a_hybrid_model_leave_its_answer_unchanged(
 ) -> None:
     alone = plain(start(hybrid, draft="off"))
     assert len(alone) > 30
-    generation = begin(start(hybrid), max_tokens=len(alone))
+    generation = begin(start(hybrid, draft="all"), max_tokens=len(alone))
     generation.drafter = Hinted(alone, wrong=wrong)
     assert tokens(generation) == alone
     assert generation.drafted > len(alone) / 2
@@ -103,7 +103,7 @@ def test_drafts_of_a_hybrid_model_leave_its_answer_unchanged(
 def test_the_state_is_right_after_drafts_and_in_a_larger_context(start: Start, hybrid: Path) -> None:
     alone = plain(start(hybrid, draft="off"), most=900)
     assert len(alone) > 30
-    engine, half = start(hybrid), len(alone) // 2
+    engine, half = start(hybrid, draft="all"), len(alone) // 2
     engine.reserve(
         1000
     )  # beyond the contexts with flash attention: a recurrent model's state cannot leave them
@@ -129,7 +129,7 @@ def test_injecting_within_a_draft_of_a_hybrid_model(start: Start, hybrid: Path) 
 
     alone = plain(start(hybrid, draft="off"))
     expected = steered(begin(start(hybrid, draft="off"), max_tokens=20))
-    generation = begin(start(hybrid), max_tokens=20)
+    generation = begin(start(hybrid, draft="all"), max_tokens=20)
     generation.drafter = Hinted(alone, wrong=0.0)
     assert steered(generation) == expected
     assert generation.drafted > 0
@@ -140,13 +140,24 @@ def test_an_architecture_that_cannot_be_rolled_back_gets_no_drafts(
     start: Start, tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
     """llama.cpp saves states of a few architectures only; Mamba and LFM2 are none of them."""
-    generation = begin(start(write(tmp_path / "m.gguf")), max_tokens=20)
+    generation = begin(start(write(tmp_path / "m.gguf"), draft="all"), max_tokens=20)
     assert len(tokens(generation)) == 20
     assert generation.drafted == 0
 
 
+@pytest.mark.parametrize("draft", [None, "auto"])
+def test_a_hybrid_model_gets_drafts_on_request_only(start: Start, hybrid: Path, draft: str | None) -> None:
+    """Saving states costs every step."""
+    engine = start(hybrid, draft=draft)
+    generation = begin(engine, max_tokens=5)
+    assert generation.drafter is None
+    assert len(tokens(generation)) == 5
+    assert engine._resizable.context is not None
+    assert engine._resizable.context.n_rollback == 0
+
+
 def test_several_slots_of_a_hybrid_model_get_no_drafts(start: Start, hybrid: Path) -> None:
-    assert begin(start(hybrid, n_parallel=2), max_tokens=5).drafter is None
+    assert begin(start(hybrid, n_parallel=2, draft="all"), max_tokens=5).drafter is None
 
 
 # NextN layers
@@ -155,7 +166,7 @@ def test_several_slots_of_a_hybrid_model_get_no_drafts(start: Start, hybrid: Pat
 @needs_nextn
 def test_a_nextn_layer_drafts_and_leaves_the_answer_unchanged(start: Start, hybrid: Path) -> None:
     alone = plain(start(hybrid, draft="off"))
-    generation = begin(start(hybrid), max_tokens=len(alone))
+    generation = begin(start(hybrid, draft="all"), max_tokens=len(alone))
     assert isinstance(generation.drafter, ModelDrafter)
     assert tokens(generation) == alone
     assert generation.drafted > len(alone) / 2
@@ -167,7 +178,7 @@ def test_what_a_layer_drafts_right_is_accepted(start: Start, tmp_path: Path) -> 
     path = write_nextn(tmp_path / "simple.gguf", simple=True)
     alone = plain(start(path, draft="off"), most=60)
     assert len(alone) > 30
-    generation = begin(start(path), max_tokens=len(alone))
+    generation = begin(start(path, draft="all"), max_tokens=len(alone))
     assert tokens(generation) == alone
     assert generation.accepted == generation.drafted > len(alone) / 2
 
@@ -175,7 +186,7 @@ def test_what_a_layer_drafts_right_is_accepted(start: Start, tmp_path: Path) -> 
 @needs_nextn
 def test_a_seed_samples_the_same_tokens_with_a_nextn_layer(start: Start, hybrid: Path) -> None:
     same = 0
-    alone, drafts = start(hybrid, draft="off"), start(hybrid)
+    alone, drafts = start(hybrid, draft="off"), start(hybrid, draft="all")
     for seed in range(10):
         sampling = replace(Sampling(temperature=0.8), seed=seed)
         said = tokens(begin(alone, sampling=sampling, max_tokens=40))
@@ -188,7 +199,7 @@ def test_a_seed_samples_the_same_tokens_with_a_nextn_layer(start: Start, hybrid:
 @needs_nextn
 def test_a_second_turn_continues_with_the_layer(start: Start, hybrid: Path) -> None:
     alone = plain(start(hybrid, draft="off"))
-    engine, half = start(hybrid), len(alone) // 2
+    engine, half = start(hybrid, draft="all"), len(alone) // 2
     assert tokens(begin(engine, max_tokens=half)) == alone[:half]
     again = begin(engine, [*PROMPT, *alone[:half]], max_tokens=len(alone) - half)
     assert again.cached > 0
@@ -205,7 +216,7 @@ def test_the_layers_draft_does_not_depend_on_how_its_cache_was_filled(start: Sta
     text = [*PROMPT, *range(200, 290)]
     drafts = []
     for cuts in ([len(text)], [70, 71, len(text)]):
-        engine = start(hybrid)
+        engine = start(hybrid, draft="all")
         for cut in cuts:
             generation = begin(engine, text[:cut], max_tokens=1)
             (last,) = tokens(generation)
@@ -217,7 +228,7 @@ def test_the_layers_draft_does_not_depend_on_how_its_cache_was_filled(start: Sta
 
 
 @needs_nextn
-@pytest.mark.parametrize(("draft", "loaded"), [(None, True), ("off", False)])
+@pytest.mark.parametrize(("draft", "loaded"), [("all", True), (None, False), ("off", False)])
 def test_the_layer_is_loaded_for_drafts_only(
     hybrid: Path, state_dir: Path, draft: str | None, loaded: bool
 ) -> None:
@@ -227,6 +238,6 @@ def test_the_layer_is_loaded_for_drafts_only(
 
 @needs_nextn
 def test_several_slots_do_not_use_the_layer(start: Start, hybrid: Path) -> None:
-    engine = start(hybrid, n_parallel=2)
+    engine = start(hybrid, n_parallel=2, draft="all")
     assert not engine._drafting.needs_states
     assert len(tokens(begin(engine, max_tokens=5))) == 5

@@ -13,6 +13,7 @@ from mull.models.hub.fit_gate import check_download
 from mull.models.memory.machine import GIB, Machine
 from mull.models.memory.plan_file import load_settings, plan_file
 from mull.settings import EngineSettings
+from tests.model_files.nextn import write_nextn
 from tests.models.hub_server import Hub
 from tests.models.test_remote_header import REPO, hub, write_model
 
@@ -27,6 +28,15 @@ def test_the_plan_of_a_local_file_has_the_users_settings(tmp_path: Path) -> None
     assert plan_file(path, SMALL, EngineSettings()).ctx == 4096
     found = plan_file(path, SMALL, EngineSettings(ctx=512, kv_type="q8_0"))
     assert (found.ctx, found.kv_type, found.exact) == (512, "q8_0", True)
+
+
+def test_the_memory_of_nextn_layers_and_saved_states_counts_where_they_are_used(tmp_path: Path) -> None:
+    path = write_nextn(tmp_path / "hybrid.gguf")
+    plain, off = (plan_file(path, SMALL, EngineSettings(ctx=4096, draft=draft)) for draft in (None, "off"))
+    everything = plan_file(path, SMALL, EngineSettings(ctx=4096, draft="all"))
+    assert plain.ram == off.ram
+    cells = 4096 * 2 * 2 * 32 * 2  # of one layer: keys and values of two heads of 32 numbers of two bytes
+    assert everything.ram >= plain.ram + cells
 
 
 def test_the_settings_to_load_with_are_the_users_and_then_the_plans(tmp_path: Path) -> None:

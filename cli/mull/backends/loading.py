@@ -26,7 +26,7 @@ from mull.fs.cleanup import closed_on_failure
 from mull.fs.file_stamp import stamps
 from mull.fs.paths import state_dir
 from mull.models.naming.filenames import part_paths
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings
+from mull.settings import EngineSettings, ParallelSettings, draft_model_in
 
 if TYPE_CHECKING:
     from mull.engine.kv.state_store import StateStore
@@ -181,10 +181,9 @@ def _load(
 
             attach(model, settings.lora)
         draft_model = None
-        if settings.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
-            draft_path = Path(settings.draft or "")
+        if draft := draft_model_in(settings.draft):
             draft_model = load_model(
-                draft_path, settings, state_dir=state_dir(), on_progress=lambda _: progress(1.0)
+                Path(draft), settings, state_dir=state_dir(), on_progress=lambda _: progress(1.0)
             )
             undo.callback(draft_model.close)
         engine = Engine(

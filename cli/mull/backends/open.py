@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mull.models.resolve import find
 from mull.models.resolved import Resolved
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, ParallelSettings, PromptCacheSettings
+from mull.settings import EngineSettings, ParallelSettings, PromptCacheSettings, draft_model_in
 
 if TYPE_CHECKING:
     from mull.backends.base import ChatBackend
@@ -51,10 +51,8 @@ def open_backend(
     from mull.backends.local import LocalBackend
 
     _ = resolved.file  # raises where no branch above knows a backend for the model
-    if engine.draft not in {None, DRAFT_AUTO, DRAFT_OFF}:
-        engine = replace(
-            engine, draft=str(find(engine.draft or "", folders=folders, endpoints=endpoints).file)
-        )
+    if draft := draft_model_in(engine.draft):
+        engine = replace(engine, draft=str(find(draft, folders=folders, endpoints=endpoints).file))
     if workers is not None:
         from mull.backends.rpc.backend import RpcBackend
 

@@ -17,7 +17,7 @@ from mull.config.aliases import alias_of_key
 from mull.errors import MullError
 from mull.models.gguf.magic import check_gguf
 from mull.models.naming.reference import is_path
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, parse_lora
+from mull.settings import draft_model_in, parse_lora
 
 Checked = tuple[str, list[str]]
 
@@ -26,7 +26,7 @@ def checked(name: str, value: str, settings: Callable[[], Config]) -> Checked:
     """The value to save, and sentences on what it names and does not exist yet. `settings`: those of the file."""
     if alias_of_key(name) or name == "model":
         return _model(value, settings)
-    if name == "draft" and value not in (DRAFT_AUTO, DRAFT_OFF):
+    if name == "draft" and draft_model_in(value):
         return _model(value, settings)
     return _FILES[name](value) if name in _FILES else (value, [])
 

@@ -153,7 +153,7 @@ Draft = Annotated[
     typer.Option(
         "--draft",
         metavar="NAME",
-        help="Draft model for speculative decoding: a small model of the same family.",
+        help="Draft model for speculative decoding: a small model of the same family; or all, auto, off.",
         autocompletion=completes("installed_models"),
         show_default=False,
     ),

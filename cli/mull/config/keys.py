@@ -96,7 +96,10 @@ KEYS: tuple[ConfigKey, ...] = (
     ConfigKey("batch_size", int, "prompt tokens per batch; unset: 512"),
     ConfigKey("flash_attention", bool, "flash attention; unset: automatic"),
     ConfigKey(
-        "draft", str, "speculative decoding: auto (prompt lookup), off, or a draft model", default="auto"
+        "draft",
+        str,
+        "speculative decoding: auto (prompt lookup), all (also hybrid models and NextN layers), off, or a draft model",
+        default="auto",
     ),
     ConfigKey(
         "chat_template",

@@ -29,7 +29,7 @@ from mull.errors import ExitCode, ModelFileError, MullError
 from mull.fs import trace
 from mull.fs.file_stamp import FileStamp, stamps
 from mull.models.naming.filenames import part_paths
-from mull.settings import DRAFT_OFF, EngineSettings
+from mull.settings import DRAFT_ALL, EngineSettings
 
 Progress = Callable[[float], bool]
 
@@ -71,7 +71,7 @@ def load(
         quiet_stderr.divert(state_dir / library.LOG)
     params = llama.llama_model_default_params()
     params.use_extra_bufts = verdict.use_extra_bufts
-    params.load_mtp = settings.draft != DRAFT_OFF and nextn.available()
+    params.load_mtp = settings.draft == DRAFT_ALL and nextn.available()
     if settings.gpu_layers is not None:
         params.n_gpu_layers = settings.gpu_layers
     on_devices = placement.devices_for(settings)

@@ -23,7 +23,7 @@ from mull.fs.file_stamp import stamps
 from mull.fs.json_text import parse_json
 from mull.models.naming.filenames import part_paths
 from mull.models.resolved import Resolved
-from mull.settings import DRAFT_AUTO, DRAFT_OFF, EngineSettings, PromptCacheSettings, parse_lora
+from mull.settings import EngineSettings, PromptCacheSettings, draft_model_in, parse_lora
 
 ENVIRONMENT = (
     "LLAMA_",
@@ -83,8 +83,8 @@ class ServerSpec:
 
         The limit of the prompt cache is no part of it.
         """
-        draft = self.engine.draft
-        drafts = [] if draft in {None, DRAFT_AUTO, DRAFT_OFF} else part_paths(Path(draft or ""))
+        draft = draft_model_in(self.engine.draft)
+        drafts = part_paths(Path(draft)) if draft else []
         template = self.engine.chat_template
         templates = [Path(template)] if template and template not in BUILTIN else []
         adapters = [Path(parse_lora(text)[0]) for text in self.engine.lora or ()]

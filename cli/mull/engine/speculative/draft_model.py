@@ -26,8 +26,9 @@ _PRIORS = (
 ) * 4  # probability of acceptance of a draft's first, second, third and later tokens, at the start
 _COST = 0.15  # of a step of the big model: the cost of a drafted token, before any was timed
 _NEW_WEIGHT = 0.2  # of a new measurement
-_RETRY = 64  # tokens after which a model whose drafts were rejected may try again
-_RETRY_LENGTH = 3  # tokens that it then drafts
+_TRIAL = 3  # tokens of a trial: a draft that is not expected to pay
+_TRIAL_AFTER = 128  # tokens without a draft before the first trial
+_SOONEST, _LATEST = 8, 2048  # the same after trials that paid, and after others
 _CONTEXT_RESERVE = 1024  # tokens by which a context is made larger than the text
 _CATCHING_UP = (
     32  # tokens of the text computed at once, from which the time says nothing about the next draft
@@ -158,49 +159,87 @@ class DraftModel:
         return True
 
 
+class Evidence:
+    """How many of a model's drafted tokens were accepted, and when it makes a trial.
+
+    `since`: tokens since its last draft. A trial that paid halves the time to the next one, another doubles it: a model
+    whose drafts never pay makes a few trials in thousands of tokens, and one whose drafts do is found out soon.
+    """
+
+    def __init__(self) -> None:
+        self._rates = [AcceptanceRate(prior) for prior in _PRIORS]
+        self._wait = _TRIAL_AFTER
+        self.since = 0
+
+    def rate(self, place: int) -> AcceptanceRate:
+        """Of a draft's token at this place."""
+        return self._rates[min(place, len(_PRIORS) - 1)]
+
+    @property
+    def trial_due(self) -> bool:
+        """Whether to draft though it is not expected to pay."""
+        return self.since >= self._wait
+
+    def tried(self, *, paid: bool) -> None:
+        """A trial was verified."""
+        self._wait = max(self._wait // 2, _SOONEST) if paid else min(self._wait * 2, _LATEST)
+
+
 class ModelDrafter:
-    """One text's drafter: by prompt lookup where that promises enough, else by a draft model or a NextN layer."""
+    """One text's drafter: by prompt lookup where that promises enough, else by a draft model or a NextN layer.
+
+    `evidence`: of texts before this one too, where a draft may depend on them.
+    """
 
     def __init__(
-        self, model: DraftingModel, prompt: Sequence[int], costs: StepCosts, stopped: Callable[[], bool]
+        self,
+        model: DraftingModel,
+        prompt: Sequence[int],
+        costs: StepCosts,
+        stopped: Callable[[], bool],
+        evidence: Evidence,
     ) -> None:
         self._model = model
         self._costs = costs
         self._stopped = stopped
         self._text = list(prompt)
         self._lookup = PromptLookup(prompt, costs)
-        self._acceptance = [AcceptanceRate(prior) for prior in _PRIORS]
+        self._evidence = evidence
         self._drafted: deque[int] = deque()
         self._verified = 0  # tokens of the draft
-        self._since = 0  # tokens since the model's last draft
+        self._trial = 0  # the length of the draft where that is a trial
 
     def observe(self, token: int) -> None:
         self._text.append(token)
         self._lookup.observe(token)
-        self._since += 1
+        self._evidence.since += 1
         if self._drafted:
             accepted = self._drafted.popleft() == token
-            self._rate(self._verified).count(accepted)
+            self._evidence.rate(self._verified).count(accepted)
             self._verified += 1
             if not accepted:
                 self._drafted.clear()
+            if self._trial and not self._drafted:
+                tokens = self._verified + accepted  # one more than were accepted: the last row's own
+                singles = tokens * self._costs.seconds(1)
+                self._evidence.tried(paid=singles > self._seconds(self._trial + 1))
 
     def propose(self, limit: int) -> list[int]:
         self._drafted.clear()
         if draft := self._lookup.propose(limit):
             return draft
-        count = draft_length(lambda place: self._rate(place).probability, self._seconds, limit)
-        if not count and self._since >= _RETRY:
-            count = min(_RETRY_LENGTH, limit)
+        evidence = self._evidence
+        count = draft_length(lambda place: evidence.rate(place).probability, self._seconds, limit)
+        trial = not count and evidence.trial_due
+        if trial:
+            count = min(_TRIAL, limit)
         if not count:
             return []
-        self._since = self._verified = 0
+        evidence.since = self._verified = 0
         draft = self._model.draft(self._text, self, count, self._stopped)
+        self._trial = len(draft) if trial else 0
         self._drafted.extend(draft)
         return draft
-
-    def _rate(self, place: int) -> AcceptanceRate:
-        return self._acceptance[min(place, len(_PRIORS) - 1)]
 
     def _seconds(self, rows: int) -> float:
         """What a step of so many rows takes, drafting all but the first included."""

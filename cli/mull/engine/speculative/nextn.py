@@ -1,9 +1,9 @@
 """Drafts by a model's own NextN layer (multi-token prediction), which continues from the model's hidden states.
 
 In: the hidden states of the tokens that the model decodes. Out: the layer's greedy continuation of a text. The layer
-has a KV cache in a context of its own: at each position the token there, with the hidden state of the token before.
-Where states are missing, after a cached prompt for instance, it starts behind the gap. That may cost acceptance, and
-never changes the text.
+has a KV cache in a context of its own: at each position the token there, with the hidden state of the token before. It
+computes only when it drafts, from the newest hidden states; where it lacks those in between, it starts behind the gap.
+That may cost acceptance, and never changes the text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NEW_WEIGHT = 0.2  # of a new measurement of the time
 _CONTEXT_RESERVE = 1024  # tokens by which a context is made larger than the text
-_AT_ONCE = 64  # recorded states that are used without waiting for a draft: those of a prompt take much memory
+_NEWEST = 32  # hidden states that a draft can start from: computing those of a whole prompt costs a part of its time
 _CATCHING_UP = 8  # tokens computed before a draft, from which the time says nothing about the next one
 
 
@@ -48,27 +48,19 @@ class NextnHead:
         self._owner: object = None  # whose text is in the KV cache
         self._first = 0  # the first position in the KV cache
         self._cells: list[int] = []  # the tokens there, from that position on
-        # Position: the token that the model decoded there, and its hidden state. The newest, not all.
+        # Position: the token that the model decoded there, and its hidden state. The newest, in order.
         self._states: dict[int, tuple[int, NDArray[np.float32]]] = {}
 
     def record(self, context: Context, position: int, tokens: Sequence[int]) -> None:
         """The model decoded these tokens, the first at `position`, as the only ones of a step."""
-        states = context.hidden_states(0, len(tokens))
-        for place, token in enumerate(tokens):
-            self._states[position + place] = token, states[place]
-        for later in [at for at in self._states if at >= position + len(tokens)]:
-            del self._states[later]  # of a text before this one
+        end = position + len(tokens)
+        self._states = {at: state for at, state in self._states.items() if end - _NEWEST <= at < position}
+        skipped = max(0, len(tokens) - _NEWEST)
+        states = context.hidden_states(skipped, len(tokens) - skipped)
+        for place, token in enumerate(tokens[skipped:]):
+            self._states[position + skipped + place] = token, states[place]
         overlapping = self._cells[max(0, position - self._first) :] if position >= self._first else []
         self._truncate(position + common_prefix(overlapping, tokens))
-        if len(self._states) < _AT_ONCE:
-            return
-        text = {at: token for at, (token, _) in self._states.items()}
-        end = position + len(tokens)
-        start = self._missing_from(lambda at: text.get(at, -1), end)
-        try:
-            self._catch_up([text[at] for at in range(start, end)], start, lambda: False)
-        except EngineError:  # no memory for it
-            self._clear()
 
     def draft(self, text: Sequence[int], owner: object, count: int, stopped: Callable[[], bool]) -> list[int]:
         """At most `count` tokens that may come next; none where the state of the token before the last is missing.
@@ -80,7 +72,7 @@ class NextnHead:
             self._truncate(self._first + common_prefix(self._cells, text[self._first : end - 1]))
             self._owner = owner
         self._truncate(end - 1)
-        start = self._missing_from(text.__getitem__, end)
+        start = self._missing_from(text)
         if start >= end:
             return []
         begun = time.monotonic()
@@ -105,30 +97,36 @@ class NextnHead:
             self._chain.free()
             self._chain = None
 
-    def _missing_from(self, token_at: Callable[[int], int], end: int) -> int:
-        """The first position before `end` whose cell can be computed and is missing. Clears the cells before a gap."""
+    def _missing_from(self, text: Sequence[int]) -> int:
+        """The first position whose cell can be computed and is missing. Clears the cells before a gap."""
         wanted = self._first + len(self._cells)
-        start = end
-        while start > max(wanted, 1) and self._has_state(start - 2, token_at):
+        start = len(text)
+        while start > max(wanted, 1) and self._has_state(start - 2, text):
             start -= 1
         if start > wanted:
             self._clear()
         return start
 
-    def _has_state(self, position: int, token_at: Callable[[int], int]) -> bool:
+    def _has_state(self, position: int, text: Sequence[int]) -> bool:
         known = self._states.get(position)
-        return known is not None and known[0] == token_at(position)
+        return known is not None and known[0] == text[position]
 
     def _continue(
         self, tokens: Sequence[int], start: int, count: int, stopped: Callable[[], bool]
     ) -> list[int]:
         """Compute the cells of `tokens`, then the layer's own continuation."""
-        if not self._catch_up(tokens, start, stopped):
-            return []
+        import numpy as np
+
+        context = self._room(start + len(tokens))
+        for at in range(0, len(tokens), context.n_batch):
+            chunk = tokens[at : at + context.n_batch]
+            states = np.stack([self._states[start + at + place - 1][1] for place in range(len(chunk))])
+            if not self._decode(context, chunk, start + at, states, stopped):
+                return []
         if self._chain is None:
             self._chain = Chain(self._model, Sampling(temperature=0.0))
         drafted: list[int] = []
-        while (context := self._context) is not None:
+        while True:
             row = context.batch.size - 1
             drafted.append(self._chain.sample(context, row))
             position = start + len(tokens) + len(drafted) - 1
@@ -137,21 +135,6 @@ class NextnHead:
             if not self._decode(context, drafted[-1:], position, context.hidden_states(row, 1), stopped):
                 break
         return drafted
-
-    def _catch_up(self, tokens: Sequence[int], start: int, stopped: Callable[[], bool]) -> bool:
-        """Compute the cells of these tokens, the first at `start`, from recorded states; False where it was stopped."""
-        import numpy as np
-
-        context = self._room(start + len(tokens))
-        for at in range(0, len(tokens), context.n_batch):
-            chunk = tokens[at : at + context.n_batch]
-            states = np.stack([self._states[start + at + place - 1][1] for place in range(len(chunk))])
-            if not self._decode(context, chunk, start + at, states, stopped):
-                return False
-        end = start + len(tokens)
-        for old in [position for position in self._states if position < end - 2]:
-            del self._states[old]
-        return True
 
     def _decode(
         self,

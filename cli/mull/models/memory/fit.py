@@ -82,13 +82,18 @@ def plan(
     ctx: int | None = None,
     gpu_layers: int | None = None,
     kv_type: str | None = None,
+    drafts_all: bool = False,
 ) -> MemoryPlan:
     """The best way to load the model. The user's own settings are never changed: the verdict is "no" if they don't fit.
+
+    `drafts_all`: count the memory of NextN layers and of states that are rolled back.
 
     Placements are tried from fast to slow: all layers on the GPU, experts in main memory, some layers on the GPU, all
     in main memory. The first one with enough context for a conversation is taken, with the longest context that fits,
     up to the trained one.
     """
+    if not drafts_all:
+        layout = replace(layout, nextn=(), saved_states=0)
     if not machine.devices and gpu_layers is not None:
         gpu_layers = 0  # llama.cpp ignores it too
     least = ctx or min(MIN_CTX, layout.n_ctx_train)

@@ -17,7 +17,7 @@ from mull.models.memory.layout import MemoryLayout, from_headers
 from mull.models.memory.layout_cache import stored_layout
 from mull.models.memory.machine import Machine
 from mull.models.naming.filenames import part_paths
-from mull.settings import EngineSettings, over
+from mull.settings import DRAFT_ALL, EngineSettings, over
 
 
 def plan_file(
@@ -35,7 +35,14 @@ def plan_file(
         return from_headers(headers)
 
     layout = stored_layout(parts, record, read)
-    return plan(layout, machine, ctx=settings.ctx, gpu_layers=settings.gpu_layers, kv_type=settings.kv_type)
+    return plan(
+        layout,
+        machine,
+        ctx=settings.ctx,
+        gpu_layers=settings.gpu_layers,
+        kv_type=settings.kv_type,
+        drafts_all=settings.draft == DRAFT_ALL,
+    )
 
 
 def shared_context(path: Path, machine: Machine, settings: EngineSettings, sequences: int) -> int:
