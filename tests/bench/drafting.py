@@ -85,7 +85,9 @@ def prose(length: int) -> tuple[list[int], list[int]]:
     return words.tokens("Tell me about this.\n" + plain[0])[:600], words.tokens(plain[1])[:length]
 
 
-def compare(path: Path, state: Path, task: tuple[list[int], list[int]], threads: int) -> tuple[str, float]:
+def compare(
+    path: Path, state: Path, task: tuple[list[int], list[int]], threads: int, draft: str | None = None
+) -> tuple[str, float]:
     """Seconds without drafts over seconds with, of the whole answer; by CPU time on one thread, else by the clock."""
     prompt, script = task
     clock = time.process_time if threads == 1 else time.perf_counter
@@ -93,7 +95,7 @@ def compare(path: Path, state: Path, task: tuple[list[int], list[int]], threads:
     with (
         load(path, EngineSettings(), state_dir=state, trusted=True) as model,
         Engine(model, EngineSettings(threads=threads, draft="off")) as plain,
-        Engine(model, EngineSettings(threads=threads)) as drafting,
+        Engine(model, EngineSettings(threads=threads, draft=draft)) as drafting,
     ):
         runs = []
         for engine in (plain, drafting):
