@@ -53,6 +53,16 @@ def installed_models(incomplete: str) -> Found:
     return _matching(incomplete, chain(aliases(), installed()))
 
 
+def drafts(incomplete: str) -> Found:
+    """What --draft takes: ways to draft without a model, and installed models."""
+    ways = (
+        ("auto", "prompt lookup"),
+        ("all", "also hybrid models and NextN layers"),
+        ("off", "no speculative decoding"),
+    )
+    return _matching(incomplete, chain(ways, aliases(), installed()))
+
+
 def answering_models(incomplete: str) -> Found:
     """What -m takes: installed models, `MODEL@ENDPOINT` and `@ENDPOINT`. The network is waited for 0.3 s at most."""
     return _matching(incomplete, chain(aliases(), installed(), of_endpoints(incomplete)))

@@ -154,7 +154,7 @@ Draft = Annotated[
         "--draft",
         metavar="NAME",
         help="Draft model for speculative decoding: a small model of the same family; or all, auto, off.",
-        autocompletion=completes("installed_models"),
+        autocompletion=completes("drafts"),
         show_default=False,
     ),
 ]

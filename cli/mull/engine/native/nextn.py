@@ -6,6 +6,7 @@ part of llama.cpp's stable interface, so a version may lack them; then nothing e
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -49,4 +50,5 @@ def states(handle: int | None, first: int, count: int, width: int) -> NDArray[np
     if extension is None:
         return np.empty((0, width), dtype=np.float32)
     pointer = extension.llama_get_embeddings_nextn_ith(handle, first)
-    return np.ctypeslib.as_array(pointer, shape=(count, width)).copy()
+    size = count * width * ctypes.sizeof(ctypes.c_float)
+    return np.frombuffer(ctypes.string_at(pointer, size), dtype=np.float32).reshape(count, width)
