@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mull.errors import ModelFileError
 from mull.fs.json_cache import forget_memory
 from mull.models.gguf.header import read_header
+from mull.models.memory.kv_size import KvLayers
 from mull.models.memory.layout import MemoryLayout, from_headers
 from mull.models.memory.layout_cache import LayoutCache, stored_layout
 from tests.models.test_remote_header import write_model
@@ -21,6 +23,14 @@ def test_layouts_are_cached(tmp_path: Path) -> None:
     first.save()
     assert found is not None
     assert LayoutCache(record, seconds=0).of((path,)) == found
+
+
+def test_a_layout_with_a_nextn_layer_is_cached(tmp_path: Path) -> None:
+    path, record = write_model(tmp_path / "m.gguf", 50), tmp_path / "layouts.json"
+    found = dataclasses.replace(from_headers([read_header(path)]), nextn=(KvLayers(1, 32, 32, None),))
+    assert stored_layout((path,), record, lambda: found) == found
+    forget_memory()
+    assert stored_layout((path,), record, pytest.fail) == found
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ class Terminal:
                 raise AssertionError(
                     f"waited for {what or wanted!r}; the screen:\n" + "\n".join(self.everything)
                 )
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _read(self) -> None:
         while not self._closing.is_set():

@@ -23,7 +23,7 @@ from mull.models.gguf.kind import other_kind, part_problem
 from mull.models.memory.kv_size import KvLayers
 from mull.models.memory.layout import MemoryLayout, from_headers
 
-_FORMAT = 3  # of an answer; others are ignored
+_FORMAT = 4  # of an answer; others are ignored
 
 
 class LayoutCache:
@@ -120,4 +120,5 @@ def _layout(value: dict[str, Any] | None) -> MemoryLayout | None:
     """Raises KeyError, TypeError or AttributeError where the value is not a layout."""
     if value is None:
         return None
-    return MemoryLayout(**{**value, "kv": tuple(KvLayers(**group) for group in value["kv"])})
+    groups = {name: tuple(KvLayers(**group) for group in value[name]) for name in ("kv", "nextn")}
+    return MemoryLayout(**value | groups)
