@@ -208,7 +208,7 @@ def serve(bench: Bench, clients: int, requests: int, *, late: bool = False) -> P
 
 
 def serve_one(bench: Bench, depth: int) -> Pairs:
-    """Tokens per second that one client gets in a conversation of so many tokens, after the first one."""
+    """Tokens per second that one client gets in a conversation of `depth` tokens, after the first one."""
     path, context = str(bench.path), serving.LONG_CONTEXT
     with (
         server(*serving.mull_serve(path, 1)) as mine,

@@ -3,7 +3,7 @@
 `python -m tests.bench.serving [FILE]` alternates between the two servers, each with one slot for each client. Prompts
 and answers differ in length, and no prompt is asked twice. It prints the ratios of tokens per second, of the servers'
 processor time per token, and of the 95th percentile of the time to the first token. `--depths` compares instead what
-one client gets after its first token, in conversations of so many tokens. Without a file: the random model.
+one client gets after its first token, in conversations at two depths. Without a file: the random model.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def some_words(chance: random.Random, longest: int) -> str:
 
 
 async def ask(port: int, prompt: str, most: int) -> Answer:
-    """One streamed request for at most so many tokens. Raises RuntimeError where it is not answered."""
+    """One streamed request for at most `most` tokens. Raises RuntimeError where it is not answered."""
     body = json.dumps(
         {
             "messages": [{"role": "user", "content": prompt}],

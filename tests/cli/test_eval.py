@@ -122,7 +122,7 @@ def long_thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait_for_answers(run: Path, count: int) -> None:
-    """Wait until a run has recorded so many answers."""
+    """Wait until a run has recorded `count` answers."""
     answers = run / records.ANSWERS
     wait_for(lambda: answers.exists() and len(answers.read_bytes().splitlines()) >= count, f"{count} answers")
 

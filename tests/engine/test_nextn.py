@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mull.engine.engine import Engine, Generation, Piece, Request
+from mull.engine.engine import Engine, Generation, Piece
 from mull.engine.model import load
 from mull.engine.native import nextn
 from mull.engine.speculative import drafting
@@ -17,13 +16,11 @@ from mull.engine.speculative.base import AcceptanceRate, StepCosts, TypicalCosts
 from mull.engine.speculative.draft_model import ModelDrafter
 from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.settings import EngineSettings, Sampling
-from tests.engine.conftest import GREEDY
+from tests.engine.drafts import PROMPT, Hinted, begin, plain, tokens
 from tests.model_files.nextn import write_nextn
 from tests.model_files.recurrent import write_hybrid, write_recurrent
 
 Start = Callable[..., Engine]
-PROMPT = list(range(50, 110))
-ROUNDING = 0.01  # of logits, where several rows are computed by other kernels than one
 
 needs_nextn = pytest.mark.skipif(not nextn.available(), reason="this llama.cpp gives no hidden states")
 
@@ -38,46 +35,6 @@ def _every_draft_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PromptLookup, "propose", lambda *_: [])
 
 
-class Hinted:
-    """A drafter that knows the answer and is wrong at every few tokens."""
-
-    def __init__(self, answer: Sequence[int], *, wrong: float) -> None:
-        self._answer = list(answer)
-        self._said = 0
-        self._wrong = wrong
-        self._random = random.Random(1)
-
-    def observe(self, _token: int) -> None:
-        self._said += 1
-
-    def propose(self, most: int) -> list[int]:
-        draft = self._answer[self._said : self._said + most]
-        return [9 if self._random.random() < self._wrong else token for token in draft]
-
-
-def begin(engine: Engine, prompt: Sequence[int] = PROMPT, **request: object) -> Generation:
-    return engine.generate(Request(prompt, **{"sampling": GREEDY, **request}))  # type: ignore[arg-type]
-
-
-def tokens(generation: Iterator[object]) -> list[int]:
-    return [event.token for event in generation if isinstance(event, Piece)]
-
-
-def plain(engine: Engine, prompt: Sequence[int] = PROMPT, *, most: int = 120) -> list[int]:
-    """What the model generates without drafts, up to the first near tie."""
-    generation = begin(engine, prompt, max_tokens=most)
-    generation.top_logprobs = 2
-    said = []
-    for event in generation:
-        if isinstance(event, Piece) and event.logprobs is not None:
-            (_, best), (_, second) = event.logprobs.top
-            if best - second < ROUNDING:
-                break
-            said.append(event.token)
-    generation.close()
-    return said
-
-
 @pytest.fixture
 def hybrid(tmp_path: Path) -> Path:
     return write_nextn(tmp_path / "hybrid.gguf")
@@ -90,7 +47,7 @@ def hybrid(tmp_path: Path) -> Path:
 def test_drafts_of_a_hybrid_model_leave_its_answer_unchanged(
     start: Start, hybrid: Path, wrong: float
 ) -> None:
-    alone = plain(start(hybrid, draft="off"))
+    alone = plain(start(hybrid, draft="off"), max_tokens=120)
     assert len(alone) > 30
     generation = begin(start(hybrid, draft="all"), max_tokens=len(alone))
     generation.drafter = Hinted(alone, wrong=wrong)
@@ -101,7 +58,7 @@ def test_drafts_of_a_hybrid_model_leave_its_answer_unchanged(
 
 
 def test_the_state_is_right_after_drafts_and_in_a_larger_context(start: Start, hybrid: Path) -> None:
-    alone = plain(start(hybrid, draft="off"), most=900)
+    alone = plain(start(hybrid, draft="off"), max_tokens=900)
     assert len(alone) > 30
     engine, half = start(hybrid, draft="all"), len(alone) // 2
     engine.reserve(
@@ -127,7 +84,7 @@ def test_injecting_within_a_draft_of_a_hybrid_model(start: Start, hybrid: Path) 
                     generation.inject([100, 101])
         return said
 
-    alone = plain(start(hybrid, draft="off"))
+    alone = plain(start(hybrid, draft="off"), max_tokens=120)
     expected = steered(begin(start(hybrid, draft="off"), max_tokens=20))
     generation = begin(start(hybrid, draft="all"), max_tokens=20)
     generation.drafter = Hinted(alone, wrong=0.0)
@@ -165,7 +122,7 @@ def test_several_slots_of_a_hybrid_model_get_no_drafts(start: Start, hybrid: Pat
 
 @needs_nextn
 def test_a_nextn_layer_drafts_and_leaves_the_answer_unchanged(start: Start, hybrid: Path) -> None:
-    alone = plain(start(hybrid, draft="off"))
+    alone = plain(start(hybrid, draft="off"), max_tokens=120)
     generation = begin(start(hybrid, draft="all"), max_tokens=len(alone))
     assert isinstance(generation.drafter, ModelDrafter)
     assert tokens(generation) == alone
@@ -176,7 +133,7 @@ def test_a_nextn_layer_drafts_and_leaves_the_answer_unchanged(start: Start, hybr
 def test_what_a_layer_drafts_right_is_accepted(start: Start, tmp_path: Path) -> None:
     """The next token depends on the last one only, in the model as in its NextN layer."""
     path = write_nextn(tmp_path / "simple.gguf", simple=True)
-    alone = plain(start(path, draft="off"), most=60)
+    alone = plain(start(path, draft="off"), max_tokens=60)
     assert len(alone) > 30
     generation = begin(start(path, draft="all"), max_tokens=len(alone))
     assert tokens(generation) == alone
@@ -198,7 +155,7 @@ def test_a_seed_samples_the_same_tokens_with_a_nextn_layer(start: Start, hybrid:
 
 @needs_nextn
 def test_a_second_turn_continues_with_the_layer(start: Start, hybrid: Path) -> None:
-    alone = plain(start(hybrid, draft="off"))
+    alone = plain(start(hybrid, draft="off"), max_tokens=120)
     engine, half = start(hybrid, draft="all"), len(alone) // 2
     assert tokens(begin(engine, max_tokens=half)) == alone[:half]
     again = begin(engine, [*PROMPT, *alone[:half]], max_tokens=len(alone) - half)
@@ -206,7 +163,7 @@ def test_a_second_turn_continues_with_the_layer(start: Start, hybrid: Path) -> N
     assert tokens(again) == alone[half:]
     assert again.drafted > 0
     other = list(range(120, 20, -1))
-    expected = plain(start(hybrid, draft="off"), other)
+    expected = plain(start(hybrid, draft="off"), other, max_tokens=120)
     assert tokens(begin(engine, other, max_tokens=len(expected))) == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.settings import Sampling
 from mull.structured.reading import from_gbnf
 from tests.engine.conftest import GREEDY
+from tests.engine.drafts import PROMPT, Hinted, begin, plain, tokens
 from tests.model_files.architectures import ARCHITECTURES
 from tests.model_files.random_model import TINY, write_random
 
@@ -31,51 +32,6 @@ Start = Callable[..., Engine]
 def _tiny_models_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     """As big models do: with tiny ones it does not pay, but is fast to test."""
     monkeypatch.setattr(drafting, "SMALL", 0)
-
-
-PROMPT = list(range(50, 110))
-ROUNDING = 0.01  # of logits, where attention is computed with half precision
-
-
-class Hinted:
-    """A drafter that knows the answer and is wrong at every few tokens. It always drafts."""
-
-    def __init__(self, answer: Sequence[int], *, wrong: float, seed: int = 1) -> None:
-        self._answer = list(answer)
-        self._said = 0
-        self._wrong = wrong
-        self._random = random.Random(seed)
-
-    def observe(self, _token: int) -> None:
-        self._said += 1
-
-    def propose(self, most: int) -> list[int]:
-        draft = self._answer[self._said : self._said + min(most, self._random.randint(1, MAX_DRAFT))]
-        return [9 if self._random.random() < self._wrong else token for token in draft]
-
-
-def begin(engine: Engine, prompt: Sequence[int], **request: object) -> Generation:
-    return engine.generate(Request(prompt, **{"sampling": GREEDY, **request}))  # type: ignore[arg-type]
-
-
-def tokens(generation: Iterator[object]) -> list[int]:
-    return [event.token for event in generation if isinstance(event, Piece)]
-
-
-def plain(engine: Engine, prompt: Sequence[int] = PROMPT, **request: object) -> list[int]:
-    """What the model generates without drafts, up to the first token whose logit is so close to the next one that the
-    rounding of another batch size might decide."""
-    generation = begin(engine, prompt, **request)
-    generation.top_logprobs = 2
-    said = []
-    for event in generation:
-        if isinstance(event, Piece) and event.logprobs is not None:
-            (_, best), (_, second) = event.logprobs.top
-            if best - second < ROUNDING:
-                break
-            said.append(event.token)
-    generation.close()
-    return said
 
 
 def hinted(

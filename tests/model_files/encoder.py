@@ -10,6 +10,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.model_files.finish import finish
 from tests.model_files.vocabulary import Vocabulary
 
 _WIDTH, _FF, _CTX = 32, 32, 64
@@ -45,8 +46,4 @@ def write_bert(path: Path, *, marked: bool = True) -> Path:
         writer.add_tensor(f"{name}.weight", np.zeros(shape, dtype=np.float32))
         if not name.endswith("_embd"):
             writer.add_tensor(f"{name}.bias", np.ones(shape[0], dtype=np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)

@@ -11,6 +11,8 @@ from typing import Any
 
 import gguf
 
+from tests.model_files.finish import finish
+
 KINDS = gguf.GGUFValueType
 
 
@@ -30,8 +32,4 @@ def write_changed(source: Path, target: Path, changes: Mapping[str, Any]) -> Pat
             writer.add_array(name, change)
     for tensor in reader.tensors:
         writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return target
+    return finish(writer, target)

@@ -13,6 +13,8 @@ from typing import Any
 import gguf
 import numpy as np
 
+from tests.model_files.finish import finish
+
 ALPHA, RANK = 8.0, 4
 WEIGHTS = ("blk.0.attn_q.weight", "blk.1.ffn_down.weight", "output.weight")
 
@@ -48,11 +50,7 @@ def write_lora(
         rows, columns = shapes.get(name, (8, 8))
         writer.add_tensor(f"{name}.lora_a", rng.normal(0, 0.3, (RANK, columns)).astype(kind))
         writer.add_tensor(f"{name}.lora_b", rng.normal(0, 0.3, (rows, RANK)).astype(kind))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)
 
 
 def write_merged(path: Path, base: Path, adapters: Mapping[Path, float]) -> Path:
@@ -71,8 +69,4 @@ def write_merged(path: Path, base: Path, adapters: Mapping[Path, float]) -> Path
                 a, b = (pieces[file][f"{tensor.name}.lora_{part}"] for part in "ab")
                 data = data + np.float32(scale * ALPHA / RANK) * (b @ a)
         writer.add_tensor(tensor.name, data, raw_dtype=tensor.tensor_type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.model_files.finish import finish
 from tests.model_files.vocabulary import Vocabulary
 
 _KERNEL = 4
@@ -52,12 +53,9 @@ def write_nextn(
     `quantized`: matrices in Q8_0, else all in f32.
     """
     layers = shape.layers
-    vocabulary = Vocabulary(control=["<|im_start|>", "<|im_end|>"])
-    for number in range(n_vocab - len(vocabulary)):
-        vocabulary.add(f" tok{number}")
     writer = gguf.GGUFWriter(path, "qwen35")
     writer.add_name("nextn")
-    vocabulary.write(writer, pre="qwen2", eos="<|im_end|>", bos=None, add_bos=False)
+    Vocabulary.numbered(n_vocab).write(writer, pre="qwen2", eos="<|im_end|>", bos=None, add_bos=False)
     writer.add_context_length(4096)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(layers + nextn)
@@ -90,11 +88,7 @@ def write_nextn(
         weights.joining(f"{at}nextn.eh_proj.weight")
         for name in ("enorm", "hnorm", "shared_head_norm"):
             weights.ones(f"{at}nextn.{name}.weight", shape.width)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)
 
 
 class _Weights:

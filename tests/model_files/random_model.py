@@ -18,6 +18,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.model_files.finish import finish
 from tests.model_files.vocabulary import Vocabulary
 
 _BLOCK = 256  # weights per K-quant block
@@ -60,12 +61,9 @@ def write_random(
     path: Path, shape: RandomShape, *, seed: int = 1, architecture: str = "qwen3", **header: int
 ) -> Path:
     """Write the model. `header`: further integer keys of the architecture, e.g. sliding_window=64."""
-    vocabulary = Vocabulary(control=["<|im_start|>", "<|im_end|>"])
-    for number in range(shape.n_vocab - len(vocabulary)):
-        vocabulary.add(f" tok{number}")
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(shape.name)
-    vocabulary.write(writer, pre="qwen2", eos="<|im_end|>", bos=None, add_bos=False)
+    Vocabulary.numbered(shape.n_vocab).write(writer, pre="qwen2", eos="<|im_end|>", bos=None, add_bos=False)
     writer.add_context_length(shape.n_ctx)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
@@ -79,11 +77,7 @@ def write_random(
     for key, value in header.items():
         writer.add_uint32(f"{architecture}.{key}", value)
     _Weights(writer, shape, np.random.default_rng(seed), architecture).write()
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)
 
 
 class _Weights:

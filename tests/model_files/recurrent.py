@@ -11,6 +11,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.model_files.finish import finish
 from tests.model_files.vocabulary import Vocabulary
 
 _WIDTH, _INNER, _STATE, _KERNEL, _RANK = 64, 128, 16, 4, 8
@@ -53,7 +54,7 @@ def write_recurrent(path: Path, *, seed: int = 3) -> Path:
         writer.add_tensor(f"{at}ssm_a", -np.tile(np.arange(1, _STATE + 1, dtype=np.float32), (_INNER, 1)))
         writer.add_tensor(f"{at}ssm_d", np.ones(_INNER, dtype=np.float32))
         normal(f"{at}ssm_out.weight", _WIDTH, _INNER)
-    return _finish(writer, path)
+    return finish(writer, path)
 
 
 def write_hybrid(path: Path, *, seed: int = 4) -> Path:
@@ -99,12 +100,4 @@ def write_hybrid(path: Path, *, seed: int = 4) -> Path:
     normal("blk.1.attn_k.weight", kv_heads * head, _WIDTH)
     normal("blk.1.attn_v.weight", kv_heads * head, _WIDTH)
     normal("blk.1.attn_output.weight", _WIDTH, heads * head)
-    return _finish(writer, path)
-
-
-def _finish(writer: gguf.GGUFWriter, path: Path) -> Path:
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)

@@ -44,6 +44,7 @@ import gguf
 import numpy as np
 
 from tests.model_files.architectures import HEAD, Shape, write_tensors
+from tests.model_files.finish import finish
 from tests.model_files.vocabulary import Vocabulary
 
 Script = Sequence[str | bytes]
@@ -93,11 +94,7 @@ def write_scripted(
     if template is not None:
         writer.add_chat_template(template)
     plan.write(writer, architecture, n_ctx=n_ctx, width=width)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return finish(writer, path)
 
 
 @dataclass

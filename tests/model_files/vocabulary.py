@@ -55,6 +55,14 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._texts)
 
+    @classmethod
+    def numbered(cls, size: int) -> Vocabulary:
+        """So large a one, filled up with " tok0", " tok1" …, with ChatML's markers."""
+        made = cls(control=["<|im_start|>", "<|im_end|>"])
+        for number in range(size - len(made)):
+            made.add(f" tok{number}")
+        return made
+
     def add(self, piece: str | bytes) -> int:
         """The id of a piece, which is added if it is new. A special token's spelling means that token."""
         if isinstance(piece, str) and piece in self._ids:

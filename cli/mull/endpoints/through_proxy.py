@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from mull.endpoints.errors import ServerError
 from mull.endpoints.url import ServerUrl
+from mull.fs.cleanup import closed_on_failure
 from mull.network.proxies import Proxy
 
 _PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
@@ -84,24 +85,21 @@ def _socks(url: ServerUrl, parts: SplitResult, proxy: Proxy) -> socket.socket:
             raise ProtocolError("it closed the connection")
         return dialogue.receive_data(answer)
 
-    try:
-        if say(socks5.SOCKS5AuthMethodsRequest([method])).method != method:
-            raise _wants_login(proxy)
-        if named:
-            words = (unquote(word or "").encode() for word in (parts.username, parts.password))
-            if not say(socks5.SOCKS5UsernamePasswordRequest(*words)).success:
+    with closed_on_failure(made):
+        try:
+            if say(socks5.SOCKS5AuthMethodsRequest([method])).method != method:
                 raise _wants_login(proxy)
-        where = (url.host, url.port)
-        request = socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, where)
-        reply = say(request).reply_code
-        if reply != socks5.SOCKS5ReplyCode.SUCCEEDED:
-            raise _refused(reply.name.lower().replace("_", " "), proxy)
-    except ProtocolError as error:
-        made.close()
-        raise _refused(str(error), proxy) from error
-    except BaseException:
-        made.close()
-        raise
+            if named:
+                words = (unquote(word or "").encode() for word in (parts.username, parts.password))
+                if not say(socks5.SOCKS5UsernamePasswordRequest(*words)).success:
+                    raise _wants_login(proxy)
+            where = (url.host, url.port)
+            request = socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, where)
+            reply = say(request).reply_code
+            if reply != socks5.SOCKS5ReplyCode.SUCCEEDED:
+                raise _refused(reply.name.lower().replace("_", " "), proxy)
+        except ProtocolError as error:
+            raise _refused(str(error), proxy) from error
     return made
 
 

@@ -72,7 +72,7 @@ class Slot:
             self.clear(context)
 
     def _roll_back(self, context: Context, length: int) -> bool:
-        """Roll a recurrent state back to `length` tokens; False where none was saved after so many.
+        """Roll a recurrent state back to `length` tokens; False where none was saved there.
 
         llama.cpp has a state for each of the last tokens of a step, and takes one back only once.
         """

@@ -33,6 +33,8 @@ _TYPICAL = {1: 1.0, 2: 1.8, 4: 2.6, 8: 4.0, 16: 6.5, 32: 12.0}
 """Rows: cost in single-row steps. Near those of a processor that is limited by computing rather than by its memory
 (measured on Zen 4, one thread, Q4_K_M, 0.5B shape, 1,000 tokens deep: 1.6, 2.7, 4.3, 7.4, 12.6); others are faster at
 many rows."""
+CONTEXT_RESERVE = 1024
+"""Tokens by which the context of what drafts is made larger than the text."""
 _EXPIRES = 512  # steps after which a measurement is outdated, and that number of rows is tried again
 _PRIOR_WEIGHT = 8  # drafted tokens that the prior counts as
 _WINDOW = 256  # drafted tokens after which older ones count half
@@ -80,7 +82,7 @@ class StepCosts:
         elif not prompt:
             before = self._measured.get(rows, (seconds, 0))[0]
             # The machine may have been busy for a moment: one slow step must not decide.
-            self._measured[rows] = (before + _NEW_WEIGHT * (min(seconds, 2 * before) - before), self._steps)
+            self._measured[rows] = (averaged(before, min(seconds, 2 * before)), self._steps)
 
     def seconds(self, rows: int) -> float:
         """The expected seconds of a step of so many rows; 0.0 until a single-row step was timed."""
@@ -110,6 +112,11 @@ class TypicalCosts(StepCosts):
     @property
     def measured(self) -> bool:
         return False
+
+
+def averaged(before: float, measured: float) -> float:
+    """The running average of a time after another measurement; 0.0: there was none before."""
+    return before + _NEW_WEIGHT * (measured - before) if before else measured
 
 
 def draft_length(probability: Callable[[int], float], seconds: Callable[[int], float], limit: int) -> int:

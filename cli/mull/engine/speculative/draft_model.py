@@ -16,23 +16,25 @@ from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.chain import Chain
-from mull.engine.speculative.base import AcceptanceRate, DraftingModel, StepCosts, draft_length
+from mull.engine.speculative.base import (
+    CONTEXT_RESERVE,
+    AcceptanceRate,
+    DraftingModel,
+    StepCosts,
+    averaged,
+    draft_length,
+)
 from mull.engine.speculative.prompt_lookup import PromptLookup
 from mull.errors import EngineError
 from mull.settings import EngineSettings, Sampling
 
-_PRIORS = (
-    0.7,
-) * 4  # probability of acceptance of a draft's first, second, third and later tokens, at the start
+_PRIORS = (0.7, 0.7, 0.7, 0.7)
+"""Probability of acceptance of a draft's first, second, third and later tokens, at the start."""
 _COST = 0.15  # of a step of the big model: the cost of a drafted token, before any was timed
-_NEW_WEIGHT = 0.2  # of a new measurement
 _TRIAL = 3  # tokens of a trial: a draft that is not expected to pay
 _TRIAL_AFTER = 128  # tokens without a draft before the first trial
 _SOONEST, _LATEST = 8, 2048  # the same after trials that paid, and after others
-_CONTEXT_RESERVE = 1024  # tokens by which a context is made larger than the text
-_CATCHING_UP = (
-    32  # tokens of the text computed at once, from which the time says nothing about the next draft
-)
+_CATCHING_UP = 32  # tokens of the text computed at once: the time says nothing about the next draft
 _UNCHECKED = 5  # first tokens of a vocabulary that may differ: begin and end markers, which are never drafted
 _PADDING = 128  # tokens by which two vocabularies may differ in size: padded for GPUs
 
@@ -110,8 +112,7 @@ class DraftModel:
             drafted.append(token)
             ahead = [token]
         if drafted and catching_up < _CATCHING_UP:
-            each = (time.monotonic() - begun) / len(drafted)
-            self.seconds += _NEW_WEIGHT * (each - self.seconds) if self.seconds else each
+            self.seconds = averaged(self.seconds, (time.monotonic() - begun) / len(drafted))
         return drafted
 
     def close(self) -> None:
@@ -135,7 +136,7 @@ class DraftModel:
             self._context = old = Context(
                 self.model,
                 self._settings,
-                len(text) + count + _CONTEXT_RESERVE,
+                len(text) + count + CONTEXT_RESERVE,
                 1,
                 threads=self._threads,
             )
@@ -242,7 +243,7 @@ class ModelDrafter:
         return draft
 
     def _seconds(self, rows: int) -> float:
-        """What a step of so many rows takes, drafting all but the first included."""
+        """What a step with `rows` rows takes, drafting all but the first included."""
         each = self._model.cost * self._costs.seconds(1)
         if self._costs.measured and self._model.seconds:
             each = self._model.seconds

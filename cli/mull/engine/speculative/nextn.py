@@ -17,6 +17,7 @@ from mull.engine.kv.slot import common_prefix
 from mull.engine.model import Model
 from mull.engine.native import library
 from mull.engine.sampling.chain import Chain
+from mull.engine.speculative.base import CONTEXT_RESERVE, averaged
 from mull.errors import EngineError
 from mull.settings import EngineSettings, Sampling
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_NEW_WEIGHT = 0.2  # of a new measurement of the time
-_CONTEXT_RESERVE = 1024  # tokens by which a context is made larger than the text
 _NEWEST = 32  # hidden states that a draft can start from: computing those of a whole prompt costs a part of its time
 _CATCHING_UP = 8  # tokens computed before a draft, from which the time says nothing about the next one
 
@@ -82,8 +81,7 @@ class NextnHead:
             self._clear()
             return []
         if drafted and end - start <= _CATCHING_UP:
-            each = (time.monotonic() - begun) / len(drafted)
-            self.seconds += _NEW_WEIGHT * (each - self.seconds) if self.seconds else each
+            self.seconds = averaged(self.seconds, (time.monotonic() - begun) / len(drafted))
         self._truncate(end)  # what follows was computed from the layer's own states
         return drafted
 
@@ -164,7 +162,7 @@ class NextnHead:
         if old is not None:
             state, self._context = old.save(0), None
             old.close()
-        size = tokens + _CONTEXT_RESERVE
+        size = tokens + CONTEXT_RESERVE
         self._context = new = Context(self._model, self._settings, size, 1, threads=self._threads, head=True)
         if self._cells and (state is None or not new.restore(0, state)):
             self._clear()
