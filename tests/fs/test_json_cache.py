@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mull.fs import json_cache
 from mull.fs.json_cache import JsonCache, forget_memory
 
 
@@ -70,3 +71,12 @@ def test_a_removed_answer_is_gone(path: Path) -> None:
     cache.save("b", {"n": 2})
     assert (cache.remove("a"), cache.remove("a")) == (True, False)
     assert (cache.get("a"), cache.values()) == (None, [{"n": 2}])
+
+
+def test_memory_holds_the_newest_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_cache, "_MOST_IN_MEMORY", 3)
+    (tmp_path / "file").touch()
+    cache = JsonCache(tmp_path / "file" / "cache.json")  # which cannot be written
+    for key in "abcadb":
+        cache.put(key, {})
+    assert {key for key in "abcd" if cache.get(key) is not None} == {"a", "b", "d"}

@@ -23,8 +23,10 @@ from mull.fs.paths import private_dir
 _LIMIT = 200  # answers
 _LONGEST = 32 << 20  # bytes of the file
 
+_MOST_IN_MEMORY = 2000  # answers: a server runs for months
+
 _memory: dict[tuple[Path, str], dict[str, Any]] = {}
-"""What this process has put into any cache."""
+"""What this process has put into any cache lately, oldest first."""
 
 
 def forget_memory() -> None:
@@ -50,14 +52,14 @@ class JsonCache:
 
     def put(self, key: str, answer: dict[str, Any]) -> None:
         """Store an answer; if the disk refuses, for this process only."""
-        _memory[self._path, key] = answer
+        self._remember(key, answer)
         with contextlib.suppress(OSError):
             self._change(lambda stored: {**stored, key: answer})
 
     def save(self, key: str, answer: dict[str, Any]) -> None:
         """Store an answer. Raises OSError if the disk refuses."""
         self._change(lambda stored: {**stored, key: answer})
-        _memory[self._path, key] = answer
+        self._remember(key, answer)
 
     def replace(self, answers: Mapping[str, dict[str, Any]]) -> None:
         """Store these answers in place of all others, if the disk allows."""
@@ -83,6 +85,12 @@ class JsonCache:
     def values(self) -> list[Any]:
         """Everything in the file, oldest first; not only objects if somebody else wrote it."""
         return list(self._read().values())
+
+    def _remember(self, key: str, answer: dict[str, Any]) -> None:
+        _memory.pop((self._path, key), None)
+        _memory[self._path, key] = answer
+        while len(_memory) > _MOST_IN_MEMORY:
+            del _memory[next(iter(_memory))]
 
     def _read(self) -> dict[str, Any]:
         try:
