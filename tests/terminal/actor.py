@@ -3,7 +3,7 @@
 `python -m tests.terminal.actor OPTIONS`, a JSON object: `steps` is a list of [verb, argument]: think, unwanted
 (thinking that was switched off), answer, load, prompt, notice, sleep (seconds), until (a file that the test
 makes), hold (until the user stops or asks for the answer), native (seconds in a call that holds this thread),
-fail; the rest are arguments of the view.
+fail; `patience` see `patience.py`; the rest are arguments of the view.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from mull.terminal.input.keys import Leave
 from mull.terminal.input.typeahead import Typeahead
 from mull.terminal.views.base import ViewOptions
 from mull.terminal.views.open import open_view
+from tests.terminal.patience import wait_longer
 
 WORD = re.compile(r"\s*\S+\s?|\s+")
 
@@ -116,6 +117,7 @@ def main() -> int:
     streams = Streams.detect(options.pop("color", "auto"))
     if options.pop("asks"):
         ask_terminal(streams)
+    wait_longer(options.pop("patience", 1))
     control = TurnControl()
     events = turn(options.pop("steps"), control)
     typeahead = Typeahead() if options.pop("typeahead", False) else None

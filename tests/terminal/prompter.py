@@ -1,7 +1,7 @@
 """A program for the pseudo-terminal: it reads from the chat's prompt and prints what it got.
 
 `python -m tests.terminal.prompter OPTIONS`, a JSON object: `history` (a path), `vi`, `default`, `ahead` (a
-line that was typed before), `interrupted` (a turn was just stopped).
+line that was typed before), `interrupted` (a turn was just stopped), `patience` (see `patience.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mull.terminal.input.background import ask_terminal
 from mull.terminal.input.completion import Suggestion, paths
 from mull.terminal.input.keys import Leave
 from mull.terminal.input.prompt import Prompt
+from tests.terminal.patience import wait_longer
 
 THOUGHTS = ["The oldest thought.", "", "The middle thought.", "\n".join(f"newest {n}" for n in range(50))]
 
@@ -36,6 +37,7 @@ def main() -> int:
     streams = Streams.detect()
     if options["asks"]:
         ask_terminal(streams)
+    wait_longer(options.get("patience", 1))
     history = options.get("history")
     prompt = Prompt(
         history_path=Path(history) if history else None,

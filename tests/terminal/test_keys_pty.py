@@ -82,7 +82,7 @@ def test_sequences_without_a_meaning_are_not_typed(ask: Ask) -> None:
 
 
 def test_an_arrow_key_in_parts_at_the_prompt(ask: Ask) -> None:
-    terminal = ask()
+    terminal = ask(patience=20)
     terminal.press("one\r")
     terminal.wait("[3 characters")
     terminal.wait_for_keys()
@@ -125,7 +125,7 @@ def test_keys_come_back_after_a_paste_without_end(ask: Ask) -> None:
 
 @pytest.mark.parametrize("keys", [[ESC, "[A"], [ESC, "[", "A"], [ESC, "OB"], [ESC + "[1", ";5C"]])
 def test_an_arrow_key_in_parts_during_a_turn(play: Play, keys: list[str]) -> None:
-    terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True)
+    terminal = play(("think", THOUGHT), ("hold", 0), ("answer", "Yes."), typeahead=True, patience=20)
     terminal.wait("│ First I look")
     for key in keys:
         terminal.press(key)
@@ -148,7 +148,7 @@ def test_ctrl_c_stops_a_turn_though_a_paste_has_no_end(play: Play) -> None:
 
 
 def test_esc_and_a_key_during_a_turn(play: Play) -> None:
-    terminal = play(("think", THOUGHT), ("sleep", 30), typeahead=True)
+    terminal = play(("think", THOUGHT), ("sleep", 30), typeahead=True, patience=20)
     terminal.wait("│ First I look")
     terminal.press(ESC)
     time.sleep(0.1)

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mull.terminal.console.erasing import ERASE_BELOW
 from mull.terminal.console.last_turn import LastTurn
@@ -22,6 +22,7 @@ from mull.terminal.input.background import terminal_name
 
 if TYPE_CHECKING:
     from prompt_toolkit import Application
+    from prompt_toolkit.layout import Layout
     from prompt_toolkit.layout.screen import Screen
 
 SETTLED_SECONDS = 0.1  # without a further resize; a window that is dragged has one every few milliseconds
@@ -55,23 +56,41 @@ def redraws(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def erase_wrapped_rows(app: Application[str]) -> None:
-    """Change how `app` erases itself, after a resize above all."""
+    """Change how `app` erases itself, and let it do so before it draws for another width.
+
+    prompt_toolkit erases where the signal of a resize arrives. What draws before that, such as the terminal's answer to
+    "where is the cursor?", would draw for the new width below rows that the terminal has wrapped. And what is drawn for
+    the old width while the terminal has its new one already (tmux sends the signal up to 0.25 s later) is to be wrapped
+    as what stood there was, or the number of rows to erase would be wrong.
+    """
     renderer = app.renderer
-    erase = renderer.erase
+    erase, render, disable_autowrap = renderer.erase, renderer.render, app.output.disable_autowrap
     if sys.platform != "win32":
         app.output.erase_down = lambda: app.output.write_raw(ERASE_BELOW)  # type: ignore[method-assign]
+        app.terminal_size_polling_interval = None  # the signal comes; each resize would be drawn twice
 
     def erase_all(leave_alternate_screen: bool = True) -> None:
         screen = renderer.last_rendered_screen
-        resized = not leave_alternate_screen  # only then it is False
-        if resized and screen is not None and wraps_again():
+        if screen is not None and wraps_again():
             cursor = screen.get_cursor_position(app.layout.current_window)
             columns = max(1, app.output.get_size().columns)
             more = sum(max(0, _cells(screen, row) - 1) // columns for row in range(cursor.y))
-            app.output.cursor_up(more + cursor.x // columns)
+            app.output.cursor_up(more + cursor.x // columns)  # 0 where the width is that of the screen
         erase(leave_alternate_screen)
 
+    def render_once(app: Application[Any], layout: Layout, is_done: bool = False) -> None:
+        size = renderer._last_size  # noqa: SLF001
+        if renderer.last_rendered_screen is not None and size != app.output.get_size():
+            renderer.erase(leave_alternate_screen=False)  # as for the signal, which is on its way
+        render(app, layout, is_done)
+
+    def keep_wrapping() -> None:
+        if not wraps_again():
+            disable_autowrap()
+
     renderer.erase = erase_all  # type: ignore[method-assign]
+    renderer.render = render_once  # type: ignore[method-assign]
+    app.output.disable_autowrap = keep_wrapping  # type: ignore[method-assign]
 
 
 def _cells(screen: Screen, row: int) -> int:
