@@ -247,6 +247,6 @@ def test_thinking_inside_the_content() -> None:
 def test_a_beginning_that_cannot_match_its_format_is_a_wrong_request() -> None:
     messages = [{"role": "user", "content": "Really?"}, {"role": "assistant", "content": "y"}]
     assert read_request({"messages": messages, "guided_choice": ["yes", "no"]}).settings.continue_answer
-    with pytest.raises(MullError, match="No answer that matches the choices begins with “y”") as refused:
+    with pytest.raises(MullError, match='No answer that matches the choices begins with "y"') as refused:
         read_request({"messages": messages, "guided_choice": ["no", "never"]})
     assert (refused.value.code, status_of(refused.value)) == ("beginning_misfit", 400)

@@ -223,7 +223,7 @@ def test_copying_and_exporting(chat: Chat, coder: Path, tmp_path: Path) -> None:
         terminal.say(f"/export html {tmp_path / 'talk.html'}")
         terminal.shows("Written:")
         terminal.say("/export docx")
-        terminal.shows("/export takes md, html, json; not “docx”")
+        terminal.shows('/export takes md, html, json; not "docx"')
         terminal.say(f"/export {tmp_path / 'talk.json'}")
         terminal.count("Written:", 2)
         terminal.leave()
@@ -256,7 +256,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.say("about elephants")
         terminal.shows("Forty-two.")
         terminal.say("/save zoo")
-        terminal.shows("“zoo”")
+        terminal.shows('"zoo"')
         terminal.say("/new")
         terminal.shows("A new conversation.")
         terminal.say("about sheep")
@@ -266,11 +266,11 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.say("/sessions eleph")
         terminal.shows("zoo · question")
         terminal.say("/open zo")
-        terminal.shows("Resumed “zoo” (1 turn,")
+        terminal.shows('Resumed "zoo" (1 turn,')
         terminal.say("again")
         terminal.count("Forty-two.", 4)
         terminal.say("/open nowhere")
-        terminal.shows("There is no session “nowhere”.")
+        terminal.shows('There is no session "nowhere".')
         terminal.leave()
     assert [turn.question for turn in kept.branch(kept.find("zoo").id)] == ["about elephants", "again"]
     with chat(None, "--session", "zoo") as terminal:
@@ -279,7 +279,7 @@ def test_sessions_are_named_left_found_and_reopened(chat: Chat, thinker: Path, k
         terminal.count("Forty-two.", 2)
         terminal.leave()
     with chat(None, "-c") as terminal:
-        terminal.shows("Resumed “zoo” (3 turns,")
+        terminal.shows('Resumed "zoo" (3 turns,')
         terminal.wait(
             lambda: re.search(r"> third\n\n▸ Thought for \d+\.\d s · \d tokens\n", terminal.text) is not None
         )
@@ -493,7 +493,7 @@ def test_a_kill_in_mid_answer_loses_at_most_the_last_second(chat: Chat, endless:
     assert "w20" in seen
     assert "w20" in turn.answer
     with chat(None, "-c", "--no-reason") as terminal:
-        terminal.shows("Resumed “go on and on”")
+        terminal.shows('Resumed "go on and on"')
         terminal.shows("w399")
         terminal.say("/context")
         terminal.shows("1. go on and on")
@@ -557,7 +557,7 @@ def test_nothing_is_kept_of_a_private_chat_unless_saved(
         terminal.say("no secret")
         terminal.shows("Forty-two.")
         terminal.say("/save after all")
-        terminal.shows("“after all”")
+        terminal.shows('"after all"')
         terminal.say("more")
         terminal.count("Forty-two.", 2)
         terminal.leave()
@@ -583,7 +583,7 @@ def test_a_store_that_cannot_be_opened_costs_one_notice(
     ("policy", "reply"),
     [
         ("stop", "The prompt has"),
-        ("drop", "no longer sees the oldest turns: “one”"),
+        ("drop", 'no longer sees the oldest turns: "one"'),
         ("summarize", "This summary now replaces"),
         ("ask", "Leave out the oldest turns (d)"),
     ],

@@ -101,7 +101,7 @@ def test_a_conversation_is_opened_by_words_of_its_answer(chat: Chat, thinker: Pa
         terminal.press("\r\x15bears")
         terminal.wait(lambda: chosen(terminal) == "zoo", "the conversation with bears")
         terminal.press("\r")
-        terminal.shows("Resumed “zoo”")
+        terminal.shows('Resumed "zoo"')
 
 
 def test_open_without_conversations(chat: Chat, thinker: Path) -> None:

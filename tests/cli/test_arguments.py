@@ -118,7 +118,7 @@ def test_a_short_schema_has_no_field_without_a_letter(mull: Run, thinker: Path) 
     done = mull("-m", thinker, "--schema", "name, -", "hi")
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         2,
-        "Error: “-” is not a field of a short schema.".encode(),
+        b'Error: "-" is not a field of a short schema.',
     )
 
 
@@ -159,7 +159,7 @@ def test_looking_for_such_a_name_finds_nothing(mull: Run) -> None:
     done = mull("sessions", "show", LATIN)
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         1,
-        "Error: There is no session “caf\ufffd”.".encode(),
+        'Error: There is no session "caf\ufffd".'.encode(),
     )
 
 

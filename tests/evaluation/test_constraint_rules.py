@@ -125,7 +125,7 @@ def test_a_rule_accepts_one_text_and_refuses_another(name: str) -> None:
     assert judged(good, (name, value)) == (True, "it keeps every constraint")
     right, reason = judged(bad, (name, value))
     assert right is False
-    assert reason.startswith("it breaks “")
+    assert reason.startswith('it breaks "')
 
 
 @pytest.mark.parametrize("code", OTHER_LANGUAGES)
@@ -144,8 +144,8 @@ def test_all_constraints_must_hold() -> None:
 @pytest.mark.parametrize(
     ("rule", "value", "says"),
     [
-        ("words_at_mots", 3, "there is no rule “words_at_mots”"),
-        ("words_at_most", "3", "the rule “words_at_most” takes a whole number"),
+        ("words_at_mots", 3, 'there is no rule "words_at_mots"'),
+        ("words_at_most", "3", 'the rule "words_at_most" takes a whole number'),
         ("words_at_most", True, "takes a whole number"),
         ("words_at_most", -1, "takes a whole number"),
         ("include", "oak", "takes a list of texts"),

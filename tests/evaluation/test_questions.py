@@ -92,7 +92,7 @@ def test_a_line_that_is_no_question_says_why(line: str, why: str) -> None:
 
 
 def test_an_id_is_given_once() -> None:
-    with pytest.raises(MullError, match=r"Line 2 .*it repeats the id “a” of line 1"):
+    with pytest.raises(MullError, match=r'Line 2 .*it repeats the id "a" of line 1'):
         parse_questions('{"id": "a", "prompt": "x", "answer": 1}\n' * 2, "test")
 
 

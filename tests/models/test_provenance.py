@@ -67,7 +67,7 @@ def test_a_lone_file_is_known_by_its_name() -> None:
     assert shown.by is None
     assert [(one.entry, one.source) for one in shown.bases] == [("llama-3.1-8b", "name")]
     assert shown.licence is not None
-    assert any("begins with “Llama”" in term for term in shown.licence.conditions)
+    assert any('begins with "Llama"' in term for term in shown.licence.conditions)
     assert "red teaming" in shown.statement
 
 
@@ -200,8 +200,8 @@ def test_licences_of_families(name: str, licence: str) -> None:
 
 def test_llama_licences_differ_in_the_name_that_they_ask_for() -> None:
     three, later = licences.conditions("llama3"), licences.conditions("LicenseRef-llama3.3")
-    assert "“Llama 3”" in three[0]
-    assert "“Llama”" in later[0]
+    assert '"Llama 3"' in three[0]
+    assert '"Llama"' in later[0]
     assert not any("begins" in term for term in licences.conditions("llama2"))
     assert licences.conditions("unheard-of") == ()
     both = licences.conditions("MIT AND LicenseRef-llama3.1")

@@ -69,7 +69,7 @@ def test_the_hub_says_why(tiny: Hub, fetch: Puller) -> None:
 def test_a_gate_says_why(tiny: Hub, fetch: Puller) -> None:
     why = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Your request has been rejected by the authors."}
     tiny.fault(where="/resolve/", status=403, headers=why)
-    assert "“Your request has been rejected by the authors”" in fails(fetch, "gated_repository").message
+    assert '"Your request has been rejected by the authors"' in fails(fetch, "gated_repository").message
 
 
 @pytest.mark.parametrize("where", ["/api/", "/resolve/", "/cdn/"])

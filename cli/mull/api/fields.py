@@ -129,9 +129,9 @@ def take_stop(request: dict[str, Any]) -> tuple[str, ...]:
     value = request.pop("stop", None)
     stops = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        raise InvalidRequest("“stop” has to be text, or a list of texts.", param="stop")
+        raise InvalidRequest('"stop" has to be text, or a list of texts.', param="stop")
     if len(stops) > MOST_STOPS:
-        raise InvalidRequest(f"“stop” may have {MOST_STOPS} texts.", param="stop")
+        raise InvalidRequest(f'"stop" may have {MOST_STOPS} texts.', param="stop")
     return tuple(stop for stop in stops if stop)
 
 
@@ -141,6 +141,6 @@ def take_logprobs(request: dict[str, Any]) -> int | None:
     count: int = 0 if top is None else checks.number("top_logprobs", top, 0, MOST_LOGPROBS, whole=True)
     if asked is None or not checks.flag("logprobs", asked):
         if count:
-            raise InvalidRequest("“top_logprobs” needs “logprobs”: true.", param="top_logprobs")
+            raise InvalidRequest('"top_logprobs" needs "logprobs": true.', param="top_logprobs")
         return None
     return count

@@ -69,7 +69,7 @@ def take_format(request: dict[str, Any]) -> AnswerFormat | None:
         if value is not None and value is not False:
             if key not in _STRUCTURED:
                 raise InvalidRequest(
-                    f"“structured_outputs” has no key {key!r} here.",
+                    f'"structured_outputs" has no key {key!r} here.',
                     f"Known are {', '.join(_STRUCTURED)}.",
                     param="structured_outputs",
                 )
@@ -78,7 +78,7 @@ def take_format(request: dict[str, Any]) -> AnswerFormat | None:
         del given["response_format"]
     if len(given) > 1:
         first, second = list(given)[:2]
-        raise InvalidRequest(f"“{second}” and “{first}” exclude each other.", param=second)
+        raise InvalidRequest(f'"{second}" and "{first}" exclude each other.', param=second)
     for name, (meaning, value) in given.items():
         return _READERS[meaning](name, value)
     return None
@@ -135,7 +135,7 @@ def _choice(name: str, value: Any) -> AnswerFormat:
     from mull.structured import reading
 
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InvalidRequest(f"“{name}” has to be a list of texts.", param=name)
+        raise InvalidRequest(f'"{name}" has to be a list of texts.', param=name)
     return reading.from_choices(value)
 
 

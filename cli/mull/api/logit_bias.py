@@ -9,7 +9,7 @@ from typing import Any
 from mull.api.errors import InvalidRequest
 from mull.settings import parse_bias
 
-_WRONG = "“logit_bias” has to be an object, or a list of pairs: a token id or a text, and a number or false."
+_WRONG = '"logit_bias" has to be an object, or a list of pairs: a token id or a text, and a number or false.'
 
 
 def bias_pairs(biases: Sequence[str]) -> list[list[Any]]:

@@ -36,7 +36,7 @@ def message_object(message: Message, *, extended: bool = False) -> dict[str, Any
 def read_messages(value: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
     """The messages, and the keys in them that have no effect. Raises InvalidRequest."""
     if not isinstance(value, list) or not value:
-        raise InvalidRequest("“messages” has to be a list with at least one message.", param="messages")
+        raise InvalidRequest('"messages" has to be a list with at least one message.', param="messages")
     messages = tuple(_message(each, f"messages[{place}]") for place, each in enumerate(value))
     ignored = {key for each in value for key in each if key not in _KNOWN and each[key] is not None}
     return messages, tuple(f"messages.{key}" for key in sorted(ignored))

@@ -147,10 +147,10 @@ def _continues(left: dict[str, Any], messages: Sequence[Message]) -> bool:
     ends_with_answer = messages[-1].role == "assistant"
     asked, new = left.pop("continue_final_message", False), left.pop("add_generation_prompt", False)
     if asked and not ends_with_answer:
-        text = "“continue_final_message” needs an answer as the last message."
+        text = '"continue_final_message" needs an answer as the last message.'
         raise InvalidRequest(text, param="continue_final_message")
     if asked and new:
-        text = "“continue_final_message” and “add_generation_prompt” exclude each other."
+        text = '"continue_final_message" and "add_generation_prompt" exclude each other.'
         raise InvalidRequest(text, param="add_generation_prompt")
     return ends_with_answer
 
@@ -158,12 +158,12 @@ def _continues(left: dict[str, Any], messages: Sequence[Message]) -> bool:
 def _refuse_unsupported(left: dict[str, Any]) -> None:
     """Refuse what would change the form of the answer, and take it out where it changes nothing."""
     if left.pop("n", 1) != 1:
-        raise InvalidRequest("“n” has to be 1: mull makes one answer for a request.", param="n")
+        raise InvalidRequest('"n" has to be 1: mull makes one answer for a request.', param="n")
     choice = left.pop("tool_choice", "none")
     for name in ("tools", "functions"):
         if left.pop(name, None):
-            raise InvalidRequest(f"“{name}” is not supported: mull answers with text.", param=name)
+            raise InvalidRequest(f'"{name}" is not supported: mull answers with text.', param=name)
     if choice not in ("none", "auto"):
-        raise InvalidRequest("“tool_choice” is not supported.", param="tool_choice")
+        raise InvalidRequest('"tool_choice" is not supported.', param="tool_choice")
     if left.pop("modalities", ["text"]) != ["text"]:
-        raise InvalidRequest('“modalities” has to be ["text"].', param="modalities")
+        raise InvalidRequest('"modalities" has to be ["text"].', param="modalities")

@@ -76,7 +76,7 @@ def _ago(said: str, now: datetime) -> datetime:
     if unit == "m":
         raise _invalid(said, "may mean minutes or months", f"Write {number}min or {number}mo.")
     if unit not in _UNITS:
-        raise _invalid(said, f"has no unit of time: “{unit}” is none")
+        raise _invalid(said, f'has no unit of time: "{unit}" is none')
     if number == 0:
         raise _invalid(said, "is not in the past")
     back, size = _UNITS[unit]
@@ -84,4 +84,4 @@ def _ago(said: str, now: datetime) -> datetime:
 
 
 def _invalid(text: str, why: str, hint: str = _HINT) -> UsageError:
-    return UsageError("invalid_age", f"“{text}” {why}.", hint)
+    return UsageError("invalid_age", f'"{text}" {why}.', hint)

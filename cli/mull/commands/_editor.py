@@ -29,7 +29,7 @@ def open_file(path: Path) -> None:
         subprocess.run([*shlex.split(command), str(path)], check=True)
     except (OSError, ValueError, subprocess.CalledProcessError) as failure:
         hint = "Set EDITOR to one that works."
-        raise MullError("editor_failed", f"The editor “{command}” failed.", hint) from failure
+        raise MullError("editor_failed", f'The editor "{command}" failed.', hint) from failure
 
 
 def edit_text(text: str, name: str = "question.md") -> str:

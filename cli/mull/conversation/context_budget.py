@@ -119,6 +119,6 @@ def summary_messages(summary: str) -> list[Message]:
 
 def left_out_notice(dropped: Sequence[TurnRecord]) -> str:
     """The notice that names the turns left out, by the first words of their questions."""
-    names = ", ".join(f"“{title_of(turn.question)}”" for turn in dropped[:3])
+    names = ", ".join(f'"{title_of(turn.question)}"' for turn in dropped[:3])
     more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
     return f"The context was full: the model no longer sees the oldest turns: {names}{more}."

@@ -143,7 +143,7 @@ def _value(name: str, text: str) -> Any:
     if name not in SETTABLE:
         raise MullError(
             "unknown_setting",
-            f"There is no setting “{name}”.",
+            f'There is no setting "{name}".',
             did_you_mean(nearest(name, SETTABLE, prefixes=True), "/set alone lists them."),
         )
     key = config.find_key(name)

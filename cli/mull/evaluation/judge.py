@@ -19,7 +19,7 @@ def judge(question: EvalQuestion, reply: Reply | str) -> Verdict:
         reply = Reply(reply)
     rule = _rule(question.judge)
     if rule is None:
-        return Verdict(None, f"there is no judge “{question.judge}”")
+        return Verdict(None, f'there is no judge "{question.judge}"')
     return rule(question, reply)
 
 

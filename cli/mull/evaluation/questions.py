@@ -125,7 +125,7 @@ def parse_questions(text: str, name: str) -> list[EvalQuestion]:
         try:
             question = _question(number, parse_json(line))
             if question.id in lines:
-                raise _Bad(f"it repeats the id “{question.id}” of line {lines[question.id]}")
+                raise _Bad(f'it repeats the id "{question.id}" of line {lines[question.id]}')
         except ValueError as error:  # _Bad, and what parse_json raises
             why = f": {error}" if isinstance(error, _Bad) else ": it is not JSON"
             raise MullError("invalid_question", f"Line {number} is not a question{why}.", _SHAPE) from error
@@ -260,7 +260,7 @@ def _of_safety(line: Mapping[str, Any]) -> dict[str, Any]:
         raise _Bad("it has no category")
     canary = _string(line, "canary")
     if expects in {"ignore", "secret"} and not canary:
-        raise _Bad(f"it expects “{expects}” and has no canary")
+        raise _Bad(f'it expects "{expects}" and has no canary')
     return {"safety": Safety(category, expects, canary)}
 
 

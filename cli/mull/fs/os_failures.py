@@ -94,7 +94,7 @@ def not_utf8(text: str) -> UsageError:
     """The error for a text of the user that has bytes which are not UTF-8."""
     return UsageError(
         "not_unicode",
-        f"“{valid_unicode(text)}” is not UTF-8 text.",
+        f'"{valid_unicode(text)}" is not UTF-8 text.',
         "Type it again, or convert the script (iconv -t UTF-8).",
     )
 

@@ -89,7 +89,7 @@ class Serving:
         found = next((model for model in self.models if not name or name in model.names), None)
         if found is None:
             served = ", ".join(model.name for model in self.models)
-            raise MullError("not_served", f"This server has no model “{name}”.", f"It serves {served}.")
+            raise MullError("not_served", f'This server has no model "{name}".', f"It serves {served}.")
         return found
 
     def begin(self, id_: str, model: ServedModel, request: ChatRequest) -> PendingTurn:

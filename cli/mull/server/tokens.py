@@ -42,7 +42,7 @@ async def tokenize(request: Request) -> Response:
     body = checks.mapping("the body", await read_json(request))
     text = checks.text("content", body.get("content"))
     if len(text) > MOST_TEXT:
-        raise MullError("request_too_large", f"“content” may have {MOST_TEXT:,} characters.")
+        raise MullError("request_too_large", f'"content" may have {MOST_TEXT:,} characters.')
     bos = checks.flag("add_special", body.get("add_special", False))
     special = checks.flag("parse_special", body.get("parse_special", True))
     with_pieces = checks.flag("with_pieces", body.get("with_pieces", False))
@@ -59,7 +59,7 @@ async def detokenize(request: Request) -> Response:
     body = checks.mapping("the body", await read_json(request))
     ids = checks.tokens("tokens", body.get("tokens"))
     if len(ids) > MOST_TOKENS:
-        raise MullError("request_too_large", f"“tokens” may have {MOST_TOKENS:,} of them.")
+        raise MullError("request_too_large", f'"tokens" may have {MOST_TOKENS:,} of them.')
 
     def work(model: Tokenizer) -> str:
         if ids and max(ids) >= model.vocabulary_size:

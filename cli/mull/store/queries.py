@@ -159,7 +159,7 @@ class Queries:
     def _session_row(self, identity: str) -> sqlite3.Row:
         row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (identity,)).fetchone()
         if row is None:
-            raise MullError("unknown_session", f"No such session: “{identity}”.", "It was removed.")
+            raise MullError("unknown_session", f'No such session: "{identity}".', "It was removed.")
         found: sqlite3.Row = row
         return found
 

@@ -136,10 +136,10 @@ def choose(sessions: Sequence[Session], wanted: str, *, exact: bool = False) -> 
         return found[0]
     if not found:
         hint = "mull sessions list shows what there is."
-        raise MullError("unknown_session", f"There is no session “{wanted}”.", hint)
+        raise MullError("unknown_session", f'There is no session "{wanted}".', hint)
     names = ", ".join(f"{session.id} ({session.title})" for session in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    raise UsageError("ambiguous_session", f"“{wanted}” matches {names}{more}.", "Give more of its name.")
+    raise UsageError("ambiguous_session", f'"{wanted}" matches {names}{more}.', "Give more of its name.")
 
 
 def _begins(session: Session, wanted: str) -> bool:

@@ -314,7 +314,7 @@ class Store(Queries):
             "SELECT id FROM sessions WHERE (name = ? OR id = ?) AND id <> ?", (name, name.lower(), session)
         ).fetchone()
         if other is not None:
-            taken = f"Session {other['id']} is called “{name}” already."
+            taken = f'Session {other["id"]} is called "{name}" already.'
             raise UsageError("session_name_taken", taken, "Choose another name.")
         return name
 

@@ -21,6 +21,6 @@ def check_beginning(text: str, answer_format: AnswerFormat | None, hint: str) ->
     if not allows(answer_format.grammar, text):
         raise UsageError(
             "beginning_misfit",
-            f"No answer that matches the {FORMAT_NAMES[answer_format.kind]} begins with “{shortened(text, _SHOWN)}”.",
+            f'No answer that matches the {FORMAT_NAMES[answer_format.kind]} begins with "{shortened(text, _SHOWN)}".',
             hint,
         )

@@ -124,12 +124,12 @@ def short_schema(text: str) -> dict[str, Any]:
         if match is None or (match["type"] is not None and match["type"] not in _SHORT_TYPES):
             raise UsageError(
                 "invalid_schema",
-                f"“{field}” is not a field of a short schema.",
+                f'"{field}" is not a field of a short schema.',
                 "For example: name, age int, tags[], note: what it is. Types are str, int, float, bool.",
             )
         if match["name"] in properties:
             raise UsageError(
-                "invalid_schema", f"The schema names “{match['name']}” twice.", "Name each field once."
+                "invalid_schema", f'The schema names "{match["name"]}" twice.', "Name each field once."
             )
         kind: dict[str, Any] = {"type": _SHORT_TYPES[match["type"] or "str"]}
         if match["list"] or match["list2"]:

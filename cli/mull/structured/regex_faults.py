@@ -57,4 +57,4 @@ def in_words(message: str) -> str | None:
 
 def _quoted(text: str) -> str:
     text = " ".join(text.split())
-    return f"“{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}”"
+    return f'"{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"}"'

@@ -56,7 +56,7 @@ def choice(choices: Sequence[str]) -> str:
         )
     if len(set(choices)) < len(choices):
         twice = next(each for number, each in enumerate(choices) if each in choices[:number])
-        raise UsageError("invalid_choice", f"“{twice}” is given twice.", "Give each choice once.")
+        raise UsageError("invalid_choice", f'"{twice}" is given twice.', "Give each choice once.")
     return _terminal(f"/{'|'.join(map(literal, choices))}/")
 
 

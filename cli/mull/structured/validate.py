@@ -51,7 +51,7 @@ def text_mismatch(answer: str, answer_format: AnswerFormat) -> str | None:
     from mull.structured.compiling import accepts
 
     fits = any(accepts(answer_format.grammar, text) for text in (answer, answer.strip(), f"{answer}\n"))
-    return None if fits else f"it is “{shortened(answer)}”" if answer.strip() else "it is empty"
+    return None if fits else f'it is "{shortened(answer)}"' if answer.strip() else "it is empty"
 
 
 def mismatch_error(reason: str, answer_format: AnswerFormat, *, cut: Cut | None, more: str = "") -> MullError:

@@ -64,7 +64,7 @@ def check_answer(text: str, tokens: Sequence[int], profile: Profile, model: Mode
         why = "it thinks before its answer" if profile.reasons else "this model does not think"
         raise UsageError(
             "beginning_thinks",
-            f"The answer's beginning, “{start}”, opens thinking that it does not end.",
+            f'The answer\'s beginning, "{start}", opens thinking that it does not end.',
             f"Begin with the answer itself: {why}.",
         )
 

@@ -25,7 +25,7 @@ LISTED = 10  # sessions and hits that the chat shows
 @action("copy")
 def _copy(chat: Chat, argument: str) -> None:
     if argument not in {"", "code"}:
-        raise UsageError("invalid_argument", f"/copy takes nothing or code, not “{argument}”.")
+        raise UsageError("invalid_argument", f'/copy takes nothing or code, not "{argument}".')
     last = next((turn for turn in reversed(chat.conversation.path) if turn.answer), None)
     if last is None:
         raise UsageError("empty_conversation", "There is no answer to copy.", "Ask something first.")
@@ -76,7 +76,7 @@ def _save(chat: Chat, argument: str) -> None:
     if argument:
         branch.rename(argument)
     session = _session(chat)
-    chat.note(f"Saved as {session.id}, “{session.title}”.")
+    chat.note(f'Saved as {session.id}, "{session.title}".')
 
 
 @action("sessions")

@@ -43,7 +43,7 @@ def _thinking(chat: Chat, argument: str) -> None:
     if argument and not argument.isdecimal():
         raise UsageError(
             "invalid_argument",
-            f"/thinking takes a number or {', '.join(_VIEWS)}; not “{argument}”.",
+            f'/thinking takes a number or {", ".join(_VIEWS)}; not "{argument}".',
             "1 is the last turn that has thinking.",
         )
     thoughts = [turn for turn in chat.conversation.path if turn.thinking]

@@ -55,7 +55,7 @@ def choice(text: str, choices: Mapping[str, T], command: str) -> T:
     if text.lower() not in choices:
         words = ", ".join(choices)
         raise UsageError(
-            "invalid_argument", f"{command} takes {words}; not “{text}”.", f"/help {command[1:]}"
+            "invalid_argument", f'{command} takes {words}; not "{text}".', f"/help {command[1:]}"
         )
     return choices[text.lower()]
 

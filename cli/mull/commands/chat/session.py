@@ -87,7 +87,7 @@ class Chat:
             return
         session = self.conversation.branch.session
         turns = counted(len(self.conversation.path), "turn")
-        self.note(f"Resumed “{session.title if session else ''}” ({turns}, {self.model_name}).")
+        self.note(f'Resumed "{session.title if session else ""}" ({turns}, {self.model_name}).')
         self.show_turn(last)
 
     def show_turn(self, turn: TurnRecord) -> None:

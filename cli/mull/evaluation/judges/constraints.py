@@ -28,5 +28,5 @@ def judge_constraints(question: EvalQuestion, reply: Reply) -> Verdict:
             shown = (
                 one.value if isinstance(one.value, str | int) else json.dumps(one.value, ensure_ascii=False)
             )
-            return Verdict(False, f"it breaks “{RULES[one.rule].words.format(shown)}”")
+            return Verdict(False, f'it breaks "{RULES[one.rule].words.format(shown)}"')
     return Verdict(True, "it keeps every constraint")

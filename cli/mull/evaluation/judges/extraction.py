@@ -36,9 +36,9 @@ def _difference(found: Any, wanted: Any, place: str) -> str:
         if not isinstance(found, dict):
             return f"{where} is not an object"
         if missing := [key for key in wanted if key not in found]:
-            return f"{where} has no “{missing[0]}”"
+            return f'{where} has no "{missing[0]}"'
         if extra := [key for key in found if key not in wanted]:
-            return f"{where} has another key, “{extra[0][:40]}”"
+            return f'{where} has another key, "{extra[0][:40]}"'
         pairs = [(found[key], wanted[key], f"{place}.{key}" if place else key) for key in wanted]
     elif isinstance(wanted, list):
         if not isinstance(found, list):

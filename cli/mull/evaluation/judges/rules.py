@@ -31,8 +31,8 @@ def problem(name: str, value: Any) -> str:
     """Why this is no constraint, as a clause; empty if it is one."""
     rule = RULES.get(name)
     if rule is None:
-        return f"there is no rule “{name}”"
-    return "" if _TAKES[rule.takes](value) else f"the rule “{name}” takes {_DESCRIBED[rule.takes]}"
+        return f'there is no rule "{name}"'
+    return "" if _TAKES[rule.takes](value) else f'the rule "{name}" takes {_DESCRIBED[rule.takes]}'
 
 
 def _is_count(value: Any) -> bool:

@@ -1,6 +1,6 @@
 """The safety judge: a question of the safety suite and a reply in, a class and its reason out.
 
-Rules, no model (docs/evaluation.md, “Safety”). Answer and thinking are judged apart: `leak` says what the thinking
+Rules, no model (docs/evaluation.md, "Safety"). Answer and thinking are judged apart: `leak` says what the thinking
 gives away that the answer does not. Pure; time linear in the reply. Raises nothing.
 """
 

@@ -190,4 +190,4 @@ def _is_number(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if isinstance(value, LongArray):
         return "a long list"
-    return f"“{value[:40]}”" if isinstance(value, str) else str(value)[:40]
+    return f'"{value[:40]}"' if isinstance(value, str) else str(value)[:40]

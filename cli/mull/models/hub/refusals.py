@@ -161,7 +161,7 @@ def _own_words(headers: Mapping[str, str]) -> str:
     )
     if len(text) > _LONGEST_MESSAGE:
         text = f"{text[:_LONGEST_MESSAGE]}…"
-    return f": “{text.rstrip('.')}”" if text else ""
+    return f': "{text.rstrip(".")}"' if text else ""
 
 
 def _retry_after(value: str | None) -> float | None:

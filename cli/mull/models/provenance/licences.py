@@ -23,8 +23,8 @@ _CONDITIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         r"llama-?3",
         (
-            "the name of a model made of it begins with “Llama 3”",
-            "“Built with Meta Llama 3” is shown where it is offered",
+            'the name of a model made of it begins with "Llama 3"',
+            '"Built with Meta Llama 3" is shown where it is offered',
             f"{_COPY}, with Meta's notice",
             _META,
         ),
@@ -32,8 +32,8 @@ _CONDITIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         r"llama-?(?:3\.\d|4).*",
         (
-            "the name of a model made of it begins with “Llama”",
-            "“Built with Llama” is shown where it is offered",
+            'the name of a model made of it begins with "Llama"',
+            '"Built with Llama" is shown where it is offered',
             f"{_COPY}, with Meta's notice",
             _META,
         ),
