@@ -101,6 +101,20 @@ def test_a_question_stands_out_and_figures_follow_the_answer(chat: Chat, thinker
         terminal.leave()
 
 
+def test_one_blank_line_follows_thinking_without_an_answer(chat: Chat, thinker: Path) -> None:
+    """Before what is said about it, and before the figures."""
+    with chat(thinker, "--max-tokens", "2") as terminal:
+        terminal.say("What is it?")
+        terminal.shows("▸ Thought for")
+        terminal.wait(lambda: terminal.ready, "the prompt")
+        thought = next(n for n, line in enumerate(terminal.lines) if line.startswith("▸ Thought"))
+        below = terminal.lines[thought + 1 : -5]  # above the blank line and the frame of the input
+        assert below[0] == ""
+        assert all(below[1:])
+        assert " · context " in below[-1] or len(below) > 1
+        terminal.leave()
+
+
 def test_a_long_question_is_shown_in_part(chat: Chat, thinker: Path, kept: Store) -> None:
     text = "\n".join(f"line {number}" for number in range(100))
     with chat(thinker) as terminal:

@@ -166,7 +166,7 @@ class LiveScreen:
 
     def end(self) -> None:
         """The last frame: the rest becomes final."""
-        self._fold_panel()
+        self._fold_panel(answered=False)
         self._close_body()
         if self._finish == "interrupted":
             gap = [""] if self._panel is not None or self._begun else []
@@ -230,11 +230,12 @@ class LiveScreen:
             text, style = one_line(event.text), self._style
             self._append(lambda columns: [[style(line, "muted") for line in wrap(text, columns - 1)]])
 
-    def _fold_panel(self) -> None:
+    def _fold_panel(self, *, answered: bool = True) -> None:
+        """The thinking has ended; `answered`: an answer follows, behind a blank line."""
         if self._panel is not None and self._panel.ended is None:
             self._panel.finish(time.monotonic())
             panel, fold = self._panel, self._panel.fold
-            self._append(lambda columns: [panel.left(columns - 1, fold)])
+            self._append(lambda columns: [panel.left(columns - 1, fold, answered=answered)])
             self._panel.fold = "folded"
 
     def _append(self, draw: Draw) -> None:

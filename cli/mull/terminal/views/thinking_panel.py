@@ -112,20 +112,23 @@ class ThinkingPanel:
         lines = [self.style(clip(f"{self._mark('▾')} {self.summary()} · Ctrl+O folds", columns), "muted")]
         return lines + (self._newest(columns, rows - 1) if rows > 1 else [])
 
-    def left(self, columns: int, fold: Fold) -> list[str]:
+    def left(self, columns: int, fold: Fold, *, answered: bool = True) -> list[str]:
         """The lines that stay in the scrollback: a summary, or the whole text if the panel is open.
+
+        `answered`: with a blank line at their end, which separates them from an answer.
 
         No summary of no tokens: the thinking of an answer that is continued was summarized before.
         """
+        gap = [""] if answered else []
         heads = [self.style(f"{self._mark('▾')} {self.summary()}", "muted")] if self.tokens else []
         if fold == "open":
             lines = self._gutter(self._text.all(columns - GUTTER))
-            return [*lines, *heads, ""] if self.view == "show" else [*heads, *lines, ""]
+            return [*lines, *heads, *gap] if self.view == "show" else [*heads, *lines, *gap]
         if self.view == "hide" or not self.tokens:
             return []
         parts = self.summary().split(f" {self._mark('·')} ")
         shown = fitting(parts, columns - 2, f" {self._mark('·')} ")  # a row that wraps would break a word
-        return [self.style(f"{self._mark('▸')} {shown}", "muted"), ""]
+        return [self.style(f"{self._mark('▸')} {shown}", "muted"), *gap]
 
     def summary(self) -> str:
         """`Thought for 4.2 s · 312 tokens`."""
