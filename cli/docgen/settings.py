@@ -18,8 +18,8 @@ HEAD = """# Settings
 Of several places that set a key the first one wins; `mull config where KEY` shows them in this order:
 
 1. a flag
-2. the environment: `MULL_` and the key in capitals, so `MULL_TOP_P=0.9` for `top_p`; the folders of `model_folders`
-   are separated as in `PATH`
+2. the environment: `MULL_` and the key in capitals, so `MULL_TOP_P=0.9` for `top_p`; the texts of a list
+   are separated as in `PATH`, or written as in a file: `["ONE", "TWO"]`
 3. [a project's file](#a-projects-file): its table for the model, then its other keys
 4. your file: its table [for the model](#one-models-settings), then its other keys
 5. what the model's maker recommends, else mull's default

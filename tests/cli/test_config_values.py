@@ -88,3 +88,35 @@ def test_an_alias_of_a_folder_without_trust_says_so(mull: Run, thinker: Path, tm
         assert (done.returncode, done.stderr.decode().splitlines()) == (1, [message, hint])
     assert mull(*trusts.split()[1:]).returncode == 0
     assert mull("-m", "quick", "hi").stdout == b"Forty-two.\n"
+
+
+def test_a_list_is_written_as_a_path_or_as_json(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    """A text with a separator in it needs the second form, and is printed in it."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two:2").mkdir()
+    cases = (
+        ("one", f"{tmp_path}/one"),
+        ("one:", f"{tmp_path}/one"),
+        ('["one"]', f"{tmp_path}/one"),
+        ("['one', 'two:2']", f'["{tmp_path}/one", "{tmp_path}/two:2"]'),
+        ("[one]", f"{tmp_path}/[one]"),  # a folder may be called so
+    )
+    for value, saved in cases:
+        assert mull("config", "set", "model_folders", value).returncode == 0
+        text = mull("config", "get", "model_folders").stdout.decode()
+        assert text == f"{saved}\n"
+        assert mull("config", "set", "model_folders", text.strip()).returncode == 0
+        assert mull("config", "get", "model_folders").stdout.decode() == text
+    assert mull("config", "set", "logit_bias", '["a:b=-1", "c=2"]').returncode == 0
+    assert mull("config", "get", "logit_bias").stdout == b'["a:b=-1", "c=2"]\n'
+    assert mull("config", "set", "model_folders", "[]").returncode == 0
+    assert mull("config", "get", "model_folders").stdout == b""
+
+
+@pytest.mark.parametrize("value", ['["a"', '["a", 1]', '["a"] x = 1', '["a"]\ny = []', "['a"])
+@pytest.mark.parametrize("name", ["lora", "model_folders", "logit_bias"])
+def test_a_malformed_list_is_refused(mull: Run, name: str, value: str) -> None:
+    done = mull("config", "set", name, value)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert f'expects a list of texts: ONE:TWO, or ["ONE", "TWO"] for "{name}"' in done.stderr.decode()
+    assert mull("config", "get", name).stdout == b""

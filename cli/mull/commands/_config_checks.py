@@ -6,7 +6,6 @@ now. Raises MullError for what could never work: no chat template, no text, no G
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mull.commands._chat_template import template_choice
 from mull.commands._system import MARK, system_text, user_file
 from mull.config import Config
 from mull.config.aliases import alias_of_key
+from mull.config.lists import join_list, split_or_none
 from mull.errors import MullError
 from mull.models.gguf.magic import check_gguf
 from mull.models.naming.reference import is_path
@@ -68,7 +68,7 @@ def _system(value: str) -> Checked:
 
 def _lora(value: str) -> Checked:
     given, notices = [], []
-    for adapter in filter(None, value.split(os.pathsep)):
+    for adapter in split_or_none(value) or ():
         try:
             file, _ = parse_lora(adapter)
         except ValueError:  # said by the check of every value
@@ -79,13 +79,13 @@ def _lora(value: str) -> Checked:
             check_gguf(path)
         else:
             notices.append(_missing(path))
-    return os.pathsep.join(given), notices
+    return join_list(given) if given else value, notices
 
 
 def _folders(value: str) -> Checked:
-    folders = [user_file(folder) for folder in value.split(os.pathsep) if folder]
+    folders = [user_file(folder) for folder in split_or_none(value) or ()]
     notices = [f"There is no folder {one} yet." for one in folders if not one.is_dir()]
-    return os.pathsep.join(str(one.absolute()) for one in folders), notices
+    return join_list([str(one.absolute()) for one in folders]) if folders else value, notices
 
 
 _FILES: Mapping[str, Callable[[str], Checked]] = {

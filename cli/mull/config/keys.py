@@ -6,11 +6,11 @@ and the docs. Both raise ValueError with a predicate.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from mull.config.lists import join_list, split_list
 from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.fs.text import is_unicode
@@ -175,7 +175,7 @@ def show_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return os.pathsep.join(value)
+        return join_list(value)
     return "" if value is None else str(value)
 
 
@@ -190,11 +190,18 @@ def parse_kind(key: ConfigKey, text: str) -> Any:
     if key.kind is bool:
         return _BOOLEANS.get(text.strip().lower(), text)
     if key.kind is list:
-        return [part for part in text.split(os.pathsep) if part]
+        return _texts(key, text)
     try:
         return key.kind(text)
     except ValueError:
         return text
+
+
+def _texts(key: ConfigKey, text: str) -> list[str]:
+    try:
+        return split_list(text)
+    except ValueError as error:
+        raise ValueError(f'expects {error} for "{key.name}", not {_shown(text)}') from error
 
 
 def check(name: str, value: Any) -> Any:
