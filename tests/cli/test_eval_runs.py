@@ -216,3 +216,13 @@ def test_answers_in_other_scripts_are_shown_as_they_are(mull: Run, questions: Pa
     done = mull("eval", questions, "-m", model, "--modes", "off", "--wrong")
     assert "四十二 ٤٢" in done.stdout.decode()
     assert done.returncode == 0
+
+
+def test_a_resumed_run_prints_what_this_call_asks_for(mull: Run, thinker: Path, questions: Path) -> None:
+    """Not in the form of the call that began it."""
+    first = mull("eval", questions, "-m", thinker, "--modes", "off", "--json", "-q", "--wrong")
+    assert first.stdout.startswith(b"{")
+    again = mull("eval", "--resume")
+    assert again.stdout.startswith(b"off\t2/3\t")
+    assert b"wrong" not in again.stdout
+    assert mull("eval", "--resume", "--json").stdout.startswith(b"{")

@@ -194,7 +194,7 @@ class EvalFlags(TurnFlags):
     json: Json = False
 
 
-SHOWN = frozenset(
-    {"report", "card", "wrong", "sample", "json", "quiet", "resume_run", "allow_code", "parallel", "file"}
-)
+OUTPUT = frozenset({"report", "card", "wrong", "sample", "json", "quiet"})
+"""What a call prints and writes: of a run that is resumed or repeated, what this call says."""
+SHOWN = OUTPUT | {"resume_run", "allow_code", "parallel", "file"}
 """What may be given with --resume: it changes no answer."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mull.commands._eval_options import SHOWN, EvalFlags
+from mull.commands._eval_options import OUTPUT, SHOWN, EvalFlags
 from mull.errors import MullError, UsageError
 from mull.settings import Sampling
 from mull.terminal.console.streams import Streams
@@ -64,7 +64,7 @@ def flags_of(
     own = {
         one.name: getattr(flags, one.name)
         for one in fields(EvalFlags)
-        if one.name in _OWN and _given(context, one.name)
+        if one.name in OUTPUT or (one.name in _OWN and _given(context, one.name))
     }
     if "model" in own or "models" in own:
         own = {"model": None, "models": None, **own}

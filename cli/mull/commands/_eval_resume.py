@@ -13,12 +13,12 @@ from typing import Any
 
 import typer
 
-from mull.commands._eval_options import SHOWN, EvalFlags
+from mull.commands._eval_options import OUTPUT, SHOWN, EvalFlags
 from mull.errors import MullError, UsageError
 from mull.evaluation.records import RunRecord
 
 _AGAIN = "Start the evaluation again, without --resume."
-_NOT_ASKED = frozenset({"resume_run", "out", "report", "card", "repeat_card"})
+_NOT_ASKED = OUTPUT | {"resume_run", "out", "repeat_card"}
 _LOCAL = ("sampling", "reasoning")  # settings that are known once a model is loaded
 
 
@@ -60,7 +60,8 @@ def resumed(context: typer.Context, flags: EvalFlags, run: RunRecord) -> tuple[P
     with context.command.make_context(context.info_name or "eval", command, parent=context.parent) as before:
         known = {f.name for f in fields(EvalFlags)}
         then = EvalFlags(**{name: value for name, value in before.params.items() if name in known})
-    shown = {name: getattr(flags, name) for name in SHOWN if name in known and _given(context, name)}
+    here = OUTPUT | {name for name in SHOWN if _given(context, name)}  # an old run's command has its --json
+    shown = {name: getattr(flags, name) for name in here & known}
     file = Path(run.file) if run.file is not None else None
     return file, replace(then, **shown)
 
