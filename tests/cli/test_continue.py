@@ -107,17 +107,34 @@ def test_there_is_nothing_to_continue(mull: Run, thinker: Path) -> None:
     assert b"Nothing has been asked yet" in done.stderr
 
 
-def test_another_model_continues_with_a_notice(mull: Run, thinker: Path, tmp_path: Path) -> None:
+def test_another_model_does_not_continue(mull: Run, thinker: Path, tmp_path: Path) -> None:
+    """An error that names the model to use, and after which the conversation is as it was."""
     other = write_scripted(tmp_path / "other.gguf", ["never"], starts={"2": [" indeed"]}, name="other")
     mull("-m", thinker, "--no-reason", "--max-tokens", "1", "what is it?")
-    done = mull("-c", "--continue", "-m", other)
+    for words in (("-m", other), ("-m", "pebble")):
+        done = mull("-c", "--continue", *words)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"Error: The answer was begun by thinker; " in done.stderr
+        assert f"Continue it with -m {thinker}, or ask".encode() in done.stderr
+    failed = json.loads(mull("-c", "--continue", "-m", other, "--json").stdout)
+    assert (failed["answer"], failed["error"]["code"]) == (None, "begun_by_another_model")
+    assert mull("-c", "--continue").stdout == b"42\n"  # the session's model is still its own
+    assert mull("-c", "-m", other, "and you?").stdout == b"never\n"
+
+
+def test_another_quantization_of_the_model_continues(mull: Run, tmp_path: Path) -> None:
+    """With a notice, as it knows the answer's text and not its tokens."""
+    first = write_scripted(tmp_path / "Some-1B-Q4_K_M.gguf", ["42", " and"], name="some")
+    second = write_scripted(tmp_path / "some-1b.Q8_0.gguf", ["never"], starts={"2": [" indeed"]}, name="some")
+    mull("-m", first, "--max-tokens", "1", "what is it?")
+    done = mull("-c", "--continue", "-m", second)
     assert (done.returncode, done.stdout) == (0, b"42 indeed\n")
-    assert b"The answer was begun by thinker; other continues it." in done.stderr
+    assert b"The answer was begun by Some-1B-Q4_K_M; some-1b.Q8_0 continues it." in done.stderr
 
 
 def test_a_failure_loses_nothing_of_the_answer(mull: Run, thinker: Path, tmp_path: Path) -> None:
     session = result(mull, "-m", thinker, "--no-reason", "--max-tokens", "1", "what is it?")["session"]
-    damaged = tmp_path / "damaged.gguf"
+    damaged = tmp_path / f"{thinker.stem}-Q8_0.gguf"
     damaged.write_bytes(b"GGUF")
     assert mull("-c", "--continue", "-m", damaged).returncode == 1
     assert mull("sessions", "show", session).stdout.count(b"42") == 1
@@ -168,7 +185,7 @@ def test_a_beginning_that_cannot_match_is_refused_before_anything_is_generated(
     (tmp_path / "g.gbnf").write_text('root ::= "yes"\n')
     done = mull("-m", begun, *flags, "--prefill", "I say:", "Well?")
     assert (done.returncode, done.stdout) == (2, b"")
-    expected = f"Error: No answer that matches the {what} begins with “I say:”."
+    expected = f'Error: No answer that matches the {what} begins with "I say:".'
     assert done.stderr.decode().splitlines() == [
         expected,
         "Give --prefill another text, or leave the format out.",
@@ -185,7 +202,7 @@ def test_a_beginning_that_opens_thinking_is_no_answer(mull: Run, begun: Path, tm
         done = mull("-m", model, "--prefill", "<think>", "Well?")
         assert (done.returncode, done.stdout) == (2, b"")
         message, hint = done.stderr.decode().splitlines()[-2:]
-        assert message == "Error: The answer's beginning, “<think>”, opens thinking that it does not end."
+        assert message == 'Error: The answer\'s beginning, "<think>", opens thinking that it does not end.'
         assert hint == f"Begin with the answer itself: {why}."
 
 
@@ -195,7 +212,9 @@ def test_flags_that_contradict(mull: Run, thinker: Path) -> None:
     assert b"contradict" in done.stderr
 
 
-def test_pebble_does_not_continue_what_a_model_began_that_is_gone(mull: Run, tmp_path: Path) -> None:
+def test_the_answer_of_a_model_that_is_gone_is_not_continued(
+    mull: Run, thinker: Path, tmp_path: Path
+) -> None:
     model = write_scripted(tmp_path / "gone.gguf", ["Once", " upon", " a time"], name="gone")
     mull("-m", model, "--session", "s", "--max-tokens", "2", "tell me a tale")
     model.unlink()
@@ -203,4 +222,8 @@ def test_pebble_does_not_continue_what_a_model_began_that_is_gone(mull: Run, tmp
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"There is no file" in done.stderr
     assert b"takes no answer that another model began" in done.stderr
-    assert mull("--session", "s", "--continue", "-m", "pebble").returncode == 0
+    mull("config", "set", "model", str(thinker))
+    done = mull("--session", "s", "--continue")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"There is no file" in done.stderr
+    assert b"Error: The answer was begun by gone; thinker cannot continue it." in done.stderr

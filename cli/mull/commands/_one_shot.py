@@ -93,7 +93,7 @@ def _ask(
     `started`: the model, where it is loading already.
     """
     started = started or _head_start(run)
-    from mull.commands._query import query_of
+    from mull.commands._query import check_author, query_of
     from mull.commands._session import offering, open_sessions, set_up
 
     on_stderr = not VIEWS[form].is_json  # errors, notices and figures
@@ -115,6 +115,7 @@ def _ask(
             if notices:
                 _announce(setup, question, streams)
                 _offer_packaged(setup, streams)
+            check_author(query, setup.conversation.last, setup.resolved)
             control = TurnControl()
             done = _answer(setup, query, run, form, delivery.streams, control, many=question.many)
             code = delivery.deliver(done)

@@ -99,9 +99,10 @@ def set_up(run: RunConfig, store: Store, started: tuple[Resolved, ChatBackend] |
         conversation.open(session)
         if run.session.system is not None:
             conversation.branch.set_system(run.session.system)
-    elif run.session.name:
-        conversation.branch.join(run.session.name)
-    conversation.branch.set_reference(backend.reference)
+    else:
+        if run.session.name:
+            conversation.branch.join(run.session.name)
+        conversation.branch.set_reference(backend.reference)  # of a resumed one when something is asked
     notices = (problem, *run.notices, *idle_samplers(run, backend))
     return Setup(resolved, conversation, backend, run, tuple(filter(None, notices)))
 

@@ -17,6 +17,7 @@ _QUANT = re.compile(
     r"(?![A-Za-z0-9_])",
     re.IGNORECASE,
 )
+_ENDS = re.compile(r"[-_.:]*(?:gguf)?[-_.:]*$", re.IGNORECASE)
 _NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix)(?:[-_.]|$)", re.IGNORECASE)
 _BESIDE = re.compile(
     r"(?:^|[-_./])(?:mtp|nextn|draft|eagle[0-9]?|dflash|medusa|lora|adapter|projector|vocab)(?:[-_./]|$)",
@@ -43,6 +44,15 @@ def same_quant(one: str | None, other: str | None) -> bool:
 
 def _plain(quant: str) -> str:
     return quant.upper().replace("FP16", "F16").replace("FP32", "F32").replace("-", "_")
+
+
+def without_quant(name: str) -> str:
+    """A model's name, or its file's, without folder, endpoint, extension and quantization, in lower case.
+
+    The same for all quantizations of a model: `qwen3-8b` of `Qwen/Qwen3-8B-GGUF:Q8_0` and `Qwen3-8B-Q4_K_M.gguf`.
+    """
+    base = whole_name(name.rsplit("/", 1)[-1].partition("@")[0]).removesuffix(".gguf")
+    return _ENDS.sub("", _QUANT.sub("", base)).lower()
 
 
 def is_weights(filename: str) -> bool:
