@@ -54,6 +54,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = b""
         self.received: list[tuple[float, bytes]] = []  # what came, with the time (monotonic)
+        self._kept: dict[str, tuple[tuple[int, int, int], list[str]]] = {}
         self._background = background
         self._keyboard = keyboard
         self._lock = threading.Lock()
@@ -122,8 +123,7 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """The screen, without the empty lines at its end."""
-        with self._lock:
-            return _trimmed(self.screen.display)
+        return self._drawn("screen")
 
     @property
     def text(self) -> str:
@@ -139,9 +139,18 @@ class Terminal:
     @property
     def everything(self) -> list[str]:
         """The scrollback and the screen."""
+        return self._drawn("everything")
+
+    def _drawn(self, part: str) -> list[str]:
+        """The lines of the screen or of everything: put together again only where something has changed, since tests
+        that wait ask fifty times a second."""
         with self._lock:
-            above = [_row(line, self.screen.columns) for line in self.screen.history.top]
-            return _trimmed([*above, *self.screen.display])
+            state = (len(self.received), self.screen.columns, self.screen.lines)
+            if part not in self._kept or self._kept[part][0] != state:
+                history = self.screen.history.top if part == "everything" else ()
+                above = [_row(line, self.screen.columns) for line in history]
+                self._kept[part] = (state, _trimmed([*above, *self.screen.display]))
+            return list(self._kept[part][1])
 
     @property
     def cells(self) -> list[list[Any]]:
