@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,12 @@ from mull.engine.native.log import Log
 from tests.model_files.scripted import write_scripted
 
 
-def python(code: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, check=False
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -41,6 +45,15 @@ except MullError as error:
 def test_the_log_goes_to_a_file_and_never_to_the_screen(tmp_path: Path) -> None:
     path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
     done = python(ASK, path, tmp_path / "state")
+    assert (done.stdout, done.stderr, done.returncode) == (b"Hello there", b"", 0)
+    log = (tmp_path / "state" / "llama.log").read_text(encoding="utf-8")
+    assert "n_ctx" in log  # of the context; what is logged while the model loads costs time and is dropped
+    assert "general.architecture" not in log
+
+
+def test_debugging_logs_the_load_too(tmp_path: Path) -> None:
+    path = write_scripted(tmp_path / "m.gguf", ["Hello", " there"])
+    done = python(ASK, path, tmp_path / "state", MULL_DEBUG="1")
     assert (done.stdout, done.stderr, done.returncode) == (b"Hello there", b"", 0)
     log = (tmp_path / "state" / "llama.log").read_text(encoding="utf-8")
     assert "general.architecture" in log

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mull.backends.background_job import BackgroundJob
 from mull.engine.compute_params import SMALL_FILE
 from mull.engine.file_check import was_checked
-from mull.engine.model import check_header
+from mull.engine.file_header import check_header
 from mull.engine.model import load as load_model
 from mull.engine.native import devices, library, selfcheck
 from mull.errors import Interrupted, MullError, TemplateError

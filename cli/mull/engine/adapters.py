@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mull.engine.adapter import Adapter
-from mull.engine.model import Model, check_header
+from mull.engine.file_header import check_header
+from mull.engine.model import Model
 from mull.engine.native import library
 from mull.errors import ModelFileError
 from mull.fs.file_stamp import fingerprint

@@ -21,6 +21,7 @@ from mull.chat_template.special_texts import SpecialTexts, special_texts
 from mull.engine import placement
 from mull.engine.adapter import Adapter
 from mull.engine.file_check import check_file, refused
+from mull.engine.file_header import check_header
 from mull.engine.generative import require_generation
 from mull.engine.native import devices, library, nextn, quiet_stderr, selfcheck
 from mull.engine.special_tokens import find_special_tokens
@@ -32,9 +33,6 @@ from mull.models.naming.filenames import part_paths
 from mull.settings import DRAFT_ALL, EngineSettings
 
 Progress = Callable[[float], bool]
-
-_MAGIC = b"GGUF"
-_SMALLEST = 24  # bytes: magic, version and two counts
 
 
 class LoadStopped(MullError):
@@ -85,7 +83,12 @@ def load(
         params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     library.forget_log_errors()
     stamp = stamps(part_paths(path))  # before loading, in case the file is replaced meanwhile
-    if not (handle := _load(llama, path, params, on_progress)) and params.load_mtp:
+    handle = None
+    if library.may_drop_log() and not devices.has_gpu_backend():
+        with library.unlogged():
+            handle = _load(llama, path, params, on_progress)
+    handle = handle or _load(llama, path, params, on_progress)  # the log says why it fails
+    if not handle and params.load_mtp:
         params.load_mtp = False  # the file may name NextN layers and have none
         handle = _load(llama, path, params, on_progress)
     if not handle:
@@ -99,33 +102,6 @@ def load(
         model.close()
         raise
     return model
-
-
-def check_header(path: Path) -> None:
-    """Check a file without llama.cpp. Raises ModelFileError: missing, a folder, empty, unreadable, truncated, not
-    GGUF."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_SMALLEST)
-    except FileNotFoundError as error:
-        raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
-    except IsADirectoryError as error:
-        raise ModelFileError(
-            "model_is_folder", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
-        ) from error
-    except OSError as error:
-        if path.is_dir():  # Windows reports "permission denied" for a folder
-            raise ModelFileError("model_is_folder", f"{path} is a folder, not a model file.") from error
-        reason = error.strerror or error
-        raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason}.") from error
-    if not head:
-        raise ModelFileError("model_empty", f"{path} is empty.", "Download it again.")
-    if not head.startswith(_MAGIC):
-        raise ModelFileError(
-            "model_not_gguf", f"{path} is not a GGUF file.", "mull runs models in the GGUF format (.gguf)."
-        )
-    if len(head) < _SMALLEST:
-        raise ModelFileError("model_damaged", f"{path} ends in its header.", "Download it again.")
 
 
 def _load(llama: Any, path: Path, params: Any, on_progress: Progress | None) -> int | None:

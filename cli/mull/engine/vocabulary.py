@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from mull.engine.file_check import check_file, refused
-from mull.engine.model import check_header
+from mull.engine.file_header import check_header
 from mull.engine.native import library, selfcheck
 from mull.engine.tokenize import tokenize
 from mull.errors import ModelFileError
