@@ -118,10 +118,9 @@ def one_shot(bench: Bench, target: Sequence[str], where: str) -> None:
     """Whole processes, from start to exit: times as fast as each rival."""
     env = {f"MULL_{kind}_DIR": str(bench.state) for kind in ("CONFIG", "STATE", "CACHE")}
     n = str(TOKENS)
-    ours = command(
-        "-m", "mull", "ask", "-m", str(bench.path), "--no-save", "--max-tokens", n, QUESTION, **env
-    )
-    common = ("-st", "-m", str(bench.path), "-p", QUESTION, "-n", n, "-c", "4096")
+    asked = ("ask", "-m", str(bench.path), "--no-save", "--max-tokens", n, "--system", against.SYSTEM)
+    ours = command("-m", "mull", *asked, QUESTION, **env)
+    common = ("-st", "-m", str(bench.path), "-sys", against.SYSTEM, "-p", QUESTION, "-n", n, "-c", "4096")
     rivals = (("llama-cli", target[0]), ("llama-completion", target[1]))
     ours()
     for name, wanted in rivals:

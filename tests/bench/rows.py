@@ -133,10 +133,14 @@ def prompt(bench: Bench) -> Pairs:
     )
 
 
-def ask(bench: Bench, rival: str, *flags: str) -> Pairs:
-    """Seconds of whole processes, from start to exit; the files are warm."""
+def ask(bench: Bench, rival: str) -> Pairs:
+    """Seconds of whole processes, from start to exit, for the same tokens of prompt; the files are warm."""
     count, question = str(TOKENS), against.QUESTION
-    mull = ("-m", "mull", "ask", "-m", str(bench.path), "--no-save", "--max-tokens", count, question)
+    system: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ("-st",) if rival == "llama-cli" else ("-no-cnv",)
+    if bench.kind == "smollm2":  # it has a chat template
+        system, flags = ("--system", against.SYSTEM), ("-st", "-sys", against.SYSTEM)
+    mull = ("-m", "mull", "ask", "-m", str(bench.path), "--no-save", "--max-tokens", count, *system, question)
     ours = command(*mull, **bench.environment)
     common = ("-m", str(bench.path), "-p", question, "-n", count, "-c", "4096", "-t", str(default_threads()))
     theirs = against.tool(rival, *flags, *common)
@@ -225,8 +229,8 @@ MEASURES: dict[str, Callable[[Bench], Pairs]] = {
     "decode-deep": decode_deep,
     "completion": completion,
     "prompt": prompt,
-    "ask-cli": lambda bench: ask(bench, "llama-cli", "-st"),
-    "ask-completion": lambda bench: ask(bench, "llama-completion", "-no-cnv"),
+    "ask-cli": lambda bench: ask(bench, "llama-cli"),
+    "ask-completion": lambda bench: ask(bench, "llama-completion"),
     "ask-llm": ask_llm,
     "batch": batch,
     "serve": lambda bench: serve(bench, clients=4, requests=2 if bench.kind == "smollm2" else 1),
