@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,18 @@ def test_stopped_between_tokens(tiny: Engine) -> None:
     assert (len(said), generation.ended) == (4, "stopped")
 
 
-def test_stopped_while_the_library_computes_a_prompt(slow: Engine) -> None:
+@pytest.mark.parametrize("in_main_thread", [True, False])
+def test_stopped_while_the_library_computes_a_prompt(slow: Engine, in_main_thread: bool) -> None:
     """One chunk of this prompt takes many times as long as the stop may: the computation itself is interrupted."""
+    if in_main_thread:
+        check_stop_in_prompt(slow)
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(check_stop_in_prompt, slow).result()
+            pool.submit(run, slow, [1, 2, 3], max_tokens=2).result()  # which nothing interrupts
+
+
+def check_stop_in_prompt(slow: Engine) -> None:
     stop = threading.Event()
     prompt = list(range(5, 400)) * 4
     generation = slow.generate(Request(prompt, GREEDY), stop.is_set)

@@ -157,6 +157,19 @@ def test_a_client_that_reads_nothing_holds_up_no_other(server: RunningServer) ->
     assert text.count(b"data: ") > 600
 
 
+def test_an_old_client_gets_a_stream_until_its_end(server: RunningServer) -> None:
+    """HTTP/1.0 has no chunks: the connection's end is the response's."""
+    with closing(raw(server)) as connection:
+        connection.sendall(request(body(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        text = b""
+        while data := connection.recv(1 << 20):
+            text += data
+    head, _, stream = text.partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert all(not line or line.startswith(b"data: ") for line in stream.splitlines())
+    assert stream.endswith(b"data: [DONE]\n\n")
+
+
 def test_what_a_client_leaves_unread_is_limited() -> None:
     async def put() -> int:
         stopped = []

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import queue
-import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from mull.engine.adaptive_threads import AdaptiveThreads
 from mull.engine.batch import Batch
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
+from mull.engine.interruptible import FATAL, DecodeThread, Interrupt, StopWatch
 from mull.engine.model import Model
 from mull.engine.native import library, nextn
 from mull.engine.native.memory_errors import lacking
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _X86 = frozenset({"x86_64", "amd64"})
-_POLL = 0.05  # seconds between two checks for a stop
 
 _SPLIT_KV = 256
 """Cells from which flash attention may split the KV cache between the threads, so that their number changes the last
@@ -41,7 +39,6 @@ else that is computed on a CPU depends on the number of threads (tested)."""
 
 ABORTED = 2  # llama.h, llama_decode
 NO_KV_SLOT = 1
-FATAL = -1000  # not llama.cpp's: it would have ended the process
 
 
 def attention_for(
@@ -100,7 +97,7 @@ class Context:
         chosen = compute_params.choose_params(model.n_params, settings)
         self.attention = attention_for(model, settings, n_ctx, sparse=sparse)
         self._llama = llama
-        self._interrupt = _Interrupt(llama)
+        self._interrupt = Interrupt(llama)
         params = _params(llama, model, settings, n_ctx, self.attention)
         params.n_seq_max, params.kv_unified = n_seq, n_seq > 1
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
@@ -144,9 +141,13 @@ class Context:
         if nextn_states or head:
             nextn.enable_states(self.handle)
         self.fatal: str | None = None  # why llama.cpp would have ended the process; nothing works after it
-        self._worker = _DecodeThread() if big or model.on_gpu else None
-        if self._worker is not None and model.on_gpu:
-            self._worker.watch(self._failed)
+        self._interruptible = big or model.on_gpu
+        # For the main thread, and for all threads where a GPU computes.
+        self._thread: DecodeThread | None = None
+        self._watch = StopWatch(self._interrupt)
+        if model.on_gpu:
+            self._thread = DecodeThread()
+            self._thread.watch(self._failed)
 
     def decode(self, stopped: Callable[[], bool], *, repeatable: bool = False) -> int:
         """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes.
@@ -162,10 +163,7 @@ class Context:
             self._llama.llama_set_n_threads(self.handle, threads, threads)
             self.threads = threads
         self._interrupt.clear()
-        if self._worker is None:
-            code = int(self._llama.llama_decode(self.handle, self.batch.raw))
-        else:
-            code = self._worker.run(self._compute, stopped, self._interrupt)
+        code = self._run(stopped) if self._interruptible else self._compute()
         if code == 0:
             self._threads.end(rows, threads)
             self.rollback = min(self.n_rollback, rows - 1) if self._alone else 0
@@ -178,6 +176,12 @@ class Context:
     def _failed(self, message: str) -> None:
         """In the decode thread, which then never returns: a fatal error of the device."""
         self.fatal = message or library.last_log_error() or "llama.cpp gave no reason"
+
+    def _run(self, stopped: Callable[[], bool]) -> int:
+        if self._thread is None and threading.current_thread() is not threading.main_thread():
+            return self._watch.run(self._compute, stopped)
+        self._thread = self._thread or DecodeThread()
+        return self._thread.run(self._compute, stopped, self._interrupt)
 
     def _compute(self) -> int:
         code = int(self._llama.llama_decode(self.handle, self.batch.raw))
@@ -218,8 +222,9 @@ class Context:
     def close(self) -> None:
         """Free the context. May be called more than once."""
         if self.handle is not None and self.fatal is None:
-            if self._worker is not None:
-                self._worker.close()
+            self._watch.close()
+            if self._thread is not None:
+                self._thread.close()
             self._llama.llama_free(self.handle)
             self.handle = None
 
@@ -252,75 +257,3 @@ def _apply_adapters(llama: Any, model: Model, handle: int) -> None:
     )
     scales = (ctypes.c_float * len(model.adapters))(*(each.scale for each in model.adapters))
     llama.llama_set_adapters_lora(handle, handles, len(model.adapters), scales)
-
-
-class _Interrupt:
-    """llama.cpp's abort callback, implemented without Python.
-
-    llama.cpp calls it after every node of the graph, hundreds of times per token, so it must not enter the interpreter.
-    C's `strlen` on a buffer of ours is the function needed: 0 for the empty string, 1 (abort) for "x".
-    """
-
-    def __init__(self, llama: Any) -> None:
-        libc = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
-        self._flag = ctypes.create_string_buffer(2)
-        self.callback = llama.ggml_abort_callback(ctypes.cast(libc.strlen, ctypes.c_void_p).value)
-        self.data = ctypes.cast(self._flag, ctypes.c_void_p)
-
-    def set(self) -> None:
-        self._flag[0] = b"x"
-
-    def clear(self) -> None:
-        self._flag[0] = b"\0"
-
-
-class _DecodeThread:
-    """One thread that decodes while the caller waits in Python, where signals are handled.
-
-    Not an executor: two queues cost less per token than a future and its lock, and at exit Python would wait for an
-    executor's thread, even one that is stuck in llama.cpp. `job` must not raise; llama_decode returns a code.
-    """
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], int] | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="mull-decode", daemon=True)
-        self._thread.start()
-
-    def run(self, job: Callable[[], int], stopped: Callable[[], bool], interrupt: _Interrupt) -> int:
-        self._jobs.put(job)
-        try:
-            while True:
-                try:
-                    return self._results.get(timeout=_POLL)
-                except queue.Empty:
-                    if stopped():
-                        interrupt.set()
-        except BaseException:
-            interrupt.set()
-            self._results.get()
-            raise
-
-    def watch(self, failed: Callable[[str], None]) -> None:
-        """Report a fatal error of a job to `failed`; the job's code is then FATAL."""
-
-        def report(message: str) -> None:
-            failed(message)
-            self._results.put(FATAL)
-
-        def install() -> int:
-            from mull.engine.native import fatal
-
-            fatal.watch(report)
-            return 0
-
-        self._jobs.put(install)
-        self._results.get()
-
-    def close(self) -> None:
-        self._jobs.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._results.put(job())

@@ -19,8 +19,9 @@ from mull.engine.compute_params import (
     SHORT_ANSWER,
     choose_params,
 )
-from mull.engine.context import ABORTED, FATAL, NO_KV_SLOT, Context, attention_for, threads_for
+from mull.engine.context import ABORTED, NO_KV_SLOT, Context, attention_for, threads_for
 from mull.engine.generation import Generation
+from mull.engine.interruptible import FATAL
 from mull.engine.kv.prefill import SMALLEST_CHUNK, ChunkSize
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from mull.events import Done, Event, Loading, Notice
 from mull.server.bodies import Json, encode, failure, read_chat_request
 from mull.server.limits import PING_SECONDS, REQUEST_SECONDS, WRITE_SECONDS
 from mull.server.pending_turn import STOPPING, TIMED_OUT, PendingTurn
+from mull.server.protocol import LimitedProtocol
 from mull.server.serving import Serving, named
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -91,12 +93,12 @@ class _Answer(Response):
             return
         headers = [*_STREAM_HEADERS, *((k.encode(), v.encode()) for k, v in self._own_headers.items())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for data in self._data(events):
+        async for data in self._data(events, scope["state"]["connection"]):
             try:
                 async with asyncio.timeout(WRITE_SECONDS):
                     await send({"type": "http.response.body", "body": data, "more_body": True})
             except TimeoutError:  # the client reads nothing
-                scope["state"]["abort"]()
+                scope["state"]["connection"].abort()
                 return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -109,8 +111,10 @@ class _Answer(Response):
             events += await self._turn.next()
         return events
 
-    async def _data(self, events: Sequence[Event | MullError]) -> AsyncIterator[bytes]:
-        """The lines of the stream, as many at a time as there are events."""
+    async def _data(
+        self, events: Sequence[Event | MullError], connection: LimitedProtocol
+    ) -> AsyncIterator[bytes]:
+        """The lines of the stream, as many at a time as there are events; but those that `_pass_on` wrote."""
         deadline = self._turn.began + REQUEST_SECONDS
         while True:
             if lines := b"".join(line for event in events for line in self._lines(event)):
@@ -119,12 +123,28 @@ class _Answer(Response):
                 return
             if time.perf_counter() > deadline:
                 self._turn.stop(TIMED_OUT)
-            try:
-                async with asyncio.timeout(PING_SECONDS):
-                    events = await self._turn.next()
-            except TimeoutError:
-                events = ()
+            events = await self._more(connection)
+            if not events:
                 yield _PING
+
+    async def _more(self, connection: LimitedProtocol) -> Sequence[Event | MullError]:
+        """What is to be sent; nothing where no event came for `PING_SECONDS`."""
+        since = time.perf_counter()
+        while True:
+            quiet = time.perf_counter() - max(since, self._turn.latest)
+            if quiet >= PING_SECONDS:
+                return ()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_SECONDS - quiet):
+                    return await self._turn.next(partial(self._pass_on, connection))
+
+    def _pass_on(self, connection: LimitedProtocol, event: Event | MullError) -> bool:
+        """Write an event at once, without a turn of the event loop; False for the last one, and for slow clients."""
+        if isinstance(event, Done | MullError) or not connection.writable:
+            return False
+        if lines := b"".join(self._lines(event)):
+            connection.write_part(lines)
+        return True
 
     def _lines(self, event: Event | MullError) -> list[bytes]:
         if isinstance(event, MullError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from mull.errors import MullError
 from mull.events import Done, Event, PromptProgress
@@ -28,7 +29,9 @@ class PendingTurn:
         self.end: Done | MullError | None = None
         self.cached = self.prompt = 0
         self.reason: MullError | None = None  # why the server stopped it
+        self.latest = self.began  # reading of the last event
         self._events: list[Event | MullError] = []
+        self._pass_on: Callable[[Event | MullError], bool] | None = None
         self._changed = asyncio.Event()
 
     def put(self, event: Event | MullError) -> None:
@@ -40,16 +43,25 @@ class PendingTurn:
             self.end = event
         elif isinstance(event, PromptProgress):
             self.cached, self.prompt = event.cached, event.total
+        self.latest = time.perf_counter()
+        if self._pass_on is not None and not self._events and self._pass_on(event):
+            return
         self._events.append(event)
         if len(self._events) > MOST_UNREAD:
             self.stop()
         self._changed.set()
 
-    async def next(self) -> list[Event | MullError]:
-        """Wait for events, and return all that there are."""
-        while not self._events:
-            self._changed.clear()
-            await self._changed.wait()
+    async def next(
+        self, pass_on: Callable[[Event | MullError], bool] | None = None
+    ) -> list[Event | MullError]:
+        """Wait for events, and return all that there are, but those that `pass_on` takes as they come."""
+        self._pass_on = pass_on
+        try:
+            while not self._events:
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            self._pass_on = None
         events, self._events = self._events, []
         return events
 

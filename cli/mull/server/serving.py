@@ -1,7 +1,7 @@
 """The server's state on the event loop: its models, the turns that run, and when it may take another.
 
 In: requests that were read. Out: pending turns, or a MullError that says why not. One object per server; everything
-but `hand_over` is called on the event loop.
+is called on the event loop.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mull.control import TurnControl
 from mull.errors import MullError
 from mull.events import Done
 from mull.server.decode_thread import DecodeThread
+from mull.server.handover import Handover
 from mull.server.limits import MOST_WAITING
 from mull.server.metrics import Metrics
 from mull.server.pending_turn import STOPPING, PendingTurn
@@ -61,7 +62,8 @@ class Serving:
         self._log = log
         self._keys = itertools.count()
         self._loop = asyncio.get_running_loop()
-        self._thread = DecodeThread(self._hand_over)
+        self._handover = Handover(self._loop, _deliver)
+        self._thread = DecodeThread(self._handover.put)
         self.models = [
             ServedModel(
                 backend,
@@ -82,7 +84,10 @@ class Serving:
 
     async def stop(self) -> bool:
         """Free the models; False where llama.cpp hangs."""
-        return await asyncio.to_thread(self._thread.stop)
+        ended = await asyncio.to_thread(self._thread.stop)
+        if ended:
+            self._handover.close()
+        return ended
 
     def model(self, name: str) -> ServedModel:
         """The model of that name; the first one without a name. Raises MullError (not_served)."""
@@ -151,9 +156,6 @@ class Serving:
         """End every completion; its client gets the reason."""
         for turn in list(self.turns.values()):
             turn.stop(STOPPING)
-
-    def _hand_over(self, outbox: Outbox) -> None:
-        self._on_loop(partial(_deliver, outbox))
 
     def _on_loop(self, function: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the server ends, and its loop is closed
