@@ -15,7 +15,9 @@ from mull.models.catalogue.catalogue import (
     CatalogueEntry,
     CatalogueError,
     bundled_path,
+    check,
     load_catalogue,
+    parse_text,
 )
 from mull.models.catalogue.parsed import parsed_once
 from mull.settings import Sampling
@@ -55,6 +57,12 @@ def with_own(tmp_path: Path) -> Callable[[str], Catalogue]:
 
 def entry(name: str = "mine", more: str = "") -> str:
     return ENTRY.format(name=name, more=more)
+
+
+def test_the_bundled_one_has_no_mistake() -> None:
+    tables, date = parse_text(bundled_path().read_text(encoding="utf-8"), "models.toml")
+    check(tables, "models.toml")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
 
 
 def test_it_lists_the_models_a_desktop_user_wants(catalogue: Catalogue) -> None:

@@ -7,10 +7,10 @@ nothing on any error and opens no model, because the shell waits for it at every
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mull.commands._system import MARK
 from mull.config import CONFIG_FILE, Config, read_config
@@ -20,9 +20,6 @@ from mull.fs import paths
 from mull.models.builtin import BUILTIN
 from mull.models.disk.discover import everywhere
 from mull.terminal.console.sanitize import one_line
-
-if TYPE_CHECKING:
-    from mull.models.catalogue.entry import CatalogueEntry
 
 Found = list[tuple[str, str]]
 _MOST_ENTRIES = 10_000  # of a folder, which are looked at while a shell waits
@@ -84,7 +81,7 @@ def of_endpoints(incomplete: str, *, wait: float = WAIT_SECONDS) -> Iterator[tup
 
 def catalogue_models(incomplete: str) -> Found:
     """Names of the catalogue's and of installed models."""
-    named = ((entry.name, entry.made_by) for entry in _entries())
+    named = ((str(table["name"]), str(table["made_by"])) for table in _tables())
     return _matching(incomplete, chain(aliases(), named, installed()))
 
 
@@ -210,8 +207,8 @@ def _typed(name: str | None) -> str | None:
 
 
 @cache
-def _entries() -> Sequence[CatalogueEntry]:
-    """The catalogue, read once: parsing it takes longer than anything else here."""
+def _tables() -> Sequence[Mapping[str, Any]]:
+    """The catalogue's, read once, for names alone: making all its entries takes as long as anything else here."""
     from mull.models.catalogue.catalogue import load_catalogue
 
-    return load_catalogue(paths.config_dir()).entries
+    return load_catalogue(paths.config_dir()).tables

@@ -9,7 +9,6 @@ mounts) locks nothing.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import sys
 import time
@@ -90,6 +89,8 @@ def _opened(beside: Path, path: Path, deadline: float) -> int:
 
 
 def _lock_name(path: Path) -> str:
+    import hashlib  # here, as the shell's completion writes nothing
+
     real = os.path.realpath(path).encode("utf-8", "surrogateescape")
     return f".{hashlib.sha256(real).hexdigest()[:16]}.lock"
 

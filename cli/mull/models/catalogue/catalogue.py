@@ -7,13 +7,12 @@ for unknown keys too. No network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from mull.dataclass import dataclass
-from mull.errors import MullError
 from mull.fs import ownership
 from mull.fs.text import read_utf8, reason
 from mull.fs.toml_text import loads
@@ -27,6 +26,7 @@ from mull.models.catalogue.entry import (
     ReasoningKind,
 )
 from mull.models.catalogue.parsed import parsed_once
+from mull.models.catalogue.table import CatalogueError, Table
 from mull.models.memory.kv_size import KvLayers
 from mull.settings import Sampling
 from mull.suggest import nearest
@@ -35,16 +35,6 @@ _LONGEST = 4 << 20  # bytes; the bundled one has a fortieth of that
 FORMAT = 1  # of the file; a catalogue with a higher one needs a newer mull
 FETCHED = "catalogue.toml"  # in the config folder: a whole catalogue, from --refresh
 OWN = "models.toml"  # in the config folder: the user's entries and overrides
-
-T = TypeVar("T")
-_WORDS: Mapping[type, str] = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "a table",
-}
 
 __all__ = [
     "Catalogue",
@@ -57,41 +47,47 @@ __all__ = [
 ]
 
 
-class CatalogueError(MullError):
-    """A catalogue file that cannot be read, with the place in it."""
-
-    def __init__(self, where: str, problem: str) -> None:
-        super().__init__(
-            "invalid_catalogue",
-            f"{where}: {problem}.",
-            "Correct the file; docs/models.md describes its keys.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All entries, in the order of the file. `notices` are for the user."""
+    """All entries, in the order of the file. `notices` are for the user.
 
-    entries: tuple[CatalogueEntry, ...]
+    `tables` were checked before. An entry is made of its table when it is first used: a question needs one of sixty.
+    """
+
+    tables: Sequence[Mapping[str, Any]]
     updated: str = ""
     notices: tuple[str, ...] = ()
-    _index: Mapping[str, CatalogueEntry] = field(init=False, repr=False, compare=False)
+    _numbers: Mapping[str, int] = field(init=False, repr=False, compare=False)  # of names and aliases
+    _made: dict[int, CatalogueEntry] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        index = {alias: entry for entry in self.entries for alias in entry.aliases}
-        index.update({entry.name: entry for entry in self.entries})
-        object.__setattr__(self, "_index", index)
+        named = list(enumerate(self.tables))
+        numbers = {alias: number for number, table in named for alias in table.get("aliases", ())}
+        numbers.update((str(table.get("name")), number) for number, table in named)
+        object.__setattr__(self, "_numbers", numbers)
+
+    @property
+    def entries(self) -> tuple[CatalogueEntry, ...]:
+        """All of them, in the order of the file."""
+        return tuple(map(self._entry, range(len(self.tables))))
 
     def find(self, name: str) -> CatalogueEntry | None:
         """The entry of that name or alias, in any case."""
-        return self._index.get(name.strip().lower())
+        number = self._numbers.get(name.strip().lower())
+        return None if number is None else self._entry(number)
 
     def nearest(self, name: str) -> list[str]:
         """Up to three similar names, best first; never an alias."""
         wanted = name.strip().lower()
-        near = nearest(wanted, self._index, count=6)
-        near += [known for known in self._index if len(wanted) > 2 and wanted in known]
-        return list(dict.fromkeys(self._index[known].name for known in near))[:3]
+        near = nearest(wanted, self._numbers, count=6)
+        near += [known for known in self._numbers if len(wanted) > 2 and wanted in known]
+        return list(dict.fromkeys(self._entry(self._numbers[known]).name for known in near))[:3]
+
+    def _entry(self, number: int) -> CatalogueEntry:
+        if number not in self._made:
+            table = self.tables[number]
+            self._made[number] = _entry(Table(table, f"model {table.get('name')!r}"))
+        return self._made[number]
 
 
 def bundled_path() -> Path:
@@ -111,26 +107,26 @@ def load_catalogue(config_dir: Path | None) -> Catalogue:
 
     A damaged fetched catalogue is ignored with a notice; a mistake in the user's own file raises CatalogueError.
     """
-    tables, updated = parsed_once(bundled_path(), _read)
-    entries = dict(parse_entries(tables, "models.toml"))
+    tables, updated = parsed_once(bundled_path(), _read)  # the tests check it
     notices: list[str] = []
     if config_dir is not None and any(ownership.weakness(config_dir / name) for name in (FETCHED, OWN)):
         config_dir = None  # others could have written it: an entry names what is downloaded
     if config_dir is not None and (config_dir / FETCHED).is_file():
         try:
             newer, its_date = _read(config_dir / FETCHED)
-            fetched = dict(parse_entries(newer, str(config_dir / FETCHED)))
+            check(newer, str(config_dir / FETCHED))
         except CatalogueError as error:
             notices.append(f"The fetched catalogue is ignored. {error.message}")
         else:
             if its_date >= updated:
-                tables, entries, updated = newer, fetched, its_date
+                tables, updated = newer, its_date
     if config_dir is not None and (config_dir / OWN).is_file():
         own, _ = _read(config_dir / OWN)
         known = {str(table.get("name", "")): table for table in tables}
         merged = [_over(table, known.get(str(table.get("name", "")), {})) for table in own]
-        entries.update(parse_entries(merged, str(config_dir / OWN)))
-    return Catalogue(tuple(entries.values()), updated, tuple(notices))
+        check(merged, str(config_dir / OWN))
+        tables = list({**known, **{table["name"]: table for table in merged}}.values())
+    return Catalogue(tables, updated, tuple(notices))
 
 
 def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
@@ -151,18 +147,17 @@ def parse_text(text: str, where: str) -> tuple[list[dict[str, Any]], str]:
     return tables, str(data.get("updated", ""))
 
 
-def parse_entries(tables: list[dict[str, Any]], where: str) -> Iterator[tuple[str, CatalogueEntry]]:
-    """(name, entry) of every table. Raises CatalogueError at the first mistake, or at a duplicate name."""
+def check(tables: list[dict[str, Any]], where: str) -> None:
+    """Raises CatalogueError at the first mistake in these tables, or at a name that is used twice."""
     seen: set[str] = set()
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         place = f"{where}, model {name!r}" if isinstance(name, str) else f"{where}, model {number}"
-        entry = _entry(_Table(table, place))
+        entry = _entry(Table(table, place))
         for known in (entry.name, *entry.aliases):
             if known in seen:
                 raise CatalogueError(place, f"the name {known!r} is used twice")
             seen.add(known)
-        yield entry.name, entry
 
 
 def _over(own: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,55 +177,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     return parse_text(text, str(path))
 
 
-class _Table:
-    """A TOML table that validates its keys: `done` raises CatalogueError for those that nothing has read."""
-
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self._values = dict(values)
-        self.where = where
-
-    def take(self, key: str, kind: type[T], default: T) -> T:
-        value = self._values.pop(key, default)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return kind(value)  # type: ignore[call-arg]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise CatalogueError(self.where, f"{key!r} has to be {_WORDS[kind]}")
-        return value
-
-    def optional(self, key: str, kind: type[T]) -> T | None:
-        return self.take(key, kind, kind()) if key in self._values else None
-
-    def need(self, key: str, kind: type[T]) -> T:
-        if key not in self._values:
-            raise CatalogueError(self.where, f"{key!r} is missing")
-        return self.take(key, kind, kind())
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values: list[Any] = self.take(key, list, [])
-        if not all(isinstance(value, str) for value in values):
-            raise CatalogueError(self.where, f"{key!r} has to be a list of strings")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict, {}), f"{self.where}, {key}")
-
-    def tables(self, key: str) -> list[_Table]:
-        values: list[Any] = self.take(key, list, [])
-        if not all(isinstance(value, dict) for value in values):
-            raise CatalogueError(self.where, f"{key!r} has to be a list of tables")
-        return [_Table(value, f"{self.where}, {key} {i}") for i, value in enumerate(values, 1)]
-
-    def rest(self) -> dict[str, Any]:
-        rest, self._values = self._values, {}
-        return rest
-
-    def done(self, value: T) -> T:
-        if self._values:
-            raise CatalogueError(self.where, f"unknown key {min(self._values)!r}")
-        return value
-
-
-def _entry(table: _Table) -> CatalogueEntry:
+def _entry(table: Table) -> CatalogueEntry:
     name = table.need("name", str)
     aliases = table.strings("aliases")
     for known in (name, *aliases):
@@ -274,7 +221,7 @@ def _entry(table: _Table) -> CatalogueEntry:
     )
 
 
-def _file(table: _Table) -> CatalogueFile:
+def _file(table: Table) -> CatalogueFile:
     exact, rounded = table.optional("bytes", int), table.optional("gb", float)
     names = table.strings("names") or (table.need("name", str),)
     if any(name.startswith("/") or ".." in name.split("/") or "\\" in name for name in names):
@@ -294,13 +241,13 @@ def _file(table: _Table) -> CatalogueFile:
     )
 
 
-def _licence(table: _Table) -> Licence:
+def _licence(table: Table) -> Licence:
     return table.done(
         Licence(table.need("spdx", str), table.take("permissive", bool, False), table.take("asks", str, ""))
     )
 
 
-def _reasoning(table: _Table) -> ReasoningFacts:
+def _reasoning(table: Table) -> ReasoningFacts:
     kind = table.need("kind", str)
     kinds: tuple[ReasoningKind, ...] = ("none", "always", "switchable")
     known = next((one for one in kinds if one == kind), None)
@@ -313,24 +260,24 @@ def _reasoning(table: _Table) -> ReasoningFacts:
     )
 
 
-def _sampling(table: _Table) -> Sampling | None:
+def _sampling(table: Table) -> Sampling | None:
     values = table.rest()
     if not values:
         return None
     kinds = {"temperature": float, "top_p": float, "top_k": int, "min_p": float}
     kinds |= {"presence_penalty": float, "frequency_penalty": float, "repeat_penalty": float}
-    checked = _Table(values, table.where)
+    checked = Table(values, table.where)
     return checked.done(Sampling(**{key: checked.optional(key, kind) for key, kind in kinds.items()}))
 
 
-def _benchmark(table: _Table) -> Benchmark:
+def _benchmark(table: Table) -> Benchmark:
     scores = table.take("scores", dict, {})
     if not scores or not all(isinstance(v, int | float) for v in scores.values()):
         raise CatalogueError(table.where, "'scores' has to be a table of numbers")
     return table.done(Benchmark(table.need("at", str), scores, table.take("second_hand", bool, False)))
 
 
-def _shape(table: _Table) -> ModelShape | None:
+def _shape(table: Table) -> ModelShape | None:
     layers = table.optional("layers", int)
     if layers is None:
         return table.done(None)
@@ -344,7 +291,7 @@ def _shape(table: _Table) -> ModelShape | None:
     return table.done(ModelShape(layers, groups, state, experts[0], experts[1]))
 
 
-def _kv_group(table: _Table) -> KvLayers:
+def _kv_group(table: Table) -> KvLayers:
     layers, row = table.need("layers", int), table.need("heads", int) * table.need("head_dim", int)
     values = row if table.take("values", bool, True) else 0
     return table.done(KvLayers(layers, row, values, table.optional("window", int)))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from mull.errors import MullError
 from mull.fs.atomic import write_atomic
 from mull.fs.paths import private_dir
-from mull.models.catalogue.catalogue import FETCHED, bundled_date, parse_entries, parse_text
+from mull.models.catalogue.catalogue import FETCHED, bundled_date, check, parse_text
 
 LARGEST = 4 << 20  # bytes; the catalogue has a fortieth of that
 _SECONDS = 20.0
@@ -34,7 +34,8 @@ def refresh(source: str, config_dir: Path) -> tuple[int, str]:
             "invalid_catalogue", f"{source} is not a text file.", "Give the address of a models.toml."
         ) from error
     tables, updated = parse_text(text, source)
-    count = sum(1 for _ in parse_entries(tables, source))
+    check(tables, source)
+    count = len(tables)
     ours = bundled_date()
     if count and updated < ours:
         age = f"is dated {updated}" if updated else "has no date"
