@@ -330,6 +330,15 @@ def test_posix_only_modules_are_not_imported_at_module_level() -> None:
     assert not [path for path in modules() if posix.search(path.read_text(encoding="utf-8"))]
 
 
+def test_frozen_classes_with_slots_are_made_the_quick_way() -> None:
+    """`mull.dataclass` makes them in a third of the time that the standard library's decorator takes."""
+    librarys = re.compile(r"^from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass", re.MULTILINE)
+    sources = {path: path.read_text(encoding="utf-8") for path in modules() if path.name != "dataclass.py"}
+    frozen = {path: text for path, text in sources.items() if "dataclass(frozen=True, slots=True)" in text}
+    assert frozen
+    assert not [path for path, text in frozen.items() if librarys.search(text)]
+
+
 def test_public_files_name_no_path_of_a_machine() -> None:
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     machine = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/")
