@@ -33,6 +33,8 @@ BACKEND ?=
 LLAMA  := PYTHONPATH=cli $(BIN)/python -m llama_build --python $(BIN)/python --backend "$(BACKEND)"
 # Most tests wait for other processes: two cores are busy with four at a time.
 JOBS   ?= 4
+# A busy machine may stop a program for longer than a test waits: one more try, and the run's end names the test.
+RERUN  := --reruns 1 -r fER
 RULES  := tests/test_structure.py tests/test_error_codes.py tests/test_language.py tests/test_docs_links.py
 
 .PHONY: setup try test fast test-vulkan check docs screens site bench bench-peers benchmarks fuzz coverage lowest lock clean
@@ -55,7 +57,7 @@ try: setup
 
 test: setup
 	@$(BIN)/python -m tests.real
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(RERUN)
 
 test-vulkan: setup
 	@MULL_TEST_VULKAN=1 $(BIN)/python -m pytest tests/vulkan
