@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from hypothesis import given
+from hypothesis import strategies as st
 
-from mull.api.chunks import Completion
+from mull.api.chunks import Completion, encode
 from mull.api.errors import exact_error, read_exact_error
 from mull.api.events import EventReader
 from mull.api.request import ChatRequest, read_request, request_body
 from mull.errors import MullError
-from mull.events import Done, Event
+from mull.events import AnswerDelta, Done, Event, ThinkingDelta
 from mull.messages import Message
 from mull.settings import Sampling, TurnSettings
 from tests.api import strategies
@@ -78,6 +79,21 @@ def test_the_standard_fields_have_the_whole_text(events: list[Event]) -> None:
         assert chunks[-2]["choices"][0]["finish_reason"] in {"stop", "length"}
         assert chunks[-1]["choices"] == []
         assert chunks[-1]["usage"]["completion_tokens"] == done.usage.thinking + done.usage.answer
+
+
+@given(strategies.streams(), st.booleans(), st.sampled_from(["deepseek", "none"]))
+def test_the_short_way_to_a_chunk_of_text_makes_the_same_chunk(
+    events: list[Event], extended: bool, reasoning_format: str
+) -> None:
+    completion = Completion("id", 1, "m", asked(extended=extended, reasoning_format=reasoning_format))
+    for event in events:
+        short = completion.text_chunk(event)
+        chunks = [encode(chunk) for chunk in completion.chunks(event)]
+        assert short in {"", *chunks}
+        assert not short or len(chunks) == 1
+    texts = [event for event in events if isinstance(event, AnswerDelta | ThinkingDelta) and event.tokens]
+    usual = not extended and reasoning_format == "deepseek"
+    assert [bool(completion.text_chunk(event)) for event in texts[1:]] == [usual for _ in texts[1:]]
 
 
 @given(strategies.ERROR)

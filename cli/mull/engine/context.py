@@ -193,7 +193,8 @@ class Context:
         decode."""
         import numpy as np
 
-        return np.ctypeslib.as_array(self.logits_pointer(row), shape=(n_vocab,))
+        place = ctypes.addressof(self.logits_pointer(row).contents)
+        return np.frombuffer(memoryview((ctypes.c_float * n_vocab).from_address(place)), np.float32)
 
     def logits_pointer(self, row: int) -> Any:
         """The same as a ctypes pointer, without numpy."""

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from mull.api.chunks import encode
 from mull.api.errors import InvalidRequest, error_object, status_of
 from mull.api.formats import FIELDS
 from mull.api.request import ChatRequest, read_request
@@ -19,8 +20,6 @@ from mull.server.limits import BODY_SECONDS, MOST_BODY
 
 _SLOW = 32_768  # bytes from which parsing is left to another thread
 _COMPILES = tuple(f'"{name}"'.encode() for name in FIELDS)  # as is what makes a grammar
-
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Json(Response):

@@ -17,10 +17,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mull.api.chunks import Completion
+from mull.api.chunks import Completion, encode
 from mull.errors import MullError
 from mull.events import Done, Event, Loading, Notice
-from mull.server.bodies import Json, encode, failure, read_chat_request
+from mull.server.bodies import Json, failure, read_chat_request
 from mull.server.limits import PING_SECONDS, REQUEST_SECONDS, WRITE_SECONDS
 from mull.server.pending_turn import STOPPING, TIMED_OUT, PendingTurn
 from mull.server.protocol import LimitedProtocol
@@ -149,6 +149,8 @@ class _Answer(Response):
     def _lines(self, event: Event | MullError) -> list[bytes]:
         if isinstance(event, MullError):
             return [_line(self._completion.failure(event))]
+        if text := self._completion.text_chunk(event):
+            return [_data(text)]
         lines = [_line(chunk) for chunk in self._completion.chunks(event)]
         if isinstance(event, Done) and _failed(event) is None:
             lines.append(_DONE)
@@ -156,7 +158,11 @@ class _Answer(Response):
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return f"data: {encode(value)}\n\n".encode()
+    return _data(encode(value))
+
+
+def _data(value: str) -> bytes:
+    return f"data: {value}\n\n".encode()
 
 
 def _failed(done: Done) -> MullError | None:
