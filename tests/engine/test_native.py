@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from mull.engine import threads
 from mull.engine.native import devices, library
+from mull.engine.native.heap import state_buffer
 from mull.engine.native.log import Log
 from tests.model_files.scripted import write_scripted
 
@@ -203,3 +205,13 @@ def test_container_quotas(quota: str, count: int, tmp_path: Path, monkeypatch: p
     (tmp_path / "cpu.max").write_text(quota, encoding="ascii")
     monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
     assert threads._quota() == count
+
+
+@pytest.mark.parametrize("size", [0, 1000, (2 << 20) - 1, 2 << 20, (4 << 20) + 5])
+def test_the_memory_of_a_state_is_as_long_as_asked_for_and_stays(size: int) -> None:
+    first, second = state_buffer(size), state_buffer(size)
+    assert (len(first), not any(bytes(first))) == (size, True)
+    first[:] = bytes([7]) * size
+    gc.collect()
+    assert bytes(first) == bytes([7]) * size
+    assert not any(bytes(second))

@@ -94,6 +94,16 @@ def test_the_states_are_the_same_bit_by_bit(start: Start, tmp_path: Path, kind: 
     assert bits[0] == bits[1]
 
 
+def test_a_state_of_more_than_a_huge_page(start: Start, state_store: StateStore, tmp_path: Path) -> None:
+    path, long = write("quantized", tmp_path / "model.gguf"), FILE * 5
+    ask(start(path, state_store=state_store), [*long, 9, 8], checkpoints=[len(long)])
+    (entry,) = state_store.entries()
+    again = ask(start(path, state_store=state_store), [*long, 100, 101], checkpoints=[len(long)])
+    plain = run(start(path), [*long, 100, 101], checkpoints=[len(long)], max_tokens=20)
+    assert entry.size > 2 << 20
+    assert (again.cached, again.tokens) == (len(long), plain.tokens)
+
+
 @KINDS
 def test_another_process_continues_a_conversation_from_the_cache(
     start: Start, state_store: StateStore, tmp_path: Path, kind: str

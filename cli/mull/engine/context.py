@@ -21,6 +21,7 @@ from mull.engine.generative import not_generative
 from mull.engine.interruptible import FATAL, DecodeThread, Interrupt, StopWatch
 from mull.engine.model import Model
 from mull.engine.native import library, nextn
+from mull.engine.native.heap import state_buffer
 from mull.engine.native.memory_errors import lacking
 from mull.errors import EngineError
 from mull.fs import trace
@@ -207,7 +208,7 @@ class Context:
     def save(self, seq: int) -> Any | None:
         """One sequence's state as bytes (a ctypes array), None when it cannot be saved."""
         size = self._llama.llama_state_seq_get_size(self.handle, seq)
-        data = (ctypes.c_uint8 * size)()
+        data = state_buffer(size)
         return (
             data if self._llama.llama_state_seq_get_data(self.handle, data, size, seq) == size > 0 else None
         )
