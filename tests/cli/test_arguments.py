@@ -170,3 +170,17 @@ def test_files_may_have_any_name(mull: Run, thinker: Path, tmp_path: Path) -> No
     done = mull("-m", f"./{LATIN}.gguf", "-f", LATIN, "-o", f"{LATIN}.out", "hi")
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / f"{LATIN}.out").read_text() == "Forty-two.\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--temperature", "hot", "'hot' is not a number"),
+        ("--top-k", "1.5", "'1.5' is not a whole number"),
+        ("--top-p", "nan", "nan is not in the range 0<=x<=1"),
+    ],
+)
+def test_a_wrong_number_is_named_in_plain_words(mull: Run, flag: str, value: str, said: str) -> None:
+    done = mull(flag, value, "hi")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert said in done.stderr.decode().splitlines()[0]

@@ -97,6 +97,7 @@ def test_what_is_no_text_is_skipped_by_name(tree: Tree, tmp_path: Path) -> None:
     os.mkfifo("d/pipe")
     Path("d/loop").symlink_to("../d")
     Path("d/gone").symlink_to("nowhere")
+    Path("d/z-long").symlink_to("x" * 300)  # no file system has such a name: it cannot be asked about
     Path("d/out").symlink_to("../outside.txt")
     Path("d/same").symlink_to("inner/b.txt")
     read = read_text_files("d")
@@ -111,6 +112,7 @@ def test_what_is_no_text_is_skipped_by_name(tree: Tree, tmp_path: Path) -> None:
         assert part in said
     assert "d/out (a link that leads elsewhere)" in said
     assert "d/gone" in said
+    assert ("d/z-long", "cannot be read") in [(one.path, one.why) for one in read.skipped]
 
 
 def test_a_name_with_pattern_characters_is_that_file(

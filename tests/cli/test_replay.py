@@ -18,6 +18,7 @@ from tests.endpoints.dialects import read_dialect
 from tests.endpoints.scripted_server import Server, serve
 from tests.model_files.lora import write_lora
 from tests.model_files.random_model import TINY, cached
+from tests.model_files.scripted import write_scripted
 from tests.modes import both_modes
 
 if sys.platform != "win32":
@@ -130,6 +131,27 @@ def test_what_has_changed_is_named(mull: Run, thinker: Path, edit: Edit) -> None
     assert "Changed since: template, 000000000000 → " in out
     assert "Changed since: prompt, 1 token → " in out
     assert "Changed since: llama.cpp library or processor, 111111111111 → " in out
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("some-1b.Q8_0.gguf", "Q8_0 is another quantization than Q4_K_M: with the same seed the answer may"),
+        ("other-1b.Q8_0.gguf", "Other weights give another answer as a rule, with the same seed too."),
+    ],
+)
+def test_other_weights_are_named_with_what_to_expect(
+    mull: Run, tmp_path: Path, other: str, said: str
+) -> None:
+    first = write_scripted(tmp_path / "Some-1B-Q4_K_M.gguf", ["42", " and"], name="some")
+    second = write_scripted(tmp_path / other, ["42", " or"], name="some")
+    mull("-m", first, "--session", "s", "hi")
+    code, out, _ = replayed(mull, "s", "-m", second)
+    assert code == 1
+    assert f"Changed since: model file, Some-1B-Q4_K_M.gguf → {other}." in out
+    assert said in out
+    found = json.loads(mull("sessions", "replay", "s", "-m", second, "--json").stdout)
+    assert any(caveat.startswith(said) for caveat in found["caveats"])
 
 
 def test_a_model_that_is_gone_or_has_changed(mull: Run, thinker: Path, tmp_path: Path) -> None:

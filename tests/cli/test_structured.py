@@ -218,6 +218,8 @@ def test_the_answer_is_printed_bare(
         (["--lark", "g.lark"], "line 2: unknown name"),
         (["--lark", "b.lark"], "line 2: \\b, a word boundary, is not supported."),
         (["--lark", "missing.lark"], "cannot be read"),
+        (["--grammar", "g.lark"], "llama.cpp's notation; --lark takes Lark's."),
+        (["--lark", "g.gbnf"], "as llguidance reads it; --grammar takes GBNF."),
         (["--choice", "a,b", "--regex", "a"], "--regex and --choice contradict"),
         (["--lark", "g.lark", "--schema", "a"], "--schema and --lark contradict"),
         (["--format", "json", "--choice", "a"], "--choice and --format json contradict"),
@@ -227,6 +229,7 @@ def test_what_cannot_be_used_is_refused_before_a_model_is_loaded(
     mull: Run, tmp_path: Path, flags: list[str], named: str
 ) -> None:
     (tmp_path / "g.lark").write_text('start: "a" | other\nother: nothing\n')
+    (tmp_path / "g.gbnf").write_text('root ::= "a"\n')
     (tmp_path / "b.lark").write_text("start: WORD\nWORD: /\\ba/\n")
     done = mull("-m", tmp_path / "no-model.gguf", *flags, "hi")
     assert done.returncode == (1 if "missing.lark" in flags else 2)

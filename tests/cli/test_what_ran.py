@@ -120,3 +120,11 @@ def test_a_long_system_prompt_is_recorded_as_its_digest(mull: Run, thinker: Path
     sent = turns(mull, "s")[0]["ran"]["sent"]
     assert set(sent) == {"system_digest"}
     assert len(sent["system_digest"]) == 32
+
+
+def test_why_an_answer_is_incomplete_is_shown(mull: Run, thinker: Path) -> None:
+    """At a limit it was not stopped by anyone."""
+    mull("-m", thinker, "--session", "s", "--no-reason", "--max-tokens", "1", "hi")
+    mull("-m", thinker, "--session", "t", "--max-tokens", "2", "hi")
+    assert mull("sessions", "show", "s").stdout.endswith(b"42\n(cut off at a limit)\n")
+    assert mull("sessions", "show", "t").stdout.endswith(b"(thought, but gave no answer)\n")

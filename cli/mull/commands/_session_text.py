@@ -86,6 +86,8 @@ def print_session(
 
     `details`: what answered each turn, enough to repeat it.
     """
+    from mull.store.export import ending
+
     style, write = streams.stdout_style, streams.stdout.write
     write(style(_safe(streams, one_line(session.title)), "bold") + "\n")
     about = f"session {session.id} · {one_line(session.model)} · {both(session.updated)}"
@@ -99,7 +101,7 @@ def print_session(
             write("\n" + "".join(f"{line}\n" for line in _thoughts(turn.thinking, streams)))
         write("\n" + "".join(f"{line}\n" for line in _drawn(turn.answer, streams)))
         if turn.partial:
-            write(style("(stopped)", "muted") + "\n")
+            write(style(f"({ending(turn)})", "muted") + "\n")
         if details:
             write("\n" + "".join(f"{line}\n" for line in _details(turn, number, streams)))
 

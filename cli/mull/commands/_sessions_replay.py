@@ -173,13 +173,28 @@ def _file_changes(turn: TurnRecord, resolved: Resolved, *, named: bool, caveats:
             caveats.append(f"Whether {path.name} is the file that answered was not recorded.")
         elif not same:
             found.append(Change("model file", _file_name(old), path.name if path is not None else "none"))
-    if found and not named:
+    if found and named:
+        caveats.append(_of_other_weights(found[0].then, resolved.path.name))
+    elif found:
         raise MullError(
             "replay_model_changed",
             f"The file of {resolved.name} is no longer the one that answered: its content has changed.",
             f"To use it all the same, name it: -m {resolved.name}",
         )
     return found
+
+
+def _of_other_weights(then: str, now: str) -> str:
+    """What to expect of another file than the one that answered; given the files' names."""
+    from mull.models.naming.filenames import quantization, same_quant, without_quant
+
+    old, new = quantization(then), quantization(now)
+    if old and new and without_quant(then) == without_quant(now) and not same_quant(old, new):
+        return (
+            f"{new} is another quantization than {old}: with the same seed the answer may begin alike, "
+            "and then differs as a rule."
+        )
+    return "Other weights give another answer as a rule, with the same seed too."
 
 
 def _adapter_changes(turn: TurnRecord) -> Iterator[Change]:

@@ -11,12 +11,23 @@ from mull.commands._lone_word import ELSEWHERE
 from mull.errors import UsageError
 from mull.terminal.console.sanitize import one_line
 
+_KINDS = {
+    "is not a valid int range": "is not a whole number",
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float range": "is not a number",
+    "is not a valid float": "is not a number",
+}
+"""Click's names of types, and what a reader calls them."""
 _LONGEST_SHOWN = 60  # characters of a prompt that was taken for an option
 
 
 def usage_error(usage: Any, words: Sequence[str]) -> UsageError:
     """A faulty command line. A prompt that begins with a dash looks like an option: then the hint names `--`."""
     message, hint = usage.format_message().rstrip("."), _help_line(usage)
+    for ending, plain in _KINDS.items():
+        if message.endswith(ending):
+            message = message.removesuffix(ending) + plain
     name = getattr(usage, "option_name", None)
     found = next((word for word in words if name and word.startswith(name)), "")
     if name and (any(map(str.isspace, found)) or found[1:2].isdigit()):

@@ -140,17 +140,17 @@ def _walk(base: Path, pattern: Sequence[str], skipped: list[Skipped], name: str)
 
 def _unfit(path: Path, top: Path) -> str:
     """Why a file is not read as a whole: a link that leads elsewhere, or its first bytes; empty if it is read."""
-    if path.is_symlink():
-        if path.is_dir():
-            return "a link to a folder"
-        if not Path(os.path.realpath(path)).is_relative_to(top):
-            return "a link that leads elsewhere"
-    if not path.is_file():
-        return "not a regular file"
     try:
+        if path.is_symlink():
+            if path.is_dir():
+                return "a link to a folder"
+            if not Path(os.path.realpath(path)).is_relative_to(top):
+                return "a link that leads elsewhere"
+        if not path.is_file():
+            return "not a regular file"
         with path.open("rb") as file:
             return "not text" if b"\0" in file.read(_SNIFFED) else ""
-    except OSError:
+    except OSError:  # also of what it is, in a folder that may be listed and not entered
         return "cannot be read"
 
 

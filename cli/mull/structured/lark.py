@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mull.structured.compiling import GrammarFault, checked, from_lark
-from mull.structured.grammar_error import GrammarError
+from mull.structured.grammar_error import LARK, GrammarError
 
 _MOST = 200_000  # characters
 _DEEPEST = (
@@ -27,7 +27,7 @@ def grammar(text: str) -> str:
     try:
         return compiled(text)
     except GrammarFault as fault:
-        raise GrammarError(fault.line, str(fault), "Lark's notation, as llguidance reads it") from fault
+        raise GrammarError(fault.line, str(fault), LARK) from fault
 
 
 def compiled(text: str) -> str:

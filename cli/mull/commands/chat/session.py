@@ -111,8 +111,10 @@ class Chat:
                 self.show(iter([AnswerDelta(turn.answer, turn.usage.answer), _done(turn)]), TurnControl())
             )
         elif turn.partial:
+            from mull.store.export import ending
+
             self.blank_line()
-            self.note("(stopped)")
+            self.note(f"({ending(turn)})")
 
     def show(self, events: Iterator[Event], control: TurnControl, shown: int = 0) -> Done:
         """Draw a turn as it comes; `shown`: see `ViewOptions`. Raises what the turn raises, and `keys.Leave`."""
