@@ -49,7 +49,10 @@ def test_the_report_the_plot_and_the_card_of_a_run(
     assert page.folded.count("Forty-two.") >= 3
     card = (tmp_path / "c.md").read_text(encoding="utf-8")
     assert "| 2/3 |" in card
-    assert str(tmp_path) not in card
+    for folder in (tmp_path, thinker.parent):
+        assert str(folder) not in card
+        assert str(folder) not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f"Reference: {thinker.name}" in card
     assert mull("eval", "--resume", "--report", "r.svg").returncode == 0
     assert "<svg" in (tmp_path / "r.svg").read_text(encoding="utf-8")
 
@@ -85,6 +88,14 @@ def test_a_png_without_matplotlib_names_the_extra(
     done = mull("eval", questions, "-m", thinker, "--report", "r.png")
     assert (done.returncode, done.stdout) == (1, b"")
     assert "pip install 'mull-chat[plots]'" in done.stderr.decode()
+
+
+def test_quiet_leaves_out_the_notices_of_loading(mull: Run, questions: Path, tmp_path: Path) -> None:
+    bare = write_scripted(tmp_path / "bare.gguf", ["42"], template=None)
+    loud = mull("eval", questions, "-m", bare, "--modes", "off")
+    assert b"The file has no chat template" in loud.stderr
+    quiet = mull("eval", questions, "-m", bare, "--modes", "off", "-q")
+    assert (quiet.returncode, quiet.stderr) == (0, b"")
 
 
 def test_a_model_beside_its_base(

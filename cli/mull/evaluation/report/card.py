@@ -15,7 +15,7 @@ from typing import Any
 
 from mull.evaluation.records import AnswerRecord, ModelRecord, RunRecord
 from mull.evaluation.report.contents import CAUTION, Contents
-from mull.evaluation.report.facts import machine_facts, model_facts, run_facts
+from mull.evaluation.report.facts import base_name, machine_facts, model_facts, run_facts
 from mull.evaluation.report.groups import Group, suites_of
 from mull.evaluation.report.tables import Table, by_suite, results
 from mull.page.document import document, line
@@ -113,7 +113,7 @@ def card_data(contents: Contents) -> dict[str, Any]:
     run = asdict(contents.run)
     run["models"] = [_model(model) for model in contents.run.models]
     run["command"] = _words(contents.run)
-    run["file"] = run["file"] and _base_name(run["file"])
+    run["file"] = run["file"] and base_name(run["file"])
     return {
         "format": FORMAT,
         "v": VERSION,
@@ -137,7 +137,7 @@ def command_text(run: RunRecord) -> str:
 
 
 def _words(run: RunRecord) -> list[str]:
-    return [_base_name(str(word)) for word in run.command]
+    return [base_name(str(word)) for word in run.command]
 
 
 def _model(model: ModelRecord) -> dict[str, Any]:
@@ -147,22 +147,15 @@ def _model(model: ModelRecord) -> dict[str, Any]:
     if isinstance(files := identity.get("files"), list):
         identity["files"] = [_file(file) for file in files if isinstance(file, dict)]
     found["identity"] = identity
-    found["reference"] = _base_name(model.reference)
+    found["reference"] = base_name(model.reference)
     if "reference" in identity:
-        identity["reference"] = _base_name(str(identity["reference"]))
+        identity["reference"] = base_name(str(identity["reference"]))
     return found
 
 
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: file[name] for name in ("bytes", "sha256", "samples") if name in file}
-    return {"name": _base_name(str(file.get("path", ""))), **known}
-
-
-def _base_name(reference: str) -> str:
-    """The last part of a path; other references, such as `owner/repo:Q4`, as they are."""
-    if re.match(r"[/~.\\]|[A-Za-z]:[\\/]", reference):
-        return reference.replace("\\", "/").rpartition("/")[2]
-    return reference
+    return {"name": base_name(str(file.get("path", ""))), **known}
 
 
 def _counts(group: Group) -> dict[str, Any]:

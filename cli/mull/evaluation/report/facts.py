@@ -6,6 +6,7 @@ In: a run's record. Out: pairs of text. A value that is not known is left out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -65,7 +66,7 @@ def sampling_of(run: RunRecord, model: str, mode: str) -> str:
 
 def model_facts(run: RunRecord, model: ModelRecord) -> Pairs:
     """The files with their digests, licence, base, context, sampling."""
-    pairs = [("Reference", model.reference)]
+    pairs = [("Reference", base_name(model.reference))]
     for file in files_of(model):
         size = f"{file['bytes']:,} bytes" if isinstance(file.get("bytes"), int) else ""
         digest = next(
@@ -105,3 +106,10 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value))
     return json.dumps(value, ensure_ascii=False)
+
+
+def base_name(reference: str) -> str:
+    """The last part of a path; other references, such as `owner/repo:Q4`, as they are."""
+    if re.match(r"[/~.\\]|[A-Za-z]:[\\/]", reference):
+        return reference.replace("\\", "/").rpartition("/")[2]
+    return reference

@@ -11,7 +11,7 @@ from mull.evaluation.report.svg import svg_style
 _GOOD, _BAD = {"light": "#147234", "dark": "#45b76b"}, {"light": "#c1211c", "dark": "#f4807c"}
 
 _RULES = """
-body { max-width: 60rem; }
+body { max-width: 68rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.2rem 0 .5rem; scroll-margin-top: 1rem; }
 h3 { scroll-margin-top: 1rem; }
 nav ul { list-style: none; padding: 0; margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .3rem .9rem; }
@@ -19,7 +19,7 @@ nav li { margin: 0; }
 figure { margin: 1rem 0; }
 svg.plot { display: block; width: 100%; max-width: 40rem; height: auto; }
 td { white-space: nowrap; } th { vertical-align: bottom; }
-td.wide { white-space: normal; min-width: 14rem; }
+td.wide { white-space: normal; min-width: 7rem; }
 .key { font-weight: 600; }
 .yes { color: var(--good); } .no { color: var(--bad); } .unclear { color: var(--dim); }
 .verdict { font-weight: 600; white-space: nowrap; }
@@ -32,7 +32,8 @@ td.wide { white-space: normal; min-width: 14rem; }
 main:has(.suite:target) .suite:not(:target), main:has(#wrong:target) .item.all-right { display: none; }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .75rem 0; }
 dl.facts dt { color: var(--dim); } dl.facts dd { margin: 0; }
-@media (max-width: 480px) { dl.facts { display: block; } dl.facts dd { margin: 0 0 .4rem; } }
+@media (max-width: 480px) {
+  td:not(.right) { white-space: normal; } dl.facts { display: block; } dl.facts dd { margin: 0 0 .4rem; } }
 @media print {
   .item { break-inside: avoid-page; } nav { display: none; } td, th { white-space: normal; }
   svg.plot { max-width: 12cm; } table { font-size: 8pt; } td, th { padding: .2rem .25rem; }

@@ -32,12 +32,16 @@ class ProgressLine:
         self._next = 0.0
 
     def show_loading(self, events: Iterable[Event]) -> None:
-        """Show the events of a load; notices stay on the screen. Raises what loading raises, without the line."""
+        """Show the events of a load; notices stay on the screen, with `quiet` there are none.
+
+        Raises what loading raises, without the line.
+        """
         try:
             for event in events:
                 if isinstance(event, Notice):
                     self.clear()
-                    self._streams.note(event.text)
+                    if not self._quiet:
+                        self._streams.note(event.text)
                 elif isinstance(event, Loading):
                     percent = f"{int(100 * event.fraction)}%"
                     self._draw(Bar(f"loading {event.model}", event.fraction, 1, [percent]))
