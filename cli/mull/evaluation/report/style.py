@@ -33,7 +33,8 @@ main:has(.suite:target) .suite:not(:target), main:has(#wrong:target) .item.all-r
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .75rem 0; }
 dl.facts dt { color: var(--dim); } dl.facts dd { margin: 0; }
 @media (max-width: 480px) {
-  td:not(.right) { white-space: normal; } dl.facts { display: block; } dl.facts dd { margin: 0 0 .4rem; } }
+  td:not(.right) { white-space: normal; } td.wide { min-width: 14rem; }
+  dl.facts { display: block; } dl.facts dd { margin: 0 0 .4rem; } }
 @media print {
   .item { break-inside: avoid-page; } nav { display: none; } td, th { white-space: normal; }
   svg.plot { max-width: 12cm; } table { font-size: 8pt; } td, th { padding: .2rem .25rem; }
