@@ -276,8 +276,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Left
 
     def _hold(self) -> None:
-        while True:
-            self._pause(PATIENCE)
+        """Until the client leaves, without reading what it sends. Raises _Left then."""
+        leaving = select.poll()
+        leaving.register(
+            self.connection, getattr(select, "POLLRDHUP", 0)
+        )  # Linux's; elsewhere POLLHUP comes anyway
+        leaving.poll()
+        raise _Left
 
     def _peek(self) -> bytes:
         data = b""

@@ -11,6 +11,8 @@ from typing import Self
 
 from tests.terminal.harness import ROOT, TIMEOUT
 
+QUIET = 0.6  # seconds
+
 
 class Tmux:
     """A context manager. `folder` gets the server's socket."""
@@ -26,7 +28,7 @@ class Tmux:
     ) -> None:
         self._tmux = ["tmux", "-u", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         variables = {"PYTHONPATH": str(ROOT / "cli"), "LC_ALL": "C.UTF-8", **(environ or {})}
-        words = ["env", "-u", "TMUX", *(f"{name}={value}" for name, value in variables.items()), *arguments]
+        words = ["env", *(f"{name}={value}" for name, value in variables.items()), *arguments]
         size = ["-x", str(columns), "-y", str(rows)]
         command = f"{shlex.join(words)}; echo '[left]'; sleep 60"
         subprocess.run([*self._tmux, "new-session", "-d", *size, command], check=True, cwd=ROOT)
@@ -42,6 +44,13 @@ class Tmux:
         self._run("send-keys", "-H", *(f"{byte:02x}" for byte in keys.encode()))
 
     def resize(self, columns: int, rows: int = 24) -> None:
+        """Once the program has drawn what it has to draw: nothing has changed for a while (a spinner turns on)."""
+        text, since = self.text, time.monotonic()
+        until = since + 3 * QUIET
+        while time.monotonic() < min(since + QUIET, until):
+            time.sleep(0.02)
+            if (now := self.text) != text:
+                text, since = now, time.monotonic()
         self._run("resize-window", "-x", str(columns), "-y", str(rows))
 
     @property
