@@ -30,7 +30,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w*-]+(?:/[\w.*-]+)+/?|[\w*-]+/|[\w-]+\.(?:py|md|toml)")
 NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?|([a-z_]\w*)\(\)|([A-Z]\w+)")
 FOREIGN = re.compile(
-    r"(sys|pytest|llama_cpp|prompt_toolkit|huggingface_hub|sqlite3|jinja2)(\..*)?|None|MagicMock|MULL_\w+|.*\.(jinja|json)|GGML\w+"
+    r"(sys|pytest|llama_cpp|prompt_toolkit|huggingface_hub|sqlite3|jinja2)(\..*)?|None|MULL_\w+|.*\.(jinja|json)|GGML\w+"
 )
 """Names that are not mull's."""
 

@@ -18,7 +18,7 @@ from mull.engine.adaptive_threads import AdaptiveThreads
 from mull.engine.batch import Batch
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
-from mull.engine.interruptible import FATAL, DecodeThread, Interrupt, StopWatch
+from mull.engine.interruptible import FATAL, Interrupt, JobThread, StopWatch
 from mull.engine.model import Model
 from mull.engine.native import library, nextn
 from mull.engine.native.heap import state_buffer
@@ -144,10 +144,10 @@ class Context:
         self.fatal: str | None = None  # why llama.cpp would have ended the process; nothing works after it
         self._interruptible = big or model.on_gpu
         # For the main thread, and for all threads where a GPU computes.
-        self._thread: DecodeThread | None = None
+        self._thread: JobThread | None = None
         self._watch = StopWatch(self._interrupt)
         if model.on_gpu:
-            self._thread = DecodeThread()
+            self._thread = JobThread()
             self._thread.watch(self._failed)
 
     def decode(self, stopped: Callable[[], bool], *, repeatable: bool = False) -> int:
@@ -181,7 +181,7 @@ class Context:
     def _run(self, stopped: Callable[[], bool]) -> int:
         if self._thread is None and threading.current_thread() is not threading.main_thread():
             return self._watch.run(self._compute, stopped)
-        self._thread = self._thread or DecodeThread()
+        self._thread = self._thread or JobThread()
         return self._thread.run(self._compute, stopped, self._interrupt)
 
     def _compute(self) -> int:

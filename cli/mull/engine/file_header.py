@@ -9,28 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from mull.errors import ModelFileError
+from mull.fs.text import reason
 
 _MAGIC = b"GGUF"
 _SMALLEST = 24  # bytes: magic, version and two counts
 
 
 def check_header(path: Path) -> None:
-    """Check a file without llama.cpp. Raises ModelFileError: missing, a folder, empty, unreadable, truncated, not
-    GGUF."""
+    """Raises ModelFileError, see above."""
     try:
         with path.open("rb") as file:
             head = file.read(_SMALLEST)
     except FileNotFoundError as error:
         raise ModelFileError("model_missing", f"There is no file {path}.", "Check the path.") from error
-    except IsADirectoryError as error:
-        raise ModelFileError(
-            "model_is_folder", f"{path} is a folder, not a model file.", "Give a .gguf file in it."
-        ) from error
     except OSError as error:
-        if path.is_dir():  # Windows reports "permission denied" for a folder
-            raise ModelFileError("model_is_folder", f"{path} is a folder, not a model file.") from error
-        reason = error.strerror or error
-        raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason}.") from error
+        if path.is_dir():  # on Windows the reason would be "permission denied"
+            hint = "Give a .gguf file in it."
+            raise ModelFileError("model_is_folder", f"{path} is a folder, not a model file.", hint) from error
+        raise ModelFileError("model_unreadable", f"{path} cannot be read: {reason(error)}.") from error
     if not head:
         raise ModelFileError("model_empty", f"{path} is empty.", "Download it again.")
     if not head.startswith(_MAGIC):

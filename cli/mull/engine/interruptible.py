@@ -94,7 +94,7 @@ class StopWatch:
                     self._used.set()
 
 
-class DecodeThread:
+class JobThread:
     """One thread that computes while the caller waits in Python, where signals are handled.
 
     Not an executor: two queues cost less per token than a future and its lock, and at exit Python would wait for an
