@@ -21,7 +21,8 @@ if sys.platform == "win32":
 else:
     from tests.terminal.harness import Terminal
 
-ENDLESS = 12_000  # tokens that such a model says at least
+ENDLESS = 100_000  # tokens that such a model says at least: half a minute on a core of its own
+LIMIT = {"MULL_MAX_TOKENS": str(ENDLESS)}  # the default limit ends such an answer within four seconds
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +131,9 @@ def chat(home: dict[str, str]) -> Callable[..., object]:
     ) -> Iterator[ChatTerminal]:
         command = [sys.executable, "-m", "mull", "chat", *arguments]
         command += ["-m", str(model)] if model is not None else []
-        with ChatTerminal(command, columns=columns, rows=rows, environ={**home, **(env or {})}) as terminal:
+        with ChatTerminal(
+            command, columns=columns, rows=rows, environ={**home, **LIMIT, **(env or {})}
+        ) as terminal:
             yield terminal
 
     return open_
