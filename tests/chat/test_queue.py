@@ -73,7 +73,7 @@ def test_a_stop_asks_before_what_waits_is_sent(chat: Chat, endless: Path, kept: 
 
 
 def test_ctrl_d_during_an_answer_leaves_after_it(chat: Chat, endless: Path, kept: Store) -> None:
-    with chat(endless, "--max-tokens", "10000") as terminal:  # seconds, enough to type
+    with chat(endless, "--max-tokens", "20000") as terminal:  # five seconds at least, to type in
         terminal.say("one")
         terminal.wait("m20")
         type_ahead(terminal, "two")
