@@ -5,7 +5,9 @@ first byte of whole processes, with and without one.
 
 The model has random weights, the shape of Qwen3-0.6B and 151,936 tokens; the schema has twenty fields. Texts of at most
 12 characters (three tokens of four are frame, where few tokens are allowed) and unbounded ones, where most are. One
-thread, in CPU time, which other programs on the machine hardly disturb.
+thread, in CPU time, which other programs on the machine hardly disturb. Without speculative decoding: random weights
+repeat themselves by chance, more often in one of the two texts than in the other, so that the ratio would be that of
+accepted drafts (51 steps and 66 for 96 tokens, 0.84).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from mull.engine.engine import Engine, Piece, Request
 from mull.engine.model import load
 from mull.engine.request import GrammarSpec
 from mull.engine.sampling.token_trie import token_trie
-from mull.settings import EngineSettings, Sampling
+from mull.settings import DRAFT_OFF, EngineSettings, Sampling
 from mull.structured.reading import from_schema
 from tests.bench.measure import alternate, line, quartiles
 from tests.model_files.random_model import QWEN3_0_6B, cached
@@ -88,7 +90,7 @@ def main() -> None:
     runs, tokens = (3, 48) if parser.parse_args().quick else (7, 96)
     for file in filter(None, (smollm2(), cached(QWEN3_0_6B))):
         starts(file, runs)
-    settings = EngineSettings(threads=1)
+    settings = EngineSettings(threads=1, draft=DRAFT_OFF)
     path = cached(QWEN3_0_6B)
     with (
         tempfile.TemporaryDirectory() as state,
