@@ -143,6 +143,26 @@ def test_an_answer_continues_where_it_was_cut(chat: Chat, thinker: Path, kept: S
     assert [painted.count(text) for text in ("Thought for", "Forty-two.")] == [1, 1]  # nothing is shown again
 
 
+def test_another_model_does_not_continue(chat: Chat, thinker: Path, kept: Store, tmp_path: Path) -> None:
+    """As `mull -c --continue`; going back to the model that began the answer does."""
+    other = write_scripted(tmp_path / "other.gguf", ["never"], template=CHATML, name="other")
+    with chat(thinker) as terminal:
+        terminal.say("/set max_tokens 5")
+        terminal.say("what is it?")
+        terminal.shows("/continue continues it")
+        terminal.say("/set max_tokens none")
+        terminal.say(f"/model {other}")
+        terminal.shows("Switched to other.")
+        terminal.say("/continue")
+        terminal.shows("The answer was begun by thinker; other cannot continue it.")
+        terminal.say(f"/model {thinker}")
+        terminal.shows("Switched to thinker.")
+        terminal.say("/continue")
+        terminal.shows("Forty-two.")
+        terminal.leave()
+    assert [turn.answer for turn in kept.turns(kept.sessions()[0].id)] == ["Forty", "Forty-two."]
+
+
 def test_a_long_answer_is_not_painted_again(chat: Chat, tmp_path: Path) -> None:
     """Of 40 paragraphs that were cut, the last one comes again, and what follows."""
     paragraphs = [f"Paragraph {number} of the answer.\n\n" for number in range(1, 51)]

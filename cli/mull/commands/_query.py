@@ -1,4 +1,4 @@
-"""What a one-shot command asks: a question, perhaps with the beginning of its answer, or the last answer to continue.
+"""What is asked: a question, perhaps with the beginning of its answer, or the last answer to continue.
 
 In: what the user typed and piped. Out: a `Query`. Raises UsageError where no answer of the requested format begins so,
 and where another model wrote the answer that is to be continued.
@@ -33,7 +33,7 @@ def query_of(
     return query
 
 
-def check_author(query: Query, turn: TurnRecord | None, model: Resolved) -> None:
+def check_author(query: Query, turn: TurnRecord | None, model: Resolved, *, in_chat: bool = False) -> None:
     """Raises UsageError if the query continues the answer of `turn`, and another model wrote that.
 
     Other quantizations and copies of a model are the same one.
@@ -47,8 +47,10 @@ def check_author(query: Query, turn: TurnRecord | None, model: Resolved) -> None
     here = {*model.names, *([model.path.name] if model.address is None else [])}
     if {without_quant(name) for name in known if name} & {without_quant(name) for name in here}:
         return
+    author = turn.ran.get("reference") or turn.model
+    back = f"Continue it after /model {author}" if in_chat else f"Continue it with -m {author}"
     raise UsageError(
         "begun_by_another_model",
         f"The answer was begun by {turn.model}; {model.name} cannot continue it.",
-        f"Continue it with -m {turn.ran.get('reference') or turn.model}, or ask {model.name} a question.",
+        f"{back}, or ask {model.name} a question.",
     )

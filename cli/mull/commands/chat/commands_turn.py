@@ -9,6 +9,7 @@ from typing import get_args
 from mull.commands._completion import installed, of_endpoints
 from mull.commands._editor import edit_text, editor
 from mull.commands._files import attach, check_no_url
+from mull.commands._query import check_author
 from mull.commands._session import offering
 from mull.commands._system import system_text
 from mull.commands.chat.asking import ask
@@ -44,12 +45,12 @@ def _model(chat: Chat, argument: str) -> None:
         return
     before.persist()
     before.close()  # memory may not have room for two models
-    here, chat.backend, chat.address = chat.address, backend, resolved.address
+    here, chat.backend, chat.resolved = chat.resolved, backend, resolved
     try:
         wait_for_model(chat)
     except (MullError, KeyboardInterrupt) as failure:
         backend.close()
-        chat.backend, chat.address = before, here
+        chat.backend, chat.resolved = before, here
         before.start()
         chat.note(f"Still using {chat.model_name}.")
         if isinstance(failure, MullError):
@@ -175,7 +176,9 @@ def _retry(chat: Chat, _argument: str) -> None:
 
 @action("continue")
 def _continue(chat: Chat, _argument: str) -> None:
-    ask(chat, chat.conversation.go_on())
+    query = chat.conversation.go_on()
+    check_author(query, chat.conversation.last, chat.resolved, in_chat=True)
+    ask(chat, query)
 
 
 @action("edit")

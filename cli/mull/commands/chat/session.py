@@ -14,6 +14,7 @@ from mull.commands._run_config import RunConfig
 from mull.commands._session import Setup
 from mull.control import TurnControl
 from mull.conversation.context_budget import ContextUsage
+from mull.endpoints.address import Address
 from mull.errors import MullError
 from mull.events import AnswerDelta, Done, Event, ReasoningReport
 from mull.store.records import TurnRecord
@@ -46,7 +47,7 @@ class Chat:
         self.conversation = setup.conversation
         self._run = setup.run  # what the config says of the model in use
         self.backend = setup.backend
-        self.address = setup.resolved.address  # where the model answers, if not on this machine
+        self.resolved = setup.resolved
         self.is_builtin = setup.resolved.chosen_by == "builtin"  # the user chose no model
         self.streams = streams
         self.private = not config.saving.sessions
@@ -62,6 +63,11 @@ class Chat:
         self.turn = LastTurn()  # on the screen
         self.frame = InputFrame(streams, self.typeahead)
         self._below_answer = False  # the last line on the screen belongs to an answer
+
+    @property
+    def address(self) -> Address | None:
+        """Where the model answers, if not on this machine."""
+        return self.resolved.address
 
     @property
     def model_name(self) -> str:
