@@ -130,6 +130,21 @@ def test_a_long_wait_for_standard_input_is_said_on_a_terminal(home: dict[str, st
         assert "Forty-two." in terminal.text
 
 
+def test_a_long_wait_for_a_named_pipe_is_said_too(
+    home: dict[str, str], thinker: Path, tmp_path: Path
+) -> None:
+    """One without a writer blocks already when it is opened."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Terminal(
+        [sys.executable, "-m", "mull", "-m", str(thinker), "--no-save", "-f", str(pipe), "hi"], environ=home
+    ) as terminal:
+        terminal.wait("Waiting for the end of ")
+        pipe.write_text("through the pipe")
+        assert terminal.exit() == 0
+        assert "Forty-two." in terminal.text
+
+
 def test_a_quiet_wait_is_not(home: dict[str, str], thinker: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,10 @@ class Attached:
     skipped: tuple[Skipped, ...] = ()
 
 
-def attach(names: Sequence[str], piped: str | None = None) -> Attached:
-    """The files of these names, in their order; `-` is the piped text."""
+def attach(
+    names: Sequence[str], piped: str | None = None, slow: Callable[[str], None] | None = None
+) -> Attached:
+    """The files of these names, in their order; `-` is the piped text. `slow` gets a pipe's name that is waited for."""
     if list(names).count("-") > 1:
         raise UsageError("usage_error", "Standard input is named twice, and can be read once.", "Give one -.")
     files: list[Attachment] = []
@@ -62,7 +65,7 @@ def attach(names: Sequence[str], piped: str | None = None) -> Attached:
             notes += filter(None, [one_line(found.skipped_text(name))])
             replaced, many = replaced or found.replaced, True
         else:
-            text, garbled = read_text(Path(name), pipes=True)
+            text, garbled = read_text(Path(name), pipes=True, slow=slow and partial(slow, name))
             files.append(Attachment(one_line(name), text))
             replaced |= garbled
     return Attached(tuple(files), tuple(notes), replaced, many, tuple(skipped))

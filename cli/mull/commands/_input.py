@@ -70,7 +70,7 @@ def read_question(
             cause = error.__cause__
             on_purpose = isinstance(cause, OSError) and cause.errno == errno.EBADF  # by nohup, and `<&-`
             unread = "" if on_purpose else error.message
-    attached = attach(files, piped)
+    attached = attach(files, piped, streams.waiting(quiet=quiet))
     replaced |= attached.replaced
     piped = "" if STDIN in files else piped.strip("\r\n")
     if (

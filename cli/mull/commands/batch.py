@@ -258,7 +258,7 @@ def _attachments(flags: BatchFlags, streams: Streams) -> Sequence[Attachment]:
     names = flags.files or ()
     if STDIN in names:
         raise UsageError("usage_error", "A batch attaches no standard input.", "Name a file with -f.")
-    attached = attach(names)
+    attached = attach(names, slow=streams.waiting(quiet=flags.quiet))
     for note in () if flags.quiet else attached.notes:
         streams.note(note)
     return attached.files

@@ -60,7 +60,7 @@ def _attached(names: Sequence[str], streams: Streams) -> tuple[Attached, list[st
     from mull.commands._files import attach
 
     piped, garbled = streams.read_stdin() if "-" in names else ("", False)
-    attached = attach(names, piped)
+    attached = attach(names, piped, streams.waiting())
     notes = [*attached.notes]
     if garbled or attached.replaced:
         notes.append("Some bytes were not UTF-8 and were replaced.")

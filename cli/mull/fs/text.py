@@ -11,10 +11,13 @@ import codecs
 import errno
 import os
 import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mull.errors import MullError
-from mull.fs.stream import read_stream
+from mull.fs.stream import SLOW, read_stream
 
 MOST = 64 << 20
 """In bytes; more than any context holds (ten million tokens of six letters)."""
@@ -24,10 +27,15 @@ _BINARY_SHARE = (
 )
 
 
-def read_text(path: Path, *, most: int = MOST, pipes: bool = False) -> tuple[str, bool]:
-    """The file's text, without a byte order mark. Raises MullError: file_unreadable, binary_input, file_too_long."""
+def read_text(
+    path: Path, *, most: int = MOST, pipes: bool = False, slow: Callable[[], None] | None = None
+) -> tuple[str, bool]:
+    """The file's text, without a byte order mark. Raises MullError: file_unreadable, binary_input, file_too_long.
+
+    `slow`: see `read_bytes`.
+    """
     try:
-        data = read_bytes(path, most=most, pipes=pipes)
+        data = read_bytes(path, most=most, pipes=pipes, slow=slow)
     except TooLongError as error:
         raise too_long(path.name, error.size, least=error.least) from error
     except FileNotFoundError as error:
@@ -64,11 +72,13 @@ class TooLongError(OSError):
         self.size, self.least = size, least
 
 
-def read_bytes(path: Path, *, most: int, pipes: bool = False) -> bytes:
+def read_bytes(
+    path: Path, *, most: int, pipes: bool = False, slow: Callable[[], None] | None = None
+) -> bytes:
     """The whole file, at most `most` bytes whatever size it claims. `pipes`: `<(command)` and other streams, too.
 
     Raises OSError, whose `strerror` says what is wrong. Opening a file never blocks; a pipe is waited for until its
-    writer comes, or Ctrl+C.
+    writer comes, or Ctrl+C. `slow` is called once, in a thread, if a pipe's end has not come after `SLOW` seconds.
     """
     try:
         mode = path.stat().st_mode
@@ -83,8 +93,11 @@ def read_bytes(path: Path, *, most: int, pipes: bool = False) -> bytes:
         os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
     )
     # The file may be another one by now: a pipe that nobody writes to must not block where none is expected.
-    descriptor = os.open(path, flags if stream else flags | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
+    with ExitStack() as stack:
+        if stream and slow is not None:
+            stack.enter_context(_called_after(SLOW, slow))
+        descriptor = os.open(path, flags if stream else flags | getattr(os, "O_NONBLOCK", 0))
+        file = stack.enter_context(open(descriptor, "rb"))
         found = os.fstat(file.fileno())
         if not (stat.S_ISREG(found.st_mode) or (stream and _is_stream(found.st_mode))):
             raise NoFileError(path, "not a regular file")
@@ -139,6 +152,19 @@ def is_unicode(text: str) -> bool:
 def is_garbled(text: str) -> bool:
     """Whether too much was undecodable for a text, even for one in another encoding."""
     return text.count("\ufffd") > _BINARY_SHARE * len(text)
+
+
+@contextmanager
+def _called_after(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Call it in a thread, unless the block ends before: opening a pipe waits for its writer."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _is_stream(mode: int) -> bool:

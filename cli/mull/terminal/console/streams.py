@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import BinaryIO, Literal, TextIO
 
 from mull.dataclass import dataclass
@@ -30,6 +31,7 @@ from mull.terminal.console.width import breaks
 
 ColorChoice = Literal["auto", "always", "never"]
 DEFAULT_SIZE = (80, 24)
+_STDIN = "standard input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,9 @@ class Streams:
             descriptor = self.stdin.fileno()
         except OSError:  # a test's StringIO
             return self.stdin.read().encode("utf-8", "surrogatepass")
-        says = self.stderr_tty and not quiet
+        says = self.waiting(quiet=quiet)
         try:
-            data = read_stream(descriptor, most + 1, self._say_waiting if says else None)
+            data = read_stream(descriptor, most + 1, says and partial(says, _STDIN))
         except OSError as failure:
             raise stdin_unreadable(failure) from failure
         if len(data) > most:
@@ -143,12 +145,16 @@ class Streams:
         except OSError as failure:
             raise stdin_unreadable(failure) from failure
 
-    def _say_waiting(self) -> None:
-        text = "Waiting for the end of standard input."
-        if (
-            self.stdin_tty
-        ):  # without colour: asking the terminal for its background would take what is being typed
-            self.write_stderr(f"{text} Ctrl+D on an empty line ends it.\n")
+    def waiting(self, *, quiet: bool = False) -> Callable[[str], None] | None:
+        """What tells a terminal's user of a long wait for the stream of a name; None where nobody is told."""
+        return self._say_waiting if self.stderr_tty and not quiet else None
+
+    def _say_waiting(self, name: str) -> None:
+        text = f"Waiting for the end of {one_line(name)}."
+        if self.stdin_tty and name == _STDIN:
+            text = f"{text} Ctrl+D on an empty line ends it."
+        if self.stdin_tty:  # without colour: asking for the background would take what is being typed
+            self.write_stderr(f"{text}\n")
         else:
             self.note(text)
 
