@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,31 @@ def test_the_last_run_is_resumed_by_default(mull: Run, thinker: Path, questions:
     done = mull("eval", "--resume", first["id"][:-1])
     assert (done.returncode, done.stdout) == (1, b"")
     assert f"Did you mean {first['id']}?" in done.stderr.decode()
+
+
+def test_a_run_is_resumed_from_any_folder(
+    mull: Run, home: dict[str, str], thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    """Its paths were relative: of questions, of models of one name, of the base, of the system prompt."""
+    (tmp_path / "brief.txt").write_text("Be brief.")
+    for folder in ("a", "b", "c", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.gguf").symlink_to(thinker)
+    names = ["--models", "a/model.gguf, ./b/model.gguf", "--against", "c/model.gguf"]
+    words = [questions.name, *names, "--system", "@brief.txt", "--modes", "off", "--json"]
+    first = json.loads(mull("eval", *words).stdout)
+    assert first["models"] == ["a/model.gguf", "b/model.gguf", "c/model.gguf"]
+    path = Path(first["folder"], records.ANSWERS)
+    path.write_bytes(path.read_bytes()[:-30])
+    command = [sys.executable, "-m", "mull", "eval", "--resume", "--json", "--card", "card.md"]
+    resumed = subprocess.run(command, cwd=tmp_path / "elsewhere", env=home, capture_output=True, timeout=60)
+    again = json.loads(resumed.stdout)
+    assert (again["id"], again["models"]) == (first["id"], first["models"])
+    assert len(answers(path.parent)) == 9
+    card = (tmp_path / "elsewhere" / "card.md").read_text()
+    assert str(tmp_path) not in card
+    assert "--models model.gguf,model.gguf --against model.gguf" in card
+    assert "--system @brief.txt" in card
 
 
 def test_a_run_without_an_answer_leaves_nothing_to_resume(

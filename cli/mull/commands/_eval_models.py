@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mull.dataclass import dataclass
@@ -54,13 +55,26 @@ def _with_base(
 
 
 def _unique(found: Sequence[Resolved], given: Sequence[str]) -> list[str]:
-    """The models' names; where two are the same, what the user wrote."""
+    """The models' names; where two are the same, what the user wrote, of paths as much as tells them apart."""
     names = [model.name for model in found]
-    names = [name if names.count(name) == 1 else word for name, word in zip(names, given, strict=True)]
+    shared = [model for model in found if names.count(model.name) > 1]
+    files = [model for model in shared if model.source == "file"]
+    ends = dict(zip(map(id, files), _ends([model.path.absolute() for model in files]), strict=True))
+    words = [ends.get(id(model), word) for model, word in zip(found, given, strict=True)]
+    names = [word if names.count(name) > 1 else name for name, word in zip(names, words, strict=True)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError("usage_error", f"--models names {twice} twice.", "Use --repeat to ask it twice.")
     return names
+
+
+def _ends(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of absolute paths of which no two are the same; the names of the files if two paths are."""
+    for count in range(1, max((len(path.parts) for path in paths), default=0)):
+        ends = ["/".join(path.parts[-count:]) for path in paths]
+        if len({*ends}) == len(ends):
+            return ends
+    return [path.name for path in paths]
 
 
 def settings_of(run: RunConfig, backend: ChatBackend, mode: Asked, seed: int) -> TurnSettings:

@@ -15,6 +15,7 @@ import typer
 
 from mull.commands._eval_options import OUTPUT, SHOWN, EvalFlags
 from mull.errors import MullError, UsageError
+from mull.evaluation.command_words import absolute
 from mull.evaluation.records import RunRecord
 
 _AGAIN = "Start the evaluation again, without --resume."
@@ -23,7 +24,7 @@ _LOCAL = ("sampling", "reasoning")  # settings that are known once a model is lo
 
 
 def command_line(context: typer.Context) -> list[str]:
-    """The words of the command that say which answers there are, in full: `--modes off,on`."""
+    """The words of the command that say which answers there are, in full and for any directory: `--modes off,on`."""
     words: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
@@ -38,7 +39,7 @@ def command_line(context: typer.Context) -> list[str]:
         else:
             for one in value if isinstance(value, list | tuple) else [value]:
                 words += [parameter.opts[-1], str(getattr(one, "value", one))]
-    return words
+    return absolute(words)
 
 
 def _given(context: typer.Context, name: str) -> bool:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mull.evaluation.command_words import base_name, file_name, without_folders
 from mull.evaluation.records import AnswerRecord, ModelRecord, RunRecord
 from mull.evaluation.report.contents import CAUTION, Contents
-from mull.evaluation.report.facts import base_name, machine_facts, model_facts, run_facts
+from mull.evaluation.report.facts import machine_facts, model_facts, run_facts
 from mull.evaluation.report.groups import Group, suites_of
 from mull.evaluation.report.tables import Table, by_suite, results
 from mull.page.document import document, line
@@ -113,7 +114,7 @@ def card_data(contents: Contents) -> dict[str, Any]:
     run = asdict(contents.run)
     run["models"] = [_model(model) for model in contents.run.models]
     run["command"] = _words(contents.run)
-    run["file"] = run["file"] and base_name(run["file"])
+    run["file"] = run["file"] and file_name(run["file"])
     return {
         "format": FORMAT,
         "v": VERSION,
@@ -137,7 +138,7 @@ def command_text(run: RunRecord) -> str:
 
 
 def _words(run: RunRecord) -> list[str]:
-    return [base_name(str(word)) for word in run.command]
+    return without_folders([str(word) for word in run.command], has_file=run.file is not None)
 
 
 def _model(model: ModelRecord) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def _model(model: ModelRecord) -> dict[str, Any]:
 
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: file[name] for name in ("bytes", "sha256", "samples") if name in file}
-    return {"name": base_name(str(file.get("path", ""))), **known}
+    return {"name": file_name(str(file.get("path", ""))), **known}
 
 
 def _counts(group: Group) -> dict[str, Any]:

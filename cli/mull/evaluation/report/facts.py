@@ -6,11 +6,11 @@ In: a run's record. Out: pairs of text. A value that is not known is left out.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from mull.evaluation.command_words import base_name, file_name
 from mull.evaluation.records import ModelRecord, RunRecord
 from mull.settings import DEFAULT_SAMPLING
 from mull.terminal.console.quantities import counted
@@ -72,7 +72,7 @@ def model_facts(run: RunRecord, model: ModelRecord) -> Pairs:
         digest = next(
             (f"{name} {file[name]}" for name in ("sha256", "samples") if file.get(name)), "not known"
         )
-        name = str(file.get("path", "")).replace("\\", "/").rpartition("/")[2]
+        name = file_name(str(file.get("path", "")))
         pairs.append(("File", "; ".join(filter(None, (name, size, digest)))))
     pairs += [
         ("Licence", model.license or "not stated"),
@@ -106,10 +106,3 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value))
     return json.dumps(value, ensure_ascii=False)
-
-
-def base_name(reference: str) -> str:
-    """The last part of a path; other references, such as `owner/repo:Q4`, as they are."""
-    if re.match(r"[/~.\\]|[A-Za-z]:[\\/]", reference):
-        return reference.replace("\\", "/").rpartition("/")[2]
-    return reference
