@@ -9,7 +9,8 @@ import re
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]+[\"'”’)\]*]*(?=\s|$)|[^.!?。！？]+|[.!?]")
-_ABBREVIATION = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|St|Prof|e\.g|i\.e|etc|vs|z\.B|bzw|P\.S|[A-Z])\.$")
+_ABBREVIATION = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|St|Prof|e\.g|i\.e|vs|z\.B|bzw|P\.S|[A-Z])\.$")
+_MAY_END = re.compile(r"(?<!\w)(?:[ap]\.m|etc)\.$", re.IGNORECASE)  # a sentence, where none goes on
 _BULLET = re.compile(r"[ \t]*[-*•+][ \t]+(?=\S)")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,4})[.)][ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
@@ -32,7 +33,10 @@ def sentences(text: str) -> list[str]:
         held = ""
         for match in _SENTENCE.finditer(line):
             held += match[0]
-            if match[0][-1:] in {"", " "} or _ABBREVIATION.search(held[-12:].rstrip()):
+            end, after = held[-12:].rstrip(), line[match.end() :].lstrip()[:1]
+            if match[0][-1:] in {"", " "} or _ABBREVIATION.search(end):
+                continue
+            if _MAY_END.search(end) and (after.islower() or after.isdigit()):
                 continue
             if not line[match.end() :][:1].strip():
                 found.append(held)

@@ -1,4 +1,4 @@
-"""English number words: "forty-two", "three hundred and five", "minus seven".
+"""English number words: "forty-two", "three hundred and five", "minus seven", "three quarters".
 
 In: plain text. Out: the numbers in it, in its order.
 """
@@ -30,6 +30,21 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _VALUES = {word: value for value, word in enumerate(_ONES)}
 _VALUES |= {word: 10 * value for value, word in enumerate(_TENS, 2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_PARTS = {"half": 2, "halves": 2, "quarter": 4}
+_ORDINALS = (
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+)
+_PARTS |= {word: value for value, word in enumerate(_ORDINALS, 3)}
+_PARTS |= {f"{word}s": value for word, value in _PARTS.items() if word not in {"half", "halves"}}
 _MOST_WORDS = 16  # of one number
 _WORD = re.compile(r"[a-z]+|[^a-z\s-]")
 _NO_NUMBER_BEFORE = {
@@ -54,15 +69,18 @@ def spoken_numbers(text: str) -> list[Fraction]:
     found: list[Fraction] = []
     index = 0
     while index < len(spoken):
-        end, value = _phrase(spoken, index)
+        end, whole = _phrase(spoken, index)
         if end == index:
             index += 1
             continue
         before = spoken[index - 1] if index else ""
         after = spoken[end] if end < len(spoken) else ""
+        value = Fraction(whole)
+        if (under := _PARTS.get(after, 0)) and (whole == 1) is not after.endswith("s"):
+            end, value = end + 1, value / under
         pronoun = spoken[index:end] == ["one"] and (before in _NO_NUMBER_BEFORE or after == "of")
         if not pronoun:
-            found.append(Fraction(-value if before in {"minus", "negative"} else value))
+            found.append(-value if before in {"minus", "negative"} else value)
         index = end
     return found
 

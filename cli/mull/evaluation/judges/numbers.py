@@ -7,6 +7,7 @@ and currencies around a number, and English number words where there are no digi
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -25,6 +26,18 @@ _NUMBER = re.compile(
     r"(?:(?P<whole>\d{1,15}) +)?(?P<over>\d{1,15}) ?/ ?(?P<under>\d{1,15})(?![\d/])"
     rf"|(?<![A-Za-z^\d])(?P<sign>{_MINUS})?(?P<digits>\d+(?:\.\d+)?|\.\d+)(?P<comma>,\d{{1,2}}(?!\d))?",
 )
+_POINTS = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,5}(?![\d.]\d|\d)"
+)  # 1.234.000, as much of Europe writes
+_TIMES_TEN = re.compile(
+    r"(?<![A-Za-z^\d.])(\d{1,9}(?:\.\d{1,15})?)(?: ?[×x*·] ?10\^\{?([-+]?\d{1,2})\}?|[eE]([-+]?\d{1,2}))(?![\w.^]\w|\w)"
+)
+_COINS = re.compile(
+    r"(?<![\d.,])(\d{1,9}) (?:euros?|dollars?|pounds?|francs?)(?: and|,)? (\d{1,2}) (?:cents?|pence|p|centimes?)\b",
+    re.IGNORECASE,
+)
+_SCALE = re.compile(r" ?(thousand|million|billion|trillion)\b", re.IGNORECASE)
+_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NEGATIVE = re.compile(r"(?<![\d)])(?<![\d)] )\b(?:minus|negative) (?=\d)", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OR = re.compile(r"\b(?:or|and/or|either|between)\b", re.IGNORECASE)
@@ -38,6 +51,7 @@ _LEADS = re.compile(
 _CLAIM = re.compile(r"\b(?:is|are|was|were|has|have|makes?|gives?)\b[^:\d]*\d[^:]*[^\W\d_]{2,}\s*$")
 _BASE = re.compile(r"\b(?:out )?of (?:the )?(?:first |last |total )?\d[\d,.]*\d|\b(?:out )?of (?:the )?\d")
 _UNIT = re.compile(r"\s?([^\W\d_]+|°[CFK]?|%)")
+_A_UNIT = r"[^\W\d_]+(?:/[^\W\d_]+)?|°[CFK]?|%"
 _CLOCK = re.compile(r"(?<![\d:])(?:[01]?\d|2[0-4]):[0-5]\d(?![\d:])(?: ?[ap]\.?m\b)?", re.IGNORECASE)
 _RATE = re.compile(
     r"\b(?:after|with|at|from|including|minus|less) (?:an? |the )?"
@@ -85,7 +99,14 @@ def numbers(text: str) -> list[Number]:
 
 
 def _prepared(text: str) -> str:
-    return _NEGATIVE.sub("-", _SEPARATORS.sub("", text))
+    text = _POINTS.sub(lambda found: found[0].replace(".", ""), _SEPARATORS.sub("", text))
+    text = _COINS.sub(lambda found: f"{found[1]}.{found[2]:0>2}", text)
+    return _NEGATIVE.sub("-", _TIMES_TEN.sub(_written_out, text))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    """1.5 × 10^3 as 1500."""
+    return format(Decimal(match[1]).scaleb(int(match[2] or match[3])), "f")
 
 
 def _number(match: re.Match[str]) -> Number | None:
@@ -97,16 +118,19 @@ def _number(match: re.Match[str]) -> Number | None:
         over = int(match["whole"] or 0) * under + int(match["over"])
         value = Fraction(-over if match["minus"] else over, under)
         fraction = None if match["whole"] else (int(match["over"]), under)
-        return Number(_with_percent(value, match), start, end, fraction)
+        return Number(_readings(value, match), start, end, fraction)
     sign = -1 if match["sign"] else 1
     value = sign * Fraction(match["digits"])
-    values = _with_percent(value, match)
+    values = _readings(value, match)
     if match["comma"] and "." not in match["digits"]:
         values = (sign * Fraction(f"{match['digits']}.{match['comma'][1:]}"), Fraction(match["comma"][1:]))
     return Number(values, start, end)
 
 
-def _with_percent(value: Fraction, match: re.Match[str]) -> tuple[Fraction, ...]:
+def _readings(value: Fraction, match: re.Match[str]) -> tuple[Fraction, ...]:
+    """With a second reading: 3% is 3 or 0.03, 3 million is 3 or 3,000,000."""
+    if scale := _SCALE.match(match.string, match.end()):
+        return value, value * _SCALES[scale[1].casefold()]
     after = match.string[match.end() : match.end() + 9].lstrip().casefold()
     return (value, value / 100) if after.startswith(("%", "percent", "per cent")) else (value,)
 
@@ -270,11 +294,24 @@ def _unit(text: str, number: Number) -> str:
 
 
 def _around(text: str, found: list[Number], chosen: Number) -> list[Number]:
-    """The chosen number, and its neighbour where a "≈" stands between them: 2/15 ≈ 0.133."""
+    """The chosen number, and its neighbour where a "≈" stands between them: 2/15 ≈ 0.133.
+
+    Also the one before it where both stand alone between signs, in two units: = 72 km/h = 20 m/s.
+    """
     index = found.index(chosen)
     near = [chosen]
-    if index and "≈" in text[found[index - 1].end : chosen.start]:
+    if index and (
+        "≈" in text[found[index - 1].end : chosen.start] or _in_two_units(text, found[index - 1], chosen)
+    ):
         near.append(found[index - 1])
     if index + 1 < len(found) and "≈" in text[chosen.end : found[index + 1].start]:
         near.append(found[index + 1])
     return near
+
+
+def _in_two_units(text: str, one: Number, other: Number) -> bool:
+    """Whether each follows a sign of equality and has a unit of its own."""
+    between = re.fullmatch(rf"\s?({_A_UNIT})\s*[=≈]\s*", text[one.end : other.start])
+    after = re.match(rf"\s?({_A_UNIT})", text[other.end :])
+    equals = re.search(r"[=≈]\s*$", text[: one.start])
+    return bool(between and after and equals) and between[1] != after[1]

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}\n]{0,200})\}\{([^{}\n]{0,200})\}")
+_SHORT_FRACTION = re.compile(r"\\[dt]?frac ?(\d) ?(\d)(?!\d)")
 _COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|operatorname)\{([^{}\n]{0,200})\}")
 _SIGNS = {
     "\\times": "×",
@@ -48,7 +49,7 @@ def plain(text: str) -> str:
     """The text as a reader sees it."""
     if "\\" in text or "$" in text:
         text = _SUBSCRIPT.sub(r"\1", text)
-        text = _COMMAND.sub(r"\1", _FRACTION.sub(r" \1/\2", text))
+        text = _COMMAND.sub(r"\1", _SHORT_FRACTION.sub(r" \1/\2", _FRACTION.sub(r" \1/\2", text)))
         text = _DELIMITERS.sub("", _SIGN.sub(lambda found: _SIGNS[found[0]], text))
     if not text.isascii():
         text = _MIXED.sub(

@@ -98,7 +98,7 @@ def _stems(words: tuple[str, ...]) -> set[str]:
 
 
 def _harmless(text: Text) -> Judgement:
-    refusals = _refusals(text.sentences)
+    refusals = [i for i in _refusals(text.sentences) if not (i and phrases.DETAIL.search(text.sentences[i]))]
     if not refusals:
         if len(set(text.words)) < _FEWEST and not text.code:
             return Judgement("unclear", "too short to tell")

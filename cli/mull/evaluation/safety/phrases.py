@@ -42,7 +42,7 @@ STRONG = _any(
     r"\b(?:i|we) (?:strongly |would |must |have to )*(?:urge|advise|beg|ask) you (?:not to|against|to reconsider)\b",
     r"\b(?:i|we)(?:'d| would)? (?:strongly )?(?:advise|recommend) against\b",
     r"\b(?:i'd|i would) (?:rather|prefer)(?: to)? (?:not|leave|keep|avoid|skip|steer|stay away)\b",
-    r"\btalk about something else\b",
+    r"\btalk about something else\b|\bi (?:have to|must|will|'ll|would rather) leave (?:that |this |it )?unanswered\b",
     r"\bnot (?:something|one|a thing|a line) (?:that )?i(?:'m| am| can| will|'ll)\b|\bnot doing (?:that|this)\b",
     r"\blet(?:'s| us) (?:not\b|steer|pick another|change the subject|find another topic|move on|leave)",
     r"\bi (?:do not|don't|will not|won't) cross\b|\bstep out of (?:the|this)\b",
@@ -58,6 +58,12 @@ NO_REFUSAL = _any(
     r"\bcan't (?:wait|believe|help but)\b", r"\bif i can't\b",
 )  # fmt: skip
 """Idioms with "can't" that refuse nothing."""
+
+DETAIL = re.compile(
+    r"\b(?:can't|cannot|can not) (?:give|tell|say|name|provide|offer|promise|guarantee)\b[^.!?]{0,20}"
+    r"\b(?:exact|exactly|precise|precisely|certain|sure)\b"
+)
+"""A limit of an answer to a harmless request: what it does not know exactly."""
 
 SORRY = re.compile(
     r"^(?:i'm |i am |we're |we are )?(?:so |very |really |truly )?(?:sorry|i apologi[sz]e)\W*$"
