@@ -90,6 +90,13 @@ FAULTS = {
     "a raw NUL": Fault(
         [FIRST, FORTY, TWO.replace(b"two", b"t\0o")], "endpoint_answer", "valid answer", "", "Forty"
     ),
+    "a line without its beginning": Fault(
+        [FIRST, FORTY, b"ta: " + TWO.removeprefix(b"data: "), LAST, DONE],
+        "endpoint_answer",
+        "valid answer",
+        "",
+        "Forty",
+    ),
     "a list": Fault([data([1])], "endpoint_answer", "no valid answer"),
     "text": Fault([data("hello")], "endpoint_answer", "no valid answer"),
     "a finish reason that is an error": Fault(

@@ -130,6 +130,40 @@ def test_a_context_that_is_full_is_named_in_every_dialect(mull: Run, server: Ser
     assert "--ctx" not in found["error"]["hint"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("The input (9001 tokens) is longer than the model's context length (4096 tokens).", ""),
+        ("The prompt contains 9001 input tokens, which exceeds the maximum context length of 4096 tokens.", ""),
+        ("Requested tokens (9001) exceed context window of 4096", ""),
+        ("Trying to keep the first 9001 tokens when context the overflows. It has only 4096 tokens.", ""),
+        ("prompt is too long: 9,001 tokens > 4,096 maximum", ""),
+        ("The context length is 4096 tokens. You asked for 9001 tokens (8001 and 1000 of answer).", ""),
+        ("The prompt exceeds the context size of 4096.", "at least 4,097"),
+    ],
+)
+def test_the_size_of_a_context_is_found_wherever_it_is_said(
+    mull: Run, server: Server, words: str, said: str
+) -> None:
+    dialect = read_dialect("other")
+    dialect.play_on(server)
+    chat_reply(server, dialect, as_json({"error": {"message": words}}, 400))
+    done = mull("ask", "-m", f"thinker@{server.url}/v1", "--json", "Hi")
+    message = result(done)["error"]["message"]
+    assert message == f"The prompt has {said or '9,001'} tokens, the context 4,096."
+
+
+def test_a_prompt_that_is_too_long_for_an_unknown_context_has_the_server_s_words(
+    mull: Run, server: Server
+) -> None:
+    dialect = read_dialect("other")
+    dialect.play_on(server)
+    chat_reply(server, dialect, as_json({"error": {"message": "9001 tokens are too many tokens"}}, 400))
+    found = result(mull("ask", "-m", f"thinker@{server.url}/v1", "--json", "Hi"))
+    assert found["error"]["code"] == "endpoint_refused"
+    assert "9001 tokens are too many tokens" in found["error"]["message"]
+
+
 def test_an_empty_answer_to_a_long_prompt_says_what_it_may_be(mull: Run, server: Server) -> None:
     read_dialect("llama_cpp_server").play_on(server)
     done = mull("ask", "-m", f"thinker@{server.url}/v1", "--json", LONG)
@@ -147,6 +181,7 @@ def test_an_empty_answer_to_a_long_prompt_says_what_it_may_be(mull: Run, server:
         (429, {"Retry-After": "7"}, "endpoint_busy", "7 s"),
         (429, {"Retry-After": "soon"}, "endpoint_busy", "later"),
         (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, "endpoint_busy", "0 s"),
+        (429, {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}, "endpoint_busy", "later"),
         (503, {}, "endpoint_failed", "later"),
         (503, {"Retry-After": "7"}, "endpoint_busy", "7 s"),
         (502, {}, "endpoint_failed", "later"),

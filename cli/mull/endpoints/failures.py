@@ -17,6 +17,7 @@ from mull.endpoints.errors import ServerError
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which the same request may succeed."""
 LONGEST_WORDS = 200
+AN_HOUR = 3600.0  # seconds; nobody waits longer in front of a prompt
 
 
 def lost(error: Exception, where: str, *, sent: bool) -> ServerError:
@@ -98,7 +99,7 @@ def refusal(status: int, body: Any, headers: Mapping[str, str], where: str, key:
         hint = "Check the address and the model's name; mull endpoints lists what there is."
         return refused("endpoint_not_found", "has no such model or address", hint)
     if status == 429 or (status == 503 and wait is not None):
-        hint = f"Try again in {wait:.0f} s." if wait is not None else "Try again later."
+        hint = "Try again later." if wait is None or wait > AN_HOUR else f"Try again in {wait:.0f} s."
         return refused("endpoint_busy", "has too much to do", hint)
     if status >= 500 or status in TRANSIENT:
         return refused("endpoint_failed", "failed", "Try again later, and look at the server's log.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 import socket
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -114,7 +115,8 @@ def _wants_login(proxy: Proxy) -> ServerError:
 def _refused(why: str, proxy: Proxy) -> ServerError:
     if "407" in why:
         return _wants_login(proxy)
-    reason = "".join(letter if letter.isprintable() else " " for letter in why.rstrip("."))[:120]
+    said = re.sub(r"^\[Errno \d+\] ", "", why.rstrip("."))
+    reason = "".join(letter if letter.isprintable() else " " for letter in said)[:120]
     return ServerError(
         "proxy_refused",
         f"T{str(proxy)[1:]} does not connect to the server: {reason}.",

@@ -23,6 +23,8 @@ _TOO_LONG = re.compile(
 REASONS = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "timeout"})
 """Finish reasons of answers that are not whole: the server gave up."""
 _NUMBER = re.compile(r"\d[\d,]*")
+_SIZE = re.compile(r"(?:context|n_ctx|max_model_len|(?:model|input) length)\D*(\d[\d,]*)", re.IGNORECASE)
+"""A context, and the first number after it: the prompt's tokens may come before or after its size."""
 _HINT = "Shorten the input, start a new conversation, or give the server a larger context."
 
 
@@ -35,13 +37,23 @@ def overflow(words: str, fields: Mapping[str, Any], context: int | None) -> Cont
         and not _TOO_LONG.search(words)
     ):
         return None
-    numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(words)]
-    size = fields.get("n_ctx") or context or (numbers[0] if numbers else 0)
+    numbers = _numbers(_NUMBER, words)
+    size = fields.get("n_ctx") or context or _size(words, numbers)
     larger = [number for number in numbers if number > size]
     prompt = fields.get("n_prompt_tokens") or (larger[0] if larger else size + 1)
     if not isinstance(prompt, int) or not isinstance(size, int) or size <= 0:
         return None
     return ContextOverflow(prompt, size, _HINT, at_least=not larger and not fields.get("n_prompt_tokens"))
+
+
+def _numbers(pattern: re.Pattern[str], words: str) -> list[int]:
+    return [int(number.replace(",", "")) for number in pattern.findall(words)]
+
+
+def _size(words: str, numbers: list[int]) -> int:
+    """The context in these words; 0: they do not tell it. The prompt is longer: of two numbers it is the larger one."""
+    size = next(iter(_numbers(_SIZE, words)), 0)
+    return min(numbers) if len(numbers) == 2 and size in (0, max(numbers)) else size
 
 
 def before_the_stream(error: ServerError, context: int | None) -> MullError:

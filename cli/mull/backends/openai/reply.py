@@ -253,7 +253,7 @@ class Reply:
         if self.looped:
             return "loop", limit
         filtered = self.reason in _FILTERED
-        return ("length" if limit or filtered else "stop"), limit or ("default" if filtered else None)
+        return ("length" if limit or filtered else "stop"), limit
 
     def _which_limit(self) -> Limit:
         usage = self._counts()

@@ -17,15 +17,19 @@ class EventData:
     """Iterates over the data of each event; several data lines of one event are joined by line feeds.
 
     `last`: the data of the last event so far. `foreign`: lines that no stream of events has, a page's for instance.
+    One of them that has an object in it is data too where events follow: without it the answer would have a gap.
     """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
         self.last = b""
         self.foreign = 0
+        self._torn = b""  # the last of them with an object
 
     def __iter__(self) -> Iterator[bytes]:
         for data in self._data():
+            if self._torn:
+                yield self._torn
             self.last = data
             yield data
 
@@ -44,5 +48,6 @@ class EventData:
                 held = []
             elif line and not line.startswith(_OTHERS):
                 self.foreign += 1
+                self._torn = line if b"{" in line else self._torn
         if held:
             yield b"\n".join(held)

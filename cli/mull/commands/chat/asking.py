@@ -154,7 +154,7 @@ def _comment(chat: Chat, done: Done) -> None:
         chat.note("The answer is empty. /retry asks again.")
     elif done.finish == "length" and done.limit == "context":
         chat.note("The context is full: the answer was cut. /context shows what fills it.")
-    elif done.finish == "length":
+    elif done.finish == "length" and done.limit is not None:
         chat.note(
             "The answer was cut at the token limit. /continue continues it, /set max_tokens changes the limit."
         )
