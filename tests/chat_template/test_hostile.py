@@ -272,7 +272,7 @@ def test_a_renderer_that_cannot_start_is_a_sentence(monkeypatch: pytest.MonkeyPa
         patched.setattr(sys, "executable", python)
         process.prestart()  # raises nothing
         with pytest.raises(TemplateError) as error:
-            Template("x")
+            Template("x").render(USER)
     assert error.value.code == "renderer_unavailable"
     assert Template("x").render(USER) == "x"
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,12 @@ class RemoteTemplate:
             )
         self._fields = {"source": source, "bos": bos, "eos": eos, "tokens": tokens}
         self._allowance = _allowance(source)
-        self.variables: Mapping[str, Sequence[Any]] = self._ask({}, 0)[0]["variables"]
+
+    @cached_property
+    def variables(self) -> Mapping[str, Sequence[Any]]:
+        """The variables that the template reads, each with the constants that it is compared with."""
+        found: Mapping[str, Sequence[Any]] = self._ask({}, 0)[0]["variables"]
+        return found
 
     def render(
         self,

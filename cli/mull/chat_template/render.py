@@ -149,6 +149,9 @@ def _is_traceable(template: Template, kinds: tuple[str, ...], arguments: str) ->
     Tested once with a short conversation of the same message shapes and harmless texts, so that any difference is due
     to the template. (Real texts may differ legitimately: the template looks for its markers in them and finds none.)
     """
+    known = template.facts.get("traceable", kinds, arguments)
+    if isinstance(known, bool):
+        return known
     once = [ast.literal_eval(kind) for kind in kinds]
     messages = [*once, *(message for message in once if message["role"] != "system")]
     last = next((message for message in once if message["role"] == "user"), None)
@@ -158,9 +161,13 @@ def _is_traceable(template: Template, kinds: tuple[str, ...], arguments: str) ->
     now = datetime.now()
     try:
         plain = template.render(messages, arguments=given, now=now)
-    except TemplateError:
-        return True  # it refuses the test conversation; substitution is safe for the real one
-    return "".join(text for text, _ in _substituted(template, messages, given, now)) == plain
+    except TemplateError as error:  # substitution is safe for the real conversation
+        if error.code == "chat_template_refused":
+            template.facts.put(True, "traceable", kinds, arguments)
+        return True
+    found = "".join(text for text, _ in _substituted(template, messages, given, now)) == plain
+    template.facts.put(found, "traceable", kinds, arguments)
+    return found
 
 
 def _substituted(

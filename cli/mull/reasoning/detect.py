@@ -23,6 +23,7 @@ from mull.reasoning.tags import find_answer_markers, find_markers
 
 def detect(template: Template) -> Profile:
     """Probe the template. Raises `TemplateError` where it cannot render a single question."""
+    _ = template.variables  # raises for a template that cannot be compiled
     probe = TemplateProbe(template)
     base = probe.generation_prompt()
     if base is None:
