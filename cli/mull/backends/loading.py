@@ -6,9 +6,10 @@ one core without the GIL, so planning and imports run in parallel with it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,33 +72,23 @@ def load(
             library.prepare(state_dir())
         if notice := _ignored_layers(settings):
             report(notice)
-        with nullcontext() if vouched else _renderer(stopped):
-            return _load(
-                name,
-                path,
-                settings,
-                progress,
-                report,
-                trusted=trusted,
-                vouched=vouched,
-                state_store=state_store,
-                parallel=parallel,
-                constrained=constrained,
-            )
+        return _load(
+            name,
+            path,
+            settings,
+            progress,
+            report,
+            stopped,
+            trusted=trusted,
+            vouched=vouched,
+            state_store=state_store,
+            parallel=parallel,
+            constrained=constrained,
+        )
     except MullError:
         if stopped():
             raise Interrupted from None
         raise
-
-
-@contextmanager
-def _renderer(stopped: Callable[[], bool]) -> Iterator[None]:
-    """The process that renders a template which mull does not vouch for, started ahead of its use."""
-    from mull.chat_template.process import prestart, stoppable
-
-    prestart()
-    with stoppable(stopped):
-        yield
 
 
 def _library_notice() -> Notice | None:
@@ -126,6 +117,7 @@ def _load(
     settings: EngineSettings,
     progress: Callable[[float], bool],
     report: Report,
+    stopped: Callable[[], bool],
     *,
     trusted: bool,
     vouched: bool,
@@ -151,21 +143,14 @@ def _load(
     with ExitStack() as undo:  # frees the weights when a later step fails
         undo.callback(model.close)
         from mull.backends.placement import placement
-        from mull.chat_template.template import Template
+        from mull.chat_template.process import stoppable
         from mull.engine.engine import Engine
         from mull.reasoning.profiler import profile
         from mull.turn.loaded_model import LoadedModel
 
         chosen = _named(settings.chat_template, model) or _template(model, path)
         vouched = chosen.own or (vouched and settings.chat_template is None)
-        with trace.span("chat template"), _naming_file(settings.chat_template):
-            template = (
-                Template(
-                    chosen.source, bos=model.bos, eos=model.eos, tokens=model.special_texts, vouched=vouched
-                )
-                if chosen.source
-                else None
-            )
+        with trace.span("chat template"), _naming_file(settings.chat_template), stoppable(stopped):
             ability = profile(
                 chosen.source or None,
                 special=model.special_tokens,
@@ -175,6 +160,7 @@ def _load(
                 eos=model.eos,
                 tokens=model.special_texts,
                 vouched=vouched,
+                state_dir=state_dir(),
             )
         if settings.lora:
             from mull.engine.adapters import attach
@@ -200,7 +186,7 @@ def _load(
         report(Notice("chat_template", chosen.notice))
     seconds = time.perf_counter() - began
     return LoadedModel(
-        name, engine, template, ability, seconds, placement=placement(model, asked, engine.settings)
+        name, engine, ability.template, ability, seconds, placement=placement(model, asked, engine.settings)
     )
 
 
@@ -282,7 +268,7 @@ def _read(
             )
         return best
 
-    def weights(wanted: EngineSettings) -> Model:
+    def weights(wanted: EngineSettings, progress: Callable[[float], bool] = progress) -> Model:
         split = None
         if devices.has_gpu_backend():
             from mull.backends.load_plan import tensor_split
@@ -293,15 +279,22 @@ def _read(
         )
 
     def plan_and_import() -> EngineSettings:
+        reading.wait()
+        _prestart(vouched=vouched)
         best = plan()
         _import_for_first_token(renders=vouched or settings.chat_template is not None)
         if constrained:  # not before: it holds the interpreter, and only the first token waits for it
             _prepare_constrained(path)
         return best
 
+    def reports_reading(fraction: float) -> bool:
+        reading.set()
+        return progress(fraction)
+
     with trace.span("file check"):
         checked = trusted or was_checked(path, state_dir())
     if not checked or devices.has_gpu_backend() or path.stat().st_size < SMALL_FILE:
+        _prestart(vouched=vouched)
         best = plan()
         if constrained:
             _prepare_constrained(path)
@@ -322,10 +315,23 @@ def _read(
         tried = layers if settings.gpu_layers is None else None
         return load_within_memory(name, with_context, best, tried, report)
     library.bindings()  # imported before the threads part: imports run one at a time
+    # Until llama.cpp reads the file, without the interpreter, this thread has to run Python, and others hold it up.
+    reading = threading.Event()
     planning = BackgroundJob("plan", plan_and_import)
-    model = weights(settings)
+    try:
+        model = weights(settings, reports_reading)
+    finally:
+        reading.set()
     with closed_on_failure(model):
         return model, planning.result()
+
+
+def _prestart(*, vouched: bool) -> None:
+    """Start the process that renders a template which mull does not vouch for, ahead of its use."""
+    if not vouched:
+        from mull.chat_template.process import prestart
+
+        prestart()
 
 
 def _import_for_first_token(*, renders: bool) -> None:
