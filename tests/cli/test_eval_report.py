@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -118,6 +119,38 @@ def test_a_model_beside_its_base(
     assert "off\tright\t0%\t67%\t+67 points" in "\n".join(lines)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_report_that_cannot_be_written_costs_nothing_else(
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    """The disk is full when the answers are there: the table and the card are there all the same."""
+    (tmp_path / "r.html").symlink_to("/dev/full")
+    done = mull("eval", questions, "-m", thinker, "--report", "r.html", "--card", "c.md", "-q")
+    assert (done.returncode, done.stdout.count(b"2/3")) == (1, 2)
+    assert b"r.html could not be written: No space left on device." in done.stderr
+    assert "| 2/3 |" in (tmp_path / "c.md").read_text(encoding="utf-8")
+    again = mull("eval", "--resume", "--report", "r.html", "--json")
+    found = json.loads(again.stdout)
+    assert (again.returncode, found["error"]["code"], found["finish"]) == (1, "write_failed", "error")
+    assert [run["right"] for run in found["runs"]] == [2, 2]
+
+
+def test_a_full_disk_ends_a_run_that_shows_what_it_has(
+    mull: Run, thinker: Path, questions: Path, tmp_path: Path
+) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+
+    words = ("eval", questions, "-m", thinker, "--modes", "off", "--repeat", 20, "--out", "run")
+    done = mull(*words, preexec_fn=limited)
+    assert done.returncode == 1
+    (row,) = done.stdout.decode().splitlines()
+    right, asked = map(int, row.split("\t")[1].split("/"))
+    assert 0 < right < asked < 60
+    assert "mull eval --resume" in done.stderr.decode()
+    assert mull("eval", "--resume", "run", "-q").stdout.startswith(b"off\t40/60\t")
+
+
 def test_a_card_is_repeated_and_nothing_differs(
     mull: Run, thinker: Path, questions: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +195,12 @@ def test_a_card_of_others_cannot_do_what_its_reader_did_not_ask_for(
         done = mull("eval", "--repeat-card", "c.md", "-m", thinker)
         assert (done.returncode, done.stdout) == (1, b""), done.stderr
         assert says in done.stderr.decode()
+    file = '"file": "questions.jsonl"'
+    assert file in text
+    card.write_text(text.replace(file, '"file": "/etc/passwd"'), encoding="utf-8")
+    done = mull("eval", "--repeat-card", "c.md", "-m", thinker)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "its questions are in a folder" in done.stderr.decode()
     card.write_text(text, encoding="utf-8")
     done = mull("eval", "--repeat-card", "c.md", "-m", thinker, "--limit", "2")
     assert (done.returncode, done.stdout) == (2, b"")

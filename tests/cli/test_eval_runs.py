@@ -106,7 +106,9 @@ def test_a_run_is_resumed_from_any_folder(
     path = Path(first["folder"], records.ANSWERS)
     path.write_bytes(path.read_bytes()[:-30])
     command = [sys.executable, "-m", "mull", "eval", "--resume", "--json", "--card", "card.md"]
-    resumed = subprocess.run(command, cwd=tmp_path / "elsewhere", env=home, capture_output=True, timeout=60)
+    resumed = subprocess.run(
+        command, cwd=tmp_path / "elsewhere", env=home, capture_output=True, timeout=60, check=True
+    )
     again = json.loads(resumed.stdout)
     assert (again["id"], again["models"]) == (first["id"], first["models"])
     assert len(answers(path.parent)) == 9

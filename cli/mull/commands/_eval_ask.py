@@ -45,7 +45,7 @@ class Asking:
     once: list[str] = field(default_factory=list)
 
     def ask_all(self, models: Sequence[EvalModel]) -> None:
-        """Raises what loading raises where there is one model."""
+        """Raises what loading raises where there is one model. An answer that cannot be written ends the run."""
         for index, model in enumerate(models):
             if self.control.stopped:
                 return
@@ -54,7 +54,10 @@ class Asking:
             except Interrupted:
                 return
             except MullError as error:
-                if len(models) == 1 or error.code == "write_failed":
+                if error.code == "write_failed":
+                    self.failures.append(error)
+                    return
+                if len(models) == 1:
                     raise
                 error.model = model.name
                 self.failures.append(error)

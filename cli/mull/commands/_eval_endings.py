@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mull.commands import _eval_against, _eval_repeat
 from mull.commands._eval_files import EvalFiles
 from mull.commands._eval_plot import show_plot
-from mull.errors import UsageError
+from mull.errors import MullError, UsageError
 from mull.terminal.console.streams import Streams
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Endings:
         self._contents: Contents | None = None
         self._against: list[Against] = []
         self._repeated: Repeated | None = None
+        self.failure: MullError | None = None
+        """Why a file was not written; the answers are there all the same."""
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +73,12 @@ class Endings:
             contents = replace(contents, against=self._against)
         self._contents = contents
         if contents.groups:
-            self._files.write(contents)
+            try:
+                self._files.write(contents)
+            except MullError as failure:
+                self.failure = failure
+                if folder.path is not None:
+                    failure.hint += " mull eval --resume, with the option again, asks nothing twice."
         if self._card is not None:
             self._repeated = _eval_repeat.compared(self._card, contents)
 

@@ -25,7 +25,7 @@ class EvalFiles:
     """A context manager; leaving it without `write` leaves the files as they were."""
 
     def __init__(self, report: Path | None = None, card: Path | None = None) -> None:
-        if report is not None and card is not None and report.absolute() == card.absolute():
+        if report is not None and card is not None and report.resolve() == card.resolve():
             raise UsageError("same_file", "The report and the card are the same file.", "Name two files.")
         self._made: list[tuple[OutFile, Callable[[Contents], bytes]]] = []
         self._stack = ExitStack()
@@ -37,9 +37,15 @@ class EvalFiles:
             self._stack = stack.pop_all()
 
     def write(self, contents: Contents) -> None:
-        """Write each file, in place of one that it replaces."""
+        """Write each file, in place of one that it replaces. Raises the first failure once all were tried."""
+        failures: list[MullError] = []
         for file, make in self._made:
-            file.write_bytes(make(contents))
+            try:
+                file.write_bytes(make(contents))
+            except MullError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     def __enter__(self) -> Self:
         return self

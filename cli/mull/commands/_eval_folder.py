@@ -34,8 +34,13 @@ class RunFolder:
         if self.path is not None:
             self._is_new = not (self.path / records.RUN).exists()
             self._made_folder = not self.path.exists()
-            records.write_run(self.path, self.run)
-            self._file = records.open_answers(self.path)
+            try:
+                records.write_run(self.path, self.run, begun=bool(self._answers))
+                self._file = records.open_answers(self.path)
+            except MullError:
+                if self._is_new:
+                    self._remove()
+                raise
         return self
 
     def __exit__(
@@ -64,7 +69,7 @@ class RunFolder:
             try:
                 records.append(self._file, answer)
             except OSError as failure:
-                raise records.write_failed(self.path, failure) from failure
+                raise records.write_failed(self.path, failure, begun=True) from failure
 
     @property
     def answers(self) -> list[AnswerRecord]:
@@ -94,7 +99,7 @@ class RunFolder:
     def _write(self, run: RunRecord) -> None:
         self.run = run
         if self.path is not None:
-            records.write_run(self.path, run)
+            records.write_run(self.path, run, begun=bool(self._answers))
 
 
 def new_folder(out: Path | None, run: RunRecord, *, saves: bool) -> RunFolder:

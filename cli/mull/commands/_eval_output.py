@@ -148,7 +148,7 @@ def note(found: Sequence[Outcome], once: Sequence[str], modes: int, total: int, 
     """Why there are fewer than `total` answers; empty if there are not."""
     if stopped:
         finished = sum(len(outcome.answers) for outcome in found)
-        return f"Stopped after {finished} of {total} questions."
+        return f"Stopped after {finished} of {total} questions." if finished < total else ""
     if once and modes > 1:
         have = "has" if len(once) == 1 else "have"
         were = "it was" if len(once) == 1 else "they were"

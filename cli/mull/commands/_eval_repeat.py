@@ -16,6 +16,7 @@ import typer
 
 from mull.commands._eval_options import OUTPUT, SHOWN, EvalFlags
 from mull.errors import MullError, UsageError
+from mull.evaluation.command_words import file_name
 from mull.settings import Sampling
 from mull.terminal.console.streams import Streams
 
@@ -76,6 +77,10 @@ def flags_of(
 
 def _of_card(context: typer.Context, card: Card) -> EvalFlags:
     """The flags that the card's command sets; a card comes from others, so `_SAFE` ones alone. Raises MullError."""
+    if card.run.file is not None and file_name(card.run.file) != card.run.file:
+        raise _unusable(card, "its questions are in a folder")
+    if not card.run.models:
+        raise _unusable(card, "it names no model")
     words = [str(word) for word in card.run.command if word and word != card.run.file]
     if "--help" in words:  # it would be printed
         raise _unusable(card, "its command asks for help")

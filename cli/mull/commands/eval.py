@@ -67,12 +67,12 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
     folder = before or new_folder(flags.out, record, saves=bool(config["save"]))
     view, control = ProgressLine(streams, quiet=quiet, noun="question"), TurnControl()
     asking = Asking(plan, folder, run, view, control, flags.parallel)
-    with Endings(flags, card, models) as endings:
-        with stop_on_interrupt(control), folder:
+    with Endings(flags, card, models) as endings, stop_on_interrupt(control):
+        with folder:
             asking.ask_all(models)
-        endings.write(folder)
+        endings.write(folder)  # an interrupt meanwhile loses neither the files nor the table
     found = _outcomes(plan, folder)
-    failure = next(iter(asking.failures), None)
+    failure = next(iter(asking.failures), endings.failure)
     _show(plan, folder, flags, found, streams, endings, failure, stopped=control.stopped, quiet=quiet)
     total = plan.answers_per_mode * sum(
         1 if model.name in asking.once else len(plan.modes) for model in models
@@ -81,7 +81,8 @@ def eval_(context: typer.Context, file: File = None, *, flags: EvalFlags) -> Non
         note := _eval_output.note(found, asking.once, len(plan.modes), total, stopped=control.stopped)
     ):
         streams.note(note)
-    _exit(found, streams, None if control.stopped else failure, stopped=control.stopped, json=flags.json)
+    failure = endings.failure if control.stopped else failure
+    _exit(found, streams, failure, stopped=control.stopped, json=flags.json)
 
 
 def _show(

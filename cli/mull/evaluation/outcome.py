@@ -14,6 +14,7 @@ from mull.dataclass import dataclass
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.records import AnswerRecord
 from mull.evaluation.statistics import Difference, Interval, compare, holm, interval
+from mull.terminal.console.quantities import counted
 
 QuestionKey = tuple[str, str]
 """A suite's name and a question's id."""
@@ -174,7 +175,7 @@ def in_words(one: Comparison) -> str:
     low, high = (
         100 * end for end in (found.interval if better else (-found.interval[1], -found.interval[0]))
     )
-    chance = f"{found.test}, p = {_p(found.adjusted)}, {found.pairs} questions"
+    chance = f"{found.test}, p = {_p(found.adjusted)}, {counted(found.pairs, 'question')}"
     size = f"{100 * abs(found.difference):.0f} points (95%: {low:+.0f} to {high:+.0f}; {chance})"
     ahead, behind = (second, first) if better else (first, second)
     if found.real:

@@ -123,14 +123,14 @@ def folder_of_runs() -> Path:
     return paths.state_dir() / "evals"
 
 
-def write_run(folder: Path, run: RunRecord) -> None:
-    """Create the folder, if it is missing, and write the run's description. Raises MullError (write_failed)."""
+def write_run(folder: Path, run: RunRecord, *, begun: bool = False) -> None:
+    """Create the folder, if it is missing, and write the run's description. Raises what `write_failed` makes."""
     try:
         paths.private_dir(folder)
         text = json.dumps(asdict(run), ensure_ascii=False, indent=1) + "\n"
         write_atomic(folder / RUN, text.encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as failure:  # ValueError: a NUL in the path
-        raise write_failed(folder, failure) from failure
+        raise write_failed(folder, failure, begun=begun) from failure
 
 
 def open_answers(folder: Path) -> FileIO:
@@ -172,14 +172,12 @@ def _line(answer: AnswerRecord) -> bytes:
     return json.dumps(asdict(answer), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def write_failed(folder: Path, failure: Exception) -> MullError:
-    """The error for a run's folder that cannot be written."""
+def write_failed(folder: Path, failure: Exception, *, begun: bool = False) -> MullError:
+    """The error for a run's folder that cannot be written. `begun`: it has answers."""
     why = getattr(failure, "strerror", None) or failure
-    return MullError(
-        "write_failed",
-        f"{folder} cannot be written: {why}.",
-        "Give another folder with --out, or free some space; --resume then asks what is missing.",
-    )
+    resume = f"Free some space; mull eval --resume {folder} then asks what is missing."
+    hint = resume if begun else "Give another folder with --out, or free some space."
+    return MullError("write_failed", f"{folder} cannot be written: {why}.", hint)
 
 
 def read(folder: Path) -> tuple[RunRecord, list[AnswerRecord]]:

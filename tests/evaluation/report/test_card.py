@@ -80,7 +80,9 @@ def _changed(card: Path, old: str, new: str) -> Path:
     ("old", "new", "code"),
     [
         (r'"v": 1,\n "run"', '"v": 2,\n "run"', "card_version"),
+        (r'"v": 1,\n "run"', '"v": "1",\n "run"', "invalid_card"),
         (r'"format": "mull-eval-card"', '"format": "other"', "invalid_card"),
+        (r'(?s)"verdicts": \[.*\]', '"verdicts": []', "invalid_card"),
         (r'"verdicts": \[', '"verdicts": [[', "invalid_card"),
         (r'"verdicts": \[', '"verdicts": [7, ', "invalid_card"),
         (r'"seed": 7', '"seed": "x"', "invalid_card"),

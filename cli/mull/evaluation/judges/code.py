@@ -13,6 +13,7 @@ from typing import Any
 from mull.evaluation.questions import EvalQuestion
 from mull.evaluation.sandbox.run import EVERYTHING, isolation, run
 from mull.evaluation.verdict import Reply, Verdict
+from mull.terminal.console.quantities import counted
 
 _LONGEST = 100_000  # characters of code
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([\w+-]*)")
@@ -53,7 +54,7 @@ def judge_code(question: EvalQuestion, reply: Reply) -> Verdict:
             return Verdict(False, f"test {number + 1}: another result")
         why = found.errors.get(number) or found.failed or "no result"
         return Verdict(False, f"test {number + 1}: {why}")
-    return Verdict(True, f"it passes {len(question.tests)} tests")
+    return Verdict(True, f"it passes {counted(len(question.tests), 'test')}")
 
 
 def code_of(answer: str, entry: str) -> str:

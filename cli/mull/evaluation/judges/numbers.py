@@ -314,4 +314,4 @@ def _in_two_units(text: str, one: Number, other: Number) -> bool:
     between = re.fullmatch(rf"\s?({_A_UNIT})\s*[=≈]\s*", text[one.end : other.start])
     after = re.match(rf"\s?({_A_UNIT})", text[other.end :])
     equals = re.search(r"[=≈]\s*$", text[: one.start])
-    return bool(between and after and equals) and between[1] != after[1]
+    return bool(equals) and between is not None and after is not None and between[1] != after[1]

@@ -44,13 +44,15 @@ def read_card(path: Path) -> Card:
         ) from error
     value = _block(text.replace("\r\n", "\n"), path)
     version = value.get("v")
-    if version != VERSION:
+    if isinstance(version, int) and version != VERSION:
         raise MullError(
             "card_version",
             f"{path} is a card of another version of mull (format {version}; this one reads {VERSION}).",
             "Repeat it with the version of mull that the card names.",
         )
     try:
+        if version != VERSION:
+            raise ValueError(version)
         return Card(run_of(value.get("run")), _verdicts(value))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _invalid(path, "its data are broken") from error
@@ -89,4 +91,6 @@ def _verdicts(value: Mapping[str, Any]) -> Verdicts:
                 if (signs := "".join(text[number] for text in texts).strip())
             }
         found[str(row["model"]), str(row["mode"])] = items
+    if not found:
+        raise ValueError("no verdicts")
     return found
