@@ -46,6 +46,8 @@ def show(
     for outcome in found:
         if outcome.notice:
             streams.note(outcome.notice)
+    if streams.stdout_tty and compared and not quiet:
+        streams.write("\n")
     for one in () if quiet else compared[:MOST_COMPARISONS]:
         streams.note(in_words(one))
     for outcome in found if wrong else ():

@@ -175,7 +175,8 @@ def in_words(one: Comparison) -> str:
     low, high = (
         100 * end for end in (found.interval if better else (-found.interval[1], -found.interval[0]))
     )
-    chance = f"{found.test}, p = {_p(found.adjusted)}, {counted(found.pairs, 'question')}"
+    p = "adjusted p" if found.adjusted != found.p else "p"
+    chance = f"{found.test}, {p} = {_p(found.adjusted)}, {counted(found.pairs, 'question')}"
     size = f"{100 * abs(found.difference):.0f} points (95%: {low:+.0f} to {high:+.0f}; {chance})"
     ahead, behind = (second, first) if better else (first, second)
     if found.real:

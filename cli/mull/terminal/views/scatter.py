@@ -15,7 +15,11 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, width
 
 NARROWEST = 40  # columns; with fewer there is no room for a plot
-ROWS, LOW_ROWS = 11, 6  # of the grid; fewer in a low window
+ROWS, LOW_ROWS = (
+    13,
+    5,
+)  # of the grid, so that quarters have rows of their own; fewer in a window lower than TALL
+TALL = 22
 WIDEST = 72  # columns of the grid
 STYLES = ("accent", "heading", "good", "warning", "number", "link", "keyword", "muted")
 """Of the theme: one for each series, in turn."""
@@ -49,7 +53,7 @@ def scatter_lines(streams: Streams, points: Sequence[Point], across: Axis, up: A
     style = streams.stdout_style
     left = max(width(text) for _, text in up.ticks)
     columns = min(streams.width - 1 - left - 2, WIDEST)
-    rows = ROWS if streams.size()[1] >= 2 * ROWS else LOW_ROWS
+    rows = ROWS if streams.size()[1] >= TALL else LOW_ROWS
     cells = _cells(streams, points, columns, rows)
     marks = {_row(place, rows): text for place, text in up.ticks}
     wall, tick = ("│", "┤") if streams.unicode else ("|", "+")
