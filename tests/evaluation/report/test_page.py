@@ -126,9 +126,12 @@ def test_a_model_without_published_scores_says_so() -> None:
     none = Published("small", "small", "", "", [])
     page = Report(report_page(replace(contents(), published=[none])))
     page.check()
-    assert "none found" in page.text
-    assert "measured here: thinking on; 10 answers; seed 7; temperature 0.7" in page.text
+    assert "None found." in page.text
     assert "no statement found" in page.text
+    assert "measured here" not in page.text
+    some = Published("small", "small", "", "", [("other", "50", "5 shots")])
+    page = Report(report_page(replace(contents(), published=[some])))
+    assert "measured here: thinking on; 10 answers; seed 7; temperature 0.7" in page.text
 
 
 def test_names_of_models_are_found_with_a_quantization_or_an_endpoint() -> None:

@@ -28,6 +28,7 @@ FORMAT, VERSION = "mull-eval-card", 1
 RIGHT, WRONG, UNCLEAR, FAILED = "1", "0", "?", "-"
 """The verdict on an answer in a card. `-`: it got no answer."""
 
+_STYLE = "@media screen { th, td.right { white-space: nowrap; } }\n"
 _ACTIVE = re.compile(r"([\\`*_\[\]<>|#~$&])")  # what Markdown gives a meaning to
 _IDENTITY = ("reference", "source", "files", "template", "engine", "versions", "lora", "server")
 
@@ -42,7 +43,7 @@ def card_page(contents: Contents) -> str:
     title = line(f"Evaluation card of {_models(contents)}")
     _, _, text = card_text(contents).partition("\n")  # the first line is its heading
     head = f'<header><h1 dir="auto">{title}</h1></header>'
-    return document(title, [head, '<main class="text">', to_html(text), "</main>"])
+    return document(title, [head, '<main class="text">', to_html(text), "</main>"], style=_STYLE)
 
 
 def _models(contents: Contents) -> str:

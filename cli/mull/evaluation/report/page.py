@@ -126,7 +126,10 @@ def _published(contents: Contents) -> Iterator[str]:
     yield f"<p>{_NOT_COMPARABLE}</p>"
     for one in contents.published:
         yield f"<h3>{line(one.model)}</h3>"
-        yield html_table(Table(["Benchmark", "Score", "Measured with"], _rows(contents, one), 3))
+        if one.scores:
+            yield html_table(Table(["Benchmark", "Score", "Measured with"], _rows(contents, one), 3))
+        else:
+            yield "<p>None found.</p>"
         card = f"Card: {one.card}" if one.card else ""
         yield f'<p class="meta">{joined([card, f"Safety: {one.safety or NO_STATEMENT}"])}</p>'
 
@@ -134,8 +137,6 @@ def _published(contents: Contents) -> Iterator[str]:
 def _rows(contents: Contents, one: Published) -> list[Sequence[str]]:
     """The published scores, and below them what was measured here."""
     rows: list[Sequence[str]] = [(name, score, f"published: {at}") for name, score, at in one.scores]
-    if not rows:
-        rows = [("none found", "–", "")]
     run = contents.run
     for group in contents.groups:
         if group.model == one.model:

@@ -18,8 +18,8 @@ nav ul { list-style: none; padding: 0; margin: .5rem 0; display: flex; flex-wrap
 nav li { margin: 0; }
 figure { margin: 1rem 0; }
 svg.plot { display: block; width: 100%; max-width: 40rem; height: auto; }
-td { white-space: nowrap; } th { vertical-align: bottom; }
-td.wide { white-space: normal; min-width: 7rem; }
+td.right { white-space: nowrap; } th { vertical-align: bottom; }
+td.wide { min-width: 7rem; }
 .key { font-weight: 600; }
 .yes { color: var(--good); } .no { color: var(--bad); } .unclear { color: var(--dim); }
 .verdict { font-weight: 600; white-space: nowrap; }
@@ -33,7 +33,7 @@ main:has(.suite:target) .suite:not(:target), main:has(#wrong:target) .item.all-r
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .75rem 0; }
 dl.facts dt { color: var(--dim); } dl.facts dd { margin: 0; }
 @media (max-width: 480px) {
-  td:not(.right) { white-space: normal; } td.wide { min-width: 14rem; }
+  th { white-space: nowrap; } td.wide { min-width: 14rem; }
   dl.facts { display: block; } dl.facts dd { margin: 0 0 .4rem; } }
 @media print {
   .item { break-inside: avoid-page; } nav { display: none; } td, th { white-space: normal; }

@@ -141,17 +141,20 @@ def shape(number: int, x: float, y: float) -> str:
 
 
 def letter_places(marks: Sequence[Mark], scale: Scale) -> list[tuple[float, float]]:
-    """The middle of each letter: the nearest place to its point, within the box, that nothing else takes."""
+    """The middle of each letter: the nearest place to its point, within the box, that no letter, no point and not its
+    own whisker takes."""
     places = [_place(mark, scale) for mark in marks]
     taken: list[Box] = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in places]
     found = []
     for mark, place in zip(marks, places, strict=True):
         side = _LETTER * 0.36 * len(mark.letter) + 3
+        whisker = (place[0] - 1, _y(mark.high), place[0] + 1, _y(mark.low))
         best = next(
             (
                 one
                 for one in _around(place)
-                if _is_inside(one, side) and not any(_overlap(_box(one, side), other) for other in taken)
+                if _is_inside(one, side)
+                and not any(_overlap(_box(one, side), other) for other in (*taken, whisker))
             ),
             place,
         )
