@@ -10,10 +10,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from mull.models.catalogue.catalogue import load_catalogue
 from tests.cli.conftest import CHATML
 from tests.cli.test_cookbook import REPOSITORY, Bash
 from tests.cli.test_cookbook import bash as bash  # noqa: PLC0414 - a fixture
@@ -81,8 +83,25 @@ def calls(line: str) -> Iterator[list[str]]:
             yield call[1:]
 
 
+UNKNOWN = {"no-such-model"}  # an example of an error
 README = list(commands(PAGES[0]))
 DOCUMENTED = {(page.name, *call) for page in PAGES for line in commands(page) for call in calls(line)}
+
+
+def test_the_models_that_lines_name_are_in_the_catalogue() -> None:
+    """Besides paths, names on the Hub, models of endpoints and placeholders in capitals."""
+    catalogue = load_catalogue(None)
+    named = {
+        name
+        for _, *call in DOCUMENTED
+        for option, value in pairwise(call)
+        if option in {"-m", "--model", "--models", "--against", "--draft"}
+        for name in value.split(",")
+        if not re.search(r"[@/]|\.gguf$|^[A-Z_…$]+$", name)
+    }
+    assert "qwen3-4b" in named
+    unknown = {name for name in named if catalogue.find(name.partition(":")[0]) is None}
+    assert unknown == UNKNOWN
 
 
 @pytest.mark.parametrize("call", sorted(DOCUMENTED), ids=" ".join)
