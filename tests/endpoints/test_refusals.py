@@ -134,7 +134,10 @@ def test_a_context_that_is_full_is_named_in_every_dialect(mull: Run, server: Ser
     ("words", "said"),
     [
         ("The input (9001 tokens) is longer than the model's context length (4096 tokens).", ""),
-        ("The prompt contains 9001 input tokens, which exceeds the maximum context length of 4096 tokens.", ""),
+        (
+            "The prompt contains 9001 input tokens, which exceeds the maximum context length of 4096 tokens.",
+            "",
+        ),
         ("Requested tokens (9001) exceed context window of 4096", ""),
         ("Trying to keep the first 9001 tokens when context the overflows. It has only 4096 tokens.", ""),
         ("prompt is too long: 9,001 tokens > 4,096 maximum", ""),
