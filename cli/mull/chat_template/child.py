@@ -8,6 +8,7 @@ parent watches instead.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -33,6 +34,8 @@ def main() -> None:
     from mull.chat_template.local import environment
 
     environment()  # import jinja2 before the limits count, and before the first request
+    gc.freeze()  # what is imported is never searched for reference cycles
+    gc.enable()
     used = _virtual_memory()
     try:
         _limit("RLIMIT_CORE", 0)

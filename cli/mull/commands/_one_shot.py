@@ -22,6 +22,7 @@ from mull.errors import ExitCode, Interrupted, MullError, UsageError
 from mull.events import EMPTY_ANSWER
 from mull.fs import trace
 from mull.models.builtin import MODEST
+from mull.settings import Sampling
 from mull.terminal.console.streams import detach
 from mull.terminal.views.base import requested_forms
 from mull.terminal.views.open import VIEWS, open_view
@@ -176,7 +177,8 @@ def _check_supported(backend: ChatBackend, preferences: Preferences) -> None:
     """Refuse what the backend cannot do before it loads. Raises UsageError."""
     from mull.backends.base import check_supported
 
-    check_supported(backend, preferences.turn_settings(backend.sampling_advice))
+    # Without the model's own sampling, which may be in the header of its file: the load should not wait for that.
+    check_supported(backend, preferences.turn_settings(lambda _: Sampling()))
 
 
 def _persist(setup: Setup, code: int, streams: Streams) -> int:
