@@ -60,6 +60,7 @@ def test_the_forty_questions_are_questions() -> None:
         ('{"prompt": 5, "answer": 1}', "its prompt is not text"),
         ('{"prompt": "x"}', "it has no answer"),
         ('{"prompt": "x", "answer": ""}', "its answer is neither a text, a number, nor a list of them"),
+        ('{"prompt": "x", "answer": 1e999}', "its answer is neither a text, a number, nor a list of them"),
         ('{"prompt": "x", "answer": []}', "its answer is neither a text, a number, nor a list of them"),
         ('{"prompt": "x", "answer": [true]}', "its answer is neither a text, a number, nor a list of them"),
         ('{"prompt": "x", "answer": 1, "level": 4}', "its level is none of 1, 2, 3"),

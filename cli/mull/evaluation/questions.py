@@ -8,6 +8,7 @@ those described are left to whoever wrote them.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -203,6 +204,8 @@ def _of_text(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_answer(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    if isinstance(value, float) and not math.isfinite(value):  # 1e999
         return False
     return any(character.isalnum() for character in str(value))
 
