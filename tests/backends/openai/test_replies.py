@@ -213,6 +213,26 @@ def test_an_empty_answer_is_an_answer(office: Open) -> None:
     assert (done.answer, done.finish, done.empty) == ("", "stop", True)
 
 
+def test_a_call_of_a_tool_is_no_answer(office: Open) -> None:
+    here = office()
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+    here.plays(chunk(reasoning="Hm"), chunk("tool_calls", tool_calls=[call]), b"data: [DONE]\n\n")
+    done = here.ask()
+    assert (done.thinking, done.exit_code) == ("Hm", 1)
+    assert done.error is not None
+    assert "calls a tool" in done.error.message
+    here.plays(chunk("tool_calls", content=None, tool_calls=[call]))
+    assert "calls a tool" in failure(here).message
+    here.plays(chunk(content="I looked it up: 42."), chunk("tool_calls", tool_calls=[call]))
+    assert (here.ask().answer, here.ask().exit_code) == ("I looked it up: 42.", 0)
+
+
+def test_a_refusal_in_a_field_of_its_own_is_the_answer(office: Open) -> None:
+    here = office()
+    here.plays(chunk(content=None, refusal="I can't"), chunk(refusal=" help with that."), END)
+    assert here.ask().answer == "I can't help with that."
+
+
 @pytest.mark.parametrize("reason", ["length", "max_tokens"])
 def test_a_limit_is_named(office: Open, reason: str) -> None:
     here = office()

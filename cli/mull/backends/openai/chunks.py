@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`thinking` and `answer` are new text; `finish` the server's finish reason; `error` what it reports as one."""
+    """`thinking` and `answer` (or a refusal) are new text; `finish`: why it ended; `error`: what the server reports."""
 
     whole: Mapping[str, Any]
     id: str = ""
@@ -52,7 +52,7 @@ def read_chunk(data: bytes) -> Chunk:
         _text(delta.get("reasoning_content"))
         or _text(delta.get("reasoning"))
         or _text(delta.get("thinking")),
-        _content(delta.get("content")),
+        _content(delta.get("content")) or _text(delta.get("refusal")),
         _text(finish),
         _error(whole, choice),
         _logprobs(choice.get("logprobs")) if choice.get("logprobs") else None,

@@ -22,6 +22,8 @@ _TOO_LONG = re.compile(
 )
 REASONS = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "timeout"})
 """Finish reasons of answers that are not whole: the server gave up."""
+TOOLS = frozenset({"tool_calls", "function_call"})
+"""Finish reasons of replies that call a tool."""
 _NUMBER = re.compile(r"\d[\d,]*")
 _SIZE = re.compile(r"(?:context|n_ctx|max_model_len|(?:model|input) length)\D*(\d[\d,]*)", re.IGNORECASE)
 """A context, and the first number after it: the prompt's tokens may come before or after its size."""
@@ -93,6 +95,15 @@ def gave_up(reason: str, name: str) -> ServerError:
         f'{name} failed: it ended the answer with "{reason}".',
         "Ask again, and look at the server's log.",
         transient=True,
+    )
+
+
+def called_a_tool(name: str) -> ServerError:
+    """A reply that is the call of a tool, which mull does not offer, and no text."""
+    return ServerError(
+        "endpoint_answer",
+        f"{name} calls a tool in place of an answer.",
+        "mull has no tools: ask in other words, or see what the server adds to prompts.",
     )
 
 

@@ -196,6 +196,8 @@ def _heed_reason(reply: Reply, response: Response, name: str) -> None:
     """After a finish reason the answer is whole: counts and the end mark may follow, at once. Raises ServerError."""
     if reply.reason in failures.REASONS:
         raise failures.gave_up(reply.reason, name)
+    if reply.reason in failures.TOOLS and not reply.answer_tokens:
+        raise failures.called_a_tool(name)
     if reply.reason:
         response.hurry(AFTER_SECONDS)
 
