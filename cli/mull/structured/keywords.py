@@ -11,10 +11,10 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import unquote
 
-from mull.structured.unsupported import UnsupportedSchema
+from mull.structured.unsupported import UnsupportedSchema, unsatisfiable
 
 Schema = Mapping[str, Any]
 
@@ -33,7 +33,9 @@ _IN_PLACE = ("items", "additionalItems", "additionalProperties")
 _DEFINITIONS = ("$defs", "definitions")
 
 _DEEPEST = 100  # nested schemas
+_UNTANGLE = 'Let it end, as in {"anyOf": [{"type": "null"}, …]}, below a property or in a list.'
 _MOST_PARTS = 20_000  # schemas that apply, references followed
+_FARTHEST = 2**63 - 1  # of a bound that keeps numbers away from 0: llguidance's integers have 64 bits
 _LARGEST_FACTOR = 20_000  # of `multipleOf`, without its point: compiling takes 6 µs for each (1 M: 6 s)
 
 
@@ -41,8 +43,12 @@ def check(schema: Schema) -> None:
     """Raises UnsupportedSchema."""
     found = _Applying(schema)
     found.visit(schema, "#", 0)
+    if found.has_loop():
+        raise UnsupportedSchema("it has a reference that leads back to itself", hint=_UNTANGLE)
     if not found.can_end(schema):
-        raise UnsupportedSchema("it has an endless reference to itself")
+        if found.refers_nowhere:
+            raise unsatisfiable()
+        raise UnsupportedSchema("it has an endless reference to itself", hint=_UNTANGLE)
 
 
 def parts(schema: Schema, *, definitions: bool = False) -> Iterator[tuple[str, str | int | None, Any]]:
@@ -103,6 +109,18 @@ class _Applying:
                 ) from None
         return found
 
+    @property
+    def refers_nowhere(self) -> bool:
+        return not self._targets
+
+    def has_loop(self) -> bool:
+        """Whether a reference leads to itself without a property or an item between, so that checking never ends."""
+        rest = {name: set(_at_once(target)) for name, target in self._targets.items()}
+        while ready := [name for name, needs in rest.items() if not needs & rest.keys()]:
+            for name in ready:
+                del rest[name]
+        return bool(rest)
+
     def can_end(self, schema: Schema) -> bool:
         """Whether some value of finite length satisfies it, as far as references decide that."""
         ending: set[str] = set()
@@ -111,6 +129,16 @@ class _Applying:
             if not more:
                 return _ends(schema, ending)
             ending |= more
+
+
+def _at_once(schema: Any) -> Iterator[str]:
+    """The references that apply to the same value as the schema."""
+    if isinstance(schema, Mapping):
+        if "$ref" in schema:
+            yield schema["$ref"]
+        for name in ("allOf", "anyOf", "oneOf"):
+            for part in schema.get(name, ()):
+                yield from _at_once(part)
 
 
 def _ends(schema: Any, ending: set[str]) -> bool:
@@ -171,14 +199,26 @@ def _check_keywords(schema: Schema, place: str) -> None:
     for name in schema:
         if name in _REJECTED and NO_EFFECT.get(name, schema) != schema[name]:
             raise UnsupportedSchema(f'it uses "{name}"', place)
-    if isinstance(schema.get("$id"), str) and place != "#":
-        raise UnsupportedSchema("it uses $id below the top", place)
+    for name in ("$id", "$schema"):
+        if isinstance(schema.get(name), str) and place != "#":
+            raise UnsupportedSchema(f"it uses {name} below the top", place)
     factor = schema.get("multipleOf")
     if factor is not None and _digits(factor) > _LARGEST_FACTOR:
         raise UnsupportedSchema(f"it uses a multipleOf with more digits than {_LARGEST_FACTOR:,} has", place)
+    low = [schema.get(name) for name in ("minimum", "exclusiveMinimum")]
+    high = [schema.get(name) for name in ("maximum", "exclusiveMaximum")]
+    if any(
+        is_number(bound) and bound > _FARTHEST for bound in (*low, *(-one for one in high if is_number(one)))
+    ):
+        raise UnsupportedSchema(f"it uses a bound beyond {_FARTHEST:,}", place)
     for expression in (*schema.get("patternProperties", ()), schema.get("pattern", "")):
         if problem := _unreadable(expression):  # the finished answer is validated with Python's parser
             raise UnsupportedSchema(f"it uses the pattern {expression}, {problem},", place)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is a number; True and False, as in draft 4's `exclusiveMinimum`, are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _digits(factor: float) -> int:

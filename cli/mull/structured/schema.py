@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from mull.structured.compiling import GrammarFault, checked, from_schema
-from mull.structured.keywords import NO_EFFECT, Schema, check, parts, steps, types
-from mull.structured.unsupported import UnsupportedSchema
+from mull.structured.keywords import NO_EFFECT, Schema, check, is_number, parts, steps, types
+from mull.structured.unsupported import UnsupportedSchema, unsatisfiable
 
 _OPTIONS = {"whitespace_pattern": r" |\n[ \t]{0,20}", "coerce_one_of": True}
 _LARGEST = 10**15 - 1  # of integers without a bound: exact as a float; longer ones are runaway output
 _LEAST = 1e-9
+_MOST_COUNTED = (
+    2**32 - 1
+)  # of a length or a number of items: llguidance takes no more, and no answer reaches it
+_UNSATISFIABLE = "Unsatisfiable schema: "
+_EMPTY = f"{_UNSATISFIABLE}Regex is empty"
 _COUNTS = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
 
 _Place = tuple[str, ...]
@@ -30,7 +35,18 @@ def grammar(schema: Schema) -> str:
     try:
         return checked(from_schema({**made, "x-guidance": _OPTIONS}))
     except GrammarFault as fault:
-        raise UnsupportedSchema(str(fault)) from fault
+        raise _refusal(str(fault)) from fault
+
+
+def _refusal(fault: str) -> UnsupportedSchema:
+    """llguidance's message as an error."""
+    if fault.startswith("expected value"):  # JSON cannot hold it, so llguidance cannot read it
+        return UnsupportedSchema("it has a number beyond the range of floats")
+    if fault.startswith(_EMPTY):
+        return unsatisfiable("no text has its pattern, format and length")
+    if fault.startswith(_UNSATISFIABLE):
+        return unsatisfiable(fault.removeprefix(_UNSATISFIABLE))
+    return UnsupportedSchema(fault)
 
 
 def any_json() -> str:
@@ -67,7 +83,7 @@ class _Meant:
             self._combined.add(steps(schema["$ref"]))
         made = {name: value for name, value in schema.items() if NO_EFFECT.get(name, schema) != value}
         for name in _COUNTS & made.keys():
-            made[name] = int(made[name])  # the standard allows 3.0
+            made[name] = min(int(made[name]), _MOST_COUNTED)  # the standard allows 3.0
         for name, key, part in parts(schema, definitions=True):
             inside = (*place, name) if key is None else (*place, name, str(key))
             also = name == "allOf" or (name in ("anyOf", "oneOf") and beside)
@@ -104,8 +120,8 @@ def _open(made: Schema) -> bool:
 
 def _bound(made: dict[str, Any]) -> None:
     """Bounds on the sides where there are none, if they leave room."""
-    lows = [made[name] for name in ("minimum", "exclusiveMinimum") if _is_number(made.get(name))]
-    highs = [made[name] for name in ("maximum", "exclusiveMaximum") if _is_number(made.get(name))]
+    lows = [made[name] for name in ("minimum", "exclusiveMinimum") if is_number(made.get(name))]
+    highs = [made[name] for name in ("maximum", "exclusiveMaximum") if is_number(made.get(name))]
     if not highs and all(low < _LARGEST for low in lows):
         made["maximum"] = _LARGEST
     if not lows and all(high > -_LARGEST for high in highs):
@@ -119,13 +135,9 @@ def _exclude(made: dict[str, Any]) -> None:
     """
     low: Any = made.get("exclusiveMinimum")
     high: Any = made.get("exclusiveMaximum")
-    above = [made[name] for name in ("maximum", "exclusiveMaximum") if _is_number(made.get(name))]
-    below = [made[name] for name in ("minimum", "exclusiveMinimum") if _is_number(made.get(name))]
-    if _is_number(low) and low >= 0 and any(bound < low + 1 for bound in above):
+    above = [made[name] for name in ("maximum", "exclusiveMaximum") if is_number(made.get(name))]
+    below = [made[name] for name in ("minimum", "exclusiveMinimum") if is_number(made.get(name))]
+    if is_number(low) and low >= 0 and any(bound < low + 1 for bound in above):
         made["exclusiveMinimum"] = low + _LEAST
-    if _is_number(high) and high <= 0 and any(bound > high - 1 for bound in below):
+    if is_number(high) and high <= 0 and any(bound > high - 1 for bound in below):
         made["exclusiveMaximum"] = high - _LEAST
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

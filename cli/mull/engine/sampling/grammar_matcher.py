@@ -31,9 +31,10 @@ class GrammarMatcher:
         limits = llguidance.LLParserLimits(verbose_errors=False)
         self._matcher: LLMatcher = llguidance.LLMatcher(self._trie, grammar, log_level=0, limits=limits)
         if self._matcher.is_error():
+            why = _first_line(self._matcher.get_error())
             raise EngineError(
                 "invalid_grammar",
-                f"The grammar cannot be used: {_first_line(self._matcher.get_error())}.",
+                f"The grammar cannot be used: {'it is too large' if 'fuel' in why else why}.",
                 "Simplify it.",
             )
 
@@ -75,8 +76,8 @@ class GrammarMatcher:
         if not self._matcher.get_error().startswith("NoExtension"):
             raise EngineError(
                 "grammar_ambiguous",
-                "The grammar is too ambiguous: the text can be parsed in too many ways at once.",
-                "Write it so that alternatives differ in their first characters.",
+                "The grammar or expression is too ambiguous: the text can be parsed in too many ways at once.",
+                "Write it so that alternatives differ in their first characters, and repetitions are not nested.",
             )
 
 
