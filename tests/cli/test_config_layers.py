@@ -378,3 +378,11 @@ def test_what_a_server_has_loaded_is_not_set_by_a_table(home: Home, monkeypatch:
     own = run.for_model(run.model.resolve())
     assert (run.notices, own.preferences.sampling.top_k) == ((), 3)
     assert [text.partition(":")[0] for text in own.notices] == ["The config's ctx for m@here has no effect"]
+
+
+def test_where_says_what_an_untrusted_project_sets_in_vain(mull: Run, tmp_path: Path) -> None:
+    (tmp_path / ".mull.toml").write_text('model = "other"\ntemperature = 0.5\n')
+    done = mull("config", "where", "model")
+    assert b"the model pulled last answers, or pebble" in done.stderr
+    assert b"sets model in vain" in done.stderr
+    assert b"in vain" not in mull("config", "where", "temperature").stderr

@@ -85,7 +85,10 @@ def _settings(turn: TurnRecord) -> Iterator[str]:
         yield f"thinking {turn.reasoning.asked} → {turn.reasoning.applied}"
     for name, value in turn.settings.items():
         if name not in _HIDDEN and value != getattr(DEFAULT_SAMPLING, name, None) and value != []:
-            text = str(value)
+            if name == "continue_answer":
+                yield "the answer continued"
+                continue
+            text = str(value).lower() if isinstance(value, bool) else str(value)
             yield f"{name} {text if len(text) <= 80 else text[:79] + '…'}"
 
 

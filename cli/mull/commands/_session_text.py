@@ -18,7 +18,7 @@ from mull.terminal.console.dates import ago, both, moment_text
 from mull.terminal.console.sanitize import one_line, visible
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
-from mull.terminal.console.tables import Column, table
+from mull.terminal.console.tables import Column, card_lines, table
 from mull.terminal.markdown.spans import wrap_spans
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ def print_session(
 def _details(turn: TurnRecord, number: int, streams: Streams) -> Iterator[str]:
     from mull.commands._session_ran import ran_rows
 
-    room = max(streams.width - 1, 20) if streams.stdout_tty else None
-    for name, text in [("turn", str(number)), *ran_rows(turn)]:
-        line = [(f"  {name:11} {one_line(text)}", "muted")]
-        for wrapped in wrap_spans(line, room) if room else [line]:
-            yield "".join(streams.stdout_style(part, look) for part, look in wrapped)
+    rows = [("turn", str(number)), *ran_rows(turn)]
+    if streams.stdout_tty:
+        yield from card_lines(streams, [(name, Styled(text, "muted")) for name, text in rows])
+        return
+    for name, text in rows:
+        yield streams.stdout_style(f"  {name:11} {one_line(text)}", "muted")
 
 
 def print_hit(streams: Streams, hit: Hit) -> None:

@@ -10,7 +10,6 @@ import typer
 from mull.commands._options import Json
 from mull.fs.size import size_text
 from mull.terminal.console.dates import ago, both, moment_text
-from mull.terminal.console.quantities import counted
 from mull.terminal.console.streams import Streams
 from mull.terminal.console.style import Styled
 from mull.terminal.console.tables import Column, card, table
@@ -68,7 +67,7 @@ def stats(context: typer.Context, *, json: Json = False) -> None:
 
 def _rows(store: Store, found: Statistics) -> list[tuple[str, str]]:
     details = [
-        counted(found.named, "name") if found.named else "",
+        f"{found.named:,} with a name" if found.named else "",
         f"{found.empty} empty" if found.empty else "",
     ]
     sessions = ", ".join([f"{found.sessions:,}", *filter(None, details)])

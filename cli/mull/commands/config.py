@@ -123,7 +123,15 @@ def where(context: typer.Context, name: Name, *, model: Model = None, json: Json
     if rows:
         table(streams, ("Place", "Value"), rows)
     else:
-        streams.note(f"Nothing sets {name}: it is left to the model, or to mull.")
+        left = (
+            "the model pulled last answers, or pebble"
+            if name == "model"
+            else "it is left to the model, or to mull"
+        )
+        streams.note(f"Nothing sets {name}: {left}.")
+    for notice in settings.notices:
+        if re.search(rf" sets .*\b{name}\b.* in vain", notice):
+            streams.note(notice)
     if flag := _flag(name):
         streams.note(f"A command's {flag} goes over all of them.")
 
