@@ -171,6 +171,7 @@ def test_five_hundred_fields(write: Write) -> None:
         ({"type": "integer", "minimum": 10**16}, str(10**16 + 2), "10"),
         ({}, '{\n  "a": [1, 2]\n}', '{"a":  1}'),  # white space is short
         ({"type": "string"}, '"\\u0007é\\n"', '"\\ud800"'),
+        ({"type": "string", "pattern": "^\\p{Lu}$"}, '"É"', '"é"'),
         ({"x-guidance": {"lenient": True}, "type": "null"}, "null", "1"),
     ],
 )
@@ -212,8 +213,8 @@ def test_what_a_schema_lets_through(schema: Any, fits: str, does_not: str) -> No
         ({"properties": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}}}, "$schema below the top"),
         ({"type": "integer", "multipleOf": 1000003}, "multipleOf"),
         ({"properties": {"a": {}}, "minProperties": 2}, "min/maxProperties"),
-        ({"type": "string", "pattern": "\\p{L}"}, "no regular expression"),
-        ({"type": "object", "patternProperties": {"(": {}}}, "no regular expression"),
+        ({"type": "string", "pattern": "[a"}, 'unclosed character class, "["'),
+        ({"type": "object", "patternProperties": {"(": {}}}, 'unclosed group, "("'),
         (
             {
                 "$defs": {
@@ -310,6 +311,40 @@ def test_only_one_format_at_a_time() -> None:
 def test_the_finished_answer_is_validated(answer: str, reason: str | None) -> None:
     found = mismatch(answer, from_schema(SCHEMAS["required"]))
     assert found is None if reason is None else found is not None and reason in found
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "reason"),
+    [
+        ({"pattern": "b"}, '"abc"', None),
+        ({"pattern": r"^\d+$"}, '"12"', None),
+        ({"pattern": r"^\d+$"}, '"12\\n"', "does not match"),
+        ({"pattern": r"^[^x]*$"}, json.dumps("\x00\x1f\x7f\"\\/é\u2028🙂"), None),
+        ({"pattern": "a", "type": ["string", "integer"]}, "7", None),
+        ({"patternProperties": {"^n": {"type": "integer"}}}, '{"n1": 1, "m": "x"}', None),
+        ({"patternProperties": {"^n": {"type": "integer"}}}, '{"n1": "x"}', "at /n1"),
+        ({"patternProperties": {"^n": {}}, "additionalProperties": False}, '{"n1": 1, "m": 2}', "'m' was unexpected"),
+        ({"patternProperties": {"^n": {}}, "additionalProperties": {"type": "null"}}, '{"n": 1, "m": null}', None),
+        ({"patternProperties": {"^n": {}}, "additionalProperties": {"type": "null"}}, '{"m": 2}', "at /m"),
+    ],
+)  # fmt: skip
+def test_expressions_are_checked_in_the_finished_answer(schema: Any, answer: str, reason: str | None) -> None:
+    kind = "string" if "pattern" in schema else "object"
+    found = mismatch(answer, from_schema({"type": kind, **schema}))
+    assert found is None if reason is None else found is not None and reason in found
+
+
+def test_no_expression_takes_exponential_time() -> None:
+    """With Python's `re` each of these would take longer than the universe has."""
+    wrong = "a" * 300 + "b"
+    expressions = {"anyOf": [{"pattern": "^(a+)+$"}, {"pattern": "^(a|aa)+c$"}], "type": "string"}
+    found = mismatch(json.dumps(wrong), from_schema(expressions))
+    assert found is not None
+    assert "not valid under any of the given schemas" in found
+    names = {"type": "object", "patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}
+    found = mismatch(json.dumps({wrong[-61:]: 1}), from_schema(names))
+    assert found is not None
+    assert "unexpected" in found
 
 
 def test_no_schema_causes_a_traceback() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +62,19 @@ def checked(grammar: str) -> str:
 
 def accepts(grammar: str, text: str) -> bool:
     """Whether a text matches as a whole."""
-    matcher, data = _matcher(grammar), list(text.encode())
-    return matcher.try_consume_tokens(data) == len(data) and matcher.is_accepting()
+    return whole_matcher(grammar)(text)
+
+
+def whole_matcher(grammar: str) -> Callable[[str], bool]:
+    """Whether texts match as a whole; for one thread."""
+    matcher = _matcher(grammar)
+
+    def matches(text: str) -> bool:
+        data = list(text.encode("utf-8", "replace"))
+        matcher.reset()
+        return matcher.try_consume_tokens(data) == len(data) and matcher.is_accepting()
+
+    return matches
 
 
 def allows(grammar: str, text: str) -> bool:

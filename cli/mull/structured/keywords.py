@@ -7,8 +7,6 @@ the standard requires.
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeGuard
@@ -211,9 +209,6 @@ def _check_keywords(schema: Schema, place: str) -> None:
         is_number(bound) and bound > _FARTHEST for bound in (*low, *(-one for one in high if is_number(one)))
     ):
         raise UnsupportedSchema(f"it uses a bound beyond {_FARTHEST:,}", place)
-    for expression in (*schema.get("patternProperties", ()), schema.get("pattern", "")):
-        if problem := _unreadable(expression):  # the finished answer is validated with Python's parser
-            raise UnsupportedSchema(f"it uses the pattern {expression}, {problem},", place)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -226,13 +221,3 @@ def _digits(factor: float) -> int:
     _, digits, exponent = Decimal(str(factor)).as_tuple()
     whole = int("".join(map(str, digits)))
     return whole * 10 ** min(int(exponent), 20) if isinstance(exponent, int) and exponent > 0 else whole
-
-
-def _unreadable(expression: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(expression)
-    except (re.error, RecursionError, OverflowError) as wrong:
-        return f"which is no regular expression ({wrong})"
-    return ""

@@ -92,7 +92,8 @@ def _first_error(data: Any, schema: Mapping[str, Any]) -> str | None:
     if error is None:
         return None
     place = "".join(f"/{step}" for step in error.absolute_path)
-    text = shortened(error.message)
+    value = repr(error.instance)
+    text = shortened(error.message.replace(value, shortened(value, _LONGEST // 2)))
     return f"{text} (at {place})" if place else text
 
 
@@ -106,6 +107,8 @@ def _checker(schema: Mapping[str, Any]) -> Any:
     """A validator that counts its steps: two parts of an `allOf` for each of 30 levels take a thousand million."""
     import jsonschema
 
+    from mull.structured.patterns import with_patterns
+
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     steps = count(1)
 
@@ -117,7 +120,7 @@ def _checker(schema: Mapping[str, Any]) -> Any:
 
         return run
 
-    keywords = {name: counted(check) for name, check in kind.VALIDATORS.items()}
+    keywords = {name: counted(check) for name, check in with_patterns(kind.VALIDATORS).items()}
     kind = jsonschema.validators.extend(kind, keywords)  # type: ignore[no-untyped-call]
     known = {
         name: value for name, value in schema.items() if name != "$schema"
