@@ -166,6 +166,19 @@ def test_the_text_is_part_of_the_format(mull: Run, begun: Path) -> None:
     assert mull("-m", begun, *schema, "--prefill", '"', "Well?").stdout == b'"yes"\n'
 
 
+def test_a_format_holds_for_the_rest_of_the_answer(mull: Run) -> None:
+    model = cached(TINY)
+    form = (
+        "--schema",
+        '{"type": "array", "items": {"enum": ["some", "other"]}, "minItems": 9, "maxItems": 9}',
+    )
+    whole = result(mull, "-m", model, *GREEDY, *form, "--no-save", "hello")
+    cut = result(mull, "-m", model, *GREEDY, *form, "--max-tokens", "7", "hello", code=5)
+    rest = result(mull, "-c", "--continue", *GREEDY)
+    assert whole["answer"].startswith(cut["answer"])
+    assert rest["answer"] == whole["answer"]
+
+
 @pytest.mark.parametrize(
     ("flags", "what"),
     [

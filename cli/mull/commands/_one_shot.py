@@ -314,7 +314,7 @@ def _answer(
             control,
             thinking=run.preferences.thinking,
             # A constrained answer is not Markdown: its underscores and asterisks are literal.
-            markdown=run.preferences.markdown and run.preferences.answer_format is None,
+            markdown=run.preferences.markdown and not (query.answer_format or run.preferences.answer_format),
             math=run.preferences.math,
             quiet=run.quiet,
             session=session,

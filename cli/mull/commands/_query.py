@@ -6,6 +6,8 @@ and where another model wrote the answer that is to be continued.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mull.commands._input import UserInput
 from mull.conversation.conversation import Conversation, Query
 from mull.errors import UsageError
@@ -19,7 +21,7 @@ from mull.store.records import TurnRecord
 def query_of(
     question: UserInput, conversation: Conversation, begun: str, answer_format: AnswerFormat | None
 ) -> Query:
-    """`begun`: the text of --prefill. An empty question continues the last answer."""
+    """`begun`: the text of --prefill. An empty question continues the last answer, in its format or a given one."""
     if question.empty:
         query = conversation.go_on()
     else:
@@ -30,6 +32,7 @@ def query_of(
 
         other = "Give --prefill another text" if begun else "Ask again without --continue"
         check_beginning(query.begun.content, answer_format, f"{other}, or leave the format out.")
+        query = replace(query, answer_format=None)
     return query
 
 

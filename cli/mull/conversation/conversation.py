@@ -16,14 +16,14 @@ from mull.control import TurnControl
 from mull.conversation import context_budget
 from mull.conversation.branch import Branch, changed_elsewhere
 from mull.conversation.context_budget import ContextUsage
-from mull.conversation.preferences import Preferences, asked_before
+from mull.conversation.preferences import Preferences, asked_before, format_before
 from mull.conversation.ran import what_ran, with_seed
 from mull.conversation.recording import record
 from mull.dataclass import dataclass
 from mull.errors import RAISE_CTX, ContextOverflow, TemplateError, UsageError
 from mull.events import Done, Event, Notice
 from mull.messages import Message, least_tokens
-from mull.settings import ReasoningAsk, TurnSettings
+from mull.settings import AnswerFormat, ReasoningAsk, TurnSettings
 from mull.store.records import Attachment, Session, TurnRecord, to_messages, with_files
 from mull.store.sessions import Store
 
@@ -35,7 +35,7 @@ class Query:
     """A question to ask. `replace`: in place of the last turn. `once`: how to think in this turn alone.
 
     `material`: the number of characters at the text's start that were piped in. `begun`: the beginning of the answer,
-    which the model continues.
+    which the model continues. `answer_format`: that of this turn alone; None: that of the preferences.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Query:
     once: ReasoningAsk | None = None
     material: int = 0
     begun: Message | None = None
+    answer_format: AnswerFormat | None = None
 
     @property
     def message(self) -> Message:
@@ -90,7 +91,8 @@ class Conversation:
     def go_on(self, answer: str | None = None) -> Query:
         """Continue the last answer, or another text in its place. Raises UsageError if there is none.
 
-        It thinks as it was asked to, for its prompt has to be the same. A turn without any text is asked again.
+        It thinks as it was asked to, for its prompt has to be the same. Its own text keeps its format, too. A turn
+        without any text is asked again.
         """
         query, last = self.again(), self.last
         if last is None or not (last.answer or last.thinking or answer):
@@ -98,7 +100,10 @@ class Conversation:
         tokens = last.tokens if answer is None else ()
         content = last.answer if answer is None else answer
         begun = Message("assistant", content, last.thinking, partial=True, tokens=tokens)
-        return dataclasses.replace(query, begun=begun, once=asked_before(last.settings))
+        answer_format = format_before(last.settings) if answer is None else None
+        return dataclasses.replace(
+            query, begun=begun, once=asked_before(last.settings), answer_format=answer_format
+        )
 
     def catch_up(self, query: Query) -> bool:
         """Take over what another process has added to the session; whether there was anything.
@@ -256,9 +261,15 @@ class Conversation:
 
     def _settings(self, backend: ChatBackend, query: Query | None) -> TurnSettings:
         """The settings of a question's turn; with None, of one without a question."""
-        once, begun = (None, None) if query is None else (query.once, query.begun)
-        settings = self.preferences.turn_settings(backend.sampling_advice, once)
-        return dataclasses.replace(settings, continue_answer=begun is not None)
+        settings = self.preferences.turn_settings(
+            backend.sampling_advice, None if query is None else query.once
+        )
+        if query is None:
+            return settings
+        answer_format = query.answer_format or settings.answer_format
+        return dataclasses.replace(
+            settings, continue_answer=query.begun is not None, answer_format=answer_format
+        )
 
     def _said_of(self, query: Query, backend: ChatBackend) -> Iterator[Event]:
         """A notice where another model began the answer."""

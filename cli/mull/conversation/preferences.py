@@ -163,6 +163,16 @@ def asked_before(settings: Mapping[str, Any]) -> ReasoningAsk:
     return ReasoningAsk(on, effort, budget if type(budget) is int and budget >= 0 else None)
 
 
+def format_before(settings: Mapping[str, Any]) -> AnswerFormat | None:
+    """The answer's format in a stored turn, from its `plain_settings`. Raises MullError where it is none any more."""
+    recorded = settings.get("answer_format")
+    if not isinstance(recorded, dict) or not recorded:
+        return None
+    from mull.api.formats import take_format
+
+    return take_format(dict(recorded))
+
+
 def plain_settings(settings: TurnSettings) -> dict[str, Any]:
     """The settings as JSON values, without unset ones; the answer's format as a request has it."""
     from mull.api.formats import format_fields

@@ -13,10 +13,9 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from mull.api.fields import take_sampling
-from mull.api.formats import take_format
 from mull.backends.identity import digest
 from mull.conversation import context_budget
-from mull.conversation.preferences import asked_before
+from mull.conversation.preferences import asked_before, format_before
 from mull.dataclass import dataclass
 from mull.errors import MullError
 from mull.events import Asked
@@ -24,7 +23,6 @@ from mull.messages import Message
 from mull.settings import (
     DRAFT_OFF,
     LIMITS,
-    AnswerFormat,
     EngineSettings,
     Sampling,
     TurnSettings,
@@ -144,7 +142,7 @@ def _settings(turn: TurnRecord) -> tuple[TurnSettings, list[str]]:
     stop = values.get("stop") or []
     stops = tuple(one for one in stop if isinstance(one, str)) if isinstance(stop, list) else ()
     try:
-        answer_format = _format(values.get("answer_format"))
+        answer_format = format_before(values)
     except MullError:
         answer_format = None
         wrong.append("answer_format")
@@ -162,11 +160,6 @@ def _settings(turn: TurnRecord) -> tuple[TurnSettings, list[str]]:
     )
     names = ", ".join(sorted(wrong))
     return settings, [f"These settings are not repeated: {names}."] if wrong else []
-
-
-def _format(recorded: object) -> AnswerFormat | None:
-    """The answer's format, checked as one of a request is. Raises MullError."""
-    return take_format(dict(recorded)) if isinstance(recorded, dict) and recorded else None
 
 
 def _engine(turn: TurnRecord) -> EngineSettings:
