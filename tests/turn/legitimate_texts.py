@@ -106,7 +106,7 @@ def _json_objects(draw: random.Random) -> tuple[str, str]:
 
 def _same_objects(draw: random.Random) -> tuple[str, str]:
     item = {"name": draw.choice(WORDS), "count": 0, "tags": [], "active": True}
-    return "Dummy records as JSON.", json.dumps([item] * _many(draw, 4, 15), indent=draw.choice([None, 2]))
+    return "Dummy records as JSON.", json.dumps([item] * _many(draw, 4, 10), indent=draw.choice([None, 2]))
 
 
 def _base64(draw: random.Random) -> tuple[str, str]:
