@@ -17,7 +17,7 @@ from mull.endpoints.errors import ServerError
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which the same request may succeed."""
 LONGEST_WORDS = 200
-AN_HOUR = 3600.0  # seconds; nobody waits longer in front of a prompt
+AN_HOUR = 3600.0  # seconds; a longer wait is said without its length
 
 
 def lost(error: Exception, where: str, *, sent: bool) -> ServerError:

@@ -18,9 +18,7 @@ from mull.structured.unsupported import UnsupportedSchema, unsatisfiable
 _OPTIONS = {"whitespace_pattern": r" |\n[ \t]{0,20}", "coerce_one_of": True}
 _LARGEST = 10**15 - 1  # of integers without a bound: exact as a float; longer ones are runaway output
 _LEAST = 1e-9
-_MOST_COUNTED = (
-    2**32 - 1
-)  # of a length or a number of items: llguidance takes no more, and no answer reaches it
+_MOST_COUNTED = 2**32 - 1  # of a length or a number of items: llguidance takes no more
 _UNSATISFIABLE = "Unsatisfiable schema: "
 _EMPTY = f"{_UNSATISFIABLE}Regex is empty"
 _COUNTS = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}

@@ -122,7 +122,6 @@ def _checker(schema: Mapping[str, Any]) -> Any:
 
     keywords = {name: counted(check) for name, check in with_patterns(kind.VALIDATORS).items()}
     kind = jsonschema.validators.extend(kind, keywords)  # type: ignore[no-untyped-call]
-    known = {
-        name: value for name, value in schema.items() if name != "$schema"
-    }  # it would bring its own validator
+    # Not its $schema, which would bring a validator of its own.
+    known = {name: value for name, value in schema.items() if name != "$schema"}
     return kind(known, format_checker=kind.FORMAT_CHECKER)

@@ -146,7 +146,7 @@ class Streams:
             raise stdin_unreadable(failure) from failure
 
     def waiting(self, *, quiet: bool = False) -> Callable[[str], None] | None:
-        """What tells a terminal's user of a long wait for the stream of a name; None where nobody is told."""
+        """What announces a long wait for the stream of a name on a terminal; None for no announcement."""
         return self._say_waiting if self.stderr_tty and not quiet else None
 
     def _say_waiting(self, name: str) -> None:

@@ -15,10 +15,7 @@ from mull.terminal.console.streams import Streams
 from mull.terminal.console.width import clip, width
 
 NARROWEST = 40  # columns; with fewer there is no room for a plot
-ROWS, LOW_ROWS = (
-    13,
-    5,
-)  # of the grid, so that quarters have rows of their own; fewer in a window lower than TALL
+ROWS, LOW_ROWS = 13, 5  # of the grid: quarters have rows of their own; fewer in a window lower than TALL
 TALL = 22
 WIDEST = 72  # columns of the grid
 STYLES = ("accent", "heading", "good", "warning", "number", "link", "keyword", "muted")
