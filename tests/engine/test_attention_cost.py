@@ -10,7 +10,7 @@ import pytest
 
 from mull.engine.compute_params import FLASH_CONTEXT
 from mull.engine.engine import Engine
-from mull.engine.kv.attention_cost import AttentionCost, lost_by_flash
+from mull.engine.kv.attention_cost import Layout, LayoutCost, cost
 from tests.engine.conftest import run
 from tests.engine.test_scheduler import ask, read_all
 
@@ -76,12 +76,13 @@ def text(engine: Engine, tokens: list[int]) -> str:
 
 def test_a_change_waits_until_more_was_lost_than_it_costs() -> None:
     rows, cells = [(1, 100)] * 16, 1600
-    cost, steps = AttentionCost(), 0
-    assert lost_by_flash(rows, cells) < 0 < lost_by_flash([(1, 1600)], cells)
-    while not cost.pays(cells):
-        cost.record(rows, cells, flash=False)
+    costs, steps = LayoutCost(), 0
+    assert cost(Layout.FLASH, rows, cells) < cost(Layout.PLAIN, rows, cells)
+    assert cost(Layout.PLAIN, [(1, 1600)], cells) < cost(Layout.FLASH, [(1, 1600)], cells)
+    while Layout.FLASH not in costs.better(cells):
+        costs.record(Layout.PLAIN, rows, cells)
         steps += 1
     assert 2 < steps < 100
     for _ in range(steps):
-        cost.record(rows, cells, flash=True)  # what is gained now counts against it
-    assert not cost.pays(cells)
+        costs.record(Layout.FLASH, rows, cells)  # what is gained now counts against it
+    assert Layout.PLAIN not in costs.better(cells)

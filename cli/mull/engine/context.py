@@ -19,6 +19,7 @@ from mull.engine.batch import Batch
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
 from mull.engine.interruptible import FATAL, Interrupt, JobThread, StopWatch
+from mull.engine.kv.state_layout import with_streams
 from mull.engine.model import Model
 from mull.engine.native import library, nextn
 from mull.engine.native.heap import state_buffer
@@ -73,7 +74,8 @@ def threads_for(model: Model, settings: EngineSettings, *, fixed: bool | None = 
 class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
-    `sparse`: each row attends to a small part of the cells. `threads`: what contexts before this one learnt.
+    `sparse`: each row attends to a small part of the cells. `unified`: all sequences share one KV cache; if not, each
+    has its part of the tokens. `threads`: what contexts before this one learnt.
     `n_rollback`: by how many tokens a recurrent state can be rolled back; a model's own limit may be 0 (`n_rollback`).
     `nextn_states`: make the hidden states available that NextN layers need. `head`: compute the NextN layers, not the
     model. Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
@@ -88,6 +90,7 @@ class Context:
         *,
         n_rows: int = 1,
         sparse: bool = False,
+        unified: bool = True,
         threads: AdaptiveThreads | None = None,
         n_rollback: int = 0,
         nextn_states: bool = False,
@@ -96,11 +99,15 @@ class Context:
         llama = library.bindings()
         big = model.n_params > compute_params.SMALL_MODEL
         chosen = compute_params.choose_params(model.n_params, settings)
-        self.attention = attention_for(model, settings, n_ctx, sparse=sparse)
+        self.unified = unified or n_seq == 1
+        self._n_seq = n_seq
+        self.attention = attention_for(
+            model, settings, n_ctx if self.unified else n_ctx // n_seq, sparse=sparse
+        )
         self._llama = llama
         self._interrupt = Interrupt(llama)
         params = _params(llama, model, settings, n_ctx, self.attention)
-        params.n_seq_max, params.kv_unified = n_seq, n_seq > 1
+        params.n_seq_max, params.kv_unified = n_seq, self.unified and n_seq > 1
         # Rows of logits, one per sequence or draft: the default reserves one per token, 300 MB at a vocabulary
         # of 150,000.
         params.n_outputs_max = max(n_seq, n_rows)
@@ -132,6 +139,7 @@ class Context:
             llama.llama_free(self.handle)
             raise not_generative(model.path, model.architecture)
         self.n_ctx = int(llama.llama_n_ctx(self.handle))
+        self.n_ctx_seq = int(llama.llama_n_ctx_seq(self.handle))  # the most that one sequence can hold
         self.n_batch = int(llama.llama_n_batch(self.handle))
         self._splits_kv = self.attention.flash is not False and chosen.kv_type == "f16"
         self._alone = n_seq == 1
@@ -206,12 +214,15 @@ class Context:
         return nextn.states(self.handle, first, count, self._width)
 
     def save(self, seq: int) -> Any | None:
-        """One sequence's state as bytes (a ctypes array), None when it cannot be saved."""
+        """One sequence's state as bytes (a ctypes array), None when it cannot be saved.
+
+        It is the same whether all sequences share one KV cache or not.
+        """
         size = self._llama.llama_state_seq_get_size(self.handle, seq)
         data = state_buffer(size)
-        return (
-            data if self._llama.llama_state_seq_get_data(self.handle, data, size, seq) == size > 0 else None
-        )
+        if not self._llama.llama_state_seq_get_data(self.handle, data, size, seq) == size > 0:
+            return None
+        return data if self.unified else with_streams(data, 1)
 
     def state_size(self, seq: int) -> int:
         """The size in bytes of what `save` returns."""
@@ -219,7 +230,17 @@ class Context:
 
     def restore(self, seq: int, data: Any) -> bool:
         """Restore a saved state, from this or an equal but smaller context; False where llama.cpp rejects it."""
+        if not self.unified and (data := with_streams(data, self._n_seq)) is None:
+            return False
         return bool(self._llama.llama_state_seq_set_data(self.handle, data, len(data), seq))
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Copy the first tokens of a sequence into another, which is empty. It may get more than `length` tokens, and
+        none where its memory cannot be copied."""
+        if self.unified:
+            self._llama.llama_memory_seq_cp(self.memory, source, target, 0, length)
+        elif (state := self.save(source)) is not None:
+            self.restore(target, state)
 
     def close(self) -> None:
         """Free the context. May be called more than once."""

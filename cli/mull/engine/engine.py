@@ -22,6 +22,7 @@ from mull.engine.compute_params import (
 from mull.engine.context import ABORTED, NO_KV_SLOT, Context, attention_for, threads_for
 from mull.engine.generation import Generation
 from mull.engine.interruptible import FATAL
+from mull.engine.kv.attention_cost import gaps_between
 from mull.engine.kv.prefill import SMALLEST_CHUNK, ChunkSize
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot
@@ -96,6 +97,12 @@ class Engine:
         """Whether the context uses flash attention as it is now; None: llama.cpp decides, or there is no context."""
         context = self._resizable.context
         return None if context is None else context.attention.flash
+
+    @property
+    def unified(self) -> bool:
+        """Whether all sequences share one KV cache, as it is now."""
+        context = self._resizable.context
+        return context is None or context.unified
 
     @property
     def can_truncate(self) -> bool:
@@ -264,19 +271,19 @@ class Engine:
             self._prompt_cache.record_prefill(batch.size, elapsed)
         if batch.size >= self._chunk.smallest and not draft:
             self._chunk.record(batch.size, elapsed)
-        depths = [(count, len(sequence.slot.tokens)) for sequence, count in shares]
+        rows_before = [(count, len(sequence.slot.tokens)) for sequence, count in shares]
         for (sequence, count), row in zip(shares, rows, strict=True):
             sequence.decoded(count, context, row, draft)
             if sequence.at_checkpoint:
                 self._prompt_cache.checkpoint(context, sequence.slot)
-        self._resizable.record(depths)
+        self._resizable.record(rows_before, gaps_between(sequence.slot.seq for sequence, _ in shares))
 
     def _schedule(self) -> list[Share]:
         """The next batch, with cells reserved for it. Sequences are preempted while there are too few."""
         while True:
             context = self._resizable.context
             shares = self._scheduler.shares(self._chunk, None if context is None else context.n_batch)
-            if not shares or self._resizable.reserve(sum(count for _, count in shares)):
+            if not shares or self._resizable.reserve_step(shares):
                 return shares
             if context is None or not self._scheduler.preempt(context):
                 return []
@@ -286,7 +293,7 @@ class Engine:
         sequence, count = shares[0]
         if len(self._scheduler.live) > 1 or len(sequence.pending) > 1:
             return []
-        free = context.n_ctx - self._scheduler.used - count
+        free = self._resizable.room_after(sequence) - count
         most = self._drafting.longest(context)
         return sequence.propose_draft(min(free, context.n_batch - count, most))
 

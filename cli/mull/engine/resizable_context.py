@@ -1,8 +1,9 @@
 """The context that an engine decodes in, replaced by a larger one when its sequences need more cells.
 
-In: numbers of tokens to make room for, and the rows of each step. Out: a `Context` that has them, up to a limit, with
-the attention that is faster for these steps. What the sequences hold is moved from the old context to the new one; what
-cannot be moved becomes pending and is computed again.
+In: numbers of tokens to make room for, and the rows of each step. Out: a `Context` that has them, up to a limit, in the
+layout that is faster for these steps: one KV cache for all sequences, with flash attention or without, or, while that
+takes little memory, one for each. What the sequences hold is moved from the old context to the new one; what cannot be
+moved becomes pending and is computed again.
 Raises EngineError when there is no memory for the new context; the KV cache is empty then.
 """
 
@@ -17,15 +18,17 @@ from mull.engine.compute_params import (
     CONTEXT_STEP,
     FLASH_CONTEXT,
     MAX_GROWTH,
+    SHORT_ANSWER,
     choose_params,
 )
 from mull.engine.context import Context, attention_for
-from mull.engine.kv.attention_cost import AttentionCost, Rows, lost_by_flash
+from mull.engine.kv.attention_cost import Layout, LayoutCost, Rows, cost, pass_cost
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
 from mull.engine.native.heap import release_freed_memory
-from mull.engine.scheduler import Scheduler
+from mull.engine.scheduler import Scheduler, Share
+from mull.engine.sequence import LiveSequence
 from mull.errors import EngineError
 from mull.settings import EngineSettings
 
@@ -59,8 +62,9 @@ class ResizableContext:
         self._threads = threads
         self._n_rollback = n_rollback  # tokens by which a recurrent state can be rolled back
         self._nextn_states = nextn_states
-        self._sparse = False
-        self._cost = AttentionCost()
+        self._layout = Layout.PLAIN
+        self._cost = LayoutCost()
+        self._pass = pass_cost(model.n_params, model.n_layer, model.n_embd)
         rule = choose_params(model.n_params, settings).flash_attention is None
         self._may_change = len(scheduler.slots) > 1 and rule and not model.recurrent
 
@@ -69,11 +73,21 @@ class ResizableContext:
         """Size of the context as it is now, in tokens."""
         return self.context.n_ctx if self.context is not None else 0
 
+    def room_after(self, sequence: LiveSequence) -> int:
+        """How many tokens more this sequence can hold as things are."""
+        if self.context is None:
+            return 0
+        if self.context.unified:
+            return self.n_ctx - self._scheduler.used
+        return self.context.n_ctx_seq - len(sequence.slot.tokens)
+
     def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> bool:
         """Provide cells for so many tokens more, by eviction or growth; False when the limit does not allow it.
 
         `prompts` come next: what idle slots hold of them stays.
         """
+        if self._holds_each(max(map(len, prompts), default=0)):
+            return True
         scheduler, context = self._scheduler, self.context
         needed = scheduler.used + tokens
         if needed <= self.n_ctx:
@@ -83,48 +97,88 @@ class ResizableContext:
             needed = scheduler.used + tokens
         if needed <= self.n_ctx:
             return True
-        self._sparse = self._will_be_sparse(tokens, prompts)
-        return self.grow(needed)
+        return self._grow(needed, self._best_layout(tokens, prompts))
+
+    def reserve_step(self, shares: Sequence[Share]) -> bool:
+        """The same for the tokens of a step."""
+        longest = max(len(sequence.slot.tokens) + count for sequence, count in shares)
+        return self._holds_each(longest) or self.reserve(sum(count for _, count in shares))
 
     def grow(self, needed: int) -> bool:
         """Replace the context by one of at least `needed` tokens. False at the limit."""
+        return self._grow(needed, self._layout)
+
+    def record(self, rows: Rows, gaps: int) -> None:
+        """Such a step was computed, with so many `gaps_between` its sequences.
+
+        Change the layout where the steps have lost more by it than moving costs.
+        """
+        context = self.context
+        if context is None or not self._has_choice(context.n_ctx):
+            return
+        self._cost.record(self._layout, rows, self._scheduler.used, gaps * self._pass)
+        moved = sum(len(slot.tokens) for slot in self._scheduler.slots)
+        for layout in self._cost.better(moved):
+            size = self._separate_size() if layout is Layout.SEPARATE else context.n_ctx
+            if size and moved <= size:
+                self._replace(size, layout)
+                return
+
+    def _holds_each(self, longest: int) -> bool:
+        """Whether sequences have a KV cache each, in which `longest` tokens fit; larger ones are made for them.
+
+        Where that takes too much memory, the sequences move to one KV cache for all.
+        """
+        context = self.context
+        if context is None or context.unified:
+            return False
+        if longest <= context.n_ctx_seq:
+            return True
+        size = self._separate_size(max(longest, 2 * context.n_ctx_seq))
+        self._replace(size or context.n_ctx, Layout.SEPARATE if size else Layout.FLASH)
+        return size > 0
+
+    def _separate_size(self, longest: int = 0) -> int:
+        """The size of a context in which each sequence has a KV cache, for those that are live and one of `longest`
+        tokens; 0 where it would take much more memory than what they hold."""
+        scheduler = self._scheduler
+        lengths = [len(slot.tokens) for slot in scheduler.slots]
+        lengths += [
+            len(live.slot.tokens) + len(live.pending) + min(live.remaining, SHORT_ANSWER)
+            for live in scheduler.live
+        ]
+        size = len(scheduler.slots) * _rounded(max(longest, *lengths))
+        return size if size <= min(self._limit, scheduler.used + MAX_GROWTH) else 0
+
+    def _grow(self, needed: int, layout: Layout) -> bool:
         # A shared prefix is moved once for each slot that holds it.
         size = self._new_size(needed + sum(slot.shared for slot in self._scheduler.slots))
         if self.context is not None and size <= self.context.n_ctx:
             return False
-        self._replace(size)
+        self._replace(size, layout if layout is not Layout.SEPARATE else Layout.FLASH)
         return True
-
-    def record(self, rows: Rows) -> None:
-        """Such a step was computed. Change the attention where the steps have lost more by it than moving costs."""
-        context = self.context
-        if context is None or not self._has_choice(context.n_ctx):
-            return
-        self._cost.record(rows, self._scheduler.used, flash=self._sparse)
-        moved = sum(len(slot.tokens) for slot in self._scheduler.slots)
-        if moved <= context.n_ctx and self._cost.pays(moved):
-            self._sparse = not self._sparse
-            self._replace(context.n_ctx)
 
     def _has_choice(self, n_ctx: int) -> bool:
         return self._may_change and attention_for(self._model, self._settings, n_ctx).flash is False
 
-    def _will_be_sparse(self, tokens: int, prompts: Sequence[Sequence[int]]) -> bool:
-        """Whether steps will be, when cells for `tokens` more tokens are filled by these prompts and their answers."""
+    def _best_layout(self, tokens: int, prompts: Sequence[Sequence[int]]) -> Layout:
+        """Of one KV cache, when cells for `tokens` more tokens are filled by these prompts and their answers."""
         if not self._may_change or not prompts:
-            return self._sparse
+            return self._layout
         first, live = prompts[0], self._scheduler.live
         own = len(first) + sum(len(prompt) - common_prefix(first, prompt) for prompt in prompts[1:])
         answers = max(0, tokens - own) // _USED  # most are shorter than what is reserved for them
         depths = [len(one.slot.tokens) + len(one.pending) for one in live]
         depths += [len(prompt) + answers // len(prompts) for prompt in prompts]
         cells = self._scheduler.used + min(tokens, own) + answers
-        return lost_by_flash([(1, depth) for depth in depths], cells) < 0
+        rows = [(1, depth) for depth in depths]
+        return min((Layout.PLAIN, Layout.FLASH), key=lambda layout: cost(layout, rows, cells))
 
-    def _replace(self, size: int) -> None:
+    def _replace(self, size: int, layout: Layout) -> None:
         """Move everything to a new context of this size."""
         old, slots = self.context, self._scheduler.slots
         self._cost.reset()
+        self._layout = layout
         self._scheduler.discard_drafts()
         states = [self._saved(slot, old, size) if old is not None else None for slot in slots]
         self.close()  # first, so that both contexts are never in memory together
@@ -135,7 +189,8 @@ class ResizableContext:
                 size,
                 len(slots),
                 n_rows=self._n_rows,
-                sparse=self._sparse,
+                sparse=layout is Layout.FLASH,
+                unified=layout is not Layout.SEPARATE,
                 threads=self._threads,
                 n_rollback=self._n_rollback,
                 nextn_states=self._nextn_states,
@@ -170,12 +225,15 @@ class ResizableContext:
     def _saved(self, slot: Slot, old: Context, size: int) -> Any | None:
         """A sequence's state for a context of this size, in which the attention may be another."""
         state = slot.save(old)
-        flash = attention_for(self._model, self._settings, size, sparse=self._sparse).flash
+        separate = self._layout is Layout.SEPARATE
+        part = size // len(self._scheduler.slots) if separate else size
+        sparse = self._layout is Layout.FLASH
+        flash = attention_for(self._model, self._settings, part, sparse=sparse).flash
         if state is None or self._model.recurrent or flash == old.attention.flash:
             return state
         from mull.engine.kv.transpose_v import transpose_v
 
-        if flash is False:
+        if flash is False and len(self._scheduler.slots) == 1:
             self._prompt_cache.retain_outgrown(slot.tokens, state, old.n_ctx)
         return transpose_v(state, back=flash is not False)
 

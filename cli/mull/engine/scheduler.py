@@ -107,7 +107,8 @@ class Scheduler:
     # each step
 
     def shares(self, chunk: ChunkSize, n_batch: int | None) -> list[Share]:
-        """The next batch: one token of each sequence that generates, then prompt chunks.
+        """The next batch: one token of each sequence that generates, and prompt chunks, in the order of their slots:
+        where each has a KV cache, llama.cpp computes neighbours together.
 
         `chunk`: how many prompt tokens. `n_batch`: the most tokens that a batch can take, None: not known yet.
         Sequences that outgrow their context are ended.
@@ -126,7 +127,7 @@ class Scheduler:
                     count = min(count, limit)
                 limit -= count
                 shares.append((sequence, count))
-        return shares
+        return sorted(shares, key=lambda share: share[0].slot.seq)
 
     def discard_drafts(self) -> None:
         """Remove every draft that was not accepted from the KV cache."""

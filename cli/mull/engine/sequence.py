@@ -142,6 +142,11 @@ class LiveSequence:
         return self._request.tokens
 
     @property
+    def remaining(self) -> int:
+        """The most tokens that it may still generate."""
+        return self._limit - self.generated
+
+    @property
     def in_prefill(self) -> bool:
         """Its prompt is not in the KV cache yet."""
         return self.ended is None and len(self.slot.tokens) < self._total

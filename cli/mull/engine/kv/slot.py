@@ -50,10 +50,10 @@ class Slot:
     def copy(self, context: Context, donor: Slot, length: int) -> None:
         """Copy the first `length` tokens of another slot; the slot is left empty where the memory cannot be copied."""
         self.clear(context)
-        library.bindings().llama_memory_seq_cp(context.memory, donor.seq, self.seq, 0, length)
+        context.copy(donor.seq, self.seq, length)
         self.tokens = donor.tokens[:length]
         self.truncate(context, length)  # checks what is really there
-        self.shared = len(self.tokens)
+        self.shared = len(self.tokens) if context.unified else 0
 
     def truncate(self, context: Context, length: int) -> None:
         """Hold at most the first `length` tokens; none when the memory cannot be truncated there."""
