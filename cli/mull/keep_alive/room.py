@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mull.errors import MullError
 from mull.keep_alive import process, record, stopping
-from mull.keep_alive.client import Gone, KeptClient, Silent
+from mull.keep_alive.client import KeptClient
+from mull.keep_alive.exchange import Gone, Silent
 from mull.keep_alive.record import KeptServer
 from mull.settings import EngineSettings
 
