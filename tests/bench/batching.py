@@ -90,16 +90,18 @@ def answer(
     tokens: int,
     clock: Callable[[], float],
     system: str = "s" * SYSTEM,
+    prompt: Callable[[int], str] = "topic {:04}".format,
 ) -> Measured:
-    """Different lines through the scheduler, from the first prompt token to the last generated one."""
+    """Different lines through the scheduler, from the first prompt token to the last generated one.
+
+    `prompt`: of a line by its number.
+    """
 
     def settle(line: Line) -> Asked:
         messages = [Message("system", system), *line.messages]
         return messages, TurnSettings(sampling=GREEDY, max_tokens=line.settings["max_tokens"])
 
-    lines = "\n".join(
-        json.dumps({"prompt": f"topic {number:04}", "max_tokens": tokens}) for number in numbers
-    )
+    lines = "\n".join(json.dumps({"prompt": prompt(number), "max_tokens": tokens}) for number in numbers)
     scheduler = Scheduler(
         LineReader(read_lines(BytesIO(lines.encode()))), Decoder(loaded), settle, TurnControl(), ahead=AHEAD
     )
