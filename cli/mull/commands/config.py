@@ -129,9 +129,8 @@ def where(context: typer.Context, name: Name, *, model: Model = None, json: Json
             else "it is left to the model, or to mull"
         )
         streams.note(f"Nothing sets {name}: {left}.")
-    for notice in settings.notices:
-        if re.search(rf" sets .*\b{name}\b.* in vain", notice):
-            streams.note(notice)
+    for notice in settings.notices if name in settings.in_vain else ():
+        streams.note(notice)
     if flag := _flag(name):
         streams.note(f"A command's {flag} goes over all of them.")
 

@@ -52,8 +52,8 @@ class Config:
     """The merged values; a key that is not set has its default. `styles`: those of `[theme]`.
 
     `path`: the user's file. `endpoints`, `aliases`: by name, in the order of the file. `layers`: what `values` were
-    merged from, the weakest first. `notices`: what a project's file sets in vain, as sentences; `ignored_aliases`:
-    aliases of such a file, each with a sentence on how it takes effect.
+    merged from, the weakest first. `in_vain`: names that a project's file sets without effect; `notices`: sentences
+    that say so; `ignored_aliases`: aliases of such a file, each with a sentence on how it takes effect.
     """
 
     path: Path
@@ -62,6 +62,7 @@ class Config:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[Layer, ...] = ()
+    in_vain: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
     ignored_aliases: Mapping[str, str] = field(default_factory=dict)
 

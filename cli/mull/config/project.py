@@ -37,11 +37,12 @@ _AT_URL = "://"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a project's file sets here. `notices`: what it sets in vain, as sentences; `ignored`: its aliases of those,
-    each with such a sentence.
+    """What a project's file sets here. `in_vain`: the names that do not count; `notices`: sentences that say so;
+    `ignored`: its aliases of those, each with such a sentence.
     """
 
     layer: Layer
+    in_vain: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,7 +123,7 @@ def _untrusted(path: Path, layer: Layer) -> Project:
     )
     trusts = f"{path.parent} is not trusted: mull templates trust {folder}"
     ignored = dict.fromkeys(layer.aliases, f"It is an alias in {path.name}, and {trusts}")
-    return Project(harmless, (notice,), ignored)
+    return Project(harmless, frozenset(names), (notice,), ignored)
 
 
 def _harmless(values: Values) -> Values:

@@ -30,13 +30,13 @@ def read_config() -> Config:
     between = (project.layer,) if project else ()
     layers = (*config.layers, *between, Layer("", read_environment()))
     aliases = _aliases(config, project.layer) if project else config.aliases
-    notices = project.notices if project else ()
     return replace(
         config,
         values=merged(layers),
         layers=layers,
         aliases=aliases,
-        notices=notices,
+        in_vain=project.in_vain if project else frozenset(),
+        notices=project.notices if project else (),
         ignored_aliases=project.ignored if project else {},
     )
 

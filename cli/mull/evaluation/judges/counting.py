@@ -10,9 +10,8 @@ import re
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]+[\"'”’)\]*]*(?=\s|$)|[^.!?。！？]+|[.!?]")
 _ABBREVIATION = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|St|Prof|e\.g|i\.e|vs|z\.B|bzw|P\.S|[A-Z])\.$")
-_MAY_END = re.compile(
-    r"(?<!\w)(?:[ap]\.m|etc)\.$", re.IGNORECASE
-)  # the end of a sentence, if no other word follows
+# The end of a sentence, if no other word follows.
+_MAY_END = re.compile(r"(?<!\w)(?:[ap]\.m|etc)\.$", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*[-*•+][ \t]+(?=\S)")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,4})[.)][ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
