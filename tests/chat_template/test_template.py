@@ -150,6 +150,11 @@ def test_an_oversized_value_is_never_made(source: str) -> None:
     assert error.value.code == "chat_template_limit"
 
 
+def test_a_range_without_end_is_said_in_plain_words() -> None:
+    with pytest.raises(TemplateError, match=r"stopped: a range or a number in it is too large\.$"):
+        rendered("{% for i in range(10**9) %}{% endfor %}")
+
+
 def test_templates_render_in_several_threads() -> None:
     template = Template("{% for i in range(300) %}{{ messages[0].content }}{% endfor %}")
     results: list[str] = []

@@ -154,6 +154,8 @@ def _reason(error: Exception) -> str:
         return "it needs too much memory."
     if isinstance(error, RecursionError):
         return "it nests too deep."
+    if isinstance(error, OverflowError):
+        return "a range or a number in it is too large."
     return one_line(error)
 
 
