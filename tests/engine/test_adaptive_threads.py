@@ -48,6 +48,14 @@ class Machine:
         threads.end(rows, count)
         return count
 
+    def prompt(self, threads: AdaptiveThreads, rows: int, *, obtained: float, seconds: float = 0.2) -> int:
+        """A batch of a prompt, whose threads get so much of the time that they could use."""
+        count = threads.begin(rows)
+        self.now += seconds
+        self.used += seconds * count * obtained
+        threads.end(rows, count)
+        return count
+
     def run(self, threads: AdaptiveThreads, steps: int) -> float:
         """The steps' seconds."""
         began = self.now
@@ -98,6 +106,48 @@ def test_where_more_threads_get_more_of_a_full_machine_they_stay() -> None:
     machine.run(threads, 50)
     counts = [machine.step(threads) for _ in range(500)]
     assert counts.count(2) > 0.97 * len(counts)
+
+
+@pytest.mark.parametrize("rows", [26, 500])
+def test_an_answer_begins_with_fewer_threads_where_those_of_its_prompt_lacked_cores(rows: int) -> None:
+    machine = Machine(other=1)
+    threads = machine.threads()
+    assert machine.prompt(threads, rows, obtained=0.5) == 2
+    assert {machine.step(threads) for _ in range(16)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("obtained", "seconds"),
+    [(0.95, 0.2), (0.1, 0.2), (0.5, 0.01)],
+    ids=["they got them", "a full machine, where more threads get more", "too short to tell"],
+)
+def test_an_answer_begins_as_planned_after_any_other_prompt(obtained: float, seconds: float) -> None:
+    machine = Machine()
+    threads = machine.threads()
+    machine.prompt(threads, 26, obtained=obtained, seconds=seconds)
+    assert {machine.step(threads) for _ in range(16)} == {2}
+
+
+@pytest.mark.parametrize(("counts_idle", "seconds"), [(True, 0.4), (False, 1.2)])
+def test_a_prompt_that_waited_for_its_file_costs_a_moment(counts_idle: bool, seconds: float) -> None:
+    machine = Machine(counts_idle=counts_idle)
+    threads = machine.threads()
+    machine.prompt(threads, 500, obtained=0.5)
+    assert machine.step(threads) == 1
+    began = machine.now
+    while machine.step(threads) == 1:
+        pass
+    assert machine.now - began < seconds
+    assert {machine.step(threads) for _ in range(500)} == {2}
+
+
+def test_fewer_threads_than_a_prompt_that_lacked_cores_means_one_step_of_the_ladder() -> None:
+    now = used = 0.0
+    threads = AdaptiveThreads(8, clock=lambda: now, processor=lambda: used, idle=lambda: None)
+    count = threads.begin(500)
+    now, used = 0.2, 0.2 * 8 * 0.5
+    threads.end(500, count)
+    assert (count, threads.begin(1)) == (8, 7)
 
 
 def test_prompts_and_fixed_numbers_are_left_alone() -> None:

@@ -9,7 +9,8 @@ rule decides, but a trial: a few steps with fewer or more threads, and the faste
 steps got slower or did not get their processor time, and upwards when cores are idle or after a while; where it fails,
 the next one waits twice as long. Batches of a prompt are not adapted: their threads share the work in small pieces, and
 more threads were never slower (512 tokens: 207 and 155 per second idle, 144 and 143 beside one process, 145 and 93
-beside two).
+beside two). But a batch takes long enough to see whether its threads get cores; where they don't, the answer begins
+with fewer, without steps that find it out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _HOPELESS = 1.15  # of the time before: a trial with slower steps ends at once
 _STRETCHED = 1.3  # times the usual seconds of a step
 _DRIFT = 1.01  # by which a step may be slower than the one before and still be usual: the text grows
 _OBTAINED = 0.7  # of the processor time that the threads could use. Below, they wait for cores
+_CROWDED = 0.25  # of that time. Below, so many programs run that each thread more gets more of the machine
+_LONG = 0.05  # seconds of a step that alone shows how much processor time there is
 _IDLE = 0.5  # cores: when so much is unused, one thread more may be faster
 _LOOK = 0.1  # seconds between two looks at the machine; Linux counts hundredths
 _AGAIN = 0.25  # seconds until the next trial in the same direction
@@ -67,6 +70,7 @@ class AdaptiveThreads:
         self._levels: dict[int, _Level] = {}  # by the size of the batch, as a power of two
         self._newest: _Level | None = None
         self._began = (0.0, 0.0)
+        self._starved: int | None = None  # threads of the last step, if it was long and they lacked cores
 
     def begin(self, rows: int, *, fixed: bool = False) -> int:
         """The threads for a step of so many rows, which begins now. `fixed`: as planned, this once."""
@@ -78,19 +82,27 @@ class AdaptiveThreads:
 
     def end(self, rows: int, count: int) -> None:
         """The step that began last has been computed, with `count` threads."""
-        level = self._levels.get(_size(rows))
-        if level is None or rows >= PREFILL_ROWS or count != level.threads:
+        if not self._adapts:
             return
         now = self._clock()
         seconds = max(now - self._began[0], 1e-6)
-        level.record(seconds, (self._processor() - self._began[1]) / seconds / count, now, self._idle)
+        obtained = (self._processor() - self._began[1]) / seconds / count
+        self._starved = count if seconds >= _LONG and _CROWDED < obtained < _OBTAINED else None
+        level = self._levels.get(_size(rows))
+        if level is not None and rows < PREFILL_ROWS and count == level.threads:
+            level.record(seconds, obtained, now, self._idle)
 
     def _level(self, rows: int) -> _Level:
-        """Steps of other sizes are compared with each other only; a new size starts as the last one was computed."""
+        """Steps of about this size, which are compared with each other only.
+
+        A new size starts as the last one was computed, or with fewer threads than a long step that lacked cores.
+        """
         size = _size(rows)
         if size not in self._levels:
-            start = self._newest.threads if self._newest is not None else self.most
-            self._levels[size] = _Level(ladder(self.most), start)
+            level = _Level(ladder(self.most), self._newest.threads if self._newest is not None else self.most)
+            if self._starved is not None:
+                level.start_below(self._starved, self._clock())
+            self._levels[size] = level
         return self._levels[size]
 
 
@@ -110,6 +122,11 @@ class _Level:
     @property
     def threads(self) -> int:
         return self._ladder[self._at]
+
+    def start_below(self, count: int, now: float) -> None:
+        """Before the first step: fewer threads than `count`. As after a trial, more wait for a while."""
+        self._at = min(self._at, max(0, self._ladder.index(count) - 1))
+        self._not_before[1] = now + _AGAIN
 
     def record(self, seconds: float, obtained: float, now: float, idle: _IdleCores) -> None:
         """A step took so long, and its threads got this share of the time that they could use."""
