@@ -102,6 +102,32 @@ FAULTS = {
     "a finish reason that is an error": Fault(
         [FIRST, FORTY, LAST.replace(b'"stop"', b'"error"'), DONE], "endpoint_failed", "failed", "", "Forty"
     ),
+    "an event named error, in words": Fault(
+        [FIRST, FORTY, b"event: error\n" + data(b"the engine died")],
+        "endpoint_failed",
+        "failed: the engine died",
+        "",
+        "Forty",
+    ),
+    "an event named error, with a message": Fault(
+        [FIRST, FORTY, b"event: error\n" + data({"type": "busy", "message": "out of memory"})],
+        "endpoint_failed",
+        "failed: out of memory",
+        "",
+        "Forty",
+    ),
+    "an event named error, without words": Fault(
+        [b"event: error\n" + data({"type": "overloaded"})],
+        "endpoint_failed",
+        'failed: {"type": "overloaded"}',
+    ),
+    "a number as content": Fault(
+        [FIRST, FORTY, delta(content=42), LAST, DONE],
+        "endpoint_answer",
+        "the content of a part is not text",
+        "",
+        "Forty",
+    ),
     "an aborted request": Fault(
         [FIRST, FORTY, LAST.replace(b'"stop"', b'"abort"'), DONE], "endpoint_failed", "failed", "", "Forty"
     ),

@@ -1,7 +1,8 @@
 """One chunk of a streamed completion, whichever server wrote it.
 
-In: the JSON of an event. Out: a `Chunk`. What has another type than it should is left out: no chunk of a server raises
-anything here but `ValueError`, for data that is not a JSON object.
+In: the JSON of an event. Out: a `Chunk`. What has another type than it should is left out, except the answer: no chunk
+of a server raises anything here but `ValueError`, whose text is a clause, for data that is not a JSON object and for an
+answer that is no text.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ class Chunk:
 
 def read_chunk(data: bytes) -> Chunk:
     """The chunk that an event's data is; also a whole completion, or a line of Ollama's own API."""
-    whole = parse_json(data.decode("utf-8", "replace"), lenient=True)
+    try:
+        whole = parse_json(data.decode("utf-8", "replace"), lenient=True)
+    except ValueError as error:
+        raise ValueError("a part of it is not JSON") from error
     if not isinstance(whole, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004 - as for any other data
+        raise ValueError("a part of it is not a JSON object")  # noqa: TRY004 - as for any other data
     choices = whole.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else _NOTHING
     choice = choice if isinstance(choice, dict) else _NOTHING
@@ -64,10 +68,12 @@ def _text(value: Any) -> str:
 
 
 def _content(value: Any) -> str:
-    """Text, or the texts of a list of parts."""
+    """Text, or the texts of a list of parts. Raises ValueError for a number or an object: the answer would lack it."""
     if isinstance(value, list):
         return "".join(_text(part.get("text")) for part in value if isinstance(part, dict))
-    return value if isinstance(value, str) else ""
+    if value is not None and not isinstance(value, str):
+        raise ValueError("the content of a part is not text")
+    return value or ""
 
 
 def _error(whole: Mapping[str, Any], choice: Mapping[str, Any]) -> Any:

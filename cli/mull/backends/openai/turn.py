@@ -25,10 +25,11 @@ from mull.backends.openai.sse import DONE, EventData
 from mull.backends.openai.thinking_in_content import splitter
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
-from mull.endpoints.failures import no_answer
+from mull.endpoints.failures import no_answer, said
 from mull.endpoints.http import Client, Response
 from mull.errors import Interrupted, MullError, UsageError
 from mull.events import Event, Notice, Waiting
+from mull.fs.json_text import parse_json
 from mull.messages import Message
 from mull.settings import ReasoningAsk, TurnSettings
 from mull.turn.prefill import ask_for
@@ -166,7 +167,7 @@ def _read(
             if data == DONE:
                 ended = True
                 break
-            chunk = _chunk(data, client.name)
+            chunk = Chunk({}, error=_reported(data)) if events.failed else _chunk(data, client.name)
             if chunk.error is not None:
                 raise failures.in_stream(chunk.error, client.name, reply.context, response.key)
             for event in reply.take(chunk):
@@ -223,9 +224,20 @@ def _chunk(data: bytes, name: str) -> Chunk:
     except ValueError as error:
         raise ServerError(
             "endpoint_answer",
-            f"{name} sends no valid answer: a part of it is not JSON.",
+            f"{name} sends no valid answer: {error}.",
             "Look at the server's log, and ask again.",
         ) from error
+
+
+def _reported(data: bytes) -> Any:
+    """What an event that is named `error` reports: its JSON where that has words, else its data as they are."""
+    try:
+        found = parse_json(data)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and said(found):
+        return found.get("error") or found
+    return data.decode("utf-8", "replace")
 
 
 def _answer_now(client: Client, id_: str) -> Iterator[Event]:
