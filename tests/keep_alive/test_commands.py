@@ -137,16 +137,26 @@ def test_what_fits_stays(ask: Ask, servers: Servers) -> None:
     assert len(servers()) == 1
 
 
-def test_a_server_that_answers_is_not_ended(home: dict[str, str], slow: Path, servers: Servers) -> None:
+@pytest.mark.parametrize("for_another", ["model", "version"])
+def test_a_server_that_answers_is_not_ended(
+    home: dict[str, str], slow: Path, servers: Servers, for_another: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_others() -> None:
+        if for_another == "model":
+            room.make_room("another", none_beside)
+        else:
+            stopping.stop_other_versions(str(slow))
+
+    monkeypatch.setattr(stopping, "__version__", "99")
     command = [sys.executable, "-m", "mull", "--no-save", "-m", str(slow), "hi"]
     with subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asking:
         assert asking.stdout
         wait_for(lambda: [one for one in servers() if KeptClient.of(one).status().waiting], "a turn")
-        room.make_room("another", none_beside)
+        end_others()
         (server,) = servers()
         asking.kill()  # a client that goes away ends its turn
     wait_for(lambda: KeptClient.of(server).status().waiting == 0, "the end of the turn")
-    room.make_room("another", none_beside)
+    end_others()
     assert servers() == []
 
 

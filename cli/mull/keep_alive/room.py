@@ -7,13 +7,9 @@ so with what the other servers have mapped taken off, and if it lies on the GPU 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from mull.errors import MullError
 from mull.keep_alive import process, record, stopping
-from mull.keep_alive.client import KeptClient
-from mull.keep_alive.exchange import Gone, Silent
 from mull.keep_alive.record import KeptServer
 from mull.settings import EngineSettings
 
@@ -26,7 +22,7 @@ def make_room(own_key: str, fits: Fits) -> None:
     for server in sorted(others, key=lambda one: one.used):
         if fits(others):
             return
-        if not _is_busy(server) and stopping.stop(server):
+        if not stopping.is_busy(server) and stopping.stop(server):
             others.remove(server)
 
 
@@ -49,11 +45,3 @@ def memory_fits(path: Path, engine: EngineSettings) -> Fits:
         return plan.fits and plan.ram <= room and (plan.verdict == "gpu" or not on_gpu)
 
     return fits
-
-
-def _is_busy(server: KeptServer) -> bool:
-    if server.state == "stopped":
-        return False
-    with suppress(Gone, Silent, MullError, KeyError, TypeError, ValueError):
-        return KeptClient.of(server).status().waiting > 0
-    return False

@@ -12,6 +12,8 @@ from contextlib import suppress
 from mull import __version__
 from mull.errors import MullError
 from mull.keep_alive import process, record
+from mull.keep_alive.client import KeptClient
+from mull.keep_alive.exchange import Gone, Silent
 from mull.keep_alive.record import KeptServer
 
 PATIENCE = 5.0  # seconds that a server has to end by itself
@@ -48,8 +50,18 @@ def stop_removed(model: str) -> None:
 
 
 def stop_other_versions(path: str) -> None:
-    """End the servers that another version of mull has left for this model file."""
+    """End the servers that another version of mull has left for this model file. One that answers a call is left
+    alone."""
     others: Sequence[KeptServer] = record.running()
     for server in others:
-        if server.version != __version__ and server.path == path:
+        if server.version != __version__ and server.path == path and not is_busy(server):
             stop(server, patience=1.0)
+
+
+def is_busy(server: KeptServer) -> bool:
+    """Whether it answers a call, as far as it says."""
+    if server.state == "stopped":
+        return False
+    with suppress(Gone, Silent, MullError, KeyError, TypeError, ValueError):
+        return KeptClient.of(server).status().waiting > 0
+    return False

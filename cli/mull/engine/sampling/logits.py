@@ -6,6 +6,7 @@ samples from such a row without a word. Works without numpy, which a short answe
 
 from __future__ import annotations
 
+import ctypes
 import math
 
 from mull.engine.context import Context
@@ -14,11 +15,15 @@ from mull.errors import EngineError
 
 def fault(context: Context, row: int, n_vocab: int) -> str:
     """What is wrong with the row, as a predicate; empty for logits to choose from. 3 ms for 150,000 tokens."""
-    logits = context.logits_pointer(row)[:n_vocab]
+    place = ctypes.addressof(context.logits_pointer(row).contents)
+    # As a list: twice as quick as a slice of the pointer.
+    logits = memoryview((ctypes.c_float * n_vocab).from_address(place)).cast("B").cast("f").tolist()
     total = sum(logits)  # NaN if any of them is, or if there are infinities of both signs
     if math.isnan(total) or total == math.inf:
         return "computes logits that are not numbers (NaN or infinite)"
-    if n_vocab > 1 and min(logits) == max(logits):
+    if n_vocab > 1 and all(
+        logit == logits[0] for logit in logits
+    ):  # ends at the second one but for a damaged file
         return "computes the same logit for every token"
     return ""
 
