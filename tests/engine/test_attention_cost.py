@@ -10,7 +10,7 @@ import pytest
 
 from mull.engine.compute_params import FLASH_CONTEXT
 from mull.engine.engine import Engine
-from mull.engine.kv.attention_cost import Layout, LayoutCost, cost
+from mull.engine.kv.attention_cost import Layout, LayoutCost, cost, further_passes
 from tests.engine.conftest import run
 from tests.engine.test_scheduler import ask, read_all
 
@@ -86,3 +86,19 @@ def test_a_change_waits_until_more_was_lost_than_it_costs() -> None:
     for _ in range(steps):
         costs.record(Layout.FLASH, rows, cells)  # what is gained now counts against it
     assert Layout.PLAIN not in costs.better(cells)
+
+
+@pytest.mark.parametrize(
+    ("rows", "passes"),
+    [
+        ([(3, 1)], 0),
+        ([(0, 1), (1, 1), (2, 1)], 0),
+        ([(0, 1), (2, 1)], 1),  # a gap
+        ([(0, 1), (1, 100)], 1),  # both one row, then the other 99
+        ([(0, 1), (1, 1), (2, 5), (4, 3)], 2),
+    ],
+)
+def test_sequences_that_are_not_neighbours_or_not_equal_take_further_passes(
+    rows: list[tuple[int, int]], passes: int
+) -> None:
+    assert further_passes(rows) == passes

@@ -22,7 +22,7 @@ from mull.engine.compute_params import (
 from mull.engine.context import ABORTED, NO_KV_SLOT, Context, attention_for, threads_for
 from mull.engine.generation import Generation
 from mull.engine.interruptible import FATAL
-from mull.engine.kv.attention_cost import gaps_between
+from mull.engine.kv.attention_cost import further_passes
 from mull.engine.kv.prefill import SMALLEST_CHUNK, ChunkSize
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot
@@ -276,7 +276,9 @@ class Engine:
             sequence.decoded(count, context, row, draft)
             if sequence.at_checkpoint:
                 self._prompt_cache.checkpoint(context, sequence.slot)
-        self._resizable.record(rows_before, gaps_between(sequence.slot.seq for sequence, _ in shares))
+        self._resizable.record(
+            rows_before, further_passes((sequence.slot.seq, count) for sequence, count in shares)
+        )
 
     def _schedule(self) -> list[Share]:
         """The next batch, with cells reserved for it. Sequences are preempted while there are too few."""

@@ -108,15 +108,15 @@ class ResizableContext:
         """Replace the context by one of at least `needed` tokens. False at the limit."""
         return self._grow(needed, self._layout)
 
-    def record(self, rows: Rows, gaps: int) -> None:
-        """Such a step was computed, with so many `gaps_between` its sequences.
+    def record(self, rows: Rows, passes: int) -> None:
+        """Such a step was computed; `further_passes` with a KV cache for each sequence.
 
         Change the layout where the steps have lost more by it than moving costs.
         """
         context = self.context
         if context is None or not self._has_choice(context.n_ctx):
             return
-        self._cost.record(self._layout, rows, self._scheduler.used, gaps * self._pass)
+        self._cost.record(self._layout, rows, self._scheduler.used, passes * self._pass)
         moved = sum(len(slot.tokens) for slot in self._scheduler.slots)
         for layout in self._cost.better(moved):
             size = self._separate_size() if layout is Layout.SEPARATE else context.n_ctx

@@ -8,14 +8,14 @@ In one KV cache without flash attention all rows share one matrix product over a
 The kernel of flash attention computes with a row's own cells only, but takes longer for each of them, and still has to
 pass over the others. So one sequence, or many with a long common prefix, are faster without it, and many unrelated ones
 with it. In a KV cache for each there are no others; but each has room for the longest, a common prefix is there once
-for each, and llama.cpp computes only sequences together whose numbers follow each other.
+for each, and llama.cpp passes over the weights again for sequences that it cannot compute together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from itertools import pairwise
+from itertools import count, takewhile
 
 PLAIN, FLASH, SKIPPED = 1.0, 3.0, 0.2
 """Relative time per row and cell: without flash attention, with it, and with it for another sequence's cell. Measured
@@ -39,10 +39,10 @@ class Layout(Enum):
 
 
 def cost(layout: Layout, rows: Rows, cells: int, passes: float = 0.0) -> float:
-    """The relative time that attention takes in such a step, of which one with a KV cache for each sequence also needs
-    `passes` for its gaps. `cells`: in use."""
-    every = cells * sum(count for count, _ in rows)
-    own = sum(count * depth for count, depth in rows)
+    """The relative time that attention takes in such a step; with a KV cache for each sequence, also that of
+    `passes` over the weights. `cells`: in use."""
+    every = cells * sum(number for number, _ in rows)
+    own = sum(number * depth for number, depth in rows)
     if layout is Layout.PLAIN:
         return PLAIN * every
     if layout is Layout.FLASH:
@@ -51,14 +51,28 @@ def cost(layout: Layout, rows: Rows, cells: int, passes: float = 0.0) -> float:
 
 
 def pass_cost(n_params: int, n_layer: int, n_embd: int) -> float:
-    """The relative time of computing a row with all weights once more, which each gap costs: a product for each of the
-    weights, where a row and a cell take two for each layer and dimension. SmolLM2-135M: 3,900, measured 4,500."""
+    """The relative time of one pass over the weights, as for a single row: a product for each of them, where a row and
+    a cell take two for each layer and dimension. SmolLM2-135M: 3,900, measured 4,500."""
     return n_params / (2 * max(n_layer * n_embd, 1))
 
 
-def gaps_between(numbers: Iterable[int]) -> int:
-    """How often the ascending numbers of a step's sequences leave one out."""
-    return sum(after - before > 1 for before, after in pairwise(numbers))
+def further_passes(rows: Iterable[tuple[int, int]]) -> int:
+    """How often such a step passes over the weights, beyond once, where each sequence has a KV cache.
+
+    `rows`: sequences and their rows, ascending. llama.cpp computes equal numbers of rows of sequences together whose
+    numbers follow each other (llama-batch.cpp, split_equal).
+    """
+    left, passes = dict(rows), 0
+    while left:
+        first = next(iter(left))
+        together = list(takewhile(left.__contains__, count(first)))
+        fewest = min(left[seq] for seq in together)
+        for seq in together:
+            left[seq] -= fewest
+            if not left[seq]:
+                del left[seq]
+        passes += 1
+    return passes - 1
 
 
 class LayoutCost:
