@@ -30,7 +30,7 @@ from mull.backends.partial_turn import PartialTurn
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.events import Done, Event, Loading, Notice
-from mull.keep_alive.exchange import Gone, Silent
+from mull.keep_alive.client import Gone, Silent
 from mull.keep_alive.reaching import Reached, Unavailable, reach
 from mull.keep_alive.spec import ServerSpec
 from mull.messages import Message

@@ -16,9 +16,9 @@ from mull.api.request import request_body
 from mull.backends.openai.exact_events import exact_events
 from mull.control import TurnControl
 from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Client, Response
 from mull.errors import MullError
 from mull.events import Done, Event
-from mull.keep_alive.exchange import NAME, Gone, Response, Silent, exchange
 from mull.keep_alive.record import KeptServer
 from mull.keep_alive.status import ANSWER_NOW, COMPLETIONS, CONTROL, PERSIST, STATUS, STOP, TOKENS, Status
 from mull.messages import Message
@@ -30,12 +30,20 @@ TURN_SECONDS = 86_400.0  # of silence: a turn may wait for others, and a large p
 LOOK_SECONDS, STOPPED_SECONDS = 0.5, 4.0  # how often the process is looked at, and how long it may be stopped
 
 
+class Gone(Exception):
+    """Nothing listens there, or the connection broke."""
+
+
+class Silent(Exception):
+    """A server is there, and does not answer in time."""
+
+
 class KeptClient:
     """The server that listens at a Unix socket (or at a loopback port, with a token)."""
 
     def __init__(self, address: str, token: str = "") -> None:
         self.server: KeptServer | None = None  # its record, to see whether it was stopped
-        self._address = address
+        self._client = Client(address, name="The server that keeps the model loaded")
         self._prefix = f"/{token}" if token else ""
 
     @classmethod
@@ -73,20 +81,13 @@ class KeptClient:
         body["mull"]["keep_alive"] = keep_alive
         relay = _Relay(control, self)
         try:
-            with exchange(
-                self._address,
-                "POST",
-                self._prefix + COMPLETIONS,
-                body,
-                control=relay,
-                seconds=TURN_SECONDS,
+            with self._client.request(
+                "POST", self._prefix + COMPLETIONS, body, control=relay, seconds=TURN_SECONDS
             ) as response:
                 relay.completion = response.headers.get("x-completion-id", "")
-                yield from _events(response)
+                yield from _events(response, self._client.name)
         except ServerError as error:
-            if error.status is None:
-                raise Gone from error
-            raise
+            raise _failure(error) from error
 
     def act(self, completion: str, action: str) -> None:
         """Stop a turn, or end its thinking. A server that does not answer is left alone."""
@@ -95,10 +96,13 @@ class KeptClient:
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None, control: TurnControl | None, seconds: float
     ) -> Any:
-        with exchange(
-            self._address, method, self._prefix + path, body, control=control, seconds=seconds
-        ) as response:
-            found = response.json()
+        try:
+            with self._client.request(
+                method, self._prefix + path, body, control=control, seconds=seconds
+            ) as response:
+                found = response.json()
+        except ServerError as error:
+            raise _failure(error) from error
         _check(found)
         return found
 
@@ -151,8 +155,8 @@ class _Relay(TurnControl):
             self._client.act(self.completion, action)
 
 
-def _events(response: Response) -> Iterator[Event]:
-    for _, event in exact_events(response, NAME):
+def _events(response: Response, name: str) -> Iterator[Event]:
+    for _, event in exact_events(response, name):
         if event is not None:
             yield event
         if isinstance(event, Done):
@@ -165,3 +169,9 @@ def _check(value: dict[str, Any]) -> None:
     error = value.get("error")
     if isinstance(error, dict) and "mull" in error:
         raise read_exact_error(error["mull"])
+
+
+def _failure(error: ServerError) -> Exception:
+    if error.status is not None:
+        return error
+    return Silent() if error.code == "connection_timeout" else Gone()

@@ -14,8 +14,7 @@ from contextlib import suppress
 from mull.control import TurnControl
 from mull.errors import Interrupted, MullError
 from mull.keep_alive import folder, record, stopping
-from mull.keep_alive.client import KeptClient
-from mull.keep_alive.exchange import Gone, Silent
+from mull.keep_alive.client import Gone, KeptClient, Silent
 from mull.keep_alive.folder import Place
 from mull.keep_alive.spec import ServerSpec
 from mull.keep_alive.starting import Starting

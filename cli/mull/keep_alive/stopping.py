@@ -12,8 +12,7 @@ from contextlib import suppress
 from mull import __version__
 from mull.errors import MullError
 from mull.keep_alive import process, record
-from mull.keep_alive.client import KeptClient
-from mull.keep_alive.exchange import Gone, Silent
+from mull.keep_alive.client import Gone, KeptClient, Silent
 from mull.keep_alive.record import KeptServer
 
 PATIENCE = 5.0  # seconds that a server has to end by itself

@@ -7,24 +7,15 @@ Raises what the server's turn raised, and ServerError for a stream that breaks o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from mull.api.events import EventReader
 from mull.backends.openai import failures
 from mull.backends.openai.sse import DONE, EventData
 from mull.endpoints.errors import ServerError
+from mull.endpoints.http import Response
 from mull.events import Event
 from mull.fs.json_text import parse_json
-
-
-class Response(Protocol):
-    """What is needed of a response: its lines, the key that was sent for it, and more time for the next event."""
-
-    key: str
-
-    def lines(self) -> Iterator[bytes]: ...
-
-    def renew(self) -> None: ...
 
 
 def exact_events(response: Response, name: str) -> Iterator[tuple[dict[str, Any], Event | None]]:
