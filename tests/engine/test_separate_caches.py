@@ -16,6 +16,7 @@ import pytest
 
 from mull.engine.context import Context
 from mull.engine.engine import Engine, Generation, Piece
+from mull.engine.kv.attention_cost import Layout
 from mull.engine.kv.state_layout import with_streams
 from mull.engine.model import Model
 from mull.settings import EngineSettings
@@ -162,7 +163,7 @@ def test_a_state_is_the_same_from_either(open_model: Open, tmp_path: Path, windo
     more: dict[str, Any] = {"architecture": "gemma3", "attention.sliding_window": window} if window else {}
     model = open_model(write_random(tmp_path / "model.gguf", TINY, **more))
     one, each = (
-        Context(model, ONE_THREAD, 1024, 4, sparse=True, unified=unified) for unified in (True, False)
+        Context(model, ONE_THREAD, 1024, 4, layout=layout) for layout in (Layout.FLASH, Layout.SEPARATE)
     )
     try:
         states = [computed(context) for context in (one, each)]

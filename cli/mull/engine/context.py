@@ -19,6 +19,7 @@ from mull.engine.batch import Batch
 from mull.engine.file_check import DEVICE_MEMORY
 from mull.engine.generative import not_generative
 from mull.engine.interruptible import FATAL, Interrupt, JobThread, StopWatch
+from mull.engine.kv.attention_cost import Layout
 from mull.engine.kv.state_layout import with_streams
 from mull.engine.model import Model
 from mull.engine.native import library, nextn
@@ -44,9 +45,11 @@ NO_KV_SLOT = 1
 
 
 def attention_for(
-    model: Model, settings: EngineSettings, n_ctx: int, *, sparse: bool = False
+    model: Model, settings: EngineSettings, n_ctx: int, *, layout: Layout = Layout.PLAIN, n_seq: int = 1
 ) -> compute_params.Attention:
-    """Flash attention and micro-batch of a context of this size."""
+    """Flash attention and micro-batch of a context of this size, whose layout is for `n_seq` sequences."""
+    n_ctx = n_ctx // n_seq if layout is Layout.SEPARATE else n_ctx
+    sparse = layout is Layout.FLASH
     on_cpu = platform.machine().lower() in _X86 and not model.on_gpu
     chosen = compute_params.choose_params(model.n_params, settings)
     return compute_params.choose_attention(chosen, n_ctx, model.n_head, on_cpu=on_cpu, sparse=sparse)
@@ -74,9 +77,8 @@ def threads_for(model: Model, settings: EngineSettings, *, fixed: bool | None = 
 class Context:
     """`n_ctx` tokens of KV cache for `n_seq` sequences, and at most `n_rows` rows of logits per step.
 
-    `sparse`: each row attends to a small part of the cells. `unified`: all sequences share one KV cache; if not, each
-    has its part of the tokens. `threads`: what contexts before this one learnt.
-    `n_rollback`: by how many tokens a recurrent state can be rolled back; a model's own limit may be 0 (`n_rollback`).
+    `layout`: how the sequences share them. `threads`: what contexts before this one learnt. `n_rollback`: by how many
+    tokens a recurrent state can be rolled back; a model's own limit may be 0 (`n_rollback`).
     `nextn_states`: make the hidden states available that NextN layers need. `head`: compute the NextN layers, not the
     model. Raises EngineError when there is no memory for it, ModelFileError for an encoder, which has no KV cache.
     """
@@ -89,8 +91,7 @@ class Context:
         n_seq: int,
         *,
         n_rows: int = 1,
-        sparse: bool = False,
-        unified: bool = True,
+        layout: Layout = Layout.PLAIN,
         threads: AdaptiveThreads | None = None,
         n_rollback: int = 0,
         nextn_states: bool = False,
@@ -99,11 +100,9 @@ class Context:
         llama = library.bindings()
         big = model.n_params > compute_params.SMALL_MODEL
         chosen = compute_params.choose_params(model.n_params, settings)
-        self.unified = unified or n_seq == 1
+        self.layout = layout
         self._n_seq = n_seq
-        self.attention = attention_for(
-            model, settings, n_ctx if self.unified else n_ctx // n_seq, sparse=sparse
-        )
+        self.attention = attention_for(model, settings, n_ctx, layout=layout, n_seq=n_seq)
         self._llama = llama
         self._interrupt = Interrupt(llama)
         params = _params(llama, model, settings, n_ctx, self.attention)
@@ -157,6 +156,11 @@ class Context:
         if model.on_gpu:
             self._thread = JobThread()
             self._thread.watch(self._failed)
+
+    @property
+    def unified(self) -> bool:
+        """Whether all sequences share one KV cache."""
+        return self.layout is not Layout.SEPARATE
 
     def decode(self, stopped: Callable[[], bool], *, repeatable: bool = False) -> int:
         """Decode the batch; llama_decode's code, 0 for success. `stopped` is polled while a big model computes.

@@ -62,7 +62,6 @@ class ResizableContext:
         self._threads = threads
         self._n_rollback = n_rollback  # tokens by which a recurrent state can be rolled back
         self._nextn_states = nextn_states
-        self._layout = Layout.PLAIN
         self._cost = LayoutCost()
         self._pass = pass_cost(model.n_params, model.n_layer, model.n_embd)
         rule = choose_params(model.n_params, settings).flash_attention is None
@@ -72,6 +71,10 @@ class ResizableContext:
     def n_ctx(self) -> int:
         """Size of the context as it is now, in tokens."""
         return self.context.n_ctx if self.context is not None else 0
+
+    @property
+    def _layout(self) -> Layout:
+        return self.context.layout if self.context is not None else Layout.PLAIN
 
     def room_after(self, sequence: LiveSequence) -> int:
         """How many tokens more this sequence can hold as things are."""
@@ -151,6 +154,7 @@ class ResizableContext:
         return size if size <= min(self._limit, scheduler.used + MAX_GROWTH) else 0
 
     def _grow(self, needed: int, layout: Layout) -> bool:
+        """`grow` to this layout; to one KV cache in place of one for each (`_holds_each` makes larger ones)."""
         # A shared prefix is moved once for each slot that holds it.
         size = self._new_size(needed + sum(slot.shared for slot in self._scheduler.slots))
         if self.context is not None and size <= self.context.n_ctx:
@@ -178,9 +182,8 @@ class ResizableContext:
         """Move everything to a new context of this size."""
         old, slots = self.context, self._scheduler.slots
         self._cost.reset()
-        self._layout = layout
         self._scheduler.discard_drafts()
-        states = [self._saved(slot, old, size) if old is not None else None for slot in slots]
+        states = [self._saved(slot, old, size, layout) if old is not None else None for slot in slots]
         self.close()  # first, so that both contexts are never in memory together
         try:
             new = Context(
@@ -189,8 +192,7 @@ class ResizableContext:
                 size,
                 len(slots),
                 n_rows=self._n_rows,
-                sparse=layout is Layout.FLASH,
-                unified=layout is not Layout.SEPARATE,
+                layout=layout,
                 threads=self._threads,
                 n_rollback=self._n_rollback,
                 nextn_states=self._nextn_states,
@@ -222,18 +224,15 @@ class ResizableContext:
             ahead = current + (ANSWER_RESERVE if leaves_flash else min(current, MAX_GROWTH))
         return min(_rounded(self._limit), max(_rounded(needed), ahead))
 
-    def _saved(self, slot: Slot, old: Context, size: int) -> Any | None:
-        """A sequence's state for a context of this size, in which the attention may be another."""
-        state = slot.save(old)
-        separate = self._layout is Layout.SEPARATE
-        part = size // len(self._scheduler.slots) if separate else size
-        sparse = self._layout is Layout.FLASH
-        flash = attention_for(self._model, self._settings, part, sparse=sparse).flash
+    def _saved(self, slot: Slot, old: Context, size: int, layout: Layout) -> Any | None:
+        """A sequence's state for a context of this size and layout, in which the attention may be another."""
+        state, n_seq = slot.save(old), len(self._scheduler.slots)
+        flash = attention_for(self._model, self._settings, size, layout=layout, n_seq=n_seq).flash
         if state is None or self._model.recurrent or flash == old.attention.flash:
             return state
         from mull.engine.kv.transpose_v import transpose_v
 
-        if flash is False and len(self._scheduler.slots) == 1:
+        if flash is False and n_seq == 1:
             self._prompt_cache.retain_outgrown(slot.tokens, state, old.n_ctx)
         return transpose_v(state, back=flash is not False)
 

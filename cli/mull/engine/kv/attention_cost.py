@@ -88,7 +88,7 @@ class LayoutCost:
             self._lost[other] = max(0.0, lost + spent - cost(other, rows, cells, passes))
 
     def better(self, moved: int) -> list[Layout]:
-        """The layouts that would have saved more than it costs to move so many cells; the one that saves most first."""
+        """The layouts that would have saved more than it costs to move `moved` cells; the one that saves most first."""
         paying = [layout for layout, lost in self._lost.items() if lost > MOVED * moved]
         return sorted(paying, key=lambda layout: -self._lost[layout])
 

@@ -14,7 +14,7 @@ element, dimensions, rows). One sequence has cells in one stream.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mull.dataclass import dataclass
@@ -52,7 +52,7 @@ def caches(view: memoryview) -> list[Cache]:
 
 
 def with_streams(state: Any, streams: int) -> Any | None:
-    """A copy for a context with so many streams, as a ctypes array; None where the layout is unknown."""
+    """A copy for a context with this number of streams, as a ctypes array; None where the layout is unknown."""
     with memoryview(state).cast("B") as view:
         try:
             found = caches(view)
@@ -70,8 +70,7 @@ def _described(view: memoryview, cache: Cache) -> memoryview:
     return view[cache.begin - _COUNT.size : cache.end] if cache.cells else view[:0]
 
 
-def _joined(parts: Iterable[bytes | memoryview]) -> Any:
-    parts = list(parts)
+def _joined(parts: Sequence[bytes | memoryview]) -> Any:
     whole = state_buffer(sum(map(len, parts)))
     with memoryview(whole).cast("B") as target:
         at = 0
@@ -81,7 +80,7 @@ def _joined(parts: Iterable[bytes | memoryview]) -> Any:
     return whole
 
 
-def _walk(view: memoryview, cell: int) -> Iterable[Cache]:
+def _walk(view: memoryview, cell: int) -> Iterator[Cache]:
     """`cell`: bytes that describe each cell."""
     magic, _ = COUNTS.unpack_from(view)
     at = COUNTS.size

@@ -21,9 +21,8 @@ def fault(context: Context, row: int, n_vocab: int) -> str:
     total = sum(logits)  # NaN if any of them is, or if there are infinities of both signs
     if math.isnan(total) or total == math.inf:
         return "computes logits that are not numbers (NaN or infinite)"
-    if n_vocab > 1 and all(
-        logit == logits[0] for logit in logits
-    ):  # ends at the second one but for a damaged file
+    # Ends at the second logit, but for a damaged file.
+    if n_vocab > 1 and all(logit == logits[0] for logit in logits):
         return "computes the same logit for every token"
     return ""
 
