@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
 
 from tests.chat.conftest import ChatTerminal
+from tests.endpoints.dialects import read_dialect
+from tests.endpoints.scripted_server import Reply, serve
 
 Chat = Callable[..., "object"]
 ESC, CTRL_C, CTRL_D = "\x1b", "\x03", "\x04"
@@ -72,16 +75,29 @@ def test_a_stop_asks_before_what_waits_is_sent(chat: Chat, endless: Path, kept: 
     assert [turn.question for turn in kept.branch(session.id)] == ["Go on.", "sent"]
 
 
-def test_ctrl_d_during_an_answer_leaves_after_it(chat: Chat, endless: Path, kept: Store) -> None:
-    with chat(endless, "--max-tokens", "20000") as terminal:  # five seconds at least, to type in
-        terminal.say("one")
-        terminal.wait("m20")
-        type_ahead(terminal, "two")
-        terminal.press(CTRL_D)
-        assert terminal.exit() == 0
-        assert terminal.mode == terminal.mode_before
+def test_ctrl_d_during_an_answer_leaves_after_it(chat: Chat, kept: Store) -> None:
+    dialect = read_dialect("llama_server")
+    chunks = dialect.chunks([" Let", " me"], ["Forty", "-two."])
+    typed = threading.Event()  # the server holds the first answer back until then
+    held = Reply([*chunks[:4], typed, *chunks[4:]])
+    with serve() as server:
+        dialect.play_on(server)
+        server.once("POST", dialect.chat, held)
+        server.on("POST", dialect.chat, Reply(chunks))
+        with chat(f"thinker@{server.url}/v1") as terminal:
+            terminal.say("one")
+            terminal.wait("Forty")
+            type_ahead(terminal, "two")
+            terminal.press(CTRL_D)
+            terminal.shows("leaves after this answer")
+            typed.set()
+            assert terminal.exit() == 0
+            assert terminal.mode == terminal.mode_before
     (session,) = kept.sessions()
-    assert [turn.finish for turn in kept.branch(session.id)] == ["thinking", "thinking"]
+    assert [(turn.question, turn.answer) for turn in kept.branch(session.id)] == [
+        ("one", "Forty-two."),
+        ("two", "Forty-two."),
+    ]
 
 
 def test_ctrl_d_during_an_answer_is_taken_back_by_typing(chat: Chat, endless: Path) -> None:
