@@ -75,12 +75,25 @@ def engine(scripted: Start) -> Engine:
 
 
 @on_x86
-def test_unrelated_sequences_move_to_a_cache_each_and_say_the_same(engine: Engine) -> None:
+def test_unrelated_sequences_get_a_cache_each_and_say_the_same(engine: Engine) -> None:
     generations = start_all(engine)
     said: list[list[int]] = [[] for _ in generations]
     step_until(engine, generations, said, unified=False)
     rest = read_all(generations, engine)
     assert [text(engine, a + b) for a, b in zip(said, rest, strict=True)] == [scripted_text(120)] * COUNT
+
+
+@on_x86
+@pytest.mark.parametrize(
+    "ready", [0, COUNT * (LENGTH + 120)], ids=["no context yet", "one that they would fit in"]
+)
+def test_unrelated_prompts_find_a_cache_each(engine: Engine, ready: int) -> None:
+    prompts = prompts_of(engine)
+    if ready:
+        engine.reserve(ready, prompts[:1])
+        assert engine.unified
+    engine.reserve(COUNT * (LENGTH + 120), prompts)
+    assert not engine.unified
 
 
 @on_x86
@@ -117,6 +130,9 @@ def test_a_prefix_is_copied_between_caches(engine: Engine) -> None:
     generations = start_all(engine)
     said: list[list[int]] = [[] for _ in generations]
     step_until(engine, generations, said, unified=False)
+    while not said[5]:
+        read(generations, said)
+        engine.step()
     generations[3].close()
     del generations[3], said[3]
     again = ask(engine, [*prompts_of(engine)[5], *prompts_of(engine, "z", 5)[0]], 60)

@@ -125,9 +125,9 @@ class Engine:
     def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> None:
         """Make room for so many tokens more, as far as the limit allows: growing later means moving the KV cache.
 
-        `prompts` come next: what idle slots hold of them stays.
+        `prompts` are those that come next: what idle slots hold of them stays.
         """
-        self._resizable.reserve(tokens, prompts)
+        self._resizable.reserve(tokens, prompts, may_move=True)
 
     def overflow(self, tokens: int, *, at_least: bool = False) -> ContextOverflow:
         """The error for a prompt of so many tokens. Its hint names --ctx only up to what the model was trained for."""

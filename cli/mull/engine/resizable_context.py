@@ -22,7 +22,7 @@ from mull.engine.compute_params import (
     choose_params,
 )
 from mull.engine.context import Context, attention_for
-from mull.engine.kv.attention_cost import Layout, LayoutCost, Rows, cost, pass_cost
+from mull.engine.kv.attention_cost import Layout, LayoutCost, Rows, cost, move_cost, pass_cost
 from mull.engine.kv.prompt_cache import PromptCache
 from mull.engine.kv.slot import Slot, common_prefix
 from mull.engine.model import Model
@@ -84,23 +84,32 @@ class ResizableContext:
             return self.n_ctx - self._scheduler.used
         return self.context.n_ctx_seq - len(sequence.slot.tokens)
 
-    def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> bool:
+    def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = (), *, may_move: bool = False) -> bool:
         """Provide cells for so many tokens more, by eviction or growth; False when the limit does not allow it.
 
-        `prompts` come next: what idle slots hold of them stays.
+        `prompts` come next: what idle slots hold of them stays. `may_move`: they are all that come next, and what is
+        held may be moved to another layout for them.
         """
-        if self._holds_each(max(map(len, prompts), default=0)):
+        longest = max(map(len, prompts), default=0)
+        if self._holds_each(longest):
             return True
         scheduler, context = self._scheduler, self.context
         needed = scheduler.used + tokens
-        if needed <= self.n_ctx:
-            return True
-        if context is not None and len(scheduler.slots) > 1:
+        if needed > self.n_ctx and context is not None and len(scheduler.slots) > 1:
             scheduler.evict_unshared(context, tokens, scheduler.needed_by(prompts))
             needed = scheduler.used + tokens
-        if needed <= self.n_ctx:
+        fits = needed <= self.n_ctx
+        if fits and not may_move:
             return True
-        return self._grow(needed, self._best_layout(tokens, prompts))
+        separate = self._separate_size(longest + SHORT_ANSWER) if prompts else 0
+        layout = self._best_layout(tokens, prompts, separate, fits=fits)
+        if layout is Layout.SEPARATE:
+            self._replace(separate, layout)
+        elif not fits:
+            return self._grow(needed, layout)
+        elif layout is not self._layout:
+            self._replace(self.n_ctx, layout)
+        return True
 
     def reserve_step(self, shares: Sequence[Share]) -> bool:
         """The same for the tokens of a step."""
@@ -120,7 +129,7 @@ class ResizableContext:
         if context is None or not self._has_choice(context.n_ctx):
             return
         self._cost.record(self._layout, rows, self._scheduler.used, passes * self._pass)
-        moved = sum(len(slot.tokens) for slot in self._scheduler.slots)
+        moved = self._scheduler.moved
         for layout in self._cost.better(moved):
             size = self._separate_size() if layout is Layout.SEPARATE else context.n_ctx
             if size and moved <= size:
@@ -165,18 +174,38 @@ class ResizableContext:
     def _has_choice(self, n_ctx: int) -> bool:
         return self._may_change and attention_for(self._model, self._settings, n_ctx).flash is False
 
-    def _best_layout(self, tokens: int, prompts: Sequence[Sequence[int]]) -> Layout:
-        """Of one KV cache, when cells for `tokens` more tokens are filled by these prompts and their answers."""
+    def _best_layout(
+        self, tokens: int, prompts: Sequence[Sequence[int]], separate: int, *, fits: bool
+    ) -> Layout:
+        """When these prompts and their answers fill `tokens` more cells, beside what is live.
+
+        `separate`: the size of a context with a KV cache for each sequence, 0 where there is none. `fits`: the context
+        can stay as it is, so that another layout has to save more than moving costs.
+        """
+        scheduler, now = self._scheduler, self._layout
         if not self._may_change or not prompts:
-            return self._layout
-        first, live = prompts[0], self._scheduler.live
-        own = len(first) + sum(len(prompt) - common_prefix(first, prompt) for prompt in prompts[1:])
-        answers = max(0, tokens - own) // _USED  # most are shorter than what is reserved for them
+            return now
+        first, live = prompts[0], scheduler.live
+        new = [len(first) - scheduler.cached(first)]
+        new += [len(one) - max(scheduler.cached(one), common_prefix(first, one)) for one in prompts[1:]]
+        # Most answers are shorter than what is reserved for them.
+        answer = max(0, tokens - sum(new)) // _USED // len(prompts)
+        cells = scheduler.used + sum(len(one.pending) for one in live)
+        cells += min(tokens, sum(new)) + answer * len(prompts)
+        prefill = [(count, len(prompt) - count // 2) for count, prompt in zip(new, prompts, strict=True)]
         depths = [len(one.slot.tokens) + len(one.pending) for one in live]
-        depths += [len(prompt) + answers // len(prompts) for prompt in prompts]
-        cells = self._scheduler.used + min(tokens, own) + answers
-        rows = [(1, depth) for depth in depths]
-        return min((Layout.PLAIN, Layout.FLASH), key=lambda layout: cost(layout, rows, cells))
+        decode = [(1, depth) for depth in (*depths, *(len(prompt) + answer for prompt in prompts))]
+
+        def spent(layout: Layout) -> float:
+            moved = move_cost(scheduler.moved) if fits and layout is not now else 0.0
+            return moved + cost(layout, prefill, cells) + max(answer, 1) * cost(layout, decode, cells)
+
+        layouts = [now]
+        if not fits or (self._has_choice(self.n_ctx) and scheduler.moved + tokens <= self.n_ctx):
+            layouts = [Layout.PLAIN, Layout.FLASH]
+        if separate and self._has_choice(separate):
+            layouts.append(Layout.SEPARATE)
+        return min(layouts, key=spent)
 
     def _replace(self, size: int, layout: Layout) -> None:
         """Move everything to a new context of this size."""

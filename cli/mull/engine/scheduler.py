@@ -38,6 +38,11 @@ class Scheduler:
         return sum(len(slot.tokens) - slot.shared for slot in self.slots)
 
     @property
+    def moved(self) -> int:
+        """Tokens to move when the context is replaced: a shared prefix once for each slot that holds it."""
+        return sum(len(slot.tokens) for slot in self.slots)
+
+    @property
     def has_preempted(self) -> bool:
         """Whether a preempted sequence waits for cells."""
         return any(sequence.preempted for sequence in self.live)
