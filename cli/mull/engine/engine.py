@@ -125,7 +125,8 @@ class Engine:
     def reserve(self, tokens: int, prompts: Sequence[Sequence[int]] = ()) -> None:
         """Make room for so many tokens more, as far as the limit allows: growing later means moving the KV cache.
 
-        `prompts` are those that come next: what idle slots hold of them stays.
+        `prompts` are all that come next: what idle slots hold of them stays, and the KV cache takes the layout that is
+        fastest for them, if that saves more than moving what it holds.
         """
         self._resizable.reserve(tokens, prompts, may_move=True)
 
